@@ -1,0 +1,66 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import type { Sql } from "sql-template-tag";
+import type { Prisma } from "./generated/prisma/client.js";
+import { PrismaClient } from "./generated/prisma/client.js";
+import type { DatabasePool } from "./pools.js";
+
+/** One statement that ran, for counting and timing; never with its values. */
+export interface StatementEvent {
+  readonly text: string;
+  readonly milliseconds: number;
+}
+
+/**
+ * A transaction in which Prisma and SQL by hand take part. Inside it nothing else of the database may be awaited:
+ * the embedded database has one session, and this has it.
+ */
+export interface UnitOfWork {
+  readonly prisma: Prisma.TransactionClient;
+  /** Runs SQL by hand; returns how many rows it changed. */
+  execute(statement: Sql): Promise<number>;
+}
+
+export interface Database {
+  readonly prisma: PrismaClient;
+  /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as a Date. */
+  query<Row>(statement: Sql): Promise<Row[]>;
+  transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
+
+/** Prisma's client and SQL by hand over one pool. Closing it closes the pool. */
+export function createDatabase(
+  { pool, close }: DatabasePool,
+  onStatement: (event: StatementEvent) => void = () => {},
+): Database {
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool, { disposeExternalPool: false }),
+    log: [{ emit: "event", level: "query" }],
+    errorFormat: "minimal",
+  });
+  prisma.$on("query", ({ query, duration }) => onStatement({ text: query, milliseconds: duration }));
+  return {
+    prisma,
+    async query<Row>(statement: Sql) {
+      const started = performance.now();
+      const { rows } = await pool.query({ text: statement.text, values: statement.values });
+      onStatement({ text: statement.text, milliseconds: performance.now() - started });
+      return rows as Row[];
+    },
+    transaction: (work) =>
+      prisma.$transaction(
+        (client) =>
+          work({
+            prisma: client,
+            execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
+          }),
+        TRANSACTION,
+      ),
+    async close() {
+      await prisma.$disconnect();
+      await close();
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import pg from "pg";
+import { applyMigrations } from "./migrations.js";
+import { type DatabasePool, embeddedPool, serverPool } from "./pools.js";
+
+export interface DatabaseLocation {
+  /** Null: embedded in `folder`. */
+  readonly url: string | null;
+  readonly folder: string;
+}
+
+/** Opens the database and brings it up to date; says which migrations were applied. */
+export async function openDatabase(
+  location: DatabaseLocation,
+  onError: (error: Error) => void,
+): Promise<{ pool: DatabasePool; migrations: string[] }> {
+  if (location.url === null) {
+    const pool = await embeddedPool(location.folder, onError);
+    try {
+      return { pool, migrations: await applyMigrations(pool.pool) };
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+  }
+  const migrations = await migrateServer(location.url);
+  return { pool: serverPool(location.url, onError), migrations };
+}
+
+/** In a session of its own, which holds the migrations' lock and ends with it. */
+async function migrateServer(url: string): Promise<string[]> {
+  const session = new pg.Pool({ connectionString: url, max: 1, application_name: "invite-links migrations" });
+  try {
+    return await applyMigrations(session);
+  } finally {
+    await session.end();
+  }
+}

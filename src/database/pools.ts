@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import { claimFolder } from "./folder.js";
+import { EmbeddedWire } from "./wire.js";
+
+/** The one pool that Prisma and SQL by hand share. */
+export interface DatabasePool {
+  readonly pool: pg.Pool;
+  /** One session, in this process: no other process can be at work in it. */
+  readonly embedded: boolean;
+  close(): Promise<void>;
+}
+
+/** Long enough for a burst to drain on the embedded database's one session. */
+const CONNECTION_TIMEOUT_MS = 15_000;
+
+const { types, Pool } = pg;
+const { builtins } = types;
+
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError("A bigint of the database is no safe integer.");
+  return value;
+}
+
+/** bigint as a safe number (Telegram's ids), numeric as its exact text, timestamptz as a Date. */
+const decoding: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: "text" | "binary") =>
+    oid === builtins.INT8 && format !== "binary"
+      ? safeInteger
+      : types.getTypeParser(oid, format as "text")) as typeof types.getTypeParser,
+};
+
+/** A PostgreSQL server. Sessions run in UTC, which Prisma's adapter takes for granted. */
+export function serverPool(url: string, onError: (error: Error) => void): DatabasePool {
+  const pool = new Pool({
+    connectionString: url,
+    max: 10,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+    types: decoding,
+    options: "-c TimeZone=UTC",
+    application_name: "invite-links",
+  });
+  pool.on("error", onError);
+  return { pool, embedded: false, close: () => pool.end() };
+}
+
+/**
+ * PostgreSQL in this process (PGlite), kept in `folder`, which no other process may use meanwhile.
+ * @throws FolderInUseError
+ */
+export async function embeddedPool(folder: string, onError: (error: Error) => void): Promise<DatabasePool> {
+  const claim = claimFolder(folder);
+  let database: PGlite;
+  try {
+    database = await PGlite.create({ dataDir: join(folder, "postgres") });
+  } catch (error) {
+    claim.release();
+    throw error;
+  }
+  const pool = new Pool({
+    user: "postgres",
+    database: "postgres",
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+    types: decoding,
+    stream: () => new EmbeddedWire(database) as never,
+  });
+  pool.on("error", onError);
+  return {
+    pool,
+    embedded: true,
+    async close() {
+      await pool.end();
+      await database.close();
+      claim.release();
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import { Duplex } from "node:stream";
+import type { PGlite } from "@electric-sql/pglite";
+
+/** Messages after which PostgreSQL answers: Sync, Query, Flush, Terminate, FunctionCall, and the end of a COPY. */
+const ANSWERED = new Set([..."SQHXFcf"].map((letter) => letter.charCodeAt(0)));
+const TERMINATE = "X".charCodeAt(0);
+
+/**
+ * PostgreSQL's wire protocol to a database in this very process: what `pg` takes for its socket. So the one
+ * pg.Pool (with one client, as the embedded database has one session) serves Prisma and SQL by hand with the
+ * same types, errors and named statements as it does with a server.
+ */
+export class EmbeddedWire extends Duplex {
+  readonly #database: PGlite;
+  #pending: Buffer = Buffer.alloc(0);
+  #started = false;
+
+  constructor(database: PGlite) {
+    super();
+    this.#database = database;
+  }
+
+  // What pg calls on a net.Socket.
+  connect(): this {
+    queueMicrotask(() => this.emit("connect"));
+    return this;
+  }
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#forward(chunk).then(() => done(), done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#forward(Buffer.concat(chunks.map(({ chunk }) => chunk))).then(() => done(), done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.push(null);
+    done();
+  }
+
+  async #forward(chunk: Buffer): Promise<void> {
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const length = this.#answerable();
+    if (length === 0) return;
+    const messages = this.#pending.subarray(0, length);
+    this.#pending = this.#pending.subarray(length);
+    const answer = await this.#database.runExclusive(() => this.#database.execProtocolRaw(messages));
+    if (answer.length > 0) this.push(Buffer.from(answer));
+  }
+
+  /** Bytes of whole messages up to the last one that is answered: PGlite wants a request in one piece. */
+  #answerable(): number {
+    let offset = 0;
+    let answerable = 0;
+    while (offset < this.#pending.length) {
+      // The very first message (start-up) has no type letter before its length.
+      const prefix = this.#started ? 1 : 0;
+      if (this.#pending.length < offset + prefix + 4) break;
+      const end = offset + prefix + this.#pending.readInt32BE(offset + prefix);
+      if (this.#pending.length < end) break;
+      const type = this.#started ? this.#pending[offset] : undefined;
+      // Terminate would end PGlite's only session.
+      if (type === TERMINATE) {
+        this.#pending = this.#pending.subarray(0, offset);
+        break;
+      }
+      if (type === undefined || ANSWERED.has(type)) answerable = end;
+      this.#started = true;
+      offset = end;
+    }
+    return answerable;
+  }
+}
