@@ -1,0 +1,16 @@
+import type { SandboxState } from "./state.js";
+import type { Storage } from "./storage.js";
+import type { Updates } from "./updates.js";
+
+/** What every operation of the sandbox works on. */
+export interface SandboxContext {
+  readonly state: SandboxState;
+  readonly storage: Storage;
+  readonly updates: Updates;
+  /** The clock, in milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export function unixSeconds(context: Pick<SandboxContext, "now">): number {
+  return Math.floor(context.now() / 1000);
+}

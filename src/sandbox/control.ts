@@ -1,0 +1,161 @@
+import type { Calls, SandboxCall } from "./calls.js";
+import { botStatus, isInChat } from "./chats.js";
+import type { SandboxContext } from "./context.js";
+import type { Faults, FaultTarget, SandboxFault } from "./faults.js";
+import { addLink, NO_SETTINGS } from "./links.js";
+import { answerJoinRequest, join, leave, membersByLink, owner, setBotStatus, setMember } from "./members.js";
+import { addChat, type ChatState, freeChatId, type LinkState, type PendingUpdate } from "./state.js";
+import type {
+  BotStatus,
+  ChatSeed,
+  ChatType,
+  JoinOutcome,
+  MemberStatus,
+  SandboxLink,
+  TelegramUser,
+} from "./types.js";
+
+/** What everyone but the bot does in Telegram, for tests and for playing. An old id finds the upgraded chat. */
+export interface SandboxControl {
+  /** Adds a chat as if it had always been there: no update tells of it. Returns its id. */
+  addChat(chat: ChatSeed): number;
+  chats(): SandboxChat[];
+  /** Makes the bot something else in the chat; a `my_chat_member` update tells it. */
+  setBot(chatId: number, status: BotStatus): void;
+  /** A group becomes a supergroup. Returns its new id; calls on the old one are answered with it. */
+  upgrade(chatId: number): number;
+
+  /** Every link of the chat, of every administrator, revoked ones too, in the order they were made. */
+  links(chatId: number): SandboxLink[];
+  /** Another administrator makes a link (default: the chat's owner). */
+  makeLink(chatId: number, link?: OtherLink): SandboxLink;
+
+  members(chatId: number): { user: TelegramUser; status: MemberStatus; joinedBy: string | null }[];
+  /** Someone joins, by the link `url` or, without one, directly. */
+  join(chatId: number, user: TelegramUser, by?: { url?: string }): JoinOutcome;
+  leave(chatId: number, userId: number): void;
+  promote(chatId: number, user: TelegramUser, rights?: { can_invite_users?: boolean }): void;
+  /** Restricted in the chat (`is_member` true, the default) or while out of it. */
+  restrict(chatId: number, user: TelegramUser, restriction?: { is_member?: boolean }): void;
+  ban(chatId: number, user: TelegramUser): void;
+  /** Any other change of a member, made by the owner; nothing happens where it is no change. */
+  setMember(chatId: number, user: TelegramUser, status: MemberStatus): void;
+  /** False where there is no such request. */
+  approveJoinRequest(chatId: number, userId: number): boolean;
+  declineJoinRequest(chatId: number, userId: number): boolean;
+
+  /** Updates that the bot has not acknowledged. */
+  pendingUpdates(): PendingUpdate[];
+  /** The calls received, the latest 10,000, of one method or of all. */
+  calls(method?: string): SandboxCall[];
+  /** The next call to arrive; what it does is done when this resolves (getUpdates aside). */
+  nextCall(method?: string): Promise<SandboxCall>;
+  /** Lets coming calls fail. Returns what takes the fault away again. */
+  fail(fault: SandboxFault, target?: FaultTarget): () => void;
+  clearFaults(): void;
+}
+
+export interface SandboxChat {
+  id: number;
+  type: ChatType;
+  title: string;
+  username: string | null;
+  bot: MemberStatus;
+  memberCount: number;
+}
+
+export interface OtherLink {
+  creator?: TelegramUser;
+  name?: string;
+  /** Unix seconds. */
+  expireDate?: number;
+  memberLimit?: number;
+  createsJoinRequest?: boolean;
+  isPrimary?: boolean;
+}
+
+export function createControl(context: SandboxContext, calls: Calls, faults: Faults): SandboxControl {
+  const { state, storage } = context;
+
+  function chatOf(chatId: number): ChatState {
+    const chat = state.chats.find(({ id }) => id === chatId);
+    if (!chat) {
+      throw new Error(`The sandbox has no chat ${chatId}`);
+    }
+    return chat.upgradedTo === null ? chat : chatOf(chat.upgradedTo);
+  }
+
+  return {
+    addChat(seed) {
+      const { id } = addChat(state, seed);
+      storage.changed();
+      return id;
+    },
+    chats: () =>
+      state.chats
+        .filter(({ upgradedTo }) => upgradedTo === null)
+        .map((chat) => ({
+          id: chat.id,
+          type: chat.type,
+          title: chat.title,
+          username: chat.username,
+          bot: botStatus(state, chat),
+          memberCount: Object.values(chat.members).filter(({ status }) => isInChat(status)).length,
+        })),
+    setBot: (chatId, status) => setBotStatus(context, chatOf(chatId), status),
+    upgrade(chatId) {
+      const group = chatOf(chatId);
+      if (group.type !== "group") {
+        throw new Error(`Chat ${chatId} is a ${group.type}: only a group becomes a supergroup`);
+      }
+      const supergroup: ChatState = { ...group, id: freeChatId(state, "supergroup"), type: "supergroup" };
+      state.chats.push(supergroup);
+      Object.assign(group, { members: {}, links: [], joinRequests: [], upgradedTo: supergroup.id });
+      storage.changed();
+      return supergroup.id;
+    },
+
+    links(chatId) {
+      const chat = chatOf(chatId);
+      const members = membersByLink(chat);
+      return chat.links.map((link) => linkOf(chat, link, members));
+    },
+    makeLink(chatId, { creator, isPrimary = false, ...settings } = {}) {
+      const chat = chatOf(chatId);
+      const link = addLink(
+        context,
+        chat,
+        creator ?? owner(chat),
+        { ...NO_SETTINGS, ...settings },
+        { isPrimary },
+      );
+      return linkOf(chat, link, new Map());
+    },
+
+    members: (chatId) => structuredClone(Object.values(chatOf(chatId).members)),
+    join: (chatId, user, { url } = {}) => join(context, chatOf(chatId), user, url),
+    leave: (chatId, userId) => leave(context, chatOf(chatId), userId),
+    promote: (chatId, user, { can_invite_users = true } = {}) =>
+      setMember(context, chatOf(chatId), user, { status: "administrator", can_invite_users }),
+    restrict: (chatId, user, { is_member = true } = {}) =>
+      setMember(context, chatOf(chatId), user, { status: "restricted", is_member }),
+    ban: (chatId, user) => setMember(context, chatOf(chatId), user, { status: "kicked" }),
+    setMember: (chatId, user, status) => setMember(context, chatOf(chatId), user, status),
+    approveJoinRequest: (chatId, userId) => answerJoinRequest(context, chatOf(chatId), userId, true),
+    declineJoinRequest: (chatId, userId) => answerJoinRequest(context, chatOf(chatId), userId, false),
+
+    pendingUpdates: () => structuredClone(state.updates),
+    calls: (method) => calls.list(method),
+    nextCall: (method) => calls.next(method),
+    fail: (fault, target) => faults.arm(fault, target),
+    clearFaults: () => faults.clear(),
+  };
+}
+
+function linkOf(chat: ChatState, link: LinkState, members: Map<string, number>): SandboxLink {
+  return {
+    ...link,
+    memberCount: members.get(link.url) ?? 0,
+    pendingJoinRequestCount: chat.joinRequests.filter(({ url }) => url === link.url).length,
+  };
+}

@@ -1,0 +1,76 @@
+/** What the Bot API answers instead of a result: `{"ok": false, "error_code", "description", "parameters"?}`. */
+export class BotApiError extends Error {
+  readonly code: number;
+  readonly parameters: ErrorParameters | undefined;
+
+  constructor(code: number, description: string, parameters?: ErrorParameters) {
+    super(description);
+    this.name = "BotApiError";
+    this.code = code;
+    this.parameters = parameters;
+  }
+}
+
+export interface ErrorParameters {
+  /** Seconds to wait before the call may be made again. */
+  retry_after?: number;
+  migrate_to_chat_id?: number;
+}
+
+export const unauthorized = () => new BotApiError(401, "Unauthorized: invalid token specified");
+export const notFound = () => new BotApiError(404, "Not Found");
+export const internalError = () => new BotApiError(500, "Internal Server Error");
+export const bodyTooLarge = () => new BotApiError(413, "Request Entity Too Large");
+export const unreadableBody = () => new BotApiError(400, "Bad Request: can't parse parameters");
+export const notUtf8 = () => badRequest("strings must be encoded in UTF-8");
+export const tooManyRequests = (seconds: number) =>
+  new BotApiError(429, `Too Many Requests: retry after ${seconds}`, { retry_after: seconds });
+
+export const chatIdEmpty = () => badRequest("chat_id is empty");
+export const chatNotFound = () => badRequest("chat not found");
+export const userIdInvalid = () => badRequest("invalid user_id specified");
+export const memberListInaccessible = () => badRequest("member list is inaccessible");
+export const upgradedToSupergroup = (newId: number) =>
+  new BotApiError(400, "Bad Request: group chat was upgraded to a supergroup chat", {
+    migrate_to_chat_id: newId,
+  });
+export const botWasKicked = (type: string) =>
+  new BotApiError(403, `Forbidden: bot was kicked from the ${type} chat`);
+export const botIsNotMember = (type: string) =>
+  new BotApiError(403, `Forbidden: bot is not a member of the ${type} chat`);
+
+export const privateChatHasNoLinks = () => badRequest("can't invite members to a private chat");
+export const memberLimitWithApproval = () =>
+  badRequest("member limit can't be specified for links requiring administrator approval");
+export const notEnoughRights = () => badRequest("not enough rights to manage chat invite link");
+export const expireDateInvalid = () => badRequest("EXPIRE_DATE_INVALID");
+export const usageLimitInvalid = () => badRequest("USAGE_LIMIT_INVALID");
+export const inviteLinkEmpty = () => badRequest("invite link must be non-empty");
+/** Also for a link that never was, and for another administrator's: Telegram does not tell them apart. */
+export const inviteHashExpired = () => badRequest("INVITE_HASH_EXPIRED");
+export const primaryLink = () => badRequest("CHAT_INVITE_PERMANENT");
+export const subscriptionPricingInvalid = () => badRequest("invalid subscription pricing specified");
+export const subscriptionPeriodInvalid = () => badRequest("SUBSCRIPTION_PERIOD_INVALID");
+export const starsAmountInvalid = () => badRequest("STARS_AMOUNT_INVALID");
+export const subscriptionsForChannelsOnly = () => badRequest("CHANNEL_INVALID");
+export const subscriptionWithRestrictions = () =>
+  badRequest("subscription plan can't be specified for links with additional restrictions");
+
+export const webhookIsActive = () =>
+  conflict(
+    "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+  );
+export const otherGetUpdates = () =>
+  conflict("terminated by other getUpdates request; make sure that only one bot instance is running");
+export const terminatedBySetWebhook = () => conflict("terminated by setWebhook request");
+export const webhookUrlInvalid = () => badRequest("bad webhook: invalid webhook URL specified");
+export const secretTokenTooLong = () => badRequest("secret token is too long");
+export const secretTokenCharacters = () => badRequest("secret token contains unallowed characters");
+
+function badRequest(text: string): BotApiError {
+  return new BotApiError(400, `Bad Request: ${text}`);
+}
+
+function conflict(text: string): BotApiError {
+  return new BotApiError(409, `Conflict: ${text}`);
+}

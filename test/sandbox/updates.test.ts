@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { receiver, type Update } from "./receiver.js";
+import { ada, ben, CHANNEL, refusal, setup } from "./support.js";
+
+const WEBHOOK_ACTIVE =
+  "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
+
+describe("getUpdates", () => {
+  it("leaves chat_member out unless it is asked for by name", async () => {
+    const { sandbox, call } = await setup();
+    sandbox.control.join(CHANNEL, ada);
+    sandbox.control.setBot(CHANNEL, { status: "administrator", can_invite_users: false });
+    expect(await call("getUpdates")).toMatchObject([{ my_chat_member: {} }]);
+
+    await call("getUpdates", { offset: 2 ** 31 - 1, allowed_updates: ["chat_member"] });
+    sandbox.control.join(CHANNEL, ben);
+    sandbox.control.setBot(CHANNEL, { status: "administrator", can_invite_users: true });
+    expect(await call("getUpdates")).toMatchObject([{ chat_member: { from: ben } }]);
+
+    await call("getUpdates", { offset: 2 ** 31 - 1, allowed_updates: [] });
+    sandbox.control.leave(CHANNEL, ben.id);
+    expect(await call("getUpdates")).toEqual([]);
+  });
+
+  it("sends again what no higher offset acknowledged", async () => {
+    const { sandbox, call } = await setup();
+    await call("getUpdates", { allowed_updates: ["chat_member"] });
+    sandbox.control.join(CHANNEL, ada);
+    sandbox.control.leave(CHANNEL, ada.id);
+    sandbox.control.join(CHANNEL, ada);
+    const all = (await call("getUpdates")) as Update[];
+    expect(all).toHaveLength(3);
+    expect(await call("getUpdates", { limit: 1 })).toEqual(all.slice(0, 1));
+    expect(await call("getUpdates", { offset: all[1]?.update_id })).toEqual(all.slice(1));
+    expect(await call("getUpdates", { offset: -1 })).toEqual(all.slice(2));
+    expect(sandbox.control.pendingUpdates()).toEqual(all.slice(2));
+  });
+
+  it("waits for an update", async () => {
+    const { sandbox, call } = await setup();
+    const arrived = sandbox.control.nextCall("getUpdates");
+    const updates = call("getUpdates", { timeout: 50, allowed_updates: ["chat_member"] });
+    await arrived;
+    sandbox.control.join(CHANNEL, ada);
+    sandbox.control.join(CHANNEL, ben);
+    expect(await updates).toMatchObject([{ chat_member: { from: ada } }, { chat_member: { from: ben } }]);
+  });
+
+  it("ends the poll before it, and a waiting poll when the sandbox closes", async () => {
+    const { sandbox, call } = await setup();
+    const first = refusal(call("getUpdates", { timeout: 50 }));
+    await sandbox.control.nextCall("getUpdates");
+    const second = call("getUpdates", { timeout: 50 });
+    expect(await first).toEqual([
+      409,
+      "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+    ]);
+    const ended = expect(second).rejects.toThrow();
+    await sandbox.close();
+    await ended;
+  });
+});
+
+describe("a webhook", () => {
+  it("gets each update with the secret, again until it takes it", async () => {
+    const { sandbox, call } = await setup();
+    const hook = await receiver([500, 404, 200, 204]);
+    const answer = await call("setWebhook", {
+      url: hook.url,
+      secret_token: "s3cret_-",
+      allowed_updates: ["chat_member"],
+    });
+    expect(answer).toBe(true);
+    sandbox.control.join(CHANNEL, ada);
+    sandbox.control.join(CHANNEL, ben);
+    const received = await hook.received(4);
+    expect(received.map(({ update }) => update.chat_member?.from.id)).toEqual([
+      ada.id,
+      ada.id,
+      ada.id,
+      ben.id,
+    ]);
+    for (const { headers } of received) {
+      expect(headers["x-telegram-bot-api-secret-token"]).toBe("s3cret_-");
+    }
+  });
+
+  it("shuts getUpdates out until it is deleted, and what waits is not lost", async () => {
+    const { sandbox, call } = await setup();
+    const poll = refusal(call("getUpdates", { timeout: 50 }));
+    await sandbox.control.nextCall("getUpdates");
+    const hook = await receiver([503]);
+    await call("setWebhook", { url: hook.url, allowed_updates: ["chat_member"] });
+    expect(await poll).toEqual([409, "Conflict: terminated by setWebhook request"]);
+    expect(await refusal(call("getUpdates"))).toEqual([409, WEBHOOK_ACTIVE]);
+
+    sandbox.control.join(CHANNEL, ada);
+    await hook.received(2);
+    expect(await call("getWebhookInfo")).toMatchObject({
+      url: hook.url,
+      pending_update_count: 1,
+      allowed_updates: ["chat_member"],
+      last_error_message: expect.stringContaining("503"),
+    });
+    expect(await call("deleteWebhook")).toBe(true);
+    expect(await call("getWebhookInfo")).toMatchObject({ url: "", pending_update_count: 1 });
+    expect(await call("getUpdates")).toMatchObject([{ chat_member: { from: ada } }]);
+  });
+
+  it("drops what is pending where that is asked for", async () => {
+    const { sandbox, call } = await setup();
+    await call("getUpdates", { allowed_updates: ["chat_member"] });
+    sandbox.control.join(CHANNEL, ada);
+    await call("deleteWebhook", { drop_pending_updates: true });
+    expect(await call("getUpdates")).toEqual([]);
+  });
+
+  it.each([
+    [{ url: "not a url" }, "bad webhook: invalid webhook URL specified"],
+    [{ url: "ftp://example.org" }, "bad webhook: invalid webhook URL specified"],
+    [{ url: "http://127.0.0.1", secret_token: "no spaces" }, "secret token contains unallowed characters"],
+    [{ url: "http://127.0.0.1", secret_token: "x".repeat(257) }, "secret token is too long"],
+  ])("is refused with %j", async (parameters, text) => {
+    const { call } = await setup();
+    expect(await refusal(call("setWebhook", parameters))).toEqual([400, `Bad Request: ${text}`]);
+  });
+});
