@@ -1,0 +1,83 @@
+import { TelegramError } from "telegraf";
+
+/**
+ * Why a call to Telegram gave no result, in Telegram's terms; what that means to a caller is decided where the call
+ * was made. No message of Telegraf's is kept: one of them holds the bot token.
+ */
+export type TelegramFailure =
+  /** The bot token is not valid (any more). */
+  | { readonly kind: "unauthorized" }
+  /** The chat is unknown to the bot, or the bot is not in it. */
+  | { readonly kind: "notInChat" }
+  | { readonly kind: "missingRights" }
+  /** A value that Telegram does not take, though we thought it would. */
+  | { readonly kind: "invalidValue"; readonly value: "memberLimit" | "expireDate"; readonly description: string }
+  | { readonly kind: "migrated"; readonly toChatId: number }
+  | { readonly kind: "tooManyRequests"; readonly retryAfterSeconds: number }
+  | { readonly kind: "rejected"; readonly description: string }
+  /** No answer, or none that can be used. `carriedOut`: whether the request may have taken effect. */
+  | { readonly kind: "unavailable"; readonly carriedOut: "no" | "maybe"; readonly reason: string };
+
+export class TelegramCallError extends Error {
+  override readonly name = "TelegramCallError";
+  readonly failure: TelegramFailure;
+
+  constructor(method: string, failure: TelegramFailure) {
+    super(`${method}: ${failure.kind}`);
+    this.failure = failure;
+  }
+}
+
+/** Telegram's texts, as its server has them (see the order of its checks in createChatInviteLink). */
+const NOT_IN_CHAT =
+  /chat not found|bot was kicked from|bot is not a member of|CHANNEL_PRIVATE|USER_NOT_PARTICIPANT|PEER_ID_INVALID/i;
+const MISSING_RIGHTS = /not enough rights|CHAT_ADMIN_REQUIRED|need administrator rights/i;
+const MEMBER_LIMIT = /USAGE_LIMIT_INVALID|member limit can't be specified/i;
+const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
+
+/** Before any byte of the request was sent: nothing can have been carried out. */
+const NEVER_SENT = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+
+function fromAnswer(error: TelegramError): TelegramFailure {
+  const { code, parameters } = error;
+  const description = String(error.description ?? "no description");
+  const migratedTo = parameters?.migrate_to_chat_id;
+  if (typeof code !== "number" || code < 400 || code >= 500) {
+    return { kind: "unavailable", carriedOut: "maybe", reason: `answered ${code ?? "without a code"}` };
+  }
+  if (code === 401) return { kind: "unauthorized" };
+  if (code === 429) {
+    const seconds = Number(parameters?.retry_after ?? /retry after (\d+)/i.exec(description)?.[1] ?? 1);
+    return { kind: "tooManyRequests", retryAfterSeconds: Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : 1 };
+  }
+  if (Number.isSafeInteger(migratedTo)) return { kind: "migrated", toChatId: Number(migratedTo) };
+  if (NOT_IN_CHAT.test(description)) return { kind: "notInChat" };
+  if (MISSING_RIGHTS.test(description)) return { kind: "missingRights" };
+  if (MEMBER_LIMIT.test(description)) return { kind: "invalidValue", value: "memberLimit", description };
+  if (EXPIRE_DATE.test(description)) return { kind: "invalidValue", value: "expireDate", description };
+  return { kind: "rejected", description };
+}
+
+/** What a thrown error of Telegraf (or of fetch beneath it) means. */
+export function toFailure(error: unknown): TelegramFailure {
+  if (error instanceof TelegramError) return fromAnswer(error);
+  const { code, type, name } = error as { code?: unknown; type?: unknown; name?: unknown };
+  const reason = [name, type, code].filter((part) => typeof part === "string").join(" ");
+  return {
+    kind: "unavailable",
+    carriedOut: typeof code === "string" && NEVER_SENT.has(code) ? "no" : "maybe",
+    reason: reason === "" ? "unknown" : reason,
+  };
+}

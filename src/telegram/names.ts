@@ -1,0 +1,13 @@
+/**
+ * A link's name as Telegram would keep it, but for the length: TDLib's clean_input_string and clean_name
+ * (td/telegram/misc.cpp). What is sent is cleaned already, so that what is stored is what Telegram has.
+ */
+export function cleanLinkName(text: string): string {
+  const input = text
+    .replace(/[\0-\t\v\f\x0e-\x20]/g, " ")
+    .replace(/[\r\u2028-\u202e\u0333\u033f\u030a]/g, "")
+    .replace(/[\u200e\u200f]+(?=[\u200e\u200f])/g, (marks) => "\u200c".repeat(marks.length))
+    .replace(/[\u1680\u180e\u2000-\u200a\u202f\u205f\u2800\u3000\ufffc\u{e0000}-\u{e007f}]/gu, " ");
+  if (/^[ \n\u200b-\u200f\ufeff\u00a0]*$/.test(input)) return "";
+  return input.replace(/[ \n\u00a0]+/g, " ").replace(/^ | $/g, "");
+}
