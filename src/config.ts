@@ -1,0 +1,214 @@
+import { isIP } from "node:net";
+import { resolve } from "node:path";
+import * as z from "zod";
+
+/** An environment that the server cannot start with; each message is one line, without any secret's text. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+export type UpdatesMode = "polling" | "webhook" | "off";
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface TelegramConfig {
+  readonly token: string;
+  /** The number before the colon of the token: known without asking Telegram. */
+  readonly botId: number;
+  /** Ends in "/", since Telegraf otherwise drops a path in it. */
+  readonly apiRoot: string;
+  readonly updates:
+    | { readonly mode: "polling" | "off" }
+    | { readonly mode: "webhook"; readonly url: string; readonly secret: string };
+}
+
+export interface Config {
+  readonly production: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Null: the embedded database in dataDir. */
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+  /** Null: the sandbox. */
+  readonly telegram: TelegramConfig | null;
+  /** How long one call to Telegram may take, in milliseconds. */
+  readonly telegramTimeoutMs: number;
+  readonly adminToken: string | null;
+  readonly graphiql: boolean;
+  readonly corsOrigins: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+interface Variable<T> {
+  readonly schema: z.ZodType<T>;
+  readonly accepts: string;
+  /** Its text is never shown. */
+  readonly secret?: boolean;
+}
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max);
+
+const httpUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol));
+
+const origin = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text);
+
+const onOff = z.enum(["on", "off"]).transform((value) => value === "on");
+
+const hostName = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+
+const VARIABLES = {
+  PORT: { schema: integer(0, 65535), accepts: "a whole number from 0 to 65535" },
+  HOST: {
+    schema: z.string().refine((text) => isIP(text) !== 0 || hostName.test(text)),
+    accepts: "an IP address or a host name",
+  },
+  DATABASE_URL: {
+    schema: z.string().refine((text) => URL.canParse(text) && /^postgres(ql)?:\/\//.test(text)),
+    accepts: "a PostgreSQL address such as postgresql://user:password@host:5432/database",
+    secret: true,
+  },
+  DATA_DIR: { schema: z.string().refine((text) => !text.includes("\0")), accepts: "a folder's path" },
+  TELEGRAM_BOT_TOKEN: {
+    schema: z.string().regex(/^[1-9]\d{0,15}:[A-Za-z0-9_-]+$/),
+    accepts: "a bot token as BotFather gives it, 123456789:AA…",
+    secret: true,
+  },
+  TELEGRAM_SANDBOX: { schema: onOff, accepts: "on or off" },
+  TELEGRAM_API_ROOT: { schema: httpUrl, accepts: "the http(s) address of a Bot API server" },
+  TELEGRAM_UPDATES: {
+    schema: z.enum(["polling", "webhook", "off"]),
+    accepts: "polling, webhook or off",
+  },
+  TELEGRAM_WEBHOOK_URL: {
+    schema: httpUrl,
+    accepts: "the whole public http(s) address that Telegram shall call",
+  },
+  TELEGRAM_WEBHOOK_SECRET: {
+    schema: z.string().regex(/^[A-Za-z0-9_-]{1,256}$/),
+    accepts: "1 to 256 characters of A-Z, a-z, 0-9, _ and -",
+    secret: true,
+  },
+  TELEGRAM_TIMEOUT_MS: { schema: integer(100, 600_000), accepts: "milliseconds from 100 to 600000" },
+  ADMIN_TOKEN: {
+    schema: z.string().regex(/^[\x21-\x7e]{8,512}$/),
+    accepts: "8 to 512 printable ASCII characters without spaces",
+    secret: true,
+  },
+  NODE_ENV: {
+    schema: z.enum(["development", "production", "test"]),
+    accepts: "development, production or test",
+  },
+  GRAPHIQL: { schema: onOff, accepts: "on or off" },
+  CORS_ORIGINS: {
+    schema: z
+      .string()
+      .transform((text) =>
+        text
+          .split(",")
+          .map((part) => part.trim())
+          .filter((part) => part !== ""),
+      )
+      .pipe(z.array(origin)),
+    accepts: "comma-separated origins such as https://app.example.com",
+  },
+  LOG_LEVEL: { schema: z.enum(LOG_LEVELS), accepts: LOG_LEVELS.join(", ") },
+} satisfies Record<string, Variable<unknown>>;
+
+type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
+
+/** Reads each known variable; an empty one counts as not set. */
+function readVariables(env: NodeJS.ProcessEnv): { values: Values; problems: string[] } {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, variable] of Object.entries<Variable<unknown>>(VARIABLES)) {
+    const text = env[name];
+    if (text === undefined || text.trim() === "") continue;
+    const parsed = variable.schema.safeParse(text.trim());
+    if (parsed.success) {
+      values[name] = parsed.data;
+    } else {
+      const found = variable.secret ? "a value that is not" : `${JSON.stringify(text.slice(0, 200))}, not`;
+      problems.push(`${name}: found ${found} ${variable.accepts}`);
+    }
+  }
+  return { values: values as Values, problems };
+}
+
+function telegramConfig(values: Values, production: boolean, problems: string[]): TelegramConfig | null {
+  const token = values.TELEGRAM_BOT_TOKEN;
+  const webhookUrl = values.TELEGRAM_WEBHOOK_URL;
+  const secret = values.TELEGRAM_WEBHOOK_SECRET;
+  if ((webhookUrl === undefined) !== (secret === undefined)) {
+    const [given, missing] =
+      webhookUrl === undefined
+        ? ["TELEGRAM_WEBHOOK_SECRET", "TELEGRAM_WEBHOOK_URL"]
+        : ["TELEGRAM_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET"];
+    problems.push(`${missing}: found nothing, though ${given} is set; set both or neither`);
+  }
+  const mode: UpdatesMode = values.TELEGRAM_UPDATES ?? (webhookUrl === undefined ? "polling" : "webhook");
+  if (mode === "webhook" && webhookUrl === undefined && secret === undefined) {
+    problems.push(
+      "TELEGRAM_WEBHOOK_URL: found nothing, though TELEGRAM_UPDATES is webhook; set it with TELEGRAM_WEBHOOK_SECRET",
+    );
+  }
+  if (token === undefined) {
+    if (production && values.TELEGRAM_SANDBOX !== true) {
+      problems.push(
+        "TELEGRAM_BOT_TOKEN: found nothing, though NODE_ENV is production; set the helper bot's token, or TELEGRAM_SANDBOX=on for the sandbox",
+      );
+    }
+    return null;
+  }
+  if (values.TELEGRAM_SANDBOX === true) {
+    problems.push("TELEGRAM_SANDBOX: found on, though TELEGRAM_BOT_TOKEN is set; set only one of them");
+  }
+  const root = values.TELEGRAM_API_ROOT ?? "https://api.telegram.org";
+  return {
+    token,
+    botId: Number(token.split(":", 1)[0]),
+    apiRoot: root.endsWith("/") ? root : `${root}/`,
+    updates:
+      mode === "webhook" && webhookUrl !== undefined && secret !== undefined
+        ? { mode, url: webhookUrl, secret }
+        : { mode: mode === "off" ? "off" : "polling" },
+  };
+}
+
+/**
+ * The environment as one typed value.
+ * @throws ConfigurationError naming each variable that is not acceptable.
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const { values, problems } = readVariables(env);
+  const production = values.NODE_ENV === "production";
+  const telegram = telegramConfig(values, production, problems);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return {
+    production,
+    host: values.HOST ?? "127.0.0.1",
+    port: values.PORT ?? 4000,
+    databaseUrl: values.DATABASE_URL ?? null,
+    dataDir: resolve(values.DATA_DIR ?? "data"),
+    telegram,
+    telegramTimeoutMs: values.TELEGRAM_TIMEOUT_MS ?? 10_000,
+    adminToken: values.ADMIN_TOKEN ?? null,
+    graphiql: values.GRAPHIQL ?? !production,
+    corsOrigins: values.CORS_ORIGINS ?? [],
+    logLevel: values.LOG_LEVEL ?? "info",
+  };
+}

@@ -1,0 +1,123 @@
+import sql from "sql-template-tag";
+import type { Database, UnitOfWork } from "../../database/database.js";
+import type { Prisma } from "../../database/generated/prisma/client.js";
+import { audit, SERVER } from "../audit.js";
+import { ForbiddenError, NotFoundError, Problems } from "../errors.js";
+import { newId, parseId } from "../ids.js";
+import { tidyName } from "../text.js";
+import { type Caller, type Role, requireRole } from "./caller.js";
+import { hashSecret, newSecret } from "./secrets.js";
+
+const MAX_NAME_CODE_POINTS = 100;
+const MAX_CHANNELS = 10_000;
+
+export interface CreateApiTokenInput {
+  readonly name: string;
+  readonly role: Role;
+  /** Null for every channel. */
+  readonly channelIds?: readonly number[] | null | undefined;
+  readonly telegramUserId?: number | null | undefined;
+}
+
+/** The tokens that a caller may see and revoke: for an administrator of some channels, those that reach no further. */
+export function visibleTokens(caller: Caller): Prisma.ApiTokenWhereInput {
+  if (caller.role !== "ADMIN") return { id: { in: [] } };
+  if (caller.channelIds === null) return {};
+  return { allChannels: false, grants: { every: { chatId: { in: [...caller.channelIds].map(BigInt) } } } };
+}
+
+/** As visibleTokens, for one who asks for the list of them. @throws ForbiddenError */
+export function listedTokens(caller: Caller): Prisma.ApiTokenWhereInput {
+  requireRole(caller, "ADMIN");
+  return visibleTokens(caller);
+}
+
+async function insert(unit: UnitOfWork, caller: Pick<Caller, "key">, input: CreateApiTokenInput, secret: string) {
+  const { name, role, channelIds = null, telegramUserId = null } = input;
+  const grants = [...new Set(channelIds ?? [])];
+  const id = newId();
+  const token = await unit.prisma.apiToken.create({
+    data: {
+      id,
+      name,
+      role,
+      secretHash: hashSecret(secret),
+      allChannels: channelIds === null,
+      telegramUserId: telegramUserId === null ? null : BigInt(telegramUserId),
+      createdAt: new Date(),
+      grants: { createMany: { data: grants.map((chatId) => ({ chatId: BigInt(chatId) })) } },
+    },
+  });
+  const change = { name, role, channelIds: channelIds === null ? null : grants };
+  await audit(unit, caller, { action: "apiToken.create", subjectId: id, change });
+  return token;
+}
+
+/** A token that the server itself makes, for every channel. */
+export async function insertOwnToken(database: Database, name: string, secret: string): Promise<void> {
+  await database.transaction((unit) => insert(unit, SERVER, { name, role: "ADMIN" }, secret));
+}
+
+/** As insertOwnToken, where there is no token at all yet, however many servers start together; else false. */
+export async function insertFirstToken(database: Database, secret: string): Promise<boolean> {
+  return database.transaction(async (unit) => {
+    await unit.execute(sql`lock table api_token in share row exclusive mode`);
+    if ((await unit.prisma.apiToken.count()) > 0) return false;
+    await insert(unit, SERVER, { name: "First token", role: "ADMIN" }, secret);
+    return true;
+  });
+}
+
+/** Whether a secret is that of a valid token. */
+export async function isKnownSecret({ prisma }: Database, secret: string): Promise<boolean> {
+  return (await prisma.apiToken.count({ where: { secretHash: hashSecret(secret), revokedAt: null } })) > 0;
+}
+
+/** API tokens, for one request. */
+export class Tokens {
+  readonly #database: Database;
+  readonly #caller: Caller;
+
+  constructor(database: Database, caller: Caller) {
+    this.#database = database;
+    this.#caller = caller;
+  }
+
+  /**
+   * Makes a token; its secret is told this once. A token limited to some channels makes only such as are limited to
+   * these.
+   * @throws ForbiddenError, ValidationError
+   */
+  async create(input: CreateApiTokenInput) {
+    requireRole(this.#caller, "ADMIN");
+    const problems = new Problems();
+    const name = tidyName(input.name, MAX_NAME_CODE_POINTS, "name", problems);
+    if ((input.channelIds?.length ?? 0) > MAX_CHANNELS) problems.add("channelIds", `Must be at most ${MAX_CHANNELS}.`);
+    if (input.telegramUserId != null && input.telegramUserId <= 0) {
+      problems.add("telegramUserId", "Must be the id of a Telegram user, which is positive.");
+    }
+    problems.check();
+    const own = this.#caller.channelIds;
+    if (own && !input.channelIds?.every((id) => own.has(id))) {
+      throw new ForbiddenError("This token may use some channels only, and gives others no more than that.");
+    }
+    const secret = newSecret();
+    const apiToken = await this.#database.transaction((unit) => insert(unit, this.#caller, { ...input, name }, secret));
+    return { apiToken, secret };
+  }
+
+  /** Revoking a token again changes nothing. @throws ForbiddenError, ValidationError, NotFoundError */
+  async revoke(input: { readonly id: string }) {
+    requireRole(this.#caller, "ADMIN");
+    const problems = new Problems();
+    const id = parseId("ApiToken", input.id, "id", problems);
+    problems.check();
+    return this.#database.transaction(async (unit) => {
+      const token = id && (await unit.prisma.apiToken.findFirst({ where: { id, ...visibleTokens(this.#caller) } }));
+      if (!token) throw new NotFoundError("API token");
+      if (token.revokedAt !== null) return token;
+      await audit(unit, this.#caller, { action: "apiToken.revoke", subjectId: token.id, change: { name: token.name } });
+      return unit.prisma.apiToken.update({ where: { id: token.id }, data: { revokedAt: new Date() } });
+    });
+  }
+}

@@ -1,0 +1,158 @@
+import sql from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import { TelegramCallError } from "../../telegram/failures.js";
+import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
+import { type Caller, requireChannel, requireRole, visible } from "../access/caller.js";
+import {
+  BotNotInChannelError,
+  Problems,
+  TelegramRejectedError,
+  TelegramUnavailableError,
+  ValidationError,
+} from "../errors.js";
+import type { Loaders } from "../loaders.js";
+import { type PageArguments, readPageArguments } from "../paging/arguments.js";
+import type { Ordering } from "../paging/ordering.js";
+import { type Page, readPage } from "../paging/page.js";
+import { toUserError } from "../telegram.js";
+import { type Channel, channelColumns } from "./channel.js";
+import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "./store.js";
+
+const OLDEST_FIRST: Ordering<Channel> = [
+  { key: { name: "id", column: sql`c.id`, type: "uuid", valueOf: ({ id }) => id }, direction: "ASC" },
+];
+
+/** ISO 4217, as the runtime's ICU knows it. */
+const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
+
+/** Telegram ids have at most 52 significant bits. */
+const MAX_CHAT_ID = 2 ** 52;
+
+export interface ConnectChannelInput {
+  readonly chat: string;
+  readonly currency?: string | null | undefined;
+}
+
+export interface ChannelPage extends Page<Channel> {
+  totalCount(): Promise<number>;
+}
+
+function readChat(text: string, problems: Problems): number | string | null {
+  const chat = text.trim();
+  if (/^-?\d{1,16}$/.test(chat) && Math.abs(Number(chat)) < MAX_CHAT_ID) return Number(chat);
+  if (/^@[A-Za-z]\w{2,31}$/.test(chat)) return chat;
+  problems.add("chat", "Must be a chat's id, such as -1001234567890, or its @username.");
+  return null;
+}
+
+function readCurrency(text: string | null | undefined, problems: Problems): string | null {
+  if (text == null) return null;
+  const currency = text.trim().toUpperCase();
+  if (!CURRENCIES.has(currency)) problems.add("currency", "Must be an ISO 4217 code, such as USD.");
+  return currency;
+}
+
+/** Channels, for one request. */
+export class Channels {
+  readonly #database: Database;
+  readonly #gateway: TelegramGateway;
+  readonly #caller: Caller;
+  readonly #loaders: Loaders;
+
+  constructor(database: Database, gateway: TelegramGateway, caller: Caller, loaders: Loaders) {
+    this.#database = database;
+    this.#gateway = gateway;
+    this.#caller = caller;
+    this.#loaders = loaders;
+  }
+
+  /**
+   * The channel of a chat; null where it is not known yet.
+   * @throws ForbiddenError where the caller may not use it.
+   */
+  async find(chatId: number): Promise<Channel | null> {
+    requireChannel(this.#caller, chatId);
+    return this.#loaders.channelByChatId.load(chatId);
+  }
+
+  /** The channels that are known and that the caller may use, the first known first. */
+  async page(args: PageArguments): Promise<ChannelPage> {
+    const seen = visible(this.#caller, sql`c.chat_id`);
+    const page = await readPage(OLDEST_FIRST, readPageArguments(args), {
+      rows: ({ condition, orderBy, limit }) =>
+        this.#database.query<Channel>(sql`select ${channelColumns} from channel c
+          where ${seen} and ${condition ?? sql`true`} order by ${orderBy} limit ${limit}::int`),
+      exists: async (condition) => {
+        const rows = await this.#database.query<{ found: boolean }>(
+          sql`select exists (select from channel c where ${seen} and ${condition ?? sql`true`}) as found`,
+        );
+        return rows[0]?.found === true;
+      },
+    });
+    const totalCount = async () => {
+      const rows = await this.#database.query<{ count: number }>(sql`select count(*) as count from channel c where ${seen}`);
+      return rows[0]?.count ?? 0;
+    };
+    return { ...page, totalCount };
+  }
+
+  /**
+   * Asks Telegram about a chat and what the bot may do in it, and stores that.
+   * @throws ForbiddenError, ValidationError, BotNotInChannelError and what else Telegram's answers mean.
+   */
+  async connect(input: ConnectChannelInput): Promise<Channel> {
+    requireRole(this.#caller, "ADMIN");
+    const problems = new Problems();
+    const named = readChat(input.chat, problems);
+    const currency = readCurrency(input.currency, problems);
+    problems.check();
+    if (named === null) throw new TypeError("A chat that is none was not said to be a problem.");
+    if (typeof named === "number") requireChannel(this.#caller, named);
+
+    const deadline = this.#gateway.deadline();
+    const chat = await this.#getChat(named, deadline);
+    if (!isLinkable(chat)) {
+      throw new ValidationError([{ field: "chat", message: "This is a person's chat; links belong to channels and groups." }]);
+    }
+    requireChannel(this.#caller, chat.id);
+    const standing = await this.#standing(chat.id, deadline);
+    if (standing === "notInChat") {
+      await storeBotStatus(this.#database, chat.id, BOT_STATUS.notInChat);
+      throw new BotNotInChannelError(chat.id);
+    }
+    return storeChannel(this.#database, this.#caller, chat, { botStatus: BOT_STATUS[standing], currency });
+  }
+
+  async #getChat(named: number | string, deadline: Deadline, followed = false): Promise<TelegramChat> {
+    try {
+      return await this.#gateway.getChat(named, deadline);
+    } catch (error) {
+      if (!(error instanceof TelegramCallError)) throw error;
+      const { failure } = error;
+      if (failure.kind === "migrated" && typeof named === "number" && !followed) {
+        await followMigration(this.#database, this.#caller, named, failure.toChatId);
+        return this.#getChat(failure.toChatId, deadline, true);
+      }
+      if (failure.kind === "notInChat") {
+        if (typeof named === "string") throw new BotNotInChannelError(null);
+        await storeBotStatus(this.#database, named, BOT_STATUS.notInChat);
+        throw new BotNotInChannelError(named);
+      }
+      if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
+      if (failure.kind === "missingRights") throw new TelegramRejectedError("the bot may not see this chat");
+      throw toUserError(failure, typeof named === "number" ? named : 0);
+    }
+  }
+
+  async #standing(chatId: number, deadline: Deadline): Promise<BotStanding> {
+    try {
+      return await this.#gateway.botStanding(chatId, deadline);
+    } catch (error) {
+      if (!(error instanceof TelegramCallError)) throw error;
+      const { failure } = error;
+      if (failure.kind === "notInChat" || failure.kind === "missingRights") return failure.kind;
+      if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
+      throw toUserError(failure, chatId);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/** What went wrong, in the words of the contract's ErrorCode. */
+export type ErrorCode =
+  | "BAD_USER_INPUT"
+  | "NOT_FOUND"
+  | "FORBIDDEN"
+  | "BOT_NOT_IN_CHANNEL"
+  | "BOT_PERMISSION_MISSING"
+  | "TELEGRAM_REJECTED"
+  | "RATE_LIMITED"
+  | "TELEGRAM_UNAVAILABLE"
+  | "IDEMPOTENCY_CONFLICT";
+
+/**
+ * What a caller caused, or can do something about. Each door has one table that turns the kinds into its own form;
+ * anything thrown that is not one of these is a bug, and is masked.
+ */
+export abstract class UserError extends Error {
+  abstract readonly code: ErrorCode;
+}
+
+export interface FieldError {
+  /** Path in the input: 'memberLimit' or 'tagIds.1'. */
+  readonly field: string;
+  readonly message: string;
+}
+
+export class ValidationError extends UserError {
+  override readonly name = "ValidationError";
+  readonly code = "BAD_USER_INPUT";
+  readonly fieldErrors: readonly FieldError[];
+
+  constructor(fieldErrors: readonly FieldError[]) {
+    super(fieldErrors.map(({ field, message }) => `${field}: ${message}`).join(" "));
+    this.fieldErrors = fieldErrors;
+  }
+}
+
+export class NotFoundError extends UserError {
+  override readonly name = "NotFoundError";
+  readonly code = "NOT_FOUND";
+
+  constructor(what: string) {
+    super(`There is no such ${what}.`);
+  }
+}
+
+export class ForbiddenError extends UserError {
+  override readonly name = "ForbiddenError";
+  readonly code = "FORBIDDEN";
+}
+
+export class BotNotInChannelError extends UserError {
+  override readonly name = "BotNotInChannelError";
+  readonly code = "BOT_NOT_IN_CHANNEL";
+  /** Null where a chat was named by an @username that Telegram does not know. */
+  readonly channelId: number | null;
+
+  constructor(channelId: number | null) {
+    super("The helper bot is not in the channel, or was removed from it. Add it as an administrator that may invite users.");
+    this.channelId = channelId;
+  }
+}
+
+export class BotPermissionError extends UserError {
+  override readonly name = "BotPermissionError";
+  readonly code = "BOT_PERMISSION_MISSING";
+  readonly channelId: number;
+
+  constructor(channelId: number) {
+    super("The helper bot is in the channel without the right to invite users. Give its administrator that right.");
+    this.channelId = channelId;
+  }
+}
+
+export class TelegramRejectedError extends UserError {
+  override readonly name = "TelegramRejectedError";
+  readonly code = "TELEGRAM_REJECTED";
+
+  constructor(description: string) {
+    super(`Telegram refused the request: ${description}`);
+  }
+}
+
+export class TelegramUnavailableError extends UserError {
+  override readonly name = "TelegramUnavailableError";
+  readonly code = "TELEGRAM_UNAVAILABLE";
+  /** The request may have been carried out; nobody knows. */
+  readonly outcomeUnknown: boolean;
+
+  constructor(outcomeUnknown: boolean) {
+    super(
+      outcomeUnknown
+        ? "Telegram did not answer as it should, and nobody knows whether it carried the request out. It is not tried again blindly."
+        : "Telegram cannot be used at the moment. Nothing was done; try again later.",
+    );
+    this.outcomeUnknown = outcomeUnknown;
+  }
+}
+
+export class RateLimitedError extends UserError {
+  override readonly name = "RateLimitedError";
+  readonly code = "RATE_LIMITED";
+  readonly retryAfterSeconds: number;
+
+  constructor(retryAfterSeconds: number) {
+    super(`Telegram asks to wait ${retryAfterSeconds} s. Nothing was done; try again then.`);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export class IdempotencyConflictError extends UserError {
+  override readonly name = "IdempotencyConflictError";
+  readonly code = "IDEMPOTENCY_CONFLICT";
+}
+
+/** Gathers all that is wrong with an input, so that a caller hears it at once. */
+export class Problems {
+  readonly #fieldErrors: FieldError[] = [];
+
+  add(field: string, message: string): void {
+    this.#fieldErrors.push({ field, message });
+  }
+
+  /** @throws ValidationError where anything was added. */
+  check(): void {
+    if (this.#fieldErrors.length > 0) throw new ValidationError(this.#fieldErrors);
+  }
+}

@@ -1,0 +1,293 @@
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Database } from "../../database/database.js";
+import type { Logger } from "../../log.js";
+import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
+import type { Deadline, LinkSettings, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
+import { type Caller, requireChannel, requireRole } from "../access/caller.js";
+import { audit } from "../audit.js";
+import type { Channel } from "../channels/channel.js";
+import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
+import { Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
+import { newId, parseIds } from "../ids.js";
+import type { Loaders } from "../loaders.js";
+import { toUserError } from "../telegram.js";
+import { codePoints, foldName, isStorable } from "../text.js";
+import type { CreationRequest, Creations } from "./creations.js";
+import { type InviteLink, SUBSCRIPTION_PERIOD_SECONDS } from "./inviteLink.js";
+import { checkBudget, checkSettings, MAX_SUBSCRIPTION_STARS } from "./settings.js";
+
+export interface CreateInviteLinkInput {
+  readonly channelId: number;
+  readonly name: string;
+  readonly createsJoinRequest: boolean;
+  readonly expireDate?: Date | null | undefined;
+  readonly memberLimit?: number | null | undefined;
+  /** An exact decimal. */
+  readonly budget: string;
+  /** Global or bare. */
+  readonly tagIds: readonly string[];
+  readonly subscription?: { readonly priceStars: number } | null | undefined;
+  readonly idempotencyKey?: string | null | undefined;
+}
+
+/** What is to be made, once the input was found acceptable. */
+interface Order {
+  readonly settings: LinkSettings;
+  readonly subscriptionPrice: number | null;
+  readonly budget: string;
+  readonly tagIds: readonly string[];
+}
+
+const MAX_KEY_LENGTH = 255;
+/** How long is tried to store what Telegram made, in waits of milliseconds. */
+const STORE_RETRIES_MS = [100, 500, 2000];
+
+function toRequest(input: CreateInviteLinkInput, problems: Problems): CreationRequest {
+  const key = input.idempotencyKey ?? null;
+  if (key !== null && (key === "" || codePoints(key) > MAX_KEY_LENGTH)) {
+    problems.add("idempotencyKey", `Must have 1 to ${MAX_KEY_LENGTH} characters.`);
+  } else if (key !== null && !isStorable(key)) {
+    problems.add("idempotencyKey", "Must be well-formed Unicode without NUL.");
+  }
+  const hashed = {
+    channelId: input.channelId,
+    name: input.name.toWellFormed().replaceAll("\0", " "),
+    createsJoinRequest: input.createsJoinRequest,
+    expireDate: input.expireDate?.toISOString() ?? null,
+    memberLimit: input.memberLimit ?? null,
+    budget: input.budget,
+    tagIds: parseIds("Tag", input.tagIds, "tagIds", problems).sort(),
+    priceStars: input.subscription?.priceStars ?? null,
+  };
+  const argumentsHash = Uint8Array.from(createHash("sha256").update(JSON.stringify(hashed)).digest());
+  return { idempotencyKey: key, argumentsHash, arguments: hashed };
+}
+
+/** Making links, for one request. */
+export class LinkMaker {
+  readonly #database: Database;
+  readonly #gateway: TelegramGateway;
+  readonly #creations: Creations;
+  readonly #log: Logger;
+  readonly #caller: Caller;
+  readonly #loaders: Loaders;
+
+  constructor(
+    shared: { database: Database; gateway: TelegramGateway; creations: Creations },
+    request: { caller: Caller; loaders: Loaders; log: Logger },
+  ) {
+    this.#database = shared.database;
+    this.#gateway = shared.gateway;
+    this.#creations = shared.creations;
+    this.#caller = request.caller;
+    this.#loaders = request.loaders;
+    this.#log = request.log;
+  }
+
+  /**
+   * Makes a link in Telegram and stores it. With an idempotency key, a repeated call gives the first call's link.
+   * @throws ForbiddenError, ValidationError, IdempotencyConflictError, and what Telegram's answers mean.
+   */
+  async create(input: CreateInviteLinkInput): Promise<InviteLink> {
+    requireRole(this.#caller, "EDITOR");
+    requireChannel(this.#caller, input.channelId);
+    const problems = new Problems();
+    const request = toRequest(input, problems);
+    problems.check();
+
+    const deadline = this.#gateway.deadline();
+    // Before anything that time may change, such as whether a date is still to come.
+    const earlier = await this.#creations.earlier(this.#caller, request, deadline.at);
+    if (earlier && "madeLinkId" in earlier) return this.#made(earlier.madeLinkId);
+    try {
+      const order = await this.#check(input);
+      const channel = await this.#channel(input, deadline);
+      const claim = earlier ?? (await this.#creations.prepare(this.#caller, request, channel.id, deadline.at));
+      if ("madeLinkId" in claim) return this.#made(claim.madeLinkId);
+      try {
+        return await this.#carryOut(claim.creationId, channel, order, deadline);
+      } finally {
+        this.#creations.leave(claim.creationId);
+      }
+    } finally {
+      if (earlier) this.#creations.leave(earlier.creationId);
+    }
+  }
+
+  async #made(linkId: string): Promise<InviteLink> {
+    const link = await this.#loaders.inviteLink.clear(linkId).load(linkId);
+    if (link === null) throw new Error(`The link ${linkId} of an answered creation is not there.`);
+    return link;
+  }
+
+  /** All that can be known to be wrong before Telegram is asked. */
+  async #check(input: CreateInviteLinkInput): Promise<Order> {
+    const problems = new Problems();
+    const { subscription = null, expireDate = null, memberLimit = null, createsJoinRequest } = input;
+    const settings = checkSettings({ name: input.name, createsJoinRequest, expireDate, memberLimit }, new Date(), problems);
+    checkBudget(input.budget, problems);
+    if (subscription) {
+      if (subscription.priceStars < 1 || subscription.priceStars > MAX_SUBSCRIPTION_STARS) {
+        problems.add("subscription.priceStars", `Must be from 1 to ${MAX_SUBSCRIPTION_STARS}.`);
+      }
+      if (expireDate) problems.add("expireDate", "A subscription link does not expire.");
+      if (memberLimit !== null) problems.add("memberLimit", "A subscription link has no member limit.");
+      if (createsJoinRequest) problems.add("createsJoinRequest", "A subscription link creates no join requests.");
+    }
+    const channel = await this.#loaders.channelByChatId.load(input.channelId);
+    if (subscription && channel && channel.kind !== "CHANNEL") {
+      problems.add("subscription", "Only channels have subscription links, not groups.");
+    }
+    const tagIds = parseIds("Tag", input.tagIds, "tagIds", problems);
+    const tags = await Promise.all(tagIds.map((id) => this.#loaders.tag.load(id)));
+    for (const [index, tag] of tags.entries()) {
+      if (!tag || tag.channelId !== channel?.id) problems.add(`tagIds.${index}`, "There is no such tag in this channel.");
+    }
+    problems.check();
+    return { settings, subscriptionPrice: subscription?.priceStars ?? null, budget: input.budget, tagIds };
+  }
+
+  /** The channel, learned from Telegram where it is not known yet. */
+  async #channel(input: CreateInviteLinkInput, deadline: Deadline, followed = false): Promise<Channel> {
+    const { channelId: chatId } = input;
+    const known = await this.#loaders.channelByChatId.load(chatId);
+    if (known) return known;
+    try {
+      const chat = await this.#gateway.getChat(chatId, deadline);
+      if (!isLinkable(chat)) {
+        throw new ValidationError([{ field: "channelId", message: "This is a person's chat; links belong to channels and groups." }]);
+      }
+      if (input.subscription && chat.type !== "channel") {
+        throw new ValidationError([{ field: "subscription", message: "Only channels have subscription links, not groups." }]);
+      }
+      return await storeChannel(this.#database, this.#caller, chat, { botStatus: "UNKNOWN" });
+    } catch (error) {
+      if (!(error instanceof TelegramCallError)) throw error;
+      const { failure } = error;
+      if (failure.kind === "migrated" && !followed) {
+        await followMigration(this.#database, this.#caller, chatId, failure.toChatId);
+        return this.#channel({ ...input, channelId: failure.toChatId }, deadline, true);
+      }
+      // Asking about a chat makes nothing: whatever became of it, no link exists.
+      if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
+      throw toUserError(failure, chatId);
+    }
+  }
+
+  async #carryOut(creationId: string, channel: Channel, order: Order, deadline: Deadline): Promise<InviteLink> {
+    if (!(await this.#creations.markSent(creationId))) {
+      throw new Error(`The creation ${creationId} was taken over by another run of the server.`);
+    }
+    let chatId = channel.chatId;
+    let answer: TelegramInviteLink;
+    try {
+      try {
+        answer = await this.#call(chatId, order, deadline);
+      } catch (error) {
+        if (!(error instanceof TelegramCallError) || error.failure.kind !== "migrated") throw error;
+        await followMigration(this.#database, this.#caller, chatId, error.failure.toChatId);
+        chatId = error.failure.toChatId;
+        answer = await this.#call(chatId, order, deadline);
+      }
+    } catch (error) {
+      if (!(error instanceof TelegramCallError)) throw error;
+      await this.#noteFailure(creationId, chatId, error.failure);
+      throw toUserError(error.failure, chatId);
+    }
+    const linkId = await this.#storeWhateverHappens(creationId, channel.id, chatId, order, answer);
+    this.#loaders.channelByChatId.clearAll();
+    this.#loaders.channel.clearAll();
+    return this.#made(linkId);
+  }
+
+  #call(chatId: number, { settings, subscriptionPrice }: Order, deadline: Deadline): Promise<TelegramInviteLink> {
+    if (subscriptionPrice === null) return this.#gateway.createInviteLink(chatId, settings, deadline);
+    const link = { name: settings.name, price: subscriptionPrice, periodSeconds: SUBSCRIPTION_PERIOD_SECONDS };
+    return this.#gateway.createSubscriptionInviteLink(chatId, link, deadline);
+  }
+
+  async #noteFailure(creationId: string, chatId: number, failure: TelegramFailure): Promise<void> {
+    if (failure.kind === "unavailable" && failure.carriedOut === "maybe") {
+      await this.#creations.markUncertain(creationId, failure.reason);
+    } else {
+      await this.#creations.markFailed(creationId, "reason" in failure ? failure.reason : failure.kind);
+    }
+    if (failure.kind === "notInChat") await storeBotStatus(this.#database, chatId, BOT_STATUS.notInChat);
+    if (failure.kind === "missingRights") await storeBotStatus(this.#database, chatId, BOT_STATUS.missingRights);
+  }
+
+  /** Telegram has no way to ask again which links there are: what it made is stored now, or at least logged. */
+  async #storeWhateverHappens(
+    creationId: string,
+    channelId: string,
+    chatId: number,
+    order: Order,
+    answer: TelegramInviteLink,
+  ): Promise<string> {
+    for (const wait of [...STORE_RETRIES_MS, null]) {
+      try {
+        return await this.#store(creationId, channelId, chatId, order, answer);
+      } catch (error) {
+        if (wait === null) {
+          this.#log.fatal({ err: error, creationId, chatId, answer }, "Telegram made a link that could not be stored");
+          throw error;
+        }
+        this.#log.warn({ err: error, creationId }, "storing a link that Telegram made is tried again");
+        await delay(wait);
+      }
+    }
+    throw new Error("unreachable");
+  }
+
+  async #store(
+    creationId: string,
+    oldChannelId: string,
+    chatId: number,
+    order: Order,
+    answer: TelegramInviteLink,
+  ): Promise<string> {
+    return this.#database.transaction(async (unit) => {
+      // By the chat: a migration may have made one channel of two.
+      const channel = await unit.prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
+      const channelId = channel?.id ?? oldChannelId;
+      const now = new Date();
+      const name = answer.name ?? null;
+      const state = {
+        botId: BigInt(this.#gateway.botId),
+        name,
+        nameKey: name === null ? null : foldName(name),
+        createsJoinRequest: answer.creates_join_request ?? order.settings.createsJoinRequest,
+        expireDate: answer.expire_date ? new Date(answer.expire_date * 1000) : null,
+        memberLimit: answer.member_limit ? answer.member_limit : null,
+        subscriptionPrice: order.subscriptionPrice,
+        budget: order.budget,
+        creatorId: BigInt(this.#caller.telegramUserId ?? answer.creator?.id ?? this.#gateway.botId),
+        isBotCreated: true,
+      };
+      // It may be there already, seen in an update that came before the answer.
+      const link = await unit.prisma.inviteLink.upsert({
+        where: { channelId_url: { channelId, url: answer.invite_link } },
+        create: { id: newId(), channelId, url: answer.invite_link, createdAt: now, ...state },
+        update: { updatedAt: now, ...state },
+        select: { id: true },
+      });
+      // Those that were deleted while Telegram was asked are left out, rather than the link lost.
+      const tags = await unit.prisma.tag.findMany({
+        where: { id: { in: [...order.tagIds] }, channelId },
+        select: { id: true, typeId: true },
+      });
+      await unit.prisma.inviteLinkTag.createMany({
+        data: tags.map(({ id, typeId }) => ({ linkId: link.id, tagId: id, channelId, typeId })),
+        skipDuplicates: true,
+      });
+      if (channel && channel.botStatus !== BOT_STATUS.ready) {
+        await unit.prisma.channel.update({ where: { id: channelId }, data: { botStatus: BOT_STATUS.ready, updatedAt: now } });
+      }
+      await this.#creations.markAnswered(unit, creationId, link.id);
+      const change = { url: answer.invite_link, name, budget: order.budget, tagIds: [...order.tagIds] };
+      await audit(unit, this.#caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });
+      return link.id;
+    });
+  }
+}

@@ -1,0 +1,173 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Database, UnitOfWork } from "../../database/database.js";
+import { type LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
+import type { Caller } from "../access/caller.js";
+import { IdempotencyConflictError, TelegramUnavailableError } from "../errors.js";
+import { newId } from "../ids.js";
+
+/** Which runs of the server are alive; see work/presence.ts. */
+export interface Owners {
+  readonly id: string;
+  isAlive(id: string): Promise<boolean>;
+}
+
+export interface CreationRequest {
+  readonly idempotencyKey: string | null;
+  /** Of all arguments but the key. */
+  readonly argumentsHash: Uint8Array<ArrayBuffer>;
+  readonly arguments: Prisma.InputJsonObject;
+}
+
+/** How a request with a key stands to those before it: made already, or its own to make. */
+export type Claim = { readonly madeLinkId: string } | { readonly creationId: string };
+
+const POLL_MS = 50;
+
+const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
+
+/**
+ * The intents to make links. One is stored before Telegram is asked, marked before the call is sent, and ends as
+ * answered, failed, or uncertain; so that after a crash at any point it is known whether a link can have been made.
+ */
+export class Creations {
+  readonly #database: Database;
+  readonly #owners: Owners;
+  readonly #botId: number;
+  /** Those that this run is carrying out: others in its name were left when storing them failed. */
+  readonly #underWay = new Set<string>();
+
+  constructor(database: Database, owners: Owners, botId: number) {
+    this.#database = database;
+    this.#owners = owners;
+    this.#botId = botId;
+  }
+
+  /** What is known of an earlier request of the caller with this key; waits for one that is under way. */
+  async earlier(caller: Caller, request: CreationRequest, waitUntil: number): Promise<Claim | null> {
+    if (request.idempotencyKey === null) return null;
+    for (;;) {
+      const row = await this.#find(caller, request.idempotencyKey);
+      if (row === null) return null;
+      const settled = await this.#settle(row, request);
+      if (settled) return settled;
+      if (Date.now() >= waitUntil) {
+        throw new IdempotencyConflictError("Another request with this idempotency key is still under way.");
+      }
+      await delay(POLL_MS);
+    }
+  }
+
+  /** Stores the intent, before Telegram is asked. */
+  async prepare(caller: Caller, request: CreationRequest, channelId: string, waitUntil: number): Promise<Claim> {
+    for (;;) {
+      const id = newId();
+      try {
+        await this.#database.prisma.linkCreation.create({
+          data: {
+            id,
+            caller: caller.key,
+            idempotencyKey: request.idempotencyKey,
+            argumentsHash: request.argumentsHash,
+            arguments: request.arguments,
+            state: "PREPARED",
+            ownerId: this.#owners.id,
+            channelId,
+            botId: BigInt(this.#botId),
+            createdAt: new Date(),
+          },
+        });
+        this.#underWay.add(id);
+        return { creationId: id };
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+        const claim = await this.earlier(caller, request, waitUntil);
+        if (claim) return claim;
+      }
+    }
+  }
+
+  /** From here on a link may exist. False where another run took the intent over. */
+  async markSent(id: string): Promise<boolean> {
+    const { count } = await this.#database.prisma.linkCreation.updateMany({
+      where: { id, state: "PREPARED", ownerId: this.#owners.id },
+      data: { state: "SENT", updatedAt: new Date() },
+    });
+    return count === 1;
+  }
+
+  /** In the transaction that stores the link. */
+  async markAnswered(unit: UnitOfWork, id: string, linkId: string): Promise<void> {
+    await unit.prisma.linkCreation.update({
+      where: { id },
+      data: { state: "ANSWERED", linkId, updatedAt: new Date() },
+    });
+  }
+
+  /** Nothing was made, for certain: the key is free again. */
+  async markFailed(id: string, failure: string): Promise<void> {
+    await this.#database.prisma.linkCreation.update({
+      where: { id },
+      data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
+    });
+  }
+
+  /** Nobody knows. */
+  async markUncertain(id: string, failure: string): Promise<void> {
+    await this.#database.prisma.linkCreation.update({
+      where: { id },
+      data: { state: "UNCERTAIN", failure, updatedAt: new Date() },
+    });
+  }
+
+  /** This run has done with it, whichever way. */
+  leave(id: string): void {
+    this.#underWay.delete(id);
+  }
+
+  #find(caller: Caller, idempotencyKey: string): Promise<LinkCreation | null> {
+    return this.#database.prisma.linkCreation.findUnique({
+      where: { caller_idempotencyKey: { caller: caller.key, idempotencyKey } },
+    });
+  }
+
+  /** What a row means to a request with its key; null while it is under way elsewhere. */
+  async #settle(row: LinkCreation, request: CreationRequest): Promise<Claim | null> {
+    if (!Buffer.from(row.argumentsHash).equals(request.argumentsHash)) {
+      throw new IdempotencyConflictError("A request with this idempotency key was made with other arguments.");
+    }
+    switch (row.state) {
+      case "ANSWERED":
+        if (row.linkId !== null) return { madeLinkId: row.linkId };
+        throw new IdempotencyConflictError("The link made with this idempotency key is no longer known.");
+      case "UNCERTAIN":
+        throw new TelegramUnavailableError(true);
+      case "FAILED":
+        return null;
+      case "PREPARED":
+        return (await this.#abandoned(row)) && (await this.#takeOver(row)) ? { creationId: row.id } : null;
+      case "SENT":
+        if (!(await this.#abandoned(row))) return null;
+        await this.#database.prisma.linkCreation.updateMany({
+          where: { id: row.id, state: "SENT", ownerId: row.ownerId },
+          data: { state: "UNCERTAIN", failure: "the server stopped before Telegram answered", updatedAt: new Date() },
+        });
+        return null;
+    }
+  }
+
+  /** Whoever began it will not end it. */
+  async #abandoned(row: LinkCreation): Promise<boolean> {
+    if (row.ownerId === this.#owners.id) return !this.#underWay.has(row.id);
+    return !(await this.#owners.isAlive(row.ownerId));
+  }
+
+  async #takeOver(row: LinkCreation): Promise<boolean> {
+    const { count } = await this.#database.prisma.linkCreation.updateMany({
+      where: { id: row.id, state: "PREPARED", ownerId: row.ownerId },
+      data: { ownerId: this.#owners.id, updatedAt: new Date() },
+    });
+    if (count === 1) this.#underWay.add(row.id);
+    return count === 1;
+  }
+}

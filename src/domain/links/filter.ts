@@ -1,0 +1,134 @@
+import sql, { empty, join, type Sql } from "sql-template-tag";
+import { Problems } from "../errors.js";
+import { parseId, parseIds } from "../ids.js";
+import type { Loaders } from "../loaders.js";
+import { foldName, isStorable } from "../text.js";
+
+export interface TagGroup {
+  readonly tagTypeId: string;
+  readonly withoutType: boolean;
+  readonly tagIds: readonly string[];
+}
+
+/** As a caller gives it: ids are global or bare. */
+export interface InviteLinkFilter {
+  readonly name?: string | null | undefined;
+  readonly creatorId?: number | null | undefined;
+  readonly tagGroups?: readonly TagGroup[] | null | undefined;
+  readonly ids?: readonly string[] | null | undefined;
+  readonly isRevoked?: boolean | null | undefined;
+  readonly isExpired?: boolean | null | undefined;
+  readonly isBotCreated?: boolean | null | undefined;
+  readonly createdFrom?: Date | null | undefined;
+  readonly createdTo?: Date | null | undefined;
+}
+
+/** The links of a channel that a filter leaves: to be put around a statement over `invite_link l`. */
+export interface LinkSelection {
+  /** "with … " or nothing. */
+  readonly with: Sql;
+  readonly where: Sql;
+}
+
+/** Two groups of one type are one group. */
+function unite(groups: readonly TagGroup[], problems: Problems): Map<string, { tagIds: Set<string>; without: boolean }> {
+  const united = new Map<string, { tagIds: Set<string>; without: boolean }>();
+  for (const [index, group] of groups.entries()) {
+    const path = `filter.tagGroups.${index}`;
+    const typeId = parseId("TagType", group.tagTypeId, `${path}.tagTypeId`, problems);
+    const tagIds = parseIds("Tag", group.tagIds, `${path}.tagIds`, problems);
+    if (typeId === null) continue;
+    const one = united.get(typeId) ?? { tagIds: new Set(), without: false };
+    for (const id of tagIds) one.tagIds.add(id);
+    one.without ||= group.withoutType;
+    united.set(typeId, one);
+  }
+  return united;
+}
+
+async function checkTags(
+  channelId: string,
+  groups: readonly TagGroup[],
+  loaders: Loaders,
+  problems: Problems,
+): Promise<void> {
+  const ignore = new Problems();
+  await Promise.all(
+    groups.map(async (group, index) => {
+      const path = `filter.tagGroups.${index}`;
+      const typeId = parseId("TagType", group.tagTypeId, path, ignore);
+      if (typeId === null) return;
+      const [type, tags] = await Promise.all([
+        loaders.tagType.load(typeId),
+        Promise.all(group.tagIds.map((text) => parseId("Tag", text, path, ignore)).map((id) => id && loaders.tag.load(id))),
+      ]);
+      if (type === null) problems.add(`${path}.tagTypeId`, "There is no such tag type.");
+      for (const [place, tag] of tags.entries()) {
+        if (!tag || tag.channelId !== channelId) {
+          problems.add(`${path}.tagIds.${place}`, "There is no such tag in this channel.");
+        } else if (tag.typeId !== typeId) {
+          problems.add(`${path}.tagIds.${place}`, "This tag is of another type.");
+        }
+      }
+    }),
+  );
+}
+
+/**
+ * What a filter means for a channel's links.
+ * @param now decides what is expired.
+ * @throws ValidationError for ids that are none, and for tags that are not the channel's and the group's type's.
+ */
+export async function selectLinks(
+  channelId: string,
+  filter: InviteLinkFilter,
+  now: Date,
+  loaders: Loaders,
+): Promise<LinkSelection> {
+  const problems = new Problems();
+  const conditions = [sql`l.channel_id = ${channelId}::uuid`];
+  if (filter.name) {
+    if (!isStorable(filter.name)) problems.add("filter.name", "Must be well-formed Unicode without NUL.");
+    conditions.push(sql`strpos(l.name_key, ${foldName(filter.name)}) > 0`);
+  }
+  if (filter.creatorId != null) conditions.push(sql`l.creator_id = ${filter.creatorId}::bigint`);
+  if (filter.ids != null) {
+    conditions.push(sql`l.id = any(${parseIds("InviteLink", filter.ids, "filter.ids", problems)}::uuid[])`);
+  }
+  if (filter.isRevoked != null) conditions.push(sql`l.is_revoked = ${filter.isRevoked}::boolean`);
+  if (filter.isBotCreated != null) conditions.push(sql`l.is_bot_created = ${filter.isBotCreated}::boolean`);
+  if (filter.isExpired != null) {
+    const instant = sql`${now.toISOString()}::timestamptz`;
+    conditions.push(
+      filter.isExpired
+        ? sql`l.expire_date <= ${instant}`
+        : sql`(l.expire_date is null or l.expire_date > ${instant})`,
+    );
+  }
+  if (filter.createdFrom != null) conditions.push(sql`l.created_at >= ${filter.createdFrom.toISOString()}::timestamptz`);
+  if (filter.createdTo != null) conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
+
+  const groups = filter.tagGroups ?? [];
+  const united = unite(groups, problems);
+  problems.check();
+  await checkTags(channelId, groups, loaders, problems);
+  problems.check();
+
+  const carrying: Sql[] = [];
+  for (const [typeId, { tagIds, without }] of united) {
+    const ofTags = sql`select link_id from invite_link_tag
+      where tag_id = any(${[...tagIds]}::uuid[]) and channel_id = ${channelId}::uuid`;
+    const ofNone = sql`not exists (
+      select from invite_link_tag n where n.channel_id = ${channelId}::uuid and n.type_id = ${typeId}::uuid and n.link_id = l.id)`;
+    if (tagIds.size > 0 && without) conditions.push(sql`(l.id in (${ofTags}) or ${ofNone})`);
+    else if (tagIds.size > 0) carrying.push(ofTags);
+    else if (without) conditions.push(ofNone);
+  }
+  // Intersected once and kept: as plain conditions the planner, blind to the tags' sizes in a prepared statement,
+  // falls to looking each link up.
+  if (carrying.length > 0) conditions.push(sql`l.id in (select link_id from carrying)`);
+  return {
+    with: carrying.length > 0 ? sql`with carrying as materialized (${join(carrying, " intersect ")})` : empty,
+    where: join(conditions, " and "),
+  };
+}

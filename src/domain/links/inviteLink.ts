@@ -1,0 +1,37 @@
+import sql from "sql-template-tag";
+
+/** The only subscription period that Telegram takes: thirty days. */
+export const SUBSCRIPTION_PERIOD_SECONDS = 2_592_000;
+
+export interface InviteLink {
+  readonly id: string;
+  readonly channelId: string;
+  readonly chatId: number;
+  readonly name: string | null;
+  /** The name folded, by which links are ordered and searched. */
+  readonly nameKey: string | null;
+  readonly url: string;
+  readonly createsJoinRequest: boolean;
+  readonly expireDate: Date | null;
+  readonly memberLimit: number | null;
+  /** Stars a month; null for a link that costs its members nothing. */
+  readonly subscriptionPrice: number | null;
+  /** An exact decimal with two fraction digits, in the channel's currency. */
+  readonly budget: string;
+  readonly creatorId: number | null;
+  readonly isBotCreated: boolean;
+  readonly isRevoked: boolean;
+  readonly createdAt: Date;
+  readonly updatedAt: Date | null;
+}
+
+export const isExpired = (link: InviteLink, now: Date): boolean =>
+  link.expireDate !== null && link.expireDate <= now;
+
+/** What a statement selects of `invite_link l` with its `channel c`. */
+export const inviteLinkColumns = sql`
+  l.id, l.channel_id as "channelId", c.chat_id as "chatId", l.name, l.name_key as "nameKey", l.url,
+  l.creates_join_request as "createsJoinRequest", l.expire_date as "expireDate", l.member_limit as "memberLimit",
+  l.subscription_price as "subscriptionPrice", l.budget, l.creator_id as "creatorId",
+  l.is_bot_created as "isBotCreated", l.is_revoked as "isRevoked", l.created_at as "createdAt",
+  l.updated_at as "updatedAt"`;

@@ -1,0 +1,163 @@
+import DataLoader from "dataloader";
+import sql, { type Sql } from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import { type Caller, requireChannel } from "../access/caller.js";
+import { Problems } from "../errors.js";
+import { parseId } from "../ids.js";
+import type { Loaders } from "../loaders.js";
+import { type PageArguments, readPageArguments } from "../paging/arguments.js";
+import { emptySource, type Page, type PageSource, readPage, type Slice } from "../paging/page.js";
+import type { Tag } from "../tags/tag.js";
+import { type InviteLinkFilter, type LinkSelection, selectLinks } from "./filter.js";
+import { type InviteLink, inviteLinkColumns } from "./inviteLink.js";
+import { type InviteLinkOrder, linkOrdering } from "./order.js";
+
+/** A page of links, and what is computed over all that match only when asked for. */
+export interface LinkPage extends Page<InviteLink> {
+  totalCount(): Promise<number>;
+}
+
+export interface LinkPageArguments extends PageArguments {
+  readonly channelId: number;
+  readonly filter?: InviteLinkFilter | null | undefined;
+  readonly orderBy?: readonly InviteLinkOrder[] | null | undefined;
+}
+
+type TagLinksSource = (tagId: string) => PageSource<InviteLink>;
+
+const bounds = ({ limit, offset }: Slice): Sql =>
+  offset === 0 ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
+
+/** Reading links, for one request. */
+export class Links {
+  readonly #database: Database;
+  readonly #caller: Caller;
+  readonly #loaders: Loaders;
+  /** One set of loaders for each way in which tags' links are asked for, so that all tags of a page share it. */
+  readonly #tagLinks = new Map<string, TagLinksSource>();
+
+  constructor(database: Database, caller: Caller, loaders: Loaders) {
+    this.#database = database;
+    this.#caller = caller;
+    this.#loaders = loaders;
+  }
+
+  /**
+   * A link by its id; null where there is none, where it is in another channel than the one given, and where the
+   * caller may not see it.
+   * @throws ValidationError for what is no id of a link, ForbiddenError for a channel the caller may not use.
+   */
+  async find(id: string, chatId?: number | null): Promise<InviteLink | null> {
+    const problems = new Problems();
+    const linkId = parseId("InviteLink", id, "id", problems);
+    problems.check();
+    if (chatId != null && this.#caller.channelIds?.has(chatId) === false) return null;
+    const link = linkId === null ? null : await this.#loaders.inviteLink.load(linkId);
+    return link && (chatId == null || link.chatId === chatId) ? link : null;
+  }
+
+  /**
+   * A page of a channel's links.
+   * @throws ForbiddenError for a channel that the caller may not use, ValidationError for what makes no page.
+   */
+  async page(args: LinkPageArguments): Promise<LinkPage> {
+    requireChannel(this.#caller, args.channelId);
+    const request = readPageArguments(args);
+    const ordering = linkOrdering(args.orderBy);
+    const channel = await this.#loaders.channelByChatId.load(args.channelId);
+    if (channel === null) return { ...(await readPage(ordering, request, emptySource)), totalCount: async () => 0 };
+    const selection = await selectLinks(channel.id, args.filter ?? {}, new Date(), this.#loaders);
+    const page = await readPage(ordering, request, this.#source(selection));
+    return { ...page, totalCount: () => this.#count(selection) };
+  }
+
+  #source(selection: LinkSelection): PageSource<InviteLink> {
+    const and = (condition: Sql | null) => (condition ? sql`${selection.where} and ${condition}` : selection.where);
+    return {
+      rows: (slice) =>
+        this.#database.query<InviteLink>(sql`${selection.with}
+          select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
+          where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}`),
+      exists: async (condition) => {
+        const rows = await this.#database.query<{ found: boolean }>(
+          sql`${selection.with} select exists (select from invite_link l where ${and(condition)}) as found`,
+        );
+        return rows[0]?.found === true;
+      },
+    };
+  }
+
+  async #count(selection: LinkSelection): Promise<number> {
+    const rows = await this.#database.query<{ count: number }>(
+      sql`${selection.with} select count(*) as count from invite_link l where ${selection.where}`,
+    );
+    return rows[0]?.count ?? 0;
+  }
+
+  /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */
+  async pageOfTag(tag: Tag, args: PageArguments): Promise<LinkPage> {
+    const request = readPageArguments(args);
+    const page = await readPage(linkOrdering(null), request, this.#tagSource(JSON.stringify(request))(tag.id));
+    return { ...page, totalCount: () => this.#countOfTag.load(tag.id) };
+  }
+
+  #tagSource(way: string): TagLinksSource {
+    const known = this.#tagLinks.get(way);
+    if (known) return known;
+    // All tags asked in the same way share the slice and the condition: whichever came last is everybody's.
+    let slice: Slice | undefined;
+    const rows = new DataLoader<string, InviteLink[]>((tagIds) => this.#rowsOfTags(tagIds, slice as Slice));
+    const existence = new Map<string, DataLoader<string, boolean>>();
+    const source: TagLinksSource = (tagId) => ({
+      rows: (asked) => {
+        slice = asked;
+        return rows.load(tagId);
+      },
+      exists: (condition) => {
+        const key = condition?.text ?? "";
+        let loader = existence.get(key);
+        if (!loader) {
+          loader = new DataLoader<string, boolean>((tagIds) => this.#existOfTags(tagIds, condition));
+          existence.set(key, loader);
+        }
+        return loader.load(tagId);
+      },
+    });
+    this.#tagLinks.set(way, source);
+    return source;
+  }
+
+  async #rowsOfTags(tagIds: readonly string[], slice: Slice): Promise<InviteLink[][]> {
+    const rows = await this.#database.query<InviteLink & { tagId: string }>(sql`
+      select asked.tag_id as "tagId", ${inviteLinkColumns}
+      from unnest(${tagIds}::uuid[]) with ordinality as asked(tag_id, place)
+      cross join lateral (
+        select l.* from invite_link_tag lt join invite_link l on l.id = lt.link_id
+        where lt.tag_id = asked.tag_id and ${slice.condition ?? sql`true`}
+        order by ${slice.orderBy} ${bounds(slice)}
+      ) l
+      join channel c on c.id = l.channel_id
+      order by asked.place, ${slice.orderBy}`);
+    const links = new Map<string, InviteLink[]>(tagIds.map((id) => [id, []]));
+    for (const { tagId, ...link } of rows) links.get(tagId)?.push(link);
+    return tagIds.map((id) => links.get(id) ?? []);
+  }
+
+  async #existOfTags(tagIds: readonly string[], condition: Sql | null): Promise<boolean[]> {
+    const rows = await this.#database.query<{ tagId: string }>(sql`
+      select asked.tag_id as "tagId" from unnest(${tagIds}::uuid[]) as asked(tag_id)
+      where exists (
+        select from invite_link_tag lt join invite_link l on l.id = lt.link_id
+        where lt.tag_id = asked.tag_id and ${condition ?? sql`true`})`);
+    const found = new Set(rows.map(({ tagId }) => tagId));
+    return tagIds.map((id) => found.has(id));
+  }
+
+  readonly #countOfTag = new DataLoader<string, number>(async (tagIds) => {
+    const rows = await this.#database.query<{ tagId: string; count: number }>(sql`
+      select tag_id as "tagId", count(*) as count from invite_link_tag
+      where tag_id = any(${tagIds}::uuid[]) group by tag_id`);
+    const counts = new Map(rows.map(({ tagId, count }) => [tagId, count]));
+    return tagIds.map((id) => counts.get(id) ?? 0);
+  });
+}

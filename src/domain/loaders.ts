@@ -1,0 +1,70 @@
+import DataLoader from "dataloader";
+import sql, { type Sql } from "sql-template-tag";
+import type { Database } from "../database/database.js";
+import { type Caller, visible } from "./access/caller.js";
+import { type Channel, channelColumns } from "./channels/channel.js";
+import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
+import { type Tag, type TagType, tagColumns, tagTypeColumns } from "./tags/tag.js";
+
+/** Puts rows into the order of the keys asked for; null where there is none. */
+function inOrder<Row, Key>(keys: readonly Key[], rows: readonly Row[], keyOf: (row: Row) => Key): (Row | null)[] {
+  const found = new Map(rows.map((row) => [keyOf(row), row]));
+  return keys.map((key) => found.get(key) ?? null);
+}
+
+/**
+ * What hangs on what, looked up for all askers of a moment in one statement. They live as long as a request, so that
+ * nothing leaks from one caller to another, and find only what the request's caller may see.
+ */
+export function createLoaders(database: Database, caller: Caller) {
+  const seen = () => visible(caller, sql`c.chat_id`);
+  const channelsWhere = (condition: Sql) =>
+    database.query<Channel>(sql`select ${channelColumns} from channel c where ${condition} and ${seen()}`);
+  return {
+    channel: new DataLoader<string, Channel | null>(async (ids) =>
+      inOrder(ids, await channelsWhere(sql`c.id = any(${ids}::uuid[])`), ({ id }) => id),
+    ),
+    channelByChatId: new DataLoader<number, Channel | null>(async (ids) =>
+      inOrder(ids, await channelsWhere(sql`c.chat_id = any(${ids}::bigint[])`), ({ chatId }) => chatId),
+    ),
+    inviteLink: new DataLoader<string, InviteLink | null>(async (ids) =>
+      inOrder(
+        ids,
+        await database.query<InviteLink>(sql`
+          select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
+          where l.id = any(${ids}::uuid[]) and ${seen()}`),
+        ({ id }) => id,
+      ),
+    ),
+    tag: new DataLoader<string, Tag | null>(async (ids) =>
+      inOrder(
+        ids,
+        await database.query<Tag>(sql`
+          select ${tagColumns} from tag t join channel c on c.id = t.channel_id
+          where t.id = any(${ids}::uuid[]) and ${seen()}`),
+        ({ id }) => id,
+      ),
+    ),
+    /** Tag types are everybody's. */
+    tagType: new DataLoader<string, TagType | null>(async (ids) =>
+      inOrder(
+        ids,
+        await database.query<TagType>(sql`select ${tagTypeColumns} from tag_type y where y.id = any(${ids}::uuid[])`),
+        ({ id }) => id,
+      ),
+    ),
+    /** The tags of a link, the oldest first. */
+    tagsOfLink: new DataLoader<string, readonly Tag[]>(async (linkIds) => {
+      const rows = await database.query<Tag & { linkId: string }>(sql`
+        select lt.link_id as "linkId", ${tagColumns}
+        from invite_link_tag lt join tag t on t.id = lt.tag_id join channel c on c.id = t.channel_id
+        where lt.link_id = any(${linkIds}::uuid[]) and ${seen()}
+        order by t.id`);
+      const tags = new Map<string, Tag[]>(linkIds.map((id) => [id, []]));
+      for (const { linkId, ...tag } of rows) tags.get(linkId)?.push(tag);
+      return linkIds.map((id) => tags.get(id) ?? []);
+    }),
+  };
+}
+
+export type Loaders = ReturnType<typeof createLoaders>;

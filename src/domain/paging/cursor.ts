@@ -1,0 +1,58 @@
+import { Problems } from "../errors.js";
+import { isStorable } from "../text.js";
+import type { KeyValue, OrderKey, Ordering } from "./ordering.js";
+
+/** Told apart from cursors that an older or newer server gave out. */
+const VERSION = 1;
+/** No cursor of ours comes near it: a name has 32 characters. */
+const MAX_LENGTH = 2_000;
+
+const ACCEPTABLE: Record<OrderKey<never>["type"], (text: string) => boolean> = {
+  uuid: (text) => /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(text),
+  timestamptz: (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text) && !Number.isNaN(Date.parse(text)) && !text.startsWith("0000"),
+  numeric: (text) => /^-?\d{1,15}(\.\d{1,2})?$/.test(text),
+  text: isStorable,
+  bigint: (text) => /^-?\d{1,15}$/.test(text),
+};
+
+const signature = <Row>(ordering: Ordering<Row>): string =>
+  ordering.map(({ key, direction }) => `${key.name} ${direction}`).join(",");
+
+/** The place of a row in an order. */
+export function encodeCursor<Row>(ordering: Ordering<Row>, row: Row): string {
+  const values = ordering.map(({ key }) => key.valueOf(row));
+  return Buffer.from(JSON.stringify([VERSION, signature(ordering), ...values])).toString("base64url");
+}
+
+function parse(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The values that a cursor holds, one for each key of the order.
+ * @throws ValidationError naming `field` where it is no cursor of this order.
+ */
+export function decodeCursor<Row>(ordering: Ordering<Row>, cursor: string, field: string): KeyValue[] {
+  const problems = new Problems();
+  const content = cursor.length <= MAX_LENGTH ? parse(cursor) : null;
+  const [version, order, ...values] = Array.isArray(content) ? (content as unknown[]) : [];
+  if (version !== VERSION || typeof order !== "string") {
+    problems.add(field, "This is no cursor that this server gave out.");
+  } else if (order !== signature(ordering)) {
+    problems.add(field, "This cursor belongs to another order.");
+  } else {
+    const fits =
+      values.length === ordering.length &&
+      ordering.every(({ key }, index) => {
+        const value = values[index];
+        return value === null ? key.nullable === true : typeof value === "string" && ACCEPTABLE[key.type](value);
+      });
+    if (!fits) problems.add(field, "This is no cursor that this server gave out.");
+  }
+  problems.check();
+  return values as KeyValue[];
+}

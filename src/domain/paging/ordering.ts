@@ -1,0 +1,90 @@
+import sql, { join, type Sql } from "sql-template-tag";
+
+export type Direction = "ASC" | "DESC";
+
+/** What a cursor holds of one key: a text that PostgreSQL reads as the key's type, or null. */
+export type KeyValue = string | null;
+
+/** Something that rows are ordered by. */
+export interface OrderKey<Row> {
+  /** Names the key in a cursor, so that a cursor of another order is told apart. */
+  readonly name: string;
+  readonly column: Sql;
+  readonly type: "uuid" | "timestamptz" | "numeric" | "text" | "bigint";
+  /** Rows without a value come last, in both directions. */
+  readonly nullable?: true;
+  readonly valueOf: (row: Row) => KeyValue;
+}
+
+/** An order that is total: its last key is unique. */
+export type Ordering<Row> = readonly { readonly key: OrderKey<Row>; readonly direction: Direction }[];
+
+const CASTS = {
+  uuid: sql`::uuid`,
+  timestamptz: sql`::timestamptz`,
+  numeric: sql`::numeric`,
+  text: sql`::text`,
+  bigint: sql`::bigint`,
+} as const;
+
+const WORDS = { ASC: sql`asc`, DESC: sql`desc` } as const;
+const opposite = (direction: Direction): Direction => (direction === "ASC" ? "DESC" : "ASC");
+
+const parameter = <Row>(key: OrderKey<Row>, value: string): Sql => sql`${value}${CASTS[key.type]}`;
+
+/** ORDER BY's list; reversed, to read a page from its end. */
+export function orderBy<Row>(ordering: Ordering<Row>, reversed = false): Sql {
+  return join(
+    ordering.map(({ key, direction }) => {
+      const word = WORDS[reversed ? opposite(direction) : direction];
+      // Where no value is missing, saying where nulls stand would keep PostgreSQL from using the index.
+      if (!key.nullable) return sql`${key.column} ${word}`;
+      return reversed ? sql`${key.column} ${word} nulls first` : sql`${key.column} ${word} nulls last`;
+    }),
+  );
+}
+
+const equals = <Row>(key: OrderKey<Row>, value: KeyValue): Sql =>
+  value === null ? sql`${key.column} is null` : sql`${key.column} = ${parameter(key, value)}`;
+
+/** The rows whose key alone puts them beyond a value; null where there are none. */
+function beyond<Row>(key: OrderKey<Row>, direction: Direction, value: KeyValue, side: Side): Sql | null {
+  if (value === null) return side === "after" ? null : sql`${key.column} is not null`;
+  const greater = (direction === "ASC") === (side === "after");
+  const compared = greater
+    ? sql`${key.column} > ${parameter(key, value)}`
+    : sql`${key.column} < ${parameter(key, value)}`;
+  return key.nullable && side === "after" ? sql`(${compared} or ${key.column} is null)` : compared;
+}
+
+/** Which side of a row in the order. */
+export type Side = "after" | "before";
+
+/** The condition for rows on one side of a position in the order, the position itself left out. */
+export function beyondPosition<Row>(ordering: Ordering<Row>, values: readonly KeyValue[], side: Side): Sql {
+  const directions = new Set(ordering.map(({ direction }) => direction));
+  if (directions.size === 1 && ordering.every(({ key }) => !key.nullable)) {
+    // A comparison of rows walks the index from the very place.
+    const columns = join(ordering.map(({ key }) => key.column));
+    const position = join(ordering.map(({ key }, index) => parameter(key, values[index] ?? "")));
+    return directions.has("ASC") === (side === "after")
+      ? sql`(${columns}) > (${position})`
+      : sql`(${columns}) < (${position})`;
+  }
+  const alternatives = ordering.flatMap(({ key, direction }, index) => {
+    const decisive = beyond(key, direction, values[index] ?? null, side);
+    if (decisive === null) return [];
+    const tied = ordering.slice(0, index).map((earlier, place) => equals(earlier.key, values[place] ?? null));
+    return [sql`(${join([...tied, decisive], " and ")})`];
+  });
+  return sql`(${join(alternatives, " or ")})`;
+}
+
+/** As beyondPosition, the position itself included. */
+export function positionAndBeyond<Row>(ordering: Ordering<Row>, values: readonly KeyValue[], side: Side): Sql {
+  const position = join(
+    ordering.map(({ key }, index) => equals(key, values[index] ?? null)),
+    " and ",
+  );
+  return sql`(${beyondPosition(ordering, values, side)} or (${position}))`;
+}

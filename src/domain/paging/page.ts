@@ -1,0 +1,92 @@
+import sql, { type Sql } from "sql-template-tag";
+import type { PageRequest } from "./arguments.js";
+import { decodeCursor, encodeCursor } from "./cursor.js";
+import { beyondPosition, type KeyValue, type Ordering, orderBy, positionAndBeyond } from "./ordering.js";
+
+/** A stretch of the ordered rows, for a source to put into its statement. */
+export interface Slice {
+  /** Null: all. */
+  readonly condition: Sql | null;
+  readonly orderBy: Sql;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** Where a page's rows come from: what is listed, filtered and allowed is the source's affair. */
+export interface PageSource<Row> {
+  rows(slice: Slice): Promise<Row[]>;
+  /** Whether any row meets the condition; null: whether there is any. */
+  exists(condition: Sql | null): Promise<boolean>;
+}
+
+export interface Edge<Row> {
+  readonly cursor: string;
+  readonly node: Row;
+}
+
+/** A page, and what lies beyond it; the latter is asked of the database only where the rows cannot tell. */
+export interface Page<Row> {
+  readonly edges: readonly Edge<Row>[];
+  hasNextPage(): Promise<boolean>;
+  hasPreviousPage(): Promise<boolean>;
+}
+
+const both = (left: Sql | null, right: Sql | null): Sql | null =>
+  left && right ? sql`${left} and ${right}` : (left ?? right);
+
+/**
+ * Reads a page by keyset, or by number. One row more than the page tells whether there is a next one in the
+ * direction of reading; in the other direction it takes a look at what the cursor left out.
+ * @throws ValidationError where a cursor is not one of this order.
+ */
+export async function readPage<Row>(
+  ordering: Ordering<Row>,
+  request: PageRequest,
+  source: PageSource<Row>,
+): Promise<Page<Row>> {
+  if (request.mode === "number") return readNumberedPage(ordering, request.size, request.page, source);
+  const { size } = request;
+  const backward = request.mode === "backward";
+  const after = request.after === null ? null : decodeCursor(ordering, request.after, "after");
+  const before = request.before === null ? null : decodeCursor(ordering, request.before, "before");
+  const read = await source.rows({
+    condition: both(
+      after && beyondPosition(ordering, after, "after"),
+      before && beyondPosition(ordering, before, "before"),
+    ),
+    orderBy: orderBy(ordering, backward),
+    limit: size + 1,
+    offset: 0,
+  });
+  const more = read.length > size;
+  const rows = read.slice(0, size);
+  if (backward) rows.reverse();
+
+  const leftOut = (cursor: KeyValue[] | null, side: "after" | "before") =>
+    cursor === null ? Promise.resolve(false) : source.exists(positionAndBeyond(ordering, cursor, side));
+  return {
+    edges: rows.map((node) => ({ cursor: encodeCursor(ordering, node), node })),
+    hasNextPage: async () => (!backward && more) || leftOut(before, "after"),
+    hasPreviousPage: async () => (backward && more) || leftOut(after, "before"),
+  };
+}
+
+async function readNumberedPage<Row>(
+  ordering: Ordering<Row>,
+  size: number,
+  page: number,
+  source: PageSource<Row>,
+): Promise<Page<Row>> {
+  const offset = (page - 1) * size;
+  const read = await source.rows({ condition: null, orderBy: orderBy(ordering), limit: size + 1, offset });
+  const rows = read.slice(0, size);
+  return {
+    edges: rows.map((node) => ({ cursor: encodeCursor(ordering, node), node })),
+    hasNextPage: async () => read.length > size,
+    // Past the last page everything lies before.
+    hasPreviousPage: async () => offset > 0 && (read.length > 0 || source.exists(null)),
+  };
+}
+
+/** Where nothing is listed; cursors and sizes are looked at all the same. */
+export const emptySource: PageSource<never> = { rows: async () => [], exists: async () => false };

@@ -1,0 +1,35 @@
+import type { TelegramFailure } from "../telegram/failures.js";
+import {
+  BotNotInChannelError,
+  BotPermissionError,
+  RateLimitedError,
+  TelegramRejectedError,
+  TelegramUnavailableError,
+  type UserError,
+  ValidationError,
+} from "./errors.js";
+
+/**
+ * What a failed call means to the caller.
+ * @param chatId of the chat that the call was about.
+ */
+export function toUserError(failure: TelegramFailure, chatId: number): UserError {
+  switch (failure.kind) {
+    case "notInChat":
+      return new BotNotInChannelError(chatId);
+    case "missingRights":
+      return new BotPermissionError(chatId);
+    case "invalidValue":
+      return new ValidationError([{ field: failure.value, message: `Telegram refused it: ${failure.description}` }]);
+    case "tooManyRequests":
+      return new RateLimitedError(failure.retryAfterSeconds);
+    case "rejected":
+      return new TelegramRejectedError(failure.description);
+    case "migrated":
+      return new TelegramRejectedError("the chat has got another id more than once");
+    case "unauthorized":
+      return new TelegramUnavailableError(false);
+    case "unavailable":
+      return new TelegramUnavailableError(failure.carriedOut === "maybe");
+  }
+}

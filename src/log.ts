@@ -1,0 +1,38 @@
+import { type Logger, pino } from "pino";
+import pinoPretty from "pino-pretty";
+import type { LogLevel } from "./config.js";
+
+export type { Logger } from "pino";
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Readable lines instead of JSON. */
+  readonly readable: boolean;
+  /** Texts that must never be seen: each of their occurrences in a line is replaced, wherever it came from. */
+  readonly secrets: readonly string[];
+  readonly write: (line: string) => void;
+}
+
+/** The process's log, one line an event. Whatever is logged, a secret's text does not come out of it. */
+export function createLog({ level, readable, secrets, write }: LogOptions): Logger {
+  const hidden = secrets.filter((secret) => secret.length > 0).sort((a, b) => b.length - a.length);
+  const scrub = (line: string) => hidden.reduce((text, secret) => text.replaceAll(secret, "[secret]"), line);
+  const format = readable
+    ? pinoPretty.prettyFactory({ colorize: false, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" })
+    : null;
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    { write: (line) => write(scrub(format ? (format(JSON.parse(line)) ?? line) : line)) },
+  );
+}
+
+/** Every form in which a secret may turn up in a text, such as an address with the password in it. */
+export function secretForms(secret: string | null | undefined): string[] {
+  if (secret === null || secret === undefined || secret === "") return [];
+  const forms = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
+  if (URL.canParse(secret)) {
+    const { username, password } = new URL(secret);
+    if (password !== "") forms.push(`${username}:${password}`, `${username}:${decodeURIComponent(password)}`);
+  }
+  return [...new Set(forms)];
+}
