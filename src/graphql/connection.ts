@@ -1,0 +1,27 @@
+import { DEFAULT_PAGE_SIZE, type PageArguments } from "../domain/paging/arguments.js";
+import type { Page } from "../domain/paging/page.js";
+
+/** What a page costs: its size times what is asked of each of its things. */
+export const pageComplexity = (args: PageArguments) => ({
+  field: 1,
+  multiplier: Math.max(1, args.first ?? args.last ?? DEFAULT_PAGE_SIZE),
+});
+
+/** A page of the domain in the shape of a Relay connection; what is computed only when asked for stays so. */
+export function toConnection<Row>(page: Page<Row> & { totalCount(): Promise<number> }) {
+  return {
+    edges: [...page.edges],
+    pageInfo: {
+      startCursor: page.edges[0]?.cursor ?? null,
+      endCursor: page.edges.at(-1)?.cursor ?? null,
+      // Getters, since each may take a statement; the promise is awaited by the execution.
+      get hasNextPage() {
+        return page.hasNextPage() as unknown as boolean;
+      },
+      get hasPreviousPage() {
+        return page.hasPreviousPage() as unknown as boolean;
+      },
+    },
+    totalCount: () => page.totalCount(),
+  };
+}

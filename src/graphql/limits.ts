@@ -1,0 +1,82 @@
+import { complexityFromQuery } from "@pothos/plugin-complexity";
+import {
+  type ASTVisitor,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  type ValidationContext,
+} from "graphql";
+import { UserError } from "../domain/errors.js";
+
+/** More than any of our clients' documents has, less than hurts. The body's size is limited at the door. */
+export const LIMITS = {
+  tokens: 2_000,
+  depth: 12,
+  aliases: 30,
+  /** Fields asked for, each as often as the sizes of pages around it say. */
+  cost: 25_000,
+} as const;
+
+const refusal = (code: string, message: string): GraphQLError => new GraphQLError(message, { extensions: { code } });
+
+/** Counts aliases, which let one document ask the same thing again and again. */
+export function maxAliasesRule(context: ValidationContext): ASTVisitor {
+  let aliases = 0;
+  return {
+    Field(field) {
+      if (field.alias !== undefined) aliases += 1;
+    },
+    Document: {
+      leave() {
+        if (aliases > LIMITS.aliases) {
+          context.reportError(
+            refusal("QUERY_TOO_MANY_ALIASES", `The document has ${aliases} aliases; at most ${LIMITS.aliases} are taken.`),
+          );
+        }
+      },
+    },
+  };
+}
+
+/** A document that has more tokens is not read to its end. */
+export const tooManyTokens = (): GraphQLError =>
+  refusal("QUERY_TOO_LONG", `The document has more than ${LIMITS.tokens} tokens.`);
+
+/** Counting reads the arguments, such as the ids given to `nodes`, and meets what is wrong with them first. */
+function readingArguments<T>(count: () => T): T {
+  try {
+    return count();
+  } catch (error) {
+    if (error instanceof UserError) throw refusal(error.code, error.message);
+    throw error;
+  }
+}
+
+/**
+ * Refuses what is too deep, or would cost too much with these variables; introspection costs nothing here.
+ * @throws GraphQLError, also where a variable does not parse.
+ */
+export function checkCost(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  variables: Record<string, unknown>,
+): void {
+  const fragments = document.definitions.filter(
+    (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
+  );
+  const asked: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
+  const { complexity, depth } = readingArguments(() => complexityFromQuery(asked, { schema, variables, ctx: {} }));
+  if (depth > LIMITS.depth) {
+    throw refusal("QUERY_TOO_DEEP", `The operation is ${depth} levels deep; at most ${LIMITS.depth} are taken.`);
+  }
+  if (complexity > LIMITS.cost) {
+    throw refusal(
+      "QUERY_TOO_COSTLY",
+      `The operation costs ${complexity}; at most ${LIMITS.cost} is taken. Ask for smaller pages.`,
+    );
+  }
+}

@@ -1,0 +1,172 @@
+import {
+  type ASTVisitor,
+  type DocumentNode,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  getOperationAST,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+  specifiedRules,
+  type ValidationContext,
+  type ValidationRule,
+  ValuesOfCorrectTypeRule,
+  validate,
+} from "graphql";
+import { LRUCache } from "lru-cache";
+import type { Caller } from "../domain/access/caller.js";
+import { type Domain, openRequest } from "../domain/request.js";
+import type { Logger } from "../log.js";
+import type { GraphQLContext } from "./context.js";
+import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
+import { checkCost, LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
+import { schema } from "./schema.js";
+
+export interface OperationParameters {
+  readonly query: string;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Record<string, unknown> | null | undefined;
+}
+
+/** What the door knows of a request. */
+export interface OperationRequest {
+  readonly caller: Caller;
+  readonly requestId: string;
+  readonly log: Logger;
+  /** A GET: queries alone. */
+  readonly readOnly: boolean;
+}
+
+export interface OperationsOptions {
+  readonly domain: Domain;
+  /** Whether errors may name fields that were perhaps meant. */
+  readonly suggestions: boolean;
+}
+
+/** Characters of documents that are kept parsed and validated. */
+const CACHE_CHARACTERS = 4_000_000;
+const MAX_VALIDATION_ERRORS = 20;
+
+type Prepared = { readonly document: DocumentNode } | { readonly errors: readonly GraphQLError[] };
+
+/** A value in the document that its type does not take is the caller's input, not the document's form. */
+const inputValuesRule: ValidationRule = (context: ValidationContext): ASTVisitor =>
+  ValuesOfCorrectTypeRule(
+    Object.create(context, {
+      reportError: {
+        value: (error: GraphQLError) => context.reportError(complete(error, { code: "BAD_USER_INPUT" })),
+      },
+    }) as ValidationContext,
+  );
+
+const RULES: readonly ValidationRule[] = [
+  ...specifiedRules.map((rule) => (rule === ValuesOfCorrectTypeRule ? inputValuesRule : rule)),
+  maxAliasesRule,
+];
+
+function parseAndValidate(query: string): Prepared {
+  try {
+    const document = parse(query, { maxTokens: LIMITS.tokens });
+    const errors = validate(schema, document, RULES, { maxErrors: MAX_VALIDATION_ERRORS });
+    return errors.length > 0 ? { errors } : { document };
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const tooLong = /more that \d+ tokens/.test(error.message);
+    return { errors: [tooLong ? tooManyTokens() : complete(error, { code: "GRAPHQL_PARSE_FAILED" })] };
+  }
+}
+
+function chooseOperation(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {
+  const operation = getOperationAST(document, name);
+  if (operation) return operation;
+  throw new GraphQLError(
+    name
+      ? `There is no operation ${JSON.stringify(name)} in the document.`
+      : "The document has several operations: say in operationName which is meant.",
+    { extensions: { code: "GRAPHQL_VALIDATION_FAILED" } },
+  );
+}
+
+function requireReading(operation: OperationDefinitionNode): void {
+  if (operation.operation === OperationTypeNode.QUERY) return;
+  const http: HttpExtension = { status: 405, headers: { Allow: "POST" } };
+  throw new GraphQLError("A GET carries queries alone; send this by POST.", {
+    extensions: { code: "METHOD_NOT_ALLOWED", http },
+  });
+}
+
+/**
+ * The one way in which an operation is executed, whatever door it came through: parsed and validated (once for each
+ * document), held against the limits, executed as its caller, and freed of everything that is not the caller's to see.
+ */
+export class Operations {
+  readonly #domain: Domain;
+  readonly #suggestions: boolean;
+  readonly #prepared = new LRUCache<string, Prepared>({
+    maxSize: CACHE_CHARACTERS,
+    sizeCalculation: (_prepared, query) => query.length + 1,
+  });
+
+  constructor({ domain, suggestions }: OperationsOptions) {
+    this.#domain = domain;
+    this.#suggestions = suggestions;
+  }
+
+  /** Never throws: what nobody planned for becomes an error of the result, too. */
+  async run(parameters: OperationParameters, request: OperationRequest): Promise<ExecutionResult> {
+    try {
+      return await this.#run(parameters, request);
+    } catch (error) {
+      const unexpected = new GraphQLError("unexpected", { originalError: error as Error });
+      return { errors: [complete(toShown(unexpected, request.requestId, request.log), { http: { status: 500 } })] };
+    }
+  }
+
+  async #run(parameters: OperationParameters, request: OperationRequest): Promise<ExecutionResult> {
+    const prepared = this.#prepare(parameters.query);
+    if ("errors" in prepared) return this.#refused(prepared.errors, request);
+    const { document } = prepared;
+    const variableValues = parameters.variables ?? {};
+    try {
+      const operation = chooseOperation(document, parameters.operationName);
+      if (request.readOnly) requireReading(operation);
+      checkCost(schema, document, operation, variableValues);
+    } catch (error) {
+      if (error instanceof GraphQLError) return this.#refused([error], request);
+      throw error;
+    }
+    const domain = openRequest(this.#domain, request.caller, request.log);
+    const contextValue: GraphQLContext = { ...domain, prisma: this.#domain.database.prisma };
+    const { operationName = null } = parameters;
+    const result = await execute({ schema, document, contextValue, variableValues, operationName });
+    if (!result.errors) return result;
+    const errors = result.errors.map((error) => toShown(this.#worded(error), request.requestId, request.log));
+    return { ...result, errors };
+  }
+
+  #prepare(query: string): Prepared {
+    let prepared = this.#prepared.get(query);
+    if (!prepared) {
+      prepared = parseAndValidate(query);
+      this.#prepared.set(query, prepared);
+    }
+    return prepared;
+  }
+
+  /** Nothing was executed. */
+  #refused(errors: readonly GraphQLError[], { requestId }: OperationRequest): ExecutionResult {
+    const missing = { http: BAD_REQUEST, requestId };
+    return {
+      errors: errors.map((error) => {
+        // What has no code by now is said by graphql-js: of the variables, or of the document.
+        const code = error.nodes?.[0]?.kind === "VariableDefinition" ? "BAD_USER_INPUT" : "GRAPHQL_VALIDATION_FAILED";
+        return complete(this.#worded(error), { code, ...missing });
+      }),
+    };
+  }
+
+  #worded(error: GraphQLError): GraphQLError {
+    return this.#suggestions || error.originalError ? error : withoutSuggestions(error);
+  }
+}

@@ -1,0 +1,122 @@
+import type { Tag } from "../../domain/tags/tag.js";
+import { builder } from "../builder.js";
+import { pageComplexity, toConnection } from "../connection.js";
+import { COMMON_ERRORS } from "./errors.js";
+import { InviteLinkConnection, InviteLinkEdge, InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
+
+builder.node(TagRef, {
+  description: "A tag of one channel, by which its links are sorted.",
+  id: { resolve: ({ id }) => id, description: "Global id, unique in the whole graph." },
+  loadMany: (ids, { loaders }) => ids.map((id) => loaders.tag.load(id)),
+  fields: (t) => ({
+    channelId: t.field({
+      type: "TelegramID",
+      description: "The Telegram chat id of its channel.",
+      resolve: ({ chatId }) => chatId,
+    }),
+    name: t.exposeString("name", { description: "Unique within channel and type, whatever its case." }),
+    color: t.exposeString("color", { description: "#RRGGBB" }),
+    type: t.field({
+      type: TagTypeRef,
+      description: "What kind of tag it is.",
+      resolve: async ({ typeId }, _args, { loaders }) => {
+        const type = await loaders.tagType.load(typeId);
+        if (type === null) throw new Error(`The tag type ${typeId} of a tag is not there.`);
+        return type;
+      },
+    }),
+    createdAt: t.field({
+      type: "DateTime",
+      description: "When it was made.",
+      resolve: ({ createdAt }) => createdAt,
+    }),
+    updatedAt: t.field({
+      type: "DateTime",
+      nullable: true,
+      description: "When it was last changed; null for never.",
+      resolve: ({ updatedAt }) => updatedAt,
+    }),
+    inviteLinks: t.connection(
+      {
+        type: InviteLinkRef,
+        description: "The links that carry it, the newest first.",
+        complexity: pageComplexity,
+        resolve: async (tag, args, { links }) => toConnection(await links.pageOfTag(tag, args)),
+      },
+      InviteLinkConnection,
+      InviteLinkEdge,
+    ),
+  }),
+});
+
+const TagEdge = builder.edgeObject({ name: "TagEdge", type: TagRef, description: "A tag's place in a page." });
+
+const TagConnection = builder.connectionObject(
+  {
+    name: "TagConnection",
+    type: TagRef,
+    description: "A page of tags.",
+    fields: (t) => ({
+      totalCount: t.int({
+        description: "All tags that match, on every page. Computed only when asked for.",
+        resolve: ({ totalCount }) => totalCount(),
+      }),
+    }),
+  },
+  TagEdge,
+);
+
+builder.queryFields((t) => ({
+  tag: t.field({
+    type: TagRef,
+    nullable: true,
+    description: "A tag by its id; null where there is none, and where the token may not see it.",
+    args: { id: t.arg.id({ required: true, description: "Global id, or the bare UUID." }) },
+    resolve: (_root, { id }, { tags }) => tags.find(id),
+  }),
+  tags: t.connection(
+    {
+      type: TagRef,
+      description: "The tags of a channel, by name.",
+      args: {
+        channelId: t.arg({ type: "TelegramID", required: true, description: "The Telegram chat id." }),
+        name: t.arg.string({ description: "Only tags whose name contains this, folded as for links." }),
+        typeId: t.arg.id({ description: "Only tags of this type: its global id, or the bare UUID." }),
+      },
+      complexity: pageComplexity,
+      resolve: async (_root, args, { tags }) => toConnection(await tags.page(args)),
+    },
+    TagConnection,
+    TagEdge,
+  ),
+}));
+
+const CreateTagInput = builder.inputType("CreateTagInput", {
+  description: "A tag to make, in a channel that is known: a granted one that was never connected is refused.",
+  fields: (t) => ({
+    channelId: t.field({ type: "TelegramID", required: true, description: "The Telegram chat id of its channel." }),
+    name: t.string({
+      required: true,
+      description: "1 to 64 characters; unique within channel and type, whatever its case.",
+    }),
+    color: t.string({ required: true, description: "#RRGGBB" }),
+    tagTypeId: t.id({ required: true, description: "Its type: the global id, or the bare UUID." }),
+  }),
+});
+
+const CreateTagSuccess = builder.objectRef<{ tag: Tag }>("CreateTagSuccess").implement({
+  description: "The tag is made.",
+  fields: (t) => ({
+    tag: t.field({ type: TagRef, description: "The new tag.", resolve: ({ tag }) => tag }),
+  }),
+});
+
+builder.mutationField("createTag", (t) =>
+  t.field({
+    type: CreateTagSuccess,
+    description: "Makes a tag in a channel. Takes the role EDITOR.",
+    args: { input: t.arg({ type: CreateTagInput, required: true, description: "What to make." }) },
+    errors: { types: [...COMMON_ERRORS], union: { name: "CreateTagResult" } },
+    resolve: async (_root, { input }, { tags }) => ({ tag: await tags.create(input) }),
+  }),
+);
