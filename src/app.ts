@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import type { Config } from "./config.js";
+import { createDatabase } from "./database/database.js";
+import { claimDatabase } from "./database/installation.js";
+import { openDatabase } from "./database/open.js";
+import { Authentication } from "./domain/access/authentication.js";
+import { Creations } from "./domain/links/creations.js";
+import { Operations } from "./graphql/operations.js";
+import { exampleQueries } from "./http/examples.js";
+import { addGraphQL, GRAPHQL_PATH } from "./http/graphql.js";
+import { addHealth } from "./http/health.js";
+import { createServer } from "./http/server.js";
+import type { Logger } from "./log.js";
+import { exampleChannel, fillWithSample, readSample, toSandbox } from "./sample.js";
+import { type Sandbox, startSandbox } from "./sandbox/sandbox.js";
+import { TelegramGateway } from "./telegram/gateway.js";
+import { firstToken, sandboxToken } from "./work/ownTokens.js";
+import { announcePresence } from "./work/presence.js";
+import { isTokenAccepted, TelegramHealth } from "./work/telegramHealth.js";
+
+/** The real Telegram does not know the bot token. */
+export class BotTokenRefusedError extends Error {
+  override readonly name = "BotTokenRefusedError";
+
+  constructor() {
+    super("TELEGRAM_BOT_TOKEN: found a token that Telegram does not accept, not a bot token that is valid");
+  }
+}
+
+export interface App {
+  /** Where it is to be reached, as a browser on this machine would. */
+  readonly url: string;
+  /** Null with a real bot. */
+  readonly sandbox: Sandbox | null;
+  /** A token to show to whoever started the server: the sandbox's own, or the very first with a real bot. */
+  readonly tokenToShow: string | null;
+  /** Takes no new requests, ends those under way, and closes every part in the opposite order of its start. */
+  stop(): Promise<void>;
+}
+
+/** How long the start waits for Telegram to say whether it knows the token. */
+const TOKEN_CHECK_MS = 5000;
+
+/** Runs what was pushed, the last first; one that fails keeps none of the others from running. */
+async function closeAll(closers: (() => Promise<void> | void)[], log: Logger): Promise<void> {
+  for (const close of closers.reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      log.error({ err: error }, "a part of the server did not end cleanly");
+    }
+  }
+}
+
+/**
+ * Builds the server from its configuration, part by part, each with what it needs, and starts it.
+ * @throws FolderInUseError, ForeignDatabaseError, BotTokenRefusedError, and what the database or the port say.
+ */
+export async function startApp(config: Config, log: Logger): Promise<App> {
+  const closers: (() => Promise<void> | void)[] = [];
+  try {
+    return await start(config, log, closers);
+  } catch (error) {
+    await closeAll(closers, log);
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, closers: (() => Promise<void> | void)[]): Promise<App> {
+  const { telegram: bot } = config;
+  const folder = join(config.dataDir, bot === null ? "sandbox" : "live");
+
+  const { pool, migrations } = await openDatabase({ url: config.databaseUrl, folder }, (error) =>
+    log.warn({ err: error }, "a connection to the database broke"),
+  );
+  const database = createDatabase(pool, ({ text, milliseconds }) => log.debug({ sql: text, ms: milliseconds }, "sql"));
+  closers.push(() => database.close());
+  if (migrations.length > 0) log.info({ migrations }, "migrations applied");
+  await claimDatabase(database, bot?.botId ?? null);
+  const presence = await announcePresence(pool, log);
+  closers.push(() => presence.leave());
+
+  const health = new TelegramHealth(log, bot === null);
+  closers.push(() => health.stop());
+  const sample = bot === null ? await readSample() : null;
+  const sandbox = sample && (await startSandbox({ stateFile: join(folder, "telegram.json"), initial: toSandbox(sample, new Date()) }));
+  if (sandbox) closers.push(() => sandbox.close());
+  const target = sandbox ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot } : bot;
+  if (target === null) throw new Error("There is neither a bot nor the sandbox.");
+  const gateway = new TelegramGateway({
+    ...target,
+    timeoutMs: config.telegramTimeoutMs,
+    onCall: (event) => {
+      health.note(event);
+      log.debug(event, "telegram");
+    },
+  });
+  if (bot !== null && !(await isTokenAccepted(gateway, TOKEN_CHECK_MS))) throw new BotTokenRefusedError();
+  health.watch(gateway);
+
+  if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
+  const ownToken = sandbox && config.adminToken === null ? await sandboxToken(database, join(folder, "api-token")) : null;
+  const first = sandbox || config.adminToken !== null ? null : await firstToken(database);
+
+  const creations = new Creations(database, presence, gateway.botId);
+  const operations = new Operations({
+    domain: { database, gateway, creations },
+    suggestions: !config.production,
+  });
+  const authentication = new Authentication(database, config.adminToken, (error) =>
+    log.warn({ err: error }, "the use of a token could not be noted"),
+  );
+
+  const server = await createServer({ log, corsOrigins: config.corsOrigins });
+  let stopping = false;
+  addHealth(server, {
+    database: () => pool.pool.query("select 1").then(() => "ok" as const, () => "unavailable" as const),
+    telegram: () => health.state,
+    stopping: () => stopping,
+  });
+  addGraphQL(server, {
+    operations,
+    authentication,
+    graphiql: config.graphiql
+      ? { sandboxToken: ownToken, examples: exampleQueries(sample && exampleChannel(sample)) }
+      : null,
+  });
+  await server.listen({ port: config.port, host: config.host });
+  closers.push(() => server.close());
+
+  const address = server.server.address();
+  const port = typeof address === "object" && address ? address.port : config.port;
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  return {
+    url: `http://${host}:${port}${GRAPHQL_PATH}`,
+    sandbox,
+    tokenToShow: ownToken ?? first,
+    async stop() {
+      stopping = true;
+      await closeAll(closers.splice(0), log);
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { isIP } from "node:net";
+import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
+import type { FastifyRequest } from "fastify";
+
+export interface ExampleQuery {
+  readonly query: string;
+  readonly variables?: Record<string, unknown>;
+}
+
+export interface GraphiQLOptions {
+  readonly examples: readonly ExampleQuery[];
+  /** Put into the page's headers, where nobody but this machine's user can see the page. */
+  readonly sandboxToken: string | null;
+}
+
+function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
+}
+
+/** A name in the Host header that is not loopback is another site's, which points to this machine. */
+function isForThisMachine(request: FastifyRequest): boolean {
+  const address = request.socket.localAddress?.replace(/^::ffff:/, "") ?? "";
+  return isLoopback(address) && URL.canParse(`http://${request.headers.host}`) && isLoopback(request.hostname);
+}
+
+/** The page with which people explore the graph; it needs nothing from the internet. */
+export function graphiqlPage(request: FastifyRequest, { examples, sandboxToken }: GraphiQLOptions): string {
+  const shown = sandboxToken !== null && isForThisMachine(request) ? sandboxToken : null;
+  const headers = JSON.stringify({ Authorization: `Bearer ${shown ?? "<your API token>"}` }, null, 2);
+  return renderGraphiQL({
+    title: "invite-links · GraphiQL",
+    endpoint: "/graphql",
+    headers,
+    defaultHeaders: headers,
+    shouldPersistHeaders: false,
+    defaultTabs: examples.map(({ query, variables }) => ({
+      query,
+      headers,
+      variables: variables ? JSON.stringify(variables, null, 2) : null,
+    })),
+    defaultQuery: examples[0]?.query ?? "",
+    defaultEditorToolsVisibility: "headers",
+  }) as string;
+}
+
+export const wantsPage = (request: FastifyRequest): boolean =>
+  request.method === "GET" && (request.headers.accept ?? "").includes("text/html");

@@ -1,0 +1,130 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { type ExecutionResult, GraphQLError } from "graphql";
+import { createYoga, type Plugin } from "graphql-yoga";
+import type { Authentication } from "../domain/access/authentication.js";
+import type { Caller } from "../domain/access/caller.js";
+import { complete } from "../graphql/errors.js";
+import type { OperationParameters, Operations } from "../graphql/operations.js";
+import type { Logger } from "../log.js";
+import { findCaller } from "./authentication.js";
+import { type GraphiQLOptions, graphiqlPage, wantsPage } from "./graphiql.js";
+
+export const GRAPHQL_PATH = "/graphql";
+
+export interface GraphQLDoorOptions {
+  readonly operations: Operations;
+  readonly authentication: Authentication;
+  /** Null: no page. */
+  readonly graphiql: GraphiQLOptions | null;
+}
+
+/** What the door hands through Yoga to the operation. */
+interface DoorContext {
+  readonly caller: Caller;
+  readonly requestId: string;
+  readonly log: Logger;
+  readonly readOnly: boolean;
+}
+
+/** Yoga speaks HTTP; parsing, validation, limits, execution and masking are the one function's. */
+function executedBy(operations: Operations): Plugin<object, DoorContext> {
+  return {
+    onParams({ setParamsHandler }) {
+      setParamsHandler(({ params, context }) => operations.run(params as OperationParameters, context as DoorContext));
+    },
+    onResultProcess({ result, setResult, serverContext }) {
+      // What Yoga itself refuses, such as a body that is no request.
+      const { errors } = result as ExecutionResult;
+      if (!errors?.some(({ extensions }) => extensions["requestId"] === undefined)) return;
+      const { requestId } = serverContext as DoorContext;
+      setResult({ ...result, errors: errors.map((error) => complete(error, { code: "BAD_REQUEST", requestId })) });
+    },
+  };
+}
+
+/** The form of an answer to what never became an operation. */
+export function sendGraphQLError(
+  reply: FastifyReply,
+  status: number,
+  error: { readonly message: string; readonly code: string },
+): FastifyReply {
+  const { message, code } = error;
+  const failure = new GraphQLError(message, { extensions: { code, requestId: reply.request.id } });
+  return reply
+    .code(status)
+    .header("content-type", "application/json; charset=utf-8")
+    .send(JSON.stringify({ errors: [failure] }));
+}
+
+const FASTIFY_CODES: Record<string, { readonly message: string; readonly code: string }> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: { message: "The body is too large.", code: "PAYLOAD_TOO_LARGE" },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    message: "Send the operation as application/json.",
+    code: "UNSUPPORTED_MEDIA_TYPE",
+  },
+};
+
+/** GraphQL over HTTP, with GraphiQL for a browser. */
+export function addGraphQL(server: FastifyInstance, { operations, authentication, graphiql }: GraphQLDoorOptions): void {
+  const yoga = createYoga<DoorContext>({
+    graphqlEndpoint: GRAPHQL_PATH,
+    plugins: [executedBy(operations)],
+    // Nothing but JSON carries an operation, so that no page elsewhere can send one without being asked for CORS.
+    multipart: false,
+    batching: false,
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    maskedErrors: false,
+    parserAndValidationCache: false,
+    logging: false,
+  });
+
+  const answer = async (request: FastifyRequest, reply: FastifyReply) => {
+    if (graphiql && wantsPage(request)) {
+      return reply
+        .header("content-type", "text/html; charset=utf-8")
+        .header("cache-control", "no-store")
+        .header("x-frame-options", "DENY")
+        .header("referrer-policy", "no-referrer")
+        .send(graphiqlPage(request, graphiql));
+    }
+    const caller = await findCaller(authentication, request);
+    if (caller === null) {
+      reply.header("www-authenticate", 'Bearer realm="invite-links"');
+      return sendGraphQLError(reply, 401, {
+        message: "Send a valid API token: Authorization: Bearer <token>.",
+        code: "UNAUTHENTICATED",
+      });
+    }
+    const response = await yoga.handleNodeRequestAndResponse(request, reply, {
+      caller,
+      requestId: request.id,
+      log: request.log as Logger,
+      readOnly: request.method !== "POST",
+    });
+    for (const [name, value] of response.headers) reply.header(name, value);
+    return reply.code(response.status).send(response.body ?? "");
+  };
+
+  server.register(async (door) => {
+    door.removeAllContentTypeParsers();
+    // As text: Yoga parses it. An empty one is no JSON either.
+    door.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
+      done(null, body === "" ? " " : body);
+    });
+    door.setErrorHandler((error: { code?: string; statusCode?: number }, request, reply) => {
+      const known = FASTIFY_CODES[error.code ?? ""];
+      if (known) return sendGraphQLError(reply, error.statusCode ?? 400, known);
+      if (error.statusCode !== undefined && error.statusCode < 500) {
+        return sendGraphQLError(reply, error.statusCode, { message: "The request is not acceptable.", code: "BAD_REQUEST" });
+      }
+      request.log.error({ err: error }, "a request failed unexpectedly");
+      return sendGraphQLError(reply, 500, {
+        message: "Something went wrong on the server; the request's id leads to it in the log.",
+        code: "INTERNAL_SERVER_ERROR",
+      });
+    });
+    door.route({ url: GRAPHQL_PATH, method: ["GET", "POST"], handler: answer });
+  });
+}

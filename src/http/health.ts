@@ -1,0 +1,22 @@
+import type { FastifyInstance } from "fastify";
+
+/** The state of the parts that /readyz names. */
+export interface Readiness {
+  /** Resolves when the database answers with its migrations applied. */
+  database(): Promise<"ok" | "unavailable">;
+  telegram(): string;
+  stopping(): boolean;
+}
+
+/** /healthz: the process lives. /readyz: it can do its work, which takes the database, and not Telegram. */
+export function addHealth(server: FastifyInstance, readiness: Readiness): void {
+  server.get("/healthz", async () => ({ status: "ok" }));
+  server.get("/readyz", async (_request, reply) => {
+    const database = readiness.stopping() ? "stopping" : await readiness.database();
+    const ready = database === "ok";
+    return reply
+      .code(ready ? 200 : 503)
+      .header("cache-control", "no-store")
+      .send({ status: ready ? "ok" : database, database, migrations: ready ? "ok" : database, telegram: readiness.telegram() });
+  });
+}

@@ -1,0 +1,91 @@
+import { type App, BotTokenRefusedError, startApp } from "./app.js";
+import { type Config, ConfigurationError, readConfig } from "./config.js";
+import { FolderInUseError } from "./database/folder.js";
+import { ForeignDatabaseError } from "./database/installation.js";
+import { createLog, secretForms } from "./log.js";
+
+/** How long requests under way may take to end, once the process was asked to. */
+const DRAIN_MS = 25_000;
+
+const write = (line: string): void => {
+  process.stdout.write(line);
+};
+
+/** Ends the process at once, with a line that says why. */
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+/** What is said to whoever started the server; it is no log, and the one place that may show a token. */
+function greet(app: App, config: Config): void {
+  const lines = [`invite-links is ready: ${app.url}${config.graphiql ? " (GraphiQL in a browser)" : ""}`];
+  if (app.tokenToShow !== null) {
+    lines.push(`API token: ${app.tokenToShow}`);
+    if (app.sandbox === null) lines.push("This token has the role ADMIN and is shown this once: keep it.");
+  } else if (config.adminToken !== null) {
+    lines.push("API token: the one in ADMIN_TOKEN");
+  }
+  if (app.sandbox !== null) {
+    lines.push("This is the sandbox, no real Telegram: set TELEGRAM_BOT_TOKEN to your bot's token for the real one.");
+  }
+  write(`\n${lines.map((line) => `  ${line}\n`).join("")}\n`);
+}
+
+let config: Config;
+try {
+  config = readConfig(process.env);
+} catch (error) {
+  if (error instanceof ConfigurationError) refuse(error.message);
+  throw error;
+}
+
+const log = createLog({
+  level: config.logLevel,
+  readable: process.stdout.isTTY === true && !config.production,
+  secrets: [
+    ...secretForms(config.telegram?.token),
+    ...secretForms(config.adminToken),
+    ...secretForms(config.databaseUrl),
+    ...(config.telegram?.updates.mode === "webhook" ? secretForms(config.telegram.updates.secret) : []),
+  ],
+  write,
+});
+
+let app: App | undefined;
+let ending = false;
+
+async function end(signal: string): Promise<void> {
+  if (ending) {
+    // Asked twice: whoever asks does not want to wait.
+    process.exit(1);
+  }
+  ending = true;
+  log.info({ signal }, "ending: requests under way are answered first");
+  setTimeout(() => {
+    log.error("requests under way did not end in time");
+    process.exit(1);
+  }, DRAIN_MS).unref();
+  await app?.stop();
+  process.exit(0);
+}
+process.on("SIGTERM", end);
+process.on("SIGINT", end);
+
+try {
+  app = await startApp(config, log);
+  greet(app, config);
+} catch (error) {
+  if (
+    error instanceof FolderInUseError ||
+    error instanceof ForeignDatabaseError ||
+    error instanceof BotTokenRefusedError
+  ) {
+    refuse(error.message);
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE") refuse(`PORT: found ${config.port}, which another process listens on; set a free one, or 0`);
+  if (code === "EACCES") refuse(`The server may not listen on ${config.host}:${config.port}, or not use ${config.dataDir}.`);
+  log.fatal({ err: error }, "the server could not start");
+  process.exit(1);
+}

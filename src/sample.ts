@@ -1,0 +1,153 @@
+import { readFile } from "node:fs/promises";
+import * as z from "zod";
+import type { Database } from "./database/database.js";
+import { newId } from "./domain/ids.js";
+import { foldName } from "./domain/text.js";
+import type { SandboxSeed } from "./sandbox/sandbox.js";
+
+const DAY_MS = 86_400_000;
+
+const sampleSchema = z.object({
+  channels: z.array(
+    z.object({
+      id: z.uuid(),
+      chatId: z.number(),
+      type: z.enum(["channel", "supergroup"]),
+      title: z.string(),
+      username: z.string().nullable(),
+      currency: z.string(),
+    }),
+  ),
+  tagTypes: z.array(z.object({ id: z.uuid(), name: z.string() })),
+  tags: z.array(
+    z.object({ id: z.uuid(), channel: z.number(), type: z.string(), name: z.string(), color: z.string() }),
+  ),
+  links: z.array(
+    z.object({
+      channel: z.number(),
+      name: z.string(),
+      url: z.string(),
+      daysAgo: z.number(),
+      budget: z.string(),
+      tags: z.array(z.string()),
+      createsJoinRequest: z.boolean().default(false),
+      memberLimit: z.number().optional(),
+      expiresInDays: z.number().optional(),
+      isRevoked: z.boolean().default(false),
+    }),
+  ),
+});
+
+/** The channels, tags and links with which a sandbox begins. */
+export type Sample = z.infer<typeof sampleSchema>;
+
+export async function readSample(): Promise<Sample> {
+  const text = await readFile(new URL("../prisma/sample.json", import.meta.url), "utf8");
+  return sampleSchema.parse(JSON.parse(text));
+}
+
+type SampleLink = Sample["links"][number];
+
+const createdAt = (link: SampleLink, now: Date) => new Date(now.getTime() - link.daysAgo * DAY_MS);
+/** To the second, as Telegram counts. */
+const expireDate = ({ expiresInDays }: SampleLink, now: Date) =>
+  expiresInDays === undefined ? null : new Date(Math.floor((now.getTime() + expiresInDays * DAY_MS) / 1000) * 1000);
+
+/** What the sandbox's Telegram has of it. */
+export function toSandbox(sample: Sample, now: Date): SandboxSeed {
+  return {
+    chats: sample.channels.map(({ chatId, type, title, username }) => ({
+      id: chatId,
+      type,
+      title,
+      ...(username === null ? {} : { username }),
+      links: sample.links
+        .filter(({ channel }) => channel === chatId)
+        .map((link) => ({
+          url: link.url,
+          name: link.name,
+          expireDate: (expireDate(link, now)?.getTime() ?? 0) / 1000,
+          memberLimit: link.memberLimit ?? 0,
+          createsJoinRequest: link.createsJoinRequest,
+          isRevoked: link.isRevoked,
+        })),
+    })),
+  };
+}
+
+/** Puts the sample into a sandbox's database that knows no channel yet. */
+export async function fillWithSample(database: Database, sample: Sample, botId: number, now: Date): Promise<void> {
+  await database.transaction(async ({ prisma }) => {
+    if ((await prisma.channel.count()) > 0) return;
+    const channelIds = new Map(sample.channels.map(({ chatId, id }) => [chatId, id]));
+    const typeIds = new Map(sample.tagTypes.map(({ name, id }) => [name, id]));
+    const idOf = <Key>(ids: Map<Key, string>, key: Key): string => {
+      const id = ids.get(key);
+      if (id === undefined) throw new Error(`prisma/sample.json refers to ${String(key)}, which is not in it.`);
+      return id;
+    };
+    const tags = sample.tags.map((tag) => ({
+      id: tag.id,
+      channelId: idOf(channelIds, tag.channel),
+      typeId: idOf(typeIds, tag.type),
+      name: tag.name,
+      nameKey: foldName(tag.name),
+      color: tag.color,
+      createdAt: now,
+    }));
+    const links = sample.links.map((link) => ({ id: newId(), channelId: idOf(channelIds, link.channel), link }));
+    await prisma.channel.createMany({
+      data: sample.channels.map(({ id, chatId, type, title, username, currency }) => ({
+        id,
+        chatId: BigInt(chatId),
+        kind: type === "channel" ? ("CHANNEL" as const) : ("SUPERGROUP" as const),
+        title,
+        username,
+        currency,
+        botStatus: "READY" as const,
+        createdAt: now,
+      })),
+    });
+    await prisma.tagType.createMany({
+      data: sample.tagTypes.map(({ id, name }) => ({ id, name, nameKey: foldName(name), createdAt: now })),
+    });
+    await prisma.tag.createMany({ data: tags });
+    await prisma.inviteLink.createMany({
+      data: links.map(({ id, channelId, link }) => ({
+        id,
+        channelId,
+        botId: BigInt(botId),
+        name: link.name,
+        nameKey: foldName(link.name),
+        url: link.url,
+        createsJoinRequest: link.createsJoinRequest,
+        expireDate: expireDate(link, now),
+        memberLimit: link.memberLimit ?? null,
+        budget: link.budget,
+        creatorId: BigInt(botId),
+        isRevoked: link.isRevoked,
+        createdAt: createdAt(link, now),
+      })),
+    });
+    await prisma.inviteLinkTag.createMany({
+      data: links.flatMap(({ id, channelId, link }) =>
+        tags
+          .filter((tag) => tag.channelId === channelId && link.tags.includes(tag.name))
+          .map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId })),
+      ),
+    });
+  });
+}
+
+/** The sample's first channel with tags of two of its types, to show queries on. */
+export function exampleChannel(sample: Sample) {
+  const [channel] = sample.channels;
+  const [first, second] = sample.tagTypes.map(({ id, name }) => ({
+    typeId: id,
+    tagIds: sample.tags
+      .filter((tag) => tag.channel === channel?.chatId && tag.type === name)
+      .slice(0, 2)
+      .map((tag) => tag.id),
+  }));
+  return channel && first && second ? { channelId: channel.chatId, first, second } : null;
+}

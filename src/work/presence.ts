@@ -1,0 +1,73 @@
+import pg from "pg";
+import type { DatabasePool } from "../database/pools.js";
+import { newId } from "../domain/ids.js";
+import type { Logger } from "../log.js";
+
+/**
+ * Which runs of the server are alive: so that what a run left half done when it died is told from what another
+ * replica is doing just now. A run holds an advisory lock for as long as it lives; PostgreSQL gives it back when the
+ * connection ends, however it ends.
+ */
+export interface Presence {
+  /** This run's id. */
+  readonly id: string;
+  isAlive(id: string): Promise<boolean>;
+  leave(): Promise<void>;
+}
+
+const RECONNECT_AFTER_MS = 1000;
+
+/** The embedded database has one process at a time: whoever else is named in it is gone. */
+function aloneInDatabase(id: string): Presence {
+  return { id, isAlive: async (other) => other === id, leave: async () => {} };
+}
+
+/** Keeps a connection of its own, beside the pool, that holds the lock; comes back after it was lost. */
+export async function announcePresence({ pool, embedded }: DatabasePool, log: Logger): Promise<Presence> {
+  const id = newId();
+  if (embedded) return aloneInDatabase(id);
+  let client: pg.Client | undefined;
+  let left = false;
+  let retry: NodeJS.Timeout | undefined;
+
+  const join = async (): Promise<void> => {
+    const joining = new pg.Client({ ...pool.options, application_name: "invite-links presence" });
+    joining.on("error", (error) => log.warn({ err: error }, "the connection that shows this server's presence broke"));
+    joining.on("end", () => {
+      if (left || client !== joining) return;
+      rejoin();
+    });
+    client = joining;
+    await joining.connect();
+    await joining.query("select pg_advisory_lock(hashtextextended($1, 0))", [id]);
+  };
+  const rejoin = (): void => {
+    retry = setTimeout(() => {
+      join().catch(rejoin);
+    }, RECONNECT_AFTER_MS);
+    retry.unref();
+  };
+
+  await join();
+  return {
+    id,
+    async isAlive(other) {
+      if (other === id) return true;
+      const { rows } = await pool.query<{ alive: boolean }>(
+        `select exists (
+           select from pg_locks
+           where locktype = 'advisory' and granted and objsubid = 1
+             and database = (select oid from pg_database where datname = current_database())
+             and (classid::bigint << 32) | objid::bigint = hashtextextended($1, 0)
+         ) as alive`,
+        [other],
+      );
+      return rows[0]?.alive === true;
+    },
+    async leave() {
+      left = true;
+      clearTimeout(retry);
+      await client?.end().catch(() => {});
+    },
+  };
+}

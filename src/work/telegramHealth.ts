@@ -1,0 +1,58 @@
+import type { Logger } from "../log.js";
+import { TelegramCallError } from "../telegram/failures.js";
+import type { CallEvent, TelegramGateway } from "../telegram/gateway.js";
+
+export type TelegramState = "ok" | "unauthorized" | "unreachable" | "sandbox";
+
+const LOOK_EVERY_MS = 30_000;
+
+/** How Telegram answers, as the latest call told; looked after now and then while it does not. */
+export class TelegramHealth {
+  readonly #log: Logger;
+  readonly #sandbox: boolean;
+  #state: Exclude<TelegramState, "sandbox"> = "ok";
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(log: Logger, sandbox: boolean) {
+    this.#log = log;
+    this.#sandbox = sandbox;
+  }
+
+  get state(): TelegramState {
+    return this.#sandbox && this.#state === "ok" ? "sandbox" : this.#state;
+  }
+
+  /** Takes note of a call that ended. */
+  note({ failure }: CallEvent): void {
+    const state = failure === null ? "ok" : failure === "unauthorized" ? "unauthorized" : failure.startsWith("unavailable") ? "unreachable" : "ok";
+    if (state === this.#state) return;
+    this.#state = state;
+    if (state === "ok") this.#log.info("Telegram answers again");
+    else if (state === "unauthorized") {
+      this.#log.error("TELEGRAM REFUSES THE BOT TOKEN: no link can be made until TELEGRAM_BOT_TOKEN is valid again");
+    } else this.#log.warn({ failure }, "Telegram cannot be reached");
+  }
+
+  /** Asks now and then, so that the state is not as old as the latest request, and heals by itself. */
+  watch(gateway: TelegramGateway): void {
+    this.#timer = setInterval(() => {
+      // What came of it was noted already.
+      gateway.getMe().catch(() => {});
+    }, LOOK_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** Whether Telegram knows the token: false only where it says that it does not. */
+export async function isTokenAccepted(gateway: TelegramGateway, waitMs: number): Promise<boolean> {
+  try {
+    await gateway.getMe({ at: Date.now() + waitMs });
+    return true;
+  } catch (error) {
+    return !(error instanceof TelegramCallError && error.failure.kind === "unauthorized");
+  }
+}
