@@ -121,8 +121,12 @@ export class Problems {
     this.#fieldErrors.push({ field, message });
   }
 
+  get found(): boolean {
+    return this.#fieldErrors.length > 0;
+  }
+
   /** @throws ValidationError where anything was added. */
   check(): void {
-    if (this.#fieldErrors.length > 0) throw new ValidationError(this.#fieldErrors);
+    if (this.found) throw new ValidationError(this.#fieldErrors);
   }
 }

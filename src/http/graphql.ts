@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type ExecutionResult, GraphQLError } from "graphql";
-import { createYoga, type Plugin } from "graphql-yoga";
+import { createYoga, type GraphQLParams, type Plugin } from "graphql-yoga";
 import type { Authentication } from "../domain/access/authentication.js";
 import type { Caller } from "../domain/access/caller.js";
-import { complete } from "../graphql/errors.js";
+import { type HttpExtension, reword } from "../graphql/errors.js";
 import type { OperationParameters, Operations } from "../graphql/operations.js";
 import type { Logger } from "../log.js";
 import { findCaller } from "./authentication.js";
@@ -26,18 +26,31 @@ interface DoorContext {
   readonly readOnly: boolean;
 }
 
+const badRequest = (message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code: "BAD_REQUEST", http: { status: 400 } } });
+
+/** What Yoga has not looked at in a request that is otherwise well-formed. */
+function readParameters({ query, operationName, variables }: GraphQLParams): OperationParameters {
+  if (operationName != null && typeof operationName !== "string") throw badRequest("operationName must be a string.");
+  return { query: query ?? "", operationName, variables };
+}
+
 /** Yoga speaks HTTP; parsing, validation, limits, execution and masking are the one function's. */
 function executedBy(operations: Operations): Plugin<object, DoorContext> {
   return {
     onParams({ setParamsHandler }) {
-      setParamsHandler(({ params, context }) => operations.run(params as OperationParameters, context as DoorContext));
+      setParamsHandler(({ params, context }) => operations.run(readParameters(params), context as DoorContext));
     },
     onResultProcess({ result, setResult, serverContext }) {
-      // What Yoga itself refuses, such as a body that is no request.
+      // What never became an operation, such as a body that is no request: a bad one in every media type.
       const { errors } = result as ExecutionResult;
       if (!errors?.some(({ extensions }) => extensions["requestId"] === undefined)) return;
       const { requestId } = serverContext as DoorContext;
-      setResult({ ...result, errors: errors.map((error) => complete(error, { code: "BAD_REQUEST", requestId })) });
+      const shown = errors.map((error) => {
+        const { code = "BAD_REQUEST", http } = error.extensions as { code?: string; http?: HttpExtension };
+        return reword(error, error.message, { code, requestId, http: { status: 400, ...http, spec: false } });
+      });
+      setResult({ ...result, errors: shown });
     },
   };
 }
@@ -125,6 +138,16 @@ export function addGraphQL(server: FastifyInstance, { operations, authentication
         code: "INTERNAL_SERVER_ERROR",
       });
     });
-    door.route({ url: GRAPHQL_PATH, method: ["GET", "POST"], handler: answer });
+    const methods = ["GET", "POST"];
+    door.route({ url: GRAPHQL_PATH, method: methods, handler: answer });
+    door.route({
+      url: GRAPHQL_PATH,
+      method: ["PUT", "PATCH", "DELETE"],
+      handler: async (_request, reply) =>
+        sendGraphQLError(reply.header("allow", methods.join(", ")), 405, {
+          message: "Send operations by POST, or queries by GET.",
+          code: "METHOD_NOT_ALLOWED",
+        }),
+    });
   });
 }

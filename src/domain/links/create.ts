@@ -9,7 +9,7 @@ import { audit } from "../audit.js";
 import type { Channel } from "../channels/channel.js";
 import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
 import { Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
-import { newId, parseIds } from "../ids.js";
+import { newId, parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { toUserError } from "../telegram.js";
 import { codePoints, foldName, isStorable } from "../text.js";
@@ -43,7 +43,8 @@ const MAX_KEY_LENGTH = 255;
 /** How long is tried to store what Telegram made, in waits of milliseconds. */
 const STORE_RETRIES_MS = [100, 500, 2000];
 
-function toRequest(input: CreateInviteLinkInput, problems: Problems): CreationRequest {
+/** What an idempotency key stands for: all arguments, in the one form that equal ones have. */
+function toRequest(input: CreateInviteLinkInput, tagIds: readonly string[], problems: Problems): CreationRequest {
   const key = input.idempotencyKey ?? null;
   if (key !== null && (key === "" || codePoints(key) > MAX_KEY_LENGTH)) {
     problems.add("idempotencyKey", `Must have 1 to ${MAX_KEY_LENGTH} characters.`);
@@ -57,7 +58,7 @@ function toRequest(input: CreateInviteLinkInput, problems: Problems): CreationRe
     expireDate: input.expireDate?.toISOString() ?? null,
     memberLimit: input.memberLimit ?? null,
     budget: input.budget,
-    tagIds: parseIds("Tag", input.tagIds, "tagIds", problems).sort(),
+    tagIds: [...tagIds].sort(),
     priceStars: input.subscription?.priceStars ?? null,
   };
   const argumentsHash = Uint8Array.from(createHash("sha256").update(JSON.stringify(hashed)).digest());
@@ -93,15 +94,15 @@ export class LinkMaker {
     requireRole(this.#caller, "EDITOR");
     requireChannel(this.#caller, input.channelId);
     const problems = new Problems();
-    const request = toRequest(input, problems);
-    problems.check();
+    const tagIds = parseIds("Tag", input.tagIds, "tagIds", problems);
+    const request = toRequest(input, tagIds, problems);
 
     const deadline = this.#gateway.deadline();
     // Before anything that time may change, such as whether a date is still to come.
-    const earlier = await this.#creations.earlier(this.#caller, request, deadline.at);
+    const earlier = problems.found ? null : await this.#creations.earlier(this.#caller, request, deadline.at);
     if (earlier && "madeLinkId" in earlier) return this.#made(earlier.madeLinkId);
     try {
-      const order = await this.#check(input);
+      const order = await this.#check(input, tagIds, problems);
       const channel = await this.#channel(input, deadline);
       const claim = earlier ?? (await this.#creations.prepare(this.#caller, request, channel.id, deadline.at));
       if ("madeLinkId" in claim) return this.#made(claim.madeLinkId);
@@ -122,8 +123,7 @@ export class LinkMaker {
   }
 
   /** All that can be known to be wrong before Telegram is asked. */
-  async #check(input: CreateInviteLinkInput): Promise<Order> {
-    const problems = new Problems();
+  async #check(input: CreateInviteLinkInput, tagIds: readonly string[], problems: Problems): Promise<Order> {
     const { subscription = null, expireDate = null, memberLimit = null, createsJoinRequest } = input;
     const settings = checkSettings({ name: input.name, createsJoinRequest, expireDate, memberLimit }, new Date(), problems);
     checkBudget(input.budget, problems);
@@ -139,10 +139,13 @@ export class LinkMaker {
     if (subscription && channel && channel.kind !== "CHANNEL") {
       problems.add("subscription", "Only channels have subscription links, not groups.");
     }
-    const tagIds = parseIds("Tag", input.tagIds, "tagIds", problems);
     const tags = await Promise.all(tagIds.map((id) => this.#loaders.tag.load(id)));
-    for (const [index, tag] of tags.entries()) {
-      if (!tag || tag.channelId !== channel?.id) problems.add(`tagIds.${index}`, "There is no such tag in this channel.");
+    for (const [index, text] of input.tagIds.entries()) {
+      const id = parseId("Tag", text, "tagIds", new Problems());
+      const tag = tags.find((candidate) => candidate?.id === id);
+      if (id !== null && tag?.channelId !== channel?.id) {
+        problems.add(`tagIds.${index}`, "There is no such tag in this channel.");
+      }
     }
     problems.check();
     return { settings, subscriptionPrice: subscription?.priceStars ?? null, budget: input.budget, tagIds };

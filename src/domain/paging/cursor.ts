@@ -4,12 +4,19 @@ import type { KeyValue, OrderKey, Ordering } from "./ordering.js";
 
 /** Told apart from cursors that an older or newer server gave out. */
 const VERSION = 1;
-/** No cursor of ours comes near it: a name has 32 characters. */
-const MAX_LENGTH = 2_000;
+/** No cursor of ours comes near it: a tag's name has 64 characters, of which folding makes at most 33 bytes each. */
+const MAX_LENGTH = 4_000;
+
+/** An instant as Date writes it. Date.parse alone takes 30 February for 2 March, and 24:00 for the next day. */
+function isInstant(text: string): boolean {
+  if (!/^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text)) return false;
+  const instant = new Date(text);
+  return !Number.isNaN(instant.getTime()) && instant.toISOString() === text;
+}
 
 const ACCEPTABLE: Record<OrderKey<never>["type"], (text: string) => boolean> = {
   uuid: (text) => /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(text),
-  timestamptz: (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text) && !Number.isNaN(Date.parse(text)) && !text.startsWith("0000"),
+  timestamptz: isInstant,
   numeric: (text) => /^-?\d{1,15}(\.\d{1,2})?$/.test(text),
   text: isStorable,
   bigint: (text) => /^-?\d{1,15}$/.test(text),
