@@ -55,12 +55,20 @@ export class EmbeddedWire extends Duplex {
 
   async #forward(chunk: Buffer): Promise<void> {
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const started = this.#started;
     const length = this.#answerable();
     if (length === 0) return;
+    if (!started) await this.#clearSession();
     const messages = this.#pending.subarray(0, length);
     this.#pending = this.#pending.subarray(length);
     const answer = await this.#database.runExclusive(() => this.#database.execProtocolRaw(messages));
     if (answer.length > 0) this.push(Buffer.from(answer));
+  }
+
+  /** What a server does when a session ends, however it ended: the next client goes on with the same one here. */
+  async #clearSession(): Promise<void> {
+    await this.#database.exec("rollback");
+    await this.#database.exec("discard all");
   }
 
   /** Bytes of whole messages up to the last one that is answered: PGlite wants a request in one piece. */

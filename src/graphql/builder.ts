@@ -49,16 +49,16 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   errors: { defaultTypes: [], directResult: true },
   prisma: { client: (context) => context.prisma, dmmf: getDatamodel(), filterConnectionTotalCount: true },
   relay: {
-    nodesOnConnection: true,
+    nodesOnConnection: {
+      complexity: { field: 1, multiplier: 1 },
+      description: "The page's things alone.",
+    },
+    idFieldOptions: { description: "Global id, unique in the whole graph." },
     // The page's size is counted once, at the connection.
     edgesFieldOptions: {
       nullable: { list: false, items: false },
       complexity: { field: 1, multiplier: 1 },
       description: "The page's things, each with its place.",
-    },
-    nodesFieldOptions: {
-      complexity: { field: 1, multiplier: 1 },
-      description: "The page's things alone.",
     },
     pageInfoFieldOptions: { description: "Where the page stands in the list." },
     cursorFieldOptions: { description: "Its place in the list: to be given to `after` or `before`." },
@@ -76,9 +76,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     nodeTypeOptions: { description: "What has an id of its own, by which it can be asked for again." },
     nodeQueryOptions: {
       nullable: true,
+      args: { id: { description: "A global id; a bare UUID does not say of what." } },
       description: "By global id alone. Null for what does not exist and for what the token may not see.",
     },
     nodesQueryOptions: {
+      args: { ids: { description: "Global ids." } },
       nullable: { list: false, items: true },
       complexity: ({ ids }: { ids: unknown[] }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),
       description: "As `node`, for many at once: each in the place of its id.",

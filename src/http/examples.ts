@@ -1,5 +1,3 @@
-import type { ExampleQuery } from "./graphiql.js";
-
 const who = `# Who am I, and which channels may I use?
 query Viewer {
   viewer {
@@ -22,9 +20,9 @@ query Viewer {
 }
 `;
 
-const list = `# The newest links of a channel, with their tags.
-query Links($channelId: TelegramID!, $after: String) {
-  inviteLinks(channelId: $channelId, first: 10, after: $after) {
+const list = (channelId: number) => `# The newest links of a channel, with their tags.
+query Links {
+  inviteLinks(channelId: ${channelId}, first: 10) {
     totalCount
     pageInfo {
       hasNextPage
@@ -36,10 +34,8 @@ query Links($channelId: TelegramID!, $after: String) {
       url
       budget
       createdAt
-      expireDate
       tags {
         name
-        color
         type {
           name
         }
@@ -49,11 +45,24 @@ query Links($channelId: TelegramID!, $after: String) {
 }
 `;
 
-const filter = `# Links by tag groups: one of these platforms, AND no buyer yet or this one.
-query ByTags($channelId: TelegramID!, $filter: InviteLinkFilter!) {
+const filter = ({ channelId, first, second }: ExampleChannel) => `# Links by tag groups: with one of these tags of one type,
+# AND of another type with one of these, or with none.
+query ByTags {
   inviteLinks(
-    channelId: $channelId
-    filter: $filter
+    channelId: ${channelId}
+    filter: {
+      tagGroups: [
+        {
+          tagTypeId: "${first.typeId}"
+          tagIds: ${JSON.stringify(first.tagIds)}
+        }
+        {
+          tagTypeId: "${second.typeId}"
+          tagIds: ${JSON.stringify(second.tagIds)}
+          withoutType: true
+        }
+      ]
+    }
     orderBy: [{ field: BUDGET, direction: DESC }, { field: NAME }]
   ) {
     totalCount
@@ -71,9 +80,17 @@ query ByTags($channelId: TelegramID!, $filter: InviteLinkFilter!) {
 }
 `;
 
-const create = `# A new link, made in Telegram by the helper bot. Errors are types of the result.
-mutation Create($input: CreateInviteLinkInput!) {
-  createInviteLink(input: $input) {
+const create = ({ channelId, first }: ExampleChannel) => `# A new link, made in Telegram by the helper bot.
+# What can go wrong is a type of the result.
+mutation Create {
+  createInviteLink(
+    input: {
+      channelId: ${channelId}
+      name: "My first link"
+      budget: "150.00"
+      tagIds: ${JSON.stringify(first.tagIds.slice(0, 1))}
+    }
+  ) {
     __typename
     ... on CreateInviteLinkSuccess {
       inviteLink {
@@ -127,27 +144,8 @@ export interface ExampleChannel {
 }
 
 /** GraphiQL's tabs; where there is a channel to show them on, they work as they stand. */
-export function exampleQueries(example: ExampleChannel | null): ExampleQuery[] {
-  if (example === null) return [{ query: who }, { query: connect }];
-  const { channelId, first, second } = example;
-  return [
-    { query: list, variables: { channelId } },
-    {
-      query: filter,
-      variables: {
-        channelId,
-        filter: {
-          tagGroups: [
-            { tagTypeId: first.typeId, tagIds: first.tagIds },
-            { tagTypeId: second.typeId, tagIds: second.tagIds, withoutType: true },
-          ],
-        },
-      },
-    },
-    {
-      query: create,
-      variables: { input: { channelId, name: "My first link", budget: "150.00", tagIds: first.tagIds.slice(0, 1) } },
-    },
-    { query: who },
-  ];
+export function exampleQueries(example: ExampleChannel | null): string[] {
+  return example === null
+    ? [who, connect]
+    : [list(example.channelId), filter(example), create(example), who];
 }

@@ -2,13 +2,9 @@ import { isIP } from "node:net";
 import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
 import type { FastifyRequest } from "fastify";
 
-export interface ExampleQuery {
-  readonly query: string;
-  readonly variables?: Record<string, unknown>;
-}
-
 export interface GraphiQLOptions {
-  readonly examples: readonly ExampleQuery[];
+  /** A tab each. */
+  readonly examples: readonly string[];
   /** Put into the page's headers, where nobody but this machine's user can see the page. */
   readonly sandboxToken: string | null;
 }
@@ -34,12 +30,8 @@ export function graphiqlPage(request: FastifyRequest, { examples, sandboxToken }
     headers,
     defaultHeaders: headers,
     shouldPersistHeaders: false,
-    defaultTabs: examples.map(({ query, variables }) => ({
-      query,
-      headers,
-      variables: variables ? JSON.stringify(variables, null, 2) : null,
-    })),
-    defaultQuery: examples[0]?.query ?? "",
+    defaultTabs: examples.map((query) => ({ query, headers })),
+    defaultQuery: examples[0] ?? "",
     defaultEditorToolsVisibility: "headers",
   }) as string;
 }

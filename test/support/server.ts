@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type App, startApp } from "../../src/app.js";
+import { type Config, readConfig } from "../../src/config.js";
+import { createLog } from "../../src/log.js";
+import type { Sandbox } from "../../src/sandbox/sandbox.js";
+import { type DatabaseForm, prepareTestDatabase, USUAL_FORMS } from "./databases.js";
+
+/** The sample's channel and group; see prisma/sample.json. */
+export const CHANNEL = -1001234567890;
+export const GROUP = -1009876543210;
+/** Types and tags of the sample, by their bare ids. */
+export const PLATFORM = "01991000-0000-7000-8000-000000000010";
+export const CREATIVE = "01991000-0000-7000-8000-000000000011";
+export const YOUTUBE = "01991000-0000-7000-8000-000000000013";
+export const GROUP_TAG = "01991000-0000-7000-8000-00000000001d";
+
+export interface GraphQLAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its query has.
+  readonly data: any;
+  readonly errors?: readonly {
+    readonly message: string;
+    readonly path?: readonly (string | number)[];
+    readonly extensions: { readonly code: string; readonly requestId: string; readonly [name: string]: unknown };
+  }[];
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [name: string]: unknown;
+}
+
+export interface TestServer {
+  readonly url: string;
+  readonly origin: string;
+  /** An administrator's, for every channel. */
+  readonly token: string;
+  readonly sandbox: Sandbox;
+  readonly log: readonly LogLine[];
+  ask(query: string, variables?: object, token?: string | null): Promise<GraphQLAnswer>;
+  /** How many SQL statements ran for a query, the one that authenticates included. */
+  statementsOf(query: string, variables?: object): Promise<string[]>;
+  /** A token as createApiToken makes it. */
+  makeToken(input: { role: string; channelIds?: number[] | null; telegramUserId?: number }): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** The whole server over real HTTP, on a database of its own, with the sample and its sandbox for Telegram. */
+export async function startTestServer(
+  overrides: Partial<Config> = {},
+  form: DatabaseForm = USUAL_FORMS[0] ?? "embedded",
+): Promise<TestServer> {
+  const database = await prepareTestDatabase(form);
+  const dataDir = await mkdtemp(join(tmpdir(), "invite-links-data-"));
+  if (database.dataDir !== null) await rename(database.dataDir, join(dataDir, "sandbox"));
+  const config: Config = { ...readConfig({}), port: 0, dataDir, databaseUrl: database.url, logLevel: "debug", ...overrides };
+  const log: LogLine[] = [];
+  const logger = createLog({
+    level: config.logLevel,
+    readable: false,
+    secrets: [],
+    write: (line) => log.push(JSON.parse(line) as LogLine),
+  });
+  let app: App;
+  try {
+    app = await startApp(config, logger);
+  } catch (error) {
+    await rm(dataDir, { recursive: true, force: true });
+    throw error;
+  }
+  if (app.sandbox === null) throw new TypeError("The test server works with the sandbox.");
+  const token = config.adminToken ?? (await readFile(join(dataDir, "sandbox", "api-token"), "utf8")).trim();
+
+  const ask: TestServer["ask"] = async (query, variables = {}, bearer = token) => {
+    const response = await fetch(app.url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+    return { status: response.status, headers: response.headers, ...((await response.json()) as object) } as GraphQLAnswer;
+  };
+  return {
+    url: app.url,
+    origin: new URL(app.url).origin,
+    token,
+    sandbox: app.sandbox,
+    log,
+    ask,
+    async statementsOf(query, variables) {
+      const before = log.length;
+      const { errors } = await ask(query, variables);
+      if (errors) throw new Error(JSON.stringify(errors));
+      return log.slice(before).filter(({ msg }) => msg === "sql").map(({ sql }) => String(sql));
+    },
+    async makeToken(input) {
+      const { data } = await ask(
+        `mutation ($input: CreateApiTokenInput!) {
+          createApiToken(input: $input) { ... on CreateApiTokenSuccess { secret } ... on UserError { message } }
+        }`,
+        { input: { name: `Test ${input.role}`, ...input } },
+      );
+      if (!data.createApiToken.secret) throw new Error(JSON.stringify(data));
+      return data.createApiToken.secret;
+    },
+    async stop() {
+      await app.stop();
+      await database.remove();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
