@@ -20,13 +20,18 @@ export function createLoaders(database: Database, caller: Caller) {
   const seen = () => visible(caller, sql`c.chat_id`);
   const channelsWhere = (condition: Sql) =>
     database.query<Channel>(sql`select ${channelColumns} from channel c where ${condition} and ${seen()}`);
+  const channel = new DataLoader<string, Channel | null>(async (ids) =>
+    inOrder(ids, await channelsWhere(sql`c.id = any(${ids}::uuid[])`), ({ id }) => id),
+  );
+  const channelByChatId = new DataLoader<number, Channel | null>(async (chatIds) => {
+    const channels = await channelsWhere(sql`c.chat_id = any(${chatIds}::bigint[])`);
+    // A page of links asks for its channel by chat id, each of its links by the channel's own.
+    for (const found of channels) channel.prime(found.id, found);
+    return inOrder(chatIds, channels, ({ chatId }) => chatId);
+  });
   return {
-    channel: new DataLoader<string, Channel | null>(async (ids) =>
-      inOrder(ids, await channelsWhere(sql`c.id = any(${ids}::uuid[])`), ({ id }) => id),
-    ),
-    channelByChatId: new DataLoader<number, Channel | null>(async (ids) =>
-      inOrder(ids, await channelsWhere(sql`c.chat_id = any(${ids}::bigint[])`), ({ chatId }) => chatId),
-    ),
+    channel,
+    channelByChatId,
     inviteLink: new DataLoader<string, InviteLink | null>(async (ids) =>
       inOrder(
         ids,

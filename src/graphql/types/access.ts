@@ -36,6 +36,8 @@ builder.queryField("viewer", (t) =>
 
 const ApiTokenRef = builder.prismaNode("ApiToken", {
   description: "A token with which programs call. Its secret is kept nowhere.",
+  // Null for what is not there or not to be seen, rather than an error.
+  nullable: true,
   id: { field: "id", description: "Global id, unique in the whole graph." },
   findUnique: (id, { caller }) => ({ id, AND: [visibleTokens(caller)] }),
   fields: (t) => ({
