@@ -141,7 +141,7 @@ export class Operations {
     const { operationName = null } = parameters;
     const result = await execute({ schema, document, contextValue, variableValues, operationName });
     if (!result.errors) return result;
-    const errors = result.errors.map((error) => toShown(this.#worded(error), request.requestId, request.log));
+    const errors = result.errors.map((error) => this.#worded(toShown(error, request.requestId, request.log)));
     return { ...result, errors };
   }
 
@@ -161,12 +161,12 @@ export class Operations {
       errors: errors.map((error) => {
         // What has no code by now is said by graphql-js: of the variables, or of the document.
         const code = error.nodes?.[0]?.kind === "VariableDefinition" ? "BAD_USER_INPUT" : "GRAPHQL_VALIDATION_FAILED";
-        return complete(this.#worded(error), { code, ...missing });
+        return this.#worded(complete(error, { code, ...missing }));
       }),
     };
   }
 
   #worded(error: GraphQLError): GraphQLError {
-    return this.#suggestions || error.originalError ? error : withoutSuggestions(error);
+    return this.#suggestions ? error : withoutSuggestions(error);
   }
 }

@@ -33,6 +33,14 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
   });
+  // A connection whose request was under way when the end began would otherwise be kept alive for the next one.
+  let closing = false;
+  server.addHook("preClose", async () => {
+    closing = true;
+  });
+  server.addHook("onSend", async (_request, reply) => {
+    if (closing) reply.header("connection", "close");
+  });
   server.addHook("onResponse", async (request, reply) => {
     const { method, routeOptions } = request;
     const line = { method, path: routeOptions.url ?? "unknown", status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
