@@ -17,7 +17,10 @@ function refuse(message: string): never {
   process.exit(1);
 }
 
-/** What is said to whoever started the server; it is no log, and the one place that may show a token. */
+/**
+ * What is said to whoever started the server. It is no log, and the one place that may show a token: in production,
+ * where stdout is the log's alone, it goes to stderr.
+ */
 function greet(app: App, config: Config): void {
   const lines = [`invite-links is ready: ${app.url}${config.graphiql ? " (GraphiQL in a browser)" : ""}`];
   if (app.tokenToShow !== null) {
@@ -29,7 +32,8 @@ function greet(app: App, config: Config): void {
   if (app.sandbox !== null) {
     lines.push("This is the sandbox, no real Telegram: set TELEGRAM_BOT_TOKEN to your bot's token for the real one.");
   }
-  write(`\n${lines.map((line) => `  ${line}\n`).join("")}\n`);
+  const stream = config.production ? process.stderr : process.stdout;
+  stream.write(`\n${lines.map((line) => `  ${line}\n`).join("")}\n`);
 }
 
 let config: Config;
@@ -74,6 +78,7 @@ process.on("SIGINT", end);
 
 try {
   app = await startApp(config, log);
+  log.info({ url: app.url, sandbox: app.sandbox !== null }, "ready");
   greet(app, config);
 } catch (error) {
   if (

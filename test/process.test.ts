@@ -1,0 +1,154 @@
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { startSandbox } from "../src/sandbox/sandbox.js";
+import { askAt, ServerProcess } from "./support/process.js";
+import { CHANNEL } from "./support/server.js";
+
+let dataDir: string;
+let processes: ServerProcess[];
+beforeEach(async () => {
+  // With a space in its path, as people's folders have.
+  dataDir = await mkdtemp(join(tmpdir(), "invite links "));
+  // As a first start would leave it, but without the wait for a new database.
+  for (const folder of ["sandbox", "live"]) {
+    await mkdir(join(dataDir, folder), { mode: 0o700 });
+    await cp(inject("embeddedTemplate"), join(dataDir, folder), { recursive: true });
+  }
+  processes = [];
+});
+afterEach(async () => {
+  await Promise.all(processes.map((server) => server.end("SIGKILL")));
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const start = (environment: Record<string, string> = {}) => {
+  const server = new ServerProcess({ DATA_DIR: dataDir, ...environment });
+  processes.push(server);
+  return server;
+};
+const countLinks = `{ inviteLinks(channelId: ${CHANNEL}) { totalCount } }`;
+const makeLink = (name: string) =>
+  `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "${name}" }) { __typename ... on CreateInviteLinkSuccess { inviteLink { url } } } }`;
+
+describe("the process", () => {
+  test("says where to go, with which token, and that this is the sandbox; ends cleanly when asked to", async () => {
+    const server = start();
+    const url = await server.ready();
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/graphql$/);
+    await expect.poll(() => server.stdout).toContain("TELEGRAM_BOT_TOKEN");
+    expect(server.stdout).toContain("sandbox");
+    expect((await askAt(url, server.token ?? "", countLinks)).data.inviteLinks.totalCount).toBe(24);
+    expect((await stat(join(dataDir, "sandbox", "api-token"))).mode & 0o077).toBe(0);
+    expect(await server.end("SIGTERM")).toBe(0);
+    expect(server.stderr).toBe("");
+  });
+
+  test("keeps its data, the sandbox's state and the token through a restart and a kill", async () => {
+    const first = start();
+    const made = await askAt(await first.ready(), first.token ?? "", makeLink("Kept"));
+    await first.end("SIGKILL");
+    const second = start();
+    const url = await second.ready();
+    expect(second.token).toBe(first.token);
+    expect((await askAt(url, first.token ?? "", countLinks)).data.inviteLinks.totalCount).toBe(25);
+    const state = await readFile(join(dataDir, "sandbox", "telegram.json"), "utf8");
+    expect(state).toContain(made.data.createInviteLink.inviteLink.url);
+    expect((await askAt(url, first.token ?? "", makeLink("Another"))).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
+  });
+
+  test("leaves a folder alone that another one uses", async () => {
+    const first = start();
+    await first.ready();
+    const second = start();
+    expect(await second.exited).toBe(1);
+    expect(second.stderr).toMatch(/^The folder .* is used by another invite-links server;[^\n]*\n$/);
+  });
+
+  test("refuses a port that is taken, in one line", async () => {
+    const first = start();
+    const { port } = new URL(await first.ready());
+    const second = start({ PORT: port, DATA_DIR: join(dataDir, "other") });
+    expect(await second.exited).toBe(1);
+    expect(second.stderr).toMatch(/^PORT: found \d+,[^\n]*\n$/);
+  });
+
+  test.each([
+    [{ PORT: "65536" }, /^PORT: found "65536", not a whole number from 0 to 65535\n$/],
+    [{ NODE_ENV: "production" }, /^TELEGRAM_BOT_TOKEN: found nothing, [^\n]*TELEGRAM_SANDBOX=on[^\n]*\n$/],
+    [{ TELEGRAM_BOT_TOKEN: "my-secret" }, /^TELEGRAM_BOT_TOKEN: found a value that is not [^\n]*\n$/],
+    [{ DATABASE_URL: "mysql://u:my-secret@h/d" }, /^DATABASE_URL: found a value that is not [^\n]*\n$/],
+    [{ TELEGRAM_WEBHOOK_URL: "https://a.example/" }, /^TELEGRAM_WEBHOOK_SECRET: found nothing[^\n]*\n$/],
+  ])("%j is refused in one line, without a secret's text", async (environment: Record<string, string>, line) => {
+    const server = start(environment);
+    expect(await server.exited).toBe(1);
+    expect(server.stderr).toMatch(line);
+    expect(server.stdout + server.stderr).not.toContain("my-secret");
+  });
+});
+
+describe("with a real bot", () => {
+  const token = "123456789:AA-secret-of-the-bot";
+  const bot = { id: 123456789, token, username: "real_bot", firstName: "Real" };
+
+  test("the first start shows a token once, and no other bot is let at its database", async () => {
+    const telegram = await startSandbox({ bot, initial: { chats: [{ id: CHANNEL, type: "channel", title: "Real" }] } });
+    const environment = { TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot, LOG_LEVEL: "debug" };
+    const first = start(environment);
+    const url = await first.ready();
+    await expect.poll(() => first.stdout).toContain("shown this once");
+    const made = await askAt(url, first.token ?? "", makeLink("For real"));
+    expect(made.data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
+    expect(telegram.control.links(CHANNEL)).toHaveLength(1);
+    expect(await first.end("SIGTERM")).toBe(0);
+    // Not even at the level at which every statement and call is logged.
+    expect(first.stdout + first.stderr).not.toContain("secret-of-the-bot");
+
+    const second = start(environment);
+    expect((await askAt(await second.ready(), first.token ?? "", countLinks)).data.inviteLinks.totalCount).toBe(1);
+    expect(second.token).toBeUndefined();
+    await second.end("SIGTERM");
+
+    const other = start({ ...environment, TELEGRAM_BOT_TOKEN: "987654321:AA-another" });
+    expect(await other.exited).toBe(1);
+    expect(other.stderr).toMatch(/^This database belongs to the bot 123456789, [^\n]*\n$/);
+    await telegram.close();
+  });
+
+  test("a token that Telegram does not know is a configuration error; one that is away is not", async () => {
+    const telegram = await startSandbox({ bot });
+    const refused = start({ TELEGRAM_BOT_TOKEN: "123456789:AA-revoked", TELEGRAM_API_ROOT: telegram.apiRoot });
+    expect(await refused.exited).toBe(1);
+    expect(refused.stderr).toMatch(/^TELEGRAM_BOT_TOKEN: [^\n]*\n$/);
+    expect(refused.stdout + refused.stderr).not.toContain("AA-revoked");
+    await telegram.close();
+
+    const alone = start({ TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot, ADMIN_TOKEN: "an-admin-token-of-mine" });
+    const url = await alone.ready();
+    const ready = await fetch(new URL("/readyz", url));
+    expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ telegram: "unreachable" })]);
+    expect((await askAt(url, "an-admin-token-of-mine", "{ channels { totalCount } }")).data.channels.totalCount).toBe(0);
+  });
+
+  test("in production its log is JSON, line by line", async () => {
+    const telegram = await startSandbox({ bot });
+    const server = start({
+      NODE_ENV: "production", TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot, ADMIN_TOKEN: "an-admin-token-of-mine",
+    });
+    await askAt(await server.ready(), "an-admin-token-of-mine", "{ viewer { name } }");
+    expect(await server.end("SIGTERM")).toBe(0);
+    const lines = server.stdout.trim().split("\n").map((line) => JSON.parse(line) as { msg: string });
+    expect(lines.map(({ msg }) => msg)).toContain("request");
+    expect(server.stdout).not.toContain("an-admin-token-of-mine");
+    await telegram.close();
+  });
+});
+
+test("a state file that is broken is told, not overwritten", async () => {
+  const file = join(dataDir, "sandbox", "telegram.json");
+  await writeFile(file, "{ half");
+  const server = start();
+  expect(await server.exited).toBe(1);
+  expect(await readFile(file, "utf8")).toBe("{ half");
+});
