@@ -23,7 +23,20 @@ export interface LinkPageArguments extends PageArguments {
   readonly orderBy?: readonly InviteLinkOrder[] | null | undefined;
 }
 
-type TagLinksSource = (tagId: string) => PageSource<InviteLink>;
+type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
+
+/** Loaders take whole tags, and know them by their ids. */
+const BY_ID = { cacheKeyFn: ({ id }: Tag) => id };
+
+/** The tags whose links are asked for, each in its place. */
+const askedTags = (tags: readonly Tag[]): Sql =>
+  sql`unnest(${tags.map(({ id }) => id)}::uuid[], ${tags.map(({ channelId }) => channelId)}::uuid[])
+    with ordinality as asked(tag_id, channel_id, place)`;
+
+/** The channel named on both sides keeps the planner, blind to how many links carry the tag, from reading every channel's links. */
+const linksOfAskedTag = sql`invite_link_tag lt
+  join invite_link l on l.id = lt.link_id and l.channel_id = asked.channel_id
+  where lt.tag_id = asked.tag_id and lt.channel_id = asked.channel_id`;
 
 const bounds = ({ limit, offset }: Slice): Sql =>
   offset === 0 ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
@@ -97,8 +110,8 @@ export class Links {
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */
   async pageOfTag(tag: Tag, args: PageArguments): Promise<LinkPage> {
     const request = readPageArguments(args);
-    const page = await readPage(linkOrdering(null), request, this.#tagSource(JSON.stringify(request))(tag.id));
-    return { ...page, totalCount: () => this.#countOfTag.load(tag.id) };
+    const page = await readPage(linkOrdering(null), request, this.#tagSource(JSON.stringify(request))(tag));
+    return { ...page, totalCount: () => this.#countOfTag.load(tag) };
   }
 
   #tagSource(way: string): TagLinksSource {
@@ -106,58 +119,55 @@ export class Links {
     if (known) return known;
     // All tags asked in the same way share the slice and the condition: whichever came last is everybody's.
     let slice: Slice | undefined;
-    const rows = new DataLoader<string, InviteLink[]>((tagIds) => this.#rowsOfTags(tagIds, slice as Slice));
-    const existence = new Map<string, DataLoader<string, boolean>>();
-    const source: TagLinksSource = (tagId) => ({
+    const rows = new DataLoader<Tag, InviteLink[], string>((tags) => this.#rowsOfTags(tags, slice as Slice), BY_ID);
+    const existence = new Map<string, DataLoader<Tag, boolean, string>>();
+    const source: TagLinksSource = (tag) => ({
       rows: (asked) => {
         slice = asked;
-        return rows.load(tagId);
+        return rows.load(tag);
       },
       exists: (condition) => {
         const key = condition?.text ?? "";
         let loader = existence.get(key);
         if (!loader) {
-          loader = new DataLoader<string, boolean>((tagIds) => this.#existOfTags(tagIds, condition));
+          loader = new DataLoader<Tag, boolean, string>((tags) => this.#existOfTags(tags, condition), BY_ID);
           existence.set(key, loader);
         }
-        return loader.load(tagId);
+        return loader.load(tag);
       },
     });
     this.#tagLinks.set(way, source);
     return source;
   }
 
-  async #rowsOfTags(tagIds: readonly string[], slice: Slice): Promise<InviteLink[][]> {
+  async #rowsOfTags(tags: readonly Tag[], slice: Slice): Promise<InviteLink[][]> {
     const rows = await this.#database.query<InviteLink & { tagId: string }>(sql`
       select asked.tag_id as "tagId", ${inviteLinkColumns}
-      from unnest(${tagIds}::uuid[]) with ordinality as asked(tag_id, place)
+      from ${askedTags(tags)}
       cross join lateral (
-        select l.* from invite_link_tag lt join invite_link l on l.id = lt.link_id
-        where lt.tag_id = asked.tag_id and ${slice.condition ?? sql`true`}
+        select l.* from ${linksOfAskedTag} and ${slice.condition ?? sql`true`}
         order by ${slice.orderBy} ${bounds(slice)}
       ) l
       join channel c on c.id = l.channel_id
       order by asked.place, ${slice.orderBy}`);
-    const links = new Map<string, InviteLink[]>(tagIds.map((id) => [id, []]));
+    const links = new Map<string, InviteLink[]>(tags.map(({ id }) => [id, []]));
     for (const { tagId, ...link } of rows) links.get(tagId)?.push(link);
-    return tagIds.map((id) => links.get(id) ?? []);
+    return tags.map(({ id }) => links.get(id) ?? []);
   }
 
-  async #existOfTags(tagIds: readonly string[], condition: Sql | null): Promise<boolean[]> {
+  async #existOfTags(tags: readonly Tag[], condition: Sql | null): Promise<boolean[]> {
     const rows = await this.#database.query<{ tagId: string }>(sql`
-      select asked.tag_id as "tagId" from unnest(${tagIds}::uuid[]) as asked(tag_id)
-      where exists (
-        select from invite_link_tag lt join invite_link l on l.id = lt.link_id
-        where lt.tag_id = asked.tag_id and ${condition ?? sql`true`})`);
+      select asked.tag_id as "tagId" from ${askedTags(tags)}
+      where exists (select from ${linksOfAskedTag} and ${condition ?? sql`true`})`);
     const found = new Set(rows.map(({ tagId }) => tagId));
-    return tagIds.map((id) => found.has(id));
+    return tags.map(({ id }) => found.has(id));
   }
 
-  readonly #countOfTag = new DataLoader<string, number>(async (tagIds) => {
+  readonly #countOfTag = new DataLoader<Tag, number, string>(async (tags) => {
     const rows = await this.#database.query<{ tagId: string; count: number }>(sql`
       select tag_id as "tagId", count(*) as count from invite_link_tag
-      where tag_id = any(${tagIds}::uuid[]) group by tag_id`);
+      where tag_id = any(${tags.map(({ id }) => id)}::uuid[]) group by tag_id`);
     const counts = new Map(rows.map(({ tagId, count }) => [tagId, count]));
-    return tagIds.map((id) => counts.get(id) ?? 0);
-  });
+    return tags.map(({ id }) => counts.get(id) ?? 0);
+  }, BY_ID);
 }
