@@ -32,7 +32,10 @@ export async function readMigrations(): Promise<bindings.MigrationList> {
         path,
         migrationFile: {
           path: "migration.sql",
-          content: { tag: "ok" as const, value: await readFile(new URL(`${path}/migration.sql`, folder), "utf8") },
+          content: {
+            tag: "ok" as const,
+            value: await readFile(new URL(`${path}/migration.sql`, folder), "utf8"),
+          },
         },
       })),
     ),
@@ -66,7 +69,11 @@ export async function openSchemaEngine(
 ): Promise<bindings.SchemaEngine> {
   instantiated ??= instantiate();
   await instantiated;
-  return bindings.SchemaEngine.new({ datamodels: undefined }, () => {}, bindMigrationAwareSqlAdapterFactory(adapter));
+  return bindings.SchemaEngine.new(
+    { datamodels: undefined },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(adapter),
+  );
 }
 
 /** Prisma's adapter splits a script at every semicolon, those in strings and function bodies too. */

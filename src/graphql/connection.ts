@@ -1,5 +1,5 @@
 import { DEFAULT_PAGE_SIZE, type PageArguments } from "../domain/paging/arguments.js";
-import type { Page } from "../domain/paging/page.js";
+import type { CountedPage } from "../domain/paging/list.js";
 
 /** What a page costs: its size times what is asked of each of its things. */
 export const pageComplexity = (args: PageArguments) => ({
@@ -8,7 +8,7 @@ export const pageComplexity = (args: PageArguments) => ({
 });
 
 /** A page of the domain in the shape of a Relay connection; what is computed only when asked for stays so. */
-export function toConnection<Row>(page: Page<Row> & { totalCount(): Promise<number> }) {
+export function toConnection<Row>(page: CountedPage<Row>) {
   return {
     edges: [...page.edges],
     pageInfo: {

@@ -12,9 +12,9 @@ import {
 } from "../errors.js";
 import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
+import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { type Page, readPage } from "../paging/page.js";
-import { toUserError } from "../telegram.js";
+import { toUserError } from "../telegramFailures.js";
 import { type Channel, channelColumns } from "./channel.js";
 import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "./store.js";
 
@@ -31,10 +31,6 @@ const MAX_CHAT_ID = 2 ** 52;
 export interface ConnectChannelInput {
   readonly chat: string;
   readonly currency?: string | null | undefined;
-}
-
-export interface ChannelPage extends Page<Channel> {
-  totalCount(): Promise<number>;
 }
 
 function readChat(text: string, problems: Problems): number | string | null {
@@ -76,24 +72,9 @@ export class Channels {
   }
 
   /** The channels that are known and that the caller may use, the first known first. */
-  async page(args: PageArguments): Promise<ChannelPage> {
-    const seen = visible(this.#caller, sql`c.chat_id`);
-    const page = await readPage(OLDEST_FIRST, readPageArguments(args), {
-      rows: ({ condition, orderBy, limit }) =>
-        this.#database.query<Channel>(sql`select ${channelColumns} from channel c
-          where ${seen} and ${condition ?? sql`true`} order by ${orderBy} limit ${limit}::int`),
-      exists: async (condition) => {
-        const rows = await this.#database.query<{ found: boolean }>(
-          sql`select exists (select from channel c where ${seen} and ${condition ?? sql`true`}) as found`,
-        );
-        return rows[0]?.found === true;
-      },
-    });
-    const totalCount = async () => {
-      const rows = await this.#database.query<{ count: number }>(sql`select count(*) as count from channel c where ${seen}`);
-      return rows[0]?.count ?? 0;
-    };
-    return { ...page, totalCount };
+  async page(args: PageArguments): Promise<CountedPage<Channel>> {
+    const list = { columns: channelColumns, table: sql`channel c`, where: visible(this.#caller, sql`c.chat_id`) };
+    return readList(this.#database, list, OLDEST_FIRST, readPageArguments(args));
   }
 
   /**

@@ -11,7 +11,7 @@ import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel }
 import { Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
 import { newId, parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
-import { toUserError } from "../telegram.js";
+import { toUserError } from "../telegramFailures.js";
 import { codePoints, foldName, isStorable } from "../text.js";
 import type { CreationRequest, Creations } from "./creations.js";
 import { type InviteLink, SUBSCRIPTION_PERIOD_SECONDS } from "./inviteLink.js";

@@ -2,6 +2,7 @@ import sql, { empty, join, type Sql } from "sql-template-tag";
 import { Problems } from "../errors.js";
 import { parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
+import type { SqlList } from "../paging/list.js";
 import { foldName, isStorable } from "../text.js";
 
 export interface TagGroup {
@@ -23,12 +24,8 @@ export interface InviteLinkFilter {
   readonly createdTo?: Date | null | undefined;
 }
 
-/** The links of a channel that a filter leaves: to be put around a statement over `invite_link l`. */
-export interface LinkSelection {
-  /** "with … " or nothing. */
-  readonly with: Sql;
-  readonly where: Sql;
-}
+/** The links of a channel that a filter leaves, as parts of a statement over `invite_link l`. */
+export type LinkSelection = Required<Pick<SqlList, "with" | "where">>;
 
 /** Two groups of one type are one group. */
 function unite(groups: readonly TagGroup[], problems: Problems): Map<string, { tagIds: Set<string>; without: boolean }> {

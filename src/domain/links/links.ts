@@ -6,16 +6,12 @@ import { Problems } from "../errors.js";
 import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
-import { emptySource, type Page, type PageSource, readPage, type Slice } from "../paging/page.js";
+import { bounds, type CountedPage, emptyList, readList } from "../paging/list.js";
+import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
-import { type InviteLinkFilter, type LinkSelection, selectLinks } from "./filter.js";
+import { type InviteLinkFilter, selectLinks } from "./filter.js";
 import { type InviteLink, inviteLinkColumns } from "./inviteLink.js";
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
-
-/** A page of links, and what is computed over all that match only when asked for. */
-export interface LinkPage extends Page<InviteLink> {
-  totalCount(): Promise<number>;
-}
 
 export interface LinkPageArguments extends PageArguments {
   readonly channelId: number;
@@ -37,9 +33,6 @@ const askedTags = (tags: readonly Tag[]): Sql =>
 const linksOfAskedTag = sql`invite_link_tag lt
   join invite_link l on l.id = lt.link_id and l.channel_id = asked.channel_id
   where lt.tag_id = asked.tag_id and lt.channel_id = asked.channel_id`;
-
-const bounds = ({ limit, offset }: Slice): Sql =>
-  offset === 0 ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
 
 /** Reading links, for one request. */
 export class Links {
@@ -73,42 +66,24 @@ export class Links {
    * A page of a channel's links.
    * @throws ForbiddenError for a channel that the caller may not use, ValidationError for what makes no page.
    */
-  async page(args: LinkPageArguments): Promise<LinkPage> {
+  async page(args: LinkPageArguments): Promise<CountedPage<InviteLink>> {
     requireChannel(this.#caller, args.channelId);
     const request = readPageArguments(args);
     const ordering = linkOrdering(args.orderBy);
     const channel = await this.#loaders.channelByChatId.load(args.channelId);
-    if (channel === null) return { ...(await readPage(ordering, request, emptySource)), totalCount: async () => 0 };
+    if (channel === null) return emptyList(ordering, request);
     const selection = await selectLinks(channel.id, args.filter ?? {}, new Date(), this.#loaders);
-    const page = await readPage(ordering, request, this.#source(selection));
-    return { ...page, totalCount: () => this.#count(selection) };
-  }
-
-  #source(selection: LinkSelection): PageSource<InviteLink> {
-    const and = (condition: Sql | null) => (condition ? sql`${selection.where} and ${condition}` : selection.where);
-    return {
-      rows: (slice) =>
-        this.#database.query<InviteLink>(sql`${selection.with}
-          select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
-          where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}`),
-      exists: async (condition) => {
-        const rows = await this.#database.query<{ found: boolean }>(
-          sql`${selection.with} select exists (select from invite_link l where ${and(condition)}) as found`,
-        );
-        return rows[0]?.found === true;
-      },
+    const list = {
+      ...selection,
+      columns: inviteLinkColumns,
+      table: sql`invite_link l`,
+      joins: sql`join channel c on c.id = l.channel_id`,
     };
-  }
-
-  async #count(selection: LinkSelection): Promise<number> {
-    const rows = await this.#database.query<{ count: number }>(
-      sql`${selection.with} select count(*) as count from invite_link l where ${selection.where}`,
-    );
-    return rows[0]?.count ?? 0;
+    return readList(this.#database, list, ordering, request);
   }
 
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */
-  async pageOfTag(tag: Tag, args: PageArguments): Promise<LinkPage> {
+  async pageOfTag(tag: Tag, args: PageArguments): Promise<CountedPage<InviteLink>> {
     const request = readPageArguments(args);
     const page = await readPage(linkOrdering(null), request, this.#tagSource(JSON.stringify(request))(tag));
     return { ...page, totalCount: () => this.#countOfTag.load(tag) };

@@ -56,7 +56,9 @@ export function decodeCursor<Row>(ordering: Ordering<Row>, cursor: string, field
       values.length === ordering.length &&
       ordering.every(({ key }, index) => {
         const value = values[index];
-        return value === null ? key.nullable === true : typeof value === "string" && ACCEPTABLE[key.type](value);
+        return value === null
+          ? key.nullable === true
+          : typeof value === "string" && ACCEPTABLE[key.type](value);
       });
     if (!fits) problems.add(field, "This is no cursor that this server gave out.");
   }

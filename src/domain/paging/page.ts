@@ -87,6 +87,3 @@ async function readNumberedPage<Row>(
     hasPreviousPage: async () => offset > 0 && (read.length > 0 || source.exists(null)),
   };
 }
-
-/** Where nothing is listed; cursors and sizes are looked at all the same. */
-export const emptySource: PageSource<never> = { rows: async () => [], exists: async () => false };

@@ -7,8 +7,8 @@ import { Problems, ValidationError } from "../errors.js";
 import { newId, parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
+import { type CountedPage, emptyList, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { emptySource, type Page, readPage } from "../paging/page.js";
 import { foldName, isStorable, tidyName } from "../text.js";
 import { type Tag, type TagType, tagColumns, tagTypeColumns } from "./tag.js";
 
@@ -23,10 +23,6 @@ export interface TagPageArguments extends PageArguments {
   readonly channelId: number;
   readonly name?: string | null | undefined;
   readonly typeId?: string | null | undefined;
-}
-
-export interface TagPage extends Page<Tag> {
-  totalCount(): Promise<number>;
 }
 
 export interface CreateTagInput {
@@ -77,7 +73,7 @@ export class Tags {
   }
 
   /** A page of a channel's tags, by name. */
-  async page(args: TagPageArguments): Promise<TagPage> {
+  async page(args: TagPageArguments): Promise<CountedPage<Tag>> {
     requireChannel(this.#caller, args.channelId);
     const request = readPageArguments(args);
     const problems = new Problems();
@@ -85,29 +81,18 @@ export class Tags {
     if (args.name && !isStorable(args.name)) problems.add("name", "Must be well-formed Unicode without NUL.");
     problems.check();
     const channel = await this.#loaders.channelByChatId.load(args.channelId);
-    if (channel === null) return { ...(await readPage(BY_NAME, request, emptySource)), totalCount: async () => 0 };
+    if (channel === null) return emptyList(BY_NAME, request);
 
     const conditions = [sql`t.channel_id = ${channel.id}::uuid`];
     if (typeId !== null) conditions.push(sql`t.type_id = ${typeId}::uuid`);
     if (args.name) conditions.push(sql`strpos(t.name_key, ${foldName(args.name)}) > 0`);
-    const where = join(conditions, " and ");
-    const page = await readPage(BY_NAME, request, {
-      rows: ({ condition, orderBy, limit }) =>
-        this.#database.query<Tag>(sql`
-          select ${tagColumns} from tag t join channel c on c.id = t.channel_id
-          where ${where} and ${condition ?? sql`true`} order by ${orderBy} limit ${limit}::int`),
-      exists: async (condition) => {
-        const rows = await this.#database.query<{ found: boolean }>(
-          sql`select exists (select from tag t where ${where} and ${condition ?? sql`true`}) as found`,
-        );
-        return rows[0]?.found === true;
-      },
-    });
-    const totalCount = async () => {
-      const rows = await this.#database.query<{ count: number }>(sql`select count(*) as count from tag t where ${where}`);
-      return rows[0]?.count ?? 0;
+    const list = {
+      columns: tagColumns,
+      table: sql`tag t`,
+      joins: sql`join channel c on c.id = t.channel_id`,
+      where: join(conditions, " and "),
     };
-    return { ...page, totalCount };
+    return readList(this.#database, list, BY_NAME, request);
   }
 
   /** All tag types, by name. */
