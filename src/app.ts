@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "./config.js";
 import { createDatabase } from "./database/database.js";
 import { claimDatabase } from "./database/installation.js";
@@ -40,6 +41,8 @@ export interface App {
 
 /** How long the start waits for Telegram to say whether it knows the token. */
 const TOKEN_CHECK_MS = 5000;
+/** After which a database that does not answer a probe counts as away. */
+const PROBE_MS = 2000;
 
 /** Runs what was pushed, the last first; one that fails keeps none of the others from running. */
 async function closeAll(closers: (() => Promise<void> | void)[], log: Logger): Promise<void> {
@@ -73,7 +76,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const { pool, migrations } = await openDatabase({ url: config.databaseUrl, folder }, (error) =>
     log.warn({ err: error }, "a connection to the database broke"),
   );
-  const database = createDatabase(pool, ({ text, milliseconds }) => log.debug({ sql: text, ms: milliseconds }, "sql"));
+  const database = createDatabase(pool, ({ text, milliseconds }) =>
+    log.debug({ sql: text, ms: milliseconds }, "sql"),
+  );
   closers.push(() => database.close());
   if (migrations.length > 0) log.info({ migrations }, "migrations applied");
   await claimDatabase(database, bot?.botId ?? null);
@@ -83,9 +88,16 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const health = new TelegramHealth(log, bot === null);
   closers.push(() => health.stop());
   const sample = bot === null ? await readSample() : null;
-  const sandbox = sample && (await startSandbox({ stateFile: join(folder, "telegram.json"), initial: toSandbox(sample, new Date()) }));
+  const sandbox =
+    sample &&
+    (await startSandbox({
+      stateFile: join(folder, "telegram.json"),
+      initial: toSandbox(sample, new Date()),
+    }));
   if (sandbox) closers.push(() => sandbox.close());
-  const target = sandbox ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot } : bot;
+  const target = sandbox
+    ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot }
+    : bot;
   if (target === null) throw new Error("There is neither a bot nor the sandbox.");
   const gateway = new TelegramGateway({
     ...target,
@@ -99,7 +111,8 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   health.watch(gateway);
 
   if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
-  const ownToken = sandbox && config.adminToken === null ? await sandboxToken(database, join(folder, "api-token")) : null;
+  const ownToken =
+    sandbox && config.adminToken === null ? await sandboxToken(database, join(folder, "api-token")) : null;
   const first = sandbox || config.adminToken !== null ? null : await firstToken(database);
 
   const creations = new Creations(database, presence, gateway.botId);
@@ -114,7 +127,14 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const server = await createServer({ log, corsOrigins: config.corsOrigins });
   let stopping = false;
   addHealth(server, {
-    database: () => pool.pool.query("select 1").then(() => "ok" as const, () => "unavailable" as const),
+    database: async () => {
+      const answered = pool.pool.query("select 1").then(
+        () => true,
+        () => false,
+      );
+      const gaveUp = delay(PROBE_MS, false, { ref: false });
+      return (await Promise.race([answered, gaveUp])) ? "ok" : "unavailable";
+    },
     telegram: () => health.state,
     stopping: () => stopping,
   });

@@ -69,7 +69,8 @@ const origin = z
 
 const onOff = z.enum(["on", "off"]).transform((value) => value === "on");
 
-const hostName = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+const hostName =
+  /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 
 const VARIABLES = {
   PORT: { schema: integer(0, 65535), accepts: "a whole number from 0 to 65535" },

@@ -21,7 +21,12 @@ export function createLog({ level, readable, secrets, write }: LogOptions): Logg
     ? pinoPretty.prettyFactory({ colorize: false, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" })
     : null;
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     { write: (line) => write(scrub(format ? (format(JSON.parse(line)) ?? line) : line)) },
   );
 }

@@ -30,7 +30,9 @@ function greet(app: App, config: Config): void {
     lines.push("API token: the one in ADMIN_TOKEN");
   }
   if (app.sandbox !== null) {
-    lines.push("This is the sandbox, no real Telegram: set TELEGRAM_BOT_TOKEN to your bot's token for the real one.");
+    lines.push(
+      "This is the sandbox, no real Telegram: set TELEGRAM_BOT_TOKEN to your bot's token for the real one.",
+    );
   }
   const stream = config.production ? process.stderr : process.stdout;
   stream.write(`\n${lines.map((line) => `  ${line}\n`).join("")}\n`);
@@ -54,6 +56,12 @@ const log = createLog({
     ...(config.telegram?.updates.mode === "webhook" ? secretForms(config.telegram.updates.secret) : []),
   ],
   write,
+});
+
+// Through the log, which hides what is secret; Node.js would print it as it stands.
+process.on("uncaughtException", (error) => {
+  log.fatal({ err: error }, "the server ends, since something failed that nobody waited for");
+  process.exit(1);
 });
 
 let app: App | undefined;
@@ -89,8 +97,10 @@ try {
     refuse(error.message);
   }
   const { code } = error as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE") refuse(`PORT: found ${config.port}, which another process listens on; set a free one, or 0`);
-  if (code === "EACCES") refuse(`The server may not listen on ${config.host}:${config.port}, or not use ${config.dataDir}.`);
+  if (code === "EADDRINUSE")
+    refuse(`PORT: found ${config.port}, which another process listens on; set a free one, or 0`);
+  if (code === "EACCES")
+    refuse(`The server may not listen on ${config.host}:${config.port}, or not use ${config.dataDir}.`);
   log.fatal({ err: error }, "the server could not start");
   process.exit(1);
 }

@@ -51,7 +51,9 @@ type SampleLink = Sample["links"][number];
 const createdAt = (link: SampleLink, now: Date) => new Date(now.getTime() - link.daysAgo * DAY_MS);
 /** To the second, as Telegram counts. */
 const expireDate = ({ expiresInDays }: SampleLink, now: Date) =>
-  expiresInDays === undefined ? null : new Date(Math.floor((now.getTime() + expiresInDays * DAY_MS) / 1000) * 1000);
+  expiresInDays === undefined
+    ? null
+    : new Date(Math.floor((now.getTime() + expiresInDays * DAY_MS) / 1000) * 1000);
 
 /** What the sandbox's Telegram has of it. */
 export function toSandbox(sample: Sample, now: Date): SandboxSeed {
@@ -76,14 +78,20 @@ export function toSandbox(sample: Sample, now: Date): SandboxSeed {
 }
 
 /** Puts the sample into a sandbox's database that knows no channel yet. */
-export async function fillWithSample(database: Database, sample: Sample, botId: number, now: Date): Promise<void> {
+export async function fillWithSample(
+  database: Database,
+  sample: Sample,
+  botId: number,
+  now: Date,
+): Promise<void> {
   await database.transaction(async ({ prisma }) => {
     if ((await prisma.channel.count()) > 0) return;
     const channelIds = new Map(sample.channels.map(({ chatId, id }) => [chatId, id]));
     const typeIds = new Map(sample.tagTypes.map(({ name, id }) => [name, id]));
     const idOf = <Key>(ids: Map<Key, string>, key: Key): string => {
       const id = ids.get(key);
-      if (id === undefined) throw new Error(`prisma/sample.json refers to ${String(key)}, which is not in it.`);
+      if (id === undefined)
+        throw new Error(`prisma/sample.json refers to ${String(key)}, which is not in it.`);
       return id;
     };
     const tags = sample.tags.map((tag) => ({
@@ -95,7 +103,11 @@ export async function fillWithSample(database: Database, sample: Sample, botId: 
       color: tag.color,
       createdAt: now,
     }));
-    const links = sample.links.map((link) => ({ id: newId(), channelId: idOf(channelIds, link.channel), link }));
+    const links = sample.links.map((link) => ({
+      id: newId(),
+      channelId: idOf(channelIds, link.channel),
+      link,
+    }));
     await prisma.channel.createMany({
       data: sample.channels.map(({ id, chatId, type, title, username, currency }) => ({
         id,

@@ -7,7 +7,9 @@ export class FolderInUseError extends Error {
   override readonly name = "FolderInUseError";
 
   constructor(folder: string) {
-    super(`The folder ${folder} is used by another invite-links server; stop that one, or set another DATA_DIR.`);
+    super(
+      `The folder ${folder} is used by another invite-links server; stop that one, or set another DATA_DIR.`,
+    );
   }
 }
 

@@ -17,6 +17,14 @@ export const SERVER = { key: "server" } as const;
 export async function audit(unit: UnitOfWork, caller: Pick<Caller, "key">, change: Change): Promise<void> {
   const { action, subjectId, channelId = null } = change;
   await unit.prisma.auditEntry.create({
-    data: { id: newId(), at: new Date(), caller: caller.key, action, subjectId, channelId, change: change.change },
+    data: {
+      id: newId(),
+      at: new Date(),
+      caller: caller.key,
+      action,
+      subjectId,
+      channelId,
+      change: change.change,
+    },
   });
 }

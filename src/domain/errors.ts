@@ -56,7 +56,9 @@ export class BotNotInChannelError extends UserError {
   readonly channelId: number | null;
 
   constructor(channelId: number | null) {
-    super("The helper bot is not in the channel, or was removed from it. Add it as an administrator that may invite users.");
+    super(
+      "The helper bot is not in the channel, or was removed from it. Add it as an administrator that may invite users.",
+    );
     this.channelId = channelId;
   }
 }
@@ -67,7 +69,9 @@ export class BotPermissionError extends UserError {
   readonly channelId: number;
 
   constructor(channelId: number) {
-    super("The helper bot is in the channel without the right to invite users. Give its administrator that right.");
+    super(
+      "The helper bot is in the channel without the right to invite users. Give its administrator that right.",
+    );
     this.channelId = channelId;
   }
 }

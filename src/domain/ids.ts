@@ -39,12 +39,20 @@ export function parseId(kind: IdKind, text: string, field: string, problems: Pro
   if (UUID.test(bare)) return bare;
   const parsed = parseGlobalId(text);
   if (parsed?.kind === kind) return parsed.id;
-  problems.add(field, parsed ? `This is the id of a ${parsed.kind}, not of a ${kind}.` : `This is no id of a ${kind}.`);
+  problems.add(
+    field,
+    parsed ? `This is the id of a ${parsed.kind}, not of a ${kind}.` : `This is no id of a ${kind}.`,
+  );
   return null;
 }
 
 /** As parseId, for a list; what is wrong is said for each by its place. Repeated ids count once. */
-export function parseIds(kind: IdKind, texts: readonly string[], field: string, problems: Problems): string[] {
+export function parseIds(
+  kind: IdKind,
+  texts: readonly string[],
+  field: string,
+  problems: Problems,
+): string[] {
   const ids = texts.map((text, index) => parseId(kind, text, `${field}.${index}`, problems));
   return [...new Set(ids.filter((id) => id !== null))];
 }

@@ -7,7 +7,11 @@ import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
 import { type Tag, type TagType, tagColumns, tagTypeColumns } from "./tags/tag.js";
 
 /** Puts rows into the order of the keys asked for; null where there is none. */
-function inOrder<Row, Key>(keys: readonly Key[], rows: readonly Row[], keyOf: (row: Row) => Key): (Row | null)[] {
+function inOrder<Row, Key>(
+  keys: readonly Key[],
+  rows: readonly Row[],
+  keyOf: (row: Row) => Key,
+): (Row | null)[] {
   const found = new Map(rows.map((row) => [keyOf(row), row]));
   return keys.map((key) => found.get(key) ?? null);
 }
@@ -54,7 +58,9 @@ export function createLoaders(database: Database, caller: Caller) {
     tagType: new DataLoader<string, TagType | null>(async (ids) =>
       inOrder(
         ids,
-        await database.query<TagType>(sql`select ${tagTypeColumns} from tag_type y where y.id = any(${ids}::uuid[])`),
+        await database.query<TagType>(
+          sql`select ${tagTypeColumns} from tag_type y where y.id = any(${ids}::uuid[])`,
+        ),
         ({ id }) => id,
       ),
     ),

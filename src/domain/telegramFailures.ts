@@ -20,7 +20,9 @@ export function toUserError(failure: TelegramFailure, chatId: number): UserError
     case "missingRights":
       return new BotPermissionError(chatId);
     case "invalidValue":
-      return new ValidationError([{ field: failure.value, message: `Telegram refused it: ${failure.description}` }]);
+      return new ValidationError([
+        { field: failure.value, message: `Telegram refused it: ${failure.description}` },
+      ]);
     case "tooManyRequests":
       return new RateLimitedError(failure.retryAfterSeconds);
     case "rejected":

@@ -91,7 +91,8 @@ export const builder = new SchemaBuilder<SchemaTypes>({
 
 builder.queryType({});
 builder.mutationType({
-  description: "Every result is a union of what was done and the errors that can come of it: ask for `... on UserError { code message }`.",
+  description:
+    "Every result is a union of what was done and the errors that can come of it: ask for `... on UserError { code message }`.",
 });
 
 builder.scalarType("DateTime", {

@@ -14,7 +14,11 @@ export interface HttpExtension {
 export const BAD_REQUEST: HttpExtension = { status: 400, spec: true };
 
 /** The same error, at the same place of the document and the result, with other words. */
-export function reword(error: GraphQLError, message: string, extensions: Record<string, unknown>): GraphQLError {
+export function reword(
+  error: GraphQLError,
+  message: string,
+  extensions: Record<string, unknown>,
+): GraphQLError {
   return new GraphQLError(message, {
     nodes: error.nodes ?? null,
     source: error.source ?? null,
@@ -35,18 +39,28 @@ export const withoutSuggestions = (error: GraphQLError): GraphQLError =>
 /** What a domain error says beside its message: in a query's errors, which have no types of their own. */
 function userErrorExtensions(error: UserError): Record<string, unknown> {
   if (error instanceof ValidationError) return { code: error.code, fieldErrors: error.fieldErrors };
-  if (error instanceof RateLimitedError) return { code: error.code, retryAfterSeconds: error.retryAfterSeconds };
-  if (error instanceof TelegramUnavailableError) return { code: error.code, outcomeUnknown: error.outcomeUnknown };
+  if (error instanceof RateLimitedError)
+    return { code: error.code, retryAfterSeconds: error.retryAfterSeconds };
+  if (error instanceof TelegramUnavailableError)
+    return { code: error.code, outcomeUnknown: error.outcomeUnknown };
   return { code: error.code };
 }
 
 /** An error of the execution as the caller may see it; what nobody planned for is logged here, and nowhere else. */
 export function toShown(error: GraphQLError, requestId: string, log: Logger): GraphQLError {
   const cause = error.originalError;
-  if (cause instanceof UserError) return reword(error, cause.message, { ...userErrorExtensions(cause), requestId });
+  if (cause instanceof UserError)
+    return reword(error, cause.message, { ...userErrorExtensions(cause), requestId });
   // Made by graphql-js itself, of a value that the caller gave; or by one of our scalars.
-  if (cause === undefined || (cause instanceof GraphQLError && cause.extensions["code"] === "BAD_USER_INPUT")) {
-    return complete(error, { code: "BAD_USER_INPUT", requestId, ...(error.path ? {} : { http: BAD_REQUEST }) });
+  if (
+    cause === undefined ||
+    (cause instanceof GraphQLError && cause.extensions["code"] === "BAD_USER_INPUT")
+  ) {
+    return complete(error, {
+      code: "BAD_USER_INPUT",
+      requestId,
+      ...(error.path ? {} : { http: BAD_REQUEST }),
+    });
   }
   log.error({ err: cause, path: error.path?.join(".") }, "an operation failed unexpectedly");
   return reword(error, "Something went wrong on the server; the request's id leads to it in the log.", {

@@ -1,5 +1,5 @@
-import { parseGlobalId } from "../domain/ids.js";
 import { ValidationError } from "../domain/errors.js";
+import { parseGlobalId } from "../domain/ids.js";
 
 /**
  * What a global id given to `node` or `nodes` names.

@@ -20,7 +20,8 @@ export const LIMITS = {
   cost: 25_000,
 } as const;
 
-const refusal = (code: string, message: string): GraphQLError => new GraphQLError(message, { extensions: { code } });
+const refusal = (code: string, message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code } });
 
 /** Counts aliases, which let one document ask the same thing again and again. */
 export function maxAliasesRule(context: ValidationContext): ASTVisitor {
@@ -33,7 +34,10 @@ export function maxAliasesRule(context: ValidationContext): ASTVisitor {
       leave() {
         if (aliases > LIMITS.aliases) {
           context.reportError(
-            refusal("QUERY_TOO_MANY_ALIASES", `The document has ${aliases} aliases; at most ${LIMITS.aliases} are taken.`),
+            refusal(
+              "QUERY_TOO_MANY_ALIASES",
+              `The document has ${aliases} aliases; at most ${LIMITS.aliases} are taken.`,
+            ),
           );
         }
       },
@@ -69,9 +73,14 @@ export function checkCost(
     (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
   );
   const asked: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
-  const { complexity, depth } = readingArguments(() => complexityFromQuery(asked, { schema, variables, ctx: {} }));
+  const { complexity, depth } = readingArguments(() =>
+    complexityFromQuery(asked, { schema, variables, ctx: {} }),
+  );
   if (depth > LIMITS.depth) {
-    throw refusal("QUERY_TOO_DEEP", `The operation is ${depth} levels deep; at most ${LIMITS.depth} are taken.`);
+    throw refusal(
+      "QUERY_TOO_DEEP",
+      `The operation is ${depth} levels deep; at most ${LIMITS.depth} are taken.`,
+    );
   }
   if (complexity > LIMITS.cost) {
     throw refusal(

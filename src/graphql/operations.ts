@@ -119,7 +119,9 @@ export class Operations {
       return await this.#run(parameters, request);
     } catch (error) {
       const unexpected = new GraphQLError("unexpected", { originalError: error as Error });
-      return { errors: [complete(toShown(unexpected, request.requestId, request.log), { http: { status: 500 } })] };
+      return {
+        errors: [complete(toShown(unexpected, request.requestId, request.log), { http: { status: 500 } })],
+      };
     }
   }
 
@@ -160,7 +162,8 @@ export class Operations {
     return {
       errors: errors.map((error) => {
         // What has no code by now is said by graphql-js: of the variables, or of the document.
-        const code = error.nodes?.[0]?.kind === "VariableDefinition" ? "BAD_USER_INPUT" : "GRAPHQL_VALIDATION_FAILED";
+        const code =
+          error.nodes?.[0]?.kind === "VariableDefinition" ? "BAD_USER_INPUT" : "GRAPHQL_VALIDATION_FAILED";
         return this.#worded(complete(error, { code, ...missing }));
       }),
     };

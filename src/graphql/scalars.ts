@@ -40,7 +40,8 @@ export function parseTelegramIdLiteral(node: ValueNode): number {
 /** @returns the amount with exactly two fraction digits. */
 export function parseDecimal(input: unknown): string {
   const match = typeof input === "string" ? /^(-?)(\d{1,20})(?:\.(\d{1,2}))?$/.exec(input) : null;
-  if (!match) return refuse("Decimal must be a number or a string of at most two fraction digits, such as 1500.50.");
+  if (!match)
+    return refuse("Decimal must be a number or a string of at most two fraction digits, such as 1500.50.");
   const [, sign = "", whole = "0", fraction = ""] = match;
   const cents = BigInt(whole) * 100n + BigInt(fraction.padEnd(2, "0"));
   if (cents > MAX_AMOUNT_CENTS) return refuse("Decimal must be at most 999999999999.99.");
@@ -51,7 +52,9 @@ export function parseDecimal(input: unknown): string {
 function numberText(text: string): string {
   if (!/e/i.test(text)) return text;
   const plain = String(Number(text));
-  return /e/i.test(plain) ? refuse("Decimal must be at most 999999999999.99, with at most two fraction digits.") : plain;
+  return /e/i.test(plain)
+    ? refuse("Decimal must be at most 999999999999.99, with at most two fraction digits.")
+    : plain;
 }
 
 export function parseDecimalValue(input: unknown): string {
@@ -65,17 +68,26 @@ export function parseDecimalLiteral(node: ValueNode): string {
 
 export function parseDateTime(input: unknown): Date {
   const match = typeof input === "string" ? RFC_3339.exec(input) : null;
-  if (!match) return refuse("DateTime must be an RFC 3339 instant with an offset, such as 2026-11-21T18:58:00Z.");
+  if (!match)
+    return refuse("DateTime must be an RFC 3339 instant with an offset, such as 2026-11-21T18:58:00Z.");
   const [text, year, month, day, hour, minute, second, , offset] = match;
-  const [offsetHours, offsetMinutes] = /z/i.test(offset ?? "") ? [0, 0] : (offset ?? "").slice(1).split(":").map(Number);
+  const [offsetHours, offsetMinutes] = /z/i.test(offset ?? "")
+    ? [0, 0]
+    : (offset ?? "").slice(1).split(":").map(Number);
   // Date.parse takes 30 February for 2 March, and 24:00 for the next day.
   const days = new Date(Date.UTC(2000, Number(month), 0)).getUTCDate();
   const leap = Number(year) % 4 === 0 && (Number(year) % 100 !== 0 || Number(year) % 400 === 0);
   const lastDay = month === "02" && !leap ? 28 : days;
   const exists =
-    Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= lastDay &&
-    Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60 &&
-    (offsetHours ?? 0) < 24 && (offsetMinutes ?? 0) < 60;
+    Number(month) >= 1 &&
+    Number(month) <= 12 &&
+    Number(day) >= 1 &&
+    Number(day) <= lastDay &&
+    Number(hour) < 24 &&
+    Number(minute) < 60 &&
+    Number(second) < 60 &&
+    (offsetHours ?? 0) < 24 &&
+    (offsetMinutes ?? 0) < 60;
   const instant = exists ? Date.parse(text.toUpperCase()) : Number.NaN;
   if (Number.isNaN(instant) || instant < MIN_INSTANT || instant > MAX_INSTANT) {
     return refuse("DateTime must be an instant that exists, in the years 0001 to 9999 of UTC.");

@@ -45,7 +45,11 @@ query Links {
 }
 `;
 
-const filter = ({ channelId, first, second }: ExampleChannel) => `# Links by tag groups: with one of these tags of one type,
+const filter = ({
+  channelId,
+  first,
+  second,
+}: ExampleChannel) => `# Links by tag groups: with one of these tags of one type,
 # AND of another type with one of these, or with none.
 query ByTags {
   inviteLinks(
@@ -145,7 +149,5 @@ export interface ExampleChannel {
 
 /** GraphiQL's tabs; where there is a channel to show them on, they work as they stand. */
 export function exampleQueries(example: ExampleChannel | null): string[] {
-  return example === null
-    ? [who, connect]
-    : [list(example.channelId), filter(example), create(example), who];
+  return example === null ? [who, connect] : [list(example.channelId), filter(example), create(example), who];
 }

@@ -17,7 +17,9 @@ function isLoopback(host: string): boolean {
 /** A name in the Host header that is not loopback is another site's, which points to this machine. */
 function isForThisMachine(request: FastifyRequest): boolean {
   const address = request.socket.localAddress?.replace(/^::ffff:/, "") ?? "";
-  return isLoopback(address) && URL.canParse(`http://${request.headers.host}`) && isLoopback(request.hostname);
+  return (
+    isLoopback(address) && URL.canParse(`http://${request.headers.host}`) && isLoopback(request.hostname)
+  );
 }
 
 /** The page with which people explore the graph; it needs nothing from the internet. */

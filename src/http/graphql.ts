@@ -31,7 +31,8 @@ const badRequest = (message: string): GraphQLError =>
 
 /** What Yoga has not looked at in a request that is otherwise well-formed. */
 function readParameters({ query, operationName, variables }: GraphQLParams): OperationParameters {
-  if (operationName != null && typeof operationName !== "string") throw badRequest("operationName must be a string.");
+  if (operationName != null && typeof operationName !== "string")
+    throw badRequest("operationName must be a string.");
   return { query: query ?? "", operationName, variables };
 }
 
@@ -39,7 +40,9 @@ function readParameters({ query, operationName, variables }: GraphQLParams): Ope
 function executedBy(operations: Operations): Plugin<object, DoorContext> {
   return {
     onParams({ setParamsHandler }) {
-      setParamsHandler(({ params, context }) => operations.run(readParameters(params), context as DoorContext));
+      setParamsHandler(({ params, context }) =>
+        operations.run(readParameters(params), context as DoorContext),
+      );
     },
     onResultProcess({ result, setResult, serverContext }) {
       // What never became an operation, such as a body that is no request: a bad one in every media type.
@@ -78,7 +81,10 @@ const FASTIFY_CODES: Record<string, { readonly message: string; readonly code: s
 };
 
 /** GraphQL over HTTP, with GraphiQL for a browser. */
-export function addGraphQL(server: FastifyInstance, { operations, authentication, graphiql }: GraphQLDoorOptions): void {
+export function addGraphQL(
+  server: FastifyInstance,
+  { operations, authentication, graphiql }: GraphQLDoorOptions,
+): void {
   const yoga = createYoga<DoorContext>({
     graphqlEndpoint: GRAPHQL_PATH,
     plugins: [executedBy(operations)],
@@ -120,7 +126,8 @@ export function addGraphQL(server: FastifyInstance, { operations, authentication
     return reply.code(response.status).send(response.body ?? "");
   };
 
-  server.register(async (door) => {
+  // Encapsulated: the parser and the form of errors are this door's alone.
+  server.register((door, _options, registered) => {
     door.removeAllContentTypeParsers();
     // As text: Yoga parses it. An empty one is no JSON either.
     door.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
@@ -130,7 +137,10 @@ export function addGraphQL(server: FastifyInstance, { operations, authentication
       const known = FASTIFY_CODES[error.code ?? ""];
       if (known) return sendGraphQLError(reply, error.statusCode ?? 400, known);
       if (error.statusCode !== undefined && error.statusCode < 500) {
-        return sendGraphQLError(reply, error.statusCode, { message: "The request is not acceptable.", code: "BAD_REQUEST" });
+        return sendGraphQLError(reply, error.statusCode, {
+          message: "The request is not acceptable.",
+          code: "BAD_REQUEST",
+        });
       }
       request.log.error({ err: error }, "a request failed unexpectedly");
       return sendGraphQLError(reply, 500, {
@@ -149,5 +159,6 @@ export function addGraphQL(server: FastifyInstance, { operations, authentication
           code: "METHOD_NOT_ALLOWED",
         }),
     });
+    registered();
   });
 }

@@ -17,6 +17,11 @@ export function addHealth(server: FastifyInstance, readiness: Readiness): void {
     return reply
       .code(ready ? 200 : 503)
       .header("cache-control", "no-store")
-      .send({ status: ready ? "ok" : database, database, migrations: ready ? "ok" : database, telegram: readiness.telegram() });
+      .send({
+        status: ready ? "ok" : database,
+        database,
+        migrations: ready ? "ok" : database,
+        telegram: readiness.telegram(),
+      });
   });
 }

@@ -43,7 +43,12 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
   });
   server.addHook("onResponse", async (request, reply) => {
     const { method, routeOptions } = request;
-    const line = { method, path: routeOptions.url ?? "unknown", status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+    const line = {
+      method,
+      path: routeOptions.url ?? "unknown",
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+    };
     // A probe every few seconds would drown the rest.
     const level = line.path === "/healthz" || line.path === "/readyz" ? "debug" : "info";
     request.log[level](line, "request");
@@ -53,7 +58,8 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
   );
   server.setErrorHandler((error: { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status < 500) return reply.code(status).send({ detail: "The request is not acceptable.", requestId: request.id });
+    if (status < 500)
+      return reply.code(status).send({ detail: "The request is not acceptable.", requestId: request.id });
     request.log.error({ err: error }, "a request failed unexpectedly");
     return reply.code(500).send({ detail: "Something went wrong on the server.", requestId: request.id });
   });

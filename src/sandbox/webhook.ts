@@ -28,12 +28,13 @@ export class WebhookDelivery {
     }
     const run = new AbortController();
     this.#run = run;
-    this.#deliver(run.signal).finally(() => {
+    const ended = () => {
       if (this.#run === run) {
         this.#run = undefined;
         this.wake();
       }
-    });
+    };
+    this.#deliver(run.signal).then(ended, ended);
   }
 
   /** Ends the delivery under way; what it had not delivered stays queued. */

@@ -11,7 +11,11 @@ export type TelegramFailure =
   | { readonly kind: "notInChat" }
   | { readonly kind: "missingRights" }
   /** A value that Telegram does not take, though we thought it would. */
-  | { readonly kind: "invalidValue"; readonly value: "memberLimit" | "expireDate"; readonly description: string }
+  | {
+      readonly kind: "invalidValue";
+      readonly value: "memberLimit" | "expireDate";
+      readonly description: string;
+    }
   | { readonly kind: "migrated"; readonly toChatId: number }
   | { readonly kind: "tooManyRequests"; readonly retryAfterSeconds: number }
   | { readonly kind: "rejected"; readonly description: string }
@@ -60,7 +64,10 @@ function fromAnswer(error: TelegramError): TelegramFailure {
   if (code === 401) return { kind: "unauthorized" };
   if (code === 429) {
     const seconds = Number(parameters?.retry_after ?? /retry after (\d+)/i.exec(description)?.[1] ?? 1);
-    return { kind: "tooManyRequests", retryAfterSeconds: Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : 1 };
+    return {
+      kind: "tooManyRequests",
+      retryAfterSeconds: Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : 1,
+    };
   }
   if (Number.isSafeInteger(migratedTo)) return { kind: "migrated", toChatId: Number(migratedTo) };
   if (NOT_IN_CHAT.test(description)) return { kind: "notInChat" };

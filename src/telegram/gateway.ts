@@ -65,6 +65,9 @@ export interface GatewayOptions {
   readonly onCall: (event: CallEvent) => void;
 }
 
+/** Milliseconds in which no answer can be expected. */
+const LEAST_MS = 20;
+
 /**
  * The Bot API. Every call has an end: after `timeoutMs`, or at the deadline given. A 429 is waited out where the
  * deadline allows it. All failures are TelegramCallErrors.
@@ -97,7 +100,12 @@ export class TelegramGateway {
   }
 
   async botStanding(chatId: number, deadline: Deadline): Promise<BotStanding> {
-    const member = await this.#call("getChatMember", { chat_id: chatId, user_id: this.botId }, chatMember, deadline);
+    const member = await this.#call(
+      "getChatMember",
+      { chat_id: chatId, user_id: this.botId },
+      chatMember,
+      deadline,
+    );
     switch (member.status) {
       case "creator":
         return "ready";
@@ -111,7 +119,11 @@ export class TelegramGateway {
     }
   }
 
-  async createInviteLink(chatId: number, settings: LinkSettings, deadline: Deadline): Promise<TelegramInviteLink> {
+  async createInviteLink(
+    chatId: number,
+    settings: LinkSettings,
+    deadline: Deadline,
+  ): Promise<TelegramInviteLink> {
     const { name, createsJoinRequest, expireDate, memberLimit } = settings;
     const payload = {
       chat_id: chatId,
@@ -138,7 +150,12 @@ export class TelegramGateway {
     return this.#call("createChatSubscriptionInviteLink", payload, inviteLink, deadline);
   }
 
-  async #call<Result>(method: string, payload: object, result: z.ZodType<Result>, deadline: Deadline): Promise<Result> {
+  async #call<Result>(
+    method: string,
+    payload: object,
+    result: z.ZodType<Result>,
+    deadline: Deadline,
+  ): Promise<Result> {
     for (;;) {
       try {
         return await this.#attempt(method, payload, result, deadline);
@@ -151,14 +168,32 @@ export class TelegramGateway {
     }
   }
 
-  async #attempt<Result>(method: string, payload: object, result: z.ZodType<Result>, deadline: Deadline): Promise<Result> {
+  async #attempt<Result>(
+    method: string,
+    payload: object,
+    result: z.ZodType<Result>,
+    deadline: Deadline,
+  ): Promise<Result> {
     const started = performance.now();
     const report = (failure: string | null) =>
       this.#onCall({ method, milliseconds: performance.now() - started, failure });
     try {
-      const signal = AbortSignal.timeout(Math.max(1, Math.min(this.#timeoutMs, deadline.at - Date.now())));
+      const left = deadline.at - Date.now();
+      // A call that could not be waited for would only leave its outcome unknown.
+      if (left < LEAST_MS) {
+        throw new TelegramCallError(method, {
+          kind: "unavailable",
+          carriedOut: "no",
+          reason: "no time left",
+        });
+      }
+      const signal = AbortSignal.timeout(Math.min(this.#timeoutMs, left));
       // Telegraf's types know neither subscription links nor a call by a method's mere name.
-      const answer: unknown = await this.#telegram.callApi(method as never, payload as never, { signal } as never);
+      const answer: unknown = await this.#telegram.callApi(
+        method as never,
+        payload as never,
+        { signal } as never,
+      );
       const parsed = result.safeParse(answer);
       if (!parsed.success) {
         throw new TelegramCallError(method, {

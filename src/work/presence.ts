@@ -32,7 +32,9 @@ export async function announcePresence({ pool, embedded }: DatabasePool, log: Lo
 
   const join = async (): Promise<void> => {
     const joining = new pg.Client({ ...pool.options, application_name: "invite-links presence" });
-    joining.on("error", (error) => log.warn({ err: error }, "the connection that shows this server's presence broke"));
+    joining.on("error", (error) =>
+      log.warn({ err: error }, "the connection that shows this server's presence broke"),
+    );
     joining.on("end", () => {
       if (left || client !== joining) return;
       rejoin();

@@ -24,12 +24,21 @@ export class TelegramHealth {
 
   /** Takes note of a call that ended. */
   note({ failure }: CallEvent): void {
-    const state = failure === null ? "ok" : failure === "unauthorized" ? "unauthorized" : failure.startsWith("unavailable") ? "unreachable" : "ok";
+    const state =
+      failure === null
+        ? "ok"
+        : failure === "unauthorized"
+          ? "unauthorized"
+          : failure.startsWith("unavailable")
+            ? "unreachable"
+            : "ok";
     if (state === this.#state) return;
     this.#state = state;
     if (state === "ok") this.#log.info("Telegram answers again");
     else if (state === "unauthorized") {
-      this.#log.error("TELEGRAM REFUSES THE BOT TOKEN: no link can be made until TELEGRAM_BOT_TOKEN is valid again");
+      this.#log.error(
+        "TELEGRAM REFUSES THE BOT TOKEN: no link can be made until TELEGRAM_BOT_TOKEN is valid again",
+      );
     } else this.#log.warn({ failure }, "Telegram cannot be reached");
   }
 

@@ -20,7 +20,9 @@ export interface Caller {
 /** @throws ForbiddenError where the caller's role is a lesser one. */
 export function requireRole(caller: Caller, role: Role): void {
   if (ROLES.indexOf(caller.role) < ROLES.indexOf(role)) {
-    throw new ForbiddenError(`This takes a token with the role ${role}; this one has the role ${caller.role}.`);
+    throw new ForbiddenError(
+      `This takes a token with the role ${role}; this one has the role ${caller.role}.`,
+    );
   }
 }
 
@@ -29,7 +31,8 @@ export const mayUseChannel = (caller: Caller, chatId: number): boolean =>
 
 /** @throws ForbiddenError where the caller was not given the channel, known or not. */
 export function requireChannel(caller: Caller, chatId: number): void {
-  if (!mayUseChannel(caller, chatId)) throw new ForbiddenError(`This token may not use the channel ${chatId}.`);
+  if (!mayUseChannel(caller, chatId))
+    throw new ForbiddenError(`This token may not use the channel ${chatId}.`);
 }
 
 /** @throws ForbiddenError where the caller is limited to some channels, and the thing is everybody's. */
@@ -41,5 +44,7 @@ export function requireEveryChannel(caller: Caller): void {
 
 /** The condition under which a channel's rows are the caller's to see. */
 export function visible(caller: Caller, chatIdColumn: Sql): Sql {
-  return caller.channelIds === null ? sql`true` : sql`${chatIdColumn} = any(${[...caller.channelIds]}::bigint[])`;
+  return caller.channelIds === null
+    ? sql`true`
+    : sql`${chatIdColumn} = any(${[...caller.channelIds]}::bigint[])`;
 }

@@ -32,7 +32,12 @@ export function listedTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   return visibleTokens(caller);
 }
 
-async function insert(unit: UnitOfWork, caller: Pick<Caller, "key">, input: CreateApiTokenInput, secret: string) {
+async function insert(
+  unit: UnitOfWork,
+  caller: Pick<Caller, "key">,
+  input: CreateApiTokenInput,
+  secret: string,
+) {
   const { name, role, channelIds = null, telegramUserId = null } = input;
   const grants = [...new Set(channelIds ?? [])];
   const id = newId();
@@ -92,7 +97,8 @@ export class Tokens {
     requireRole(this.#caller, "ADMIN");
     const problems = new Problems();
     const name = tidyName(input.name, MAX_NAME_CODE_POINTS, "name", problems);
-    if ((input.channelIds?.length ?? 0) > MAX_CHANNELS) problems.add("channelIds", `Must be at most ${MAX_CHANNELS}.`);
+    if ((input.channelIds?.length ?? 0) > MAX_CHANNELS)
+      problems.add("channelIds", `Must be at most ${MAX_CHANNELS}.`);
     if (input.telegramUserId != null && input.telegramUserId <= 0) {
       problems.add("telegramUserId", "Must be the id of a Telegram user, which is positive.");
     }
@@ -102,7 +108,9 @@ export class Tokens {
       throw new ForbiddenError("This token may use some channels only, and gives others no more than that.");
     }
     const secret = newSecret();
-    const apiToken = await this.#database.transaction((unit) => insert(unit, this.#caller, { ...input, name }, secret));
+    const apiToken = await this.#database.transaction((unit) =>
+      insert(unit, this.#caller, { ...input, name }, secret),
+    );
     return { apiToken, secret };
   }
 
@@ -113,10 +121,15 @@ export class Tokens {
     const id = parseId("ApiToken", input.id, "id", problems);
     problems.check();
     return this.#database.transaction(async (unit) => {
-      const token = id && (await unit.prisma.apiToken.findFirst({ where: { id, ...visibleTokens(this.#caller) } }));
+      const token =
+        id && (await unit.prisma.apiToken.findFirst({ where: { id, ...visibleTokens(this.#caller) } }));
       if (!token) throw new NotFoundError("API token");
       if (token.revokedAt !== null) return token;
-      await audit(unit, this.#caller, { action: "apiToken.revoke", subjectId: token.id, change: { name: token.name } });
+      await audit(unit, this.#caller, {
+        action: "apiToken.revoke",
+        subjectId: token.id,
+        change: { name: token.name },
+      });
       return unit.prisma.apiToken.update({ where: { id: token.id }, data: { revokedAt: new Date() } });
     });
   }

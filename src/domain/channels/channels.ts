@@ -73,7 +73,11 @@ export class Channels {
 
   /** The channels that are known and that the caller may use, the first known first. */
   async page(args: PageArguments): Promise<CountedPage<Channel>> {
-    const list = { columns: channelColumns, table: sql`channel c`, where: visible(this.#caller, sql`c.chat_id`) };
+    const list = {
+      columns: channelColumns,
+      table: sql`channel c`,
+      where: visible(this.#caller, sql`c.chat_id`),
+    };
     return readList(this.#database, list, OLDEST_FIRST, readPageArguments(args));
   }
 
@@ -93,7 +97,9 @@ export class Channels {
     const deadline = this.#gateway.deadline();
     const chat = await this.#getChat(named, deadline);
     if (!isLinkable(chat)) {
-      throw new ValidationError([{ field: "chat", message: "This is a person's chat; links belong to channels and groups." }]);
+      throw new ValidationError([
+        { field: "chat", message: "This is a person's chat; links belong to channels and groups." },
+      ]);
     }
     requireChannel(this.#caller, chat.id);
     const standing = await this.#standing(chat.id, deadline);

@@ -7,7 +7,10 @@ import { audit, SERVER } from "../audit.js";
 import { newId } from "../ids.js";
 import type { BotStatus, Channel, ChatKind } from "./channel.js";
 
-const KINDS = { channel: "CHANNEL", supergroup: "SUPERGROUP", group: "GROUP" } as const satisfies Record<string, ChatKind>;
+const KINDS = { channel: "CHANNEL", supergroup: "SUPERGROUP", group: "GROUP" } as const satisfies Record<
+  string,
+  ChatKind
+>;
 
 /** A chat in which there can be invite links. */
 export type LinkableChat = TelegramChat & { readonly type: keyof typeof KINDS };
@@ -42,13 +45,22 @@ export async function storeChannel(
       create: { id: newId(), chatId: BigInt(chat.id), createdAt: new Date(), ...seen },
       update: { updatedAt: new Date(), ...seen },
     });
-    await audit(unit, caller, { action: "channel.store", subjectId: row.id, channelId: row.id, change: seen });
+    await audit(unit, caller, {
+      action: "channel.store",
+      subjectId: row.id,
+      channelId: row.id,
+      change: seen,
+    });
     return toChannel(row);
   });
 }
 
 /** Notes what the bot turned out to be able to do in a channel, where it was not known already. */
-export async function storeBotStatus(database: Database, chatId: number, botStatus: BotStatus): Promise<void> {
+export async function storeBotStatus(
+  database: Database,
+  chatId: number,
+  botStatus: BotStatus,
+): Promise<void> {
   await database.prisma.channel.updateMany({
     where: { chatId: BigInt(chatId), NOT: { botStatus } },
     data: { botStatus, updatedAt: new Date() },
@@ -106,7 +118,12 @@ export async function followMigration(
     const channel = known ?? old;
     if (channel) {
       const change = { from: fromChatId, to: toChatId };
-      await audit(unit, SERVER, { action: "channel.migrate", subjectId: channel.id, channelId: channel.id, change });
+      await audit(unit, SERVER, {
+        action: "channel.migrate",
+        subjectId: channel.id,
+        channelId: channel.id,
+        change,
+      });
     }
   });
   if (caller.channelIds?.delete(fromChatId)) caller.channelIds.add(toChatId);

@@ -8,7 +8,7 @@ import { type Caller, requireChannel, requireRole } from "../access/caller.js";
 import { audit } from "../audit.js";
 import type { Channel } from "../channels/channel.js";
 import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
-import { Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
+import { IdempotencyConflictError, Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
 import { newId, parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { toUserError } from "../telegramFailures.js";
@@ -44,7 +44,11 @@ const MAX_KEY_LENGTH = 255;
 const STORE_RETRIES_MS = [100, 500, 2000];
 
 /** What an idempotency key stands for: all arguments, in the one form that equal ones have. */
-function toRequest(input: CreateInviteLinkInput, tagIds: readonly string[], problems: Problems): CreationRequest {
+function toRequest(
+  input: CreateInviteLinkInput,
+  tagIds: readonly string[],
+  problems: Problems,
+): CreationRequest {
   const key = input.idempotencyKey ?? null;
   if (key !== null && (key === "" || codePoints(key) > MAX_KEY_LENGTH)) {
     problems.add("idempotencyKey", `Must have 1 to ${MAX_KEY_LENGTH} characters.`);
@@ -104,7 +108,8 @@ export class LinkMaker {
     try {
       const order = await this.#check(input, tagIds, problems);
       const channel = await this.#channel(input, deadline);
-      const claim = earlier ?? (await this.#creations.prepare(this.#caller, request, channel.id, deadline.at));
+      const claim =
+        earlier ?? (await this.#creations.prepare(this.#caller, request, channel.id, deadline.at));
       if ("madeLinkId" in claim) return this.#made(claim.madeLinkId);
       try {
         return await this.#carryOut(claim.creationId, channel, order, deadline);
@@ -125,7 +130,11 @@ export class LinkMaker {
   /** All that can be known to be wrong before Telegram is asked. */
   async #check(input: CreateInviteLinkInput, tagIds: readonly string[], problems: Problems): Promise<Order> {
     const { subscription = null, expireDate = null, memberLimit = null, createsJoinRequest } = input;
-    const settings = checkSettings({ name: input.name, createsJoinRequest, expireDate, memberLimit }, new Date(), problems);
+    const settings = checkSettings(
+      { name: input.name, createsJoinRequest, expireDate, memberLimit },
+      new Date(),
+      problems,
+    );
     checkBudget(input.budget, problems);
     if (subscription) {
       if (subscription.priceStars < 1 || subscription.priceStars > MAX_SUBSCRIPTION_STARS) {
@@ -133,7 +142,8 @@ export class LinkMaker {
       }
       if (expireDate) problems.add("expireDate", "A subscription link does not expire.");
       if (memberLimit !== null) problems.add("memberLimit", "A subscription link has no member limit.");
-      if (createsJoinRequest) problems.add("createsJoinRequest", "A subscription link creates no join requests.");
+      if (createsJoinRequest)
+        problems.add("createsJoinRequest", "A subscription link creates no join requests.");
     }
     const channel = await this.#loaders.channelByChatId.load(input.channelId);
     if (subscription && channel && channel.kind !== "CHANNEL") {
@@ -159,10 +169,14 @@ export class LinkMaker {
     try {
       const chat = await this.#gateway.getChat(chatId, deadline);
       if (!isLinkable(chat)) {
-        throw new ValidationError([{ field: "channelId", message: "This is a person's chat; links belong to channels and groups." }]);
+        throw new ValidationError([
+          { field: "channelId", message: "This is a person's chat; links belong to channels and groups." },
+        ]);
       }
       if (input.subscription && chat.type !== "channel") {
-        throw new ValidationError([{ field: "subscription", message: "Only channels have subscription links, not groups." }]);
+        throw new ValidationError([
+          { field: "subscription", message: "Only channels have subscription links, not groups." },
+        ]);
       }
       return await storeChannel(this.#database, this.#caller, chat, { botStatus: "UNKNOWN" });
     } catch (error) {
@@ -178,9 +192,16 @@ export class LinkMaker {
     }
   }
 
-  async #carryOut(creationId: string, channel: Channel, order: Order, deadline: Deadline): Promise<InviteLink> {
+  async #carryOut(
+    creationId: string,
+    channel: Channel,
+    order: Order,
+    deadline: Deadline,
+  ): Promise<InviteLink> {
     if (!(await this.#creations.markSent(creationId))) {
-      throw new Error(`The creation ${creationId} was taken over by another run of the server.`);
+      throw new IdempotencyConflictError(
+        "Another server has taken this request over; try again for its outcome.",
+      );
     }
     let chatId = channel.chatId;
     let answer: TelegramInviteLink;
@@ -194,7 +215,11 @@ export class LinkMaker {
         answer = await this.#call(chatId, order, deadline);
       }
     } catch (error) {
-      if (!(error instanceof TelegramCallError)) throw error;
+      if (!(error instanceof TelegramCallError)) {
+        // Following the chat failed here, between two calls of which the first made nothing.
+        await this.#creations.markFailed(creationId, "the server failed");
+        throw error;
+      }
       await this.#noteFailure(creationId, chatId, error.failure);
       throw toUserError(error.failure, chatId);
     }
@@ -204,9 +229,17 @@ export class LinkMaker {
     return this.#made(linkId);
   }
 
-  #call(chatId: number, { settings, subscriptionPrice }: Order, deadline: Deadline): Promise<TelegramInviteLink> {
+  #call(
+    chatId: number,
+    { settings, subscriptionPrice }: Order,
+    deadline: Deadline,
+  ): Promise<TelegramInviteLink> {
     if (subscriptionPrice === null) return this.#gateway.createInviteLink(chatId, settings, deadline);
-    const link = { name: settings.name, price: subscriptionPrice, periodSeconds: SUBSCRIPTION_PERIOD_SECONDS };
+    const link = {
+      name: settings.name,
+      price: subscriptionPrice,
+      periodSeconds: SUBSCRIPTION_PERIOD_SECONDS,
+    };
     return this.#gateway.createSubscriptionInviteLink(chatId, link, deadline);
   }
 
@@ -217,7 +250,8 @@ export class LinkMaker {
       await this.#creations.markFailed(creationId, "reason" in failure ? failure.reason : failure.kind);
     }
     if (failure.kind === "notInChat") await storeBotStatus(this.#database, chatId, BOT_STATUS.notInChat);
-    if (failure.kind === "missingRights") await storeBotStatus(this.#database, chatId, BOT_STATUS.missingRights);
+    if (failure.kind === "missingRights")
+      await storeBotStatus(this.#database, chatId, BOT_STATUS.missingRights);
   }
 
   /** Telegram has no way to ask again which links there are: what it made is stored now, or at least logged. */
@@ -233,7 +267,10 @@ export class LinkMaker {
         return await this.#store(creationId, channelId, chatId, order, answer);
       } catch (error) {
         if (wait === null) {
-          this.#log.fatal({ err: error, creationId, chatId, answer }, "Telegram made a link that could not be stored");
+          this.#log.fatal(
+            { err: error, creationId, chatId, answer },
+            "Telegram made a link that could not be stored",
+          );
           throw error;
         }
         this.#log.warn({ err: error, creationId }, "storing a link that Telegram made is tried again");
@@ -285,7 +322,10 @@ export class LinkMaker {
         skipDuplicates: true,
       });
       if (channel && channel.botStatus !== BOT_STATUS.ready) {
-        await unit.prisma.channel.update({ where: { id: channelId }, data: { botStatus: BOT_STATUS.ready, updatedAt: now } });
+        await unit.prisma.channel.update({
+          where: { id: channelId },
+          data: { botStatus: BOT_STATUS.ready, updatedAt: now },
+        });
       }
       await this.#creations.markAnswered(unit, creationId, link.id);
       const change = { url: answer.invite_link, name, budget: order.budget, tagIds: [...order.tagIds] };

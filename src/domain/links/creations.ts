@@ -59,7 +59,12 @@ export class Creations {
   }
 
   /** Stores the intent, before Telegram is asked. */
-  async prepare(caller: Caller, request: CreationRequest, channelId: string, waitUntil: number): Promise<Claim> {
+  async prepare(
+    caller: Caller,
+    request: CreationRequest,
+    channelId: string,
+    waitUntil: number,
+  ): Promise<Claim> {
     for (;;) {
       const id = newId();
       try {
@@ -134,7 +139,9 @@ export class Creations {
   /** What a row means to a request with its key; null while it is under way elsewhere. */
   async #settle(row: LinkCreation, request: CreationRequest): Promise<Claim | null> {
     if (!Buffer.from(row.argumentsHash).equals(request.argumentsHash)) {
-      throw new IdempotencyConflictError("A request with this idempotency key was made with other arguments.");
+      throw new IdempotencyConflictError(
+        "A request with this idempotency key was made with other arguments.",
+      );
     }
     switch (row.state) {
       case "ANSWERED":
@@ -150,7 +157,11 @@ export class Creations {
         if (!(await this.#abandoned(row))) return null;
         await this.#database.prisma.linkCreation.updateMany({
           where: { id: row.id, state: "SENT", ownerId: row.ownerId },
-          data: { state: "UNCERTAIN", failure: "the server stopped before Telegram answered", updatedAt: new Date() },
+          data: {
+            state: "UNCERTAIN",
+            failure: "the server stopped before Telegram answered",
+            updatedAt: new Date(),
+          },
         });
         return null;
     }

@@ -28,7 +28,10 @@ export interface InviteLinkFilter {
 export type LinkSelection = Required<Pick<SqlList, "with" | "where">>;
 
 /** Two groups of one type are one group. */
-function unite(groups: readonly TagGroup[], problems: Problems): Map<string, { tagIds: Set<string>; without: boolean }> {
+function unite(
+  groups: readonly TagGroup[],
+  problems: Problems,
+): Map<string, { tagIds: Set<string>; without: boolean }> {
   const united = new Map<string, { tagIds: Set<string>; without: boolean }>();
   for (const [index, group] of groups.entries()) {
     const path = `filter.tagGroups.${index}`;
@@ -57,7 +60,11 @@ async function checkTags(
       if (typeId === null) return;
       const [type, tags] = await Promise.all([
         loaders.tagType.load(typeId),
-        Promise.all(group.tagIds.map((text) => parseId("Tag", text, path, ignore)).map((id) => id && loaders.tag.load(id))),
+        Promise.all(
+          group.tagIds
+            .map((text) => parseId("Tag", text, path, ignore))
+            .map((id) => id && loaders.tag.load(id)),
+        ),
       ]);
       if (type === null) problems.add(`${path}.tagTypeId`, "There is no such tag type.");
       for (const [place, tag] of tags.entries()) {
@@ -102,8 +109,10 @@ export async function selectLinks(
         : sql`(l.expire_date is null or l.expire_date > ${instant})`,
     );
   }
-  if (filter.createdFrom != null) conditions.push(sql`l.created_at >= ${filter.createdFrom.toISOString()}::timestamptz`);
-  if (filter.createdTo != null) conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
+  if (filter.createdFrom != null)
+    conditions.push(sql`l.created_at >= ${filter.createdFrom.toISOString()}::timestamptz`);
+  if (filter.createdTo != null)
+    conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
 
   const groups = filter.tagGroups ?? [];
   const united = unite(groups, problems);

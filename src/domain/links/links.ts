@@ -94,7 +94,10 @@ export class Links {
     if (known) return known;
     // All tags asked in the same way share the slice and the condition: whichever came last is everybody's.
     let slice: Slice | undefined;
-    const rows = new DataLoader<Tag, InviteLink[], string>((tags) => this.#rowsOfTags(tags, slice as Slice), BY_ID);
+    const rows = new DataLoader<Tag, InviteLink[], string>(
+      (tags) => this.#rowsOfTags(tags, slice as Slice),
+      BY_ID,
+    );
     const existence = new Map<string, DataLoader<Tag, boolean, string>>();
     const source: TagLinksSource = (tag) => ({
       rows: (asked) => {

@@ -1,11 +1,17 @@
 import sql from "sql-template-tag";
-import type { Direction, OrderKey, Ordering } from "../paging/ordering.js";
+import type { Direction, Ordering, OrderKey } from "../paging/ordering.js";
 import type { InviteLink } from "./inviteLink.js";
 
 type Key = OrderKey<InviteLink>;
 
 const ORDER_KEYS = {
-  NAME: { name: "name", column: sql`l.name_key`, type: "text", nullable: true, valueOf: (link) => link.nameKey },
+  NAME: {
+    name: "name",
+    column: sql`l.name_key`,
+    type: "text",
+    nullable: true,
+    valueOf: (link) => link.nameKey,
+  },
   CREATED_AT: {
     name: "created",
     column: sql`l.created_at`,
@@ -32,7 +38,9 @@ const NEWEST_FIRST: readonly InviteLinkOrder[] = [{ field: "CREATED_AT", directi
  */
 export function linkOrdering(orders: readonly InviteLinkOrder[] | null | undefined): Ordering<InviteLink> {
   const given = orders && orders.length > 0 ? orders : NEWEST_FIRST;
-  const distinct = given.filter(({ field }, index) => given.findIndex((other) => other.field === field) === index);
+  const distinct = given.filter(
+    ({ field }, index) => given.findIndex((other) => other.field === field) === index,
+  );
   const keys = distinct.map(({ field, direction }) => ({ key: ORDER_KEYS[field] as Key, direction }));
   return [...keys, { key: ID, direction: given.at(-1)?.direction ?? "DESC" }];
 }

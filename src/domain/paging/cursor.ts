@@ -1,6 +1,6 @@
 import { Problems } from "../errors.js";
 import { isStorable } from "../text.js";
-import type { KeyValue, OrderKey, Ordering } from "./ordering.js";
+import type { KeyValue, Ordering, OrderKey } from "./ordering.js";
 
 /** Told apart from cursors that an older or newer server gave out. */
 const VERSION = 1;

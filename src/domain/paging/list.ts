@@ -56,7 +56,10 @@ export async function readList<Row>(
 }
 
 /** Where nothing is listed; cursors are looked at all the same. */
-export async function emptyList<Row>(ordering: Ordering<Row>, request: PageRequest): Promise<CountedPage<Row>> {
+export async function emptyList<Row>(
+  ordering: Ordering<Row>,
+  request: PageRequest,
+): Promise<CountedPage<Row>> {
   const nothing: PageSource<Row> = { rows: async () => [], exists: async () => false };
   return { ...(await readPage(ordering, request, nothing)), totalCount: async () => 0 };
 }

@@ -81,7 +81,11 @@ export function beyondPosition<Row>(ordering: Ordering<Row>, values: readonly Ke
 }
 
 /** As beyondPosition, the position itself included. */
-export function positionAndBeyond<Row>(ordering: Ordering<Row>, values: readonly KeyValue[], side: Side): Sql {
+export function positionAndBeyond<Row>(
+  ordering: Ordering<Row>,
+  values: readonly KeyValue[],
+  side: Side,
+): Sql {
   const position = join(
     ordering.map(({ key }, index) => equals(key, values[index] ?? null)),
     " and ",

@@ -15,7 +15,10 @@ import { type Tag, type TagType, tagColumns, tagTypeColumns } from "./tag.js";
 const MAX_NAME_CODE_POINTS = 64;
 
 const BY_NAME: Ordering<Tag> = [
-  { key: { name: "name", column: sql`t.name_key`, type: "text", valueOf: ({ nameKey }) => nameKey }, direction: "ASC" },
+  {
+    key: { name: "name", column: sql`t.name_key`, type: "text", valueOf: ({ nameKey }) => nameKey },
+    direction: "ASC",
+  },
   { key: { name: "id", column: sql`t.id`, type: "uuid", valueOf: ({ id }) => id }, direction: "ASC" },
 ];
 
@@ -97,7 +100,9 @@ export class Tags {
 
   /** All tag types, by name. */
   types(): Promise<TagType[]> {
-    return this.#database.query<TagType>(sql`select ${tagTypeColumns} from tag_type y order by y.name_key, y.id`);
+    return this.#database.query<TagType>(
+      sql`select ${tagTypeColumns} from tag_type y order by y.name_key, y.id`,
+    );
   }
 
   /** @throws ForbiddenError, ValidationError where the name is not acceptable or taken (case folded). */
@@ -128,16 +133,30 @@ export class Tags {
       this.#loaders.channelByChatId.load(input.channelId),
       typeId && this.#loaders.tagType.load(typeId),
     ]);
-    if (channel === null) problems.add("channelId", "This channel is not known yet; connect it first, with connectChannel.");
+    if (channel === null)
+      problems.add("channelId", "This channel is not known yet; connect it first, with connectChannel.");
     if (typeId !== null && !type) problems.add("tagTypeId", "There is no such tag type.");
     problems.check();
     if (!channel || !type) throw new TypeError("A problem was not said.");
 
-    const data = { id: newId(), channelId: channel.id, typeId: type.id, name, nameKey: foldName(name), color, createdAt: new Date() };
+    const data = {
+      id: newId(),
+      channelId: channel.id,
+      typeId: type.id,
+      name,
+      nameKey: foldName(name),
+      color,
+      createdAt: new Date(),
+    };
     const stored = this.#database.transaction(async (unit) => {
       await unit.prisma.tag.create({ data });
       const change = { name, color, typeId: type.id };
-      await audit(unit, this.#caller, { action: "tag.create", subjectId: data.id, channelId: channel.id, change });
+      await audit(unit, this.#caller, {
+        action: "tag.create",
+        subjectId: data.id,
+        channelId: channel.id,
+        change,
+      });
     });
     await refusingTwins(stored, "There is a tag of this name and type in the channel already.");
     return { ...data, chatId: channel.chatId, updatedAt: null };

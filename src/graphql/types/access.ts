@@ -50,7 +50,11 @@ const ApiTokenRef = builder.prismaNode("ApiToken", {
       select: { allChannels: true, grants: { select: { chatId: true }, orderBy: { chatId: "asc" } } },
       resolve: ({ allChannels, grants }) => (allChannels ? null : grants.map(({ chatId }) => Number(chatId))),
     }),
-    createdAt: t.field({ type: "DateTime", description: "When it was made.", resolve: (token) => token.createdAt }),
+    createdAt: t.field({
+      type: "DateTime",
+      description: "When it was made.",
+      resolve: (token) => token.createdAt,
+    }),
     lastUsedAt: t.field({
       type: "DateTime",
       nullable: true,
@@ -94,7 +98,11 @@ const CreateApiTokenSuccess = builder
   .implement({
     description: "The API token is made.",
     fields: (t) => ({
-      apiToken: t.field({ type: ApiTokenRef, description: "The new token.", resolve: ({ apiToken }) => apiToken }),
+      apiToken: t.field({
+        type: ApiTokenRef,
+        description: "The new token.",
+        resolve: ({ apiToken }) => apiToken,
+      }),
       secret: t.exposeString("secret", {
         description: "What to send as `Authorization: Bearer …`. Shown this once; only its hash is kept.",
       }),

@@ -28,7 +28,10 @@ builder.node(ChannelRef, {
       resolve: ({ chatId }) => chatId,
     }),
     title: t.exposeString("title", { description: "As Telegram shows it." }),
-    username: t.exposeString("username", { nullable: true, description: "Without the @; null for a private chat." }),
+    username: t.exposeString("username", {
+      nullable: true,
+      description: "Without the @; null for a private chat.",
+    }),
     currency: t.exposeString("currency", {
       description: "ISO 4217; what the budgets of its links are counted in.",
     }),
@@ -91,7 +94,8 @@ const ConnectChannelInput = builder.inputType("ConnectChannelInput", {
   fields: (t) => ({
     chat: t.string({
       required: true,
-      description: "The chat's id (-1001234567890) or its @username; the helper bot must be an administrator of it.",
+      description:
+        "The chat's id (-1001234567890) or its @username; the helper bot must be an administrator of it.",
     }),
     currency: t.string({
       description: "ISO 4217. Null keeps the channel's own; USD for a new one.",
@@ -99,18 +103,16 @@ const ConnectChannelInput = builder.inputType("ConnectChannelInput", {
   }),
 });
 
-const ConnectChannelSuccess = builder
-  .objectRef<{ channel: Channel }>("ConnectChannelSuccess")
-  .implement({
-    description: "The channel is connected.",
-    fields: (t) => ({
-      channel: t.field({
-        type: ChannelRef,
-        description: "As Telegram described it just now.",
-        resolve: ({ channel }) => channel,
-      }),
+const ConnectChannelSuccess = builder.objectRef<{ channel: Channel }>("ConnectChannelSuccess").implement({
+  description: "The channel is connected.",
+  fields: (t) => ({
+    channel: t.field({
+      type: ChannelRef,
+      description: "As Telegram described it just now.",
+      resolve: ({ channel }) => channel,
     }),
-  });
+  }),
+});
 
 builder.mutationField("connectChannel", (t) =>
   t.field({

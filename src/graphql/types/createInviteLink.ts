@@ -14,7 +14,11 @@ const SubscriptionInput = builder.inputType("InviteLinkSubscriptionInput", {
 const CreateInviteLinkInput = builder.inputType("CreateInviteLinkInput", {
   description: "A link to make.",
   fields: (t) => ({
-    channelId: t.field({ type: "TelegramID", required: true, description: "The Telegram chat id of its channel." }),
+    channelId: t.field({
+      type: "TelegramID",
+      required: true,
+      description: "The Telegram chat id of its channel.",
+    }),
     name: t.string({
       required: true,
       description:
@@ -29,7 +33,9 @@ const CreateInviteLinkInput = builder.inputType("CreateInviteLinkInput", {
       type: "DateTime",
       description: "In the future, to the second; null for a link that does not expire.",
     }),
-    memberLimit: t.int({ description: "1 to 99999, not together with createsJoinRequest; null for no limit." }),
+    memberLimit: t.int({
+      description: "1 to 99999, not together with createsJoinRequest; null for no limit.",
+    }),
     budget: t.field({
       type: "Decimal",
       required: true,
@@ -49,16 +55,18 @@ const CreateInviteLinkInput = builder.inputType("CreateInviteLinkInput", {
   }),
 });
 
-const CreateInviteLinkSuccess = builder.objectRef<{ inviteLink: InviteLink }>("CreateInviteLinkSuccess").implement({
-  description: "The link is made, in Telegram and here.",
-  fields: (t) => ({
-    inviteLink: t.field({
-      type: InviteLinkRef,
-      description: "The new link.",
-      resolve: ({ inviteLink }) => inviteLink,
+const CreateInviteLinkSuccess = builder
+  .objectRef<{ inviteLink: InviteLink }>("CreateInviteLinkSuccess")
+  .implement({
+    description: "The link is made, in Telegram and here.",
+    fields: (t) => ({
+      inviteLink: t.field({
+        type: InviteLinkRef,
+        description: "The new link.",
+        resolve: ({ inviteLink }) => inviteLink,
+      }),
     }),
-  }),
-});
+  });
 
 builder.mutationField("createInviteLink", (t) =>
   t.field({

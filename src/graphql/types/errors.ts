@@ -8,7 +8,7 @@ import {
   RateLimitedError,
   TelegramRejectedError,
   TelegramUnavailableError,
-  UserError,
+  type UserError,
   ValidationError,
 } from "../../domain/errors.js";
 import { builder } from "../builder.js";
@@ -21,7 +21,8 @@ const CODES: Record<ErrorCode, string> = {
   BOT_PERMISSION_MISSING: "The helper bot is in the channel without the right to invite users. (403)",
   TELEGRAM_REJECTED: "Telegram refused the request for another reason, given in the message. (400)",
   RATE_LIMITED: "Telegram or this server asks to wait; see retryAfterSeconds. (429)",
-  TELEGRAM_UNAVAILABLE: "Telegram could not be reached, or did not answer in time; see outcomeUnknown. (502, 504)",
+  TELEGRAM_UNAVAILABLE:
+    "Telegram could not be reached, or did not answer in time; see outcomeUnknown. (502, 504)",
   IDEMPOTENCY_CONFLICT:
     "Another request with the same idempotency key is under way, or was made with other arguments. (409)",
 };
@@ -30,16 +31,19 @@ const CODES: Record<ErrorCode, string> = {
 
 const code = builder.enumType("ErrorCode", {
   description: "What went wrong, for a program to decide by.",
-  values: Object.fromEntries(Object.entries(CODES).map(([name, description]) => [name, { description }])) as Record<
-    ErrorCode,
-    { description: string }
-  >,
+  values: Object.fromEntries(
+    Object.entries(CODES).map(([name, description]) => [name, { description }]),
+  ) as Record<ErrorCode, { description: string }>,
 });
 const userError = builder.interfaceRef<UserError>("UserError").implement({
   description:
     "What went wrong and can be told to a person. Every mutation's result is a union of its success type and the errors it can give.",
   fields: (t) => ({
-    code: t.field({ type: code, description: "What went wrong, for a program.", resolve: (error) => error.code }),
+    code: t.field({
+      type: code,
+      description: "What went wrong, for a program.",
+      resolve: (error) => error.code,
+    }),
     message: t.exposeString("message", { description: "What went wrong, for a person." }),
   }),
 });
@@ -124,7 +128,8 @@ builder.objectType(RateLimitedError, {
 });
 builder.objectType(IdempotencyConflictError, {
   name: "IdempotencyConflictError",
-  description: "Another request with the same idempotency key is under way, or was made with other arguments.",
+  description:
+    "Another request with the same idempotency key is under way, or was made with other arguments.",
   interfaces: [userError],
 });
 

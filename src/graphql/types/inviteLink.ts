@@ -1,8 +1,8 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder.js";
 import { pageComplexity, toConnection } from "../connection.js";
-import { ChannelRef, InviteLinkConnection, InviteLinkEdge, InviteLinkRef, TagRef } from "./refs.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
+import { ChannelRef, InviteLinkConnection, InviteLinkEdge, InviteLinkRef, TagRef } from "./refs.js";
 
 const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSubscription").implement({
   description: "What the members of a link pay.",
@@ -53,7 +53,8 @@ builder.node(InviteLinkRef, {
       type: SubscriptionRef,
       nullable: true,
       description: "Set for links whose members pay Stars.",
-      resolve: ({ subscriptionPrice }) => (subscriptionPrice === null ? null : { priceStars: subscriptionPrice }),
+      resolve: ({ subscriptionPrice }) =>
+        subscriptionPrice === null ? null : { priceStars: subscriptionPrice },
     }),
     budget: t.field({
       type: "Decimal",
@@ -117,7 +118,10 @@ builder.queryFields((t) => ({
       ].join("\n\n"),
       args: {
         channelId: t.arg({ type: "TelegramID", required: true, description: "The Telegram chat id." }),
-        filter: t.arg({ type: InviteLinkFilterInput, description: "Which links; all where nothing is given." }),
+        filter: t.arg({
+          type: InviteLinkFilterInput,
+          description: "Which links; all where nothing is given.",
+        }),
         orderBy: t.arg({
           type: [InviteLinkOrderInput],
           defaultValue: [{ field: "CREATED_AT", direction: "DESC" }],

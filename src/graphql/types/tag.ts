@@ -49,7 +49,11 @@ builder.node(TagRef, {
   }),
 });
 
-const TagEdge = builder.edgeObject({ name: "TagEdge", type: TagRef, description: "A tag's place in a page." });
+const TagEdge = builder.edgeObject({
+  name: "TagEdge",
+  type: TagRef,
+  description: "A tag's place in a page.",
+});
 
 const TagConnection = builder.connectionObject(
   {
@@ -92,9 +96,14 @@ builder.queryFields((t) => ({
 }));
 
 const CreateTagInput = builder.inputType("CreateTagInput", {
-  description: "A tag to make, in a channel that is known: a granted one that was never connected is refused.",
+  description:
+    "A tag to make, in a channel that is known: a granted one that was never connected is refused.",
   fields: (t) => ({
-    channelId: t.field({ type: "TelegramID", required: true, description: "The Telegram chat id of its channel." }),
+    channelId: t.field({
+      type: "TelegramID",
+      required: true,
+      description: "The Telegram chat id of its channel.",
+    }),
     name: t.string({
       required: true,
       description: "1 to 64 characters; unique within channel and type, whatever its case.",
