@@ -6,6 +6,7 @@ import { createLog, secretForms } from "./log.js";
 
 /** How long requests under way may take to end, once the process was asked to. */
 const DRAIN_MS = 25_000;
+const ASKED_AGAIN_MS = 1000;
 
 const write = (line: string): void => {
   process.stdout.write(line);
@@ -65,14 +66,15 @@ process.on("uncaughtException", (error) => {
 });
 
 let app: App | undefined;
-let ending = false;
+let endingSince: number | undefined;
 
 async function end(signal: string): Promise<void> {
-  if (ending) {
-    // Asked twice: whoever asks does not want to wait.
-    process.exit(1);
+  if (endingSince !== undefined) {
+    // A terminal's Ctrl-C comes twice below npm; asked again later, whoever asks does not want to wait.
+    if (Date.now() - endingSince > ASKED_AGAIN_MS) process.exit(1);
+    return;
   }
-  ending = true;
+  endingSince = Date.now();
   log.info({ signal }, "ending: requests under way are answered first");
   setTimeout(() => {
     log.error("requests under way did not end in time");
