@@ -55,7 +55,9 @@ describe("the process", () => {
     expect((await askAt(url, first.token ?? "", countLinks)).data.inviteLinks.totalCount).toBe(25);
     const state = await readFile(join(dataDir, "sandbox", "telegram.json"), "utf8");
     expect(state).toContain(made.data.createInviteLink.inviteLink.url);
-    expect((await askAt(url, first.token ?? "", makeLink("Another"))).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
+    expect((await askAt(url, first.token ?? "", makeLink("Another"))).data.createInviteLink.__typename).toBe(
+      "CreateInviteLinkSuccess",
+    );
   });
 
   test("leaves a folder alone that another one uses", async () => {
@@ -80,12 +82,15 @@ describe("the process", () => {
     [{ TELEGRAM_BOT_TOKEN: "my-secret" }, /^TELEGRAM_BOT_TOKEN: found a value that is not [^\n]*\n$/],
     [{ DATABASE_URL: "mysql://u:my-secret@h/d" }, /^DATABASE_URL: found a value that is not [^\n]*\n$/],
     [{ TELEGRAM_WEBHOOK_URL: "https://a.example/" }, /^TELEGRAM_WEBHOOK_SECRET: found nothing[^\n]*\n$/],
-  ])("%j is refused in one line, without a secret's text", async (environment: Record<string, string>, line) => {
-    const server = start(environment);
-    expect(await server.exited).toBe(1);
-    expect(server.stderr).toMatch(line);
-    expect(server.stdout + server.stderr).not.toContain("my-secret");
-  });
+  ])(
+    "%j is refused in one line, without a secret's text",
+    async (environment: Record<string, string>, line) => {
+      const server = start(environment);
+      expect(await server.exited).toBe(1);
+      expect(server.stderr).toMatch(line);
+      expect(server.stdout + server.stderr).not.toContain("my-secret");
+    },
+  );
 });
 
 describe("with a real bot", () => {
@@ -93,8 +98,15 @@ describe("with a real bot", () => {
   const bot = { id: 123456789, token, username: "real_bot", firstName: "Real" };
 
   test("the first start shows a token once, and no other bot is let at its database", async () => {
-    const telegram = await startSandbox({ bot, initial: { chats: [{ id: CHANNEL, type: "channel", title: "Real" }] } });
-    const environment = { TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot, LOG_LEVEL: "debug" };
+    const telegram = await startSandbox({
+      bot,
+      initial: { chats: [{ id: CHANNEL, type: "channel", title: "Real" }] },
+    });
+    const environment = {
+      TELEGRAM_BOT_TOKEN: token,
+      TELEGRAM_API_ROOT: telegram.apiRoot,
+      LOG_LEVEL: "debug",
+    };
     const first = start(environment);
     const url = await first.ready();
     await expect.poll(() => first.stdout).toContain("shown this once");
@@ -106,7 +118,9 @@ describe("with a real bot", () => {
     expect(first.stdout + first.stderr).not.toContain("secret-of-the-bot");
 
     const second = start(environment);
-    expect((await askAt(await second.ready(), first.token ?? "", countLinks)).data.inviteLinks.totalCount).toBe(1);
+    expect(
+      (await askAt(await second.ready(), first.token ?? "", countLinks)).data.inviteLinks.totalCount,
+    ).toBe(1);
     expect(second.token).toBeUndefined();
     await second.end("SIGTERM");
 
@@ -118,27 +132,45 @@ describe("with a real bot", () => {
 
   test("a token that Telegram does not know is a configuration error; one that is away is not", async () => {
     const telegram = await startSandbox({ bot });
-    const refused = start({ TELEGRAM_BOT_TOKEN: "123456789:AA-revoked", TELEGRAM_API_ROOT: telegram.apiRoot });
+    const refused = start({
+      TELEGRAM_BOT_TOKEN: "123456789:AA-revoked",
+      TELEGRAM_API_ROOT: telegram.apiRoot,
+    });
     expect(await refused.exited).toBe(1);
     expect(refused.stderr).toMatch(/^TELEGRAM_BOT_TOKEN: [^\n]*\n$/);
     expect(refused.stdout + refused.stderr).not.toContain("AA-revoked");
     await telegram.close();
 
-    const alone = start({ TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot, ADMIN_TOKEN: "an-admin-token-of-mine" });
+    const alone = start({
+      TELEGRAM_BOT_TOKEN: token,
+      TELEGRAM_API_ROOT: telegram.apiRoot,
+      ADMIN_TOKEN: "an-admin-token-of-mine",
+    });
     const url = await alone.ready();
     const ready = await fetch(new URL("/readyz", url));
-    expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ telegram: "unreachable" })]);
-    expect((await askAt(url, "an-admin-token-of-mine", "{ channels { totalCount } }")).data.channels.totalCount).toBe(0);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      expect.objectContaining({ telegram: "unreachable" }),
+    ]);
+    expect(
+      (await askAt(url, "an-admin-token-of-mine", "{ channels { totalCount } }")).data.channels.totalCount,
+    ).toBe(0);
   });
 
   test("in production its log is JSON, line by line", async () => {
     const telegram = await startSandbox({ bot });
     const server = start({
-      NODE_ENV: "production", TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot, ADMIN_TOKEN: "an-admin-token-of-mine",
+      NODE_ENV: "production",
+      TELEGRAM_BOT_TOKEN: token,
+      TELEGRAM_API_ROOT: telegram.apiRoot,
+      ADMIN_TOKEN: "an-admin-token-of-mine",
     });
     await askAt(await server.ready(), "an-admin-token-of-mine", "{ viewer { name } }");
     expect(await server.end("SIGTERM")).toBe(0);
-    const lines = server.stdout.trim().split("\n").map((line) => JSON.parse(line) as { msg: string });
+    const lines = server.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { msg: string });
     expect(lines.map(({ msg }) => msg)).toContain("request");
     expect(server.stdout).not.toContain("an-admin-token-of-mine");
     await telegram.close();

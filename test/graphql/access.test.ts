@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHANNEL, CREATIVE, GROUP, GROUP_TAG, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
+import {
+  CHANNEL,
+  CREATIVE,
+  GROUP,
+  GROUP_TAG,
+  PLATFORM,
+  startTestServer,
+  type TestServer,
+  YOUTUBE,
+} from "../support/server.js";
 
 let server: TestServer;
 /** Tokens limited to the channel; nothing of the group is theirs. */
@@ -13,7 +22,11 @@ const NOWHERE = "01991000-0000-7000-8000-00000000ffff";
 beforeAll(async () => {
   server = await startTestServer();
   const limited = (role: string) => server.makeToken({ role, channelIds: [CHANNEL] });
-  tokens = { VIEWER: await limited("VIEWER"), EDITOR: await limited("EDITOR"), ADMIN: await limited("ADMIN") };
+  tokens = {
+    VIEWER: await limited("VIEWER"),
+    EDITOR: await limited("EDITOR"),
+    ADMIN: await limited("ADMIN"),
+  };
   const { data } = await server.ask(`{
     channel(telegramId: ${GROUP}) { id }
     inviteLinks(channelId: ${GROUP}, first: 1) { edges { cursor node { id } } }
@@ -52,7 +65,9 @@ describe("a token limited to one channel", () => {
     const nothing = { nodes: [null, null, null, null], node: null, inviteLink: null, tag: null };
     expect((await ask(byId, foreign)).data).toEqual(nothing);
     expect((await ask(byId, nobodys)).data).toEqual(nothing);
-    expect((await ask(`{ inviteLink(id: "${foreign.link}", channelId: ${GROUP}) { id } }`)).data).toEqual({ inviteLink: null });
+    expect((await ask(`{ inviteLink(id: "${foreign.link}", channelId: ${GROUP}) { id } }`)).data).toEqual({
+      inviteLink: null,
+    });
 
     for (const named of [
       `channel(telegramId: ${GROUP}) { id }`,
@@ -97,13 +112,19 @@ describe("a token limited to one channel", () => {
 
   test("changes nothing elsewhere, and asks Telegram nothing about it", async () => {
     const before = server.sandbox.control.calls().length;
-    const change = async (mutation: string, token: string) => (await server.ask(`mutation { ${mutation} }`, {}, token)).data;
+    const change = async (mutation: string, token: string) =>
+      (await server.ask(`mutation { ${mutation} }`, {}, token)).data;
     const link = `createInviteLink(input: { channelId: ${GROUP}, name: "x" }) { __typename }`;
     const tag = `createTag(input: { channelId: ${GROUP}, name: "x", color: "#000000", tagTypeId: "${CREATIVE}" }) { __typename }`;
     const channel = `connectChannel(input: { chat: "${GROUP}" }) { __typename }`;
     const type = `createTagType(input: { name: "Mine" }) { __typename }`;
     for (const [mutation, token] of [
-      [link, tokens.EDITOR], [link, tokens.ADMIN], [tag, tokens.EDITOR], [tag, tokens.ADMIN], [channel, tokens.ADMIN], [type, tokens.ADMIN],
+      [link, tokens.EDITOR],
+      [link, tokens.ADMIN],
+      [tag, tokens.EDITOR],
+      [tag, tokens.ADMIN],
+      [channel, tokens.ADMIN],
+      [type, tokens.ADMIN],
     ] as const) {
       expect(Object.values(await change(mutation, token))).toEqual([{ __typename: "ForbiddenError" }]);
     }
@@ -127,7 +148,11 @@ describe("a token limited to one channel", () => {
     expect((await revoke(foreign.token)).data.revokeApiToken.__typename).toBe("NotFoundError");
     const { data } = await server.ask(`{ apiTokens { channelIds } }`, {}, tokens.ADMIN);
     expect(data.apiTokens.length).toBeGreaterThan(0);
-    expect(data.apiTokens.every(({ channelIds }: { channelIds: number[] }) => channelIds.join() === String(CHANNEL))).toBe(true);
+    expect(
+      data.apiTokens.every(
+        ({ channelIds }: { channelIds: number[] }) => channelIds.join() === String(CHANNEL),
+      ),
+    ).toBe(true);
   });
 });
 
@@ -178,7 +203,9 @@ describe("tokens", () => {
       {},
       token,
     );
-    expect(created.data.createTag.fieldErrors).toEqual([{ field: "channelId", message: expect.stringContaining("connectChannel") }]);
+    expect(created.data.createTag.fieldErrors).toEqual([
+      { field: "channelId", message: expect.stringContaining("connectChannel") },
+    ]);
   });
 
   test("are read back without their secret, and are of no use once revoked", async () => {
@@ -189,9 +216,20 @@ describe("tokens", () => {
     }`);
     const { secret, apiToken } = data.createApiToken;
     expect(secret).toMatch(/^invl_[\w-]{43}$/);
-    expect(apiToken).toMatchObject({ name: "Two words", role: "VIEWER", channelIds: [], lastUsedAt: null, revokedAt: null });
-    expect((await server.ask("{ viewer { name channelIds } }", {}, secret)).data.viewer).toEqual({ name: "Two words", channelIds: [] });
-    const node = await server.ask(`query ($id: ID!) { node(id: $id) { ... on ApiToken { name } } }`, { id: apiToken.id });
+    expect(apiToken).toMatchObject({
+      name: "Two words",
+      role: "VIEWER",
+      channelIds: [],
+      lastUsedAt: null,
+      revokedAt: null,
+    });
+    expect((await server.ask("{ viewer { name channelIds } }", {}, secret)).data.viewer).toEqual({
+      name: "Two words",
+      channelIds: [],
+    });
+    const node = await server.ask(`query ($id: ID!) { node(id: $id) { ... on ApiToken { name } } }`, {
+      id: apiToken.id,
+    });
     expect(node.data.node).toEqual({ name: "Two words" });
 
     const revoke = () =>
@@ -214,7 +252,10 @@ describe("tokens", () => {
   });
 
   test("equal names of tags and types are refused, whatever their case, at once as well", async () => {
-    const type = (name: string) => server.ask(`mutation ($name: String!) { createTagType(input: { name: $name }) { __typename } }`, { name });
+    const type = (name: string) =>
+      server.ask(`mutation ($name: String!) { createTagType(input: { name: $name }) { __typename } }`, {
+        name,
+      });
     const answers = await Promise.all(["Straße X", "STRASSE x", "straße x"].map((name) => type(name)));
     const made = answers.map(({ data }) => data.createTagType.__typename).sort();
     expect(made).toEqual(["CreateTagTypeSuccess", "CreateTagTypeSuccess", "ValidationError"]);
@@ -224,8 +265,15 @@ describe("tokens", () => {
           __typename ... on CreateTagSuccess { tag { color channelId type { name } } } ... on ValidationError { fieldErrors { field } } } }`,
         { name },
       );
-    expect((await tag("YOUTUBE")).data.createTag).toEqual({ __typename: "ValidationError", fieldErrors: [{ field: "name" }] });
-    expect((await tag("Threads")).data.createTag.tag).toEqual({ color: "#ABCDEF", channelId: CHANNEL, type: { name: "Platform" } });
+    expect((await tag("YOUTUBE")).data.createTag).toEqual({
+      __typename: "ValidationError",
+      fieldErrors: [{ field: "name" }],
+    });
+    expect((await tag("Threads")).data.createTag.tag).toEqual({
+      color: "#ABCDEF",
+      channelId: CHANNEL,
+      type: { name: "Platform" },
+    });
     expect((await server.ask(`{ tag(id: "${YOUTUBE}") { name } }`)).data.tag.name).toBe("YouTube");
   });
 });

@@ -1,6 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SandboxFault } from "../../src/sandbox/sandbox.js";
-import { CHANNEL, CREATIVE, GROUP, GROUP_TAG, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
+import {
+  CHANNEL,
+  CREATIVE,
+  GROUP,
+  GROUP_TAG,
+  startTestServer,
+  type TestServer,
+  YOUTUBE,
+} from "../support/server.js";
 
 const CREATE = `mutation ($input: CreateInviteLinkInput!) {
   createInviteLink(input: $input) {
@@ -22,18 +30,23 @@ const CREATE = `mutation ($input: CreateInviteLinkInput!) {
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ telegramTimeoutMs: 400 });
+  server = await startTestServer({ telegramTimeoutMs: 2000 });
 });
 afterAll(() => server.stop());
 afterEach(() => server.sandbox.control.clearFaults());
 
 const create = async (input: object, token = server.token) => {
-  const { data, errors } = await server.ask(CREATE, { input: { channelId: CHANNEL, name: "A link", ...input } }, token);
+  const { data, errors } = await server.ask(
+    CREATE,
+    { input: { channelId: CHANNEL, name: "A link", ...input } },
+    token,
+  );
   if (errors) throw new Error(JSON.stringify(errors));
   return data.createInviteLink;
 };
 const made = () => server.sandbox.control.links(CHANNEL).length;
-const callsToTelegram = () => server.sandbox.control.calls().filter(({ method }) => method !== "getMe").length;
+const callsToTelegram = () =>
+  server.sandbox.control.calls().filter(({ method }) => method !== "getMe").length;
 
 describe("what is made", () => {
   test("the whole link, in Telegram and here", async () => {
@@ -63,7 +76,9 @@ describe("what is made", () => {
       memberLimit: 99_999,
       expireDate: Date.parse(expireDate) / 1000,
     });
-    const read = await server.ask(`query ($id: ID!) { node(id: $id) { id ... on InviteLink { url } } }`, { id: inviteLink.id });
+    const read = await server.ask(`query ($id: ID!) { node(id: $id) { id ... on InviteLink { url } } }`, {
+      id: inviteLink.id,
+    });
     expect(read.data.node).toEqual({ id: inviteLink.id, url: inviteLink.url });
   });
 
@@ -112,8 +127,11 @@ describe("nothing invalid reaches Telegram", () => {
     ["an empty key", { idempotencyKey: "" }, ["idempotencyKey"]],
     ["a key too long", { idempotencyKey: "k".repeat(256) }, ["idempotencyKey"]],
     ["a key with NUL", { idempotencyKey: "a\0b" }, ["idempotencyKey"]],
-    ["all of it at once", { name: "", expireDate: past, budget: -1, tagIds: ["x"], idempotencyKey: "" },
-      ["tagIds.0", "idempotencyKey", "name", "expireDate", "budget"]],
+    [
+      "all of it at once",
+      { name: "", expireDate: past, budget: -1, tagIds: ["x"], idempotencyKey: "" },
+      ["tagIds.0", "idempotencyKey", "name", "expireDate", "budget"],
+    ],
   ])("%s", async (_what, input, fields) => {
     const before = callsToTelegram();
     const answer = await create(input);
@@ -128,30 +146,105 @@ describe("nothing invalid reaches Telegram", () => {
 });
 
 describe("each of Telegram's answers becomes its error", () => {
-  const refusal = (error_code: number, description: string): SandboxFault => ({ kind: "error", error_code, description });
+  const refusal = (error_code: number, description: string): SandboxFault => ({
+    kind: "error",
+    error_code,
+    description,
+  });
   test.each<[string, SandboxFault, object]>([
     ["401", { kind: "unauthorized" }, { __typename: "TelegramUnavailableError", outcomeUnknown: false }],
-    ["chat not found", refusal(400, "Bad Request: chat not found"), { __typename: "BotNotInChannelError", channelId: CHANNEL }],
-    ["kicked", refusal(403, "Forbidden: bot was kicked from the channel chat"), { __typename: "BotNotInChannelError" }],
-    ["kicked from a supergroup", refusal(403, "Forbidden: bot was kicked from the supergroup chat"), { __typename: "BotNotInChannelError" }],
-    ["no member", refusal(403, "Forbidden: bot is not a member of the channel chat"), { __typename: "BotNotInChannelError" }],
-    ["limit and approval", refusal(400, "Bad Request: member limit can't be specified for links requiring administrator approval"),
-      { __typename: "ValidationError", fieldErrors: [{ field: "memberLimit", message: expect.any(String) }] }],
-    ["no rights", refusal(400, "Bad Request: not enough rights to manage chat invite link"), { __typename: "BotPermissionError", missingIn: CHANNEL }],
-    ["no rights, as MTProto says it", refusal(400, "Bad Request: CHAT_ADMIN_REQUIRED"), { __typename: "BotPermissionError" }],
-    ["expire date", refusal(400, "Bad Request: EXPIRE_DATE_INVALID"), { __typename: "ValidationError", fieldErrors: [{ field: "expireDate", message: expect.any(String) }] }],
-    ["usage limit", refusal(400, "Bad Request: USAGE_LIMIT_INVALID"), { __typename: "ValidationError", fieldErrors: [{ field: "memberLimit", message: expect.any(String) }] }],
-    ["another 4xx", refusal(400, "Bad Request: SOMETHING_ELSE"), { __typename: "TelegramRejectedError", message: expect.stringContaining("SOMETHING_ELSE") }],
-    ["429, longer than the deadline", { kind: "too-many-requests", retryAfter: 7 }, { __typename: "RateLimitedError", retryAfterSeconds: 7 }],
+    [
+      "chat not found",
+      refusal(400, "Bad Request: chat not found"),
+      { __typename: "BotNotInChannelError", channelId: CHANNEL },
+    ],
+    [
+      "kicked",
+      refusal(403, "Forbidden: bot was kicked from the channel chat"),
+      { __typename: "BotNotInChannelError" },
+    ],
+    [
+      "kicked from a supergroup",
+      refusal(403, "Forbidden: bot was kicked from the supergroup chat"),
+      { __typename: "BotNotInChannelError" },
+    ],
+    [
+      "no member",
+      refusal(403, "Forbidden: bot is not a member of the channel chat"),
+      { __typename: "BotNotInChannelError" },
+    ],
+    [
+      "limit and approval",
+      refusal(400, "Bad Request: member limit can't be specified for links requiring administrator approval"),
+      { __typename: "ValidationError", fieldErrors: [{ field: "memberLimit", message: expect.any(String) }] },
+    ],
+    [
+      "no rights",
+      refusal(400, "Bad Request: not enough rights to manage chat invite link"),
+      { __typename: "BotPermissionError", missingIn: CHANNEL },
+    ],
+    [
+      "no rights, as MTProto says it",
+      refusal(400, "Bad Request: CHAT_ADMIN_REQUIRED"),
+      { __typename: "BotPermissionError" },
+    ],
+    [
+      "expire date",
+      refusal(400, "Bad Request: EXPIRE_DATE_INVALID"),
+      { __typename: "ValidationError", fieldErrors: [{ field: "expireDate", message: expect.any(String) }] },
+    ],
+    [
+      "usage limit",
+      refusal(400, "Bad Request: USAGE_LIMIT_INVALID"),
+      { __typename: "ValidationError", fieldErrors: [{ field: "memberLimit", message: expect.any(String) }] },
+    ],
+    [
+      "another 4xx",
+      refusal(400, "Bad Request: SOMETHING_ELSE"),
+      { __typename: "TelegramRejectedError", message: expect.stringContaining("SOMETHING_ELSE") },
+    ],
+    [
+      "429, longer than the deadline",
+      { kind: "too-many-requests", retryAfter: 7 },
+      { __typename: "RateLimitedError", retryAfterSeconds: 7 },
+    ],
     ["500", { kind: "server-error" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
-    ["502 in HTML", { kind: "server-error", status: 502, body: "html" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
+    [
+      "502 in HTML",
+      { kind: "server-error", status: 502, body: "html" },
+      { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
     ["a 4xx in HTML", { kind: "html-error" }, { __typename: "TelegramUnavailableError" }],
-    ["a 200 that is no JSON", { kind: "not-json" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
-    ["no answer", { kind: "hang", effect: "before" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
-    ["no answer, though the link was made", { kind: "hang", effect: "after" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
-    ["cut before", { kind: "cut", effect: "before" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
-    ["cut after", { kind: "cut", effect: "after" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
-    ["half an answer", { kind: "half-body" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
+    [
+      "a 200 that is no JSON",
+      { kind: "not-json" },
+      { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
+    [
+      "no answer",
+      { kind: "hang", effect: "before" },
+      { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
+    [
+      "no answer, though the link was made",
+      { kind: "hang", effect: "after" },
+      { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
+    [
+      "cut before",
+      { kind: "cut", effect: "before" },
+      { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
+    [
+      "cut after",
+      { kind: "cut", effect: "after" },
+      { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
+    [
+      "half an answer",
+      { kind: "half-body" },
+      { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
   ])("%s", async (_what, fault, expected) => {
     server.sandbox.control.fail(fault, { method: "createChatInviteLink" });
     expect(await create({ name: "To fail" })).toMatchObject(expected);
@@ -164,15 +257,24 @@ describe("each of Telegram's answers becomes its error", () => {
     const alone = await startTestServer();
     await alone.sandbox.close();
     const { data } = await alone.ask(CREATE, { input: { channelId: CHANNEL, name: "x" } });
-    expect(data.createInviteLink).toMatchObject({ __typename: "TelegramUnavailableError", outcomeUnknown: false });
+    expect(data.createInviteLink).toMatchObject({
+      __typename: "TelegramUnavailableError",
+      outcomeUnknown: false,
+    });
     const readiness = await fetch(`${alone.origin}/readyz`);
-    expect([readiness.status, await readiness.json()]).toEqual([200, expect.objectContaining({ telegram: "unreachable" })]);
+    expect([readiness.status, await readiness.json()]).toEqual([
+      200,
+      expect.objectContaining({ telegram: "unreachable" }),
+    ]);
     await alone.stop();
   });
 
   test("a short 429 is waited out", async () => {
     const patient = await startTestServer({ telegramTimeoutMs: 3000 });
-    patient.sandbox.control.fail({ kind: "too-many-requests", retryAfter: 1 }, { method: "createChatInviteLink" });
+    patient.sandbox.control.fail(
+      { kind: "too-many-requests", retryAfter: 1 },
+      { method: "createChatInviteLink" },
+    );
     const { data } = await patient.ask(CREATE, { input: { channelId: CHANNEL, name: "Patient" } });
     expect(data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
     expect(patient.sandbox.control.calls("createChatInviteLink")).toHaveLength(2);
@@ -229,10 +331,12 @@ describe("a chat that Telegram gives another id", () => {
     const { control } = server.sandbox;
     const chatId = control.addChat({ type: "group", title: "Twice" });
     const tag = (channelId: number, name: string) =>
-      server.ask(
-        `mutation ($input: CreateTagInput!) { createTag(input: $input) { ... on CreateTagSuccess { tag { id } } } }`,
-        { input: { channelId, name, color: "#123456", tagTypeId: CREATIVE } },
-      ).then(({ data }) => data.createTag.tag.id as string);
+      server
+        .ask(
+          `mutation ($input: CreateTagInput!) { createTag(input: $input) { ... on CreateTagSuccess { tag { id } } } }`,
+          { input: { channelId, name, color: "#123456", tagTypeId: CREATIVE } },
+        )
+        .then(({ data }) => data.createTag.tag.id as string);
     await create({ channelId: chatId, name: "First" });
     const [shared, own] = [await tag(chatId, "Shared"), await tag(chatId, "Own")];
     await create({ channelId: chatId, name: "Tagged", tagIds: [shared, own] });
@@ -253,7 +357,12 @@ describe("a chat that Telegram gives another id", () => {
           { name: "Tagged", tags: [{ name: "Own" }, { name: "SHARED" }] },
         ],
       },
-      tags: { nodes: [{ name: "Own", inviteLinks: { totalCount: 1 } }, { name: "SHARED", inviteLinks: { totalCount: 1 } }] },
+      tags: {
+        nodes: [
+          { name: "Own", inviteLinks: { totalCount: 1 } },
+          { name: "SHARED", inviteLinks: { totalCount: 1 } },
+        ],
+      },
       old: { totalCount: 0 },
     });
   });
@@ -270,7 +379,9 @@ describe("with an idempotency key", () => {
   test("twenty at once make one link", async () => {
     const before = made();
     server.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
-    const answers = await Promise.all(Array.from({ length: 20 }, () => create({ idempotencyKey: "together" })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => create({ idempotencyKey: "together" })),
+    );
     expect(new Set(answers.map((answer) => answer.inviteLink?.id)).size).toBe(1);
     expect(answers.every(({ __typename }) => __typename === "CreateInviteLinkSuccess")).toBe(true);
     expect(made()).toBe(before + 1);
@@ -278,15 +389,22 @@ describe("with an idempotency key", () => {
 
   test("other arguments are a conflict, another caller's equal key is another key", async () => {
     await create({ idempotencyKey: "mine", name: "One" });
-    expect((await create({ idempotencyKey: "mine", name: "Two" })).__typename).toBe("IdempotencyConflictError");
+    expect((await create({ idempotencyKey: "mine", name: "Two" })).__typename).toBe(
+      "IdempotencyConflictError",
+    );
     const token = await server.makeToken({ role: "EDITOR" });
     expect((await create({ idempotencyKey: "mine", name: "Two" }, token)).inviteLink.name).toBe("Two");
   });
 
   test("a definite failure frees the key", async () => {
-    server.sandbox.control.fail({ kind: "error", error_code: 400, description: "Bad Request: nope" }, { method: "createChatInviteLink" });
+    server.sandbox.control.fail(
+      { kind: "error", error_code: 400, description: "Bad Request: nope" },
+      { method: "createChatInviteLink" },
+    );
     expect((await create({ idempotencyKey: "freed" })).__typename).toBe("TelegramRejectedError");
-    expect((await create({ idempotencyKey: "freed", name: "Other" })).__typename).toBe("CreateInviteLinkSuccess");
+    expect((await create({ idempotencyKey: "freed", name: "Other" })).__typename).toBe(
+      "CreateInviteLinkSuccess",
+    );
   });
 
   test("where nobody knows, it says so again and makes none", async () => {
@@ -306,6 +424,8 @@ describe("with an idempotency key", () => {
     const first = await create({ idempotencyKey: "dated", expireDate: soon });
     expect(first.__typename).toBe("CreateInviteLinkSuccess");
     await new Promise((resolve) => setTimeout(resolve, 1600));
-    expect((await create({ idempotencyKey: "dated", expireDate: soon })).inviteLink.id).toBe(first.inviteLink.id);
+    expect((await create({ idempotencyKey: "dated", expireDate: soon })).inviteLink.id).toBe(
+      first.inviteLink.id,
+    );
   });
 });

@@ -10,14 +10,22 @@ const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: 
 /** A server whose database fails with words that are nobody's business. */
 function failing() {
   const lines: { msg: string; requestId: string; err: { message: string } }[] = [];
-  const log = createLog({ level: "debug", readable: false, secrets: [], write: (line) => lines.push(JSON.parse(line)) });
+  const log = createLog({
+    level: "debug",
+    readable: false,
+    secrets: [],
+    write: (line) => lines.push(JSON.parse(line)),
+  });
   const fail = async () => {
     throw new Error("relation invite_link: connection to 10.0.0.5 refused");
   };
   const domain = { database: { query: fail } as unknown as Database } as Domain;
   const operations = new Operations({ domain, suggestions: true });
   const run = (query: string) =>
-    operations.run({ query }, { caller, requestId: "r-1", log: log.child({ requestId: "r-1" }), readOnly: false });
+    operations.run(
+      { query },
+      { caller, requestId: "r-1", log: log.child({ requestId: "r-1" }), readOnly: false },
+    );
   return { run, lines };
 }
 
@@ -33,7 +41,13 @@ describe("what nobody planned for", () => {
       extensions: { code: "INTERNAL_SERVER_ERROR", requestId: "r-1" },
     });
     expect(JSON.stringify(errors)).not.toContain("10.0.0.5");
-    expect(lines).toEqual([expect.objectContaining({ level: "error", requestId: "r-1", err: expect.objectContaining({ message: expect.stringContaining("10.0.0.5") }) })]);
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: "error",
+        requestId: "r-1",
+        err: expect.objectContaining({ message: expect.stringContaining("10.0.0.5") }),
+      }),
+    ]);
   });
 
   test("takes nothing else with it where its field may be null", async () => {

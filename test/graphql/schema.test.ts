@@ -14,7 +14,11 @@ test("everything is described for the reader in GraphiQL", () => {
     if (!description) undescribed.push(name);
   };
   for (const type of Object.values(schema.getTypeMap())) {
-    if (type.name.startsWith("__") || ["String", "Int", "Boolean", "ID", "Query", "Mutation"].includes(type.name)) continue;
+    if (
+      type.name.startsWith("__") ||
+      ["String", "Int", "Boolean", "ID", "Query", "Mutation"].includes(type.name)
+    )
+      continue;
     // A result's union is described at its field.
     if (!type.name.endsWith("Result")) look(type.name, type);
     if (isEnumType(type)) for (const value of type.getValues()) look(`${type.name}.${value.name}`, value);

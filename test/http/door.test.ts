@@ -1,5 +1,5 @@
-import { serverAudits } from "graphql-http";
 import { getIntrospectionQuery } from "graphql";
+import { serverAudits } from "graphql-http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, startTestServer, type TestServer } from "../support/server.js";
 
@@ -10,23 +10,37 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const send = (init: RequestInit & { headers?: Record<string, string> } = {}, path = "/graphql") =>
-  fetch(`${server.origin}${path}`, { method: "POST", ...init, headers: { authorization: `Bearer ${server.token}`, ...init.headers } });
+  fetch(`${server.origin}${path}`, {
+    method: "POST",
+    ...init,
+    headers: { authorization: `Bearer ${server.token}`, ...init.headers },
+  });
 const post = (body: unknown, headers: Record<string, string> = {}) =>
-  send({ headers: { "content-type": "application/json", ...headers }, body: typeof body === "string" ? body : JSON.stringify(body) });
+  send({
+    headers: { "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
 const refused = async (response: Response) => {
-  const { errors, data } = (await response.json()) as { errors: { extensions: { code: string; requestId: string } }[]; data?: unknown };
+  const { errors, data } = (await response.json()) as {
+    errors: { extensions: { code: string; requestId: string } }[];
+    data?: unknown;
+  };
   expect(data).toBeUndefined();
   expect(errors[0]?.extensions.requestId).toBe(response.headers.get("x-request-id"));
   return [response.status, errors[0]?.extensions.code];
 };
 const MAKE = `mutation { createTagType(input: { name: "Forged" }) { __typename } }`;
-const typeNames = async () => (await server.ask("{ tagTypes { name } }")).data.tagTypes.map(({ name }: { name: string }) => name);
+const typeNames = async () =>
+  (await server.ask("{ tagTypes { name } }")).data.tagTypes.map(({ name }: { name: string }) => name);
 
 describe("GraphQL over HTTP", () => {
   for (const audit of serverAudits({
     url: () => server.url,
     fetchFn: (url: string, init?: RequestInit) =>
-      fetch(url, { ...init, headers: { ...(init?.headers as object), authorization: `Bearer ${server.token}` } }),
+      fetch(url, {
+        ...init,
+        headers: { ...(init?.headers as object), authorization: `Bearer ${server.token}` },
+      }),
   })) {
     test(audit.name, async () => {
       const result = await audit.fn();
@@ -39,7 +53,11 @@ describe("GraphQL over HTTP", () => {
 
 describe("who is calling", () => {
   test.each([
-    ["nothing", null], ["another scheme", "Basic YTpi"], ["a wrong token", "Bearer wrong"], ["no token", "Bearer "], ["two", "Bearer a b"],
+    ["nothing", null],
+    ["another scheme", "Basic YTpi"],
+    ["a wrong token", "Bearer wrong"],
+    ["no token", "Bearer "],
+    ["two", "Bearer a b"],
   ])("%s is a 401, before anything else is said", async (_what, authorization) => {
     const response = await fetch(server.url, {
       method: "POST",
@@ -59,17 +77,26 @@ describe("who is calling", () => {
 describe("forged requests", () => {
   test.each([
     ["a form", "application/x-www-form-urlencoded", new URLSearchParams({ query: MAKE }).toString()],
-    ["a multipart form", "multipart/form-data; boundary=b", `--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: MAKE })}\r\n--b--`],
+    [
+      "a multipart form",
+      "multipart/form-data; boundary=b",
+      `--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: MAKE })}\r\n--b--`,
+    ],
     ["plain text", "text/plain", JSON.stringify({ query: MAKE })],
     ["a document", "application/graphql", MAKE],
   ])("%s carries no operation", async (_what, type, body) => {
-    expect(await refused(await send({ headers: { "content-type": type }, body }))).toEqual([415, "UNSUPPORTED_MEDIA_TYPE"]);
+    expect(await refused(await send({ headers: { "content-type": type }, body }))).toEqual([
+      415,
+      "UNSUPPORTED_MEDIA_TYPE",
+    ]);
     expect(await typeNames()).not.toContain("Forged");
   });
 
   test("a GET carries queries alone", async () => {
     const get = (query: string) => send({ method: "GET" }, `/graphql?${new URLSearchParams({ query })}`);
-    expect(await (await get("{ viewer { name } }")).json()).toEqual({ data: { viewer: { name: "Sandbox" } } });
+    expect(await (await get("{ viewer { name } }")).json()).toEqual({
+      data: { viewer: { name: "Sandbox" } },
+    });
     const response = await get(MAKE);
     expect(response.headers.get("allow")).toBe("POST");
     expect(await refused(response)).toEqual([405, "METHOD_NOT_ALLOWED"]);
@@ -79,11 +106,23 @@ describe("forged requests", () => {
 
   test("a browser elsewhere is answered only where CORS_ORIGINS names its page", async () => {
     const preflight = (origin: string) =>
-      fetch(server.url, { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization" } });
+      fetch(server.url, {
+        method: "OPTIONS",
+        headers: {
+          origin,
+          "access-control-request-method": "POST",
+          "access-control-request-headers": "authorization",
+        },
+      });
     const allowed = await preflight("https://app.example");
-    expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([204, "https://app.example"]);
+    expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([
+      204,
+      "https://app.example",
+    ]);
     expect(allowed.headers.get("access-control-allow-credentials")).toBeNull();
-    expect((await preflight("https://evil.example")).headers.get("access-control-allow-origin")).not.toBe("https://evil.example");
+    expect((await preflight("https://evil.example")).headers.get("access-control-allow-origin")).not.toBe(
+      "https://evil.example",
+    );
     const answer = await post({ query: "{ viewer { name } }" }, { origin: "https://evil.example" });
     expect(answer.headers.get("access-control-allow-origin")).not.toBe("https://evil.example");
   });
@@ -95,12 +134,39 @@ describe("limits, each before execution and with a code", () => {
   test.each([
     ["batching", [{ query: "{ viewer { name } }" }], "BAD_REQUEST"],
     ["depth", { query: nested(5) }, "QUERY_TOO_DEEP"],
-    ["aliases", { query: `{ ${Array.from({ length: 31 }, (_, index) => `a${index}: viewer { name }`).join(" ")} }` }, "QUERY_TOO_MANY_ALIASES"],
+    [
+      "aliases",
+      { query: `{ ${Array.from({ length: 31 }, (_, index) => `a${index}: viewer { name }`).join(" ")} }` },
+      "QUERY_TOO_MANY_ALIASES",
+    ],
     ["tokens", { query: `{ ${"viewer { name } ".repeat(600)} }` }, "QUERY_TOO_LONG"],
-    ["cost", { query: `{ tags(channelId: ${CHANNEL}, first: 100) { nodes { inviteLinks(first: 100) { nodes { name url budget } } } } }` }, "QUERY_TOO_COSTLY"],
-    ["cost, by a variable", { query: `query ($n: Int) { tags(channelId: ${CHANNEL}, first: $n) { nodes { inviteLinks(last: $n) { edges { node { name url budget } } } } } }`, variables: { n: 100 } }, "QUERY_TOO_COSTLY"],
-    ["cost, through fragments", { query: `query { ...a ...a } fragment a on Query { ...c ...c } fragment c on Query { tags(channelId: ${CHANNEL}, first: 100) { nodes { inviteLinks(first: 100) { totalCount nodes { id } } } } }` }, "QUERY_TOO_COSTLY"],
-    ["a cycle of fragments", { query: "query { ...a } fragment a on Query { ...b } fragment b on Query { ...a }" }, "GRAPHQL_VALIDATION_FAILED"],
+    [
+      "cost",
+      {
+        query: `{ tags(channelId: ${CHANNEL}, first: 100) { nodes { inviteLinks(first: 100) { nodes { name url budget } } } } }`,
+      },
+      "QUERY_TOO_COSTLY",
+    ],
+    [
+      "cost, by a variable",
+      {
+        query: `query ($n: Int) { tags(channelId: ${CHANNEL}, first: $n) { nodes { inviteLinks(last: $n) { edges { node { name url budget } } } } } }`,
+        variables: { n: 100 },
+      },
+      "QUERY_TOO_COSTLY",
+    ],
+    [
+      "cost, through fragments",
+      {
+        query: `query { ...a ...a } fragment a on Query { ...c ...c } fragment c on Query { tags(channelId: ${CHANNEL}, first: 100) { nodes { inviteLinks(first: 100) { totalCount nodes { id } } } } }`,
+      },
+      "QUERY_TOO_COSTLY",
+    ],
+    [
+      "a cycle of fragments",
+      { query: "query { ...a } fragment a on Query { ...b } fragment b on Query { ...a }" },
+      "GRAPHQL_VALIDATION_FAILED",
+    ],
   ])("%s", async (_what, body, code) => {
     const before = server.log.filter(({ msg }) => msg === "sql").length;
     const [status, said] = await refused(await post(body));
@@ -110,7 +176,9 @@ describe("limits, each before execution and with a code", () => {
   });
 
   test("a body that is too large is not read", async () => {
-    expect(await refused(await post({ query: "{ viewer { name } }", variables: { a: "x".repeat(1_100_000) } }))).toEqual([413, "PAYLOAD_TOO_LARGE"]);
+    expect(
+      await refused(await post({ query: "{ viewer { name } }", variables: { a: "x".repeat(1_100_000) } })),
+    ).toEqual([413, "PAYLOAD_TOO_LARGE"]);
   });
 
   test.each([
@@ -122,7 +190,11 @@ describe("limits, each before execution and with a code", () => {
     ["an unknown field", '{"query":"{ nope }"}', [200, "GRAPHQL_VALIDATION_FAILED"]],
     ["a value in the document", `{"query":"{ channel(telegramId: 1.5) { id } }"}`, [200, "BAD_USER_INPUT"]],
     ["a missing variable", `{"query":"query ($id: ID!) { tag(id: $id) { id } }"}`, [200, "BAD_USER_INPUT"]],
-    ["an operation that is not there", `{"query":"query A { viewer { name } }","operationName":"B"}`, [200, "GRAPHQL_VALIDATION_FAILED"]],
+    [
+      "an operation that is not there",
+      `{"query":"query A { viewer { name } }","operationName":"B"}`,
+      [200, "GRAPHQL_VALIDATION_FAILED"],
+    ],
   ])("%s", async (_what, body, expected) => {
     expect(await refused(await post(body))).toEqual(expected);
   });
@@ -142,16 +214,22 @@ describe("limits, each before execution and with a code", () => {
 
 describe("answers", () => {
   test("carry the caller's request id where it is fit to be one, else their own", async () => {
-    const id = async (given: string) => (await post({ query: "{ viewer { name } }" }, { "x-request-id": given })).headers.get("x-request-id");
+    const id = async (given: string) =>
+      (await post({ query: "{ viewer { name } }" }, { "x-request-id": given })).headers.get("x-request-id");
     expect(await id("mine-1")).toBe("mine-1");
     expect(await id("x".repeat(101))).toMatch(/^[0-9a-f-]{36}$/);
-    expect(server.log).toContainEqual(expect.objectContaining({ msg: "request", requestId: "mine-1", status: 200, path: "/graphql" }));
+    expect(server.log).toContainEqual(
+      expect.objectContaining({ msg: "request", requestId: "mine-1", status: 200, path: "/graphql" }),
+    );
   });
 
   test("health and readiness name each part", async () => {
     expect(await (await fetch(`${server.origin}/healthz`)).json()).toEqual({ status: "ok" });
     const ready = await fetch(`${server.origin}/readyz`);
-    expect([ready.status, await ready.json()]).toEqual([200, { status: "ok", database: "ok", migrations: "ok", telegram: "sandbox" }]);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: "ok", database: "ok", migrations: "ok", telegram: "sandbox" },
+    ]);
     expect((await fetch(`${server.origin}/nothing`)).status).toBe(404);
   });
 });
@@ -171,13 +249,23 @@ describe("GraphiQL", () => {
     const { port } = new URL(server.origin);
     const asked = (host: string) =>
       new Promise<string>((resolve, reject) => {
-        request({ port, host: "127.0.0.1", path: "/graphql", headers: { accept: "text/html", host } }, (response) => {
-          let text = "";
-          response.on("data", (chunk) => (text += chunk)).on("end", () => resolve(text));
-        }).on("error", reject).end();
+        request(
+          { port, host: "127.0.0.1", path: "/graphql", headers: { accept: "text/html", host } },
+          (response) => {
+            let text = "";
+            response.on("data", (chunk) => (text += chunk)).on("end", () => resolve(text));
+          },
+        )
+          .on("error", reject)
+          .end();
       });
     expect(await asked(`localhost:${port}`)).toContain(server.token);
-    for (const host of ["evil.example", "127.0.0.1.evil.example", `evil.example:${port}`, "127.evil.example"]) {
+    for (const host of [
+      "evil.example",
+      "127.0.0.1.evil.example",
+      `evil.example:${port}`,
+      "127.evil.example",
+    ]) {
       const text = await asked(host);
       expect(text).toContain("GraphiQL");
       expect(text).not.toContain(server.token);
@@ -198,13 +286,20 @@ describe("GraphiQL", () => {
 
 describe("in production", () => {
   test("nothing is suggested, and no page is served", async () => {
-    const strict = await startTestServer({ production: true, graphiql: false, adminToken: "an-admin-token-of-mine" });
+    const strict = await startTestServer({
+      production: true,
+      graphiql: false,
+      adminToken: "an-admin-token-of-mine",
+    });
     const { errors } = await strict.ask("{ viewer { nam } tagTyps { id } }");
     expect(errors?.map(({ message }) => message)).toEqual([
       'Cannot query field "nam" on type "Viewer".',
       'Cannot query field "tagTyps" on type "Query".',
     ]);
-    const enumeration = await strict.ask(`query ($o: [InviteLinkOrder!]) { inviteLinks(channelId: ${CHANNEL}, orderBy: $o) { totalCount } }`, { o: [{ field: "NAM" }] });
+    const enumeration = await strict.ask(
+      `query ($o: [InviteLinkOrder!]) { inviteLinks(channelId: ${CHANNEL}, orderBy: $o) { totalCount } }`,
+      { o: [{ field: "NAM" }] },
+    );
     expect(enumeration.errors?.[0]?.message).not.toContain("NAME");
     expect((await fetch(strict.url, { headers: { accept: "text/html" } })).status).toBe(401);
     await strict.stop();
@@ -216,7 +311,9 @@ describe("stopping", () => {
     const ending = await startTestServer();
     ending.sandbox.control.fail({ kind: "slow", ms: 300 }, { method: "createChatInviteLink" });
     const called = ending.sandbox.control.nextCall("createChatInviteLink");
-    const answer = ending.ask(`mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Late" }) { __typename } }`);
+    const answer = ending.ask(
+      `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Late" }) { __typename } }`,
+    );
     await called;
     const stopped = ending.stop();
     expect((await answer).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");

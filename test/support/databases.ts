@@ -84,7 +84,9 @@ export async function prepareTestDatabase(form: DatabaseForm, migrated = true): 
   const answer = await askForServer();
   if ("reason" in answer) throw new Error(answer.reason);
   const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
-  await onServer((client) => client.query(`create database ${name} template ${migrated ? answer.template : "template1"}`));
+  await onServer((client) =>
+    client.query(`create database ${name} template ${migrated ? answer.template : "template1"}`),
+  );
   const url = new URL(answer.url);
   url.pathname = name;
   return {

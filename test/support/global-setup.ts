@@ -69,7 +69,8 @@ async function embeddedTemplate(): Promise<string> {
 async function startServer(): Promise<{ server: TestServer | null; answer: ServerAnswer }> {
   try {
     const server = await startPostgres();
-    if (!server) return { server, answer: { reason: "neither PATH nor npm has a PostgreSQL server that runs here" } };
+    if (!server)
+      return { server, answer: { reason: "neither PATH nor npm has a PostgreSQL server that runs here" } };
     const client = new pg.Client(server.url);
     await client.connect();
     await client.query(`create database ${SERVER_TEMPLATE}`);
@@ -80,7 +81,10 @@ async function startServer(): Promise<{ server: TestServer | null; answer: Serve
     return { server, answer: { url: server.url, template: SERVER_TEMPLATE } };
   } catch (error) {
     const message = String(error instanceof AggregateError ? error.errors.at(-1) : error);
-    return { server: null, answer: { reason: `PostgreSQL did not start: ${message.replace(/\s+/g, " ").slice(0, 500)}` } };
+    return {
+      server: null,
+      answer: { reason: `PostgreSQL did not start: ${message.replace(/\s+/g, " ").slice(0, 500)}` },
+    };
   }
 }
 

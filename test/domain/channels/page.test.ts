@@ -1,0 +1,91 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Channel } from "../../../src/domain/channels/channel.js";
+import { Channels } from "../../../src/domain/channels/channels.js";
+import { ForbiddenError, ValidationError } from "../../../src/domain/errors.js";
+import { createLoaders } from "../../../src/domain/loaders.js";
+import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { compareIds } from "../model.js";
+import { expectPage, expectWalks, type ListUnderTest } from "../pages.js";
+import { callerOf, newChatId, type StoredChannel, storeChannel } from "../support.js";
+
+await describeOnForms("pages of channels", ALL_FORMS, (form) => {
+  let test: TestDatabase;
+  let stored: StoredChannel[];
+
+  const open = (channelIds: Iterable<number> | null) => {
+    const caller = callerOf(channelIds);
+    // Reading asks nothing of Telegram.
+    return new Channels(test.database, null as never, caller, createLoaders(test.database, caller));
+  };
+  const compare = (left: StoredChannel, right: StoredChannel) => compareIds(left.id, right.id);
+
+  beforeAll(async () => {
+    test = await openTestDatabase(form);
+    stored = [];
+    for (let index = 0; index < 12; index += 1) stored.push(await storeChannel(test.database));
+  });
+  afterAll(() => test?.close());
+
+  it("are what the caller may use, the first known first, for any page", async () => {
+    const page = fc.record(
+      { first: fc.nat(5), last: fc.nat(5), after: fc.nat(11), before: fc.nat(11) },
+      { requiredKeys: [] },
+    );
+    const cursors = new Map(
+      (await open(null).page({ first: 100 })).edges.map(({ node, cursor }) => [node.id, cursor]),
+    );
+    expect([...cursors.keys()]).toEqual([...stored].sort(compare).map(({ id }) => id));
+    const mine = fc.option(fc.subarray([...stored, { id: "", chatId: newChatId() }]), { nil: null });
+    await fc.assert(
+      fc.asyncProperty(
+        mine,
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(page, { maxLength: 5 }),
+        async (some, step, pages) => {
+          const list: ListUnderTest<Channel, StoredChannel> = {
+            read: (args) => open(some?.map(({ chatId }) => chatId) ?? null).page(args),
+            sorted: stored.filter((channel) => some === null || some.includes(channel)).sort(compare),
+            compare,
+            cursorOf: ({ id }) => cursors.get(id) as string,
+          };
+          await expectWalks(list, step);
+          for (const { first, last, after, before } of pages) {
+            await expectPage(list, {
+              ...(last === undefined ? (first === undefined ? {} : { first }) : { last }),
+              ...(after === undefined ? {} : { after: stored[after] as StoredChannel }),
+              ...(before === undefined ? {} : { before: stored[before] as StoredChannel }),
+            });
+          }
+        },
+      ),
+      { numRuns: 30, interruptAfterTimeLimit: 20_000 },
+    );
+  });
+
+  it("find one that the caller may use alone", async () => {
+    const [first, second] = stored as [StoredChannel, StoredChannel];
+    expect(await open([first.chatId]).find(first.chatId)).toMatchObject({
+      ...first,
+      currency: "USD",
+      botStatus: "UNKNOWN",
+    });
+    await expect(open([first.chatId]).find(second.chatId)).rejects.toThrow(ForbiddenError);
+    await expect(open([]).find(first.chatId)).rejects.toThrow(ForbiddenError);
+    const unknown = newChatId();
+    expect(await open([unknown]).find(unknown)).toBeNull();
+    expect(await open(null).find(unknown)).toBeNull();
+  });
+
+  it("refuse what makes none", async () => {
+    for (const args of [
+      { first: -1 },
+      { last: 101 },
+      { first: 1, last: 1 },
+      { after: "x" },
+      { before: "\ud800" },
+    ]) {
+      await expect(open(null).page(args)).rejects.toThrow(ValidationError);
+    }
+  });
+});
