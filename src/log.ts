@@ -31,13 +31,22 @@ export function createLog({ level, readable, secrets, write }: LogOptions): Logg
   );
 }
 
+/** As it stands where it is not percent-encoded rightly. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Every form in which a secret may turn up in a text, such as an address with the password in it. */
 export function secretForms(secret: string | null | undefined): string[] {
   if (secret === null || secret === undefined || secret === "") return [];
   const forms = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
   if (URL.canParse(secret)) {
     const { username, password } = new URL(secret);
-    if (password !== "") forms.push(`${username}:${password}`, `${username}:${decodeURIComponent(password)}`);
+    if (password !== "") forms.push(`${username}:${password}`, `${username}:${decoded(password)}`);
   }
   return [...new Set(forms)];
 }

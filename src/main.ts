@@ -1,12 +1,21 @@
 import { type App, BotTokenRefusedError, startApp } from "./app.js";
 import { type Config, ConfigurationError, readConfig } from "./config.js";
-import { FolderInUseError } from "./database/folder.js";
+import { FolderInUseError, FolderUnusableError } from "./database/folder.js";
 import { ForeignDatabaseError } from "./database/installation.js";
+import { DatabaseUnreachableError } from "./database/open.js";
 import { createLog, secretForms } from "./log.js";
 
 /** How long requests under way may take to end, once the process was asked to. */
 const DRAIN_MS = 25_000;
 const ASKED_AGAIN_MS = 1000;
+
+const REFUSALS = [
+  FolderInUseError,
+  FolderUnusableError,
+  DatabaseUnreachableError,
+  ForeignDatabaseError,
+  BotTokenRefusedError,
+];
 
 const write = (line: string): void => {
   process.stdout.write(line);
@@ -16,6 +25,23 @@ const write = (line: string): void => {
 function refuse(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(1);
+}
+
+/** What whoever started the server can put right, in one line; null for what they cannot. */
+function refusalOf(error: unknown, { host, port }: Config): string | null {
+  if (REFUSALS.some((kind) => error instanceof kind)) return (error as Error).message;
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "EADDRINUSE":
+      return `PORT: found ${port}, which another process listens on, not a free one (0 picks one)`;
+    case "EACCES":
+      return `PORT: found ${port}, which this user may not listen on, not one that is allowed`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `HOST: found ${JSON.stringify(host)}, which is not this machine's, not an address to listen on`;
+    default:
+      return null;
+  }
 }
 
 /**
@@ -91,18 +117,8 @@ try {
   log.info({ url: app.url, sandbox: app.sandbox !== null }, "ready");
   greet(app, config);
 } catch (error) {
-  if (
-    error instanceof FolderInUseError ||
-    error instanceof ForeignDatabaseError ||
-    error instanceof BotTokenRefusedError
-  ) {
-    refuse(error.message);
-  }
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE")
-    refuse(`PORT: found ${config.port}, which another process listens on; set a free one, or 0`);
-  if (code === "EACCES")
-    refuse(`The server may not listen on ${config.host}:${config.port}, or not use ${config.dataDir}.`);
+  const reason = refusalOf(error, config);
+  if (reason !== null) refuse(reason);
   log.fatal({ err: error }, "the server could not start");
   process.exit(1);
 }

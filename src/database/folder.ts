@@ -13,14 +13,32 @@ export class FolderInUseError extends Error {
   }
 }
 
+/** The folder of an embedded database cannot be made or written. */
+export class FolderUnusableError extends Error {
+  override readonly name = "FolderUnusableError";
+
+  constructor(folder: string, cause: unknown) {
+    const { code = "unknown" } = cause as NodeJS.ErrnoException;
+    super(`DATA_DIR: found a place at which ${folder} cannot be used (${code}), not a folder to write in`);
+  }
+}
+
+function openLock(folder: string): number {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return openSync(join(folder, "lock"), "a+", 0o600);
+  } catch (error) {
+    throw new FolderUnusableError(folder, error);
+  }
+}
+
 /**
  * Claims a data folder for this process, making it (readable by its owner alone) where there is none. The lock is
  * the operating system's: it ends with the process, however that ends.
- * @throws FolderInUseError
+ * @throws FolderInUseError, FolderUnusableError
  */
 export function claimFolder(folder: string): { release(): void } {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const descriptor = openSync(join(folder, "lock"), "a+", 0o600);
+  const descriptor = openLock(folder);
   if (!tryLock(descriptor)) {
     closeSync(descriptor);
     throw new FolderInUseError(folder);

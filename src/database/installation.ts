@@ -1,3 +1,4 @@
+import sql from "sql-template-tag";
 import type { Database } from "./database.js";
 
 /** The database holds another bot's links, or the sandbox's. */
@@ -16,12 +17,11 @@ export class ForeignDatabaseError extends Error {
  * Marks the database as the sandbox's (null) or a bot's, where it is not marked yet.
  * @throws ForeignDatabaseError where it is another's.
  */
-export async function claimDatabase({ prisma }: Database, botId: number | null): Promise<void> {
-  const marked = await prisma.installation.upsert({
-    where: { id: 1 },
-    create: { id: 1, botId: botId === null ? null : BigInt(botId), createdAt: new Date() },
-    update: {},
-  });
+export async function claimDatabase(database: Database, botId: number | null): Promise<void> {
+  // Not by Prisma's upsert, which replicas that start together would run into.
+  await database.query(sql`
+    insert into installation (id, bot_id, created_at) values (1, ${botId}::bigint, now()) on conflict do nothing`);
+  const marked = await database.prisma.installation.findUniqueOrThrow({ where: { id: 1 } });
   const owner = marked.botId === null ? null : Number(marked.botId);
   if (owner !== botId) throw new ForeignDatabaseError(owner, botId);
 }

@@ -8,7 +8,22 @@ export interface DatabaseLocation {
   readonly folder: string;
 }
 
-/** Opens the database and brings it up to date; says which migrations were applied. */
+/** No PostgreSQL can be used at DATABASE_URL, whose text is not told. */
+export class DatabaseUnreachableError extends Error {
+  override readonly name = "DatabaseUnreachableError";
+
+  constructor(cause: unknown) {
+    const { code, message } = cause as { code?: string; message?: string };
+    super(
+      `DATABASE_URL: found an address at which no database answers (${code ?? message}), not one that can be used`,
+    );
+  }
+}
+
+/**
+ * Opens the database and brings it up to date; says which migrations were applied.
+ * @throws FolderInUseError, FolderUnusableError, DatabaseUnreachableError
+ */
 export async function openDatabase(
   location: DatabaseLocation,
   onError: (error: Error) => void,
@@ -30,6 +45,9 @@ export async function openDatabase(
 async function migrateServer(url: string): Promise<string[]> {
   const session = new pg.Pool({ connectionString: url, max: 1, application_name: "invite-links migrations" });
   try {
+    await session.query("select 1").catch((error: unknown) => {
+      throw new DatabaseUnreachableError(error);
+    });
     return await applyMigrations(session);
   } finally {
     await session.end();

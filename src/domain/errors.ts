@@ -94,7 +94,7 @@ export class TelegramUnavailableError extends UserError {
   constructor(outcomeUnknown: boolean) {
     super(
       outcomeUnknown
-        ? "Telegram did not answer as it should, and nobody knows whether it carried the request out. It is not tried again blindly."
+        ? "Nobody knows whether Telegram carried the request out. It is not tried again blindly."
         : "Telegram cannot be used at the moment. Nothing was done; try again later.",
     );
     this.outcomeUnknown = outcomeUnknown;
@@ -117,12 +117,15 @@ export class IdempotencyConflictError extends UserError {
   readonly code = "IDEMPOTENCY_CONFLICT";
 }
 
+const MAX_FIELD_ERRORS = 20;
+
 /** Gathers all that is wrong with an input, so that a caller hears it at once. */
 export class Problems {
   readonly #fieldErrors: FieldError[] = [];
 
+  /** Those after the twentieth would only make the answer long. */
   add(field: string, message: string): void {
-    this.#fieldErrors.push({ field, message });
+    if (this.#fieldErrors.length < MAX_FIELD_ERRORS) this.#fieldErrors.push({ field, message });
   }
 
   get found(): boolean {

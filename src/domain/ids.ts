@@ -52,7 +52,12 @@ export function parseIds(
   texts: readonly string[],
   field: string,
   problems: Problems,
+  most: number,
 ): string[] {
+  if (texts.length > most) {
+    problems.add(field, `Must be at most ${most}.`);
+    return [];
+  }
   const ids = texts.map((text, index) => parseId(kind, text, `${field}.${index}`, problems));
   return [...new Set(ids.filter((id) => id !== null))];
 }

@@ -6,6 +6,7 @@ import RelayPlugin from "@pothos/plugin-relay";
 import { Kind } from "graphql";
 import type PrismaTypes from "../database/generated/pothos.js";
 import { getDatamodel } from "../database/generated/pothos.js";
+import { ValidationError } from "../domain/errors.js";
 import { globalId, type IdKind } from "../domain/ids.js";
 import type { GraphQLContext } from "./context.js";
 import { decodeNodeId } from "./ids.js";
@@ -35,6 +36,8 @@ export interface SchemaTypes {
   };
 }
 
+/** How many things are looked up at once. */
+const MAX_NODES = 1_000;
 /** What a list costs whose length nothing in the query says: tags of a link, types. */
 const LIST_MULTIPLIER = 5;
 
@@ -80,7 +83,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       description: "By global id alone. Null for what does not exist and for what the token may not see.",
     },
     nodesQueryOptions: {
-      args: { ids: { description: "Global ids." } },
+      args: { ids: { description: `Global ids, at most ${MAX_NODES}.` } },
+      resolve: (_root, { ids }, _context, _info, resolveNodes) => {
+        if (ids.length <= MAX_NODES) return resolveNodes(ids);
+        throw new ValidationError([{ field: "ids", message: `Must be at most ${MAX_NODES}.` }]);
+      },
       nullable: { list: false, items: true },
       complexity: ({ ids }: { ids: unknown[] }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),
       description: "As `node`, for many at once: each in the place of its id.",

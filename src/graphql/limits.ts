@@ -5,11 +5,13 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
+  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   type ValidationContext,
 } from "graphql";
 import { UserError } from "../domain/errors.js";
+import { complete } from "./errors.js";
 
 /** More than any of our clients' documents has, less than hurts. The body's size is limited at the door. */
 export const LIMITS = {
@@ -69,6 +71,10 @@ export function checkCost(
   operation: OperationDefinitionNode,
   variables: Record<string, unknown>,
 ): void {
+  const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, {
+    maxErrors: 1,
+  });
+  if (errors?.[0]) throw complete(errors[0], { code: "BAD_USER_INPUT" });
   const fragments = document.definitions.filter(
     (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
   );

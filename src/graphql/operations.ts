@@ -131,7 +131,7 @@ export class Operations {
     const { document } = prepared;
     const variableValues = parameters.variables ?? {};
     try {
-      const operation = chooseOperation(document, parameters.operationName);
+      const operation = chooseOperation(document, parameters.operationName || null);
       if (request.readOnly) requireReading(operation);
       checkCost(schema, document, operation, variableValues);
     } catch (error) {
@@ -140,7 +140,7 @@ export class Operations {
     }
     const domain = openRequest(this.#domain, request.caller, request.log);
     const contextValue: GraphQLContext = { ...domain, prisma: this.#domain.database.prisma };
-    const { operationName = null } = parameters;
+    const operationName = parameters.operationName || null;
     const result = await execute({ schema, document, contextValue, variableValues, operationName });
     if (!result.errors) return result;
     const errors = result.errors.map((error) => this.#worded(toShown(error, request.requestId, request.log)));
@@ -160,12 +160,10 @@ export class Operations {
   #refused(errors: readonly GraphQLError[], { requestId }: OperationRequest): ExecutionResult {
     const missing = { http: BAD_REQUEST, requestId };
     return {
-      errors: errors.map((error) => {
-        // What has no code by now is said by graphql-js: of the variables, or of the document.
-        const code =
-          error.nodes?.[0]?.kind === "VariableDefinition" ? "BAD_USER_INPUT" : "GRAPHQL_VALIDATION_FAILED";
-        return this.#worded(complete(error, { code, ...missing }));
-      }),
+      // What has no code by now is said by graphql-js of the document.
+      errors: errors.map((error) =>
+        this.#worded(complete(error, { code: "GRAPHQL_VALIDATION_FAILED", ...missing })),
+      ),
     };
   }
 

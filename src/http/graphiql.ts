@@ -9,16 +9,21 @@ export interface GraphiQLOptions {
   readonly sandboxToken: string | null;
 }
 
-function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
-  return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
-}
+const isLoopback = (address: string): boolean =>
+  address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
 
-/** A name in the Host header that is not loopback is another site's, which points to this machine. */
-function isForThisMachine(request: FastifyRequest): boolean {
-  const address = request.socket.localAddress?.replace(/^::ffff:/, "") ?? "";
+/** What a browser on this machine sends. Any other name that leads here is another site's. */
+const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+
+/** Whether nobody but this machine's user can have asked: not through a proxy, and not where others are let in. */
+function isForThisMachine({ headers, server }: FastifyRequest): boolean {
+  const forwarded = headers["forwarded"] ?? headers["x-forwarded-for"] ?? headers["x-forwarded-host"];
+  const addresses = server.addresses();
   return (
-    isLoopback(address) && URL.canParse(`http://${request.headers.host}`) && isLoopback(request.hostname)
+    forwarded === undefined &&
+    LOOPBACK_HOST.test(headers.host ?? "") &&
+    addresses.length > 0 &&
+    addresses.every((bound) => typeof bound === "object" && isLoopback(bound.address))
   );
 }
 

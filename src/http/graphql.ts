@@ -80,6 +80,31 @@ const FASTIFY_CODES: Record<string, { readonly message: string; readonly code: s
   },
 };
 
+/** Media types that an answer can have, and the ranges that hold them. Looked at first: Yoga would execute first. */
+const ANSWERS = /^(\*\/\*|application\/(\*|json|graphql-response\+json)|text\/event-stream)$/;
+
+function acceptsAnswer({ headers }: FastifyRequest): boolean {
+  const ranges = (headers.accept ?? "*/*").toLowerCase().split(",");
+  return ranges.some((range) => {
+    const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
+    return ANSWERS.test(type) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
+}
+
+/** Nothing of the Host header: Yoga has no use for it, and not every text in it makes an address. */
+function operationUrl({ raw }: FastifyRequest): string {
+  const query = raw.url?.indexOf("?") ?? -1;
+  return `http://localhost${GRAPHQL_PATH}${query < 0 ? "" : raw.url?.slice(query)}`;
+}
+
+/** Of the headers only what Yoga decides by. */
+function operationInit({ method, headers, body }: FastifyRequest): RequestInit {
+  const accept = headers.accept === undefined ? {} : { accept: headers.accept };
+  return method === "POST"
+    ? { method, headers: { ...accept, "content-type": "application/json" }, body: body as string }
+    : { method: "GET", headers: accept };
+}
+
 /** GraphQL over HTTP, with GraphiQL for a browser. */
 export function addGraphQL(
   server: FastifyInstance,
@@ -116,7 +141,13 @@ export function addGraphQL(
         code: "UNAUTHENTICATED",
       });
     }
-    const response = await yoga.handleNodeRequestAndResponse(request, reply, {
+    if (!acceptsAnswer(request)) {
+      return sendGraphQLError(reply, 406, {
+        message: "Accept application/graphql-response+json or application/json.",
+        code: "NOT_ACCEPTABLE",
+      });
+    }
+    const response = await yoga.fetch(operationUrl(request), operationInit(request), {
       caller,
       requestId: request.id,
       log: request.log as Logger,
@@ -129,10 +160,10 @@ export function addGraphQL(
   // Encapsulated: the parser and the form of errors are this door's alone.
   server.register((door, _options, registered) => {
     door.removeAllContentTypeParsers();
-    // As text: Yoga parses it. An empty one is no JSON either.
-    door.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
-      done(null, body === "" ? " " : body);
-    });
+    // As text: Yoga parses it.
+    door.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) =>
+      done(null, body),
+    );
     door.setErrorHandler((error: { code?: string; statusCode?: number }, request, reply) => {
       const known = FASTIFY_CODES[error.code ?? ""];
       if (known) return sendGraphQLError(reply, error.statusCode ?? 400, known);

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
-import fastify, { type FastifyInstance, LogController } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, LogController } from "fastify";
 import type { Logger } from "../log.js";
+import { addDrain } from "./drain.js";
 
 /** Bytes of a request's body; longer ones are not read. */
 const BODY_LIMIT = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
 /** What a caller may give as a request's id, so that its log and ours can be laid side by side. */
 const REQUEST_ID = /^[\w.:-]{1,100}$/;
 
@@ -24,8 +26,15 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
       const given = headers["x-request-id"];
       return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    // Requests under way are answered; idle connections are closed at once.
+    // For a whole request to arrive, in milliseconds.
+    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
+    // Whoever asks while the server ends, /readyz among them, is answered as always.
+    return503OnClosing: false,
+    frameworkErrors: (_error, request, reply) => {
+      const refusal = { detail: "The address is not acceptable.", requestId: request.id };
+      (reply as FastifyReply).header("x-request-id", request.id).code(400).send(refusal);
+    },
     routerOptions: { ignoreTrailingSlash: true },
   }) as unknown as FastifyInstance;
 
@@ -33,14 +42,7 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
   });
-  // A connection whose request was under way when the end began would otherwise be kept alive for the next one.
-  let closing = false;
-  server.addHook("preClose", async () => {
-    closing = true;
-  });
-  server.addHook("onSend", async (_request, reply) => {
-    if (closing) reply.header("connection", "close");
-  });
+  addDrain(server);
   server.addHook("onResponse", async (request, reply) => {
     const { method, routeOptions } = request;
     const line = {

@@ -32,12 +32,26 @@ export class TelegramCallError extends Error {
   }
 }
 
+/** What is known of a call that failed, beside the error. */
+export interface FailedCall {
+  readonly chatId: unknown;
+  /** Of the HTTP answer, where there was one. */
+  readonly status: number | undefined;
+  /** Makes a text of Telegram's fit to be shown. */
+  readonly showable: (text: string) => string;
+}
+
 /** Telegram's texts, as its server has them (see the order of its checks in createChatInviteLink). */
 const NOT_IN_CHAT =
   /chat not found|bot was kicked from|bot is not a member of|CHANNEL_PRIVATE|USER_NOT_PARTICIPANT|PEER_ID_INVALID/i;
 const MISSING_RIGHTS = /not enough rights|CHAT_ADMIN_REQUIRED|need administrator rights/i;
 const MEMBER_LIMIT = /USAGE_LIMIT_INVALID|member limit can't be specified/i;
 const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
+
+/** What GraphQL's Int holds. */
+const MAX_RETRY_SECONDS = 2 ** 31 - 1;
+/** Chats have at most 52 significant bits, and those that something can migrate to are negative. */
+const MAX_CHAT_ID = 2 ** 52;
 
 /** Before any byte of the request was sent: nothing can have been carried out. */
 const NEVER_SENT = new Set([
@@ -54,22 +68,26 @@ const NEVER_SENT = new Set([
   "ERR_TLS_CERT_ALTNAME_INVALID",
 ]);
 
-function fromAnswer(error: TelegramError): TelegramFailure {
+function retryAfter(given: unknown, description: string): number {
+  const seconds = Number(given ?? /retry after (\d+)/i.exec(description)?.[1] ?? 1);
+  return Number.isNaN(seconds) ? 1 : Math.min(Math.max(1, Math.ceil(seconds)), MAX_RETRY_SECONDS);
+}
+
+const isOtherChat = (id: unknown, chatId: unknown): id is number =>
+  typeof id === "number" && Number.isInteger(id) && id < 0 && id > -MAX_CHAT_ID && id !== chatId;
+
+function fromAnswer(error: TelegramError, { chatId, showable }: FailedCall): TelegramFailure {
   const { code, parameters } = error;
-  const description = String(error.description ?? "no description");
-  const migratedTo = parameters?.migrate_to_chat_id;
+  const description = showable(String(error.description ?? "no description"));
+  const migratedTo: unknown = parameters?.migrate_to_chat_id;
   if (typeof code !== "number" || code < 400 || code >= 500) {
     return { kind: "unavailable", carriedOut: "maybe", reason: `answered ${code ?? "without a code"}` };
   }
   if (code === 401) return { kind: "unauthorized" };
   if (code === 429) {
-    const seconds = Number(parameters?.retry_after ?? /retry after (\d+)/i.exec(description)?.[1] ?? 1);
-    return {
-      kind: "tooManyRequests",
-      retryAfterSeconds: Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : 1,
-    };
+    return { kind: "tooManyRequests", retryAfterSeconds: retryAfter(parameters?.retry_after, description) };
   }
-  if (Number.isSafeInteger(migratedTo)) return { kind: "migrated", toChatId: Number(migratedTo) };
+  if (isOtherChat(migratedTo, chatId)) return { kind: "migrated", toChatId: migratedTo };
   if (NOT_IN_CHAT.test(description)) return { kind: "notInChat" };
   if (MISSING_RIGHTS.test(description)) return { kind: "missingRights" };
   if (MEMBER_LIMIT.test(description)) return { kind: "invalidValue", value: "memberLimit", description };
@@ -77,9 +95,19 @@ function fromAnswer(error: TelegramError): TelegramFailure {
   return { kind: "rejected", description };
 }
 
+/** What an answer means that is no JSON: some server between, or none of Telegram's at all. */
+function fromStatus(status: number): TelegramFailure {
+  if (status === 401) return { kind: "unauthorized" };
+  if (status === 429) return { kind: "tooManyRequests", retryAfterSeconds: 1 };
+  if (status >= 400 && status < 500)
+    return { kind: "rejected", description: `HTTP status ${status}, without a reason` };
+  return { kind: "unavailable", carriedOut: "maybe", reason: `answered ${status} with something else` };
+}
+
 /** What a thrown error of Telegraf (or of fetch beneath it) means. */
-export function toFailure(error: unknown): TelegramFailure {
-  if (error instanceof TelegramError) return fromAnswer(error);
+export function toFailure(error: unknown, call: FailedCall): TelegramFailure {
+  if (error instanceof TelegramError) return fromAnswer(error, call);
+  if (call.status !== undefined) return fromStatus(call.status);
   const { code, type, name } = error as { code?: unknown; type?: unknown; name?: unknown };
   const reason = [name, type, code].filter((part) => typeof part === "string").join(" ");
   return {

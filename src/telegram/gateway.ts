@@ -1,32 +1,50 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Telegram } from "telegraf";
 import * as z from "zod";
+import { type HttpAnswer, watchingAnswer } from "./answers.js";
 import { TelegramCallError, toFailure } from "./failures.js";
 
+const MAX_TEXT = 255;
+const MAX_URL = 2048;
+/** The end of the year 9999. */
+const MAX_SECONDS = 253_402_300_799;
+const MAX_MEMBERS = 100_000;
+/** Of a description that is passed on. */
+const MAX_DESCRIPTION = 300;
+
 const telegramId = z.number().int().refine(Number.isSafeInteger);
+
+/** A text of Telegram's as a database holds it; Telegram's own are far shorter. */
+const text = z.string().transform((value) => value.toWellFormed().replaceAll("\0", " ").slice(0, MAX_TEXT));
 
 const chat = z.object({
   id: telegramId,
   type: z.enum(["private", "group", "supergroup", "channel"]),
-  title: z.string().optional(),
-  username: z.string().optional(),
+  title: text.optional().catch(undefined),
+  username: text.optional().catch(undefined),
 });
 
-const user = z.object({ id: telegramId, username: z.string().optional() });
+const user = z.object({ id: telegramId });
 
 const chatMember = z.object({
   status: z.string(),
   can_invite_users: z.boolean().optional(),
 });
 
+const isWebAddress = (value: string): boolean =>
+  value.length <= MAX_URL &&
+  !value.includes("\0") &&
+  URL.canParse(value) &&
+  /^https?:$/.test(new URL(value).protocol);
+
+/** The link itself is what counts: it exists now, however odd the rest of the answer may be. */
 const inviteLink = z.object({
-  invite_link: z.string().min(1),
-  creator: z.object({ id: telegramId }).optional(),
-  name: z.string().optional(),
-  creates_join_request: z.boolean().optional(),
-  expire_date: z.number().int().nonnegative().optional(),
-  member_limit: z.number().int().nonnegative().optional(),
-  subscription_price: z.number().int().positive().optional(),
+  invite_link: z.string().refine(isWebAddress),
+  creator: z.object({ id: telegramId }).optional().catch(undefined),
+  name: text.optional().catch(undefined),
+  creates_join_request: z.boolean().optional().catch(undefined),
+  expire_date: z.number().int().min(0).max(MAX_SECONDS).optional().catch(undefined),
+  member_limit: z.number().int().min(0).max(MAX_MEMBERS).optional().catch(undefined),
 });
 
 export type TelegramChat = z.infer<typeof chat>;
@@ -54,6 +72,8 @@ export interface CallEvent {
   readonly milliseconds: number;
   /** The failure's kind, with what is known of its reason; null for a result. */
   readonly failure: string | null;
+  /** An answer that could not be understood, so that nothing Telegram said is lost. */
+  readonly answer?: unknown;
 }
 
 export interface GatewayOptions {
@@ -75,11 +95,13 @@ const LEAST_MS = 20;
 export class TelegramGateway {
   readonly botId: number;
   readonly #telegram: Telegram;
+  readonly #token: string;
   readonly #timeoutMs: number;
   readonly #onCall: (event: CallEvent) => void;
 
   constructor({ token, botId, apiRoot, timeoutMs, onCall }: GatewayOptions) {
     this.botId = botId;
+    this.#token = token;
     this.#telegram = new Telegram(token, { apiRoot: apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/` });
     this.#timeoutMs = timeoutMs;
     this.#onCall = onCall;
@@ -87,7 +109,7 @@ export class TelegramGateway {
 
   /** How long a whole mutation may wait for Telegram: its calls, their turn and a 429. */
   deadline(): Deadline {
-    return { at: Date.now() + this.#timeoutMs * 1.5 };
+    return { at: Date.now() + Math.floor(this.#timeoutMs * 1.5) };
   }
 
   async getMe(deadline = this.deadline()) {
@@ -96,7 +118,12 @@ export class TelegramGateway {
 
   /** @param chatId an id, or an @username. */
   async getChat(chatId: number | string, deadline: Deadline): Promise<TelegramChat> {
-    return this.#call("getChat", { chat_id: chatId }, chat, deadline);
+    const found = await this.#call("getChat", { chat_id: chatId }, chat, deadline);
+    if (typeof chatId === "number" && found.id !== chatId) {
+      const reason = "answered about another chat";
+      throw new TelegramCallError("getChat", { kind: "unavailable", carriedOut: "no", reason });
+    }
+    return found;
   }
 
   async botStanding(chatId: number, deadline: Deadline): Promise<BotStanding> {
@@ -152,7 +179,7 @@ export class TelegramGateway {
 
   async #call<Result>(
     method: string,
-    payload: object,
+    payload: Record<string, unknown>,
     result: z.ZodType<Result>,
     deadline: Deadline,
   ): Promise<Result> {
@@ -170,44 +197,54 @@ export class TelegramGateway {
 
   async #attempt<Result>(
     method: string,
-    payload: object,
+    payload: Record<string, unknown>,
     result: z.ZodType<Result>,
     deadline: Deadline,
   ): Promise<Result> {
+    const left = deadline.at - Date.now();
+    // A call that could not be waited for would only leave its outcome unknown.
+    if (left < LEAST_MS) {
+      throw new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason: "no time left" });
+    }
+    const answer: HttpAnswer = { abort: new AbortController() };
+    const signal = AbortSignal.any([
+      answer.abort.signal,
+      AbortSignal.timeout(Math.min(this.#timeoutMs, left)),
+    ]);
     const started = performance.now();
-    const report = (failure: string | null) =>
-      this.#onCall({ method, milliseconds: performance.now() - started, failure });
+    const report = (failure: string | null, said?: unknown) =>
+      this.#onCall({
+        method,
+        milliseconds: performance.now() - started,
+        failure,
+        ...(said === undefined ? {} : { answer: said }),
+      });
+    let said: unknown;
     try {
-      const left = deadline.at - Date.now();
-      // A call that could not be waited for would only leave its outcome unknown.
-      if (left < LEAST_MS) {
-        throw new TelegramCallError(method, {
-          kind: "unavailable",
-          carriedOut: "no",
-          reason: "no time left",
-        });
-      }
-      const signal = AbortSignal.timeout(Math.min(this.#timeoutMs, left));
       // Telegraf's types know neither subscription links nor a call by a method's mere name.
-      const answer: unknown = await this.#telegram.callApi(
-        method as never,
-        payload as never,
-        { signal } as never,
-      );
-      const parsed = result.safeParse(answer);
-      if (!parsed.success) {
-        throw new TelegramCallError(method, {
-          kind: "unavailable",
-          carriedOut: "maybe",
-          reason: "answered with something else",
-        });
-      }
-      report(null);
-      return parsed.data;
+      const call = () => this.#telegram.callApi(method as never, payload as never, { signal } as never);
+      said = await watchingAnswer(answer, call);
     } catch (error) {
-      const failure = error instanceof TelegramCallError ? error.failure : toFailure(error);
+      const { status } = answer;
+      const failure = toFailure(error, { chatId: payload["chat_id"], status, showable: this.#showable });
       report("reason" in failure ? `${failure.kind}: ${failure.reason}` : failure.kind);
       throw new TelegramCallError(method, failure);
     }
+    const parsed = result.safeParse(said);
+    if (!parsed.success) {
+      const reason = "answered with something else";
+      report(`unavailable: ${reason}`, said);
+      throw new TelegramCallError(method, { kind: "unavailable", carriedOut: "maybe", reason });
+    }
+    report(null);
+    return parsed.data;
   }
+
+  /** Telegram's words for a caller: never with the token in them, and no longer than words are. */
+  readonly #showable = (description: string): string =>
+    description
+      .replaceAll(this.#token, "[secret]")
+      .toWellFormed()
+      .replaceAll("\0", " ")
+      .slice(0, MAX_DESCRIPTION);
 }

@@ -124,11 +124,14 @@ describe("ids", () => {
   it("in a list are named by their place, and count once", () => {
     const [first, second] = [newId(), newId()];
     const list = [first, globalId("Tag", first), first.toUpperCase(), second];
-    expect(parseIds("Tag", list, "tagIds", new Problems())).toEqual([first, second]);
-    expect(parseIds("Tag", [], "tagIds", new Problems())).toEqual([]);
+    expect(parseIds("Tag", list, "tagIds", new Problems(), 4)).toEqual([first, second]);
+    expect(parseIds("Tag", [], "tagIds", new Problems(), 0)).toEqual([]);
     const problems = problemsOf((all) =>
-      parseIds("Tag", [first, "x", globalId("TagType", first)], "tagIds", all),
+      parseIds("Tag", [first, "x", globalId("TagType", first)], "tagIds", all, 3),
     );
     expect(problems.map(([field]) => field)).toEqual(["tagIds.1", "tagIds.2"]);
+    expect(problemsOf((all) => parseIds("Tag", list, "tagIds", all, 3))).toEqual([
+      ["tagIds", "Must be at most 3."],
+    ]);
   });
 });

@@ -214,7 +214,11 @@ describe("each of Telegram's answers becomes its error", () => {
       { kind: "server-error", status: 502, body: "html" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
     ],
-    ["a 4xx in HTML", { kind: "html-error" }, { __typename: "TelegramUnavailableError" }],
+    [
+      "a 4xx in HTML",
+      { kind: "html-error" },
+      { __typename: "TelegramRejectedError", message: expect.stringContaining("403") },
+    ],
     [
       "a 200 that is no JSON",
       { kind: "not-json" },
@@ -244,6 +248,31 @@ describe("each of Telegram's answers becomes its error", () => {
       "half an answer",
       { kind: "half-body" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
+    ],
+    [
+      "a wait beyond all measure",
+      { kind: "too-many-requests", retryAfter: 1e308 },
+      { __typename: "RateLimitedError", retryAfterSeconds: 2 ** 31 - 1 },
+    ],
+    [
+      "a migration to the chat itself",
+      {
+        kind: "error",
+        error_code: 400,
+        description: "Bad Request: group chat was upgraded to a supergroup chat",
+        parameters: { migrate_to_chat_id: CHANNEL },
+      },
+      { __typename: "TelegramRejectedError" },
+    ],
+    [
+      "a migration to no chat",
+      {
+        kind: "error",
+        error_code: 400,
+        description: "Bad Request: group chat was upgraded to a supergroup chat",
+        parameters: { migrate_to_chat_id: 2 ** 53 - 1 },
+      },
+      { __typename: "TelegramRejectedError" },
     ],
   ])("%s", async (_what, fault, expected) => {
     server.sandbox.control.fail(fault, { method: "createChatInviteLink" });
@@ -298,6 +327,12 @@ describe("each of Telegram's answers becomes its error", () => {
 
   test("the bot's token is in no answer and no log line", async () => {
     const { token } = server.sandbox.bot;
+    const description = `Bad Request: see /bot${token}/createChatInviteLink`;
+    server.sandbox.control.fail(
+      { kind: "error", error_code: 400, description },
+      { method: "createChatInviteLink" },
+    );
+    expect((await create({})).message).toContain("/bot[secret]/");
     server.sandbox.control.fail({ kind: "html-error" }, { method: "createChatInviteLink" });
     const answer = await create({});
     expect(JSON.stringify([answer, server.log])).not.toContain(token);

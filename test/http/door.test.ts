@@ -213,6 +213,51 @@ describe("limits, each before execution and with a code", () => {
 });
 
 describe("answers", () => {
+  test("that nobody could read are not worked for", async () => {
+    for (const accept of ["image/png", "application/json;q=0"]) {
+      const response = await post({ query: MAKE }, { accept });
+      expect(await refused(response)).toEqual([406, "NOT_ACCEPTABLE"]);
+    }
+    expect(await typeNames()).not.toContain("Forged");
+    const response = await post(
+      { query: "{ viewer { name } }" },
+      { accept: "image/png, application/*;q=0.5" },
+    );
+    expect(response.status).toBe(200);
+  });
+
+  test("do not depend on what is in the Host header", async () => {
+    const { request } = await import("node:http");
+    const { port } = new URL(server.origin);
+    for (const host of ["a b", "[::1", "localhost:99999", "@", "%00"]) {
+      const body = await new Promise<string>((resolve, reject) => {
+        const headers = { host, authorization: `Bearer ${server.token}`, "content-type": "APPLICATION/JSON" };
+        const sent = request(
+          { port, host: "127.0.0.1", path: "/graphql", method: "POST", headers },
+          (response) => {
+            let text = "";
+            response.on("data", (chunk) => (text += chunk)).on("end", () => resolve(text));
+          },
+        );
+        sent.on("error", reject).end(`{"query":"{ viewer { name } }"}`);
+      });
+      expect(body).toBe(`{"data":{"viewer":{"name":"Sandbox"}}}`);
+    }
+  });
+
+  test("to a great many wrong values come as soon as those to one", async () => {
+    const nulls = Array.from({ length: 200_000 }, () => null);
+    const query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    expect(await refused(await post({ query, variables: { ids: nulls } }))).toEqual([200, "BAD_USER_INPUT"]);
+    const many = await server.ask(query, { ids: Array.from({ length: 1001 }, () => server.token) });
+    expect(many.errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
+    const filtered = await server.ask(
+      `query ($ids: [ID!]) { inviteLinks(channelId: ${CHANNEL}, filter: { ids: $ids }) { totalCount } }`,
+      { ids: Array.from({ length: 9000 }, () => "x") },
+    );
+    expect(filtered.errors?.[0]?.extensions["fieldErrors"]).toHaveLength(20);
+  });
+
   test("carry the caller's request id where it is fit to be one, else their own", async () => {
     const id = async (given: string) =>
       (await post({ query: "{ viewer { name } }" }, { "x-request-id": given })).headers.get("x-request-id");

@@ -29,10 +29,13 @@ export function requireRole(caller: Caller, role: Role): void {
 export const mayUseChannel = (caller: Caller, chatId: number): boolean =>
   caller.channelIds === null || caller.channelIds.has(chatId);
 
-/** @throws ForbiddenError where the caller was not given the channel, known or not. */
-export function requireChannel(caller: Caller, chatId: number): void {
+/**
+ * @param named as the caller named it: what it did not know already is not told here.
+ * @throws ForbiddenError where the caller was not given the channel, known or not.
+ */
+export function requireChannel(caller: Caller, chatId: number, named: number | string = chatId): void {
   if (!mayUseChannel(caller, chatId))
-    throw new ForbiddenError(`This token may not use the channel ${chatId}.`);
+    throw new ForbiddenError(`This token may not use the channel ${named}.`);
 }
 
 /** @throws ForbiddenError where the caller is limited to some channels, and the thing is everybody's. */

@@ -23,7 +23,8 @@ export interface CreateApiTokenInput {
 export function visibleTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   if (caller.role !== "ADMIN") return { id: { in: [] } };
   if (caller.channelIds === null) return {};
-  return { allChannels: false, grants: { every: { chatId: { in: [...caller.channelIds].map(BigInt) } } } };
+  const own = { chatId: { in: [...caller.channelIds].map(BigInt) } };
+  return { allChannels: false, grants: { some: own, every: own } };
 }
 
 /** As visibleTokens, for one who asks for the list of them. @throws ForbiddenError */
@@ -104,7 +105,7 @@ export class Tokens {
     }
     problems.check();
     const own = this.#caller.channelIds;
-    if (own && !input.channelIds?.every((id) => own.has(id))) {
+    if (own && !(input.channelIds?.length && input.channelIds.every((id) => own.has(id)))) {
       throw new ForbiddenError("This token may use some channels only, and gives others no more than that.");
     }
     const secret = newSecret();

@@ -101,7 +101,7 @@ export class Channels {
         { field: "chat", message: "This is a person's chat; links belong to channels and groups." },
       ]);
     }
-    requireChannel(this.#caller, chat.id);
+    requireChannel(this.#caller, chat.id, named);
     const standing = await this.#standing(chat.id, deadline);
     if (standing === "notInChat") {
       await storeBotStatus(this.#database, chat.id, BOT_STATUS.notInChat);

@@ -96,6 +96,7 @@ export async function followMigration(
   fromChatId: number,
   toChatId: number,
 ): Promise<void> {
+  if (fromChatId === toChatId) throw new RangeError("A chat cannot migrate to itself.");
   await database.transaction(async (unit) => {
     await unit.execute(
       sql`select from channel where chat_id in (${fromChatId}::bigint, ${toChatId}::bigint) order by id for update`,
@@ -103,7 +104,7 @@ export async function followMigration(
     const [old, known] = await Promise.all(
       [fromChatId, toChatId].map((id) => unit.prisma.channel.findUnique({ where: { chatId: BigInt(id) } })),
     );
-    if (old && known) await merge(unit, old.id, known.id);
+    if (old && known && old.id !== known.id) await merge(unit, old.id, known.id);
     else if (old) {
       await unit.prisma.channel.update({
         where: { id: old.id },

@@ -3,19 +3,19 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Database } from "../../database/database.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
-import type { Deadline, LinkSettings, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
+import type { Deadline, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
 import { type Caller, requireChannel, requireRole } from "../access/caller.js";
-import { audit } from "../audit.js";
 import type { Channel } from "../channels/channel.js";
 import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
 import { IdempotencyConflictError, Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
-import { newId, parseId, parseIds } from "../ids.js";
+import { parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { toUserError } from "../telegramFailures.js";
-import { codePoints, foldName, isStorable } from "../text.js";
+import { codePoints, isStorable } from "../text.js";
 import type { CreationRequest, Creations } from "./creations.js";
 import { type InviteLink, SUBSCRIPTION_PERIOD_SECONDS } from "./inviteLink.js";
 import { checkBudget, checkSettings, MAX_SUBSCRIPTION_STARS } from "./settings.js";
+import { LinkKnownError, type LinkOrder, storeMadeLink } from "./storeMadeLink.js";
 
 export interface CreateInviteLinkInput {
   readonly channelId: number;
@@ -31,15 +31,9 @@ export interface CreateInviteLinkInput {
   readonly idempotencyKey?: string | null | undefined;
 }
 
-/** What is to be made, once the input was found acceptable. */
-interface Order {
-  readonly settings: LinkSettings;
-  readonly subscriptionPrice: number | null;
-  readonly budget: string;
-  readonly tagIds: readonly string[];
-}
-
 const MAX_KEY_LENGTH = 255;
+/** That a link carries. */
+const MAX_TAGS = 100;
 /** How long is tried to store what Telegram made, in waits of milliseconds. */
 const STORE_RETRIES_MS = [100, 500, 2000];
 
@@ -98,7 +92,7 @@ export class LinkMaker {
     requireRole(this.#caller, "EDITOR");
     requireChannel(this.#caller, input.channelId);
     const problems = new Problems();
-    const tagIds = parseIds("Tag", input.tagIds, "tagIds", problems);
+    const tagIds = parseIds("Tag", input.tagIds, "tagIds", problems, MAX_TAGS);
     const request = toRequest(input, tagIds, problems);
 
     const deadline = this.#gateway.deadline();
@@ -128,7 +122,11 @@ export class LinkMaker {
   }
 
   /** All that can be known to be wrong before Telegram is asked. */
-  async #check(input: CreateInviteLinkInput, tagIds: readonly string[], problems: Problems): Promise<Order> {
+  async #check(
+    input: CreateInviteLinkInput,
+    tagIds: readonly string[],
+    problems: Problems,
+  ): Promise<LinkOrder> {
     const { subscription = null, expireDate = null, memberLimit = null, createsJoinRequest } = input;
     const settings = checkSettings(
       { name: input.name, createsJoinRequest, expireDate, memberLimit },
@@ -150,7 +148,7 @@ export class LinkMaker {
       problems.add("subscription", "Only channels have subscription links, not groups.");
     }
     const tags = await Promise.all(tagIds.map((id) => this.#loaders.tag.load(id)));
-    for (const [index, text] of input.tagIds.entries()) {
+    for (const [index, text] of input.tagIds.slice(0, MAX_TAGS).entries()) {
       const id = parseId("Tag", text, "tagIds", new Problems());
       const tag = tags.find((candidate) => candidate?.id === id);
       if (id !== null && tag?.channelId !== channel?.id) {
@@ -195,7 +193,7 @@ export class LinkMaker {
   async #carryOut(
     creationId: string,
     channel: Channel,
-    order: Order,
+    order: LinkOrder,
     deadline: Deadline,
   ): Promise<InviteLink> {
     if (!(await this.#creations.markSent(creationId))) {
@@ -231,7 +229,7 @@ export class LinkMaker {
 
   #call(
     chatId: number,
-    { settings, subscriptionPrice }: Order,
+    { settings, subscriptionPrice }: LinkOrder,
     deadline: Deadline,
   ): Promise<TelegramInviteLink> {
     if (subscriptionPrice === null) return this.#gateway.createInviteLink(chatId, settings, deadline);
@@ -259,78 +257,39 @@ export class LinkMaker {
     creationId: string,
     channelId: string,
     chatId: number,
-    order: Order,
+    order: LinkOrder,
     answer: TelegramInviteLink,
   ): Promise<string> {
+    const made = {
+      creationId,
+      channelId,
+      chatId,
+      order,
+      answer,
+      caller: this.#caller,
+      botId: this.#gateway.botId,
+    };
     for (const wait of [...STORE_RETRIES_MS, null]) {
       try {
-        return await this.#store(creationId, channelId, chatId, order, answer);
+        return await this.#database.transaction(async (unit) => {
+          const linkId = await storeMadeLink(unit, made);
+          await this.#creations.markAnswered(unit, creationId, linkId);
+          return linkId;
+        });
       } catch (error) {
-        if (wait === null) {
+        if (wait === null || error instanceof LinkKnownError) {
           this.#log.fatal(
             { err: error, creationId, chatId, answer },
             "Telegram made a link that could not be stored",
           );
-          throw error;
+          // Where not even this can be stored, the creation is found abandoned, which comes to the same.
+          await this.#creations.markUncertain(creationId, "the link could not be stored").catch(() => {});
+          throw new TelegramUnavailableError(true);
         }
         this.#log.warn({ err: error, creationId }, "storing a link that Telegram made is tried again");
         await delay(wait);
       }
     }
-    throw new Error("unreachable");
-  }
-
-  async #store(
-    creationId: string,
-    oldChannelId: string,
-    chatId: number,
-    order: Order,
-    answer: TelegramInviteLink,
-  ): Promise<string> {
-    return this.#database.transaction(async (unit) => {
-      // By the chat: a migration may have made one channel of two.
-      const channel = await unit.prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
-      const channelId = channel?.id ?? oldChannelId;
-      const now = new Date();
-      const name = answer.name ?? null;
-      const state = {
-        botId: BigInt(this.#gateway.botId),
-        name,
-        nameKey: name === null ? null : foldName(name),
-        createsJoinRequest: answer.creates_join_request ?? order.settings.createsJoinRequest,
-        expireDate: answer.expire_date ? new Date(answer.expire_date * 1000) : null,
-        memberLimit: answer.member_limit ? answer.member_limit : null,
-        subscriptionPrice: order.subscriptionPrice,
-        budget: order.budget,
-        creatorId: BigInt(this.#caller.telegramUserId ?? answer.creator?.id ?? this.#gateway.botId),
-        isBotCreated: true,
-      };
-      // It may be there already, seen in an update that came before the answer.
-      const link = await unit.prisma.inviteLink.upsert({
-        where: { channelId_url: { channelId, url: answer.invite_link } },
-        create: { id: newId(), channelId, url: answer.invite_link, createdAt: now, ...state },
-        update: { updatedAt: now, ...state },
-        select: { id: true },
-      });
-      // Those that were deleted while Telegram was asked are left out, rather than the link lost.
-      const tags = await unit.prisma.tag.findMany({
-        where: { id: { in: [...order.tagIds] }, channelId },
-        select: { id: true, typeId: true },
-      });
-      await unit.prisma.inviteLinkTag.createMany({
-        data: tags.map(({ id, typeId }) => ({ linkId: link.id, tagId: id, channelId, typeId })),
-        skipDuplicates: true,
-      });
-      if (channel && channel.botStatus !== BOT_STATUS.ready) {
-        await unit.prisma.channel.update({
-          where: { id: channelId },
-          data: { botStatus: BOT_STATUS.ready, updatedAt: now },
-        });
-      }
-      await this.#creations.markAnswered(unit, creationId, link.id);
-      const change = { url: answer.invite_link, name, budget: order.budget, tagIds: [...order.tagIds] };
-      await audit(unit, this.#caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });
-      return link.id;
-    });
+    throw new TypeError("The last try neither ended well nor failed.");
   }
 }

@@ -5,6 +5,11 @@ import type { Loaders } from "../loaders.js";
 import type { SqlList } from "../paging/list.js";
 import { foldName, isStorable } from "../text.js";
 
+// More than any page of ours asks for, less than keeps the server busy.
+const MAX_IDS = 10_000;
+const MAX_GROUPS = 50;
+const MAX_TAGS_IN_GROUP = 1_000;
+
 export interface TagGroup {
   readonly tagTypeId: string;
   readonly withoutType: boolean;
@@ -36,7 +41,7 @@ function unite(
   for (const [index, group] of groups.entries()) {
     const path = `filter.tagGroups.${index}`;
     const typeId = parseId("TagType", group.tagTypeId, `${path}.tagTypeId`, problems);
-    const tagIds = parseIds("Tag", group.tagIds, `${path}.tagIds`, problems);
+    const tagIds = parseIds("Tag", group.tagIds, `${path}.tagIds`, problems, MAX_TAGS_IN_GROUP);
     if (typeId === null) continue;
     const one = united.get(typeId) ?? { tagIds: new Set(), without: false };
     for (const id of tagIds) one.tagIds.add(id);
@@ -97,7 +102,9 @@ export async function selectLinks(
   }
   if (filter.creatorId != null) conditions.push(sql`l.creator_id = ${filter.creatorId}::bigint`);
   if (filter.ids != null) {
-    conditions.push(sql`l.id = any(${parseIds("InviteLink", filter.ids, "filter.ids", problems)}::uuid[])`);
+    conditions.push(
+      sql`l.id = any(${parseIds("InviteLink", filter.ids, "filter.ids", problems, MAX_IDS)}::uuid[])`,
+    );
   }
   if (filter.isRevoked != null) conditions.push(sql`l.is_revoked = ${filter.isRevoked}::boolean`);
   if (filter.isBotCreated != null) conditions.push(sql`l.is_bot_created = ${filter.isBotCreated}::boolean`);
@@ -115,6 +122,8 @@ export async function selectLinks(
     conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
 
   const groups = filter.tagGroups ?? [];
+  if (groups.length > MAX_GROUPS) problems.add("filter.tagGroups", `Must be at most ${MAX_GROUPS}.`);
+  problems.check();
   const united = unite(groups, problems);
   problems.check();
   await checkTags(channelId, groups, loaders, problems);

@@ -1,0 +1,80 @@
+import type { UnitOfWork } from "../../database/database.js";
+import type { LinkSettings, TelegramInviteLink } from "../../telegram/gateway.js";
+import type { Caller } from "../access/caller.js";
+import { audit } from "../audit.js";
+import { BOT_STATUS } from "../channels/store.js";
+import { newId } from "../ids.js";
+import { foldName } from "../text.js";
+
+/** What is to be made, once the input was found acceptable. */
+export interface LinkOrder {
+  readonly settings: LinkSettings;
+  /** Stars a month; null for a link that costs its members nothing. */
+  readonly subscriptionPrice: number | null;
+  readonly budget: string;
+  readonly tagIds: readonly string[];
+}
+
+export interface MadeLink {
+  readonly creationId: string;
+  /** As it was when Telegram was asked; a migration may have made one channel of two meanwhile. */
+  readonly channelId: string;
+  readonly chatId: number;
+  readonly botId: number;
+  readonly caller: Caller;
+  readonly order: LinkOrder;
+  readonly answer: TelegramInviteLink;
+}
+
+/** Telegram answered with a link that another creation has made already: whatever it did, this is not its outcome. */
+export class LinkKnownError extends Error {
+  override readonly name = "LinkKnownError";
+}
+
+/** Stores a link that Telegram has made, with its tags. @returns its id. @throws LinkKnownError */
+export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<string> {
+  const { prisma } = unit;
+  const { creationId, chatId, botId, caller, order, answer } = made;
+  const channel = await prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
+  const channelId = channel?.id ?? made.channelId;
+  const now = new Date();
+  const name = answer.name ?? null;
+  const state = {
+    botId: BigInt(botId),
+    name,
+    nameKey: name === null ? null : foldName(name),
+    createsJoinRequest: answer.creates_join_request ?? order.settings.createsJoinRequest,
+    expireDate: answer.expire_date ? new Date(answer.expire_date * 1000) : null,
+    memberLimit: answer.member_limit ? answer.member_limit : null,
+    subscriptionPrice: order.subscriptionPrice,
+    budget: order.budget,
+    creatorId: BigInt(caller.telegramUserId ?? answer.creator?.id ?? botId),
+    isBotCreated: true,
+  };
+  // It may be there already: seen in an update that came before the answer, or stored by a try whose end was lost.
+  const link = await prisma.inviteLink.upsert({
+    where: { channelId_url: { channelId, url: answer.invite_link } },
+    create: { id: newId(), channelId, url: answer.invite_link, createdAt: now, ...state },
+    update: { updatedAt: now, ...state },
+    select: { id: true, creation: { select: { id: true } } },
+  });
+  if (link.creation && link.creation.id !== creationId) throw new LinkKnownError(answer.invite_link);
+  // Those that were deleted while Telegram was asked are left out, rather than the link lost.
+  const tags = await prisma.tag.findMany({
+    where: { id: { in: [...order.tagIds] }, channelId },
+    select: { id: true, typeId: true },
+  });
+  await prisma.inviteLinkTag.createMany({
+    data: tags.map(({ id, typeId }) => ({ linkId: link.id, tagId: id, channelId, typeId })),
+    skipDuplicates: true,
+  });
+  if (channel && channel.botStatus !== BOT_STATUS.ready) {
+    await prisma.channel.update({
+      where: { id: channelId },
+      data: { botStatus: BOT_STATUS.ready, updatedAt: now },
+    });
+  }
+  const change = { url: answer.invite_link, name, budget: order.budget, tagIds: [...order.tagIds] };
+  await audit(unit, caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });
+  return link.id;
+}

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Caller } from "../../../src/domain/access/caller.js";
+import { IdempotencyConflictError, TelegramUnavailableError } from "../../../src/domain/errors.js";
+import { newId } from "../../../src/domain/ids.js";
+import { LinkMaker } from "../../../src/domain/links/create.js";
+import { Creations } from "../../../src/domain/links/creations.js";
+import { createLoaders } from "../../../src/domain/loaders.js";
+import { createLog } from "../../../src/log.js";
+import type { TelegramGateway } from "../../../src/telegram/gateway.js";
+import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
+
+const CHAT = -1_001_000_000_001;
+const BOT = 42;
+const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
+
+let test_: TestDatabase;
+const alive = new Set<string>();
+const us = newId();
+let calls: number;
+let answer: () => Promise<{ invite_link: string; name?: string }>;
+const lines: { level: string; msg: string }[] = [];
+
+beforeAll(async () => {
+  test_ = await openTestDatabase(USUAL_FORMS[0] ?? "embedded");
+  await test_.database.prisma.channel.create({
+    data: { id: newId(), chatId: BigInt(CHAT), kind: "CHANNEL", title: "C", createdAt: new Date() },
+  });
+});
+afterAll(() => test_.close());
+beforeEach(async () => {
+  alive.clear();
+  alive.add(us);
+  calls = 0;
+  lines.length = 0;
+  answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
+  await test_.database.prisma.linkCreation.deleteMany();
+});
+
+/** A request to the server that runs under the id. */
+function maker(owner = us) {
+  const { database } = test_;
+  const gateway = {
+    botId: BOT,
+    deadline: () => ({ at: Date.now() + 400 }),
+    createInviteLink: () => {
+      calls += 1;
+      return answer();
+    },
+  } as unknown as TelegramGateway;
+  const creations = new Creations(database, { id: owner, isAlive: async (id) => alive.has(id) }, BOT);
+  const log = createLog({
+    level: "debug",
+    readable: false,
+    secrets: [],
+    write: (line) => lines.push(JSON.parse(line)),
+  });
+  return new LinkMaker(
+    { database, gateway, creations },
+    { caller, loaders: createLoaders(database, caller), log },
+  );
+}
+const input = {
+  channelId: CHAT,
+  name: "n",
+  createsJoinRequest: false,
+  budget: "0.00",
+  tagIds: [],
+  idempotencyKey: "key",
+};
+const links = () => test_.database.prisma.inviteLink.count();
+const creation = () => test_.database.prisma.linkCreation.findFirstOrThrow();
+const leaveAt = async (state: "PREPARED" | "SENT", ownerId: string) => {
+  await maker(ownerId).create(input);
+  const { id } = await creation();
+  await test_.database.prisma.linkCreation.update({ where: { id }, data: { state, linkId: null, ownerId } });
+  calls = 0;
+};
+
+describe("a creation that a server left when it died", () => {
+  test("before it was marked as sent is carried out by the next request", async () => {
+    await leaveAt("PREPARED", newId());
+    const before = await links();
+    expect((await maker().create(input)).name).toBe("n");
+    expect([calls, await links(), (await creation()).state]).toEqual([1, before + 1, "ANSWERED"]);
+  });
+
+  test("after that is uncertain for good, and never tried again", async () => {
+    await leaveAt("SENT", newId());
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+    }
+    expect([calls, (await creation()).state]).toEqual([0, "UNCERTAIN"]);
+  });
+
+  test("is left alone while that server lives", async () => {
+    const other = newId();
+    for (const state of ["PREPARED", "SENT"] as const) {
+      await leaveAt(state, other);
+      alive.add(other);
+      await expect(maker().create(input)).rejects.toBeInstanceOf(IdempotencyConflictError);
+      expect([calls, (await creation()).state]).toEqual([0, state]);
+      await test_.database.prisma.linkCreation.deleteMany();
+    }
+  });
+
+  test("is carried out once where two servers find it", async () => {
+    await leaveAt("PREPARED", newId());
+    const other = newId();
+    alive.add(other);
+    const both = await Promise.all([maker(us).create(input), maker(other).create(input)]);
+    expect([calls, new Set(both.map(({ id }) => id)).size]).toEqual([1, 1]);
+  });
+});
+
+describe("what Telegram made", () => {
+  test("is stored with its intent, though it was seen in an update before", async () => {
+    const url = `https://t.me/+${newId()}`;
+    const { id: channelId } = await test_.database.prisma.channel.findFirstOrThrow();
+    const seen = newId();
+    await test_.database.prisma.inviteLink.create({
+      data: { id: seen, channelId, url, isBotCreated: false, createdAt: new Date() },
+    });
+    answer = async () => ({ invite_link: url, name: "n" });
+    expect(await maker().create({ ...input, budget: "7.00" })).toMatchObject({
+      id: seen,
+      budget: "7.00",
+      isBotCreated: true,
+    });
+  });
+
+  test("is not another creation's link: that one keeps what it had", async () => {
+    const url = `https://t.me/+${newId()}`;
+    answer = async () => ({ invite_link: url, name: "n" });
+    const first = await maker().create({ ...input, budget: "7.00" });
+    await expect(maker().create({ ...input, idempotencyKey: "other" })).rejects.toMatchObject({
+      outcomeUnknown: true,
+    });
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: "fatal", answer: { invite_link: url, name: "n" } }),
+    );
+    expect(await maker().create({ ...input, budget: "7.00" })).toEqual(first);
+  });
+
+  test("is told to the log where it cannot be stored, and the creation is uncertain", async () => {
+    const { database } = test_;
+    const transaction = database.transaction;
+    database.transaction = async () => {
+      throw new Error("the disk is full");
+    };
+    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramUnavailableError);
+    database.transaction = transaction;
+    expect(lines.filter(({ level }) => level === "fatal")).toEqual([
+      expect.objectContaining({
+        answer: expect.objectContaining({ invite_link: expect.stringContaining("t.me") }),
+      }),
+    ]);
+    expect((await creation()).state).toBe("UNCERTAIN");
+  });
+});

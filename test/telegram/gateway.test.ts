@@ -1,0 +1,150 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { TelegramCallError } from "../../src/telegram/failures.js";
+import { type CallEvent, TelegramGateway } from "../../src/telegram/gateway.js";
+
+const TOKEN = "123456:AA-secret";
+const CHAT = -1001;
+
+let respond: (request: IncomingMessage, response: ServerResponse) => void;
+let requests: string[];
+const api = createServer((request, response) => {
+  requests.push(`${request.method} ${request.url}`);
+  request.resume();
+  request.on("end", () => respond(request, response));
+});
+beforeAll(async () => {
+  api.listen(0, "127.0.0.1");
+  await once(api, "listening");
+});
+afterAll(() => {
+  api.closeAllConnections();
+  api.close();
+});
+
+const events: CallEvent[] = [];
+function gateway({ timeoutMs = 1000, path = "" } = {}) {
+  requests = [];
+  events.length = 0;
+  const { port } = api.address() as AddressInfo;
+  return new TelegramGateway({
+    token: TOKEN,
+    botId: 123456,
+    apiRoot: `http://127.0.0.1:${port}${path}`,
+    timeoutMs,
+    onCall: (event) => events.push(event),
+  });
+}
+const answering = (result: unknown) => {
+  respond = (_request, response) => response.end(JSON.stringify({ ok: true, result }));
+};
+const settings = { name: "n", createsJoinRequest: false, expireDate: null, memberLimit: null };
+const create = (telegram: TelegramGateway) => telegram.createInviteLink(CHAT, settings, telegram.deadline());
+const failure = async (call: Promise<unknown>) => {
+  const error = await call.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(TelegramCallError);
+  expect(JSON.stringify([error, events])).not.toContain("AA-secret");
+  return (error as TelegramCallError).failure;
+};
+const url = "https://t.me/+abc";
+
+describe("a link that was made", () => {
+  test.each([
+    ["no more than its address", {}, {}],
+    ["a name with NUL and half a character", { name: "a\0\ud800" }, { name: "a \ufffd" }],
+    ["a name of a megabyte", { name: "x".repeat(2 ** 20) }, { name: "x".repeat(255) }],
+    ["nulls", { name: null, creator: null, member_limit: null, expire_date: null }, {}],
+    ["numbers that are none", { member_limit: -1, expire_date: 1e300, creator: { id: 2 ** 60 } }, {}],
+    ["a limit beyond a column", { member_limit: 3e9 }, {}],
+  ])("is understood with %s", async (_what, fields, expected) => {
+    answering({ invite_link: url, ...fields });
+    expect(await create(gateway())).toEqual({ invite_link: url, ...expected });
+  });
+
+  test.each([
+    null,
+    "text",
+    [],
+    {},
+    { invite_link: 5 },
+    { invite_link: "" },
+    { invite_link: "no address" },
+    { invite_link: "javascript:alert(1)" },
+    { invite_link: `https://t.me/${"x".repeat(3000)}` },
+  ])("is nobody knows what in %j, which is told to the log", async (result) => {
+    answering(result);
+    expect(await failure(create(gateway()))).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
+    expect(events).toEqual([expect.objectContaining({ answer: result })]);
+  });
+});
+
+describe("an answer that is not Telegram's", () => {
+  const status = (code: number, headers: Record<string, string> = {}) => {
+    respond = (_request, response) => response.writeHead(code, headers).end("<html>");
+  };
+  test.each([
+    [401, { kind: "unauthorized" }],
+    [403, { kind: "rejected" }],
+    [404, { kind: "rejected" }],
+    [413, { kind: "rejected" }],
+    [429, { kind: "tooManyRequests" }],
+    [200, { kind: "unavailable", carriedOut: "maybe" }],
+    [500, { kind: "unavailable", carriedOut: "maybe" }],
+    [503, { kind: "unavailable", carriedOut: "maybe" }],
+  ])("with status %d", async (code, expected) => {
+    status(code);
+    expect(await failure(create(gateway({ timeoutMs: 300 })))).toMatchObject(expected);
+  });
+
+  test.each([301, 302, 303, 307, 308])(
+    "a redirect (%d) is not followed: a POST would be carried out twice",
+    async (code) => {
+      status(code, { location: "/elsewhere" });
+      expect(await failure(create(gateway()))).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
+      expect(requests).toHaveLength(1);
+    },
+  );
+});
+
+describe("calls", () => {
+  test("keep the path of the API root", async () => {
+    answering({ id: 123456 });
+    await gateway({ path: "/some/path" }).getMe();
+    expect(requests).toEqual([`POST /some/path/bot${TOKEN}/getMe`]);
+  });
+
+  test("about one chat take no answer about another", async () => {
+    answering({ id: -1002, type: "channel" });
+    const telegram = gateway();
+    expect(await failure(telegram.getChat(CHAT, telegram.deadline()))).toMatchObject({
+      kind: "unavailable",
+      carriedOut: "no",
+    });
+  });
+
+  test("end in time, whatever number of milliseconds that is", async () => {
+    respond = () => {};
+    expect(await failure(create(gateway({ timeoutMs: 101 })))).toMatchObject({
+      kind: "unavailable",
+      carriedOut: "maybe",
+    });
+    const telegram = gateway({ timeoutMs: 1501 });
+    answering({ invite_link: url });
+    expect(await create(telegram)).toEqual({ invite_link: url });
+  });
+
+  test("are not sent where no answer could be waited for", async () => {
+    const telegram = gateway();
+    expect(await failure(telegram.createInviteLink(CHAT, settings, { at: Date.now() }))).toEqual({
+      kind: "unavailable",
+      carriedOut: "no",
+      reason: "no time left",
+    });
+    expect(requests).toEqual([]);
+  });
+});
