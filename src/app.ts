@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { FastifyInstance } from "fastify";
 import type { Config } from "./config.js";
 import { createDatabase } from "./database/database.js";
 import { claimDatabase } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
+import type { DatabasePool } from "./database/pools.js";
+import { announcePresence } from "./database/presence.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { Creations } from "./domain/links/creations.js";
 import { Operations } from "./graphql/operations.js";
@@ -16,7 +19,6 @@ import { exampleChannel, fillWithSample, readSample, toSandbox } from "./sample.
 import { type Sandbox, startSandbox } from "./sandbox/sandbox.js";
 import { TelegramGateway } from "./telegram/gateway.js";
 import { firstToken, sandboxToken } from "./work/ownTokens.js";
-import { announcePresence } from "./work/presence.js";
 import { isTokenAccepted, TelegramHealth } from "./work/telegramHealth.js";
 
 /** The real Telegram does not know the bot token. */
@@ -55,6 +57,31 @@ async function closeAll(closers: (() => Promise<void> | void)[], log: Logger): P
   }
 }
 
+/** Asks the database whether it answers; all who ask meanwhile hear the same. */
+function probeOf({ pool }: DatabasePool): () => Promise<"ok" | "unavailable"> {
+  let underWay: Promise<"ok" | "unavailable"> | undefined;
+  return () => {
+    underWay ??= Promise.race([
+      pool.query("select 1").then(
+        () => "ok" as const,
+        () => "unavailable" as const,
+      ),
+      delay(PROBE_MS, "unavailable" as const, { ref: false }),
+    ]).finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+}
+
+/** What a browser on this machine would ask for. */
+function addressOf(server: FastifyInstance, { host, port }: Config): string {
+  const address = server.server.address();
+  const shown = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  const bound = typeof address === "object" && address ? address.port : port;
+  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${bound}`;
+}
+
 /**
  * Builds the server from its configuration, part by part, each with what it needs, and starts it.
  * @throws FolderInUseError, ForeignDatabaseError, BotTokenRefusedError, and what the database or the port say.
@@ -82,7 +109,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   closers.push(() => database.close());
   if (migrations.length > 0) log.info({ migrations }, "migrations applied");
   await claimDatabase(database, bot?.botId ?? null);
-  const presence = await announcePresence(pool, log);
+  const presence = await announcePresence(pool, (error) =>
+    log.warn({ err: error }, "the connection that shows this server's presence broke"),
+  );
   closers.push(() => presence.leave());
 
   const health = new TelegramHealth(log, bot === null);
@@ -104,7 +133,8 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     timeoutMs: config.telegramTimeoutMs,
     onCall: (event) => {
       health.note(event);
-      log.debug(event, "telegram");
+      if (event.answer === undefined) log.debug(event, "telegram");
+      else log.warn(event, "Telegram answered with something else");
     },
   });
   if (bot !== null && !(await isTokenAccepted(gateway, TOKEN_CHECK_MS))) throw new BotTokenRefusedError();
@@ -113,9 +143,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
   const ownToken =
     sandbox && config.adminToken === null ? await sandboxToken(database, join(folder, "api-token")) : null;
-  const first = sandbox || config.adminToken !== null ? null : await firstToken(database);
 
   const creations = new Creations(database, presence, gateway.botId);
+  closers.push(() => creations.drained());
   const operations = new Operations({
     domain: { database, gateway, creations },
     suggestions: !config.production,
@@ -125,16 +155,10 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   );
 
   const server = await createServer({ log, corsOrigins: config.corsOrigins });
+  const probe = probeOf(pool);
   let stopping = false;
   addHealth(server, {
-    database: async () => {
-      const answered = pool.pool.query("select 1").then(
-        () => true,
-        () => false,
-      );
-      const gaveUp = delay(PROBE_MS, false, { ref: false });
-      return (await Promise.race([answered, gaveUp])) ? "ok" : "unavailable";
-    },
+    database: () => probe(),
     telegram: () => health.state,
     stopping: () => stopping,
   });
@@ -148,11 +172,10 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   await server.listen({ port: config.port, host: config.host });
   closers.push(() => server.close());
 
-  const address = server.server.address();
-  const port = typeof address === "object" && address ? address.port : config.port;
-  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  // Last: a token that is made though nobody is shown it would lock everybody out.
+  const first = sandbox || config.adminToken !== null ? null : await firstToken(database);
   return {
-    url: `http://${host}:${port}${GRAPHQL_PATH}`,
+    url: `${addressOf(server, config)}${GRAPHQL_PATH}`,
     sandbox,
     tokenToShow: ownToken ?? first,
     async stop() {

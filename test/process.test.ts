@@ -130,6 +130,18 @@ describe("with a real bot", () => {
     await telegram.close();
   });
 
+  test("the first token waits for a start that succeeds", async () => {
+    const telegram = await startSandbox({ bot });
+    const environment = { TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot };
+    const { port } = new URL(telegram.apiRoot);
+    const failing = start({ ...environment, PORT: port });
+    expect(await failing.exited).toBe(1);
+    const second = start(environment);
+    await second.ready();
+    await expect.poll(() => second.stdout).toContain("shown this once");
+    await telegram.close();
+  });
+
   test("a token that Telegram does not know is a configuration error; one that is away is not", async () => {
     const telegram = await startSandbox({ bot });
     const refused = start({

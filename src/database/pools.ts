@@ -15,6 +15,8 @@ export interface DatabasePool {
 /** Long enough for a burst to drain on the embedded database's one session. */
 const CONNECTION_TIMEOUT_MS = 15_000;
 
+const QUERY_TIMEOUT_MS = 30_000;
+
 const { types, Pool } = pg;
 const { builtins } = types;
 
@@ -39,6 +41,9 @@ export function serverPool(url: string, onError: (error: Error) => void): Databa
     max: 10,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     types: decoding,
+    // A server that vanished without a word is noticed, rather than waited for by every request.
+    keepAlive: true,
+    query_timeout: QUERY_TIMEOUT_MS,
     options: "-c TimeZone=UTC",
     application_name: "invite-links",
   });

@@ -46,18 +46,17 @@ export function parseId(kind: IdKind, text: string, field: string, problems: Pro
   return null;
 }
 
-/** As parseId, for a list; what is wrong is said for each by its place. Repeated ids count once. */
+/** As parseId, for a list: each in its place, what is wrong said by that; none of them where there are too many. */
 export function parseIds(
   kind: IdKind,
   texts: readonly string[],
   field: string,
   problems: Problems,
   most: number,
-): string[] {
+): (string | null)[] {
   if (texts.length > most) {
     problems.add(field, `Must be at most ${most}.`);
     return [];
   }
-  const ids = texts.map((text, index) => parseId(kind, text, `${field}.${index}`, problems));
-  return [...new Set(ids.filter((id) => id !== null))];
+  return texts.map((text, index) => parseId(kind, text, `${field}.${index}`, problems));
 }

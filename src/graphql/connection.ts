@@ -1,10 +1,11 @@
-import { DEFAULT_PAGE_SIZE, type PageArguments } from "../domain/paging/arguments.js";
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type PageArguments } from "../domain/paging/arguments.js";
 import type { CountedPage } from "../domain/paging/list.js";
 
 /** What a page costs: its size times what is asked of each of its things. */
 export const pageComplexity = (args: PageArguments) => ({
   field: 1,
-  multiplier: Math.max(1, args.first ?? args.last ?? DEFAULT_PAGE_SIZE),
+  // A greater size is refused for what it is.
+  multiplier: Math.min(Math.max(1, args.first ?? args.last ?? DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE),
 });
 
 /** A page of the domain in the shape of a Relay connection; what is computed only when asked for stays so. */

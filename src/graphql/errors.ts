@@ -52,10 +52,7 @@ export function toShown(error: GraphQLError, requestId: string, log: Logger): Gr
   if (cause instanceof UserError)
     return reword(error, cause.message, { ...userErrorExtensions(cause), requestId });
   // Made by graphql-js itself, of a value that the caller gave; or by one of our scalars.
-  if (
-    cause === undefined ||
-    (cause instanceof GraphQLError && cause.extensions["code"] === "BAD_USER_INPUT")
-  ) {
+  if (cause === undefined || (cause instanceof GraphQLError && cause.originalError === undefined)) {
     return complete(error, {
       code: "BAD_USER_INPUT",
       requestId,

@@ -57,6 +57,7 @@ function readingArguments<T>(count: () => T): T {
     return count();
   } catch (error) {
     if (error instanceof UserError) throw refusal(error.code, error.message);
+    if (error instanceof GraphQLError) throw complete(error, { code: "BAD_USER_INPUT" });
     throw error;
   }
 }

@@ -18,7 +18,7 @@ import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/access/caller.js";
 import { type Domain, openRequest } from "../domain/request.js";
 import type { Logger } from "../log.js";
-import type { GraphQLContext } from "./context.js";
+import { GraphQLContext } from "./context.js";
 import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
 import { checkCost, LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
 import { schema } from "./schema.js";
@@ -44,8 +44,8 @@ export interface OperationsOptions {
   readonly suggestions: boolean;
 }
 
-/** Characters of documents that are kept parsed and validated. */
-const CACHE_CHARACTERS = 4_000_000;
+/** Characters of documents that are kept parsed: in memory they take some hundred times as much. */
+const CACHE_CHARACTERS = 300_000;
 const MAX_VALIDATION_ERRORS = 20;
 
 type Prepared = { readonly document: DocumentNode } | { readonly errors: readonly GraphQLError[] };
@@ -138,8 +138,9 @@ export class Operations {
       if (error instanceof GraphQLError) return this.#refused([error], request);
       throw error;
     }
-    const domain = openRequest(this.#domain, request.caller, request.log);
-    const contextValue: GraphQLContext = { ...domain, prisma: this.#domain.database.prisma };
+    const contextValue = new GraphQLContext(this.#domain.database.prisma, () =>
+      openRequest(this.#domain, request.caller, request.log),
+    );
     const operationName = parameters.operationName || null;
     const result = await execute({ schema, document, contextValue, variableValues, operationName });
     if (!result.errors) return result;
@@ -151,7 +152,7 @@ export class Operations {
     let prepared = this.#prepared.get(query);
     if (!prepared) {
       prepared = parseAndValidate(query);
-      this.#prepared.set(query, prepared);
+      if ("document" in prepared) this.#prepared.set(query, prepared);
     }
     return prepared;
   }

@@ -1,10 +1,9 @@
 import { GraphQLError, Kind, type ValueNode } from "graphql";
+import { MAX_TELEGRAM_ID } from "../telegram/ids.js";
 
 // Each parse function takes what JSON gave, or a literal's own text, and throws for what the scalar does not hold.
 // A literal's digits are read as they stand, never through a rounded number.
 
-/** At most 52 significant bits. */
-const MAX_TELEGRAM_ID = 2 ** 52 - 1;
 const MAX_AMOUNT_CENTS = 99_999_999_999_999n;
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 /** PostgreSQL has no year 0, RFC 3339 none after 9999. */

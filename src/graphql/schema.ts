@@ -1,11 +1,12 @@
 import { lexicographicSortSchema, printSchema } from "graphql";
 import { builder } from "./builder.js";
-import "./types/access.js";
+import "./types/apiToken.js";
 import "./types/channel.js";
 import "./types/createInviteLink.js";
 import "./types/inviteLink.js";
 import "./types/tag.js";
 import "./types/tagType.js";
+import "./types/viewer.js";
 
 /** The whole graph. */
 export const schema = builder.toSchema();

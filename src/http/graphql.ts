@@ -6,7 +6,7 @@ import type { Caller } from "../domain/access/caller.js";
 import { type HttpExtension, reword } from "../graphql/errors.js";
 import type { OperationParameters, Operations } from "../graphql/operations.js";
 import type { Logger } from "../log.js";
-import { findCaller } from "./authentication.js";
+import { findCaller } from "./bearer.js";
 import { type GraphiQLOptions, graphiqlPage, wantsPage } from "./graphiql.js";
 
 export const GRAPHQL_PATH = "/graphql";
@@ -124,7 +124,10 @@ export function addGraphQL(
     logging: false,
   });
 
-  const answer = async (request: FastifyRequest, reply: FastifyReply) => {
+  const callers = new WeakMap<FastifyRequest, Caller>();
+
+  /** Before the body is read: nobody unknown has one kept here. */
+  const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
     if (graphiql && wantsPage(request)) {
       return reply
         .header("content-type", "text/html; charset=utf-8")
@@ -134,13 +137,20 @@ export function addGraphQL(
         .send(graphiqlPage(request, graphiql));
     }
     const caller = await findCaller(authentication, request);
-    if (caller === null) {
-      reply.header("www-authenticate", 'Bearer realm="invite-links"');
-      return sendGraphQLError(reply, 401, {
-        message: "Send a valid API token: Authorization: Bearer <token>.",
-        code: "UNAUTHENTICATED",
-      });
+    if (caller !== null) {
+      callers.set(request, caller);
+      return;
     }
+    reply.header("www-authenticate", 'Bearer realm="invite-links"');
+    return sendGraphQLError(reply, 401, {
+      message: "Send a valid API token: Authorization: Bearer <token>.",
+      code: "UNAUTHENTICATED",
+    });
+  };
+
+  const answer = async (request: FastifyRequest, reply: FastifyReply) => {
+    const caller = callers.get(request);
+    if (caller === undefined) throw new TypeError("A request got past the door unauthenticated.");
     if (!acceptsAnswer(request)) {
       return sendGraphQLError(reply, 406, {
         message: "Accept application/graphql-response+json or application/json.",
@@ -159,6 +169,7 @@ export function addGraphQL(
 
   // Encapsulated: the parser and the form of errors are this door's alone.
   server.register((door, _options, registered) => {
+    door.addHook("onRequest", authenticate);
     door.removeAllContentTypeParsers();
     // As text: Yoga parses it.
     door.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) =>

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 
 /** The state of the parts that /readyz names. */
 export interface Readiness {
-  /** Resolves when the database answers with its migrations applied. */
+  /** Whether the database answers; its migrations were applied before the server listened. */
   database(): Promise<"ok" | "unavailable">;
   telegram(): string;
   stopping(): boolean;

@@ -1,4 +1,5 @@
 import { TelegramError } from "telegraf";
+import { MAX_TELEGRAM_ID } from "./ids.js";
 
 /**
  * Why a call to Telegram gave no result, in Telegram's terms; what that means to a caller is decided where the call
@@ -42,16 +43,13 @@ export interface FailedCall {
 }
 
 /** Telegram's texts, as its server has them (see the order of its checks in createChatInviteLink). */
-const NOT_IN_CHAT =
-  /chat not found|bot was kicked from|bot is not a member of|CHANNEL_PRIVATE|USER_NOT_PARTICIPANT|PEER_ID_INVALID/i;
-const MISSING_RIGHTS = /not enough rights|CHAT_ADMIN_REQUIRED|need administrator rights/i;
+const NOT_IN_CHAT = /chat not found|bot was kicked from|bot is not a member of/i;
+const MISSING_RIGHTS = /not enough rights|CHAT_ADMIN_REQUIRED/i;
 const MEMBER_LIMIT = /USAGE_LIMIT_INVALID|member limit can't be specified/i;
 const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
 
 /** What GraphQL's Int holds. */
 const MAX_RETRY_SECONDS = 2 ** 31 - 1;
-/** Chats have at most 52 significant bits, and those that something can migrate to are negative. */
-const MAX_CHAT_ID = 2 ** 52;
 
 /** Before any byte of the request was sent: nothing can have been carried out. */
 const NEVER_SENT = new Set([
@@ -73,8 +71,9 @@ function retryAfter(given: unknown, description: string): number {
   return Number.isNaN(seconds) ? 1 : Math.min(Math.max(1, Math.ceil(seconds)), MAX_RETRY_SECONDS);
 }
 
+/** What a chat can migrate to is a supergroup, whose id is negative. */
 const isOtherChat = (id: unknown, chatId: unknown): id is number =>
-  typeof id === "number" && Number.isInteger(id) && id < 0 && id > -MAX_CHAT_ID && id !== chatId;
+  typeof id === "number" && Number.isInteger(id) && id < 0 && id >= -MAX_TELEGRAM_ID && id !== chatId;
 
 function fromAnswer(error: TelegramError, { chatId, showable }: FailedCall): TelegramFailure {
   const { code, parameters } = error;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Telegram } from "telegraf";
 import * as z from "zod";
 import { type HttpAnswer, watchingAnswer } from "./answers.js";
-import { TelegramCallError, toFailure } from "./failures.js";
+import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
 
 const MAX_TEXT = 255;
 const MAX_URL = 2048;
@@ -70,8 +70,8 @@ export interface Deadline {
 export interface CallEvent {
   readonly method: string;
   readonly milliseconds: number;
-  /** The failure's kind, with what is known of its reason; null for a result. */
-  readonly failure: string | null;
+  /** Null for a result. */
+  readonly failure: TelegramFailure | null;
   /** An answer that could not be understood, so that nothing Telegram said is lost. */
   readonly answer?: unknown;
 }
@@ -212,7 +212,7 @@ export class TelegramGateway {
       AbortSignal.timeout(Math.min(this.#timeoutMs, left)),
     ]);
     const started = performance.now();
-    const report = (failure: string | null, said?: unknown) =>
+    const report = (failure: TelegramFailure | null, said?: unknown) =>
       this.#onCall({
         method,
         milliseconds: performance.now() - started,
@@ -227,14 +227,15 @@ export class TelegramGateway {
     } catch (error) {
       const { status } = answer;
       const failure = toFailure(error, { chatId: payload["chat_id"], status, showable: this.#showable });
-      report("reason" in failure ? `${failure.kind}: ${failure.reason}` : failure.kind);
+      report(failure);
       throw new TelegramCallError(method, failure);
     }
     const parsed = result.safeParse(said);
     if (!parsed.success) {
       const reason = "answered with something else";
-      report(`unavailable: ${reason}`, said);
-      throw new TelegramCallError(method, { kind: "unavailable", carriedOut: "maybe", reason });
+      const failure: TelegramFailure = { kind: "unavailable", carriedOut: "maybe", reason };
+      report(failure, said);
+      throw new TelegramCallError(method, failure);
     }
     report(null);
     return parsed.data;

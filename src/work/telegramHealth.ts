@@ -6,7 +6,13 @@ export type TelegramState = "ok" | "unauthorized" | "unreachable" | "sandbox";
 
 const LOOK_EVERY_MS = 30_000;
 
-/** How Telegram answers, as the latest call told; looked after now and then while it does not. */
+/** What a call's outcome says; every other one is an answer like any. */
+const STATES: Record<string, "unauthorized" | "unreachable"> = {
+  unauthorized: "unauthorized",
+  unavailable: "unreachable",
+};
+
+/** How Telegram answers, as the latest call told, or the look that is taken now and then. */
 export class TelegramHealth {
   readonly #log: Logger;
   readonly #sandbox: boolean;
@@ -24,14 +30,7 @@ export class TelegramHealth {
 
   /** Takes note of a call that ended. */
   note({ failure }: CallEvent): void {
-    const state =
-      failure === null
-        ? "ok"
-        : failure === "unauthorized"
-          ? "unauthorized"
-          : failure.startsWith("unavailable")
-            ? "unreachable"
-            : "ok";
+    const state = STATES[failure?.kind ?? "result"] ?? "ok";
     if (state === this.#state) return;
     this.#state = state;
     if (state === "ok") this.#log.info("Telegram answers again");

@@ -121,10 +121,10 @@ describe("ids", () => {
     );
   });
 
-  it("in a list are named by their place, and count once", () => {
+  it("in a list stand in their places, and are named by them", () => {
     const [first, second] = [newId(), newId()];
     const list = [first, globalId("Tag", first), first.toUpperCase(), second];
-    expect(parseIds("Tag", list, "tagIds", new Problems(), 4)).toEqual([first, second]);
+    expect(parseIds("Tag", list, "tagIds", new Problems(), 4)).toEqual([first, first, first, second]);
     expect(parseIds("Tag", [], "tagIds", new Problems(), 0)).toEqual([]);
     const problems = problemsOf((all) =>
       parseIds("Tag", [first, "x", globalId("TagType", first)], "tagIds", all, 3),

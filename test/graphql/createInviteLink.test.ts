@@ -403,7 +403,56 @@ describe("a chat that Telegram gives another id", () => {
   });
 });
 
+test("tags that do not exist are refused in a channel that is not known yet, too", async () => {
+  const chatId = server.sandbox.control.addChat({ type: "channel", title: "Unknown" });
+  const answer = await create({
+    channelId: chatId,
+    tagIds: [YOUTUBE, "01991000-0000-7000-8000-00000000ffff"],
+  });
+  expect(answer.fieldErrors.map(({ field }: { field: string }) => field)).toEqual(["tagIds.0", "tagIds.1"]);
+  expect(server.sandbox.control.links(chatId)).toHaveLength(0);
+});
+
+test("each mutation of an operation sees what those before it changed", async () => {
+  const chatId = server.sandbox.control.addChat({ type: "channel", title: "In one go" });
+  const tag = (name: string) =>
+    `createTag(input: { channelId: ${chatId}, name: "${name}", color: "#000000", tagTypeId: "${CREATIVE}" }) { __typename }`;
+  const link = `createInviteLink(input: { channelId: ${CHANNEL}, name: "Counted", tagIds: ["${YOUTUBE}"] }) {
+    ... on CreateInviteLinkSuccess { inviteLink { tags { inviteLinks(first: 1) { totalCount nodes { id } } } id } } }`;
+  const { data } = await server.ask(`mutation {
+    a: ${tag("Too soon")} b: connectChannel(input: { chat: "${chatId}" }) { __typename } c: ${tag("In time")} d: ${link} e: ${link}
+  }`);
+  expect([data.a.__typename, data.b.__typename, data.c.__typename]).toEqual([
+    "ValidationError",
+    "ConnectChannelSuccess",
+    "CreateTagSuccess",
+  ]);
+  const [first, second] = [data.d.inviteLink, data.e.inviteLink];
+  expect(second.tags[0].inviteLinks).toEqual({
+    totalCount: first.tags[0].inviteLinks.totalCount + 1,
+    nodes: [{ id: second.id }],
+  });
+});
+
+test("a null for what has a default is the caller's error", async () => {
+  const query = `mutation ($b: Boolean) { createInviteLink(input: { channelId: ${CHANNEL}, name: "x", createsJoinRequest: $b }) { __typename } }`;
+  expect((await server.ask(query, { b: null })).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
+  const filter = `query ($b: Boolean) { inviteLinks(channelId: ${CHANNEL}, filter: { tagGroups: [{ tagTypeId: "${CREATIVE}", withoutType: $b }] }) { totalCount } }`;
+  expect((await server.ask(filter, { b: null })).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
+});
+
 describe("with an idempotency key", () => {
+  test("a repeated call gives the first call's link though the chat has got another id meanwhile", async () => {
+    const { control } = server.sandbox;
+    const chatId = control.addChat({ type: "group", title: "Moving" });
+    const token = await server.makeToken({ role: "EDITOR", channelIds: [chatId] });
+    const first = await create({ channelId: chatId, idempotencyKey: "moved" }, token);
+    const newId = control.upgrade(chatId);
+    await create({ channelId: chatId, name: "Follows" }, token);
+    const again = await create({ channelId: chatId, idempotencyKey: "moved" }, token);
+    expect(again.inviteLink).toMatchObject({ id: first.inviteLink.id, channelId: newId });
+  });
+
   test("a repeated call gives the first call's link, and makes none", async () => {
     const first = await create({ idempotencyKey: "again" });
     const before = made();

@@ -175,6 +175,24 @@ describe("limits, each before execution and with a code", () => {
     expect(server.log.filter(({ msg }) => msg === "sql").length - before).toBeLessThanOrEqual(2);
   });
 
+  test("a size of a page is refused for what it is", async () => {
+    const { errors } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}, first: 300000) { nodes { id name } } }`,
+    );
+    expect(errors?.[0]?.extensions).toMatchObject({
+      code: "BAD_USER_INPUT",
+      fieldErrors: [{ field: "first" }],
+    });
+  });
+
+  test("nothing is kept of a body without a token", async () => {
+    const headers = { "content-type": "text/plain", authorization: "" };
+    expect(await refused(await send({ headers, body: "x".repeat(1_100_000) }))).toEqual([
+      401,
+      "UNAUTHENTICATED",
+    ]);
+  });
+
   test("a body that is too large is not read", async () => {
     expect(
       await refused(await post({ query: "{ viewer { name } }", variables: { a: "x".repeat(1_100_000) } })),
@@ -352,6 +370,29 @@ describe("in production", () => {
 });
 
 describe("stopping", () => {
+  test("stores the link of a client that has gone", async () => {
+    const ending = await startTestServer();
+    ending.sandbox.control.fail({ kind: "slow", ms: 300 }, { method: "createChatInviteLink" });
+    const called = ending.sandbox.control.nextCall("createChatInviteLink");
+    const leaving = new AbortController();
+    const answer = fetch(ending.url, {
+      method: "POST",
+      signal: leaving.signal,
+      headers: { "content-type": "application/json", authorization: `Bearer ${ending.token}` },
+      body: JSON.stringify({
+        query: `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Left" }) { __typename } }`,
+      }),
+    });
+    await called;
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    const before = ending.log.length;
+    await ending.stop();
+    const stored = ending.log.slice(before).map(({ sql }) => String(sql ?? ""));
+    expect(stored.some((sql) => /insert into "public"."invite_link"/i.test(sql))).toBe(true);
+    expect(ending.log.filter(({ level }) => level === "fatal")).toEqual([]);
+  });
+
   test("answers what is under way, and takes no more", async () => {
     const ending = await startTestServer();
     ending.sandbox.control.fail({ kind: "slow", ms: 300 }, { method: "createChatInviteLink" });

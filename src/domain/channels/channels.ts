@@ -2,6 +2,7 @@ import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
+import { MAX_TELEGRAM_ID } from "../../telegram/ids.js";
 import { type Caller, requireChannel, requireRole, visible } from "../access/caller.js";
 import {
   BotNotInChannelError,
@@ -14,9 +15,10 @@ import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { toUserError } from "../telegramFailures.js";
+import { userErrorOf } from "../userErrorOf.js";
 import { type Channel, channelColumns } from "./channel.js";
-import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "./store.js";
+import { followMigration } from "./migration.js";
+import { BOT_STATUS, isLinkable, storeBotStatus, storeChannel } from "./store.js";
 
 const OLDEST_FIRST: Ordering<Channel> = [
   { key: { name: "id", column: sql`c.id`, type: "uuid", valueOf: ({ id }) => id }, direction: "ASC" },
@@ -25,9 +27,6 @@ const OLDEST_FIRST: Ordering<Channel> = [
 /** ISO 4217, as the runtime's ICU knows it. */
 const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
 
-/** Telegram ids have at most 52 significant bits. */
-const MAX_CHAT_ID = 2 ** 52;
-
 export interface ConnectChannelInput {
   readonly chat: string;
   readonly currency?: string | null | undefined;
@@ -35,7 +34,7 @@ export interface ConnectChannelInput {
 
 function readChat(text: string, problems: Problems): number | string | null {
   const chat = text.trim();
-  if (/^-?\d{1,16}$/.test(chat) && Math.abs(Number(chat)) < MAX_CHAT_ID) return Number(chat);
+  if (/^-?\d{1,16}$/.test(chat) && Math.abs(Number(chat)) <= MAX_TELEGRAM_ID) return Number(chat);
   if (/^@[A-Za-z]\w{2,31}$/.test(chat)) return chat;
   problems.add("chat", "Must be a chat's id, such as -1001234567890, or its @username.");
   return null;
@@ -127,7 +126,7 @@ export class Channels {
       }
       if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
       if (failure.kind === "missingRights") throw new TelegramRejectedError("the bot may not see this chat");
-      throw toUserError(failure, typeof named === "number" ? named : 0);
+      throw userErrorOf(failure, typeof named === "number" ? named : 0);
     }
   }
 
@@ -139,7 +138,7 @@ export class Channels {
       const { failure } = error;
       if (failure.kind === "notInChat" || failure.kind === "missingRights") return failure.kind;
       if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
-      throw toUserError(failure, chatId);
+      throw userErrorOf(failure, chatId);
     }
   }
 }

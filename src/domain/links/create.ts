@@ -1,21 +1,23 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
 import type { Deadline, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
 import { type Caller, requireChannel, requireRole } from "../access/caller.js";
 import type { Channel } from "../channels/channel.js";
-import { BOT_STATUS, followMigration, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
+import { followMigration } from "../channels/migration.js";
+import { BOT_STATUS, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
 import { IdempotencyConflictError, Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
-import { parseId, parseIds } from "../ids.js";
+import { parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
-import { toUserError } from "../telegramFailures.js";
 import { codePoints, isStorable } from "../text.js";
+import { userErrorOf } from "../userErrorOf.js";
 import type { CreationRequest, Creations } from "./creations.js";
-import { type InviteLink, SUBSCRIPTION_PERIOD_SECONDS } from "./inviteLink.js";
+import { type InviteLink, inviteLinkColumns, SUBSCRIPTION_PERIOD_SECONDS } from "./inviteLink.js";
 import { checkBudget, checkSettings, MAX_SUBSCRIPTION_STARS } from "./settings.js";
-import { LinkKnownError, type LinkOrder, storeMadeLink } from "./storeMadeLink.js";
+import { LinkKnownError, type LinkPlan, storeMadeLink } from "./storeMadeLink.js";
 
 export interface CreateInviteLinkInput {
   readonly channelId: number;
@@ -34,8 +36,10 @@ export interface CreateInviteLinkInput {
 const MAX_KEY_LENGTH = 255;
 /** That a link carries. */
 const MAX_TAGS = 100;
-/** How long is tried to store what Telegram made, in waits of milliseconds. */
-const STORE_RETRIES_MS = [100, 500, 2000];
+/** The waits, in milliseconds, between tries to store what Telegram made: as long as a database takes to restart. */
+const STORE_RETRIES_MS = [100, 500, 2000, 5000, 10_000];
+
+const distinct = (ids: readonly (string | null)[]): string[] => [...new Set(ids.filter((id) => id !== null))];
 
 /** What an idempotency key stands for: all arguments, in the one form that equal ones have. */
 function toRequest(
@@ -88,45 +92,50 @@ export class LinkMaker {
    * Makes a link in Telegram and stores it. With an idempotency key, a repeated call gives the first call's link.
    * @throws ForbiddenError, ValidationError, IdempotencyConflictError, and what Telegram's answers mean.
    */
-  async create(input: CreateInviteLinkInput): Promise<InviteLink> {
+  create(input: CreateInviteLinkInput): Promise<InviteLink> {
+    return this.#creations.track(this.#create(input));
+  }
+
+  async #create(input: CreateInviteLinkInput): Promise<InviteLink> {
     requireRole(this.#caller, "EDITOR");
-    requireChannel(this.#caller, input.channelId);
     const problems = new Problems();
     const tagIds = parseIds("Tag", input.tagIds, "tagIds", problems, MAX_TAGS);
-    const request = toRequest(input, tagIds, problems);
-
+    const request = toRequest(input, distinct(tagIds), problems);
     const deadline = this.#gateway.deadline();
-    // Before anything that time may change, such as whether a date is still to come.
-    const earlier = problems.found ? null : await this.#creations.earlier(this.#caller, request, deadline.at);
-    if (earlier && "madeLinkId" in earlier) return this.#made(earlier.madeLinkId);
+    // Before anything that time may change: whether a date is still to come, or under which id the chat is granted.
+    let claim = problems.found ? null : await this.#creations.earlier(this.#caller, request, deadline);
     try {
-      const order = await this.#check(input, tagIds, problems);
+      const link =
+        claim && "madeLinkId" in claim ? await this.#loaders.inviteLink.load(claim.madeLinkId) : null;
+      if (link) return link;
+      requireChannel(this.#caller, input.channelId);
+      const plan = await this.#check(input, tagIds, problems);
       const channel = await this.#channel(input, deadline);
-      const claim =
-        earlier ?? (await this.#creations.prepare(this.#caller, request, channel.id, deadline.at));
-      if ("madeLinkId" in claim) return this.#made(claim.madeLinkId);
-      try {
-        return await this.#carryOut(claim.creationId, channel, order, deadline);
-      } finally {
-        this.#creations.leave(claim.creationId);
-      }
+      claim ??= await this.#creations.prepare(this.#caller, request, channel.id, deadline);
+      if ("madeLinkId" in claim) return await this.#made(claim.madeLinkId);
+      return await this.#carryOut(claim.creationId, channel, plan, deadline);
     } finally {
-      if (earlier) this.#creations.leave(earlier.creationId);
+      if (claim && "creationId" in claim) this.#creations.leave(claim.creationId);
     }
   }
 
+  /** The link that this very request made. */
   async #made(linkId: string): Promise<InviteLink> {
-    const link = await this.#loaders.inviteLink.clear(linkId).load(linkId);
-    if (link === null) throw new Error(`The link ${linkId} of an answered creation is not there.`);
+    const [link] = await this.#database.query<InviteLink>(sql`
+      select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
+      where l.id = ${linkId}::uuid`);
+    if (!link) throw new Error(`The link ${linkId} of an answered creation is not there.`);
+    // Another request may have followed the chat to another id, and the caller's grant with it.
+    this.#caller.channelIds?.add(link.chatId);
     return link;
   }
 
   /** All that can be known to be wrong before Telegram is asked. */
   async #check(
     input: CreateInviteLinkInput,
-    tagIds: readonly string[],
+    tagIds: readonly (string | null)[],
     problems: Problems,
-  ): Promise<LinkOrder> {
+  ): Promise<LinkPlan> {
     const { subscription = null, expireDate = null, memberLimit = null, createsJoinRequest } = input;
     const settings = checkSettings(
       { name: input.name, createsJoinRequest, expireDate, memberLimit },
@@ -147,16 +156,19 @@ export class LinkMaker {
     if (subscription && channel && channel.kind !== "CHANNEL") {
       problems.add("subscription", "Only channels have subscription links, not groups.");
     }
-    const tags = await Promise.all(tagIds.map((id) => this.#loaders.tag.load(id)));
-    for (const [index, text] of input.tagIds.slice(0, MAX_TAGS).entries()) {
-      const id = parseId("Tag", text, "tagIds", new Problems());
-      const tag = tags.find((candidate) => candidate?.id === id);
-      if (id !== null && tag?.channelId !== channel?.id) {
+    const tags = await Promise.all(tagIds.map((id) => id && this.#loaders.tag.load(id)));
+    for (const [index, tag] of tags.entries()) {
+      if (tagIds[index] !== null && (!tag || tag.channelId !== channel?.id)) {
         problems.add(`tagIds.${index}`, "There is no such tag in this channel.");
       }
     }
     problems.check();
-    return { settings, subscriptionPrice: subscription?.priceStars ?? null, budget: input.budget, tagIds };
+    return {
+      settings,
+      subscriptionPrice: subscription?.priceStars ?? null,
+      budget: input.budget,
+      tagIds: distinct(tagIds),
+    };
   }
 
   /** The channel, learned from Telegram where it is not known yet. */
@@ -186,14 +198,14 @@ export class LinkMaker {
       }
       // Asking about a chat makes nothing: whatever became of it, no link exists.
       if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
-      throw toUserError(failure, chatId);
+      throw userErrorOf(failure, chatId);
     }
   }
 
   async #carryOut(
     creationId: string,
     channel: Channel,
-    order: LinkOrder,
+    plan: LinkPlan,
     deadline: Deadline,
   ): Promise<InviteLink> {
     if (!(await this.#creations.markSent(creationId))) {
@@ -205,12 +217,12 @@ export class LinkMaker {
     let answer: TelegramInviteLink;
     try {
       try {
-        answer = await this.#call(chatId, order, deadline);
+        answer = await this.#call(chatId, plan, deadline);
       } catch (error) {
         if (!(error instanceof TelegramCallError) || error.failure.kind !== "migrated") throw error;
         await followMigration(this.#database, this.#caller, chatId, error.failure.toChatId);
         chatId = error.failure.toChatId;
-        answer = await this.#call(chatId, order, deadline);
+        answer = await this.#call(chatId, plan, deadline);
       }
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
@@ -219,9 +231,14 @@ export class LinkMaker {
         throw error;
       }
       await this.#noteFailure(creationId, chatId, error.failure);
-      throw toUserError(error.failure, chatId);
+      throw userErrorOf(error.failure, chatId);
     }
-    const linkId = await this.#storeWhateverHappens(creationId, channel.id, chatId, order, answer);
+    const stored = this.#creations.track(this.#storeWhateverHappens(creationId, chatId, plan, answer));
+    const gaveUp = delay(Math.max(0, deadline.at - Date.now()), null, { ref: false });
+    const linkId = await Promise.race([stored, gaveUp]);
+    // Storing goes on, though this request cannot wait for it any longer.
+    if (linkId === null) throw new TelegramUnavailableError(true);
+    // What is told of the channel is what the creation has just shown.
     this.#loaders.channelByChatId.clearAll();
     this.#loaders.channel.clearAll();
     return this.#made(linkId);
@@ -229,7 +246,7 @@ export class LinkMaker {
 
   #call(
     chatId: number,
-    { settings, subscriptionPrice }: LinkOrder,
+    { settings, subscriptionPrice }: LinkPlan,
     deadline: Deadline,
   ): Promise<TelegramInviteLink> {
     if (subscriptionPrice === null) return this.#gateway.createInviteLink(chatId, settings, deadline);
@@ -255,20 +272,11 @@ export class LinkMaker {
   /** Telegram has no way to ask again which links there are: what it made is stored now, or at least logged. */
   async #storeWhateverHappens(
     creationId: string,
-    channelId: string,
     chatId: number,
-    order: LinkOrder,
+    plan: LinkPlan,
     answer: TelegramInviteLink,
   ): Promise<string> {
-    const made = {
-      creationId,
-      channelId,
-      chatId,
-      order,
-      answer,
-      caller: this.#caller,
-      botId: this.#gateway.botId,
-    };
+    const made = { creationId, plan, answer, caller: this.#caller, botId: this.#gateway.botId };
     for (const wait of [...STORE_RETRIES_MS, null]) {
       try {
         return await this.#database.transaction(async (unit) => {

@@ -1,15 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import { type LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
+import type { Presence } from "../../database/presence.js";
+import type { Deadline } from "../../telegram/gateway.js";
 import type { Caller } from "../access/caller.js";
 import { IdempotencyConflictError, TelegramUnavailableError } from "../errors.js";
 import { newId } from "../ids.js";
-
-/** Which runs of the server are alive; see work/presence.ts. */
-export interface Owners {
-  readonly id: string;
-  isAlive(id: string): Promise<boolean>;
-}
 
 export interface CreationRequest {
   readonly idempotencyKey: string | null;
@@ -22,6 +18,12 @@ export interface CreationRequest {
 export type Claim = { readonly madeLinkId: string } | { readonly creationId: string };
 
 const POLL_MS = 50;
+/** How long a key stands for its request, in milliseconds. */
+const KEY_LIFE_MS = 24 * 3_600_000;
+
+const forgottenBefore = (): Date => new Date(Date.now() - KEY_LIFE_MS);
+const isForgotten = ({ state, createdAt }: LinkCreation): boolean =>
+  state === "ANSWERED" && createdAt < forgottenBefore();
 
 const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
@@ -32,26 +34,43 @@ const isUniqueViolation = (error: unknown): boolean =>
  */
 export class Creations {
   readonly #database: Database;
-  readonly #owners: Owners;
+  readonly #presence: Pick<Presence, "id" | "isAlive">;
   readonly #botId: number;
   /** Those that this run is carrying out: others in its name were left when storing them failed. */
   readonly #underWay = new Set<string>();
+  readonly #work = new Set<Promise<void>>();
 
-  constructor(database: Database, owners: Owners, botId: number) {
+  constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, botId: number) {
     this.#database = database;
-    this.#owners = owners;
+    this.#presence = presence;
     this.#botId = botId;
   }
 
+  /** Counts work as under way until it ends, though nobody may wait for its outcome any more. */
+  track<T>(work: Promise<T>): Promise<T> {
+    const ended = work.then(
+      () => {},
+      () => {},
+    );
+    this.#work.add(ended);
+    void ended.then(() => this.#work.delete(ended));
+    return work;
+  }
+
+  /** Resolves when no creation is under way: what Telegram has made is stored by then. */
+  async drained(): Promise<void> {
+    while (this.#work.size > 0) await Promise.all(this.#work);
+  }
+
   /** What is known of an earlier request of the caller with this key; waits for one that is under way. */
-  async earlier(caller: Caller, request: CreationRequest, waitUntil: number): Promise<Claim | null> {
+  async earlier(caller: Caller, request: CreationRequest, deadline: Deadline): Promise<Claim | null> {
     if (request.idempotencyKey === null) return null;
     for (;;) {
       const row = await this.#find(caller, request.idempotencyKey);
       if (row === null) return null;
       const settled = await this.#settle(row, request);
       if (settled) return settled;
-      if (Date.now() >= waitUntil) {
+      if (Date.now() >= deadline.at) {
         throw new IdempotencyConflictError("Another request with this idempotency key is still under way.");
       }
       await delay(POLL_MS);
@@ -63,10 +82,12 @@ export class Creations {
     caller: Caller,
     request: CreationRequest,
     channelId: string,
-    waitUntil: number,
+    deadline: Deadline,
   ): Promise<Claim> {
+    if (request.idempotencyKey !== null) await this.#freeOldKey(caller, request.idempotencyKey);
     for (;;) {
       const id = newId();
+      this.#underWay.add(id);
       try {
         await this.#database.prisma.linkCreation.create({
           data: {
@@ -76,17 +97,17 @@ export class Creations {
             argumentsHash: request.argumentsHash,
             arguments: request.arguments,
             state: "PREPARED",
-            ownerId: this.#owners.id,
+            ownerId: this.#presence.id,
             channelId,
             botId: BigInt(this.#botId),
             createdAt: new Date(),
           },
         });
-        this.#underWay.add(id);
         return { creationId: id };
       } catch (error) {
+        this.#underWay.delete(id);
         if (!isUniqueViolation(error)) throw error;
-        const claim = await this.earlier(caller, request, waitUntil);
+        const claim = await this.earlier(caller, request, deadline);
         if (claim) return claim;
       }
     }
@@ -95,7 +116,7 @@ export class Creations {
   /** From here on a link may exist. False where another run took the intent over. */
   async markSent(id: string): Promise<boolean> {
     const { count } = await this.#database.prisma.linkCreation.updateMany({
-      where: { id, state: "PREPARED", ownerId: this.#owners.id },
+      where: { id, state: "PREPARED", ownerId: this.#presence.id },
       data: { state: "SENT", updatedAt: new Date() },
     });
     return count === 1;
@@ -111,16 +132,16 @@ export class Creations {
 
   /** Nothing was made, for certain: the key is free again. */
   async markFailed(id: string, failure: string): Promise<void> {
-    await this.#database.prisma.linkCreation.update({
-      where: { id },
+    await this.#database.prisma.linkCreation.updateMany({
+      where: { id, state: "SENT" },
       data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
     });
   }
 
-  /** Nobody knows. */
+  /** Nobody knows; but what was answered stays so. */
   async markUncertain(id: string, failure: string): Promise<void> {
-    await this.#database.prisma.linkCreation.update({
-      where: { id },
+    await this.#database.prisma.linkCreation.updateMany({
+      where: { id, state: "SENT" },
       data: { state: "UNCERTAIN", failure, updatedAt: new Date() },
     });
   }
@@ -130,9 +151,18 @@ export class Creations {
     this.#underWay.delete(id);
   }
 
-  #find(caller: Caller, idempotencyKey: string): Promise<LinkCreation | null> {
-    return this.#database.prisma.linkCreation.findUnique({
+  async #find(caller: Caller, idempotencyKey: string): Promise<LinkCreation | null> {
+    const row = await this.#database.prisma.linkCreation.findUnique({
       where: { caller_idempotencyKey: { caller: caller.key, idempotencyKey } },
+    });
+    return row && isForgotten(row) ? null : row;
+  }
+
+  /** What was made with it a day ago is no answer to a request of today; what is uncertain stays so. */
+  async #freeOldKey(caller: Caller, idempotencyKey: string): Promise<void> {
+    await this.#database.prisma.linkCreation.updateMany({
+      where: { caller: caller.key, idempotencyKey, state: "ANSWERED", createdAt: { lt: forgottenBefore() } },
+      data: { idempotencyKey: null },
     });
   }
 
@@ -169,16 +199,22 @@ export class Creations {
 
   /** Whoever began it will not end it. */
   async #abandoned(row: LinkCreation): Promise<boolean> {
-    if (row.ownerId === this.#owners.id) return !this.#underWay.has(row.id);
-    return !(await this.#owners.isAlive(row.ownerId));
+    if (row.ownerId === this.#presence.id) return !this.#underWay.has(row.id);
+    return !(await this.#presence.isAlive(row.ownerId));
   }
 
   async #takeOver(row: LinkCreation): Promise<boolean> {
-    const { count } = await this.#database.prisma.linkCreation.updateMany({
-      where: { id: row.id, state: "PREPARED", ownerId: row.ownerId },
-      data: { ownerId: this.#owners.id, updatedAt: new Date() },
-    });
-    if (count === 1) this.#underWay.add(row.id);
+    if (this.#underWay.has(row.id)) return false;
+    this.#underWay.add(row.id);
+    let count = 0;
+    try {
+      ({ count } = await this.#database.prisma.linkCreation.updateMany({
+        where: { id: row.id, state: "PREPARED", ownerId: row.ownerId },
+        data: { ownerId: this.#presence.id, updatedAt: new Date() },
+      }));
+    } finally {
+      if (count === 0) this.#underWay.delete(row.id);
+    }
     return count === 1;
   }
 }

@@ -32,48 +32,46 @@ export interface InviteLinkFilter {
 /** The links of a channel that a filter leaves, as parts of a statement over `invite_link l`. */
 export type LinkSelection = Required<Pick<SqlList, "with" | "where">>;
 
-/** Two groups of one type are one group. */
-function unite(
-  groups: readonly TagGroup[],
-  problems: Problems,
-): Map<string, { tagIds: Set<string>; without: boolean }> {
-  const united = new Map<string, { tagIds: Set<string>; without: boolean }>();
-  for (const [index, group] of groups.entries()) {
-    const path = `filter.tagGroups.${index}`;
-    const typeId = parseId("TagType", group.tagTypeId, `${path}.tagTypeId`, problems);
-    const tagIds = parseIds("Tag", group.tagIds, `${path}.tagIds`, problems, MAX_TAGS_IN_GROUP);
-    if (typeId === null) continue;
-    const one = united.get(typeId) ?? { tagIds: new Set(), without: false };
-    for (const id of tagIds) one.tagIds.add(id);
-    one.without ||= group.withoutType;
-    united.set(typeId, one);
-  }
-  return united;
+/** A group whose ids were read. */
+interface ReadGroup {
+  /** Where it stands in the input. */
+  readonly path: string;
+  readonly typeId: string;
+  readonly tagIds: readonly string[];
+  readonly withoutType: boolean;
 }
 
-async function checkTags(
+function readGroups(groups: readonly TagGroup[], problems: Problems): ReadGroup[] {
+  if (groups.length > MAX_GROUPS) problems.add("filter.tagGroups", `Must be at most ${MAX_GROUPS}.`);
+  const read = groups.slice(0, MAX_GROUPS).map(({ tagTypeId, tagIds, withoutType }, index) => {
+    const path = `filter.tagGroups.${index}`;
+    return {
+      path,
+      typeId: parseId("TagType", tagTypeId, `${path}.tagTypeId`, problems) ?? "",
+      tagIds: parseIds("Tag", tagIds, `${path}.tagIds`, problems, MAX_TAGS_IN_GROUP).map((id) => id ?? ""),
+      withoutType,
+    };
+  });
+  problems.check();
+  return read;
+}
+
+/** Each type must be there, each tag be the channel's and of its group's type. */
+async function checkGroups(
   channelId: string,
-  groups: readonly TagGroup[],
+  groups: readonly ReadGroup[],
   loaders: Loaders,
   problems: Problems,
 ): Promise<void> {
-  const ignore = new Problems();
   await Promise.all(
-    groups.map(async (group, index) => {
-      const path = `filter.tagGroups.${index}`;
-      const typeId = parseId("TagType", group.tagTypeId, path, ignore);
-      if (typeId === null) return;
+    groups.map(async ({ path, typeId, tagIds }) => {
       const [type, tags] = await Promise.all([
         loaders.tagType.load(typeId),
-        Promise.all(
-          group.tagIds
-            .map((text) => parseId("Tag", text, path, ignore))
-            .map((id) => id && loaders.tag.load(id)),
-        ),
+        Promise.all(tagIds.map((id) => loaders.tag.load(id))),
       ]);
       if (type === null) problems.add(`${path}.tagTypeId`, "There is no such tag type.");
       for (const [place, tag] of tags.entries()) {
-        if (!tag || tag.channelId !== channelId) {
+        if (tag?.channelId !== channelId) {
           problems.add(`${path}.tagIds.${place}`, "There is no such tag in this channel.");
         } else if (tag.typeId !== typeId) {
           problems.add(`${path}.tagIds.${place}`, "This tag is of another type.");
@@ -81,6 +79,19 @@ async function checkTags(
       }
     }),
   );
+  problems.check();
+}
+
+/** Two groups of one type are one group. */
+function unite(groups: readonly ReadGroup[]): Map<string, { tagIds: Set<string>; without: boolean }> {
+  const united = new Map<string, { tagIds: Set<string>; without: boolean }>();
+  for (const { typeId, tagIds, withoutType } of groups) {
+    const one = united.get(typeId) ?? { tagIds: new Set(), without: false };
+    for (const id of tagIds) one.tagIds.add(id);
+    one.without ||= withoutType;
+    united.set(typeId, one);
+  }
+  return united;
 }
 
 /**
@@ -102,9 +113,8 @@ export async function selectLinks(
   }
   if (filter.creatorId != null) conditions.push(sql`l.creator_id = ${filter.creatorId}::bigint`);
   if (filter.ids != null) {
-    conditions.push(
-      sql`l.id = any(${parseIds("InviteLink", filter.ids, "filter.ids", problems, MAX_IDS)}::uuid[])`,
-    );
+    const ids = parseIds("InviteLink", filter.ids, "filter.ids", problems, MAX_IDS);
+    conditions.push(sql`l.id = any(${ids}::uuid[])`);
   }
   if (filter.isRevoked != null) conditions.push(sql`l.is_revoked = ${filter.isRevoked}::boolean`);
   if (filter.isBotCreated != null) conditions.push(sql`l.is_bot_created = ${filter.isBotCreated}::boolean`);
@@ -121,16 +131,11 @@ export async function selectLinks(
   if (filter.createdTo != null)
     conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
 
-  const groups = filter.tagGroups ?? [];
-  if (groups.length > MAX_GROUPS) problems.add("filter.tagGroups", `Must be at most ${MAX_GROUPS}.`);
-  problems.check();
-  const united = unite(groups, problems);
-  problems.check();
-  await checkTags(channelId, groups, loaders, problems);
-  problems.check();
+  const groups = readGroups(filter.tagGroups ?? [], problems);
+  await checkGroups(channelId, groups, loaders, problems);
 
   const carrying: Sql[] = [];
-  for (const [typeId, { tagIds, without }] of united) {
+  for (const [typeId, { tagIds, without }] of unite(groups)) {
     const ofTags = sql`select link_id from invite_link_tag
       where tag_id = any(${[...tagIds]}::uuid[]) and channel_id = ${channelId}::uuid`;
     const ofNone = sql`not exists (

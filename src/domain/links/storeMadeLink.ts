@@ -7,7 +7,7 @@ import { newId } from "../ids.js";
 import { foldName } from "../text.js";
 
 /** What is to be made, once the input was found acceptable. */
-export interface LinkOrder {
+export interface LinkPlan {
   readonly settings: LinkSettings;
   /** Stars a month; null for a link that costs its members nothing. */
   readonly subscriptionPrice: number | null;
@@ -17,12 +17,9 @@ export interface LinkOrder {
 
 export interface MadeLink {
   readonly creationId: string;
-  /** As it was when Telegram was asked; a migration may have made one channel of two meanwhile. */
-  readonly channelId: string;
-  readonly chatId: number;
   readonly botId: number;
   readonly caller: Caller;
-  readonly order: LinkOrder;
+  readonly plan: LinkPlan;
   readonly answer: TelegramInviteLink;
 }
 
@@ -34,47 +31,54 @@ export class LinkKnownError extends Error {
 /** Stores a link that Telegram has made, with its tags. @returns its id. @throws LinkKnownError */
 export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<string> {
   const { prisma } = unit;
-  const { creationId, chatId, botId, caller, order, answer } = made;
-  const channel = await prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
-  const channelId = channel?.id ?? made.channelId;
+  const { creationId, botId, caller, plan, answer } = made;
+  // Where the creation stands now: following a chat may have made one channel of two meanwhile, and an earlier try
+  // may have stored the link, though nobody heard of it.
+  const { channelId, linkId, channel } = await prisma.linkCreation.findUniqueOrThrow({
+    where: { id: creationId },
+    select: { channelId: true, linkId: true, channel: { select: { botStatus: true } } },
+  });
+  if (linkId !== null) return linkId;
   const now = new Date();
   const name = answer.name ?? null;
   const state = {
     botId: BigInt(botId),
     name,
     nameKey: name === null ? null : foldName(name),
-    createsJoinRequest: answer.creates_join_request ?? order.settings.createsJoinRequest,
+    createsJoinRequest: answer.creates_join_request ?? plan.settings.createsJoinRequest,
     expireDate: answer.expire_date ? new Date(answer.expire_date * 1000) : null,
     memberLimit: answer.member_limit ? answer.member_limit : null,
-    subscriptionPrice: order.subscriptionPrice,
-    budget: order.budget,
+    subscriptionPrice: plan.subscriptionPrice,
+    budget: plan.budget,
     creatorId: BigInt(caller.telegramUserId ?? answer.creator?.id ?? botId),
     isBotCreated: true,
   };
-  // It may be there already: seen in an update that came before the answer, or stored by a try whose end was lost.
+  // It may be there already, seen in an update that came before the answer.
   const link = await prisma.inviteLink.upsert({
     where: { channelId_url: { channelId, url: answer.invite_link } },
     create: { id: newId(), channelId, url: answer.invite_link, createdAt: now, ...state },
     update: { updatedAt: now, ...state },
-    select: { id: true, creation: { select: { id: true } } },
+    select: { id: true },
   });
-  if (link.creation && link.creation.id !== creationId) throw new LinkKnownError(answer.invite_link);
+  if (await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } })) {
+    throw new LinkKnownError(answer.invite_link);
+  }
   // Those that were deleted while Telegram was asked are left out, rather than the link lost.
   const tags = await prisma.tag.findMany({
-    where: { id: { in: [...order.tagIds] }, channelId },
+    where: { id: { in: [...plan.tagIds] }, channelId },
     select: { id: true, typeId: true },
   });
   await prisma.inviteLinkTag.createMany({
     data: tags.map(({ id, typeId }) => ({ linkId: link.id, tagId: id, channelId, typeId })),
     skipDuplicates: true,
   });
-  if (channel && channel.botStatus !== BOT_STATUS.ready) {
+  if (channel.botStatus !== BOT_STATUS.ready) {
     await prisma.channel.update({
       where: { id: channelId },
       data: { botStatus: BOT_STATUS.ready, updatedAt: now },
     });
   }
-  const change = { url: answer.invite_link, name, budget: order.budget, tagIds: [...order.tagIds] };
+  const change = { url: answer.invite_link, name, budget: plan.budget, tagIds: [...plan.tagIds] };
   await audit(unit, caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });
   return link.id;
 }

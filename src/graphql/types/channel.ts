@@ -121,6 +121,8 @@ builder.mutationField("connectChannel", (t) =>
       "Asks Telegram about a chat and what the bot may do there, and stores it. Takes the role ADMIN. Repeat it to refresh what is known.",
     args: { input: t.arg({ type: ConnectChannelInput, required: true, description: "Which chat." }) },
     errors: { types: [...COMMON_ERRORS, ...TELEGRAM_ERRORS], union: { name: "ConnectChannelResult" } },
-    resolve: async (_root, { input }, { channels }) => ({ channel: await channels.connect(input) }),
+    resolve: async (_root, { input }, context) => ({
+      channel: await context.afresh().channels.connect(input),
+    }),
   }),
 );

@@ -78,6 +78,8 @@ builder.mutationField("createInviteLink", (t) =>
       types: [...COMMON_ERRORS, ...TELEGRAM_ERRORS, BotPermissionError, IdempotencyConflictError],
       union: { name: "CreateInviteLinkResult" },
     },
-    resolve: async (_root, { input }, { linkMaker }) => ({ inviteLink: await linkMaker.create(input) }),
+    resolve: async (_root, { input }, context) => ({
+      inviteLink: await context.afresh().linkMaker.create(input),
+    }),
   }),
 );

@@ -126,6 +126,6 @@ builder.mutationField("createTag", (t) =>
     description: "Makes a tag in a channel. Takes the role EDITOR.",
     args: { input: t.arg({ type: CreateTagInput, required: true, description: "What to make." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "CreateTagResult" } },
-    resolve: async (_root, { input }, { tags }) => ({ tag: await tags.create(input) }),
+    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tags.create(input) }),
   }),
 );

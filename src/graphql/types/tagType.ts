@@ -45,6 +45,8 @@ builder.mutationField("createTagType", (t) =>
     description: "Makes a tag type. Takes the role EDITOR and a token without channel limits.",
     args: { input: t.arg({ type: CreateTagTypeInput, required: true, description: "What to make." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "CreateTagTypeResult" } },
-    resolve: async (_root, { input }, { tags }) => ({ tagType: await tags.createType(input) }),
+    resolve: async (_root, { input }, context) => ({
+      tagType: await context.afresh().tags.createType(input),
+    }),
   }),
 );

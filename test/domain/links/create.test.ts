@@ -112,6 +112,48 @@ describe("a creation that a server left when it died", () => {
   });
 });
 
+test("many requests at once carry a creation out that their own server left, once, and all get its link", async () => {
+  await leaveAt("PREPARED", us);
+  let answered = () => {};
+  const waits = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  const url = `https://t.me/+${newId()}`;
+  answer = async () => {
+    await waits;
+    return { invite_link: url, name: "n" };
+  };
+  const together = maker();
+  const requests = Array.from({ length: 5 }, () => together.create(input));
+  await expect.poll(() => calls).toBe(1);
+  answered();
+  expect(new Set((await Promise.all(requests)).map((link) => link.url))).toEqual(new Set([url]));
+  expect(calls).toBe(1);
+});
+
+test("a key stands for its request for a day", async () => {
+  const first = await maker().create(input);
+  const { id } = await creation();
+  const dated = (hours: number) =>
+    test_.database.prisma.linkCreation.update({
+      where: { id },
+      data: { createdAt: new Date(Date.now() - hours * 3_600_000) },
+    });
+  await dated(23.9);
+  expect((await maker().create(input)).id).toBe(first.id);
+  await dated(24.1);
+  expect((await maker().create({ ...input, name: "other" })).id).not.toBe(first.id);
+});
+
+test("what was answered does not become uncertain", async () => {
+  await maker().create(input);
+  const { id } = await creation();
+  const creations = new Creations(test_.database, { id: us, isAlive: async () => true }, BOT);
+  await creations.markUncertain(id, "a commit whose answer was lost");
+  await creations.markFailed(id, "likewise");
+  expect((await creation()).state).toBe("ANSWERED");
+});
+
 describe("what Telegram made", () => {
   test("is stored with its intent, though it was seen in an update before", async () => {
     const url = `https://t.me/+${newId()}`;
@@ -141,19 +183,16 @@ describe("what Telegram made", () => {
     expect(await maker().create({ ...input, budget: "7.00" })).toEqual(first);
   });
 
-  test("is told to the log where it cannot be stored, and the creation is uncertain", async () => {
+  test("is stored when the database comes back, though its request could not wait for that", async () => {
     const { database } = test_;
     const transaction = database.transaction;
     database.transaction = async () => {
-      throw new Error("the disk is full");
+      throw new Error("the database restarts");
     };
-    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramUnavailableError);
+    await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
     database.transaction = transaction;
-    expect(lines.filter(({ level }) => level === "fatal")).toEqual([
-      expect.objectContaining({
-        answer: expect.objectContaining({ invite_link: expect.stringContaining("t.me") }),
-      }),
-    ]);
-    expect((await creation()).state).toBe("UNCERTAIN");
+    await expect.poll(async () => (await creation()).state, { timeout: 10_000 }).toBe("ANSWERED");
+    expect((await maker().create(input)).url).toContain("t.me");
+    expect(calls).toBe(1);
   });
 });

@@ -1,38 +1,9 @@
 import type { ApiToken } from "../../database/generated/prisma/client.js";
-import type { Caller, Role } from "../../domain/access/caller.js";
 import { listedTokens, visibleTokens } from "../../domain/access/tokens.js";
 import { NotFoundError } from "../../domain/errors.js";
 import { builder } from "../builder.js";
 import { COMMON_ERRORS } from "./errors.js";
-
-const ROLE_DESCRIPTIONS: Record<Role, { description: string }> = {
-  VIEWER: { description: "Reads." },
-  EDITOR: { description: "Reads, and changes links and tags." },
-  ADMIN: { description: "All, tokens and channels included." },
-};
-
-const RoleType = builder.enumType("Role", {
-  description: "What a token may do, in the channels that it may use.",
-  values: ROLE_DESCRIPTIONS,
-});
-
-const Viewer = builder.objectRef<Caller>("Viewer").implement({
-  description: "Who is calling: the API token's name, role and channels.",
-  fields: (t) => ({
-    name: t.exposeString("name", { description: "The token's name." }),
-    role: t.field({ type: RoleType, description: "What it may do.", resolve: ({ role }) => role }),
-    channelIds: t.field({
-      type: ["TelegramID"],
-      nullable: true,
-      description: "Null for a token that may use every channel.",
-      resolve: ({ channelIds }) => (channelIds === null ? null : [...channelIds]),
-    }),
-  }),
-});
-
-builder.queryField("viewer", (t) =>
-  t.field({ type: Viewer, description: "Who is calling.", resolve: (_root, _args, { caller }) => caller }),
-);
+import { RoleType } from "./role.js";
 
 const ApiTokenRef = builder.prismaNode("ApiToken", {
   description: "A token with which programs call. Its secret is kept nowhere.",
@@ -128,13 +99,13 @@ builder.mutationFields((t) => ({
       "Makes an API token. Takes the role ADMIN; a token limited to some channels makes only such as reach no further.",
     args: { input: t.arg({ type: CreateApiTokenInput, required: true, description: "What to make." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "CreateApiTokenResult" } },
-    resolve: (_root, { input }, { tokens }) => tokens.create(input),
+    resolve: (_root, { input }, context) => context.afresh().tokens.create(input),
   }),
   revokeApiToken: t.field({
     type: RevokeApiTokenSuccess,
     description: "Makes an API token invalid, at once and for good. Takes the role ADMIN.",
     args: { input: t.arg({ type: RevokeApiTokenInput, required: true, description: "Which one." }) },
     errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "RevokeApiTokenResult" } },
-    resolve: async (_root, { input }, { tokens }) => ({ apiToken: await tokens.revoke(input) }),
+    resolve: async (_root, { input }, context) => ({ apiToken: await context.afresh().tokens.revoke(input) }),
   }),
 }));

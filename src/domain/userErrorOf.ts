@@ -13,7 +13,7 @@ import {
  * What a failed call means to the caller.
  * @param chatId of the chat that the call was about.
  */
-export function toUserError(failure: TelegramFailure, chatId: number): UserError {
+export function userErrorOf(failure: TelegramFailure, chatId: number): UserError {
   switch (failure.kind) {
     case "notInChat":
       return new BotNotInChannelError(chatId);

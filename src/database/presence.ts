@@ -1,7 +1,6 @@
+import { randomUUID } from "node:crypto";
 import pg from "pg";
-import type { DatabasePool } from "../database/pools.js";
-import { newId } from "../domain/ids.js";
-import type { Logger } from "../log.js";
+import type { DatabasePool } from "./pools.js";
 
 /**
  * Which runs of the server are alive: so that what a run left half done when it died is told from what another
@@ -16,6 +15,8 @@ export interface Presence {
 }
 
 const RECONNECT_AFTER_MS = 1000;
+/** So that a connection that is half open is noticed: its lock is gone already. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** The embedded database has one process at a time: whoever else is named in it is gone. */
 function aloneInDatabase(id: string): Presence {
@@ -23,31 +24,35 @@ function aloneInDatabase(id: string): Presence {
 }
 
 /** Keeps a connection of its own, beside the pool, that holds the lock; comes back after it was lost. */
-export async function announcePresence({ pool, embedded }: DatabasePool, log: Logger): Promise<Presence> {
-  const id = newId();
+export async function announcePresence(
+  { pool, embedded }: DatabasePool,
+  onError: (error: Error) => void,
+): Promise<Presence> {
+  const id = randomUUID();
   if (embedded) return aloneInDatabase(id);
   let client: pg.Client | undefined;
   let left = false;
   let retry: NodeJS.Timeout | undefined;
 
   const join = async (): Promise<void> => {
-    const joining = new pg.Client({ ...pool.options, application_name: "invite-links presence" });
-    joining.on("error", (error) =>
-      log.warn({ err: error }, "the connection that shows this server's presence broke"),
-    );
-    joining.on("end", () => {
-      if (left || client !== joining) return;
-      rejoin();
+    const joining = new pg.Client({
+      ...pool.options,
+      ...KEEP_ALIVE,
+      application_name: "invite-links presence",
     });
     client = joining;
+    joining.on("error", onError);
+    // Comes for a connection that could not be made as well as for one that was lost.
+    joining.on("end", () => {
+      if (left) return;
+      retry = setTimeout(() => {
+        join().catch(onError);
+      }, RECONNECT_AFTER_MS);
+      retry.unref();
+    });
     await joining.connect();
+    if (left) return joining.end();
     await joining.query("select pg_advisory_lock(hashtextextended($1, 0))", [id]);
-  };
-  const rejoin = (): void => {
-    retry = setTimeout(() => {
-      join().catch(rejoin);
-    }, RECONNECT_AFTER_MS);
-    retry.unref();
   };
 
   await join();
@@ -69,7 +74,7 @@ export async function announcePresence({ pool, embedded }: DatabasePool, log: Lo
     async leave() {
       left = true;
       clearTimeout(retry);
-      await client?.end().catch(() => {});
+      await client?.end();
     },
   };
 }

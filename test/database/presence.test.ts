@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { createDatabase } from "../../src/database/database.js";
+import { claimDatabase } from "../../src/database/installation.js";
+import { announcePresence } from "../../src/database/presence.js";
+import { describeOnForms, openPool, prepareTestDatabase } from "../support/databases.js";
+
+await describeOnForms("presence", ["server"], () => {
+  const sessions = async (pool: import("pg").Pool) =>
+    (
+      await pool.query(
+        "select pid from pg_stat_activity where application_name = 'invite-links presence' and datname = current_database()",
+      )
+    ).rows.map(({ pid }) => Number(pid));
+
+  test("is seen by others, comes back when its connection breaks, and ends with the run", async () => {
+    const prepared = await prepareTestDatabase("server");
+    const [ours, theirs] = [await openPool(prepared), await openPool(prepared)];
+    const errors: Error[] = [];
+    const one = await announcePresence(ours, (error) => errors.push(error));
+    const other = await announcePresence(theirs, (error) => errors.push(error));
+    expect([await one.isAlive(other.id), await other.isAlive(one.id)]).toEqual([true, true]);
+    expect(await one.isAlive("01991000-0000-7000-8000-00000000ffff")).toBe(false);
+
+    await ours.pool.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'invite-links presence' and datname = current_database()",
+    );
+    await expect.poll(() => one.isAlive(other.id), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => other.isAlive(one.id), { timeout: 10_000 }).toBe(true);
+    expect(await sessions(ours.pool)).toHaveLength(2);
+    expect(errors.length).toBeGreaterThan(0);
+
+    await other.leave();
+    await expect.poll(() => one.isAlive(other.id)).toBe(false);
+    await one.leave();
+    await expect.poll(() => sessions(ours.pool)).toEqual([]);
+    await Promise.all([ours.close(), theirs.close()]);
+    await prepared.remove();
+  });
+
+  test("replicas that start together mark a database once", async () => {
+    const prepared = await prepareTestDatabase("server");
+    const pools = await Promise.all(Array.from({ length: 6 }, () => openPool(prepared)));
+    const databases = pools.map((pool) => createDatabase(pool));
+    await Promise.all(databases.map((database) => claimDatabase(database, 42)));
+    await expect(claimDatabase(databases[0] as (typeof databases)[number], null)).rejects.toThrow(
+      "the bot 42",
+    );
+    await Promise.all(databases.map((database) => database.close()));
+    await prepared.remove();
+  });
+});
