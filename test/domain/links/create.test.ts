@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Caller } from "../../../src/domain/access/caller.js";
-import { IdempotencyConflictError, TelegramUnavailableError } from "../../../src/domain/errors.js";
+import { IdempotencyConflictError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
 import { LinkMaker } from "../../../src/domain/links/create.js";
 import { Creations } from "../../../src/domain/links/creations.js";
