@@ -38,6 +38,8 @@ const MAX_KEY_LENGTH = 255;
 const MAX_TAGS = 100;
 /** The waits, in milliseconds, between tries to store what Telegram made: as long as a database takes to restart. */
 const STORE_RETRIES_MS = [100, 500, 2000, 5000, 10_000];
+/** How long a request waits for that at least, though Telegram took all the time there was. */
+const STORE_GRACE_MS = 1000;
 
 const distinct = (ids: readonly (string | null)[]): string[] => [...new Set(ids.filter((id) => id !== null))];
 
@@ -234,7 +236,7 @@ export class LinkMaker {
       throw userErrorOf(error.failure, chatId);
     }
     const stored = this.#creations.track(this.#storeWhateverHappens(creationId, chatId, plan, answer));
-    const gaveUp = delay(Math.max(0, deadline.at - Date.now()), null, { ref: false });
+    const gaveUp = delay(Math.max(STORE_GRACE_MS, deadline.at - Date.now()), null, { ref: false });
     const linkId = await Promise.race([stored, gaveUp]);
     // Storing goes on, though this request cannot wait for it any longer.
     if (linkId === null) throw new TelegramUnavailableError(true);
