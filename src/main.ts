@@ -114,7 +114,6 @@ process.on("SIGINT", end);
 
 try {
   app = await startApp(config, log);
-  log.info({ url: app.url, sandbox: app.sandbox !== null }, "ready");
   greet(app, config);
 } catch (error) {
   const reason = refusalOf(error, config);

@@ -11,17 +11,18 @@ let processes: ServerProcess[];
 beforeEach(async () => {
   // With a space in its path, as people's folders have.
   dataDir = await mkdtemp(join(tmpdir(), "invite links "));
-  // As a first start would leave it, but without the wait for a new database.
-  for (const folder of ["sandbox", "live"]) {
-    await mkdir(join(dataDir, folder), { mode: 0o700 });
-    await cp(inject("embeddedTemplate"), join(dataDir, folder), { recursive: true });
-  }
   processes = [];
 });
 afterEach(async () => {
   await Promise.all(processes.map((server) => server.end("SIGKILL")));
   await rm(dataDir, { recursive: true, force: true });
 });
+
+/** A database as a first start would leave it, but without the wait for it. */
+const prepare = async (folder: "sandbox" | "live") => {
+  await mkdir(join(dataDir, folder), { mode: 0o700 });
+  await cp(inject("embeddedTemplate"), join(dataDir, folder), { recursive: true });
+};
 
 const start = (environment: Record<string, string> = {}) => {
   const server = new ServerProcess({ DATA_DIR: dataDir, ...environment });
@@ -33,6 +34,8 @@ const makeLink = (name: string) =>
   `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "${name}" }) { __typename ... on CreateInviteLinkSuccess { inviteLink { url } } } }`;
 
 describe("the process", () => {
+  beforeEach(() => prepare("sandbox"));
+
   test("says where to go, with which token, and that this is the sandbox; ends cleanly when asked to", async () => {
     const server = start();
     const url = await server.ready();
@@ -75,7 +78,9 @@ describe("the process", () => {
     expect(await second.exited).toBe(1);
     expect(second.stderr).toMatch(/^PORT: found \d+,[^\n]*\n$/);
   });
+});
 
+describe("an environment that is not acceptable", () => {
   test.each([
     [{ PORT: "65536" }, /^PORT: found "65536", not a whole number from 0 to 65535\n$/],
     [{ NODE_ENV: "production" }, /^TELEGRAM_BOT_TOKEN: found nothing, [^\n]*TELEGRAM_SANDBOX=on[^\n]*\n$/],
@@ -94,6 +99,8 @@ describe("the process", () => {
 });
 
 describe("with a real bot", () => {
+  beforeEach(() => prepare("live"));
+
   const token = "123456789:AA-secret-of-the-bot";
   const bot = { id: 123456789, token, username: "real_bot", firstName: "Real" };
 
@@ -190,6 +197,7 @@ describe("with a real bot", () => {
 });
 
 test("a state file that is broken is told, not overwritten", async () => {
+  await prepare("sandbox");
   const file = join(dataDir, "sandbox", "telegram.json");
   await writeFile(file, "{ half");
   const server = start();

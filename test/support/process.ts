@@ -18,22 +18,26 @@ export class ServerProcess {
       env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    const { stdout, stderr } = this.child;
+    stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
+      this.child.emit("said");
     });
-    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
+      this.child.emit("said");
     });
     this.exited = once(this.child, "close").then(([code]) => code as number | null);
   }
 
-  /** Waits until it says where it is; fails where it ends before that. */
+  /** Waits until it greets whoever started it, and says where it is; fails where it ends before that. */
   async ready(): Promise<string> {
-    const url = () => /http:\/\/[^\s"]+\/graphql/.exec(this.stdout)?.[0];
+    const url = () => /invite-links is ready: (\S+)[\s\S]*\n\n/.exec(this.stdout + this.stderr)?.[1];
     while (url() === undefined) {
-      const more = once(this.child.stdout as NodeJS.ReadableStream, "data");
-      const ended = await Promise.race([more.then(() => false), this.exited.then(() => true)]);
-      if (ended) throw new Error(`The server ended: ${this.stdout}${this.stderr}`);
+      const said = once(this.child, "said").then(() => true);
+      if (!(await Promise.race([said, this.exited.then(() => false)]))) {
+        throw new Error(`The server ended: ${this.stdout}${this.stderr}`);
+      }
     }
     return url() as string;
   }
