@@ -84,8 +84,8 @@ export class Creations {
     channelId: string,
     deadline: Deadline,
   ): Promise<Claim> {
-    if (request.idempotencyKey !== null) await this.#freeOldKey(caller, request.idempotencyKey);
     for (;;) {
+      if (request.idempotencyKey !== null) await this.#freeOldKey(caller, request.idempotencyKey);
       const id = newId();
       this.#underWay.add(id);
       try {
