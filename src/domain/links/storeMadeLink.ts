@@ -40,14 +40,19 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
   });
   if (linkId !== null) return linkId;
   const now = new Date();
-  const name = answer.name ?? null;
+  const { settings } = plan;
+  // As Telegram says; where it says nothing that can be understood, as it was asked.
+  const name = answer.name ?? settings.name;
+  const expireDate = answer.expire_date ?? settings.expireDate ?? 0;
+  const memberLimit = answer.member_limit ?? settings.memberLimit ?? 0;
   const state = {
     botId: BigInt(botId),
     name,
-    nameKey: name === null ? null : foldName(name),
-    createsJoinRequest: answer.creates_join_request ?? plan.settings.createsJoinRequest,
-    expireDate: answer.expire_date ? new Date(answer.expire_date * 1000) : null,
-    memberLimit: answer.member_limit ? answer.member_limit : null,
+    nameKey: foldName(name),
+    createsJoinRequest: answer.creates_join_request ?? settings.createsJoinRequest,
+    // 0 means none for both.
+    expireDate: expireDate === 0 ? null : new Date(expireDate * 1000),
+    memberLimit: memberLimit === 0 ? null : memberLimit,
     subscriptionPrice: plan.subscriptionPrice,
     budget: plan.budget,
     creatorId: BigInt(caller.telegramUserId ?? answer.creator?.id ?? botId),

@@ -170,6 +170,13 @@ describe("what Telegram made", () => {
     });
   });
 
+  test("is what was asked for, where Telegram says nothing of it", async () => {
+    const expireDate = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000);
+    answer = async () => ({ invite_link: `https://t.me/+${newId()}` });
+    const link = await maker().create({ ...input, name: " as asked ", expireDate, memberLimit: 7 });
+    expect(link).toMatchObject({ name: "as asked", expireDate, memberLimit: 7, createsJoinRequest: false });
+  });
+
   test("is not another creation's link: that one keeps what it had", async () => {
     const url = `https://t.me/+${newId()}`;
     answer = async () => ({ invite_link: url, name: "n" });
