@@ -106,8 +106,8 @@ const VARIABLES = {
   },
   TELEGRAM_TIMEOUT_MS: { schema: integer(100, 600_000), accepts: "milliseconds from 100 to 600000" },
   ADMIN_TOKEN: {
-    schema: z.string().regex(/^[\x21-\x7e]{8,512}$/),
-    accepts: "8 to 512 printable ASCII characters without spaces",
+    schema: z.string().regex(/^[\x21-\x7e]{1,512}$/),
+    accepts: "1 to 512 printable ASCII characters without spaces",
     secret: true,
   },
   NODE_ENV: {

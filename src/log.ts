@@ -13,9 +13,14 @@ export interface LogOptions {
   readonly write: (line: string) => void;
 }
 
+/** A shorter text stands in lines for other things, and to replace it would break them. */
+const SHORTEST_HIDDEN = 6;
+
 /** The process's log, one line an event. Whatever is logged, a secret's text does not come out of it. */
 export function createLog({ level, readable, secrets, write }: LogOptions): Logger {
-  const hidden = secrets.filter((secret) => secret.length > 0).sort((a, b) => b.length - a.length);
+  const hidden = secrets
+    .filter((secret) => secret.length >= SHORTEST_HIDDEN)
+    .sort((a, b) => b.length - a.length);
   const scrub = (line: string) => hidden.reduce((text, secret) => text.replaceAll(secret, "[secret]"), line);
   const format = readable
     ? pinoPretty.prettyFactory({ colorize: false, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" })

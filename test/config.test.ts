@@ -76,7 +76,7 @@ describe("readConfig", () => {
     [{ DATA_DIR: "x/y" }, { dataDir: resolve("x/y") }],
     [{ TELEGRAM_TIMEOUT_MS: "100" }, { telegramTimeoutMs: 100 }],
     [{ TELEGRAM_TIMEOUT_MS: "600000" }, { telegramTimeoutMs: 600_000 }],
-    [{ ADMIN_TOKEN: "12345678" }, { adminToken: "12345678" }],
+    [{ ADMIN_TOKEN: "x" }, { adminToken: "x" }],
     [{ NODE_ENV: "test" }, { production: false }],
     [
       { NODE_ENV: "production", TELEGRAM_SANDBOX: "on" },
@@ -156,7 +156,6 @@ describe("readConfig", () => {
     ["TELEGRAM_TIMEOUT_MS", "99"],
     ["TELEGRAM_TIMEOUT_MS", "600001"],
     ["TELEGRAM_TIMEOUT_MS", "10s"],
-    ["ADMIN_TOKEN", "hunter2"],
     ["ADMIN_TOKEN", "hunter2 hunter2"],
     ["ADMIN_TOKEN", "hünter2hünter2"],
     ["ADMIN_TOKEN", "x".repeat(513)],
