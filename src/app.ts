@@ -155,10 +155,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   );
 
   const server = await createServer({ log, corsOrigins: config.corsOrigins });
-  const probe = probeOf(pool);
   let stopping = false;
   addHealth(server, {
-    database: () => probe(),
+    database: probeOf(pool),
     telegram: () => health.state,
     stopping: () => stopping,
   });

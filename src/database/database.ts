@@ -1,7 +1,6 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { Sql } from "sql-template-tag";
-import type { Prisma } from "./generated/prisma/client.js";
-import { PrismaClient } from "./generated/prisma/client.js";
+import { Prisma, PrismaClient } from "./generated/prisma/client.js";
 import type { DatabasePool } from "./pools.js";
 
 /** One statement that ran, for counting and timing; never with its values. */
@@ -27,6 +26,10 @@ export interface Database {
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
+
+/** Whether a write failed because a value that must be unique is taken. */
+export const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
 
 const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
 

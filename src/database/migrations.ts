@@ -64,7 +64,7 @@ async function instantiate(): Promise<void> {
 }
 
 /** Prisma's own schema engine, the one behind `prisma migrate`, over a driver adapter. */
-export async function openSchemaEngine(
+async function openSchemaEngine(
   adapter: SqlMigrationAwareDriverAdapterFactory,
 ): Promise<bindings.SchemaEngine> {
   instantiated ??= instantiate();

@@ -130,8 +130,9 @@ export class Operations {
     if ("errors" in prepared) return this.#refused(prepared.errors, request);
     const { document } = prepared;
     const variableValues = parameters.variables ?? {};
+    const operationName = parameters.operationName || null;
     try {
-      const operation = chooseOperation(document, parameters.operationName || null);
+      const operation = chooseOperation(document, operationName);
       if (request.readOnly) requireReading(operation);
       checkCost(schema, document, operation, variableValues);
     } catch (error) {
@@ -141,7 +142,6 @@ export class Operations {
     const contextValue = new GraphQLContext(this.#domain.database.prisma, () =>
       openRequest(this.#domain, request.caller, request.log),
     );
-    const operationName = parameters.operationName || null;
     const result = await execute({ schema, document, contextValue, variableValues, operationName });
     if (!result.errors) return result;
     const errors = result.errors.map((error) => this.#worded(toShown(error, request.requestId, request.log)));

@@ -37,7 +37,7 @@ export function parseTelegramIdLiteral(node: ValueNode): number {
 }
 
 /** @returns the amount with exactly two fraction digits. */
-export function parseDecimal(input: unknown): string {
+function parseDecimal(input: unknown): string {
   const match = typeof input === "string" ? /^(-?)(\d{1,20})(?:\.(\d{1,2}))?$/.exec(input) : null;
   if (!match)
     return refuse("Decimal must be a number or a string of at most two fraction digits, such as 1500.50.");

@@ -59,7 +59,7 @@ function executedBy(operations: Operations): Plugin<object, DoorContext> {
 }
 
 /** The form of an answer to what never became an operation. */
-export function sendGraphQLError(
+function sendGraphQLError(
   reply: FastifyReply,
   status: number,
   error: { readonly message: string; readonly code: string },

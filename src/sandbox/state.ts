@@ -3,6 +3,7 @@ import type {
   BotIdentity,
   ChatType,
   MemberStatus,
+  SandboxLink,
   SandboxSeed,
   TelegramUser,
 } from "./types.js";
@@ -44,19 +45,8 @@ export interface JoinRequestState {
   url: string;
 }
 
-export interface LinkState {
-  url: string;
-  creator: TelegramUser;
-  name: string;
-  /** Unix seconds; 0 is none. */
-  expireDate: number;
-  /** 0 is none. */
-  memberLimit: number;
-  createsJoinRequest: boolean;
-  isPrimary: boolean;
-  isRevoked: boolean;
-  subscription: { period: number; price: number } | null;
-}
+/** What is kept of a link; how many came by it is counted from the members. */
+export type LinkState = Omit<SandboxLink, "memberCount" | "pendingJoinRequestCount">;
 
 export interface PendingUpdate {
   update_id: number;

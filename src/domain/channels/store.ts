@@ -24,20 +24,22 @@ export const BOT_STATUS = {
 
 const toChannel = (row: ChannelRow): Channel => ({ ...row, chatId: Number(row.chatId) });
 
-/** Stores what Telegram says of a chat; null keeps a channel's own currency and is USD for a new one. */
+/**
+ * Stores what Telegram says of a chat. What is not given stays as it is known: a new channel's currency is USD, what
+ * the bot may do in it unknown.
+ */
 export async function storeChannel(
   database: Database,
   caller: Caller,
   chat: LinkableChat,
-  { botStatus, currency = null }: { readonly botStatus: BotStatus; readonly currency?: string | null },
+  { botStatus, currency = null }: { readonly botStatus?: BotStatus; readonly currency?: string | null } = {},
 ): Promise<Channel> {
   const seen = {
     kind: KINDS[chat.type],
     title: chat.title ?? String(chat.id),
     username: chat.username ?? null,
     ...(currency === null ? {} : { currency }),
-    // What was learned meanwhile is not forgotten.
-    ...(botStatus === "UNKNOWN" ? {} : { botStatus }),
+    ...(botStatus === undefined ? {} : { botStatus }),
   };
   return database.transaction(async (unit) => {
     const row = await unit.prisma.channel.upsert({

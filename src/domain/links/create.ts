@@ -190,7 +190,7 @@ export class LinkMaker {
           { field: "subscription", message: "Only channels have subscription links, not groups." },
         ]);
       }
-      return await storeChannel(this.#database, this.#caller, chat, { botStatus: "UNKNOWN" });
+      return await storeChannel(this.#database, this.#caller, chat);
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
       const { failure } = error;

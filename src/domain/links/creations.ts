@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Database, UnitOfWork } from "../../database/database.js";
-import { type LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
+import { type Database, isUniqueViolation, type UnitOfWork } from "../../database/database.js";
+import type { LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
 import type { Presence } from "../../database/presence.js";
 import type { Deadline } from "../../telegram/gateway.js";
 import type { Caller } from "../access/caller.js";
@@ -24,9 +24,6 @@ const KEY_LIFE_MS = 24 * 3_600_000;
 const forgottenBefore = (): Date => new Date(Date.now() - KEY_LIFE_MS);
 const isForgotten = ({ state, createdAt }: LinkCreation): boolean =>
   state === "ANSWERED" && createdAt < forgottenBefore();
-
-const isUniqueViolation = (error: unknown): boolean =>
-  error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
 
 /**
  * The intents to make links. One is stored before Telegram is asked, marked before the call is sent, and ends as

@@ -1,6 +1,5 @@
 import sql, { join } from "sql-template-tag";
-import type { Database } from "../../database/database.js";
-import { Prisma } from "../../database/generated/prisma/client.js";
+import { type Database, isUniqueViolation } from "../../database/database.js";
 import { type Caller, requireChannel, requireEveryChannel, requireRole } from "../access/caller.js";
 import { audit } from "../audit.js";
 import { Problems, ValidationError } from "../errors.js";
@@ -45,10 +44,7 @@ async function refusingTwins<T>(work: Promise<T>, message: string): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002") {
-      throw new ValidationError([{ field: "name", message }]);
-    }
-    throw error;
+    throw isUniqueViolation(error) ? new ValidationError([{ field: "name", message }]) : error;
   }
 }
 
