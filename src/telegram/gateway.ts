@@ -45,6 +45,7 @@ const inviteLink = z.object({
   creates_join_request: z.boolean().optional().catch(undefined),
   expire_date: z.number().int().min(0).max(MAX_SECONDS).optional().catch(undefined),
   member_limit: z.number().int().min(0).max(MAX_MEMBERS).optional().catch(undefined),
+  is_revoked: z.boolean().optional().catch(undefined),
 });
 
 export type TelegramChat = z.infer<typeof chat>;
@@ -55,7 +56,7 @@ export type BotStanding = "ready" | "missingRights" | "notInChat";
 
 /** The settings of a link, in Telegram's terms: a date in Unix seconds, null for none. */
 export interface LinkSettings {
-  readonly name: string;
+  readonly name: string | null;
   readonly createsJoinRequest: boolean;
   readonly expireDate: number | null;
   readonly memberLimit: number | null;
@@ -65,6 +66,14 @@ export interface LinkSettings {
 export interface Deadline {
   /** As of Date.now(), in milliseconds. */
   readonly at: number;
+}
+
+/** Told of each try to send a call that changes something, so that what may have happened is on record before it can. */
+export interface Sending {
+  /** The request goes out when this resolves; what it throws keeps it from being sent. */
+  begins(): Promise<void>;
+  /** Telegram put that try off (429), and certainly did nothing; there will be another. */
+  putOff(): Promise<void>;
 }
 
 export interface CallEvent {
@@ -84,6 +93,13 @@ export interface GatewayOptions {
   readonly timeoutMs: number;
   readonly onCall: (event: CallEvent) => void;
 }
+
+const settingsPayload = ({ name, createsJoinRequest, expireDate, memberLimit }: LinkSettings) => ({
+  name: name ?? undefined,
+  expire_date: expireDate ?? undefined,
+  member_limit: memberLimit ?? undefined,
+  creates_join_request: createsJoinRequest,
+});
 
 /** Milliseconds in which no answer can be expected. */
 const LEAST_MS = 20;
@@ -150,31 +166,60 @@ export class TelegramGateway {
     chatId: number,
     settings: LinkSettings,
     deadline: Deadline,
+    sending: Sending,
   ): Promise<TelegramInviteLink> {
-    const { name, createsJoinRequest, expireDate, memberLimit } = settings;
-    const payload = {
-      chat_id: chatId,
-      name,
-      expire_date: expireDate ?? undefined,
-      member_limit: memberLimit ?? undefined,
-      creates_join_request: createsJoinRequest,
-    };
-    return this.#call("createChatInviteLink", payload, inviteLink, deadline);
+    const payload = { chat_id: chatId, ...settingsPayload(settings) };
+    return this.#call("createChatInviteLink", payload, inviteLink, deadline, sending);
+  }
+
+  /** Replaces every setting of a link that is the bot's own: what is null is cleared. */
+  async editInviteLink(
+    chatId: number,
+    url: string,
+    settings: LinkSettings,
+    deadline: Deadline,
+    sending: Sending,
+  ): Promise<TelegramInviteLink> {
+    const payload = { chat_id: chatId, invite_link: url, ...settingsPayload(settings) };
+    return this.#call("editChatInviteLink", payload, inviteLink, deadline, sending);
+  }
+
+  /** The name is all that can be changed of a link whose members pay. */
+  async editSubscriptionInviteLink(
+    chatId: number,
+    url: string,
+    name: string | null,
+    deadline: Deadline,
+    sending: Sending,
+  ): Promise<TelegramInviteLink> {
+    const payload = { chat_id: chatId, invite_link: url, name: name ?? undefined };
+    return this.#call("editChatSubscriptionInviteLink", payload, inviteLink, deadline, sending);
+  }
+
+  async revokeInviteLink(
+    chatId: number,
+    url: string,
+    deadline: Deadline,
+    sending: Sending,
+  ): Promise<TelegramInviteLink> {
+    const payload = { chat_id: chatId, invite_link: url };
+    return this.#call("revokeChatInviteLink", payload, inviteLink, deadline, sending);
   }
 
   /** @param price Stars a month. @param periodSeconds 2592000. */
   async createSubscriptionInviteLink(
     chatId: number,
-    link: { readonly name: string; readonly price: number; readonly periodSeconds: number },
+    link: { readonly name: string | null; readonly price: number; readonly periodSeconds: number },
     deadline: Deadline,
+    sending: Sending,
   ): Promise<TelegramInviteLink> {
     const payload = {
       chat_id: chatId,
-      name: link.name,
+      name: link.name ?? undefined,
       subscription_period: link.periodSeconds,
       subscription_price: link.price,
     };
-    return this.#call("createChatSubscriptionInviteLink", payload, inviteLink, deadline);
+    return this.#call("createChatSubscriptionInviteLink", payload, inviteLink, deadline, sending);
   }
 
   async #call<Result>(
@@ -182,14 +227,17 @@ export class TelegramGateway {
     payload: Record<string, unknown>,
     result: z.ZodType<Result>,
     deadline: Deadline,
+    sending?: Sending,
   ): Promise<Result> {
     for (;;) {
+      await sending?.begins();
       try {
         return await this.#attempt(method, payload, result, deadline);
       } catch (error) {
         if (!(error instanceof TelegramCallError) || error.failure.kind !== "tooManyRequests") throw error;
         const waitMs = error.failure.retryAfterSeconds * 1000;
         if (Date.now() + waitMs >= deadline.at) throw error;
+        await sending?.putOff();
         await delay(waitMs);
       }
     }

@@ -41,7 +41,11 @@ const answering = (result: unknown) => {
   respond = (_request, response) => response.end(JSON.stringify({ ok: true, result }));
 };
 const settings = { name: "n", createsJoinRequest: false, expireDate: null, memberLimit: null };
-const create = (telegram: TelegramGateway) => telegram.createInviteLink(CHAT, settings, telegram.deadline());
+/** Nobody keeps a record. */
+const unheard = { begins: async () => {}, putOff: async () => {} };
+
+const create = (telegram: TelegramGateway) =>
+  telegram.createInviteLink(CHAT, settings, telegram.deadline(), unheard);
 const failure = async (call: Promise<unknown>) => {
   const error = await call.then(
     () => null,
@@ -140,7 +144,7 @@ describe("calls", () => {
 
   test("are not sent where no answer could be waited for", async () => {
     const telegram = gateway();
-    expect(await failure(telegram.createInviteLink(CHAT, settings, { at: Date.now() }))).toEqual({
+    expect(await failure(telegram.createInviteLink(CHAT, settings, { at: Date.now() }, unheard))).toEqual({
       kind: "unavailable",
       carriedOut: "no",
       reason: "no time left",

@@ -4,12 +4,12 @@ import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
-import type { Deadline, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
+import type { Deadline, Sending, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
 import { type Caller, requireChannel, requireRole } from "../access/caller.js";
 import type { Channel } from "../channels/channel.js";
 import { followMigration } from "../channels/migration.js";
 import { BOT_STATUS, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
-import { IdempotencyConflictError, Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
+import { Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
 import { parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { codePoints, isStorable } from "../text.js";
@@ -210,21 +210,17 @@ export class LinkMaker {
     plan: LinkPlan,
     deadline: Deadline,
   ): Promise<InviteLink> {
-    if (!(await this.#creations.markSent(creationId))) {
-      throw new IdempotencyConflictError(
-        "Another server has taken this request over; try again for its outcome.",
-      );
-    }
+    const sending = this.#creations.sendingOf(creationId);
     let chatId = channel.chatId;
     let answer: TelegramInviteLink;
     try {
       try {
-        answer = await this.#call(chatId, plan, deadline);
+        answer = await this.#call(chatId, plan, deadline, sending);
       } catch (error) {
         if (!(error instanceof TelegramCallError) || error.failure.kind !== "migrated") throw error;
         await followMigration(this.#database, this.#caller, chatId, error.failure.toChatId);
         chatId = error.failure.toChatId;
-        answer = await this.#call(chatId, plan, deadline);
+        answer = await this.#call(chatId, plan, deadline, sending);
       }
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
@@ -250,14 +246,16 @@ export class LinkMaker {
     chatId: number,
     { settings, subscriptionPrice }: LinkPlan,
     deadline: Deadline,
+    sending: Sending,
   ): Promise<TelegramInviteLink> {
-    if (subscriptionPrice === null) return this.#gateway.createInviteLink(chatId, settings, deadline);
+    if (subscriptionPrice === null)
+      return this.#gateway.createInviteLink(chatId, settings, deadline, sending);
     const link = {
       name: settings.name,
       price: subscriptionPrice,
       periodSeconds: SUBSCRIPTION_PERIOD_SECONDS,
     };
-    return this.#gateway.createSubscriptionInviteLink(chatId, link, deadline);
+    return this.#gateway.createSubscriptionInviteLink(chatId, link, deadline, sending);
   }
 
   async #noteFailure(creationId: string, chatId: number, failure: TelegramFailure): Promise<void> {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Database, isUniqueViolation, type UnitOfWork } from "../../database/database.js";
-import type { LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
+import type { CreationState, LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
 import type { Presence } from "../../database/presence.js";
-import type { Deadline } from "../../telegram/gateway.js";
+import type { Deadline, Sending } from "../../telegram/gateway.js";
 import type { Caller } from "../access/caller.js";
 import { IdempotencyConflictError, TelegramUnavailableError } from "../errors.js";
 import { newId } from "../ids.js";
@@ -110,13 +110,26 @@ export class Creations {
     }
   }
 
-  /** From here on a link may exist. False where another run took the intent over. */
-  async markSent(id: string): Promise<boolean> {
-    const { count } = await this.#database.prisma.linkCreation.updateMany({
-      where: { id, state: "PREPARED", ownerId: this.#presence.id },
-      data: { state: "SENT", updatedAt: new Date() },
-    });
-    return count === 1;
+  /**
+   * Marks an intent as sent while a link may come to exist by it.
+   * @throws IdempotencyConflictError where another run took it over.
+   */
+  sendingOf(id: string): Sending {
+    const move = async (from: CreationState[], to: CreationState): Promise<void> => {
+      const { count } = await this.#database.prisma.linkCreation.updateMany({
+        where: { id, state: { in: from }, ownerId: this.#presence.id },
+        data: { state: to, updatedAt: new Date() },
+      });
+      if (count === 1) return;
+      throw new IdempotencyConflictError(
+        "Another server has taken this request over; try again for its outcome.",
+      );
+    };
+    return {
+      // Following a chat that has another id now, the call is sent a second time.
+      begins: () => move(["PREPARED", "SENT"], "SENT"),
+      putOff: () => move(["SENT"], "PREPARED"),
+    };
   }
 
   /** In the transaction that stores the link. */
@@ -130,7 +143,7 @@ export class Creations {
   /** Nothing was made, for certain: the key is free again. */
   async markFailed(id: string, failure: string): Promise<void> {
     await this.#database.prisma.linkCreation.updateMany({
-      where: { id, state: "SENT" },
+      where: { id, state: { in: ["PREPARED", "SENT"] }, ownerId: this.#presence.id },
       data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
     });
   }

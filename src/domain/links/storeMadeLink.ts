@@ -48,7 +48,7 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
   const state = {
     botId: BigInt(botId),
     name,
-    nameKey: foldName(name),
+    nameKey: name === null ? null : foldName(name),
     createsJoinRequest: answer.creates_join_request ?? settings.createsJoinRequest,
     // 0 means none for both.
     expireDate: expireDate === 0 ? null : new Date(expireDate * 1000),
