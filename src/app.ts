@@ -8,7 +8,9 @@ import { openDatabase } from "./database/open.js";
 import type { DatabasePool } from "./database/pools.js";
 import { announcePresence } from "./database/presence.js";
 import { Authentication } from "./domain/access/authentication.js";
+import { LinkChanges } from "./domain/links/changes.js";
 import { Creations } from "./domain/links/creations.js";
+import { UnderWay } from "./domain/underWay.js";
 import { Operations } from "./graphql/operations.js";
 import { exampleQueries } from "./http/examples.js";
 import { addGraphQL, GRAPHQL_PATH } from "./http/graphql.js";
@@ -144,10 +146,12 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const ownToken =
     sandbox && config.adminToken === null ? await sandboxToken(database, join(folder, "api-token")) : null;
 
+  const underWay = new UnderWay();
+  closers.push(() => underWay.drained());
   const creations = new Creations(database, presence, gateway.botId);
-  closers.push(() => creations.drained());
+  const changes = new LinkChanges(database, presence, underWay);
   const operations = new Operations({
-    domain: { database, gateway, creations },
+    domain: { database, gateway, creations, changes, underWay },
     suggestions: !config.production,
   });
   const authentication = new Authentication(database, config.adminToken, (error) =>

@@ -14,17 +14,12 @@ export interface Change {
 export const SERVER = { key: "server" } as const;
 
 /** Notes who changed what, in the transaction that changes it. */
-export async function audit(unit: UnitOfWork, caller: Pick<Caller, "key">, change: Change): Promise<void> {
-  const { action, subjectId, channelId = null } = change;
-  await unit.prisma.auditEntry.create({
-    data: {
-      id: newId(),
-      at: new Date(),
-      caller: caller.key,
-      action,
-      subjectId,
-      channelId,
-      change: change.change,
-    },
-  });
+export async function audit(
+  unit: UnitOfWork,
+  caller: Pick<Caller, "key">,
+  ...changes: readonly Change[]
+): Promise<void> {
+  const at = new Date();
+  const entries = changes.map((change) => ({ id: newId(), at, caller: caller.key, ...change }));
+  await unit.prisma.auditEntry.createMany({ data: entries });
 }

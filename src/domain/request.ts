@@ -4,17 +4,22 @@ import type { TelegramGateway } from "../telegram/gateway.js";
 import type { Caller } from "./access/caller.js";
 import { Tokens } from "./access/tokens.js";
 import { Channels } from "./channels/channels.js";
+import type { LinkChanges } from "./links/changes.js";
 import { LinkMaker } from "./links/create.js";
 import type { Creations } from "./links/creations.js";
+import { LinkEditor } from "./links/edit.js";
 import { Links } from "./links/links.js";
 import { createLoaders, type Loaders } from "./loaders.js";
 import { Tags } from "./tags/tags.js";
+import type { UnderWay } from "./underWay.js";
 
 /** What all requests share. */
 export interface Domain {
   readonly database: Database;
   readonly gateway: TelegramGateway;
   readonly creations: Creations;
+  readonly changes: LinkChanges;
+  readonly underWay: UnderWay;
 }
 
 /** Everything that a caller can do, through whichever door it came; lives as long as its request. */
@@ -23,6 +28,7 @@ export interface DomainRequest {
   readonly loaders: Loaders;
   readonly links: Links;
   readonly linkMaker: LinkMaker;
+  readonly linkEditor: LinkEditor;
   readonly tags: Tags;
   readonly channels: Channels;
   readonly tokens: Tokens;
@@ -36,6 +42,7 @@ export function openRequest(domain: Domain, caller: Caller, log: Logger): Domain
     loaders,
     links: new Links(database, caller, loaders),
     linkMaker: new LinkMaker(domain, { caller, loaders, log }),
+    linkEditor: new LinkEditor(domain, { caller, loaders, log }),
     tags: new Tags(database, caller, loaders),
     channels: new Channels(database, gateway, caller, loaders),
     tokens: new Tokens(database, caller),

@@ -1,4 +1,4 @@
-import type { TelegramFailure } from "../telegram/failures.js";
+import { TelegramCallError, type TelegramFailure } from "../telegram/failures.js";
 import {
   BotNotInChannelError,
   BotPermissionError,
@@ -25,6 +25,7 @@ export function userErrorOf(failure: TelegramFailure, chatId: number): UserError
       ]);
     case "tooManyRequests":
       return new RateLimitedError(failure.retryAfterSeconds);
+    case "noUsableLink":
     case "rejected":
       return new TelegramRejectedError(failure.description);
     case "migrated":
@@ -34,4 +35,11 @@ export function userErrorOf(failure: TelegramFailure, chatId: number): UserError
     case "unavailable":
       return new TelegramUnavailableError(failure.carriedOut === "maybe");
   }
+}
+
+/** As userErrorOf, for a call that only asks: whatever became of it, nothing was done. Other errors stay as they are. */
+export function errorOfInquiry(error: unknown, chatId: number): unknown {
+  if (!(error instanceof TelegramCallError)) return error;
+  const { failure } = error;
+  return failure.kind === "unavailable" ? new TelegramUnavailableError(false) : userErrorOf(failure, chatId);
 }

@@ -33,6 +33,9 @@ export class GraphQLContext implements DomainRequest {
   get linkMaker() {
     return this.#request.linkMaker;
   }
+  get linkEditor() {
+    return this.#request.linkEditor;
+  }
   get tags() {
     return this.#request.tags;
   }

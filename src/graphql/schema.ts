@@ -3,6 +3,7 @@ import { builder } from "./builder.js";
 import "./types/apiToken.js";
 import "./types/channel.js";
 import "./types/createInviteLink.js";
+import "./types/editInviteLink.js";
 import "./types/inviteLink.js";
 import "./types/tag.js";
 import "./types/tagType.js";

@@ -19,6 +19,8 @@ export type TelegramFailure =
     }
   | { readonly kind: "migrated"; readonly toChatId: number }
   | { readonly kind: "tooManyRequests"; readonly retryAfterSeconds: number }
+  /** There is no such link of the bot's that could still be used: revoked, deleted, or another's. */
+  | { readonly kind: "noUsableLink"; readonly description: string }
   | { readonly kind: "rejected"; readonly description: string }
   /** No answer, or none that can be used. `carriedOut`: whether the request may have taken effect. */
   | { readonly kind: "unavailable"; readonly carriedOut: "no" | "maybe"; readonly reason: string };
@@ -47,6 +49,7 @@ const NOT_IN_CHAT = /chat not found|bot was kicked from|bot is not a member of/i
 const MISSING_RIGHTS = /not enough rights|CHAT_ADMIN_REQUIRED/i;
 const MEMBER_LIMIT = /USAGE_LIMIT_INVALID|member limit can't be specified/i;
 const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
+const NO_USABLE_LINK = /INVITE_HASH_EXPIRED/i;
 
 /** What GraphQL's Int holds. */
 const MAX_RETRY_SECONDS = 2 ** 31 - 1;
@@ -91,6 +94,7 @@ function fromAnswer(error: TelegramError, { chatId, showable }: FailedCall): Tel
   if (MISSING_RIGHTS.test(description)) return { kind: "missingRights" };
   if (MEMBER_LIMIT.test(description)) return { kind: "invalidValue", value: "memberLimit", description };
   if (EXPIRE_DATE.test(description)) return { kind: "invalidValue", value: "expireDate", description };
+  if (NO_USABLE_LINK.test(description)) return { kind: "noUsableLink", description };
   return { kind: "rejected", description };
 }
 

@@ -83,7 +83,7 @@ describe("schema.prisma and the migrations", () => {
     [
       "a column more in the migrations",
       "migration.sql",
-      (text) => `${text}\nALTER TABLE "tag" ADD COLUMN "extra" TEXT;`,
+      (text) => `${text}\nALTER TABLE "tag" ADD COLUMN IF NOT EXISTS "extra" TEXT;`,
       /DROP COLUMN "extra"/,
     ],
     [

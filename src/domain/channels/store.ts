@@ -1,5 +1,6 @@
 import type { Database } from "../../database/database.js";
 import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
+import type { TelegramFailure } from "../../telegram/failures.js";
 import type { BotStanding, TelegramChat } from "../../telegram/gateway.js";
 import type { Caller } from "../access/caller.js";
 import { audit } from "../audit.js";
@@ -67,4 +68,15 @@ export async function storeBotStatus(
     where: { chatId: BigInt(chatId), NOT: { botStatus } },
     data: { botStatus, updatedAt: new Date() },
   });
+}
+
+/** Notes what a call's failure tells of the bot's standing in a channel, if anything. */
+export async function storeFailedStanding(
+  database: Database,
+  chatId: number,
+  failure: TelegramFailure,
+): Promise<void> {
+  const { kind } = failure;
+  if (kind === "notInChat" || kind === "missingRights")
+    await storeBotStatus(database, chatId, BOT_STATUS[kind]);
 }

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Logger } from "../../log.js";
@@ -7,17 +6,19 @@ import { TelegramCallError, type TelegramFailure } from "../../telegram/failures
 import type { Deadline, Sending, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
 import { type Caller, requireChannel, requireRole } from "../access/caller.js";
 import type { Channel } from "../channels/channel.js";
-import { followMigration } from "../channels/migration.js";
-import { BOT_STATUS, isLinkable, storeBotStatus, storeChannel } from "../channels/store.js";
-import { Problems, TelegramUnavailableError, ValidationError } from "../errors.js";
-import { parseIds } from "../ids.js";
+import { FollowedChat } from "../channels/followedChat.js";
+import { isLinkable, storeChannel, storeFailedStanding } from "../channels/store.js";
+import { Problems, ValidationError } from "../errors.js";
 import type { Loaders } from "../loaders.js";
 import { codePoints, isStorable } from "../text.js";
-import { userErrorOf } from "../userErrorOf.js";
+import type { UnderWay } from "../underWay.js";
+import { errorOfInquiry, userErrorOf } from "../userErrorOf.js";
 import type { CreationRequest, Creations } from "./creations.js";
 import { type InviteLink, inviteLinkColumns, SUBSCRIPTION_PERIOD_SECONDS } from "./inviteLink.js";
-import { checkBudget, checkSettings, MAX_SUBSCRIPTION_STARS } from "./settings.js";
-import { LinkKnownError, type LinkPlan, storeMadeLink } from "./storeMadeLink.js";
+import { checkBudget, checkSettings, checkSubscription, MAX_SUBSCRIPTION_STARS } from "./settings.js";
+import { type LinkPlan, storeMadeLink } from "./storeMadeLink.js";
+import { inTime, storeWhateverHappens } from "./storing.js";
+import { checkTags, distinct, parseTagIds } from "./tagging.js";
 
 export interface CreateInviteLinkInput {
   readonly channelId: number;
@@ -34,14 +35,6 @@ export interface CreateInviteLinkInput {
 }
 
 const MAX_KEY_LENGTH = 255;
-/** That a link carries. */
-const MAX_TAGS = 100;
-/** The waits, in milliseconds, between tries to store what Telegram made: as long as a database takes to restart. */
-const STORE_RETRIES_MS = [100, 500, 2000, 5000, 10_000];
-/** How long a request waits for that at least, though Telegram took all the time there was. */
-const STORE_GRACE_MS = 1000;
-
-const distinct = (ids: readonly (string | null)[]): string[] => [...new Set(ids.filter((id) => id !== null))];
 
 /** What an idempotency key stands for: all arguments, in the one form that equal ones have. */
 function toRequest(
@@ -74,17 +67,19 @@ export class LinkMaker {
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
   readonly #creations: Creations;
+  readonly #underWay: UnderWay;
   readonly #log: Logger;
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
   constructor(
-    shared: { database: Database; gateway: TelegramGateway; creations: Creations },
+    shared: { database: Database; gateway: TelegramGateway; creations: Creations; underWay: UnderWay },
     request: { caller: Caller; loaders: Loaders; log: Logger },
   ) {
     this.#database = shared.database;
     this.#gateway = shared.gateway;
     this.#creations = shared.creations;
+    this.#underWay = shared.underWay;
     this.#caller = request.caller;
     this.#loaders = request.loaders;
     this.#log = request.log;
@@ -95,13 +90,13 @@ export class LinkMaker {
    * @throws ForbiddenError, ValidationError, IdempotencyConflictError, and what Telegram's answers mean.
    */
   create(input: CreateInviteLinkInput): Promise<InviteLink> {
-    return this.#creations.track(this.#create(input));
+    return this.#underWay.track(this.#create(input));
   }
 
   async #create(input: CreateInviteLinkInput): Promise<InviteLink> {
     requireRole(this.#caller, "EDITOR");
     const problems = new Problems();
-    const tagIds = parseIds("Tag", input.tagIds, "tagIds", problems, MAX_TAGS);
+    const tagIds = parseTagIds(input.tagIds, "tagIds", problems);
     const request = toRequest(input, distinct(tagIds), problems);
     const deadline = this.#gateway.deadline();
     // Before anything that time may change: whether a date is still to come, or under which id the chat is granted.
@@ -149,21 +144,13 @@ export class LinkMaker {
       if (subscription.priceStars < 1 || subscription.priceStars > MAX_SUBSCRIPTION_STARS) {
         problems.add("subscription.priceStars", `Must be from 1 to ${MAX_SUBSCRIPTION_STARS}.`);
       }
-      if (expireDate) problems.add("expireDate", "A subscription link does not expire.");
-      if (memberLimit !== null) problems.add("memberLimit", "A subscription link has no member limit.");
-      if (createsJoinRequest)
-        problems.add("createsJoinRequest", "A subscription link creates no join requests.");
+      checkSubscription({ expireDate, memberLimit, createsJoinRequest }, problems);
     }
     const channel = await this.#loaders.channelByChatId.load(input.channelId);
     if (subscription && channel && channel.kind !== "CHANNEL") {
       problems.add("subscription", "Only channels have subscription links, not groups.");
     }
-    const tags = await Promise.all(tagIds.map((id) => id && this.#loaders.tag.load(id)));
-    for (const [index, tag] of tags.entries()) {
-      if (tagIds[index] !== null && (!tag || tag.channelId !== channel?.id)) {
-        problems.add(`tagIds.${index}`, "There is no such tag in this channel.");
-      }
-    }
+    await checkTags(tagIds, channel?.id, "tagIds", this.#loaders, problems);
     problems.check();
     return {
       settings,
@@ -174,34 +161,26 @@ export class LinkMaker {
   }
 
   /** The channel, learned from Telegram where it is not known yet. */
-  async #channel(input: CreateInviteLinkInput, deadline: Deadline, followed = false): Promise<Channel> {
-    const { channelId: chatId } = input;
-    const known = await this.#loaders.channelByChatId.load(chatId);
+  async #channel(input: CreateInviteLinkInput, deadline: Deadline): Promise<Channel> {
+    const known = await this.#loaders.channelByChatId.load(input.channelId);
     if (known) return known;
-    try {
-      const chat = await this.#gateway.getChat(chatId, deadline);
-      if (!isLinkable(chat)) {
-        throw new ValidationError([
-          { field: "channelId", message: "This is a person's chat; links belong to channels and groups." },
-        ]);
-      }
-      if (input.subscription && chat.type !== "channel") {
-        throw new ValidationError([
-          { field: "subscription", message: "Only channels have subscription links, not groups." },
-        ]);
-      }
-      return await storeChannel(this.#database, this.#caller, chat);
-    } catch (error) {
-      if (!(error instanceof TelegramCallError)) throw error;
-      const { failure } = error;
-      if (failure.kind === "migrated" && !followed) {
-        await followMigration(this.#database, this.#caller, chatId, failure.toChatId);
-        return this.#channel({ ...input, channelId: failure.toChatId }, deadline, true);
-      }
-      // Asking about a chat makes nothing: whatever became of it, no link exists.
-      if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
-      throw userErrorOf(failure, chatId);
+    const named = new FollowedChat(this.#database, this.#caller, input.channelId);
+    const chat = await named
+      .ask((chatId) => this.#gateway.getChat(chatId, deadline))
+      .catch((error: unknown) => {
+        throw errorOfInquiry(error, named.id);
+      });
+    if (!isLinkable(chat)) {
+      throw new ValidationError([
+        { field: "channelId", message: "This is a person's chat; links belong to channels and groups." },
+      ]);
     }
+    if (input.subscription && chat.type !== "channel") {
+      throw new ValidationError([
+        { field: "subscription", message: "Only channels have subscription links, not groups." },
+      ]);
+    }
+    return storeChannel(this.#database, this.#caller, chat);
   }
 
   async #carryOut(
@@ -211,31 +190,35 @@ export class LinkMaker {
     deadline: Deadline,
   ): Promise<InviteLink> {
     const sending = this.#creations.sendingOf(creationId);
-    let chatId = channel.chatId;
+    const chat = new FollowedChat(this.#database, this.#caller, channel.chatId);
     let answer: TelegramInviteLink;
     try {
-      try {
-        answer = await this.#call(chatId, plan, deadline, sending);
-      } catch (error) {
-        if (!(error instanceof TelegramCallError) || error.failure.kind !== "migrated") throw error;
-        await followMigration(this.#database, this.#caller, chatId, error.failure.toChatId);
-        chatId = error.failure.toChatId;
-        answer = await this.#call(chatId, plan, deadline, sending);
-      }
+      answer = await chat.ask((chatId) => this.#call(chatId, plan, deadline, sending));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
         // Following the chat failed here, between two calls of which the first made nothing.
         await this.#creations.markFailed(creationId, "the server failed");
         throw error;
       }
-      await this.#noteFailure(creationId, chatId, error.failure);
-      throw userErrorOf(error.failure, chatId);
+      await this.#noteFailure(creationId, error.failure);
+      await storeFailedStanding(this.#database, chat.id, error.failure);
+      throw userErrorOf(error.failure, chat.id);
     }
-    const stored = this.#creations.track(this.#storeWhateverHappens(creationId, chatId, plan, answer));
-    const gaveUp = delay(Math.max(STORE_GRACE_MS, deadline.at - Date.now()), null, { ref: false });
-    const linkId = await Promise.race([stored, gaveUp]);
-    // Storing goes on, though this request cannot wait for it any longer.
-    if (linkId === null) throw new TelegramUnavailableError(true);
+    const made = { creationId, plan, answer, caller: this.#caller, botId: this.#gateway.botId };
+    const storing = {
+      store: () =>
+        this.#database.transaction(async (unit) => {
+          const id = await storeMadeLink(unit, made);
+          await this.#creations.markAnswered(unit, creationId, id);
+          return id;
+        }),
+      // Where not even this can be stored, the creation is found abandoned, which comes to the same.
+      giveUp: () => this.#creations.markUncertain(creationId, "the link could not be stored"),
+      answer,
+      about: { creationId, chatId: chat.id },
+    };
+    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log));
+    const linkId = await inTime(stored, deadline);
     // What is told of the channel is what the creation has just shown.
     this.#loaders.channelByChatId.clearAll();
     this.#loaders.channel.clearAll();
@@ -258,46 +241,11 @@ export class LinkMaker {
     return this.#gateway.createSubscriptionInviteLink(chatId, link, deadline, sending);
   }
 
-  async #noteFailure(creationId: string, chatId: number, failure: TelegramFailure): Promise<void> {
+  async #noteFailure(creationId: string, failure: TelegramFailure): Promise<void> {
     if (failure.kind === "unavailable" && failure.carriedOut === "maybe") {
       await this.#creations.markUncertain(creationId, failure.reason);
     } else {
       await this.#creations.markFailed(creationId, "reason" in failure ? failure.reason : failure.kind);
     }
-    if (failure.kind === "notInChat") await storeBotStatus(this.#database, chatId, BOT_STATUS.notInChat);
-    if (failure.kind === "missingRights")
-      await storeBotStatus(this.#database, chatId, BOT_STATUS.missingRights);
-  }
-
-  /** Telegram has no way to ask again which links there are: what it made is stored now, or at least logged. */
-  async #storeWhateverHappens(
-    creationId: string,
-    chatId: number,
-    plan: LinkPlan,
-    answer: TelegramInviteLink,
-  ): Promise<string> {
-    const made = { creationId, plan, answer, caller: this.#caller, botId: this.#gateway.botId };
-    for (const wait of [...STORE_RETRIES_MS, null]) {
-      try {
-        return await this.#database.transaction(async (unit) => {
-          const linkId = await storeMadeLink(unit, made);
-          await this.#creations.markAnswered(unit, creationId, linkId);
-          return linkId;
-        });
-      } catch (error) {
-        if (wait === null || error instanceof LinkKnownError) {
-          this.#log.fatal(
-            { err: error, creationId, chatId, answer },
-            "Telegram made a link that could not be stored",
-          );
-          // Where not even this can be stored, the creation is found abandoned, which comes to the same.
-          await this.#creations.markUncertain(creationId, "the link could not be stored").catch(() => {});
-          throw new TelegramUnavailableError(true);
-        }
-        this.#log.warn({ err: error, creationId }, "storing a link that Telegram made is tried again");
-        await delay(wait);
-      }
-    }
-    throw new TypeError("The last try neither ended well nor failed.");
   }
 }

@@ -35,28 +35,11 @@ export class Creations {
   readonly #botId: number;
   /** Those that this run is carrying out: others in its name were left when storing them failed. */
   readonly #underWay = new Set<string>();
-  readonly #work = new Set<Promise<void>>();
 
   constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, botId: number) {
     this.#database = database;
     this.#presence = presence;
     this.#botId = botId;
-  }
-
-  /** Counts work as under way until it ends, though nobody may wait for its outcome any more. */
-  track<T>(work: Promise<T>): Promise<T> {
-    const ended = work.then(
-      () => {},
-      () => {},
-    );
-    this.#work.add(ended);
-    void ended.then(() => this.#work.delete(ended));
-    return work;
-  }
-
-  /** Resolves when no creation is under way: what Telegram has made is stored by then. */
-  async drained(): Promise<void> {
-    while (this.#work.size > 0) await Promise.all(this.#work);
   }
 
   /** What is known of an earlier request of the caller with this key; waits for one that is under way. */

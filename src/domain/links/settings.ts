@@ -1,7 +1,8 @@
-import type { LinkSettings } from "../../telegram/gateway.js";
+import type { LinkSettings, TelegramInviteLink } from "../../telegram/gateway.js";
 import { cleanLinkName } from "../../telegram/names.js";
 import type { Problems } from "../errors.js";
-import { codePoints } from "../text.js";
+import { codePoints, foldName } from "../text.js";
+import { type InviteLink, isExpired } from "./inviteLink.js";
 
 /** Telegram silently cuts what is longer. */
 export const MAX_NAME_CODE_POINTS = 32;
@@ -28,30 +29,128 @@ export function checkName(name: string, problems: Problems): string {
   return cleaned;
 }
 
-/** @returns Unix seconds, in which Telegram counts; what is wrong is said in `problems`. */
+/** In which Telegram counts. */
+function toUnixSeconds(date: Date): number;
+function toUnixSeconds(date: Date | null): number | null;
+function toUnixSeconds(date: Date | null): number | null {
+  return date === null ? null : Math.floor(date.getTime() / 1000);
+}
+
+/** @returns Unix seconds; what is wrong is said in `problems`. */
 export function checkExpireDate(date: Date | null, now: Date, problems: Problems): number | null {
   if (date === null) return null;
-  const seconds = Math.floor(date.getTime() / 1000);
+  const seconds = toUnixSeconds(date);
   if (seconds <= Math.floor(now.getTime() / 1000)) problems.add("expireDate", "Must be in the future.");
   else if (seconds > MAX_EXPIRE_SECONDS) problems.add("expireDate", "Must be before 2038-01-19T03:14:08Z.");
   return seconds;
 }
 
+function checkMemberLimit(
+  { memberLimit, createsJoinRequest }: Pick<LinkSettings, "memberLimit" | "createsJoinRequest">,
+  problems: Problems,
+): void {
+  if (memberLimit === null) return;
+  if (memberLimit < 1 || memberLimit > MAX_MEMBER_LIMIT) {
+    problems.add("memberLimit", `Must be from 1 to ${MAX_MEMBER_LIMIT}.`);
+  }
+  if (createsJoinRequest) {
+    problems.add("memberLimit", "A link that creates join requests cannot have a member limit.");
+  }
+}
+
+/** A link whose members pay has a name and a price, and nothing else. */
+export function checkSubscription(
+  {
+    expireDate,
+    memberLimit,
+    createsJoinRequest,
+  }: Omit<RequestedSettings, "name" | "expireDate"> & {
+    readonly expireDate: unknown;
+  },
+  problems: Problems,
+): void {
+  if (expireDate !== null) problems.add("expireDate", "A subscription link does not expire.");
+  if (memberLimit !== null) problems.add("memberLimit", "A subscription link has no member limit.");
+  if (createsJoinRequest) problems.add("createsJoinRequest", "A subscription link creates no join requests.");
+}
+
 /** What a link shall be in Telegram; what Telegram would not take, or not as it stands, is said in `problems`. */
 export function checkSettings(requested: RequestedSettings, now: Date, problems: Problems): LinkSettings {
   const { createsJoinRequest, memberLimit } = requested;
-  if (memberLimit !== null && (memberLimit < 1 || memberLimit > MAX_MEMBER_LIMIT)) {
-    problems.add("memberLimit", `Must be from 1 to ${MAX_MEMBER_LIMIT}.`);
-  }
-  if (memberLimit !== null && createsJoinRequest) {
-    problems.add("memberLimit", "A link that creates join requests cannot have a member limit.");
-  }
+  checkMemberLimit(requested, problems);
   return {
     name: checkName(requested.name, problems),
     createsJoinRequest,
     expireDate: checkExpireDate(requested.expireDate, now, problems),
     memberLimit,
   };
+}
+
+/** The columns of a link's settings as Telegram's answer has them; where it says nothing of one, as they were asked for. */
+export function settledColumns(answer: TelegramInviteLink, asked: LinkSettings) {
+  const name = answer.name ?? asked.name;
+  // 0 means none for both.
+  const expireDate = answer.expire_date ?? asked.expireDate ?? 0;
+  const memberLimit = answer.member_limit ?? asked.memberLimit ?? 0;
+  return {
+    name,
+    nameKey: name === null ? null : foldName(name),
+    createsJoinRequest: answer.creates_join_request ?? asked.createsJoinRequest,
+    expireDate: expireDate === 0 ? null : new Date(expireDate * 1000),
+    memberLimit: memberLimit === 0 ? null : memberLimit,
+  };
+}
+
+/** As Telegram has them, as far as is known here. */
+export const settingsOf = (link: InviteLink): LinkSettings => ({
+  name: link.name,
+  createsJoinRequest: link.createsJoinRequest,
+  expireDate: toUnixSeconds(link.expireDate),
+  memberLimit: link.memberLimit,
+});
+
+export const sameSettings = (one: LinkSettings, other: LinkSettings): boolean =>
+  one.name === other.name &&
+  one.createsJoinRequest === other.createsJoinRequest &&
+  one.expireDate === other.expireDate &&
+  one.memberLimit === other.memberLimit;
+
+/** Settings to change; those left out stay as they are. */
+export interface ChangedSettings {
+  readonly name?: string | null | undefined;
+  readonly createsJoinRequest?: boolean | undefined;
+  readonly expireDate?: Date | null | undefined;
+  readonly memberLimit?: number | null | undefined;
+}
+
+/** What a link would be in Telegram, whether Telegram takes it or not; null is none, a name is as Telegram keeps it. */
+export function mergeSettings(link: InviteLink, changed: ChangedSettings): LinkSettings {
+  const known = settingsOf(link);
+  const { name, createsJoinRequest, expireDate, memberLimit } = changed;
+  return {
+    name: name == null ? (name === undefined ? known.name : null) : cleanLinkName(name),
+    createsJoinRequest: createsJoinRequest ?? known.createsJoinRequest,
+    expireDate: expireDate === undefined ? known.expireDate : toUnixSeconds(expireDate),
+    memberLimit: memberLimit === undefined ? known.memberLimit : memberLimit,
+  };
+}
+
+/** Why Telegram would not make of a link what it is asked to; what is wrong is said in `problems`. */
+export function checkEdit(link: InviteLink, changed: ChangedSettings, now: Date, problems: Problems): void {
+  const merged = mergeSettings(link, changed);
+  if (link.isRevoked) problems.add("id", "This link is revoked; Telegram changes nothing of it any more.");
+  if (changed.name != null && merged.name !== link.name) checkName(changed.name, problems);
+  if (link.subscriptionPrice !== null) {
+    checkSubscription(merged, problems);
+    return;
+  }
+  if (changed.expireDate === undefined && isExpired(link, now)) {
+    problems.add(
+      "expireDate",
+      "This link has expired. Telegram takes no change of it that leaves it so: give a date to come, or null.",
+    );
+  } else checkExpireDate(changed.expireDate ?? null, now, problems);
+  checkMemberLimit(merged, problems);
 }
 
 /** What was paid cannot be less than nothing. */

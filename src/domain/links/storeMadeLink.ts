@@ -4,7 +4,9 @@ import type { Caller } from "../access/caller.js";
 import { audit } from "../audit.js";
 import { BOT_STATUS } from "../channels/store.js";
 import { newId } from "../ids.js";
-import { foldName } from "../text.js";
+import { settledColumns } from "./settings.js";
+import { NotStorableError } from "./storing.js";
+import { giveTags } from "./tagging.js";
 
 /** What is to be made, once the input was found acceptable. */
 export interface LinkPlan {
@@ -24,7 +26,7 @@ export interface MadeLink {
 }
 
 /** Telegram answered with a link that another creation has made already: whatever it did, this is not its outcome. */
-export class LinkKnownError extends Error {
+export class LinkKnownError extends NotStorableError {
   override readonly name = "LinkKnownError";
 }
 
@@ -41,18 +43,9 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
   if (linkId !== null) return linkId;
   const now = new Date();
   const { settings } = plan;
-  // As Telegram says; where it says nothing that can be understood, as it was asked.
-  const name = answer.name ?? settings.name;
-  const expireDate = answer.expire_date ?? settings.expireDate ?? 0;
-  const memberLimit = answer.member_limit ?? settings.memberLimit ?? 0;
   const state = {
     botId: BigInt(botId),
-    name,
-    nameKey: name === null ? null : foldName(name),
-    createsJoinRequest: answer.creates_join_request ?? settings.createsJoinRequest,
-    // 0 means none for both.
-    expireDate: expireDate === 0 ? null : new Date(expireDate * 1000),
-    memberLimit: memberLimit === 0 ? null : memberLimit,
+    ...settledColumns(answer, settings),
     subscriptionPrice: plan.subscriptionPrice,
     budget: plan.budget,
     creatorId: BigInt(caller.telegramUserId ?? answer.creator?.id ?? botId),
@@ -68,22 +61,14 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
   if (await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } })) {
     throw new LinkKnownError(answer.invite_link);
   }
-  // Those that were deleted while Telegram was asked are left out, rather than the link lost.
-  const tags = await prisma.tag.findMany({
-    where: { id: { in: [...plan.tagIds] }, channelId },
-    select: { id: true, typeId: true },
-  });
-  await prisma.inviteLinkTag.createMany({
-    data: tags.map(({ id, typeId }) => ({ linkId: link.id, tagId: id, channelId, typeId })),
-    skipDuplicates: true,
-  });
+  await giveTags(unit, { linkIds: [link.id], channelId, tagIds: plan.tagIds });
   if (channel.botStatus !== BOT_STATUS.ready) {
     await prisma.channel.update({
       where: { id: channelId },
       data: { botStatus: BOT_STATUS.ready, updatedAt: now },
     });
   }
-  const change = { url: answer.invite_link, name, budget: plan.budget, tagIds: [...plan.tagIds] };
+  const change = { url: answer.invite_link, name: state.name, budget: plan.budget, tagIds: [...plan.tagIds] };
   await audit(unit, caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });
   return link.id;
 }

@@ -5,8 +5,9 @@ import { newId } from "../../../src/domain/ids.js";
 import { LinkMaker } from "../../../src/domain/links/create.js";
 import { Creations } from "../../../src/domain/links/creations.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
+import { UnderWay } from "../../../src/domain/underWay.js";
 import { createLog } from "../../../src/log.js";
-import type { TelegramGateway } from "../../../src/telegram/gateway.js";
+import type { Deadline, LinkSettings, Sending, TelegramGateway } from "../../../src/telegram/gateway.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
 
 const CHAT = -1_001_000_000_001;
@@ -42,7 +43,13 @@ function maker(owner = us) {
   const gateway = {
     botId: BOT,
     deadline: () => ({ at: Date.now() + 400 }),
-    createInviteLink: () => {
+    createInviteLink: async (
+      _chatId: number,
+      _settings: LinkSettings,
+      _deadline: Deadline,
+      sending: Sending,
+    ) => {
+      await sending.begins();
       calls += 1;
       return answer();
     },
@@ -55,7 +62,7 @@ function maker(owner = us) {
     write: (line) => lines.push(JSON.parse(line)),
   });
   return new LinkMaker(
-    { database, gateway, creations },
+    { database, gateway, creations, underWay: new UnderWay() },
     { caller, loaders: createLoaders(database, caller), log },
   );
 }

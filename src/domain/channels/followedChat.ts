@@ -1,0 +1,37 @@
+import type { Database } from "../../database/database.js";
+import { TelegramCallError } from "../../telegram/failures.js";
+import type { Caller } from "../access/caller.js";
+import { followMigration } from "./migration.js";
+
+/** A chat that is asked something of, by the id it has: followed once where Telegram has given it another. */
+export class FollowedChat {
+  readonly #database: Database;
+  readonly #caller: Caller;
+  #id: number;
+  #followed = false;
+
+  constructor(database: Database, caller: Caller, chatId: number) {
+    this.#database = database;
+    this.#caller = caller;
+    this.#id = chatId;
+  }
+
+  /** Its id as far as it is known now. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Makes a call with its id, and again where that was not its id any more. @throws TelegramCallError */
+  async ask<T>(call: (chatId: number) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.#id);
+    } catch (error) {
+      if (!(error instanceof TelegramCallError) || error.failure.kind !== "migrated" || this.#followed)
+        throw error;
+      this.#followed = true;
+      await followMigration(this.#database, this.#caller, this.#id, error.failure.toChatId);
+      this.#id = error.failure.toChatId;
+      return this.ask(call);
+    }
+  }
+}

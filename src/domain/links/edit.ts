@@ -1,0 +1,333 @@
+import sql from "sql-template-tag";
+import type { Database, UnitOfWork } from "../../database/database.js";
+import type { Logger } from "../../log.js";
+import { TelegramCallError } from "../../telegram/failures.js";
+import type {
+  Deadline,
+  LinkSettings,
+  Sending,
+  TelegramGateway,
+  TelegramInviteLink,
+} from "../../telegram/gateway.js";
+import { type Caller, requireRole } from "../access/caller.js";
+import { audit, type Change } from "../audit.js";
+import { FollowedChat } from "../channels/followedChat.js";
+import { storeFailedStanding } from "../channels/store.js";
+import { NotFoundError, Problems } from "../errors.js";
+import { parseId, parseIds } from "../ids.js";
+import type { Loaders } from "../loaders.js";
+import type { UnderWay } from "../underWay.js";
+import { userErrorOf } from "../userErrorOf.js";
+import type { ClaimedLink, Doubts, LinkChanges } from "./changes.js";
+import { type InviteLink, inviteLinkColumns } from "./inviteLink.js";
+import {
+  type ChangedSettings,
+  checkBudget,
+  checkEdit,
+  mergeSettings,
+  sameSettings,
+  settingsOf,
+  settledColumns,
+} from "./settings.js";
+import { inTime, storeWhateverHappens } from "./storing.js";
+import { changeTags, checkTags, distinct, parseTagIds, replaceTags } from "./tagging.js";
+
+/** What is left out stays as it is; null clears the name, the date and the limit, and nothing else. */
+export interface UpdateInviteLinkInput {
+  /** Global or bare. */
+  readonly id: string;
+  readonly name?: string | null | undefined;
+  readonly createsJoinRequest?: boolean | null | undefined;
+  readonly expireDate?: Date | null | undefined;
+  readonly memberLimit?: number | null | undefined;
+  /** An exact decimal. */
+  readonly budget?: string | null | undefined;
+  readonly tagIds?: readonly string[] | null | undefined;
+}
+
+export interface SetInviteLinkTagsInput {
+  readonly ids: readonly string[];
+  readonly addTagIds: readonly string[];
+  readonly removeTagIds: readonly string[];
+}
+
+const MAX_LINKS = 250;
+const NEVER_NULL = ["createsJoinRequest", "budget", "tagIds"] as const;
+
+/** What only we know of a link, as it shall be; undefined stays as it is. */
+interface OwnPart {
+  readonly budget?: string | undefined;
+  readonly tagIds?: readonly string[] | undefined;
+}
+
+/** A link with what else decides whether its bot may change it. */
+type EditableLink = InviteLink & { readonly botId: number | null };
+
+const isNoUsableLink = (error: unknown): boolean =>
+  error instanceof TelegramCallError && error.failure.kind === "noUsableLink";
+
+/** Changing links, for one request. */
+export class LinkEditor {
+  readonly #database: Database;
+  readonly #gateway: TelegramGateway;
+  readonly #changes: LinkChanges;
+  readonly #underWay: UnderWay;
+  readonly #log: Logger;
+  readonly #caller: Caller;
+  readonly #loaders: Loaders;
+
+  constructor(
+    shared: { database: Database; gateway: TelegramGateway; changes: LinkChanges; underWay: UnderWay },
+    request: { caller: Caller; loaders: Loaders; log: Logger },
+  ) {
+    this.#database = shared.database;
+    this.#gateway = shared.gateway;
+    this.#changes = shared.changes;
+    this.#underWay = shared.underWay;
+    this.#caller = request.caller;
+    this.#loaders = request.loaders;
+    this.#log = request.log;
+  }
+
+  /**
+   * Changes a link, in Telegram only where it is something that Telegram knows of. Where nobody knows whether that was
+   * carried out, doing it again puts it right.
+   * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
+   */
+  async update(input: UpdateInviteLinkInput): Promise<InviteLink> {
+    requireRole(this.#caller, "EDITOR");
+    const link = await this.#find(input.id);
+    const problems = new Problems();
+    for (const field of NEVER_NULL) if (input[field] === null) problems.add(field, "Must not be null.");
+    if (input.budget != null) checkBudget(input.budget, problems);
+    const tagIds = input.tagIds == null ? null : parseTagIds(input.tagIds, "tagIds", problems);
+    if (tagIds) await checkTags(tagIds, link.channelId, "tagIds", this.#loaders, problems);
+    const own = {
+      budget: input.budget ?? undefined,
+      tagIds: tagIds ? distinct(tagIds) : undefined,
+    };
+    const { name, createsJoinRequest, expireDate, memberLimit } = input;
+    const isTelegrams = [name, createsJoinRequest, expireDate, memberLimit].some(
+      (value) => value !== undefined,
+    );
+    if (isTelegrams) {
+      const changed = { name, createsJoinRequest: createsJoinRequest ?? undefined, expireDate, memberLimit };
+      const deadline = this.#gateway.deadline();
+      await this.#underWay.track(
+        this.#changes.withLink(link.id, deadline, (claimed) =>
+          this.#edit(claimed, changed, own, problems, deadline),
+        ),
+      );
+    } else {
+      problems.check();
+      await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
+    }
+    return this.#changed(link.id);
+  }
+
+  /**
+   * Makes a link invalid, in Telegram and here, for good; one that is so already stays so.
+   * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
+   */
+  async revoke(input: { readonly id: string }): Promise<InviteLink> {
+    requireRole(this.#caller, "EDITOR");
+    const link = await this.#find(input.id);
+    const deadline = this.#gateway.deadline();
+    await this.#underWay.track(
+      this.#changes.withLink(link.id, deadline, (claimed) => this.#revoke(claimed, deadline)),
+    );
+    return this.#changed(link.id);
+  }
+
+  /**
+   * Gives tags to links of one channel, and takes others of them: all or none.
+   * @returns the links, each once.
+   * @throws ForbiddenError, NotFoundError where one of the links is not there, ValidationError
+   */
+  async setTags(input: SetInviteLinkTagsInput): Promise<InviteLink[]> {
+    requireRole(this.#caller, "EDITOR");
+    const problems = new Problems();
+    const ids = distinct(parseIds("InviteLink", input.ids, "ids", problems, MAX_LINKS));
+    const added = parseTagIds(input.addTagIds, "addTagIds", problems);
+    const removed = parseTagIds(input.removeTagIds, "removeTagIds", problems);
+    problems.check();
+    const links = await this.#loaders.inviteLink.loadMany(ids);
+    const found = links.filter((link): link is InviteLink => link !== null && !(link instanceof Error));
+    if (found.length < ids.length) throw new NotFoundError("invite link");
+    const channelId = found[0]?.channelId;
+    if (channelId === undefined) return [];
+    if (found.some((link) => link.channelId !== channelId))
+      problems.add("ids", "Must be links of one channel.");
+    await checkTags(added, channelId, "addTagIds", this.#loaders, problems);
+    await checkTags(removed, channelId, "removeTagIds", this.#loaders, problems);
+    for (const [index, id] of removed.entries()) {
+      if (id !== null && added.includes(id))
+        problems.add(`removeTagIds.${index}`, "This tag is to be added.");
+    }
+    problems.check();
+    const change = { addTagIds: distinct(added), removeTagIds: distinct(removed) };
+    await this.#database.transaction(async (unit) => {
+      await changeTags(unit, { linkIds: ids, channelId, tagIds: change.addTagIds }, change.removeTagIds);
+      const entries = ids.map((subjectId) => ({
+        action: "inviteLink.setTags",
+        subjectId,
+        channelId,
+        change,
+      }));
+      await audit(unit, this.#caller, ...entries);
+    });
+    return Promise.all(ids.map((id) => this.#changed(id)));
+  }
+
+  async #find(text: string): Promise<InviteLink> {
+    const problems = new Problems();
+    const id = parseId("InviteLink", text, "id", problems);
+    problems.check();
+    const link = id && (await this.#loaders.inviteLink.load(id));
+    if (!link) throw new NotFoundError("invite link");
+    return link;
+  }
+
+  /** As it stands after a change. */
+  async #changed(id: string): Promise<InviteLink> {
+    const link = await this.#read(id);
+    // Its chat may have been followed to another id meanwhile.
+    this.#loaders.channel.clearAll();
+    this.#loaders.channelByChatId.clearAll();
+    return link;
+  }
+
+  async #read(id: string): Promise<EditableLink> {
+    const [link] = await this.#database.query<EditableLink>(sql`
+      select ${inviteLinkColumns}, l.bot_id as "botId"
+      from invite_link l join channel c on c.id = l.channel_id where l.id = ${id}::uuid`);
+    if (!link) throw new NotFoundError("invite link");
+    return link;
+  }
+
+  /** Telegram lets a bot change its own links alone. */
+  #checkOwn({ isBotCreated, botId }: EditableLink, problems: Problems): void {
+    if (isBotCreated && (botId === null || botId === this.#gateway.botId)) return;
+    problems.add("id", "Another administrator made this link, and Telegram lets only them change it.");
+  }
+
+  async #edit(
+    claimed: ClaimedLink,
+    changed: ChangedSettings,
+    own: OwnPart,
+    problems: Problems,
+    deadline: Deadline,
+  ): Promise<void> {
+    const link = await this.#read(claimed.linkId);
+    const settings = mergeSettings(link, changed);
+    const isTelegrams = claimed.doubts.maybeEdited || !sameSettings(settings, settingsOf(link));
+    if (isTelegrams) {
+      this.#checkOwn(link, problems);
+      checkEdit(link, changed, new Date(), problems);
+    }
+    problems.check();
+    if (!isTelegrams) return this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
+    const answer = await this.#call(claimed, link, "maybeEdited", (chatId, sending) =>
+      link.subscriptionPrice === null
+        ? this.#gateway.editInviteLink(chatId, link.url, settings, deadline, sending)
+        : this.#gateway.editSubscriptionInviteLink(chatId, link.url, settings.name, deadline, sending),
+    );
+    await this.#storeAnswer(claimed, link, answer, deadline, async (unit) => {
+      const columns = settledColumns(answer, settings);
+      await unit.prisma.inviteLink.update({
+        where: { id: link.id },
+        data: { ...columns, updatedAt: new Date() },
+      });
+      await this.#storeOwn(unit, link, own, settings);
+    });
+  }
+
+  async #revoke(claimed: ClaimedLink, deadline: Deadline): Promise<void> {
+    const link = await this.#read(claimed.linkId);
+    if (link.isRevoked) return;
+    const problems = new Problems();
+    this.#checkOwn(link, problems);
+    problems.check();
+    const answer = await this.#call(claimed, link, "maybeRevoked", async (chatId, sending) => {
+      try {
+        return await this.#gateway.revokeInviteLink(chatId, link.url, deadline, sending);
+      } catch (error) {
+        // The call before, whose answer was lost, was carried out.
+        if (claimed.doubts.maybeRevoked && isNoUsableLink(error)) return { invite_link: link.url };
+        throw error;
+      }
+    });
+    await this.#storeAnswer(claimed, link, answer, deadline, async (unit) => {
+      const columns = settledColumns(answer, settingsOf(link));
+      await unit.prisma.inviteLink.update({
+        where: { id: link.id },
+        data: { ...columns, isRevoked: true, updatedAt: new Date() },
+      });
+      await audit(unit, this.#caller, {
+        action: "inviteLink.revoke",
+        subjectId: link.id,
+        channelId: link.channelId,
+        change: { url: link.url },
+      });
+    });
+  }
+
+  /** Makes a call that changes the link in Telegram. @throws what its failure means */
+  async #call(
+    claimed: ClaimedLink,
+    link: InviteLink,
+    doubt: keyof Doubts,
+    call: (chatId: number, sending: Sending) => Promise<TelegramInviteLink>,
+  ): Promise<TelegramInviteLink> {
+    const chat = new FollowedChat(this.#database, this.#caller, link.chatId);
+    try {
+      return await chat.ask((chatId) => call(chatId, claimed.sending(doubt)));
+    } catch (error) {
+      if (!(error instanceof TelegramCallError)) throw error;
+      const { failure } = error;
+      if (!(failure.kind === "unavailable" && failure.carriedOut === "maybe"))
+        await claimed.nothingDone(doubt);
+      await storeFailedStanding(this.#database, chat.id, failure);
+      throw userErrorOf(failure, chat.id);
+    }
+  }
+
+  /** Stores what Telegram has done to the link; the request waits for it as long as it can. */
+  async #storeAnswer(
+    claimed: ClaimedLink,
+    link: InviteLink,
+    answer: TelegramInviteLink,
+    deadline: Deadline,
+    store: (unit: UnitOfWork) => Promise<void>,
+  ): Promise<void> {
+    const storing = {
+      store: () =>
+        this.#database.transaction(async (unit) => {
+          await store(unit);
+          await claimed.settle(unit);
+        }),
+      // The doubt is on record already.
+      giveUp: async () => {},
+      answer,
+      about: { linkId: link.id },
+    };
+    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log));
+    claimed.keepFor(stored);
+    await inTime(stored, deadline);
+  }
+
+  /** Stores what only we know of a link, where it is not so already. @param settings what Telegram has accepted, if anything */
+  async #storeOwn(unit: UnitOfWork, link: InviteLink, own: OwnPart, settings?: LinkSettings): Promise<void> {
+    const { id, channelId } = link;
+    let changes = settings ? 1 : 0;
+    if (own.budget !== undefined) {
+      changes += await unit.execute(sql`
+        update invite_link set budget = ${own.budget}::numeric, updated_at = now()
+        where id = ${id}::uuid and budget <> ${own.budget}::numeric`);
+    }
+    if (own.tagIds) changes += await replaceTags(unit, { linkIds: [id], channelId, tagIds: own.tagIds });
+    if (changes === 0) return;
+    const change = { ...settings, ...own } as Change["change"];
+    await audit(unit, this.#caller, { action: "inviteLink.update", subjectId: id, channelId, change });
+  }
+}

@@ -1,0 +1,88 @@
+import sql, { type Sql } from "sql-template-tag";
+import type { UnitOfWork } from "../../database/database.js";
+import { type Problems, ValidationError } from "../errors.js";
+import { parseIds } from "../ids.js";
+import type { Loaders } from "../loaders.js";
+
+/** That a link carries. */
+const MAX_TAGS = 100;
+
+type TagIds = readonly (string | null)[];
+
+/** The ids of tags that one link shall carry; what is wrong with them is said in `problems`, and is null. */
+export const parseTagIds = (texts: readonly string[], field: string, problems: Problems) =>
+  parseIds("Tag", texts, field, problems, MAX_TAGS);
+
+/** Each once; those that are none left out. */
+export const distinct = (ids: TagIds): string[] => [...new Set(ids.filter((id) => id !== null))];
+
+/** Each must be a tag of the channel; what is wrong is said in `problems`. @param channelId undefined: none is known. */
+export async function checkTags(
+  tagIds: TagIds,
+  channelId: string | undefined,
+  field: string,
+  loaders: Loaders,
+  problems: Problems,
+): Promise<void> {
+  const tags = await Promise.all(tagIds.map((id) => id && loaders.tag.load(id)));
+  for (const [index, tag] of tags.entries()) {
+    if (tagIds[index] !== null && (!tag || tag.channelId !== channelId)) {
+      problems.add(`${field}.${index}`, "There is no such tag in this channel.");
+    }
+  }
+}
+
+/** Links of one channel, and tags for them. */
+export interface Tagging {
+  readonly linkIds: readonly string[];
+  readonly channelId: string;
+  readonly tagIds: readonly string[];
+}
+
+/**
+ * Tags that are deleted meanwhile are left out, as if that had come after. Locking them keeps their type, which stands
+ * beside them here, from changing.
+ */
+const giving = ({ linkIds, channelId, tagIds }: Tagging): Sql => sql`
+  insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
+  select l.id, t.id, t.channel_id, t.type_id
+  from unnest(${linkIds}::uuid[]) l (id)
+  cross join (
+    select id, channel_id, type_id from tag
+    where id = any(${tagIds}::uuid[]) and channel_id = ${channelId}::uuid order by id for key share
+  ) t
+  on conflict do nothing returning link_id`;
+
+/** Gives tags to links. */
+export async function giveTags(unit: UnitOfWork, tagging: Tagging): Promise<void> {
+  await unit.execute(giving(tagging));
+}
+
+/** @returns how many links changed. */
+async function retag(unit: UnitOfWork, tagging: Tagging, taken: Sql): Promise<number> {
+  const ids = sql`${tagging.linkIds}::uuid[]`;
+  // In one order, so that two who tag the same links do not wait for each other.
+  await unit.execute(sql`select from invite_link where id = any(${ids}) order by id for no key update`);
+  return unit.execute(sql`
+    with taken as (delete from invite_link_tag where link_id = any(${ids}) and ${taken} returning link_id),
+    given as (${giving(tagging)})
+    update invite_link set updated_at = now() where id in (select link_id from taken union select link_id from given)`);
+}
+
+/** Makes these the tags that the links carry. @returns how many links changed. */
+export const replaceTags = (unit: UnitOfWork, tagging: Tagging): Promise<number> =>
+  retag(unit, tagging, sql`tag_id <> all(${tagging.tagIds}::uuid[])`);
+
+/** Gives the links tags, and takes others of them. @throws ValidationError where one would carry too many. */
+export async function changeTags(
+  unit: UnitOfWork,
+  tagging: Tagging,
+  takenIds: readonly string[],
+): Promise<void> {
+  await retag(unit, tagging, sql`tag_id = any(${takenIds}::uuid[])`);
+  const tooMany = await unit.execute(sql`
+    select link_id from invite_link_tag where link_id = any(${tagging.linkIds}::uuid[])
+    group by link_id having count(*) > ${MAX_TAGS}::int`);
+  if (tooMany === 0) return;
+  throw new ValidationError([{ field: "addTagIds", message: `A link carries at most ${MAX_TAGS} tags.` }]);
+}
