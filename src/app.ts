@@ -149,6 +149,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const underWay = new UnderWay();
   closers.push(() => underWay.drained());
   const creations = new Creations(database, presence, gateway.botId);
+  const uncertain = await creations.noteAbandoned();
+  if (uncertain > 0)
+    log.warn({ uncertain }, "nobody knows whether Telegram made some links: see uncertainCreations");
   const changes = new LinkChanges(database, presence, underWay);
   const operations = new Operations({
     domain: { database, gateway, creations, changes, underWay },

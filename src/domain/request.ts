@@ -9,6 +9,7 @@ import { LinkMaker } from "./links/create.js";
 import type { Creations } from "./links/creations.js";
 import { LinkEditor } from "./links/edit.js";
 import { Links } from "./links/links.js";
+import { UncertainCreations } from "./links/uncertainCreations.js";
 import { createLoaders, type Loaders } from "./loaders.js";
 import { Tags } from "./tags/tags.js";
 import type { UnderWay } from "./underWay.js";
@@ -29,6 +30,7 @@ export interface DomainRequest {
   readonly links: Links;
   readonly linkMaker: LinkMaker;
   readonly linkEditor: LinkEditor;
+  readonly uncertainCreations: UncertainCreations;
   readonly tags: Tags;
   readonly channels: Channels;
   readonly tokens: Tokens;
@@ -43,6 +45,7 @@ export function openRequest(domain: Domain, caller: Caller, log: Logger): Domain
     links: new Links(database, caller, loaders),
     linkMaker: new LinkMaker(domain, { caller, loaders, log }),
     linkEditor: new LinkEditor(domain, { caller, loaders, log }),
+    uncertainCreations: new UncertainCreations(domain, caller),
     tags: new Tags(database, caller, loaders),
     channels: new Channels(database, gateway, caller, loaders),
     tokens: new Tokens(database, caller),

@@ -36,6 +36,9 @@ export class GraphQLContext implements DomainRequest {
   get linkEditor() {
     return this.#request.linkEditor;
   }
+  get uncertainCreations() {
+    return this.#request.uncertainCreations;
+  }
   get tags() {
     return this.#request.tags;
   }

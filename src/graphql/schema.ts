@@ -7,6 +7,7 @@ import "./types/editInviteLink.js";
 import "./types/inviteLink.js";
 import "./types/tag.js";
 import "./types/tagType.js";
+import "./types/uncertainCreation.js";
 import "./types/viewer.js";
 
 /** The whole graph. */

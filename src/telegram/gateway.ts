@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Telegram } from "telegraf";
 import * as z from "zod";
+import { isWebAddress } from "./addresses.js";
 import { type HttpAnswer, watchingAnswer } from "./answers.js";
 import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
 
 const MAX_TEXT = 255;
-const MAX_URL = 2048;
 /** The end of the year 9999. */
 const MAX_SECONDS = 253_402_300_799;
 const MAX_MEMBERS = 100_000;
@@ -30,12 +30,6 @@ const chatMember = z.object({
   status: z.string(),
   can_invite_users: z.boolean().optional(),
 });
-
-const isWebAddress = (value: string): boolean =>
-  value.length <= MAX_URL &&
-  !value.includes("\0") &&
-  URL.canParse(value) &&
-  /^https?:$/.test(new URL(value).protocol);
 
 /** The link itself is what counts: it exists now, however odd the rest of the answer may be. */
 const inviteLink = z.object({

@@ -204,7 +204,15 @@ export class LinkMaker {
       await storeFailedStanding(this.#database, chat.id, error.failure);
       throw userErrorOf(error.failure, chat.id);
     }
-    const made = { creationId, plan, answer, caller: this.#caller, botId: this.#gateway.botId };
+    const made = {
+      creationId,
+      plan,
+      answer,
+      caller: this.#caller,
+      creatorId: this.#caller.telegramUserId,
+      botId: this.#gateway.botId,
+      madeAt: new Date(),
+    };
     const storing = {
       store: () =>
         this.#database.transaction(async (unit) => {
@@ -218,6 +226,7 @@ export class LinkMaker {
       about: { creationId, chatId: chat.id },
     };
     const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log));
+    this.#creations.keepFor(creationId, stored);
     const linkId = await inTime(stored, deadline);
     // What is told of the channel is what the creation has just shown.
     this.#loaders.channelByChatId.clearAll();

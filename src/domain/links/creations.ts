@@ -22,8 +22,9 @@ const POLL_MS = 50;
 const KEY_LIFE_MS = 24 * 3_600_000;
 
 const forgottenBefore = (): Date => new Date(Date.now() - KEY_LIFE_MS);
-const isForgotten = ({ state, createdAt }: LinkCreation): boolean =>
-  state === "ANSWERED" && createdAt < forgottenBefore();
+/** Counted from when it came to stand as it does: what somebody resolves after days is answered since then. */
+const isForgotten = ({ state, createdAt, updatedAt }: LinkCreation): boolean =>
+  state === "ANSWERED" && (updatedAt ?? createdAt) < forgottenBefore();
 
 /**
  * The intents to make links. One is stored before Telegram is asked, marked before the call is sent, and ends as
@@ -35,6 +36,7 @@ export class Creations {
   readonly #botId: number;
   /** Those that this run is carrying out: others in its name were left when storing them failed. */
   readonly #underWay = new Set<string>();
+  readonly #storing = new Set<string>();
 
   constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, botId: number) {
     this.#database = database;
@@ -139,9 +141,28 @@ export class Creations {
     });
   }
 
-  /** This run has done with it, whichever way. */
+  /**
+   * Notes that nobody will hear Telegram's answer to those whose server ended before it came.
+   * @returns of how many creations nobody knows what became.
+   */
+  async noteAbandoned(): Promise<number> {
+    const { linkCreation } = this.#database.prisma;
+    for (const row of await linkCreation.findMany({ where: { state: "SENT" } })) {
+      if (await this.#abandoned(row)) await this.#noteAbandoned(row);
+    }
+    return linkCreation.count({ where: { state: "UNCERTAIN" } });
+  }
+
+  /** This run has done with it, whichever way; but for storing what came of it, perhaps. */
   leave(id: string): void {
     this.#underWay.delete(id);
+  }
+
+  /** It is not abandoned while what Telegram has made is being stored, though its request could not wait for that. */
+  keepFor(id: string, storing: Promise<unknown>): void {
+    this.#storing.add(id);
+    const over = () => this.#storing.delete(id);
+    storing.then(over, over);
   }
 
   async #find(caller: Caller, idempotencyKey: string): Promise<LinkCreation | null> {
@@ -154,7 +175,7 @@ export class Creations {
   /** What was made with it a day ago is no answer to a request of today; what is uncertain stays so. */
   async #freeOldKey(caller: Caller, idempotencyKey: string): Promise<void> {
     await this.#database.prisma.linkCreation.updateMany({
-      where: { caller: caller.key, idempotencyKey, state: "ANSWERED", createdAt: { lt: forgottenBefore() } },
+      where: { caller: caller.key, idempotencyKey, state: "ANSWERED", updatedAt: { lt: forgottenBefore() } },
       data: { idempotencyKey: null },
     });
   }
@@ -178,21 +199,25 @@ export class Creations {
         return (await this.#abandoned(row)) && (await this.#takeOver(row)) ? { creationId: row.id } : null;
       case "SENT":
         if (!(await this.#abandoned(row))) return null;
-        await this.#database.prisma.linkCreation.updateMany({
-          where: { id: row.id, state: "SENT", ownerId: row.ownerId },
-          data: {
-            state: "UNCERTAIN",
-            failure: "the server stopped before Telegram answered",
-            updatedAt: new Date(),
-          },
-        });
+        await this.#noteAbandoned(row);
         return null;
     }
   }
 
+  async #noteAbandoned({ id, ownerId }: LinkCreation): Promise<void> {
+    await this.#database.prisma.linkCreation.updateMany({
+      where: { id, state: "SENT", ownerId },
+      data: {
+        state: "UNCERTAIN",
+        failure: "the server stopped before Telegram answered",
+        updatedAt: new Date(),
+      },
+    });
+  }
+
   /** Whoever began it will not end it. */
   async #abandoned(row: LinkCreation): Promise<boolean> {
-    if (row.ownerId === this.#presence.id) return !this.#underWay.has(row.id);
+    if (row.ownerId === this.#presence.id) return !this.#underWay.has(row.id) && !this.#storing.has(row.id);
     return !(await this.#presence.isAlive(row.ownerId));
   }
 

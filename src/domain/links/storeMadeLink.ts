@@ -20,7 +20,11 @@ export interface LinkPlan {
 export interface MadeLink {
   readonly creationId: string;
   readonly botId: number;
-  readonly caller: Caller;
+  /** Who says that it was made. */
+  readonly caller: Pick<Caller, "key">;
+  /** The Telegram user whose link it is to be; where null, whom Telegram names, else the bot. */
+  readonly creatorId: number | null;
+  readonly madeAt: Date;
   readonly plan: LinkPlan;
   readonly answer: TelegramInviteLink;
 }
@@ -33,7 +37,7 @@ export class LinkKnownError extends NotStorableError {
 /** Stores a link that Telegram has made, with its tags. @returns its id. @throws LinkKnownError */
 export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<string> {
   const { prisma } = unit;
-  const { creationId, botId, caller, plan, answer } = made;
+  const { creationId, botId, caller, creatorId, madeAt, plan, answer } = made;
   // Where the creation stands now: following a chat may have made one channel of two meanwhile, and an earlier try
   // may have stored the link, though nobody heard of it.
   const { channelId, linkId, channel } = await prisma.linkCreation.findUniqueOrThrow({
@@ -48,13 +52,13 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
     ...settledColumns(answer, settings),
     subscriptionPrice: plan.subscriptionPrice,
     budget: plan.budget,
-    creatorId: BigInt(caller.telegramUserId ?? answer.creator?.id ?? botId),
+    creatorId: BigInt(creatorId ?? answer.creator?.id ?? botId),
     isBotCreated: true,
   };
   // It may be there already, seen in an update that came before the answer.
   const link = await prisma.inviteLink.upsert({
     where: { channelId_url: { channelId, url: answer.invite_link } },
-    create: { id: newId(), channelId, url: answer.invite_link, createdAt: now, ...state },
+    create: { id: newId(), channelId, url: answer.invite_link, createdAt: madeAt, ...state },
     update: { updatedAt: now, ...state },
     select: { id: true },
   });

@@ -144,7 +144,7 @@ test("a key stands for its request for a day", async () => {
   const dated = (hours: number) =>
     test_.database.prisma.linkCreation.update({
       where: { id },
-      data: { createdAt: new Date(Date.now() - hours * 3_600_000) },
+      data: { updatedAt: new Date(Date.now() - hours * 3_600_000) },
     });
   await dated(23.9);
   expect((await maker().create(input)).id).toBe(first.id);

@@ -1,0 +1,155 @@
+import * as z from "zod";
+import type { Database } from "../../database/database.js";
+import type { LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
+import { isWebAddress, MAX_URL } from "../../telegram/addresses.js";
+import { cleanLinkName } from "../../telegram/names.js";
+import { type Caller, requireRole } from "../access/caller.js";
+import { audit } from "../audit.js";
+import { NotFoundError, Problems, ValidationError } from "../errors.js";
+import { parseId } from "../ids.js";
+import type { Creations } from "./creations.js";
+import { LinkKnownError, type LinkPlan, storeMadeLink } from "./storeMadeLink.js";
+
+export interface ResolveCreationInput {
+  /** Global or bare. */
+  readonly id: string;
+  /** Of the link that was made. */
+  readonly url?: string | null | undefined;
+  /** No link was made. */
+  readonly notMade: boolean;
+}
+
+/** How a request's arguments are kept; see toRequest in create.ts. */
+const keptArguments = z.object({
+  name: z.string(),
+  createsJoinRequest: z.boolean(),
+  expireDate: z.coerce.date().nullable(),
+  memberLimit: z.number().nullable(),
+  budget: z.string(),
+  tagIds: z.array(z.string()),
+  priceStars: z.number().nullable(),
+});
+
+/** What a creation was to make. */
+export function plannedLink({ arguments: kept }: Pick<LinkCreation, "arguments">): LinkPlan {
+  const { name, createsJoinRequest, expireDate, memberLimit, priceStars, ...rest } =
+    keptArguments.parse(kept);
+  return {
+    settings: {
+      name: cleanLinkName(name),
+      createsJoinRequest,
+      expireDate: expireDate && Math.floor(expireDate.getTime() / 1000),
+      memberLimit,
+    },
+    subscriptionPrice: priceStars,
+    ...rest,
+  };
+}
+
+/** Creations of which nobody knows whether Telegram made the link, for one request. */
+export class UncertainCreations {
+  readonly #database: Database;
+  readonly #creations: Creations;
+  readonly #caller: Caller;
+
+  constructor({ database, creations }: { database: Database; creations: Creations }, caller: Caller) {
+    this.#database = database;
+    this.#creations = creations;
+    this.#caller = caller;
+  }
+
+  /** Those that the caller may see and resolve. */
+  get visible(): Prisma.LinkCreationWhereInput {
+    const { role, channelIds } = this.#caller;
+    if (role !== "ADMIN") return { id: { in: [] } };
+    const channel = channelIds && { chatId: { in: [...channelIds].map(BigInt) } };
+    return { state: "UNCERTAIN", ...(channel && { channel }) };
+  }
+
+  /** As `visible`, for one who asks for the list of them, brought up to date. @throws ForbiddenError */
+  async listed(): Promise<Prisma.LinkCreationWhereInput> {
+    requireRole(this.#caller, "ADMIN");
+    await this.#creations.noteAbandoned();
+    return this.visible;
+  }
+
+  /**
+   * Ends the doubt about a creation, as someone has found out in Telegram: its key gives the link from now on, or is
+   * free.
+   * @returns the link's id; null where none was made.
+   * @throws ForbiddenError, NotFoundError, ValidationError
+   */
+  async resolve(input: ResolveCreationInput): Promise<string | null> {
+    const where = await this.listed();
+    const problems = new Problems();
+    const id = parseId("UncertainCreation", input.id, "id", problems);
+    const url = input.url ?? null;
+    if (url === null && !input.notMade)
+      problems.add("url", "Give the link's address, or say that it was not made.");
+    if (url !== null && input.notMade) problems.add("notMade", "A link that was not made has no address.");
+    if (url !== null && !isWebAddress(url))
+      problems.add("url", `Must be a web address of at most ${MAX_URL} characters.`);
+    problems.check();
+    const creation =
+      id && (await this.#database.prisma.linkCreation.findFirst({ where: { AND: [where, { id }] } }));
+    if (!creation) throw new NotFoundError("uncertain creation");
+    if (url === null) return this.#notMade(creation);
+    return this.#made(creation, url);
+  }
+
+  async #notMade({ id, channelId }: LinkCreation): Promise<null> {
+    await this.#database.transaction(async (unit) => {
+      const { count } = await unit.prisma.linkCreation.updateMany({
+        where: { id, state: "UNCERTAIN" },
+        data: {
+          state: "FAILED",
+          idempotencyKey: null,
+          failure: "found not to have been made",
+          updatedAt: new Date(),
+        },
+      });
+      if (count === 0) throw new NotFoundError("uncertain creation");
+      const change = { made: false };
+      await audit(unit, this.#caller, { action: "linkCreation.resolve", subjectId: id, channelId, change });
+    });
+    return null;
+  }
+
+  async #made(creation: LinkCreation, url: string): Promise<string> {
+    const { id, channelId, createdAt } = creation;
+    const creatorId = await this.#creatorOf(creation);
+    try {
+      return await this.#database.transaction(async (unit) => {
+        const { count } = await unit.prisma.linkCreation.updateMany({
+          where: { id, state: "UNCERTAIN" },
+          data: { updatedAt: new Date() },
+        });
+        if (count === 0) throw new NotFoundError("uncertain creation");
+        const linkId = await storeMadeLink(unit, {
+          creationId: id,
+          botId: Number(creation.botId),
+          caller: this.#caller,
+          creatorId,
+          madeAt: createdAt,
+          plan: plannedLink(creation),
+          answer: { invite_link: url },
+        });
+        await this.#creations.markAnswered(unit, id, linkId);
+        const change = { made: true, url };
+        await audit(unit, this.#caller, { action: "linkCreation.resolve", subjectId: id, channelId, change });
+        return linkId;
+      });
+    } catch (error) {
+      if (!(error instanceof LinkKnownError)) throw error;
+      throw new ValidationError([{ field: "url", message: "This link came of another creation." }]);
+    }
+  }
+
+  /** The person behind the token with which it was asked for, where there is one. */
+  async #creatorOf({ caller }: LinkCreation): Promise<number | null> {
+    const [kind, id] = caller.split(":");
+    if (kind !== "token" || id === undefined) return null;
+    const token = await this.#database.prisma.apiToken.findUnique({ where: { id } });
+    return token?.telegramUserId == null ? null : Number(token.telegramUserId);
+  }
+}

@@ -1,0 +1,9 @@
+/** Characters; longer ones are no link of Telegram's. */
+export const MAX_URL = 2048;
+
+/** Whether a text is an address that a browser opens, and a database holds. */
+export const isWebAddress = (text: string): boolean =>
+  text.length <= MAX_URL &&
+  !text.includes("\0") &&
+  URL.canParse(text) &&
+  /^https?:$/.test(new URL(text).protocol);
