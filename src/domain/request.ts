@@ -8,7 +8,9 @@ import { LinkMaker } from "./links/create.js";
 import type { Creations } from "./links/creations.js";
 import { Links } from "./links/links.js";
 import { createLoaders, type Loaders } from "./loaders.js";
+import { TagChanges } from "./tags/tagChanges.js";
 import { Tags } from "./tags/tags.js";
+import { TagTypes } from "./tags/tagTypes.js";
 
 /** What all requests share. */
 export interface Domain {
@@ -24,6 +26,8 @@ export interface DomainRequest {
   readonly links: Links;
   readonly linkMaker: LinkMaker;
   readonly tags: Tags;
+  readonly tagChanges: TagChanges;
+  readonly tagTypes: TagTypes;
   readonly channels: Channels;
   readonly tokens: Tokens;
 }
@@ -37,6 +41,8 @@ export function openRequest(domain: Domain, caller: Caller, log: Logger): Domain
     links: new Links(database, caller, loaders),
     linkMaker: new LinkMaker(domain, { caller, loaders, log }),
     tags: new Tags(database, caller, loaders),
+    tagChanges: new TagChanges(database, caller),
+    tagTypes: new TagTypes(database, caller),
     channels: new Channels(database, gateway, caller, loaders),
     tokens: new Tokens(database, caller),
   };

@@ -36,6 +36,12 @@ export class GraphQLContext implements DomainRequest {
   get tags() {
     return this.#request.tags;
   }
+  get tagChanges() {
+    return this.#request.tagChanges;
+  }
+  get tagTypes() {
+    return this.#request.tagTypes;
+  }
   get channels() {
     return this.#request.channels;
   }

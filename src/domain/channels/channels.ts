@@ -11,6 +11,7 @@ import {
   TelegramUnavailableError,
   ValidationError,
 } from "../errors.js";
+import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
@@ -18,7 +19,7 @@ import type { Ordering } from "../paging/ordering.js";
 import { userErrorOf } from "../userErrorOf.js";
 import { type Channel, channelColumns } from "./channel.js";
 import { followMigration } from "./migration.js";
-import { BOT_STATUS, isLinkable, storeBotStatus, storeChannel } from "./store.js";
+import { BOT_STATUS, isLinkable, storeBotStatus, storeChannel, storeCurrency } from "./store.js";
 
 const OLDEST_FIRST: Ordering<Channel> = [
   { key: { name: "id", column: sql`c.id`, type: "uuid", valueOf: ({ id }) => id }, direction: "ASC" },
@@ -32,6 +33,11 @@ export interface ConnectChannelInput {
   readonly currency?: string | null | undefined;
 }
 
+export interface UpdateChannelInput {
+  readonly id: string;
+  readonly currency: string;
+}
+
 function readChat(text: string, problems: Problems): number | string | null {
   const chat = text.trim();
   if (/^-?\d{1,16}$/.test(chat) && Math.abs(Number(chat)) <= MAX_TELEGRAM_ID) return Number(chat);
@@ -40,8 +46,7 @@ function readChat(text: string, problems: Problems): number | string | null {
   return null;
 }
 
-function readCurrency(text: string | null | undefined, problems: Problems): string | null {
-  if (text == null) return null;
+function readCurrency(text: string, problems: Problems): string {
   const currency = text.trim().toUpperCase();
   if (!CURRENCIES.has(currency)) problems.add("currency", "Must be an ISO 4217 code, such as USD.");
   return currency;
@@ -88,7 +93,7 @@ export class Channels {
     requireRole(this.#caller, "ADMIN");
     const problems = new Problems();
     const named = readChat(input.chat, problems);
-    const currency = readCurrency(input.currency, problems);
+    const currency = input.currency == null ? null : readCurrency(input.currency, problems);
     problems.check();
     if (named === null) throw new TypeError("A chat that is none was not said to be a problem.");
     if (typeof named === "number") requireChannel(this.#caller, named);
@@ -107,6 +112,19 @@ export class Channels {
       throw new BotNotInChannelError(chat.id);
     }
     return storeChannel(this.#database, this.#caller, chat, { botStatus: BOT_STATUS[standing], currency });
+  }
+
+  /**
+   * Counts a channel's budgets in another currency from now on; no amount is converted.
+   * @throws ForbiddenError, ValidationError, NotFoundError
+   */
+  async update(input: UpdateChannelInput): Promise<Channel> {
+    requireRole(this.#caller, "ADMIN");
+    const problems = new Problems();
+    const id = parseId("Channel", input.id, "id", problems);
+    const currency = readCurrency(input.currency, problems);
+    problems.check();
+    return storeCurrency(this.#database, this.#caller, id, currency);
   }
 
   async #getChat(named: number | string, deadline: Deadline, followed = false): Promise<TelegramChat> {
