@@ -9,15 +9,13 @@ import {
   type TestServer,
   YOUTUBE,
 } from "../support/server.js";
+import { globalId, NOWHERE } from "./mutations.js";
 
 let server: TestServer;
 /** Tokens limited to the channel; nothing of the group is theirs. */
 let tokens: Record<"VIEWER" | "EDITOR" | "ADMIN", string>;
 let foreign: { channel: string; link: string; tag: string; token: string; cursor: string };
 let nobodys: { channel: string; link: string; tag: string; token: string };
-
-const globalId = (kind: string, id: string) => Buffer.from(`${kind}:${id}`).toString("base64");
-const NOWHERE = "01991000-0000-7000-8000-00000000ffff";
 
 beforeAll(async () => {
   server = await startTestServer();
