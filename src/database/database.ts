@@ -15,7 +15,7 @@ export interface StatementEvent {
  */
 export interface UnitOfWork {
   readonly prisma: Prisma.TransactionClient;
-  /** Runs SQL by hand; returns how many rows it changed. */
+  /** Runs SQL by hand; returns how many rows it changed, or selected. */
   execute(statement: Sql): Promise<number>;
 }
 

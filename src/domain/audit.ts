@@ -13,6 +13,19 @@ export interface Change {
 /** Who acts where nobody called. */
 export const SERVER = { key: "server" } as const;
 
+/** What a change is to note of values that are others now: what each was, and what it became. */
+export function differences<Field extends string>(
+  was: Readonly<Record<NoInfer<Field>, string>>,
+  became: Readonly<Record<Field, string>>,
+): Record<string, { readonly from: string; readonly to: string }> {
+  const fields = Object.keys(became) as Field[];
+  return Object.fromEntries(
+    fields
+      .filter((field) => was[field] !== became[field])
+      .map((field) => [field, { from: was[field], to: became[field] }]),
+  );
+}
+
 /** Notes who changed what, in the transaction that changes it. */
 export async function audit(
   unit: UnitOfWork,

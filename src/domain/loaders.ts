@@ -4,7 +4,7 @@ import type { Database } from "../database/database.js";
 import { type Caller, visible } from "./access/caller.js";
 import { type Channel, channelColumns } from "./channels/channel.js";
 import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
-import { type Tag, type TagType, tagColumns, tagTypeColumns } from "./tags/tag.js";
+import { type Tag, type TagType, tagColumns, tagJoins, tagTypeColumns } from "./tags/tag.js";
 
 /** Puts rows into the order of the keys asked for; null where there is none. */
 function inOrder<Row, Key>(
@@ -49,7 +49,7 @@ export function createLoaders(database: Database, caller: Caller) {
       inOrder(
         ids,
         await database.query<Tag>(sql`
-          select ${tagColumns} from tag t join channel c on c.id = t.channel_id
+          select ${tagColumns} from tag t ${tagJoins}
           where t.id = any(${ids}::uuid[]) and ${seen()}`),
         ({ id }) => id,
       ),
@@ -68,7 +68,7 @@ export function createLoaders(database: Database, caller: Caller) {
     tagsOfLink: new DataLoader<string, readonly Tag[]>(async (linkIds) => {
       const rows = await database.query<Tag & { linkId: string }>(sql`
         select lt.link_id as "linkId", ${tagColumns}
-        from invite_link_tag lt join tag t on t.id = lt.tag_id join channel c on c.id = t.channel_id
+        from invite_link_tag lt join tag t on t.id = lt.tag_id ${tagJoins}
         where lt.link_id = any(${linkIds}::uuid[]) and ${seen()}
         order by t.id`);
       const tags = new Map<string, Tag[]>(linkIds.map((id) => [id, []]));

@@ -11,7 +11,9 @@ import { LinkEditor } from "./links/edit.js";
 import { Links } from "./links/links.js";
 import { UncertainCreations } from "./links/uncertainCreations.js";
 import { createLoaders, type Loaders } from "./loaders.js";
+import { TagChanges } from "./tags/tagChanges.js";
 import { Tags } from "./tags/tags.js";
+import { TagTypes } from "./tags/tagTypes.js";
 import type { UnderWay } from "./underWay.js";
 
 /** What all requests share. */
@@ -32,6 +34,8 @@ export interface DomainRequest {
   readonly linkEditor: LinkEditor;
   readonly uncertainCreations: UncertainCreations;
   readonly tags: Tags;
+  readonly tagChanges: TagChanges;
+  readonly tagTypes: TagTypes;
   readonly channels: Channels;
   readonly tokens: Tokens;
 }
@@ -47,6 +51,8 @@ export function openRequest(domain: Domain, caller: Caller, log: Logger): Domain
     linkEditor: new LinkEditor(domain, { caller, loaders, log }),
     uncertainCreations: new UncertainCreations(domain, caller),
     tags: new Tags(database, caller, loaders),
+    tagChanges: new TagChanges(database, caller),
+    tagTypes: new TagTypes(database, caller),
     channels: new Channels(database, gateway, caller, loaders),
     tokens: new Tokens(database, caller),
   };

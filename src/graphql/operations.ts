@@ -18,7 +18,7 @@ import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/access/caller.js";
 import { type Domain, openRequest } from "../domain/request.js";
 import type { Logger } from "../log.js";
-import { GraphQLContext } from "./context.js";
+import { createContext } from "./context.js";
 import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
 import { checkCost, LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
 import { schema } from "./schema.js";
@@ -139,7 +139,7 @@ export class Operations {
       if (error instanceof GraphQLError) return this.#refused([error], request);
       throw error;
     }
-    const contextValue = new GraphQLContext(this.#domain.database.prisma, () =>
+    const contextValue = createContext(this.#domain.database.prisma, () =>
       openRequest(this.#domain, request.caller, request.log),
     );
     const result = await execute({ schema, document, contextValue, variableValues, operationName });

@@ -9,15 +9,13 @@ import {
   type TestServer,
   YOUTUBE,
 } from "../support/server.js";
+import { globalId, NOWHERE } from "./mutations.js";
 
 let server: TestServer;
 /** Tokens limited to the channel; nothing of the group is theirs. */
 let tokens: Record<"VIEWER" | "EDITOR" | "ADMIN", string>;
 let foreign: { channel: string; link: string; tag: string; token: string; cursor: string };
 let nobodys: { channel: string; link: string; tag: string; token: string };
-
-const globalId = (kind: string, id: string) => Buffer.from(`${kind}:${id}`).toString("base64");
-const NOWHERE = "01991000-0000-7000-8000-00000000ffff";
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -118,6 +116,8 @@ describe("a token limited to one channel", () => {
     const tag = `createTag(input: { channelId: ${GROUP}, name: "x", color: "#000000", tagTypeId: "${CREATIVE}" }) { __typename }`;
     const channel = `connectChannel(input: { chat: "${GROUP}" }) { __typename }`;
     const type = `createTagType(input: { name: "Mine" }) { __typename }`;
+    const typeUpdate = `updateTagType(input: { id: "${CREATIVE}", name: "Mine" }) { __typename }`;
+    const typeDeletion = `deleteTagType(input: { id: "${NOWHERE}" }) { __typename }`;
     for (const [mutation, token] of [
       [link, tokens.EDITOR],
       [link, tokens.ADMIN],
@@ -125,6 +125,8 @@ describe("a token limited to one channel", () => {
       [tag, tokens.ADMIN],
       [channel, tokens.ADMIN],
       [type, tokens.ADMIN],
+      [typeUpdate, tokens.ADMIN],
+      [typeDeletion, tokens.ADMIN],
     ] as const) {
       expect(Object.values(await change(mutation, token))).toEqual([{ __typename: "ForbiddenError" }]);
     }
@@ -159,13 +161,22 @@ describe("a token limited to one channel", () => {
 describe("roles", () => {
   const link = `createInviteLink(input: { channelId: ${CHANNEL}, name: "x" }) { __typename }`;
   const tag = `createTag(input: { channelId: ${CHANNEL}, name: "By role", color: "#000000", tagTypeId: "${CREATIVE}" }) { __typename }`;
+  const tagUpdate = `updateTag(input: { id: "${YOUTUBE}" }) { __typename }`;
+  const tagDeletion = `deleteTag(input: { id: "${NOWHERE}" }) { __typename }`;
   const channel = `connectChannel(input: { chat: "${CHANNEL}" }) { __typename }`;
+  const channelUpdate = `updateChannel(input: { id: "${NOWHERE}", currency: "EUR" }) { __typename }`;
   const token = `createApiToken(input: { name: "x", role: VIEWER, channelIds: [${CHANNEL}] }) { __typename }`;
   test.each([
     ["VIEWER", link, "ForbiddenError"],
     ["EDITOR", link, "CreateInviteLinkSuccess"],
     ["VIEWER", tag, "ForbiddenError"],
     ["EDITOR", tag, "CreateTagSuccess"],
+    ["VIEWER", tagUpdate, "ForbiddenError"],
+    ["EDITOR", tagUpdate, "UpdateTagSuccess"],
+    ["VIEWER", tagDeletion, "ForbiddenError"],
+    ["EDITOR", tagDeletion, "NotFoundError"],
+    ["EDITOR", channelUpdate, "ForbiddenError"],
+    ["ADMIN", channelUpdate, "NotFoundError"],
     ["EDITOR", channel, "ForbiddenError"],
     ["ADMIN", channel, "ConnectChannelSuccess"],
     ["EDITOR", token, "ForbiddenError"],
@@ -173,6 +184,27 @@ describe("roles", () => {
   ] as const)("%s: %s", async (role, mutation, expected) => {
     const { data } = await server.ask(`mutation { result: ${mutation} }`, {}, tokens[role]);
     expect(data.result.__typename).toBe(expected);
+  });
+
+  test("tag types are an editor's to change, of every channel", async () => {
+    const results = async (role: string) => {
+      const { data } = await server.ask(
+        `mutation {
+          a: createTagType(input: { name: "Of a role" }) { __typename }
+          b: updateTagType(input: { id: "${CREATIVE}", name: "Creative" }) { __typename }
+          c: deleteTagType(input: { id: "${NOWHERE}" }) { __typename }
+        }`,
+        {},
+        await server.makeToken({ role }),
+      );
+      return Object.values(data).map((result) => (result as { __typename: string }).__typename);
+    };
+    expect(await results("VIEWER")).toEqual(["ForbiddenError", "ForbiddenError", "ForbiddenError"]);
+    expect(await results("EDITOR")).toEqual([
+      "CreateTagTypeSuccess",
+      "UpdateTagTypeSuccess",
+      "NotFoundError",
+    ]);
   });
 
   test("only an administrator sees tokens", async () => {

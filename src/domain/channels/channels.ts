@@ -4,21 +4,23 @@ import { TelegramCallError } from "../../telegram/failures.js";
 import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
 import { MAX_TELEGRAM_ID } from "../../telegram/ids.js";
 import { type Caller, requireChannel, requireRole, visible } from "../access/caller.js";
-import {
-  BotNotInChannelError,
-  Problems,
-  TelegramRejectedError,
-  TelegramUnavailableError,
-  ValidationError,
-} from "../errors.js";
+import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError } from "../errors.js";
+import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { userErrorOf } from "../userErrorOf.js";
+import { errorOfInquiry } from "../userErrorOf.js";
 import { type Channel, channelColumns } from "./channel.js";
-import { followMigration } from "./migration.js";
-import { BOT_STATUS, isLinkable, storeBotStatus, storeChannel } from "./store.js";
+import { FollowedChat } from "./followedChat.js";
+import {
+  BOT_STATUS,
+  isLinkable,
+  storeBotStatus,
+  storeChannel,
+  storeCurrency,
+  storeFailedStanding,
+} from "./store.js";
 
 const OLDEST_FIRST: Ordering<Channel> = [
   { key: { name: "id", column: sql`c.id`, type: "uuid", valueOf: ({ id }) => id }, direction: "ASC" },
@@ -32,6 +34,11 @@ export interface ConnectChannelInput {
   readonly currency?: string | null | undefined;
 }
 
+export interface UpdateChannelInput {
+  readonly id: string;
+  readonly currency: string;
+}
+
 function readChat(text: string, problems: Problems): number | string | null {
   const chat = text.trim();
   if (/^-?\d{1,16}$/.test(chat) && Math.abs(Number(chat)) <= MAX_TELEGRAM_ID) return Number(chat);
@@ -40,8 +47,7 @@ function readChat(text: string, problems: Problems): number | string | null {
   return null;
 }
 
-function readCurrency(text: string | null | undefined, problems: Problems): string | null {
-  if (text == null) return null;
+function readCurrency(text: string, problems: Problems): string {
   const currency = text.trim().toUpperCase();
   if (!CURRENCIES.has(currency)) problems.add("currency", "Must be an ISO 4217 code, such as USD.");
   return currency;
@@ -88,7 +94,7 @@ export class Channels {
     requireRole(this.#caller, "ADMIN");
     const problems = new Problems();
     const named = readChat(input.chat, problems);
-    const currency = readCurrency(input.currency, problems);
+    const currency = input.currency == null ? null : readCurrency(input.currency, problems);
     problems.check();
     if (named === null) throw new TypeError("A chat that is none was not said to be a problem.");
     if (typeof named === "number") requireChannel(this.#caller, named);
@@ -109,24 +115,32 @@ export class Channels {
     return storeChannel(this.#database, this.#caller, chat, { botStatus: BOT_STATUS[standing], currency });
   }
 
-  async #getChat(named: number | string, deadline: Deadline, followed = false): Promise<TelegramChat> {
+  /**
+   * Counts a channel's budgets in another currency from now on; no amount is converted.
+   * @throws ForbiddenError, ValidationError, NotFoundError
+   */
+  async update(input: UpdateChannelInput): Promise<Channel> {
+    requireRole(this.#caller, "ADMIN");
+    const problems = new Problems();
+    const id = parseId("Channel", input.id, "id", problems);
+    const currency = readCurrency(input.currency, problems);
+    problems.check();
+    return storeCurrency(this.#database, this.#caller, id, currency);
+  }
+
+  async #getChat(named: number | string, deadline: Deadline): Promise<TelegramChat> {
+    const chat = typeof named === "number" ? new FollowedChat(this.#database, this.#caller, named) : null;
     try {
-      return await this.#gateway.getChat(named, deadline);
+      return chat
+        ? await chat.ask((chatId) => this.#gateway.getChat(chatId, deadline))
+        : await this.#gateway.getChat(named, deadline);
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
-      const { failure } = error;
-      if (failure.kind === "migrated" && typeof named === "number" && !followed) {
-        await followMigration(this.#database, this.#caller, named, failure.toChatId);
-        return this.#getChat(failure.toChatId, deadline, true);
-      }
-      if (failure.kind === "notInChat") {
-        if (typeof named === "string") throw new BotNotInChannelError(null);
-        await storeBotStatus(this.#database, named, BOT_STATUS.notInChat);
-        throw new BotNotInChannelError(named);
-      }
-      if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
-      if (failure.kind === "missingRights") throw new TelegramRejectedError("the bot may not see this chat");
-      throw userErrorOf(failure, typeof named === "number" ? named : 0);
+      if (chat) await storeFailedStanding(this.#database, chat.id, error.failure);
+      else if (error.failure.kind === "notInChat") throw new BotNotInChannelError(null);
+      if (error.failure.kind === "missingRights")
+        throw new TelegramRejectedError("the bot may not see this chat");
+      throw errorOfInquiry(error, chat?.id ?? 0);
     }
   }
 
@@ -135,10 +149,9 @@ export class Channels {
       return await this.#gateway.botStanding(chatId, deadline);
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
-      const { failure } = error;
-      if (failure.kind === "notInChat" || failure.kind === "missingRights") return failure.kind;
-      if (failure.kind === "unavailable") throw new TelegramUnavailableError(false);
-      throw userErrorOf(failure, chatId);
+      const { kind } = error.failure;
+      if (kind === "notInChat" || kind === "missingRights") return kind;
+      throw errorOfInquiry(error, chatId);
     }
   }
 }

@@ -1,9 +1,11 @@
+import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
 import type { TelegramFailure } from "../../telegram/failures.js";
 import type { BotStanding, TelegramChat } from "../../telegram/gateway.js";
-import type { Caller } from "../access/caller.js";
-import { audit } from "../audit.js";
+import { type Caller, mayUseChannel } from "../access/caller.js";
+import { audit, differences } from "../audit.js";
+import { NotFoundError } from "../errors.js";
 import { newId } from "../ids.js";
 import type { BotStatus, Channel, ChatKind } from "./channel.js";
 
@@ -55,6 +57,33 @@ export async function storeChannel(
       change: seen,
     });
     return toChannel(row);
+  });
+}
+
+/**
+ * Stores what a channel's budgets are counted in from now on.
+ * @throws NotFoundError where there is no such channel, and where the caller may not use it.
+ */
+export async function storeCurrency(
+  database: Database,
+  caller: Caller,
+  id: string | null,
+  currency: string,
+): Promise<Channel> {
+  return database.transaction(async (unit) => {
+    await unit.execute(sql`select from channel where id = ${id}::uuid for no key update`);
+    const row = id && (await unit.prisma.channel.findUnique({ where: { id } }));
+    if (!row || !mayUseChannel(caller, Number(row.chatId))) throw new NotFoundError("channel");
+    if (row.currency === currency) return toChannel(row);
+    await audit(unit, caller, {
+      action: "channel.update",
+      subjectId: row.id,
+      channelId: row.id,
+      change: differences(row, { currency }),
+    });
+    return toChannel(
+      await unit.prisma.channel.update({ where: { id: row.id }, data: { currency, updatedAt: new Date() } }),
+    );
   });
 }
 

@@ -1,4 +1,5 @@
 import type { BotStatus, Channel } from "../../domain/channels/channel.js";
+import { NotFoundError } from "../../domain/errors.js";
 import { builder } from "../builder.js";
 import { pageComplexity, toConnection } from "../connection.js";
 import { COMMON_ERRORS, TELEGRAM_ERRORS } from "./errors.js";
@@ -114,8 +115,30 @@ const ConnectChannelSuccess = builder.objectRef<{ channel: Channel }>("ConnectCh
   }),
 });
 
-builder.mutationField("connectChannel", (t) =>
-  t.field({
+const UpdateChannelInput = builder.inputType("UpdateChannelInput", {
+  description: "What is set for a channel here, rather than in Telegram.",
+  fields: (t) => ({
+    id: t.id({
+      required: true,
+      description: "The channel's own id, not Telegram's: global, or the bare UUID.",
+    }),
+    currency: t.string({
+      required: true,
+      description:
+        "ISO 4217; what the budgets of its links are counted in from now on. No amount is converted.",
+    }),
+  }),
+});
+
+const UpdateChannelSuccess = builder.objectRef<{ channel: Channel }>("UpdateChannelSuccess").implement({
+  description: "The channel is as was asked for.",
+  fields: (t) => ({
+    channel: t.field({ type: ChannelRef, description: "The channel.", resolve: ({ channel }) => channel }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  connectChannel: t.field({
     type: ConnectChannelSuccess,
     description:
       "Asks Telegram about a chat and what the bot may do there, and stores it. Takes the role ADMIN. Repeat it to refresh what is known.",
@@ -125,4 +148,13 @@ builder.mutationField("connectChannel", (t) =>
       channel: await context.afresh().channels.connect(input),
     }),
   }),
-);
+  updateChannel: t.field({
+    type: UpdateChannelSuccess,
+    description: "Changes the currency that a channel's budgets are counted in. Takes the role ADMIN.",
+    args: { input: t.arg({ type: UpdateChannelInput, required: true, description: "What it becomes." }) },
+    errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "UpdateChannelResult" } },
+    resolve: async (_root, { input }, context) => ({
+      channel: await context.afresh().channels.update(input),
+    }),
+  }),
+}));

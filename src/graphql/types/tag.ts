@@ -1,3 +1,5 @@
+import { NotFoundError } from "../../domain/errors.js";
+import { globalId } from "../../domain/ids.js";
 import type { Tag } from "../../domain/tags/tag.js";
 import { builder } from "../builder.js";
 import { pageComplexity, toConnection } from "../connection.js";
@@ -19,11 +21,7 @@ builder.node(TagRef, {
     type: t.field({
       type: TagTypeRef,
       description: "What kind of tag it is.",
-      resolve: async ({ typeId }, _args, { loaders }) => {
-        const type = await loaders.tagType.load(typeId);
-        if (type === null) throw new Error(`The tag type ${typeId} of a tag is not there.`);
-        return type;
-      },
+      resolve: ({ typeId, typeName }) => ({ id: typeId, name: typeName }),
     }),
     createdAt: t.field({
       type: "DateTime",
@@ -120,12 +118,58 @@ const CreateTagSuccess = builder.objectRef<{ tag: Tag }>("CreateTagSuccess").imp
   }),
 });
 
-builder.mutationField("createTag", (t) =>
-  t.field({
+const UpdateTagInput = builder.inputType("UpdateTagInput", {
+  description: "What a tag becomes. A field left out keeps its value; null is a ValidationError.",
+  fields: (t) => ({
+    id: t.id({ required: true, description: "The tag's global id, or the bare UUID." }),
+    name: t.string({ description: "1 to 64 characters; unique within channel and type, whatever its case." }),
+    color: t.string({ description: "#RRGGBB" }),
+    tagTypeId: t.id({ description: "Its type: the global id, or the bare UUID." }),
+  }),
+});
+
+const UpdateTagSuccess = builder.objectRef<{ tag: Tag }>("UpdateTagSuccess").implement({
+  description: "The tag is as was asked for, on every link that carries it.",
+  fields: (t) => ({
+    tag: t.field({ type: TagRef, description: "The tag.", resolve: ({ tag }) => tag }),
+  }),
+});
+
+const DeleteTagInput = builder.inputType("DeleteTagInput", {
+  description: "Which tag to delete. It is taken from every link that carries it.",
+  fields: (t) => ({ id: t.id({ required: true, description: "Its global id, or the bare UUID." }) }),
+});
+
+const DeleteTagSuccess = builder.objectRef<{ id: string }>("DeleteTagSuccess").implement({
+  description: "The tag is gone, and no link carries it any more.",
+  fields: (t) => ({
+    deletedTagId: t.id({
+      description: "The global id that it had.",
+      resolve: ({ id }) => globalId("Tag", id),
+    }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  createTag: t.field({
     type: CreateTagSuccess,
     description: "Makes a tag in a channel. Takes the role EDITOR.",
     args: { input: t.arg({ type: CreateTagInput, required: true, description: "What to make." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "CreateTagResult" } },
-    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tags.create(input) }),
+    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tagChanges.create(input) }),
   }),
-);
+  updateTag: t.field({
+    type: UpdateTagSuccess,
+    description: "Renames and recolors a tag and moves it to another type. Takes the role EDITOR.",
+    args: { input: t.arg({ type: UpdateTagInput, required: true, description: "What it becomes." }) },
+    errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "UpdateTagResult" } },
+    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tagChanges.update(input) }),
+  }),
+  deleteTag: t.field({
+    type: DeleteTagSuccess,
+    description: "Deletes a tag and takes it from every link that carries it. Takes the role EDITOR.",
+    args: { input: t.arg({ type: DeleteTagInput, required: true, description: "Which one." }) },
+    errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "DeleteTagResult" } },
+    resolve: async (_root, { input }, context) => ({ id: await context.afresh().tagChanges.delete(input) }),
+  }),
+}));
