@@ -1,10 +1,13 @@
 import type { PrismaClient } from "../database/generated/prisma/client.js";
+import type { UserError } from "../domain/errors.js";
 import type { DomainRequest } from "../domain/request.js";
 
 /** What resolvers have at hand: what the caller can do, and nothing of the door it came through. */
 export class GraphQLContext implements DomainRequest {
   /** For Prisma's plugin alone, which reads the types of administration. */
   readonly prisma: PrismaClient;
+  /** Those that mutations gave as their results, which the result's errors do not name. */
+  readonly givenErrors: UserError[] = [];
   readonly #open: () => DomainRequest;
   #request: DomainRequest;
 

@@ -1,23 +1,62 @@
 import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
-import fastify, { type FastifyInstance, type FastifyReply, LogController } from "fastify";
-import type { Logger } from "../log.js";
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+  type onRequestHookHandler,
+} from "fastify";
+import { type Logger, runForRequest } from "../log.js";
 import { addDrain } from "./drain.js";
+import { notesOf, type RequestNotes } from "./notes.js";
 
 /** Bytes of a request's body; longer ones are not read. */
 const BODY_LIMIT = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Of an operation's name in the log. */
+const MAX_NAME = 64;
 /** What a caller may give as a request's id, so that its log and ours can be laid side by side. */
 const REQUEST_ID = /^[\w.:-]{1,100}$/;
+
+/** What asks every few seconds whether all is well, and would drown the rest. */
+const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
+
+/** A request that was answered. */
+export interface RequestEvent extends Readonly<RequestNotes> {
+  readonly method: string;
+  /** The path as the server knows it, without anything of the caller's; "unknown" where there is nothing. */
+  readonly route: string;
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly isProbe: boolean;
+}
 
 export interface ServerOptions {
   readonly log: Logger;
   /** Origins that browsers may call from. */
   readonly corsOrigins: readonly string[];
+  readonly onAnswered: (event: RequestEvent) => void;
+}
+
+/** The one line of a request. Of the caller it has what the audit has: names are not unique, and a key is no secret. */
+function writeLine(log: Logger, event: RequestEvent): void {
+  const { method, route, status, milliseconds, isProbe, caller, operation, codes } = event;
+  const line = {
+    method,
+    path: route,
+    status,
+    ms: Math.round(milliseconds),
+    ...(caller && { caller: caller.key }),
+    ...(operation?.type && { operationType: operation.type }),
+    ...(operation?.name && { operation: operation.name.slice(0, MAX_NAME) }),
+    ...(codes.length > 0 && { codes: [...new Set(codes)] }),
+  };
+  log[isProbe ? "debug" : "info"](line, "request");
 }
 
 /** The server with what every door has: ids, one log line a request, CORS, limits on bodies. Doors are added to it. */
-export async function createServer({ log, corsOrigins }: ServerOptions): Promise<FastifyInstance> {
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { log, corsOrigins, onAnswered } = options;
   const server = fastify({
     loggerInstance: log,
     bodyLimit: BODY_LIMIT,
@@ -42,18 +81,28 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
   });
+  // Only for the lines at debug: to follow a request through every promise costs time.
+  if (log.isLevelEnabled("debug")) {
+    const follow: onRequestHookHandler = (request, _reply, done) =>
+      runForRequest(request.log as Logger, done);
+    server.addHook("onRequest", follow);
+    // And again after the body, whose end comes from the socket and has lost the request.
+    server.addHook("preValidation", follow);
+  }
   addDrain(server);
   server.addHook("onResponse", async (request, reply) => {
     const { method, routeOptions } = request;
-    const line = {
+    const route = routeOptions.url ?? "unknown";
+    const event: RequestEvent = {
+      ...notesOf(request),
       method,
-      path: routeOptions.url ?? "unknown",
+      route,
       status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime),
+      milliseconds: reply.elapsedTime,
+      isProbe: PROBES.has(route),
     };
-    // A probe every few seconds would drown the rest.
-    const level = line.path === "/healthz" || line.path === "/readyz" ? "debug" : "info";
-    request.log[level](line, "request");
+    writeLine(request.log as Logger, event);
+    onAnswered(event);
   });
   server.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ detail: "There is nothing here.", requestId: request.id }),
