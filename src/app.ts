@@ -167,7 +167,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const server = await createServer({
     log,
     corsOrigins: config.corsOrigins,
-    onAnswered: metrics.noteRequest,
+    onOver: metrics.noteRequest,
   });
   let stopping = false;
   addHealth(server, {

@@ -177,6 +177,8 @@ export function addGraphQL(
       done(null, body),
     );
     door.setErrorHandler((error: { code?: string; statusCode?: number }, request, reply) => {
+      // The client left, and the answer's stream with it.
+      if (error.code === "ERR_STREAM_PREMATURE_CLOSE") return;
       const known = FASTIFY_CODES[error.code ?? ""];
       if (known) return sendGraphQLError(reply, error.statusCode ?? 400, known);
       if (error.statusCode !== undefined && error.statusCode < 500) {
