@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { Metrics, type MetricsSources } from "../../src/metrics/metrics.js";
+
+const pool = (counts: object) => counts as MetricsSources["pool"];
+
+test("whoever has to wait is looked at when somebody asks", async () => {
+  const counts = { totalCount: 10, idleCount: 4, waitingCount: 0 };
+  let waitingCalls = 7;
+  const { registry } = new Metrics({
+    pool: pool(counts),
+    telegramState: () => "unreachable",
+    waitingCalls: () => waitingCalls,
+  });
+  const lines = async () => (await registry.metrics()).split("\n");
+  expect(await lines()).toEqual(
+    expect.arrayContaining([
+      "invite_links_database_connections 10",
+      "invite_links_database_idle_connections 4",
+      "invite_links_database_waiting 0",
+      "invite_links_telegram_waiting_calls 7",
+      'invite_links_telegram_state{state="unreachable"} 1',
+      'invite_links_telegram_state{state="ok"} 0',
+    ]),
+  );
+  counts.waitingCount = 3;
+  waitingCalls = 0;
+  expect(await lines()).toEqual(
+    expect.arrayContaining(["invite_links_database_waiting 3", "invite_links_telegram_waiting_calls 0"]),
+  );
+});
+
+test("two servers in a process do not count for each other", async () => {
+  const sources: MetricsSources = {
+    pool: pool({ totalCount: 0, idleCount: 0, waitingCount: 0 }),
+    telegramState: () => "ok",
+    waitingCalls: () => 0,
+  };
+  const [one, other] = [new Metrics(sources), new Metrics(sources)];
+  one.noteStatement({ text: "select 1", milliseconds: 250 });
+  const told = "invite_links_sql_statement_duration_seconds_sum";
+  expect(await one.registry.metrics()).toContain(`${told} 0.25\n`);
+  expect(await other.registry.metrics()).toContain(`${told} 0\n`);
+});
