@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { request as httpRequest } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ALL_FORMS, describeOnForms } from "../support/databases.js";
 import { CHANNEL, type LogLine, startTestServer, type TestServer } from "../support/server.js";
@@ -186,6 +189,38 @@ await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
       // They were under way at once.
       const owners = lines.map(({ requestId }) => requestId);
       expect(owners.filter((owner, index) => owner !== owners[index - 1]).length).toBeGreaterThan(16);
+    } finally {
+      await stop();
+    }
+  });
+
+  test("have it also where bodies come late, and in another order", async () => {
+    const stop = await starting({}, form);
+    try {
+      await send("first", READ);
+      await send("alone", READ);
+      const late = ["late-1", "late-2"].map((requestId) => {
+        const request = httpRequest(server.url, {
+          method: "POST",
+          headers: {
+            authorization: `Bearer ${server.token}`,
+            "content-type": "application/json",
+            "x-request-id": requestId,
+          },
+        });
+        const answered = once(request, "response").then(([response]) => text(response));
+        request.flushHeaders();
+        return { requestId, request, answered };
+      });
+      // Their tokens are looked up before the body is read.
+      await vi.waitFor(() => {
+        for (const { requestId } of late) expect(told(requestId)).toHaveLength(1);
+      });
+      for (const { request } of late.toReversed()) request.end(JSON.stringify(READ));
+      for (const { requestId, answered } of late) {
+        expect(JSON.parse(await answered)).not.toHaveProperty("errors");
+        expect(told(requestId).sort()).toEqual(told("alone").sort());
+      }
     } finally {
       await stop();
     }

@@ -169,21 +169,15 @@ describe("what it takes", () => {
 });
 
 describe("what clients choose", () => {
-  test("a thousand names do not become a thousand labels", async () => {
-    const named = await startTestServer({ logLevel: "info" });
+  test("names do not become labels without end", async () => {
+    // ADMIN_TOKEN, which takes no statement.
+    const named = await startTestServer({ logLevel: "info", adminToken: "all-the-names" });
     try {
-      const long = "L".repeat(5000);
-      const names = [long, ...Array.from({ length: 999 }, (_, index) => `Name${index}`)];
-      for (let from = 0; from < names.length; from += 20) {
-        await Promise.all(
-          names
-            .slice(from, from + 20)
-            .flatMap((name) => [
-              `query ${name} { viewer { name } }`,
-              `query In${name} { viewer { nothing } }`,
-            ])
-            .map((query) => named.ask(query)),
-        );
+      const names = ["L".repeat(5000), ...Array.from({ length: 299 }, (_, index) => `Name${index}`)];
+      for (let from = 0; from < names.length; from += 50) {
+        const some = names.slice(from, from + 50);
+        await Promise.all(some.map((name) => named.ask(`query ${name} { __typename }`)));
+        await named.ask(`query In${some[0]} { nothing }`);
       }
       const operations = [...(await scrape(named))].filter(([sample]) =>
         sample.startsWith("invite_links_graphql_operations_total{"),
@@ -194,10 +188,10 @@ describe("what clients choose", () => {
       expect(labels.filter((name) => name.startsWith("InName"))).toEqual([]);
       expect(
         operations.filter(([sample]) => !sample.includes("refused")).reduce((sum, [, n]) => sum + n, 0),
-      ).toBe(1000);
+      ).toBe(300);
       expect(
         operations.find(([sample]) => sample.includes('operation="other",type="query",outcome="ok"'))?.[1],
-      ).toBe(800);
+      ).toBe(100);
     } finally {
       await named.stop();
     }
