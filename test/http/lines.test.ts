@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ALL_FORMS, describeOnForms } from "../support/databases.js";
 import { CHANNEL, type LogLine, startTestServer, type TestServer } from "../support/server.js";
 
+/** Until a line has come: no shorter than a test may last. */
+const PATIENCE = { timeout: 30_000, interval: 5 };
+
 let server: TestServer;
 const starting = async (...args: Parameters<typeof startTestServer>) => {
   server = await startTestServer(...args);
@@ -36,7 +39,7 @@ const lineOf = (requestId: string) =>
     const lines = of(requestId).filter(({ msg }) => msg === "request");
     expect(lines).toHaveLength(1);
     return lines[0] as LogLine;
-  });
+  }, PATIENCE);
 
 describe("a request's line", () => {
   let stop: () => Promise<void>;
@@ -215,7 +218,7 @@ await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
       // Their tokens are looked up before the body is read.
       await vi.waitFor(() => {
         for (const { requestId } of late) expect(told(requestId)).toHaveLength(1);
-      });
+      }, PATIENCE);
       for (const { request } of late.toReversed()) request.end(JSON.stringify(READ));
       for (const { requestId, answered } of late) {
         expect(JSON.parse(await answered)).not.toHaveProperty("errors");
