@@ -67,6 +67,12 @@ export default {
       "^src/(http|work|cli)/",
       "^src/(http|work|cli|graphql|domain|telegram|database)/",
     ),
+    mayOnlyImport(
+      "metrics-point-down",
+      "They count what the other parts tell, without being known to them.",
+      "^src/metrics/",
+      "^src/(metrics|http|work|graphql|domain|telegram|database)/",
+    ),
     {
       name: "app-below-main",
       comment: "The process is main.ts; nothing imports it.",

@@ -15,8 +15,10 @@ import { Operations } from "./graphql/operations.js";
 import { exampleQueries } from "./http/examples.js";
 import { addGraphQL, GRAPHQL_PATH } from "./http/graphql.js";
 import { addHealth } from "./http/health.js";
+import { addMetrics } from "./http/metrics.js";
 import { createServer } from "./http/server.js";
-import type { Logger } from "./log.js";
+import { type Logger, logOfRequest } from "./log.js";
+import { Metrics } from "./metrics/metrics.js";
 import { exampleChannel, fillWithSample, readSample, toSandbox } from "./sample.js";
 import { type Sandbox, startSandbox } from "./sandbox/sandbox.js";
 import { TelegramGateway } from "./telegram/gateway.js";
@@ -105,9 +107,16 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const { pool, migrations } = await openDatabase({ url: config.databaseUrl, folder }, (error) =>
     log.warn({ err: error }, "a connection to the database broke"),
   );
-  const database = createDatabase(pool, ({ text, milliseconds }) =>
-    log.debug({ sql: text, ms: milliseconds }, "sql"),
-  );
+  const health = new TelegramHealth(log, bot === null);
+  const metrics = new Metrics({
+    pool: pool.pool,
+    telegramState: () => health.state,
+    waitingCalls: () => 0,
+  });
+  const database = createDatabase(pool, (event) => {
+    metrics.noteStatement(event);
+    (logOfRequest() ?? log).debug({ sql: event.text, ms: event.milliseconds }, "sql");
+  });
   closers.push(() => database.close());
   if (migrations.length > 0) log.info({ migrations }, "migrations applied");
   await claimDatabase(database, bot?.botId ?? null);
@@ -116,7 +125,6 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   );
   closers.push(() => presence.leave());
 
-  const health = new TelegramHealth(log, bot === null);
   closers.push(() => health.stop());
   const sample = bot === null ? await readSample() : null;
   const sandbox =
@@ -135,8 +143,10 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     timeoutMs: config.telegramTimeoutMs,
     onCall: (event) => {
       health.note(event);
-      if (event.answer === undefined) log.debug(event, "telegram");
-      else log.warn(event, "Telegram answered with something else");
+      metrics.noteCall(event);
+      const requestLog = logOfRequest() ?? log;
+      if (event.answer === undefined) requestLog.debug(event, "telegram");
+      else requestLog.warn(event, "Telegram answered with something else");
     },
   });
   if (bot !== null && !(await isTokenAccepted(gateway, TOKEN_CHECK_MS))) throw new BotTokenRefusedError();
@@ -161,13 +171,18 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     log.warn({ err: error }, "the use of a token could not be noted"),
   );
 
-  const server = await createServer({ log, corsOrigins: config.corsOrigins });
+  const server = await createServer({
+    log,
+    corsOrigins: config.corsOrigins,
+    onOver: metrics.noteRequest,
+  });
   let stopping = false;
   addHealth(server, {
     database: probeOf(pool),
     telegram: () => health.state,
     stopping: () => stopping,
   });
+  addMetrics(server, metrics.registry);
   addGraphQL(server, {
     operations,
     authentication,

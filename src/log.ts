@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { type Logger, pino } from "pino";
 import pinoPretty from "pino-pretty";
 import type { LogLevel } from "./config.js";
@@ -35,6 +36,14 @@ export function createLog({ level, readable, secrets, write }: LogOptions): Logg
     { write: (line) => write(scrub(format ? (format(JSON.parse(line)) ?? line) : line)) },
   );
 }
+
+const requestLogs = new AsyncLocalStorage<Logger>();
+
+/** Runs `work`; whatever it does and starts, however late, is done for the request whose log this is. */
+export const runForRequest = (log: Logger, work: () => void): void => requestLogs.run(log, work);
+
+/** The log of the request for which this is done; undefined for what is done for none, or for one not followed. */
+export const logOfRequest = (): Logger | undefined => requestLogs.getStore();
 
 /** As it stands where it is not percent-encoded rightly. */
 function decoded(text: string): string {

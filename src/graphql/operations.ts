@@ -18,7 +18,7 @@ import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/access/caller.js";
 import { type Domain, openRequest } from "../domain/request.js";
 import type { Logger } from "../log.js";
-import { createContext } from "./context.js";
+import { createContext, type GraphQLContext } from "./context.js";
 import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
 import { checkCost, LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
 import { schema } from "./schema.js";
@@ -36,6 +36,19 @@ export interface OperationRequest {
   readonly log: Logger;
   /** A GET: queries alone. */
   readonly readOnly: boolean;
+  readonly onEnd: (event: OperationEvent) => void;
+}
+
+/** What became of an operation. */
+export interface OperationEvent {
+  /** Null without one, and where none could be chosen from the document. A caller's text, of any length. */
+  readonly name: string | null;
+  readonly type: OperationTypeNode | null;
+  /** False for what was refused. */
+  readonly executed: boolean;
+  readonly milliseconds: number;
+  /** Of every error answered: those of the result's errors, and those that mutations gave as types. */
+  readonly codes: readonly string[];
 }
 
 export interface OperationsOptions {
@@ -47,6 +60,12 @@ export interface OperationsOptions {
 /** Characters of documents that are kept parsed: in memory they take some hundred times as much. */
 const CACHE_CHARACTERS = 300_000;
 const MAX_VALIDATION_ERRORS = 20;
+
+/** How far an operation got. */
+interface Course {
+  operation?: OperationDefinitionNode;
+  context?: GraphQLContext;
+}
 
 type Prepared = { readonly document: DocumentNode } | { readonly errors: readonly GraphQLError[] };
 
@@ -115,17 +134,33 @@ export class Operations {
 
   /** Never throws: what nobody planned for becomes an error of the result, too. */
   async run(parameters: OperationParameters, request: OperationRequest): Promise<ExecutionResult> {
-    try {
-      return await this.#run(parameters, request);
-    } catch (error) {
-      const unexpected = new GraphQLError("unexpected", { originalError: error as Error });
+    const started = performance.now();
+    const course: Course = {};
+    const result = await this.#run(parameters, request, course).catch((error: Error): ExecutionResult => {
+      const unexpected = new GraphQLError("unexpected", { originalError: error });
       return {
         errors: [complete(toShown(unexpected, request.requestId, request.log), { http: { status: 500 } })],
       };
-    }
+    });
+    const { operation, context } = course;
+    request.onEnd({
+      name: operation?.name?.value ?? null,
+      type: operation?.operation ?? null,
+      executed: context !== undefined,
+      milliseconds: performance.now() - started,
+      codes: [
+        ...(result.errors ?? []).map(({ extensions }) => String(extensions["code"])),
+        ...(context?.givenErrors ?? []).map(({ code }) => code),
+      ],
+    });
+    return result;
   }
 
-  async #run(parameters: OperationParameters, request: OperationRequest): Promise<ExecutionResult> {
+  async #run(
+    parameters: OperationParameters,
+    request: OperationRequest,
+    course: Course,
+  ): Promise<ExecutionResult> {
     const prepared = this.#prepare(parameters.query);
     if ("errors" in prepared) return this.#refused(prepared.errors, request);
     const { document } = prepared;
@@ -133,6 +168,7 @@ export class Operations {
     const operationName = parameters.operationName || null;
     try {
       const operation = chooseOperation(document, operationName);
+      course.operation = operation;
       if (request.readOnly) requireReading(operation);
       checkCost(schema, document, operation, variableValues);
     } catch (error) {
@@ -142,6 +178,7 @@ export class Operations {
     const contextValue = createContext(this.#domain.database.prisma, () =>
       openRequest(this.#domain, request.caller, request.log),
     );
+    course.context = contextValue;
     const result = await execute({ schema, document, contextValue, variableValues, operationName });
     if (!result.errors) return result;
     const errors = result.errors.map((error) => this.#worded(toShown(error, request.requestId, request.log)));

@@ -1,5 +1,8 @@
-import { lexicographicSortSchema, printSchema } from "graphql";
+import { errorTypeMap } from "@pothos/plugin-errors";
+import { defaultFieldResolver, type GraphQLSchema, lexicographicSortSchema, printSchema } from "graphql";
+import type { UserError } from "../domain/errors.js";
 import { builder } from "./builder.js";
+import type { GraphQLContext } from "./context.js";
 import "./types/apiToken.js";
 import "./types/channel.js";
 import "./types/createInviteLink.js";
@@ -10,8 +13,21 @@ import "./types/tagType.js";
 import "./types/uncertainCreation.js";
 import "./types/viewer.js";
 
+/** Has the context note the errors that mutations give as members of their unions: nothing else tells of them. */
+function notingGivenErrors(graph: GraphQLSchema): GraphQLSchema {
+  for (const field of Object.values(graph.getMutationType()?.getFields() ?? {})) {
+    const resolve = field.resolve ?? defaultFieldResolver;
+    field.resolve = async (source, args, context: GraphQLContext, info) => {
+      const result: unknown = await resolve(source, args, context, info);
+      if (errorTypeMap.has(result as object)) context.givenErrors.push(result as UserError);
+      return result;
+    };
+  }
+  return graph;
+}
+
 /** The whole graph. */
-export const schema = builder.toSchema();
+export const schema = notingGivenErrors(builder.toSchema());
 
 /** The text of schema.graphql. */
 export const printedSchema = (): string => `${printSchema(lexicographicSortSchema(schema))}\n`;

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { whenOver } from "./over.js";
 
 /**
  * Lets the server end as soon as the requests under way are answered. Left to itself it would wait for every open
@@ -15,7 +16,7 @@ export function addDrain(server: FastifyInstance): void {
   server.addHook("preHandler", async (request) => {
     underWay.add(request);
   });
-  server.addHook("onResponse", async (request) => {
+  whenOver(server, (request) => {
     underWay.delete(request);
     closeIfDrained();
   });

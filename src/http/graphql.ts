@@ -2,12 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type ExecutionResult, GraphQLError } from "graphql";
 import { createYoga, type GraphQLParams, type Plugin } from "graphql-yoga";
 import type { Authentication } from "../domain/access/authentication.js";
-import type { Caller } from "../domain/access/caller.js";
 import { type HttpExtension, reword } from "../graphql/errors.js";
-import type { OperationParameters, Operations } from "../graphql/operations.js";
+import type { OperationParameters, OperationRequest, Operations } from "../graphql/operations.js";
 import type { Logger } from "../log.js";
 import { findCaller } from "./bearer.js";
 import { type GraphiQLOptions, graphiqlPage, wantsPage } from "./graphiql.js";
+import { notesOf, type RequestNotes } from "./notes.js";
 
 export const GRAPHQL_PATH = "/graphql";
 
@@ -19,11 +19,8 @@ export interface GraphQLDoorOptions {
 }
 
 /** What the door hands through Yoga to the operation. */
-interface DoorContext {
-  readonly caller: Caller;
-  readonly requestId: string;
-  readonly log: Logger;
-  readonly readOnly: boolean;
+interface DoorContext extends OperationRequest {
+  readonly notes: RequestNotes;
 }
 
 const badRequest = (message: string): GraphQLError =>
@@ -48,9 +45,10 @@ function executedBy(operations: Operations): Plugin<object, DoorContext> {
       // What never became an operation, such as a body that is no request: a bad one in every media type.
       const { errors } = result as ExecutionResult;
       if (!errors?.some(({ extensions }) => extensions["requestId"] === undefined)) return;
-      const { requestId } = serverContext as DoorContext;
+      const { requestId, notes } = serverContext as DoorContext;
       const shown = errors.map((error) => {
         const { code = "BAD_REQUEST", http } = error.extensions as { code?: string; http?: HttpExtension };
+        notes.codes.push(code);
         return reword(error, error.message, { code, requestId, http: { status: 400, ...http, spec: false } });
       });
       setResult({ ...result, errors: shown });
@@ -65,6 +63,7 @@ function sendGraphQLError(
   error: { readonly message: string; readonly code: string },
 ): FastifyReply {
   const { message, code } = error;
+  notesOf(reply.request).codes.push(code);
   const failure = new GraphQLError(message, { extensions: { code, requestId: reply.request.id } });
   return reply
     .code(status)
@@ -124,8 +123,6 @@ export function addGraphQL(
     logging: false,
   });
 
-  const callers = new WeakMap<FastifyRequest, Caller>();
-
   /** Before the body is read: nobody unknown has one kept here. */
   const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
     if (graphiql && wantsPage(request)) {
@@ -137,10 +134,8 @@ export function addGraphQL(
         .send(graphiqlPage(request, graphiql));
     }
     const caller = await findCaller(authentication, request);
-    if (caller !== null) {
-      callers.set(request, caller);
-      return;
-    }
+    notesOf(request).caller = caller;
+    if (caller !== null) return;
     reply.header("www-authenticate", 'Bearer realm="invite-links"');
     return sendGraphQLError(reply, 401, {
       message: "Send a valid API token: Authorization: Bearer <token>.",
@@ -149,8 +144,9 @@ export function addGraphQL(
   };
 
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
-    const caller = callers.get(request);
-    if (caller === undefined) throw new TypeError("A request got past the door unauthenticated.");
+    const notes = notesOf(request);
+    const { caller } = notes;
+    if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
     if (!acceptsAnswer(request)) {
       return sendGraphQLError(reply, 406, {
         message: "Accept application/graphql-response+json or application/json.",
@@ -162,6 +158,11 @@ export function addGraphQL(
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
+      onEnd(operation) {
+        notes.operation = operation;
+        notes.codes.push(...operation.codes);
+      },
+      notes,
     });
     for (const [name, value] of response.headers) reply.header(name, value);
     return reply.code(response.status).send(response.body ?? "");
@@ -176,6 +177,8 @@ export function addGraphQL(
       done(null, body),
     );
     door.setErrorHandler((error: { code?: string; statusCode?: number }, request, reply) => {
+      // The client left, and the answer's stream with it.
+      if (error.code === "ERR_STREAM_PREMATURE_CLOSE") return;
       const known = FASTIFY_CODES[error.code ?? ""];
       if (known) return sendGraphQLError(reply, error.statusCode ?? 400, known);
       if (error.statusCode !== undefined && error.statusCode < 500) {

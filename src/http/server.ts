@@ -1,23 +1,73 @@
 import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
-import fastify, { type FastifyInstance, type FastifyReply, LogController } from "fastify";
-import type { Logger } from "../log.js";
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type onRequestHookHandler,
+} from "fastify";
+import { type Logger, runForRequest } from "../log.js";
 import { addDrain } from "./drain.js";
+import { notesOf, type RequestNotes } from "./notes.js";
+import { whenOver } from "./over.js";
 
 /** Bytes of a request's body; longer ones are not read. */
 const BODY_LIMIT = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Of an operation's name in the log. */
+const MAX_NAME = 64;
 /** What a caller may give as a request's id, so that its log and ours can be laid side by side. */
 const REQUEST_ID = /^[\w.:-]{1,100}$/;
+
+const CLIENT_GONE = 499;
+/** What asks every few seconds whether all is well, and would drown the rest. */
+const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
+
+/** A request that is over. */
+export interface RequestEvent extends Readonly<RequestNotes> {
+  readonly method: string;
+  /** The path as the server knows it, without anything of the caller's; "unknown" where there is nothing. */
+  readonly route: string;
+  /** 499, as other servers have it, where the client left before it was answered. */
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly isProbe: boolean;
+}
 
 export interface ServerOptions {
   readonly log: Logger;
   /** Origins that browsers may call from. */
   readonly corsOrigins: readonly string[];
+  readonly onOver: (event: RequestEvent) => void;
+}
+
+/** The one line of a request. Of the caller it has what the audit has: names are not unique, and a key is no secret. */
+function writeLine(log: Logger, event: RequestEvent): void {
+  const { method, route, status, milliseconds, isProbe, caller, operation, codes } = event;
+  const line = {
+    method,
+    path: route,
+    status,
+    ms: Math.round(milliseconds),
+    ...(caller && { caller: caller.key }),
+    ...(operation?.type && { operationType: operation.type }),
+    ...(operation?.name && { operation: operation.name.slice(0, MAX_NAME) }),
+    ...(codes.length > 0 && { codes: [...new Set(codes)] }),
+  };
+  log[isProbe ? "debug" : "info"](line, "request");
 }
 
 /** The server with what every door has: ids, one log line a request, CORS, limits on bodies. Doors are added to it. */
-export async function createServer({ log, corsOrigins }: ServerOptions): Promise<FastifyInstance> {
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { log, corsOrigins, onOver } = options;
+  const tell = (request: FastifyRequest, status: number, milliseconds: number): void => {
+    const { method, routeOptions } = request;
+    const route = routeOptions.url ?? "unknown";
+    const event = { ...notesOf(request), method, route, status, milliseconds, isProbe: PROBES.has(route) };
+    writeLine(request.log as Logger, event);
+    onOver(event);
+  };
   const server = fastify({
     loggerInstance: log,
     bodyLimit: BODY_LIMIT,
@@ -34,6 +84,8 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
     frameworkErrors: (_error, request, reply) => {
       const refusal = { detail: "The address is not acceptable.", requestId: request.id };
       (reply as FastifyReply).header("x-request-id", request.id).code(400).send(refusal);
+      // It never gets as far as to a hook.
+      tell(request, 400, 0);
     },
     routerOptions: { ignoreTrailingSlash: true },
   }) as unknown as FastifyInstance;
@@ -42,19 +94,18 @@ export async function createServer({ log, corsOrigins }: ServerOptions): Promise
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
   });
+  // Only for the lines at debug: to follow a request through every promise costs time.
+  if (log.isLevelEnabled("debug")) {
+    const follow: onRequestHookHandler = (request, _reply, done) =>
+      runForRequest(request.log as Logger, done);
+    server.addHook("onRequest", follow);
+    // And again after the body, whose end comes from the socket and has lost the request.
+    server.addHook("preValidation", follow);
+  }
   addDrain(server);
-  server.addHook("onResponse", async (request, reply) => {
-    const { method, routeOptions } = request;
-    const line = {
-      method,
-      path: routeOptions.url ?? "unknown",
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime),
-    };
-    // A probe every few seconds would drown the rest.
-    const level = line.path === "/healthz" || line.path === "/readyz" ? "debug" : "info";
-    request.log[level](line, "request");
-  });
+  whenOver(server, (request, reply, gone) =>
+    tell(request, gone ? CLIENT_GONE : reply.statusCode, reply.elapsedTime),
+  );
   server.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ detail: "There is nothing here.", requestId: request.id }),
   );

@@ -2,7 +2,8 @@ import type { Logger } from "../log.js";
 import { TelegramCallError } from "../telegram/failures.js";
 import type { CallEvent, TelegramGateway } from "../telegram/gateway.js";
 
-export type TelegramState = "ok" | "unauthorized" | "unreachable" | "sandbox";
+export const TELEGRAM_STATES = ["ok", "unauthorized", "unreachable", "sandbox"] as const;
+export type TelegramState = (typeof TELEGRAM_STATES)[number];
 
 const LOOK_EVERY_MS = 30_000;
 

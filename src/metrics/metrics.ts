@@ -1,0 +1,139 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { StatementEvent } from "../database/database.js";
+import type { DatabasePool } from "../database/pools.js";
+import type { OperationEvent } from "../graphql/operations.js";
+import type { RequestEvent } from "../http/server.js";
+import type { CallEvent } from "../telegram/gateway.js";
+import { TELEGRAM_STATES, type TelegramState } from "../work/telegramHealth.js";
+import { BoundedNames } from "./boundedNames.js";
+
+/** Of a statement, a call or a request, in seconds: a mutation waits for Telegram up to fifteen. */
+const DURATIONS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
+const MAX_OPERATION_NAMES = 200;
+
+/** What is looked at whenever somebody asks. */
+export interface MetricsSources {
+  readonly pool: DatabasePool["pool"];
+  readonly telegramState: () => TelegramState;
+  /** Calls to Telegram that wait for their turn. */
+  readonly waitingCalls: () => number;
+}
+
+/**
+ * What an operator watches, as the other parts tell of it. A label has few values, whatever clients send, and never
+ * an id or a secret. Each has a registry of its own: several servers in a process do not meet in it.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #operationNames = new BoundedNames(MAX_OPERATION_NAMES);
+  readonly #requests = new Counter({
+    name: "invite_links_http_requests_total",
+    help: "HTTP requests answered, by route.",
+    labelNames: ["route", "method", "status"],
+    registers: [this.registry],
+  });
+  readonly #requestSeconds = new Histogram({
+    name: "invite_links_http_request_duration_seconds",
+    help: "From a request's head to its answer's end; without probes (health and metrics).",
+    labelNames: ["route", "method"],
+    buckets: DURATIONS,
+    registers: [this.registry],
+  });
+  readonly #operations = new Counter({
+    name: "invite_links_graphql_operations_total",
+    help: "GraphQL operations by name: ok, with errors (a mutation's typed ones too), or refused unexecuted, under other.",
+    labelNames: ["operation", "type", "outcome"],
+    registers: [this.registry],
+  });
+  readonly #operationSeconds = new Histogram({
+    name: "invite_links_graphql_operation_duration_seconds",
+    help: "Parsing, validating and executing an operation that was executed.",
+    labelNames: ["operation", "type"],
+    buckets: DURATIONS,
+    registers: [this.registry],
+  });
+  readonly #errors = new Counter({
+    name: "invite_links_graphql_errors_total",
+    help: "Errors answered by /graphql, by code: those of the errors list, and those that mutations give as types.",
+    labelNames: ["code"],
+    registers: [this.registry],
+  });
+  readonly #statementSeconds = new Histogram({
+    name: "invite_links_sql_statement_duration_seconds",
+    help: "SQL statements that succeeded; one by hand includes waiting for a connection.",
+    buckets: DURATIONS,
+    registers: [this.registry],
+  });
+  readonly #callSeconds = new Histogram({
+    name: "invite_links_telegram_call_duration_seconds",
+    help: "Calls to Telegram by what came of them.",
+    labelNames: ["method", "outcome"],
+    buckets: DURATIONS,
+    registers: [this.registry],
+  });
+
+  constructor({ pool, telegramState, waitingCalls }: MetricsSources) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#look(
+      "invite_links_telegram_waiting_calls",
+      "Calls to Telegram that wait for their turn.",
+      waitingCalls,
+    );
+    this.#look("invite_links_database_connections", "Connections to the database.", () => pool.totalCount);
+    this.#look("invite_links_database_idle_connections", "Those that nobody uses.", () => pool.idleCount);
+    this.#look(
+      "invite_links_database_waiting",
+      "Transactions and statements that wait for a connection.",
+      () => pool.waitingCount,
+    );
+    new Gauge({
+      name: "invite_links_telegram_state",
+      help: "1 for the state Telegram is in, as /readyz names it: the bot token refused, Telegram out of reach, or well.",
+      labelNames: ["state"],
+      registers: [this.registry],
+      collect() {
+        const current = telegramState();
+        for (const state of TELEGRAM_STATES) this.set({ state }, state === current ? 1 : 0);
+      },
+    });
+  }
+
+  readonly noteStatement = ({ milliseconds }: StatementEvent): void =>
+    this.#statementSeconds.observe(milliseconds / 1000);
+
+  readonly noteCall = ({ method, failure, milliseconds }: CallEvent): void =>
+    this.#callSeconds.observe({ method, outcome: failure?.kind ?? "ok" }, milliseconds / 1000);
+
+  readonly noteRequest = (request: RequestEvent): void => {
+    const { route, method, status, milliseconds, isProbe, operation, codes } = request;
+    this.#requests.inc({ route, method, status });
+    if (!isProbe) this.#requestSeconds.observe({ route, method }, milliseconds / 1000);
+    if (operation) this.#noteOperation(operation);
+    for (const code of codes) this.#errors.inc({ code });
+  };
+
+  #noteOperation({ executed, name, type, codes, milliseconds }: OperationEvent): void {
+    if (!executed) {
+      // Whoever can have no operation executed can make no names.
+      this.#operations.inc({ operation: "other", type: type ?? "unknown", outcome: "refused" });
+      return;
+    }
+    const labels = {
+      operation: name === null ? "anonymous" : this.#operationNames.boundedOf(name),
+      type: type ?? "unknown",
+    };
+    this.#operations.inc({ ...labels, outcome: codes.length === 0 ? "ok" : "error" });
+    this.#operationSeconds.observe(labels, milliseconds / 1000);
+  }
+
+  #look(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+}

@@ -1,0 +1,209 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { CHANNEL, startTestServer, type TestServer } from "../support/server.js";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ telegramTimeoutMs: 2000 });
+});
+afterAll(() => server.stop());
+afterEach(() => server.sandbox.control.clearFaults());
+
+/** A sample of Prometheus' text format: name, labels, value. */
+const SAMPLE =
+  /^([a-zA-Z_:][\w:]*(?:\{[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*")*\})?) (-?\d+(?:\.\d+)?(?:e[+-]\d+)?|[+-]Inf|Nan)$/;
+const COMMENT = /^# (HELP [a-zA-Z_:][\w:]* \S.*|TYPE [a-zA-Z_:][\w:]* (counter|gauge|histogram|summary))$/;
+
+/** Every sample by its name and labels, as they stand in the text. */
+async function scrape(of = server): Promise<Map<string, number>> {
+  const response = await fetch(`${of.origin}/metrics`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+  const samples = new Map<string, number>();
+  for (const line of (await response.text()).split("\n")) {
+    if (line === "" || COMMENT.test(line)) continue;
+    const [, name = "", value] = SAMPLE.exec(line) ?? [];
+    expect(name, line).not.toBe("");
+    expect(samples.has(name), line).toBe(false);
+    samples.set(name, Number(value));
+  }
+  return samples;
+}
+
+/** By how much the counters of one name rose meanwhile; those that did not are left out. */
+async function rises(name: string, work: () => Promise<unknown>): Promise<Record<string, number>> {
+  const before = await scrape();
+  await work();
+  const after = await scrape();
+  return Object.fromEntries(
+    [...after]
+      .filter(([sample]) => sample === name || sample.startsWith(`${name}{`))
+      .map(([sample, value]) => [sample.slice(name.length), value - (before.get(sample) ?? 0)] as const)
+      .filter(([, rise]) => rise !== 0),
+  );
+}
+
+const CREATE = `mutation Make { createInviteLink(input: { channelId: ${CHANNEL}, name: "Counted" }) { __typename } }`;
+const FORBIDDEN = `mutation Refused { createTagType(input: { name: "Not mine" }) { __typename } }`;
+
+describe("what is asked", () => {
+  let viewer: string;
+  beforeAll(async () => {
+    viewer = await server.makeToken({ role: "VIEWER" });
+  });
+  const everything = async () => {
+    await server.ask("query Me { viewer { name } }");
+    await server.ask("query Me { viewer { role } }");
+    await server.ask("{ viewer { name } }");
+    await server.ask(FORBIDDEN, {}, viewer);
+    await server.ask("query Page { inviteLinks(channelId: 1, first: -1) { nodes { id } } }");
+    await server.ask("query Invalid { nothing }");
+    await server.ask("query Torn {");
+    await server.ask("query Me { viewer { name } }", {}, "wrong");
+    await fetch(`${server.origin}/elsewhere/${viewer}`);
+  };
+
+  test("is counted by name, type and outcome; what is not executed has no name", async () => {
+    expect(await rises("invite_links_graphql_operations_total", everything)).toEqual({
+      '{operation="Me",type="query",outcome="ok"}': 2,
+      '{operation="anonymous",type="query",outcome="ok"}': 1,
+      '{operation="Refused",type="mutation",outcome="error"}': 1,
+      '{operation="Page",type="query",outcome="error"}': 1,
+      '{operation="other",type="unknown",outcome="refused"}': 2,
+    });
+    expect(await rises("invite_links_graphql_operation_duration_seconds_count", everything)).toEqual({
+      '{operation="Me",type="query"}': 2,
+      '{operation="anonymous",type="query"}': 1,
+      '{operation="Refused",type="mutation"}': 1,
+      '{operation="Page",type="query"}': 1,
+    });
+  });
+
+  test("has its errors counted by code, those of mutations' unions too", async () => {
+    expect(await rises("invite_links_graphql_errors_total", everything)).toEqual({
+      '{code="FORBIDDEN"}': 1,
+      '{code="BAD_USER_INPUT"}': 1,
+      '{code="GRAPHQL_VALIDATION_FAILED"}': 1,
+      '{code="GRAPHQL_PARSE_FAILED"}': 1,
+      '{code="UNAUTHENTICATED"}': 1,
+    });
+  });
+
+  test("is counted by route and status; probes are, but not among what takes time", async () => {
+    const probing = async () => {
+      await everything();
+      await fetch(`${server.origin}/healthz`);
+      await fetch(`${server.origin}/readyz`);
+    };
+    expect(await rises("invite_links_http_requests_total", probing)).toEqual({
+      // Refused documents among them, as application/json has it.
+      '{route="/graphql",method="POST",status="200"}': 7,
+      '{route="/graphql",method="POST",status="401"}': 1,
+      '{route="unknown",method="GET",status="404"}': 1,
+      '{route="/healthz",method="GET",status="200"}': 1,
+      '{route="/readyz",method="GET",status="200"}': 1,
+      // The scrape before.
+      '{route="/metrics",method="GET",status="200"}': 1,
+    });
+    expect(await rises("invite_links_http_request_duration_seconds_count", probing)).toEqual({
+      '{route="/graphql",method="POST"}': 8,
+      '{route="unknown",method="GET"}': 1,
+    });
+  });
+
+  test("an address that cannot be read is counted as any", async () => {
+    expect(
+      await rises("invite_links_http_requests_total", () => fetch(`${server.origin}/%zz`)),
+    ).toMatchObject({ '{route="unknown",method="GET",status="400"}': 1 });
+  });
+});
+
+describe("what it takes", () => {
+  test("every statement is timed", async () => {
+    const from = server.log.length;
+    const told = await rises("invite_links_sql_statement_duration_seconds_count", () =>
+      server.ask("{ apiTokens { id } tagTypes { id } }"),
+    );
+    const statements = server.log.slice(from).filter(({ msg }) => msg === "sql").length;
+    expect(statements).toBeGreaterThanOrEqual(3);
+    expect(told).toEqual({ "": statements });
+  });
+
+  test("every call to Telegram is timed, by what came of it", async () => {
+    const calls = "invite_links_telegram_call_duration_seconds_count";
+    expect(await rises(calls, () => server.ask(CREATE))).toEqual({
+      '{method="createChatInviteLink",outcome="ok"}': 1,
+    });
+    const failing = async () => {
+      server.sandbox.control.fail({ kind: "server-error" });
+      expect((await server.ask(CREATE)).data.createInviteLink.__typename).toBe("TelegramUnavailableError");
+    };
+    expect(await rises(calls, failing)).toEqual({
+      '{method="createChatInviteLink",outcome="unavailable"}': 1,
+    });
+    expect(await rises("invite_links_graphql_errors_total", failing)).toEqual({
+      '{code="TELEGRAM_UNAVAILABLE"}': 1,
+    });
+  });
+
+  test("Telegram's state, the pool and the process are looked at", async () => {
+    const states = async () =>
+      [...(await scrape())]
+        .filter(([sample, value]) => sample.startsWith("invite_links_telegram_state{") && value === 1)
+        .map(([sample]) => sample);
+    await server.ask(CREATE);
+    expect(await states()).toEqual(['invite_links_telegram_state{state="sandbox"}']);
+    const heal = server.sandbox.control.fail({ kind: "unauthorized" });
+    await server.ask(CREATE);
+    expect(await states()).toEqual(['invite_links_telegram_state{state="unauthorized"}']);
+    heal();
+    await server.ask(CREATE);
+    expect(await states()).toEqual(['invite_links_telegram_state{state="sandbox"}']);
+    const samples = await scrape();
+    expect(samples.get("invite_links_database_connections")).toBeGreaterThanOrEqual(1);
+    expect(samples.get("invite_links_database_idle_connections")).toBeGreaterThanOrEqual(1);
+    expect(samples.get("invite_links_database_waiting")).toBe(0);
+    expect(samples.get("invite_links_telegram_waiting_calls")).toBe(0);
+    expect(samples.get("process_resident_memory_bytes")).toBeGreaterThan(0);
+    expect(samples.has("nodejs_eventloop_lag_p99_seconds")).toBe(true);
+  });
+});
+
+describe("what clients choose", () => {
+  test("names do not become labels without end", async () => {
+    // ADMIN_TOKEN, which takes no statement.
+    const named = await startTestServer({ logLevel: "info", adminToken: "all-the-names" });
+    try {
+      const names = ["L".repeat(5000), ...Array.from({ length: 299 }, (_, index) => `Name${index}`)];
+      for (let from = 0; from < names.length; from += 50) {
+        const some = names.slice(from, from + 50);
+        await Promise.all(some.map((name) => named.ask(`query ${name} { __typename }`)));
+        await named.ask(`query In${some[0]} { nothing }`);
+      }
+      const operations = [...(await scrape(named))].filter(([sample]) =>
+        sample.startsWith("invite_links_graphql_operations_total{"),
+      );
+      const labels = operations.map(([sample]) => /operation="(\w*)"/.exec(sample)?.[1] ?? "");
+      expect(new Set(labels).size).toBe(201);
+      expect(labels).toContain("L".repeat(64));
+      expect(labels.filter((name) => name.startsWith("InName"))).toEqual([]);
+      expect(
+        operations.filter(([sample]) => !sample.includes("refused")).reduce((sum, [, n]) => sum + n, 0),
+      ).toBe(300);
+      expect(
+        operations.find(([sample]) => sample.includes('operation="other",type="query",outcome="ok"'))?.[1],
+      ).toBe(100);
+    } finally {
+      await named.stop();
+    }
+  });
+
+  test("nothing secret and nobody's id is told", async () => {
+    const secret = await server.makeToken({ role: "EDITOR", channelIds: [CHANNEL] });
+    await server.ask(CREATE, {}, secret);
+    const text = await (await fetch(`${server.origin}/metrics`)).text();
+    for (const hidden of [secret, server.token, server.sandbox.bot.token, String(-CHANNEL), "token:"]) {
+      expect(text).not.toContain(hidden);
+    }
+    expect(text).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
+  });
+});

@@ -1,0 +1,79 @@
+import { OperationTypeNode } from "graphql";
+import { expect, test } from "vitest";
+import { Metrics, type MetricsSources } from "../../src/metrics/metrics.js";
+
+const pool = (counts: object) => counts as MetricsSources["pool"];
+const idle: MetricsSources = {
+  pool: pool({ totalCount: 0, idleCount: 0, waitingCount: 0 }),
+  telegramState: () => "ok",
+  waitingCalls: () => 0,
+};
+
+test("whoever has to wait is looked at when somebody asks", async () => {
+  const counts = { totalCount: 10, idleCount: 4, waitingCount: 0 };
+  let waitingCalls = 7;
+  const { registry } = new Metrics({
+    pool: pool(counts),
+    telegramState: () => "unreachable",
+    waitingCalls: () => waitingCalls,
+  });
+  const lines = async () => (await registry.metrics()).split("\n");
+  expect(await lines()).toEqual(
+    expect.arrayContaining([
+      "invite_links_database_connections 10",
+      "invite_links_database_idle_connections 4",
+      "invite_links_database_waiting 0",
+      "invite_links_telegram_waiting_calls 7",
+      'invite_links_telegram_state{state="unreachable"} 1',
+      'invite_links_telegram_state{state="ok"} 0',
+    ]),
+  );
+  counts.waitingCount = 3;
+  waitingCalls = 0;
+  expect(await lines()).toEqual(
+    expect.arrayContaining(["invite_links_database_waiting 3", "invite_links_telegram_waiting_calls 0"]),
+  );
+});
+
+test("a thousand names are two hundred and the rest", async () => {
+  const metrics = new Metrics(idle);
+  const ask = (name: string, executed: boolean) => {
+    const operation = { name, type: OperationTypeNode.QUERY, executed, milliseconds: 1, codes: [] };
+    const request = {
+      caller: null,
+      codes: [],
+      method: "POST",
+      route: "/graphql",
+      status: 200,
+      milliseconds: 1,
+    };
+    metrics.noteRequest({ ...request, isProbe: false, operation });
+  };
+  for (let index = 0; index < 1000; index += 1) {
+    ask(`Refused${index}`, false);
+    ask(`Name${index}`, true);
+    ask("Name0", true);
+  }
+  const name = "invite_links_graphql_operations_total";
+  const counted = (await metrics.registry.metrics())
+    .split("\n")
+    .filter((line) => line.startsWith(`${name}{`))
+    .map((line) => line.slice(name.length));
+  expect(counted).toHaveLength(202);
+  expect(counted).toEqual(
+    expect.arrayContaining([
+      '{operation="Name0",type="query",outcome="ok"} 1001',
+      '{operation="Name199",type="query",outcome="ok"} 1',
+      '{operation="other",type="query",outcome="ok"} 800',
+      '{operation="other",type="query",outcome="refused"} 1000',
+    ]),
+  );
+});
+
+test("two servers in a process do not count for each other", async () => {
+  const [one, other] = [new Metrics(idle), new Metrics(idle)];
+  one.noteStatement({ text: "select 1", milliseconds: 250 });
+  const told = "invite_links_sql_statement_duration_seconds_sum";
+  expect(await one.registry.metrics()).toContain(`${told} 0.25\n`);
+  expect(await other.registry.metrics()).toContain(`${told} 0\n`);
+});
