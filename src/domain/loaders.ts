@@ -4,7 +4,7 @@ import type { Database } from "../database/database.js";
 import { type Caller, visible } from "./access/caller.js";
 import { type Channel, channelColumns } from "./channels/channel.js";
 import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
-import { type Tag, type TagType, tagColumns, tagTypeColumns } from "./tags/tag.js";
+import { type Tag, type TagType, type TypeWithTags, tagColumns, tagTypeColumns } from "./tags/tag.js";
 
 /** Puts rows into the order of the keys asked for; null where there is none. */
 function inOrder<Row, Key>(
@@ -33,6 +33,16 @@ export function createLoaders(database: Database, caller: Caller) {
     for (const found of channels) channel.prime(found.id, found);
     return inOrder(chatIds, channels, ({ chatId }) => chatId);
   });
+  /** Tag types are everybody's. */
+  const tagType = new DataLoader<string, TagType | null>(async (ids) =>
+    inOrder(
+      ids,
+      await database.query<TagType>(
+        sql`select ${tagTypeColumns} from tag_type y where y.id = any(${ids}::uuid[])`,
+      ),
+      ({ id }) => id,
+    ),
+  );
   return {
     channel,
     channelByChatId,
@@ -54,16 +64,27 @@ export function createLoaders(database: Database, caller: Caller) {
         ({ id }) => id,
       ),
     ),
-    /** Tag types are everybody's. */
-    tagType: new DataLoader<string, TagType | null>(async (ids) =>
-      inOrder(
-        ids,
-        await database.query<TagType>(
-          sql`select ${tagTypeColumns} from tag_type y where y.id = any(${ids}::uuid[])`,
-        ),
-        ({ id }) => id,
-      ),
-    ),
+    tagType,
+    /** The tags of a channel by their types, both by name. */
+    tagsOfChannel: new DataLoader<string, readonly TypeWithTags[]>(async (channelIds) => {
+      const rows = await database.query<Tag & { typeName: string }>(sql`
+        select ${tagColumns}, y.name as "typeName"
+        from tag t join tag_type y on y.id = t.type_id join channel c on c.id = t.channel_id
+        where t.channel_id = any(${channelIds}::uuid[]) and ${seen()}
+        order by y.name_key, y.id, t.name_key, t.id`);
+      const channels = new Map(
+        channelIds.map((id) => [id, new Map<string, { type: TagType; tags: Tag[] }>()]),
+      );
+      for (const { typeName, ...found } of rows) {
+        const types = channels.get(found.channelId);
+        const known = types?.get(found.typeId) ?? { type: { id: found.typeId, name: typeName }, tags: [] };
+        known.tags.push(found);
+        types?.set(found.typeId, known);
+        // What hangs on these is asked for by their ids.
+        tagType.prime(found.typeId, known.type);
+      }
+      return channelIds.map((id) => [...(channels.get(id)?.values() ?? [])]);
+    }),
     /** The tags of a link, the oldest first. */
     tagsOfLink: new DataLoader<string, readonly Tag[]>(async (linkIds) => {
       const rows = await database.query<Tag & { linkId: string }>(sql`
