@@ -39,7 +39,7 @@ export interface SchemaTypes {
 /** How many things are looked up at once. */
 const MAX_NODES = 1_000;
 /** What a list costs whose length nothing in the query says: tags of a link, types. */
-export const LIST_MULTIPLIER = 5;
+const LIST_MULTIPLIER = 5;
 
 /**
  * The builder with the scalars and the plugins' settings. The types of administration are read by Prisma's plugin;

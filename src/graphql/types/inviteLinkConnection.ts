@@ -1,7 +1,7 @@
 import type { TagFacet, TagTypeFacet } from "../../domain/links/facets.js";
 import type { LinkPage } from "../../domain/links/links.js";
 import type { LinkTotals } from "../../domain/links/totals.js";
-import { builder, LIST_MULTIPLIER } from "../builder.js";
+import { builder } from "../builder.js";
 import { COUNTING_COST, toConnection } from "../connection.js";
 import { InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
 
@@ -75,7 +75,8 @@ export const InviteLinkConnection = builder.connectionObject<
           "For each tag type that has a tag in the channel: how many links carry each of its tags, and how many carry none. Types and tags are ordered by name.",
           "Counted under the filter with that type's own group left out, so that a page can show what choosing another tag of the same type would give. Among a tag's links the tag stands as its type's group: the facet of its own type is about all links of the channel. Computed only when asked for.",
         ].join("\n\n"),
-        complexity: { field: FACETS_COST, multiplier: LIST_MULTIPLIER },
+        // How many types there are does not depend on the page, whose size multiplies this as it is.
+        complexity: { field: FACETS_COST, multiplier: 1 },
         resolve: async ({ facets }) => [...(await facets())],
       }),
     }),

@@ -88,7 +88,7 @@ export type LinkSeed = typeof linkSeed extends fc.Arbitrary<infer T> ? T : never
 
 export const worldSeed = fc.record({
   /** The place of each tag's type; the last type has none. */
-  tags: fc.array(fc.nat(TYPES - 2), { maxLength: MOST_TAGS }),
+  tags: fc.array(fc.nat(TYPES - 2), { maxLength: MOST_TAGS, size: "max" }),
   links: fc.array(linkSeed, { maxLength: 25, size: "max" }),
 });
 export type WorldSeed = typeof worldSeed extends fc.Arbitrary<infer T> ? T : never;
