@@ -4,7 +4,14 @@ import type { Database } from "../database/database.js";
 import { type Caller, visible } from "./access/caller.js";
 import { type Channel, channelColumns } from "./channels/channel.js";
 import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
-import { type Tag, type TagType, tagColumns, tagJoins, tagTypeColumns } from "./tags/tag.js";
+import {
+  type Tag,
+  type TagType,
+  type TypeWithTags,
+  tagColumns,
+  tagJoins,
+  tagTypeColumns,
+} from "./tags/tag.js";
 
 /** Puts rows into the order of the keys asked for; null where there is none. */
 function inOrder<Row, Key>(
@@ -64,6 +71,26 @@ export function createLoaders(database: Database, caller: Caller) {
         ({ id }) => id,
       ),
     ),
+    /** The tags of a channel by their types, both by name. */
+    tagsOfChannel: new DataLoader<string, readonly TypeWithTags[]>(async (channelIds) => {
+      const rows = await database.query<Tag>(sql`
+        select ${tagColumns} from tag t ${tagJoins}
+        where t.channel_id = any(${channelIds}::uuid[]) and ${seen()}
+        order by y.name_key, y.id, t.name_key, t.id`);
+      const channels = new Map(
+        channelIds.map((id) => [id, new Map<string, { type: TagType; tags: Tag[] }>()]),
+      );
+      for (const found of rows) {
+        const types = channels.get(found.channelId);
+        const known = types?.get(found.typeId) ?? {
+          type: { id: found.typeId, name: found.typeName },
+          tags: [],
+        };
+        known.tags.push(found);
+        types?.set(found.typeId, known);
+      }
+      return channelIds.map((id) => [...(channels.get(id)?.values() ?? [])]);
+    }),
     /** The tags of a link, the oldest first. */
     tagsOfLink: new DataLoader<string, readonly Tag[]>(async (linkIds) => {
       const rows = await database.query<Tag & { linkId: string }>(sql`

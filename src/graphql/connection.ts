@@ -1,6 +1,9 @@
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type PageArguments } from "../domain/paging/arguments.js";
 import type { CountedPage } from "../domain/paging/list.js";
 
+/** What it costs to count, or to sum up: all that match is read, however small the page. */
+export const COUNTING_COST = 10;
+
 /** What a page costs: its size times what is asked of each of its things. */
 export const pageComplexity = (args: PageArguments) => ({
   field: 1,

@@ -70,6 +70,22 @@ query ByTags {
     orderBy: [{ field: BUDGET, direction: DESC }, { field: NAME }]
   ) {
     totalCount
+    totals {
+      budget
+    }
+    # What choosing another tag of a type would give.
+    facets {
+      type {
+        name
+      }
+      withoutTypeCount
+      tags {
+        count
+        tag {
+          name
+        }
+      }
+    }
     nodes {
       name
       budget

@@ -1,9 +1,9 @@
-import sql, { empty, join, type Sql } from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import { Problems } from "../errors.js";
 import { parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
-import type { SqlList } from "../paging/list.js";
 import { foldName, isStorable } from "../text.js";
+import type { LinkSelection, TypeGroup } from "./selection.js";
 
 // More than any page of ours asks for, less than keeps the server busy.
 const MAX_IDS = 10_000;
@@ -28,9 +28,6 @@ export interface InviteLinkFilter {
   readonly createdFrom?: Date | null | undefined;
   readonly createdTo?: Date | null | undefined;
 }
-
-/** The links of a channel that a filter leaves, as parts of a statement over `invite_link l`. */
-export type LinkSelection = Required<Pick<SqlList, "with" | "where">>;
 
 /** A group whose ids were read. */
 interface ReadGroup {
@@ -82,8 +79,8 @@ async function checkGroups(
   problems.check();
 }
 
-/** Two groups of one type are one group. */
-function unite(groups: readonly ReadGroup[]): Map<string, { tagIds: Set<string>; without: boolean }> {
+/** Two groups of one type are one group; one with neither tags nor `withoutType` constrains nothing. */
+function unite(groups: readonly ReadGroup[]): TypeGroup[] {
   const united = new Map<string, { tagIds: Set<string>; without: boolean }>();
   for (const { typeId, tagIds, withoutType } of groups) {
     const one = united.get(typeId) ?? { tagIds: new Set(), without: false };
@@ -91,7 +88,9 @@ function unite(groups: readonly ReadGroup[]): Map<string, { tagIds: Set<string>;
     one.without ||= withoutType;
     united.set(typeId, one);
   }
-  return united;
+  return [...united]
+    .map(([typeId, { tagIds, without }]) => ({ typeId, tagIds: [...tagIds], without }))
+    .filter(({ tagIds, without }) => tagIds.length > 0 || without);
 }
 
 /**
@@ -106,7 +105,7 @@ export async function selectLinks(
   loaders: Loaders,
 ): Promise<LinkSelection> {
   const problems = new Problems();
-  const conditions = [sql`l.channel_id = ${channelId}::uuid`];
+  const conditions: Sql[] = [];
   if (filter.name) {
     if (!isStorable(filter.name)) problems.add("filter.name", "Must be well-formed Unicode without NUL.");
     conditions.push(sql`strpos(l.name_key, ${foldName(filter.name)}) > 0`);
@@ -133,22 +132,5 @@ export async function selectLinks(
 
   const groups = readGroups(filter.tagGroups ?? [], problems);
   await checkGroups(channelId, groups, loaders, problems);
-
-  const carrying: Sql[] = [];
-  for (const [typeId, { tagIds, without }] of unite(groups)) {
-    const ofTags = sql`select link_id from invite_link_tag
-      where tag_id = any(${[...tagIds]}::uuid[]) and channel_id = ${channelId}::uuid`;
-    const ofNone = sql`not exists (
-      select from invite_link_tag n where n.channel_id = ${channelId}::uuid and n.type_id = ${typeId}::uuid and n.link_id = l.id)`;
-    if (tagIds.size > 0 && without) conditions.push(sql`(l.id in (${ofTags}) or ${ofNone})`);
-    else if (tagIds.size > 0) carrying.push(ofTags);
-    else if (without) conditions.push(ofNone);
-  }
-  // Intersected once and kept: as plain conditions the planner, blind to the tags' sizes in a prepared statement,
-  // falls to looking each link up.
-  if (carrying.length > 0) conditions.push(sql`l.id in (select link_id from carrying)`);
-  return {
-    with: carrying.length > 0 ? sql`with carrying as materialized (${join(carrying, " intersect ")})` : empty,
-    where: join(conditions, " and "),
-  };
+  return { channelId, conditions, groups: unite(groups) };
 }

@@ -5,18 +5,29 @@ import { type Caller, requireChannel } from "../access/caller.js";
 import { Problems } from "../errors.js";
 import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
+import { once } from "../once.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { bounds, type CountedPage, emptyList, readList } from "../paging/list.js";
 import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
+import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
 import { type InviteLinkFilter, selectLinks } from "./filter.js";
 import { type InviteLink, inviteLinkColumns } from "./inviteLink.js";
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
+import { selected } from "./selection.js";
+import { type LinkTotals, NO_TOTALS, totalsOf, totalsOfTags } from "./totals.js";
 
 export interface LinkPageArguments extends PageArguments {
   readonly channelId: number;
   readonly filter?: InviteLinkFilter | null | undefined;
   readonly orderBy?: readonly InviteLinkOrder[] | null | undefined;
+}
+
+/** A page of links, and what is computed over all that match, on every page: each only when asked for, and once. */
+export interface LinkPage extends CountedPage<InviteLink> {
+  totals(): Promise<LinkTotals>;
+  /** One for each type that has a tag in the channel, by name. */
+  facets(): Promise<readonly TagTypeFacet[]>;
 }
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
@@ -65,27 +76,44 @@ export class Links {
    * A page of a channel's links.
    * @throws ForbiddenError for a channel that the caller may not use, ValidationError for what makes no page.
    */
-  async page(args: LinkPageArguments): Promise<CountedPage<InviteLink>> {
+  async page(args: LinkPageArguments): Promise<LinkPage> {
     requireChannel(this.#caller, args.channelId);
     const request = readPageArguments(args);
     const ordering = linkOrdering(args.orderBy);
     const channel = await this.#loaders.channelByChatId.load(args.channelId);
-    if (channel === null) return emptyList(ordering, request);
+    if (channel === null) {
+      const page = await emptyList(ordering, request);
+      return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
+    }
     const selection = await selectLinks(channel.id, args.filter ?? {}, new Date(), this.#loaders);
     const list = {
-      ...selection,
+      ...selected(selection),
       columns: inviteLinkColumns,
       table: sql`invite_link l`,
       joins: sql`join channel c on c.id = l.channel_id`,
     };
-    return readList(this.#database, list, ordering, request);
+    return {
+      ...(await readList(this.#database, list, ordering, request)),
+      totals: once(() => totalsOf(this.#database, selection)),
+      facets: once(() => this.#facets(channel.id, countsOf(this.#database, selection))),
+    };
   }
 
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */
-  async pageOfTag(tag: Tag, args: PageArguments): Promise<CountedPage<InviteLink>> {
+  async pageOfTag(tag: Tag, args: PageArguments): Promise<LinkPage> {
     const request = readPageArguments(args);
     const page = await readPage(linkOrdering(null), request, this.#tagSource(JSON.stringify(request))(tag));
-    return { ...page, totalCount: () => this.#countOfTag.load(tag) };
+    return {
+      ...page,
+      totalCount: () => this.#countOfTag.load(tag),
+      totals: () => this.#totalsOfTag.load(tag),
+      facets: once(() => this.#facets(tag.channelId, this.#facetCountsOfTag.load(tag))),
+    };
+  }
+
+  async #facets(channelId: string, counts: Promise<FacetCounts>): Promise<TagTypeFacet[]> {
+    const [types, counted] = await Promise.all([this.#loaders.tagsOfChannel.load(channelId), counts]);
+    return toFacets(types, counted);
   }
 
   #tagSource(way: string): TagLinksSource {
@@ -147,4 +175,14 @@ export class Links {
     const counts = new Map(rows.map(({ tagId, count }) => [tagId, count]));
     return tags.map(({ id }) => counts.get(id) ?? 0);
   }, BY_ID);
+
+  readonly #totalsOfTag = new DataLoader<Tag, LinkTotals, string>(
+    (tags) => totalsOfTags(this.#database, tags),
+    BY_ID,
+  );
+
+  readonly #facetCountsOfTag = new DataLoader<Tag, FacetCounts, string>(
+    (tags) => countsOfTags(this.#database, tags),
+    BY_ID,
+  );
 }

@@ -1,5 +1,6 @@
 import sql, { empty, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { once } from "../once.js";
 import type { PageRequest } from "./arguments.js";
 import type { Ordering } from "./ordering.js";
 import { type Page, type PageSource, readPage, type Slice } from "./page.js";
@@ -46,12 +47,12 @@ export async function readList<Row>(
   const page = await readPage(ordering, request, source);
   return {
     ...page,
-    totalCount: async () => {
+    totalCount: once(async () => {
       const rows = await database.query<{ count: number }>(
         sql`${prefix} select count(*) as count from ${table} where ${where}`,
       );
       return rows[0]?.count ?? 0;
-    },
+    }),
   };
 }
 

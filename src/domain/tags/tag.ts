@@ -19,6 +19,12 @@ export interface Tag {
   readonly updatedAt: Date | null;
 }
 
+/** A type with the tags that a channel has of it. */
+export interface TypeWithTags {
+  readonly type: TagType;
+  readonly tags: readonly Tag[];
+}
+
 /** What a statement selects of `tag_type y`. */
 export const tagTypeColumns = sql`y.id, y.name`;
 

@@ -1,8 +1,9 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder.js";
-import { pageComplexity, toConnection } from "../connection.js";
+import { pageComplexity } from "../connection.js";
+import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
-import { ChannelRef, InviteLinkConnection, InviteLinkEdge, InviteLinkRef, TagRef } from "./refs.js";
+import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
 
 const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSubscription").implement({
   description: "What the members of a link pay.",
@@ -130,7 +131,7 @@ builder.queryFields((t) => ({
         page: t.arg.int({ description: "The page's number, from 1, instead of a cursor." }),
       },
       complexity: pageComplexity,
-      resolve: async (_root, args, { links }) => toConnection(await links.page(args)),
+      resolve: async (_root, args, { links }) => toLinkConnection(await links.page(args)),
     },
     InviteLinkConnection,
     InviteLinkEdge,

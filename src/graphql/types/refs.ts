@@ -8,24 +8,3 @@ export const ChannelRef = builder.objectRef<Channel>("Channel");
 export const InviteLinkRef = builder.objectRef<InviteLink>("InviteLink");
 export const TagRef = builder.objectRef<Tag>("Tag");
 export const TagTypeRef = builder.objectRef<TagType>("TagType");
-
-export const InviteLinkEdge = builder.edgeObject({
-  name: "InviteLinkEdge",
-  type: InviteLinkRef,
-  description: "A link's place in a page.",
-});
-
-export const InviteLinkConnection = builder.connectionObject(
-  {
-    name: "InviteLinkConnection",
-    type: InviteLinkRef,
-    description: "A page of links, and what is computed over all that match.",
-    fields: (t) => ({
-      totalCount: t.int({
-        description: "All links that match, on every page. Computed only when asked for.",
-        resolve: ({ totalCount }) => totalCount(),
-      }),
-    }),
-  },
-  InviteLinkEdge,
-);

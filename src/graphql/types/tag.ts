@@ -4,7 +4,8 @@ import type { Tag } from "../../domain/tags/tag.js";
 import { builder } from "../builder.js";
 import { pageComplexity, toConnection } from "../connection.js";
 import { COMMON_ERRORS } from "./errors.js";
-import { InviteLinkConnection, InviteLinkEdge, InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
+import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
+import { InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
 
 builder.node(TagRef, {
   description: "A tag of one channel, by which its links are sorted.",
@@ -39,7 +40,7 @@ builder.node(TagRef, {
         type: InviteLinkRef,
         description: "The links that carry it, the newest first.",
         complexity: pageComplexity,
-        resolve: async (tag, args, { links }) => toConnection(await links.pageOfTag(tag, args)),
+        resolve: async (tag, args, { links }) => toLinkConnection(await links.pageOfTag(tag, args)),
       },
       InviteLinkConnection,
       InviteLinkEdge,
