@@ -7,6 +7,7 @@ import { type HttpExtension, reword } from "../graphql/errors.js";
 import type { OperationParameters, Operations } from "../graphql/operations.js";
 import type { Logger } from "../log.js";
 import { findCaller } from "./bearer.js";
+import { goneSignal } from "./gone.js";
 import { type GraphiQLOptions, graphiqlPage, wantsPage } from "./graphiql.js";
 
 export const GRAPHQL_PATH = "/graphql";
@@ -24,6 +25,7 @@ interface DoorContext {
   readonly requestId: string;
   readonly log: Logger;
   readonly readOnly: boolean;
+  readonly gone: AbortSignal;
 }
 
 const badRequest = (message: string): GraphQLError =>
@@ -162,6 +164,7 @@ export function addGraphQL(
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
+      gone: goneSignal(reply),
     });
     for (const [name, value] of response.headers) reply.header(name, value);
     return reply.code(response.status).send(response.body ?? "");
@@ -184,7 +187,9 @@ export function addGraphQL(
           code: "BAD_REQUEST",
         });
       }
-      request.log.error({ err: error }, "a request failed unexpectedly");
+      // The client went while it was being answered.
+      if (error.code !== "ERR_STREAM_PREMATURE_CLOSE")
+        request.log.error({ err: error }, "a request failed unexpectedly");
       return sendGraphQLError(reply, 500, {
         message: "Something went wrong on the server; the request's id leads to it in the log.",
         code: "INTERNAL_SERVER_ERROR",

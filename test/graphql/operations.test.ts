@@ -24,7 +24,7 @@ function failing() {
   const run = (query: string) =>
     operations.run(
       { query },
-      { caller, requestId: "r-1", log: log.child({ requestId: "r-1" }), readOnly: false },
+      { caller, requestId: "r-1", log: log.child({ requestId: "r-1" }), readOnly: false, gone: null },
     );
   return { run, lines };
 }
