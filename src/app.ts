@@ -111,7 +111,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const metrics = new Metrics({
     pool: pool.pool,
     telegramState: () => health.state,
-    waitingCalls: () => 0,
+    waitingCalls: () => gateway.waiting,
   });
   const database = createDatabase(pool, (event) => {
     metrics.noteStatement(event);

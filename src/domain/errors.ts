@@ -107,7 +107,7 @@ export class RateLimitedError extends UserError {
   readonly retryAfterSeconds: number;
 
   constructor(retryAfterSeconds: number) {
-    super(`Telegram asks to wait ${retryAfterSeconds} s. Nothing was done; try again then.`);
+    super(`Telegram or this server asks to wait ${retryAfterSeconds} s. Nothing was done; try again then.`);
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }

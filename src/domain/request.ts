@@ -40,7 +40,15 @@ export interface DomainRequest {
   readonly tokens: Tokens;
 }
 
-export function openRequest(domain: Domain, caller: Caller, log: Logger): DomainRequest {
+/** @param gone aborted when the client has gone; null where there is none that could. */
+export function openRequest(
+  shared: Domain,
+  caller: Caller,
+  log: Logger,
+  gone: AbortSignal | null,
+): DomainRequest {
+  // Whatever asks Telegram in this request asks for this client.
+  const domain = gone ? { ...shared, gateway: shared.gateway.forClient(gone) } : shared;
   const { database, gateway } = domain;
   const loaders = createLoaders(database, caller);
   return {

@@ -36,6 +36,8 @@ export interface OperationRequest {
   readonly log: Logger;
   /** A GET: queries alone. */
   readonly readOnly: boolean;
+  /** Aborted when the client has gone before it was answered; null where there is none that could. */
+  readonly gone: AbortSignal | null;
   readonly onEnd: (event: OperationEvent) => void;
 }
 
@@ -176,7 +178,7 @@ export class Operations {
       throw error;
     }
     const contextValue = createContext(this.#domain.database.prisma, () =>
-      openRequest(this.#domain, request.caller, request.log),
+      openRequest(this.#domain, request.caller, request.log, request.gone),
     );
     course.context = contextValue;
     const result = await execute({ schema, document, contextValue, variableValues, operationName });

@@ -6,6 +6,7 @@ import { type HttpExtension, reword } from "../graphql/errors.js";
 import type { OperationParameters, OperationRequest, Operations } from "../graphql/operations.js";
 import type { Logger } from "../log.js";
 import { findCaller } from "./bearer.js";
+import { goneSignal } from "./gone.js";
 import { type GraphiQLOptions, graphiqlPage, wantsPage } from "./graphiql.js";
 import { notesOf, type RequestNotes } from "./notes.js";
 
@@ -158,6 +159,7 @@ export function addGraphQL(
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
+      gone: goneSignal(reply),
       onEnd(operation) {
         notes.operation = operation;
         notes.codes.push(...operation.codes);
@@ -187,7 +189,9 @@ export function addGraphQL(
           code: "BAD_REQUEST",
         });
       }
-      request.log.error({ err: error }, "a request failed unexpectedly");
+      // The client went while it was being answered.
+      if (error.code !== "ERR_STREAM_PREMATURE_CLOSE")
+        request.log.error({ err: error }, "a request failed unexpectedly");
       return sendGraphQLError(reply, 500, {
         message: "Something went wrong on the server; the request's id leads to it in the log.",
         code: "INTERNAL_SERVER_ERROR",

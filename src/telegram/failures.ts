@@ -51,8 +51,8 @@ const MEMBER_LIMIT = /USAGE_LIMIT_INVALID|member limit can't be specified/i;
 const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
 const NO_USABLE_LINK = /INVITE_HASH_EXPIRED/i;
 
-/** What GraphQL's Int holds. */
-const MAX_RETRY_SECONDS = 2 ** 31 - 1;
+/** A day. A wait beyond all measure would end the bot's work for good; asked after a day, Telegram can say it again. */
+const MAX_RETRY_SECONDS = 86_400;
 
 /** Before any byte of the request was sent: nothing can have been carried out. */
 const NEVER_SENT = new Set([

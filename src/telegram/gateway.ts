@@ -1,16 +1,14 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { Telegram } from "telegraf";
 import * as z from "zod";
 import { isWebAddress } from "./addresses.js";
-import { type HttpAnswer, watchingAnswer } from "./answers.js";
-import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
+import { BotApi, type BotApiOptions, type Deadline, type Sending } from "./botApi.js";
+import { TelegramCallError } from "./failures.js";
+
+export type { CallEvent, Deadline, Sending } from "./botApi.js";
 
 const MAX_TEXT = 255;
 /** The end of the year 9999. */
 const MAX_SECONDS = 253_402_300_799;
 const MAX_MEMBERS = 100_000;
-/** Of a description that is passed on. */
-const MAX_DESCRIPTION = 300;
 
 const telegramId = z.number().int().refine(Number.isSafeInteger);
 
@@ -56,36 +54,8 @@ export interface LinkSettings {
   readonly memberLimit: number | null;
 }
 
-/** How long something may take: calls give up, and no wait is begun that would end after it. */
-export interface Deadline {
-  /** As of Date.now(), in milliseconds. */
-  readonly at: number;
-}
-
-/** Told of each try to send a call that changes something, so that what may have happened is on record before it can. */
-export interface Sending {
-  /** The request goes out when this resolves; what it throws keeps it from being sent. */
-  begins(): Promise<void>;
-  /** Telegram put that try off (429), and certainly did nothing; there will be another. */
-  putOff(): Promise<void>;
-}
-
-export interface CallEvent {
-  readonly method: string;
-  readonly milliseconds: number;
-  /** Null for a result. */
-  readonly failure: TelegramFailure | null;
-  /** An answer that could not be understood, so that nothing Telegram said is lost. */
-  readonly answer?: unknown;
-}
-
-export interface GatewayOptions {
-  readonly token: string;
+export interface GatewayOptions extends BotApiOptions {
   readonly botId: number;
-  readonly apiRoot: string;
-  /** For one call, in milliseconds. */
-  readonly timeoutMs: number;
-  readonly onCall: (event: CallEvent) => void;
 }
 
 const settingsPayload = ({ name, createsJoinRequest, expireDate, memberLimit }: LinkSettings) => ({
@@ -95,40 +65,51 @@ const settingsPayload = ({ name, createsJoinRequest, expireDate, memberLimit }: 
   creates_join_request: createsJoinRequest,
 });
 
-/** Milliseconds in which no answer can be expected. */
-const LEAST_MS = 20;
-
 /**
- * The Bot API. Every call has an end: after `timeoutMs`, or at the deadline given. A 429 is waited out where the
- * deadline allows it. All failures are TelegramCallErrors.
+ * The Bot API, as far as links go. Every call has an end: after `timeoutMs` from when it is sent, or at the deadline
+ * given, and waits for its turn till then. All failures are TelegramCallErrors.
  */
 export class TelegramGateway {
   readonly botId: number;
-  readonly #telegram: Telegram;
-  readonly #token: string;
-  readonly #timeoutMs: number;
-  readonly #onCall: (event: CallEvent) => void;
+  readonly #options: GatewayOptions;
+  readonly #api: BotApi;
+  readonly #gone: AbortSignal | undefined;
 
-  constructor({ token, botId, apiRoot, timeoutMs, onCall }: GatewayOptions) {
-    this.botId = botId;
-    this.#token = token;
-    this.#telegram = new Telegram(token, { apiRoot: apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/` });
-    this.#timeoutMs = timeoutMs;
-    this.#onCall = onCall;
+  /** @param api there is one of a bot, whoever its calls are for. */
+  constructor(options: GatewayOptions, api = new BotApi(options), gone?: AbortSignal) {
+    this.botId = options.botId;
+    this.#options = options;
+    this.#api = api;
+    this.#gone = gone;
+  }
+
+  /** The same for one client: the calls within its deadlines are dropped where it has gone before they were sent. */
+  forClient(gone: AbortSignal): TelegramGateway {
+    return new TelegramGateway(this.#options, this.#api, gone);
+  }
+
+  /** How many calls wait for their turn. */
+  get waiting(): number {
+    return this.#api.waiting;
   }
 
   /** How long a whole mutation may wait for Telegram: its calls, their turn and a 429. */
   deadline(): Deadline {
-    return { at: Date.now() + Math.floor(this.#timeoutMs * 1.5) };
+    return { at: Date.now() + Math.floor(this.#options.timeoutMs * 1.5), gone: this.#gone };
   }
 
   async getMe(deadline = this.deadline()) {
-    return this.#call("getMe", {}, user, deadline);
+    return this.#api.call({ method: "getMe", payload: {}, result: user, deadline });
   }
 
   /** @param chatId an id, or an @username. */
   async getChat(chatId: number | string, deadline: Deadline): Promise<TelegramChat> {
-    const found = await this.#call("getChat", { chat_id: chatId }, chat, deadline);
+    const found = await this.#api.call({
+      method: "getChat",
+      payload: { chat_id: chatId },
+      result: chat,
+      deadline,
+    });
     if (typeof chatId === "number" && found.id !== chatId) {
       const reason = "answered about another chat";
       throw new TelegramCallError("getChat", { kind: "unavailable", carriedOut: "no", reason });
@@ -137,12 +118,12 @@ export class TelegramGateway {
   }
 
   async botStanding(chatId: number, deadline: Deadline): Promise<BotStanding> {
-    const member = await this.#call(
-      "getChatMember",
-      { chat_id: chatId, user_id: this.botId },
-      chatMember,
+    const member = await this.#api.call({
+      method: "getChatMember",
+      payload: { chat_id: chatId, user_id: this.botId },
+      result: chatMember,
       deadline,
-    );
+    });
     switch (member.status) {
       case "creator":
         return "ready";
@@ -163,7 +144,7 @@ export class TelegramGateway {
     sending: Sending,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, ...settingsPayload(settings) };
-    return this.#call("createChatInviteLink", payload, inviteLink, deadline, sending);
+    return this.#api.call({ method: "createChatInviteLink", payload, result: inviteLink, deadline, sending });
   }
 
   /** Replaces every setting of a link that is the bot's own: what is null is cleared. */
@@ -175,7 +156,7 @@ export class TelegramGateway {
     sending: Sending,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url, ...settingsPayload(settings) };
-    return this.#call("editChatInviteLink", payload, inviteLink, deadline, sending);
+    return this.#api.call({ method: "editChatInviteLink", payload, result: inviteLink, deadline, sending });
   }
 
   /** The name is all that can be changed of a link whose members pay. */
@@ -187,7 +168,13 @@ export class TelegramGateway {
     sending: Sending,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url, name: name ?? undefined };
-    return this.#call("editChatSubscriptionInviteLink", payload, inviteLink, deadline, sending);
+    return this.#api.call({
+      method: "editChatSubscriptionInviteLink",
+      payload,
+      result: inviteLink,
+      deadline,
+      sending,
+    });
   }
 
   async revokeInviteLink(
@@ -197,7 +184,7 @@ export class TelegramGateway {
     sending: Sending,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url };
-    return this.#call("revokeChatInviteLink", payload, inviteLink, deadline, sending);
+    return this.#api.call({ method: "revokeChatInviteLink", payload, result: inviteLink, deadline, sending });
   }
 
   /** @param price Stars a month. @param periodSeconds 2592000. */
@@ -213,81 +200,12 @@ export class TelegramGateway {
       subscription_period: link.periodSeconds,
       subscription_price: link.price,
     };
-    return this.#call("createChatSubscriptionInviteLink", payload, inviteLink, deadline, sending);
+    return this.#api.call({
+      method: "createChatSubscriptionInviteLink",
+      payload,
+      result: inviteLink,
+      deadline,
+      sending,
+    });
   }
-
-  async #call<Result>(
-    method: string,
-    payload: Record<string, unknown>,
-    result: z.ZodType<Result>,
-    deadline: Deadline,
-    sending?: Sending,
-  ): Promise<Result> {
-    for (;;) {
-      await sending?.begins();
-      try {
-        return await this.#attempt(method, payload, result, deadline);
-      } catch (error) {
-        if (!(error instanceof TelegramCallError) || error.failure.kind !== "tooManyRequests") throw error;
-        const waitMs = error.failure.retryAfterSeconds * 1000;
-        if (Date.now() + waitMs >= deadline.at) throw error;
-        await sending?.putOff();
-        await delay(waitMs);
-      }
-    }
-  }
-
-  async #attempt<Result>(
-    method: string,
-    payload: Record<string, unknown>,
-    result: z.ZodType<Result>,
-    deadline: Deadline,
-  ): Promise<Result> {
-    const left = deadline.at - Date.now();
-    // A call that could not be waited for would only leave its outcome unknown.
-    if (left < LEAST_MS) {
-      throw new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason: "no time left" });
-    }
-    const answer: HttpAnswer = { abort: new AbortController() };
-    const signal = AbortSignal.any([
-      answer.abort.signal,
-      AbortSignal.timeout(Math.min(this.#timeoutMs, left)),
-    ]);
-    const started = performance.now();
-    const report = (failure: TelegramFailure | null, said?: unknown) =>
-      this.#onCall({
-        method,
-        milliseconds: performance.now() - started,
-        failure,
-        ...(said === undefined ? {} : { answer: said }),
-      });
-    let said: unknown;
-    try {
-      // Telegraf's types know neither subscription links nor a call by a method's mere name.
-      const call = () => this.#telegram.callApi(method as never, payload as never, { signal } as never);
-      said = await watchingAnswer(answer, call);
-    } catch (error) {
-      const { status } = answer;
-      const failure = toFailure(error, { chatId: payload["chat_id"], status, showable: this.#showable });
-      report(failure);
-      throw new TelegramCallError(method, failure);
-    }
-    const parsed = result.safeParse(said);
-    if (!parsed.success) {
-      const reason = "answered with something else";
-      const failure: TelegramFailure = { kind: "unavailable", carriedOut: "maybe", reason };
-      report(failure, said);
-      throw new TelegramCallError(method, failure);
-    }
-    report(null);
-    return parsed.data;
-  }
-
-  /** Telegram's words for a caller: never with the token in them, and no longer than words are. */
-  readonly #showable = (description: string): string =>
-    description
-      .replaceAll(this.#token, "[secret]")
-      .toWellFormed()
-      .replaceAll("\0", " ")
-      .slice(0, MAX_DESCRIPTION);
 }

@@ -18,6 +18,7 @@ export class TelegramHealth {
   readonly #log: Logger;
   readonly #sandbox: boolean;
   #state: Exclude<TelegramState, "sandbox"> = "ok";
+  readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(log: Logger, sandbox: boolean) {
@@ -44,15 +45,17 @@ export class TelegramHealth {
 
   /** Asks now and then, so that the state is not as old as the latest request, and heals by itself. */
   watch(gateway: TelegramGateway): void {
+    const own = gateway.forClient(this.#stopped.signal);
     this.#timer = setInterval(() => {
       // What came of it was noted already.
-      gateway.getMe().catch(() => {});
+      own.getMe().catch(() => {});
     }, LOOK_EVERY_MS);
     this.#timer.unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#stopped.abort();
   }
 }
 

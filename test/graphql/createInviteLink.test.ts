@@ -203,11 +203,6 @@ describe("each of Telegram's answers becomes its error", () => {
       refusal(400, "Bad Request: SOMETHING_ELSE"),
       { __typename: "TelegramRejectedError", message: expect.stringContaining("SOMETHING_ELSE") },
     ],
-    [
-      "429, longer than the deadline",
-      { kind: "too-many-requests", retryAfter: 7 },
-      { __typename: "RateLimitedError", retryAfterSeconds: 7 },
-    ],
     ["500", { kind: "server-error" }, { __typename: "TelegramUnavailableError", outcomeUnknown: true }],
     [
       "502 in HTML",
@@ -248,11 +243,6 @@ describe("each of Telegram's answers becomes its error", () => {
       "half an answer",
       { kind: "half-body" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
-    ],
-    [
-      "a wait beyond all measure",
-      { kind: "too-many-requests", retryAfter: 1e308 },
-      { __typename: "RateLimitedError", retryAfterSeconds: 2 ** 31 - 1 },
     ],
     [
       "a migration to the chat itself",

@@ -24,7 +24,14 @@ function failing() {
   const run = (query: string) =>
     operations.run(
       { query },
-      { caller, requestId: "r-1", log: log.child({ requestId: "r-1" }), readOnly: false, onEnd: () => {} },
+      {
+        caller,
+        requestId: "r-1",
+        log: log.child({ requestId: "r-1" }),
+        readOnly: false,
+        gone: null,
+        onEnd: () => {},
+      },
     );
   return { run, lines };
 }

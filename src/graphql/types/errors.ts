@@ -120,7 +120,8 @@ builder.objectType(TelegramUnavailableError, {
 });
 builder.objectType(RateLimitedError, {
   name: "RateLimitedError",
-  description: "Telegram asks to wait longer than a request lasts. Nothing was done.",
+  description:
+    "Telegram asks to wait longer than a request lasts, or too many calls to it wait already. Nothing was done.",
   interfaces: [userError],
   fields: (t) => ({
     retryAfterSeconds: t.exposeInt("retryAfterSeconds", { description: "When to try again." }),

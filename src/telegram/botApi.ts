@@ -1,0 +1,214 @@
+import { Telegram } from "telegraf";
+import * as z from "zod";
+import { type HttpAnswer, watchingAnswer } from "./answers.js";
+import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
+import { GaveUpError, GoneError, Pace, type Turn } from "./pace.js";
+import { Silence } from "./silence.js";
+
+/** Of a description that is passed on. */
+const MAX_DESCRIPTION = 300;
+/** Milliseconds in which no answer can be expected. */
+const LEAST_MS = 20;
+/** How long it takes at most, in milliseconds, to find out whether anybody answers. */
+const LOOK_MS = 1000;
+
+/** How long something may take: calls give up, and no wait is begun that would end after it. */
+export interface Deadline {
+  /** As of Date.now(), in milliseconds. */
+  readonly at: number;
+  /** Aborted when nobody waits for the outcome any more: what was not sent by then is not sent. */
+  readonly gone?: AbortSignal | undefined;
+}
+
+/** Told of each try to send a call that changes something, so that what may have happened is on record before it can. */
+export interface Sending {
+  /** The request goes out when this resolves; what it throws keeps it from being sent. */
+  begins(): Promise<void>;
+  /** Telegram put that try off (429), and certainly did nothing; there will be another. */
+  putOff(): Promise<void>;
+}
+
+export interface CallEvent {
+  readonly method: string;
+  readonly milliseconds: number;
+  /** Null for a result. */
+  readonly failure: TelegramFailure | null;
+  /** An answer that could not be understood, so that nothing Telegram said is lost. */
+  readonly answer?: unknown;
+}
+
+export interface BotApiOptions {
+  readonly token: string;
+  readonly apiRoot: string;
+  /** For one call, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly onCall: (event: CallEvent) => void;
+}
+
+export interface Call<Result> {
+  readonly method: string;
+  readonly payload: Record<string, unknown>;
+  readonly result: z.ZodType<Result>;
+  readonly deadline: Deadline;
+  /** Only of a call that changes something. */
+  readonly sending?: Sending;
+}
+
+const LOOK = { method: "getMe", payload: {}, result: z.unknown() };
+
+/** What keeps a call from its turn. */
+function failureOf(error: unknown): TelegramFailure {
+  if (error instanceof GaveUpError) {
+    return { kind: "tooManyRequests", retryAfterSeconds: error.retryAfterSeconds };
+  }
+  if (error instanceof GoneError)
+    return { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
+  throw error;
+}
+
+/** In which a call can begin, in milliseconds. */
+const timeLeft = ({ at }: Deadline): number => at - Date.now() - LEAST_MS;
+
+const neverSent = (method: string, reason: string): TelegramCallError =>
+  new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason });
+
+/**
+ * Carries calls to the Bot API, all of one bot through one pace. A 429 holds all of them back, and its own call waits
+ * for that where its deadline allows it. What fails is a TelegramCallError.
+ */
+export class BotApi {
+  readonly #telegram: Telegram;
+  readonly #token: string;
+  readonly #timeoutMs: number;
+  readonly #lookMs: number;
+  readonly #onCall: (event: CallEvent) => void;
+  readonly #pace = new Pace();
+  readonly #silence = new Silence();
+
+  constructor({ token, apiRoot, timeoutMs, onCall }: BotApiOptions) {
+    this.#token = token;
+    this.#telegram = new Telegram(token, { apiRoot: apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/` });
+    this.#timeoutMs = timeoutMs;
+    this.#lookMs = Math.min(LOOK_MS, timeoutMs);
+    this.#onCall = onCall;
+  }
+
+  /** How many calls wait for their turn. */
+  get waiting(): number {
+    return this.#pace.waiting;
+  }
+
+  async call<Result>(call: Call<Result>): Promise<Result> {
+    const asked = performance.now();
+    let turn: Turn | undefined;
+    for (;;) {
+      turn = await this.#turn(call, turn);
+      let succeeded = false;
+      let begun = false;
+      try {
+        await this.#requireAnybody(call, asked);
+        await call.sending?.begins();
+        begun = true;
+        // Another call's 429 may have come meanwhile.
+        if (!this.#pace.isHeld) {
+          const result = await this.#attempt(call, this.#timeoutMs);
+          succeeded = true;
+          return result;
+        }
+      } catch (error) {
+        if (!(error instanceof TelegramCallError)) throw error;
+        const { failure } = error;
+        if (failure.kind !== "tooManyRequests") {
+          succeeded = failure.kind !== "unavailable";
+          throw error;
+        }
+        this.#pace.hold(failure.retryAfterSeconds * 1000);
+      } finally {
+        turn.end(succeeded);
+      }
+      // Without time for another try, the next turn is refused.
+      if (begun && this.#pace.leavesTime(timeLeft(call.deadline))) await call.sending?.putOff();
+    }
+  }
+
+  /** Those about one chat wait for each other, and for no other chat's. */
+  async #turn({ method, payload, deadline }: Call<unknown>, again: Turn | undefined): Promise<Turn> {
+    const milliseconds = timeLeft(deadline);
+    if (milliseconds < 0 && !again) throw neverSent(method, "no time left");
+    const lane = String(payload["chat_id"] ?? method);
+    try {
+      return await this.#pace.turn({ lane, milliseconds, gone: deadline.gone }, again);
+    } catch (error) {
+      throw new TelegramCallError(method, failureOf(error));
+    }
+  }
+
+  /** @throws TelegramCallError where a call would only cost its time limit and leave its outcome unknown. */
+  async #requireAnybody({ method, deadline }: Call<unknown>, asked: number): Promise<void> {
+    if (method === LOOK.method) return;
+    const look = async (): Promise<void> => {
+      try {
+        await this.#attempt({ ...LOOK, deadline: { at: Number.POSITIVE_INFINITY } }, this.#lookMs);
+      } catch (error) {
+        if (!(error instanceof TelegramCallError)) throw error;
+        if (error.failure.kind === "tooManyRequests") throw error;
+      }
+    };
+    if (await this.#silence.isTotal(asked, look)) throw neverSent(method, "Telegram does not answer at all");
+    if (deadline.gone?.aborted) throw neverSent(method, "the client has gone");
+  }
+
+  /** Sends a call, and waits for its answer so long at most. */
+  async #attempt<Result>(
+    { method, payload, result, deadline }: Omit<Call<Result>, "sending">,
+    limitMs: number,
+  ): Promise<Result> {
+    const left = deadline.at - Date.now();
+    // A call that could not be waited for would only leave its outcome unknown.
+    if (left < LEAST_MS) throw neverSent(method, "no time left");
+    const answer: HttpAnswer = { abort: new AbortController() };
+    const waitMs = Math.min(limitMs, left);
+    const tooLate = AbortSignal.timeout(waitMs);
+    const signal = AbortSignal.any([answer.abort.signal, tooLate]);
+    const started = performance.now();
+    const report = (failure: TelegramFailure | null, said?: unknown) =>
+      this.#onCall({
+        method,
+        milliseconds: performance.now() - started,
+        failure,
+        ...(said === undefined ? {} : { answer: said }),
+      });
+    let said: unknown;
+    try {
+      // Telegraf's types know neither subscription links nor a call by a method's mere name.
+      const call = () => this.#telegram.callApi(method as never, payload as never, { signal } as never);
+      said = await watchingAnswer(answer, call);
+    } catch (error) {
+      const { status } = answer;
+      if (status !== undefined) this.#silence.answered();
+      // Cut short by its deadline, a call says nothing.
+      else if (tooLate.aborted && waitMs >= this.#lookMs) this.#silence.unanswered();
+      const failure = toFailure(error, { chatId: payload["chat_id"], status, showable: this.#showable });
+      report(failure);
+      throw new TelegramCallError(method, failure);
+    }
+    this.#silence.answered();
+    const parsed = result.safeParse(said);
+    if (!parsed.success) {
+      const reason = "answered with something else";
+      const failure: TelegramFailure = { kind: "unavailable", carriedOut: "maybe", reason };
+      report(failure, said);
+      throw new TelegramCallError(method, failure);
+    }
+    report(null);
+    return parsed.data;
+  }
+
+  /** Telegram's words for a caller: never with the token in them, and no longer than words are. */
+  readonly #showable = (description: string): string =>
+    description
+      .replaceAll(this.#token, "[secret]")
+      .toWellFormed()
+      .replaceAll("\0", " ")
+      .slice(0, MAX_DESCRIPTION);
+}

@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { CHANNEL, GROUP, startTestServer, type TestServer } from "../support/server.js";
+
+const CREATE = `mutation ($input: CreateInviteLinkInput!) {
+  createInviteLink(input: $input) {
+    __typename
+    ... on UserError { code message }
+    ... on TelegramUnavailableError { outcomeUnknown }
+    ... on RateLimitedError { retryAfterSeconds }
+  }
+}`;
+const SUCCESS = { __typename: "CreateInviteLinkSuccess" };
+
+let server: TestServer;
+const start = async (telegramTimeoutMs = 10_000) => {
+  server = await startTestServer({ telegramTimeoutMs });
+};
+beforeEach(() => {
+  expect.hasAssertions();
+});
+afterEach(async () => {
+  expect(server.log.filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
+  await server.stop();
+});
+
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 10_000, interval: 10 });
+const inputOf = (input: object) => ({ channelId: CHANNEL, name: "A link", ...input });
+const create = async (input: object = {}) => {
+  const { data, errors } = await server.ask(CREATE, { input: inputOf(input) });
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data.createInviteLink;
+};
+/** A client that can hang up. */
+function leavingClient(query: string, variables: object = {}) {
+  const leaving = new AbortController();
+  const answer = fetch(server.url, {
+    method: "POST",
+    signal: leaving.signal,
+    headers: { "content-type": "application/json", authorization: `Bearer ${server.token}` },
+    body: JSON.stringify({ query, variables }),
+  });
+  return async () => {
+    leaving.abort();
+    await expect(answer).rejects.toThrow("abort");
+  };
+}
+const calls = () => server.sandbox.control.calls("createChatInviteLink");
+const namesCalled = () => calls().map(({ parameters }) => parameters["name"]);
+const statements = (beginning: string) =>
+  server.log.filter(({ sql }) => String(sql ?? "").startsWith(`${beginning} "public"."link_creation"`))
+    .length;
+/** Creations of which the intent is stored: they wait for their turn, or for Telegram. */
+const prepared = () => statements("INSERT INTO");
+const tooMany = (retryAfter: number) =>
+  server.sandbox.control.fail({ kind: "too-many-requests", retryAfter });
+const heard429 = () =>
+  eventually(() =>
+    server.log.some(({ failure }) => (failure as { kind?: string } | null)?.kind === "tooManyRequests"),
+  ).toBe(true);
+
+describe("a 429", () => {
+  test("of two seconds holds another channel's creation back, and both succeed", async () => {
+    await start();
+    tooMany(2);
+    const first = create();
+    await heard429();
+    const other = create({ channelId: GROUP, name: "Other" });
+    await eventually(prepared).toBe(2);
+    expect(namesCalled()).toEqual(["A link"]);
+    const read = await server.ask(`{ inviteLinks(channelId: ${GROUP}) { totalCount } }`);
+    expect([read.errors, namesCalled()]).toEqual([undefined, ["A link"]]);
+    expect(await Promise.all([first, other])).toEqual([SUCCESS, SUCCESS]);
+    expect(namesCalled().sort()).toEqual(["A link", "A link", "Other"]);
+  });
+
+  test("of a minute is everybody's answer at once, and takes no key", async () => {
+    await start();
+    tooMany(60);
+    const limited = {
+      __typename: "RateLimitedError",
+      code: "RATE_LIMITED",
+      message: expect.stringMatching(/^Telegram or this server asks to wait \d+ s/),
+      retryAfterSeconds: 60,
+    };
+    expect(await create({ idempotencyKey: "k" })).toEqual(limited);
+    expect((await create({ idempotencyKey: "k", name: "Else" })).retryAfterSeconds).toBeGreaterThan(50);
+    const other = await create({ channelId: GROUP });
+    expect(other).toMatchObject({ __typename: "RateLimitedError" });
+    expect(calls()).toHaveLength(1);
+    const connect = `mutation { connectChannel(input: { chat: "${GROUP}" }) { __typename } }`;
+    expect((await server.ask(connect)).data.connectChannel.__typename).toBe("RateLimitedError");
+  });
+
+  test("lets nobody hang who waits for the same key", async () => {
+    await start();
+    tooMany(2);
+    tooMany(60);
+    const first = create();
+    await heard429();
+    const withKey = Array.from({ length: 3 }, () => create({ name: "Keyed", idempotencyKey: "k" }));
+    const answers = await Promise.all([first, ...withKey]);
+    expect(answers.map(({ __typename }) => __typename)).toEqual(Array(4).fill("RateLimitedError"));
+    expect(namesCalled()).toEqual(["A link", "A link"]);
+  });
+});
+
+test("a channel with many creations does not hold up another one's", async () => {
+  await start();
+  server.sandbox.control.fail({ kind: "slow", ms: 2000 }, { times: 10 });
+  const busy = Array.from({ length: 30 }, (_one, index) => create({ name: `Busy ${index}` }));
+  await eventually(prepared).toBe(30);
+  expect(calls()).toHaveLength(10);
+  const calm = create({ channelId: GROUP, name: "Calm" });
+  await Promise.all([...busy, calm]);
+  expect(namesCalled().indexOf("Calm")).toBeLessThan(12);
+  expect(calls()).toHaveLength(31);
+});
+
+describe("a client that hangs up", () => {
+  test("while its creation waits leaves no call, no link and no key", async () => {
+    await start();
+    tooMany(2);
+    const first = create();
+    await heard429();
+    const hangUp = leavingClient(CREATE, { input: inputOf({ name: "Gone", idempotencyKey: "k" }) });
+    await eventually(prepared).toBe(2);
+    await hangUp();
+    expect(await first).toEqual(SUCCESS);
+    expect(await create({ name: "Another", idempotencyKey: "k" })).toEqual(SUCCESS);
+    expect(namesCalled()).toEqual(["A link", "A link", "Another"]);
+    expect(server.sandbox.control.links(CHANNEL).map(({ name }) => name)).not.toContain("Gone");
+    expect((await server.ask("{ channel(telegramId: -1001234567890) { botStatus } }")).data.channel).toEqual({
+      botStatus: "READY",
+    });
+  });
+
+  test("during the first of several mutations has that carried on, and no other begun", async () => {
+    await start();
+    const { control } = server.sandbox;
+    control.fail({ kind: "slow", ms: 300 });
+    const called = control.nextCall("createChatInviteLink");
+    const link = (name: string) =>
+      `createInviteLink(input: { channelId: ${CHANNEL}, name: "${name}" }) { __typename }`;
+    const hangUp = leavingClient(`mutation { a: ${link("Sent")} b: ${link("Not sent")} }`);
+    await called;
+    await hangUp();
+    await eventually(prepared).toBe(2);
+    // Sent and answered the one, failed the other.
+    await eventually(() => statements("UPDATE")).toBe(3);
+    expect(namesCalled()).toEqual(["Sent"]);
+    const { data } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}, first: 1, orderBy: { field: CREATED_AT, direction: DESC }) { nodes { name } } }`,
+    );
+    expect(data.inviteLinks.nodes).toEqual([{ name: "Sent" }]);
+  });
+});
+
+test("a Telegram that hangs: reading goes on, creating fails fast, and works again by itself", async () => {
+  await start(300);
+  const { control } = server.sandbox;
+  control.fail({ kind: "hang", effect: "before" }, { times: Number.POSITIVE_INFINITY });
+  const unavailable = { __typename: "TelegramUnavailableError" };
+  for (let index = 0; index < 3; index += 1) {
+    expect(await create()).toMatchObject({ ...unavailable, outcomeUnknown: true });
+  }
+  const before = calls().length;
+  const together = Array.from({ length: 20 }, (_one, index) => create({ idempotencyKey: `k${index}` }));
+  const read = await server.ask(`{ inviteLinks(channelId: ${CHANNEL}) { totalCount } tagTypes { name } }`);
+  expect(read.errors).toBeUndefined();
+  for (const answer of await Promise.all(together)) {
+    expect(answer).toMatchObject({ ...unavailable, outcomeUnknown: false });
+  }
+  expect(calls()).toHaveLength(before);
+  const readiness = await fetch(`${server.origin}/readyz`);
+  expect(await readiness.json()).toMatchObject({ telegram: "unreachable" });
+  control.clearFaults();
+  expect(await create({ idempotencyKey: "k7", name: "Again" })).toEqual(SUCCESS);
+  expect(await (await fetch(`${server.origin}/readyz`)).json()).toMatchObject({ telegram: "sandbox" });
+});

@@ -1,0 +1,221 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { TelegramCallError, type TelegramFailure } from "../../src/telegram/failures.js";
+import { type CallEvent, type Deadline, type Sending, TelegramGateway } from "../../src/telegram/gateway.js";
+import { CHANNEL, type Setup, SUPERGROUP, setup } from "../sandbox/support.js";
+
+let control: Setup["sandbox"]["control"];
+let bot: Setup["sandbox"]["bot"];
+let apiRoot: string;
+const events: CallEvent[] = [];
+beforeEach(async () => {
+  const { sandbox } = await setup();
+  ({ control, bot, apiRoot } = sandbox);
+  events.length = 0;
+});
+
+const gateway = (timeoutMs = 10_000) =>
+  new TelegramGateway({
+    token: bot.token,
+    botId: bot.id,
+    apiRoot,
+    timeoutMs,
+    onCall: (event) => events.push(event),
+  });
+/** Writes down what it is told. */
+class Notes implements Sending {
+  readonly lines: string[] = [];
+  async begins() {
+    this.lines.push("begins");
+  }
+  async putOff() {
+    this.lines.push("put off");
+  }
+}
+const settings = { name: "n", createsJoinRequest: false, expireDate: null, memberLimit: null };
+const outcome = async (call: Promise<unknown>): Promise<TelegramFailure | null> => {
+  try {
+    await call;
+    return null;
+  } catch (error) {
+    expect(error).toBeInstanceOf(TelegramCallError);
+    return (error as TelegramCallError).failure;
+  }
+};
+interface Asked {
+  readonly chatId?: number;
+  readonly sending?: Sending;
+  readonly deadline?: Deadline;
+}
+const create = (
+  telegram: TelegramGateway,
+  { chatId = CHANNEL, sending = new Notes(), deadline = telegram.deadline() }: Asked = {},
+) => outcome(telegram.createInviteLink(chatId, settings, deadline, sending));
+const methods = () => control.calls().map(({ method }) => method);
+const tooMany = (retryAfter: number) => control.fail({ kind: "too-many-requests", retryAfter });
+const heard429 = () =>
+  expect.poll(() => events.at(-1)?.failure?.kind, { interval: 5 }).toBe("tooManyRequests");
+
+describe("a 429", () => {
+  test("holds every call back until its time, and its own is sent again", async () => {
+    const telegram = gateway();
+    const [own, other] = [new Notes(), new Notes()];
+    tooMany(1);
+    const first = create(telegram, { sending: own });
+    await heard429();
+    const others = [
+      create(telegram, { chatId: SUPERGROUP, sending: other }),
+      outcome(telegram.getChat(SUPERGROUP, telegram.deadline())),
+      outcome(telegram.getMe()),
+    ];
+    await expect.poll(() => telegram.waiting, { interval: 5 }).toBe(4);
+    expect([methods(), own.lines, other.lines]).toEqual([
+      ["createChatInviteLink"],
+      ["begins", "put off"],
+      [],
+    ]);
+    expect(await Promise.all([first, ...others])).toEqual([null, null, null, null]);
+    expect([methods().length, telegram.waiting]).toEqual([5, 0]);
+    expect([own.lines, other.lines]).toEqual([["begins", "put off", "begins"], ["begins"]]);
+  });
+
+  test("holds a call back that had its turn, and was about to be sent", async () => {
+    const telegram = gateway();
+    const notes = new Notes();
+    let recorded = () => {};
+    const slow: Sending = {
+      async begins() {
+        await notes.begins();
+        if (notes.lines.length === 1) {
+          await new Promise<void>((resolve) => {
+            recorded = resolve;
+          });
+        }
+      },
+      putOff: () => notes.putOff(),
+    };
+    const late = create(telegram, { chatId: SUPERGROUP, sending: slow });
+    tooMany(1);
+    const early = create(telegram);
+    await heard429();
+    recorded();
+    await expect.poll(() => telegram.waiting, { interval: 5 }).toBe(2);
+    expect(methods()).toHaveLength(1);
+    expect(await Promise.all([early, late])).toEqual([null, null]);
+    expect(notes.lines).toEqual(["begins", "put off", "begins"]);
+  });
+
+  test("of more than a deadline is everybody's answer at once, with what is left of it", async () => {
+    const telegram = gateway(1000);
+    const [own, other] = [new Notes(), new Notes()];
+    tooMany(30);
+    const limited = { kind: "tooManyRequests", retryAfterSeconds: 30 };
+    expect(await create(telegram, { sending: own })).toEqual(limited);
+    expect(await create(telegram, { chatId: SUPERGROUP, sending: other })).toEqual(limited);
+    expect([methods().length, own.lines, other.lines]).toEqual([1, ["begins"], []]);
+  });
+
+  test("beyond all measure does not end the bot's work for good", async () => {
+    tooMany(1e308);
+    expect(await create(gateway())).toEqual({ kind: "tooManyRequests", retryAfterSeconds: 86_400 });
+  });
+});
+
+describe("a client that has gone", () => {
+  test("has its waiting call dropped, of which nobody hears", async () => {
+    const telegram = gateway();
+    tooMany(1);
+    const first = create(telegram);
+    await heard429();
+    const leaving = new AbortController();
+    const deadline = telegram.forClient(leaving.signal).deadline();
+    const notes = new Notes();
+    const dropped = create(telegram, { sending: notes, deadline });
+    await expect.poll(() => telegram.waiting, { interval: 5 }).toBe(2);
+    leaving.abort();
+    const gone = { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
+    expect([await dropped, notes.lines, telegram.waiting]).toEqual([gone, [], 1]);
+    expect(await first).toBeNull();
+    expect(await create(telegram, { sending: notes, deadline })).toEqual(gone);
+    expect([methods().length, events.length, notes.lines]).toEqual([2, 2, []]);
+  });
+
+  test("has a call carried on that was sent", async () => {
+    const telegram = gateway();
+    const leaving = new AbortController();
+    control.fail({ kind: "slow", ms: 100 });
+    const called = control.nextCall();
+    const sent = create(telegram, { deadline: telegram.forClient(leaving.signal).deadline() });
+    await called;
+    leaving.abort();
+    expect(await sent).toBeNull();
+  });
+});
+
+describe("a Telegram that does not answer at all", () => {
+  const silent = () => control.fail({ kind: "hang", effect: "before" }, { times: Number.POSITIVE_INFINITY });
+  const inTime = async (telegram: TelegramGateway, count: number) => {
+    for (let index = 0; index < count; index += 1) {
+      expect(await create(telegram)).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
+    }
+  };
+  const total = { kind: "unavailable", carriedOut: "no", reason: "Telegram does not answer at all" };
+
+  test("is asked first whether it is there, once for all, after three calls in vain", async () => {
+    const telegram = gateway(200);
+    silent();
+    await inTime(telegram, 3);
+    const notes = new Notes();
+    const together = Array.from({ length: 5 }, () => create(telegram, { sending: notes }));
+    expect(await Promise.all(together)).toEqual(Array(5).fill(total));
+    expect([methods().slice(3), notes.lines]).toEqual([["getMe"], []]);
+    expect(await create(telegram)).toEqual(total);
+    control.clearFaults();
+    expect(await create(telegram)).toBeNull();
+    expect(await create(telegram)).toBeNull();
+    expect(methods().slice(4)).toEqual(["getMe", "getMe", "createChatInviteLink", "createChatInviteLink"]);
+  });
+
+  test("costs those who wait for their turn no time limit of their own", async () => {
+    const telegram = gateway(400);
+    silent();
+    const deadline = { at: Date.now() + 10_000 };
+    const failures = await Promise.all(Array.from({ length: 100 }, () => create(telegram, { deadline })));
+    // Ten at once, and two more while fewer than three of them were in vain.
+    expect(
+      failures.filter((failure) => failure?.kind === "unavailable" && failure.carriedOut === "maybe").length,
+    ).toBeLessThanOrEqual(12);
+    expect(failures.slice(12)).toEqual(Array(88).fill(total));
+    expect(methods().filter((method) => method === "getMe")).toHaveLength(1);
+  });
+
+  test("is there again as soon as it answers anything", async () => {
+    const telegram = gateway(200);
+    silent();
+    await inTime(telegram, 3);
+    control.clearFaults();
+    await telegram.getMe();
+    expect(methods().slice(3)).toEqual(["getMe"]);
+    silent();
+    await inTime(telegram, 2);
+    control.clearFaults();
+    control.fail({ kind: "server-error" });
+    await inTime(telegram, 1);
+    silent();
+    await inTime(telegram, 3);
+    expect(methods().slice(4)).toEqual(Array(6).fill("createChatInviteLink"));
+  });
+
+  test("holds everybody back where its first answer is a 429", async () => {
+    const telegram = gateway(600);
+    silent();
+    await inTime(telegram, 3);
+    control.clearFaults();
+    tooMany(30);
+    const notes = new Notes();
+    expect(await create(telegram, { sending: notes })).toEqual({
+      kind: "tooManyRequests",
+      retryAfterSeconds: 30,
+    });
+    expect([methods().slice(3), notes.lines]).toEqual([["getMe"], []]);
+  });
+});
