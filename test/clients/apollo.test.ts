@@ -10,18 +10,9 @@ import {
 } from "@apollo/client";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { BehaviorSubject, filter, firstValueFrom, type Observable } from "rxjs";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  type MockInstance,
-  test,
-  vi,
-} from "vitest";
-import { CHANNEL, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
+import { DEAREST_FIRST, listedIds, ON_YOUTUBE, refuseComplaints } from "./support.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: data has whatever shape its document asks for.
 type AnyDocument = TypedDocumentNode<any>;
@@ -74,18 +65,7 @@ beforeAll(async () => {
   );
 });
 afterAll(() => server.stop());
-
-/** Where Apollo says what it could not merge, read or find. */
-let complaints: MockInstance[];
-beforeEach(() => {
-  complaints = (["warn", "error"] as const).map((level) => vi.spyOn(console, level).mockReturnValue());
-});
-afterEach(() => {
-  for (const complaint of complaints) {
-    expect(complaint).not.toHaveBeenCalled();
-    complaint.mockRestore();
-  }
-});
+refuseComplaints();
 
 function createClient(token = server.token): ApolloClient {
   return new ApolloClient({
@@ -125,22 +105,10 @@ async function showAll(client: ApolloClient, variables: object) {
   return { screen, cached, pages, close: () => subscription.unsubscribe() };
 }
 
-/** The ids of the links that match, as the server lists them at once. */
-async function listed(filter: object | null, orderBy: object[] | null = null): Promise<string[]> {
-  const { data } = await server.ask(
-    `query ($filter: InviteLinkFilter, $orderBy: [InviteLinkOrder!]) {
-      inviteLinks(channelId: ${CHANNEL}, filter: $filter, orderBy: $orderBy, first: 100) { nodes { id } } }`,
-    { filter, orderBy },
-  );
-  return data.inviteLinks.nodes.map(({ id }: { id: string }) => id);
-}
-
-const ON_YOUTUBE = { tagGroups: [{ tagTypeId: PLATFORM, tagIds: [YOUTUBE] }] };
-
 describe("a list in the cache, with relayStylePagination", () => {
   test("grows page by page to its end, each link once", async () => {
     const { screen, cached, pages, close } = await showAll(createClient(), {});
-    const all = await listed(null);
+    const all = await listedIds(server);
     expect(idsOf(cached())).toEqual(all);
     await whenShown(screen, (list) => idsOf(list).join() === all.join());
     expect(pages).toBe(Math.ceil(idsOf(cached()).length / 7));
@@ -157,11 +125,10 @@ describe("a list in the cache, with relayStylePagination", () => {
     const all = await showAll(client, {});
     const before = all.cached();
     const filtered = await showAll(client, { filter: ON_YOUTUBE, first: 2 });
-    const orderBy = [{ field: "BUDGET", direction: "DESC" }, { field: "NAME" }];
-    const ordered = await showAll(client, { orderBy });
-    expect(idsOf(filtered.cached())).toEqual(await listed(ON_YOUTUBE));
+    const ordered = await showAll(client, { orderBy: DEAREST_FIRST });
+    expect(idsOf(filtered.cached())).toEqual(await listedIds(server, { filter: ON_YOUTUBE }));
     expect(filtered.pages).toBeGreaterThan(1);
-    expect(idsOf(ordered.cached())).toEqual(await listed(null, orderBy));
+    expect(idsOf(ordered.cached())).toEqual(await listedIds(server, { orderBy: DEAREST_FIRST }));
     expect(all.cached()).toEqual(before);
     for (const list of [all, filtered, ordered]) list.close();
   });
@@ -235,7 +202,7 @@ describe("entities", () => {
       tags: [{ name: "YouTube" }],
     });
     expect(idsOf(cached())).toEqual([inviteLink.id, ...idsOf(before)]);
-    expect(idsOf(cached())).toEqual(await listed(null));
+    expect(idsOf(cached())).toEqual(await listedIds(server));
 
     client.cache.modify({ id: client.cache.identify(inviteLink) ?? "", fields: { name: () => "Stale" } });
     expect(cached().edges[0]?.node.name).toBe("Stale");
