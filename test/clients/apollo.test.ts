@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import {
   ApolloClient,
+  ApolloLink,
   CombinedGraphQLErrors,
   gql,
   HttpLink,
@@ -8,6 +10,7 @@ import {
   ServerError,
   type TypedDocumentNode,
 } from "@apollo/client";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { BehaviorSubject, filter, firstValueFrom, type Observable } from "rxjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -67,9 +70,10 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 refuseComplaints();
 
-function createClient(token = server.token): ApolloClient {
+function createClient(token = server.token, ...links: ApolloLink[]): ApolloClient {
+  const http = new HttpLink({ uri: server.url, headers: { authorization: `Bearer ${token}` } });
   return new ApolloClient({
-    link: new HttpLink({ uri: server.url, headers: { authorization: `Bearer ${token}` } }),
+    link: ApolloLink.from([...links, http]),
     cache: new InMemoryCache({
       possibleTypes,
       typePolicies: {
@@ -254,4 +258,20 @@ describe("errors", () => {
     expect(error.statusCode).toBe(401);
     expect(JSON.parse(error.bodyText).errors[0].extensions.code).toBe("UNAUTHENTICATED");
   });
+});
+
+test("a client that would ask by hashes is told to send its documents, and does", async () => {
+  const sha256 = (document: string) => createHash("sha256").update(document).digest("hex");
+  const client = createClient(server.token, new PersistedQueryLink({ sha256, useGETForHashedQueries: true }));
+  const before = server.log.length;
+  const ask = () =>
+    client.query({ query: COUNT, variables: { channelId: CHANNEL }, fetchPolicy: "no-cache" });
+  expect((await ask()).data.inviteLinks.totalCount).toBeGreaterThan(0);
+  expect((await ask()).data.inviteLinks.totalCount).toBeGreaterThan(0);
+  const requests = server.log.slice(before).filter(({ msg }) => msg === "request");
+  expect(requests.map(({ method, status }) => [method, status])).toEqual([
+    ["GET", 400],
+    ["POST", 200],
+    ["POST", 200],
+  ]);
 });
