@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium, type Page, type Response } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { startTestServer, type TestServer } from "../support/server.js";
 import { describeWith } from "./support.js";
 
@@ -23,6 +23,9 @@ function findChromium(): string | undefined {
 }
 
 const executablePath = findChromium();
+
+// A browser takes its time where others share the machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 describeWith(
   "GraphiQL in Chromium, without internet",
@@ -48,7 +51,7 @@ describeWith(
       complaints = [];
       page = await browser.newPage();
       // Less than a test may take, so that it says for what it waited.
-      page.setDefaultTimeout(15_000);
+      page.setDefaultTimeout(30_000);
       await page.route(
         ({ origin }) => origin !== server.origin,
         (route) => {
