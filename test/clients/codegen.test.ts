@@ -61,8 +61,8 @@ beforeAll(async () => {
   server = await startTestServer();
 });
 afterAll(async () => {
-  await server.stop();
   await rm(folder, { recursive: true, force: true });
+  await server.stop();
 });
 
 describe("what graphql-codegen's client preset makes", () => {
