@@ -34,10 +34,19 @@ function readParameters({ query, operationName, variables }: GraphQLParams): Ope
   return { query: query ?? "", operationName, variables };
 }
 
+/** Clients that first send a document's hash alone know this answer, and send the document. */
+function refuseHash({ query, extensions }: GraphQLParams): void {
+  if (query != null || extensions?.["persistedQuery"] == null) return;
+  throw new GraphQLError("PersistedQueryNotSupported", {
+    extensions: { code: "PERSISTED_QUERY_NOT_SUPPORTED" },
+  });
+}
+
 /** Yoga speaks HTTP; parsing, validation, limits, execution and masking are the one function's. */
 function executedBy(operations: Operations): Plugin<object, DoorContext> {
   return {
-    onParams({ setParamsHandler }) {
+    onParams({ params, setParamsHandler }) {
+      refuseHash(params);
       setParamsHandler(({ params, context }) =>
         operations.run(readParameters(params), context as DoorContext),
       );

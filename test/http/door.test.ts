@@ -105,13 +105,15 @@ describe("forged requests", () => {
   });
 
   test("a browser elsewhere is answered only where CORS_ORIGINS names its page", async () => {
+    // What GraphQL clients and tracing add to a request of theirs.
+    const asked = "apollographql-client-name,authorization,content-type,traceparent";
     const preflight = (origin: string) =>
       fetch(server.url, {
         method: "OPTIONS",
         headers: {
           origin,
           "access-control-request-method": "POST",
-          "access-control-request-headers": "authorization",
+          "access-control-request-headers": asked,
         },
       });
     const allowed = await preflight("https://app.example");
@@ -119,6 +121,7 @@ describe("forged requests", () => {
       204,
       "https://app.example",
     ]);
+    expect(allowed.headers.get("access-control-allow-headers")).toBe(asked);
     expect(allowed.headers.get("access-control-allow-credentials")).toBeNull();
     expect((await preflight("https://evil.example")).headers.get("access-control-allow-origin")).not.toBe(
       "https://evil.example",

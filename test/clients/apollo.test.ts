@@ -1,0 +1,277 @@
+import { createHash } from "node:crypto";
+import {
+  ApolloClient,
+  ApolloLink,
+  CombinedGraphQLErrors,
+  gql,
+  HttpLink,
+  InMemoryCache,
+  type PossibleTypesMap,
+  ServerError,
+  type TypedDocumentNode,
+} from "@apollo/client";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
+import { relayStylePagination } from "@apollo/client/utilities";
+import { BehaviorSubject, filter, firstValueFrom, type Observable } from "rxjs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
+import { DEAREST_FIRST, listedIds, ON_YOUTUBE, refuseComplaints } from "./support.js";
+
+// biome-ignore lint/suspicious/noExplicitAny: data has whatever shape its document asks for.
+type AnyDocument = TypedDocumentNode<any>;
+
+const LINK = gql`
+  fragment Link on InviteLink { id name url budget tags { id name type { id name } } channel { id title } }
+`;
+const PAGE: AnyDocument = gql`
+  query Page(
+    $channelId: TelegramID!, $filter: InviteLinkFilter, $orderBy: [InviteLinkOrder!], $first: Int, $after: String
+  ) {
+    inviteLinks(channelId: $channelId, filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      edges { cursor node { ...Link } }
+      nodes { id }
+    }
+  }
+  ${LINK}
+`;
+const COUNT: AnyDocument = gql`
+  query Count($channelId: TelegramID!) { inviteLinks(channelId: $channelId) { totalCount } }
+`;
+const NODE: AnyDocument = gql`
+  query Node($id: ID!) { node(id: $id) { ...Identified ...Link ... on InviteLink { createdAt isExpired } } }
+  fragment Identified on Node { id }
+  ${LINK}
+`;
+const CREATE: AnyDocument = gql`
+  mutation Create($input: CreateInviteLinkInput!) {
+    createInviteLink(input: $input) {
+      ... on CreateInviteLinkSuccess { inviteLink { ...Link } }
+      ... on ValidationError { fieldErrors { field message } }
+      ... on UserError { code message }
+    }
+  }
+  ${LINK}
+`;
+
+let server: TestServer;
+let possibleTypes: PossibleTypesMap;
+beforeAll(async () => {
+  server = await startTestServer();
+  // As Apollo's documentation tells a front end to.
+  const { data } = await server.ask("{ __schema { types { name possibleTypes { name } } } }");
+  const types = data.__schema.types as { name: string; possibleTypes: { name: string }[] | null }[];
+  possibleTypes = Object.fromEntries(
+    types.flatMap(({ name, possibleTypes: members }) =>
+      members === null ? [] : [[name, members.map((member) => member.name)]],
+    ),
+  );
+});
+afterAll(() => server.stop());
+refuseComplaints();
+
+function createClient(token = server.token, ...links: ApolloLink[]): ApolloClient {
+  const http = new HttpLink({ uri: server.url, headers: { authorization: `Bearer ${token}` } });
+  return new ApolloClient({
+    link: ApolloLink.from([...links, http]),
+    cache: new InMemoryCache({
+      possibleTypes,
+      typePolicies: {
+        Query: { fields: { inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]) } },
+      },
+    }),
+  });
+}
+
+interface Connection {
+  readonly edges: readonly { readonly node: { readonly id: string; readonly name: string } }[];
+  readonly nodes: readonly { readonly id: string }[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+const idsOf = ({ edges }: Connection): string[] => edges.map(({ node }) => node.id);
+/** What a screen was given last. */
+type Screen = Observable<{ readonly data?: { readonly inviteLinks: Connection } }>;
+const whenShown = (screen: Screen, isMeant: (list: Connection) => boolean) =>
+  firstValueFrom(screen.pipe(filter(({ data }) => data !== undefined && isMeant(data.inviteLinks))));
+
+/** A list on a screen, shown to its end page by page. */
+async function showAll(client: ApolloClient, variables: object) {
+  const asked = { channelId: CHANNEL, first: 7, ...variables };
+  const list = client.watchQuery({ query: PAGE, variables: asked });
+  const screen = new BehaviorSubject({});
+  const subscription = list.subscribe(screen);
+  await whenShown(screen, () => true);
+  const cached = (): Connection => client.readQuery({ query: PAGE, variables: asked })?.inviteLinks;
+  let pages = 1;
+  for (; cached().pageInfo.hasNextPage; pages += 1) {
+    await list.fetchMore({ variables: { after: cached().pageInfo.endCursor } });
+  }
+  return { screen, cached, pages, close: () => subscription.unsubscribe() };
+}
+
+describe("a list in the cache, with relayStylePagination", () => {
+  test("grows page by page to its end, each link once", async () => {
+    const { screen, cached, pages, close } = await showAll(createClient(), {});
+    const all = await listedIds(server);
+    expect(idsOf(cached())).toEqual(all);
+    await whenShown(screen, (list) => idsOf(list).join() === all.join());
+    expect(pages).toBe(Math.ceil(idsOf(cached()).length / 7));
+    expect(cached().pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: false });
+    // Apollo joins edges alone; what it does not know is the latest page's.
+    expect(cached().nodes.map(({ id }: { id: string }) => id)).toEqual(
+      idsOf(cached()).slice((pages - 1) * 7),
+    );
+    close();
+  });
+
+  test("another filter, and another order, is another list", async () => {
+    const client = createClient();
+    const all = await showAll(client, {});
+    const before = all.cached();
+    const filtered = await showAll(client, { filter: ON_YOUTUBE, first: 2 });
+    const ordered = await showAll(client, { orderBy: DEAREST_FIRST });
+    expect(idsOf(filtered.cached())).toEqual(await listedIds(server, { filter: ON_YOUTUBE }));
+    expect(filtered.pages).toBeGreaterThan(1);
+    expect(idsOf(ordered.cached())).toEqual(await listedIds(server, { orderBy: DEAREST_FIRST }));
+    expect(all.cached()).toEqual(before);
+    for (const list of [all, filtered, ordered]) list.close();
+  });
+
+  test("what is computed only when asked for joins it later, and stays while it grows", async () => {
+    const client = createClient();
+    const { cached, close } = await showAll(client, {});
+    const before = cached();
+    const count = await client.query({ query: COUNT, variables: { channelId: CHANNEL } });
+    expect(count.data.inviteLinks.totalCount).toBe(idsOf(before).length);
+    expect(cached()).toEqual(before);
+    close();
+    const again = await showAll(client, {});
+    expect(client.readQuery({ query: COUNT, variables: { channelId: CHANNEL } })).toMatchObject(count.data);
+    again.close();
+  });
+});
+
+describe("entities", () => {
+  test("a link seen in a page and through node is one", async () => {
+    const client = createClient();
+    const variables = { channelId: CHANNEL, first: 3 };
+    const { data } = await client.query({ query: PAGE, variables });
+    const { id, name } = data.inviteLinks.edges[1].node;
+    const node = await client.query({ query: NODE, variables: { id } });
+    // Read back from the cache, which has to know that a link is a Node.
+    expect(node.data.node).toMatchObject({ __typename: "InviteLink", id, name, isExpired: false });
+    const cached = client.extract() as Record<string, Record<string, unknown>>;
+    expect(Object.keys(cached).filter((key) => key.startsWith("InviteLink:"))).toEqual(
+      expect.arrayContaining(idsOf(data.inviteLinks).map((link) => `InviteLink:${link}`)),
+    );
+    expect(Object.keys(cached).filter((key) => key.startsWith("InviteLink:"))).toHaveLength(3);
+    expect(cached["ROOT_QUERY"]?.[`node({"id":"${id}"})`]).toEqual({ __ref: `InviteLink:${id}` });
+    client.cache.modify({ id: `InviteLink:${id}`, fields: { name: () => "Seen by both" } });
+    expect(client.readQuery({ query: PAGE, variables })?.inviteLinks.edges[1].node.name).toBe("Seen by both");
+    expect(client.readQuery({ query: NODE, variables: { id } })?.node.name).toBe("Seen by both");
+  });
+
+  test("a mutation's result becomes one, and updates it where it is known", async () => {
+    const client = createClient();
+    const input = {
+      channelId: CHANNEL,
+      name: "Apollo",
+      budget: "12.5",
+      tagIds: [YOUTUBE],
+      idempotencyKey: "a",
+    };
+    const { cached, close } = await showAll(client, {});
+    const before = cached();
+    const { data } = await client.mutate({
+      mutation: CREATE,
+      variables: { input },
+      update(cache, result) {
+        const { inviteLink } = result.data.createInviteLink;
+        cache.updateQuery({ query: PAGE, variables: { channelId: CHANNEL } }, (list) => ({
+          inviteLinks: {
+            ...list.inviteLinks,
+            edges: [
+              { __typename: "InviteLinkEdge", cursor: "", node: inviteLink },
+              ...list.inviteLinks.edges,
+            ],
+          },
+        }));
+      },
+    });
+    const { inviteLink, __typename } = data.createInviteLink;
+    expect(__typename).toBe("CreateInviteLinkSuccess");
+    expect(inviteLink).toMatchObject({
+      __typename: "InviteLink",
+      budget: "12.50",
+      tags: [{ name: "YouTube" }],
+    });
+    expect(idsOf(cached())).toEqual([inviteLink.id, ...idsOf(before)]);
+    expect(idsOf(cached())).toEqual(await listedIds(server));
+
+    client.cache.modify({ id: client.cache.identify(inviteLink) ?? "", fields: { name: () => "Stale" } });
+    expect(cached().edges[0]?.node.name).toBe("Stale");
+    await client.mutate({ mutation: CREATE, variables: { input } });
+    expect(cached().edges[0]?.node.name).toBe("Apollo");
+    close();
+  });
+});
+
+describe("errors", () => {
+  const input = { channelId: CHANNEL, name: "" };
+
+  test("of a mutation are types of its data", async () => {
+    const { data, error } = await createClient().mutate({ mutation: CREATE, variables: { input } });
+    expect(error).toBeUndefined();
+    expect(data.createInviteLink).toEqual({
+      __typename: "ValidationError",
+      code: "BAD_USER_INPUT",
+      message: expect.any(String),
+      fieldErrors: [{ __typename: "FieldError", field: "name", message: expect.any(String) }],
+    });
+    const reader = createClient(await server.makeToken({ role: "VIEWER" }));
+    const forbidden = await reader.mutate({ mutation: CREATE, variables: { input } });
+    expect(forbidden.data.createInviteLink).toEqual({
+      __typename: "ForbiddenError",
+      code: "FORBIDDEN",
+      message: expect.any(String),
+    });
+  });
+
+  const failure = (client: ApolloClient, variables: object): Promise<unknown> =>
+    client.query({ query: PAGE, variables }).then(
+      ({ data }) => Promise.reject(new Error(JSON.stringify(data))),
+      (error: unknown) => error,
+    );
+
+  test.each([
+    ["that does not execute", { channelId: "nonsense" }],
+    ["whose field fails", { channelId: CHANNEL, first: 101 }],
+  ])("of a query %s are GraphQL's", async (_what, variables) => {
+    const error = await failure(createClient(), variables);
+    if (!CombinedGraphQLErrors.is(error)) throw error;
+    expect(error.errors.map(({ extensions }) => extensions?.["code"])).toEqual(["BAD_USER_INPUT"]);
+  });
+
+  test("without a valid token are the server's", async () => {
+    const error = await failure(createClient("nobody"), { channelId: CHANNEL });
+    if (!ServerError.is(error)) throw error;
+    expect(error.statusCode).toBe(401);
+    expect(JSON.parse(error.bodyText).errors[0].extensions.code).toBe("UNAUTHENTICATED");
+  });
+});
+
+test("a client that would ask by hashes is told to send its documents, and does", async () => {
+  const sha256 = (document: string) => createHash("sha256").update(document).digest("hex");
+  const client = createClient(server.token, new PersistedQueryLink({ sha256, useGETForHashedQueries: true }));
+  const before = server.log.length;
+  const ask = () =>
+    client.query({ query: COUNT, variables: { channelId: CHANNEL }, fetchPolicy: "no-cache" });
+  expect((await ask()).data.inviteLinks.totalCount).toBeGreaterThan(0);
+  expect((await ask()).data.inviteLinks.totalCount).toBeGreaterThan(0);
+  const requests = server.log.slice(before).filter(({ msg }) => msg === "request");
+  expect(requests.map(({ method, status }) => [method, status])).toEqual([
+    ["GET", 400],
+    ["POST", 200],
+    ["POST", 200],
+  ]);
+});

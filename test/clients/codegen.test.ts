@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { preset } from "@graphql-codegen/client-preset";
+import { codegen } from "@graphql-codegen/core";
+import { buildASTSchema, parse } from "graphql";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
+
+const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+/** Below node_modules, so that the program there finds its packages. */
+const CACHE = pathOf("../../node_modules/.cache/");
+
+const SCALARS = { DateTime: "string", Decimal: "string", TelegramID: "number", URL: "string" };
+
+/** What graphql-codegen's command line does with `preset: "client"`, without the hundreds of packages that it takes. */
+async function generate(folder: string, scalars: Record<string, string>): Promise<void> {
+  const location = join(folder, "documents.graphql");
+  const rawSDL = await readFile(location, "utf8");
+  const schema = parse(await readFile(pathOf("../../schema.graphql"), "utf8"));
+  const outputs = await preset.buildGeneratesSection({
+    schema,
+    schemaAst: buildASTSchema(schema),
+    documents: [{ location, rawSDL, document: parse(rawSDL) }],
+    baseOutputDir: join(folder, "gql/"),
+    presetConfig: {},
+    config: { scalars, strictScalars: true, enumType: "const", useTypeImports: true, importExtension: ".js" },
+    plugins: [],
+    pluginMap: {},
+  });
+  await mkdir(join(folder, "gql"), { recursive: true });
+  for (const output of outputs) await writeFile(output.filename, await codegen(output));
+}
+
+/** Type-checks and compiles a folder's programs; each error as tsc says it, none where all is well. */
+async function compile(folder: string): Promise<string[]> {
+  const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
+  const checked = promisify(execFile)(process.execPath, [tsc, "--pretty", "false"], { cwd: folder });
+  const { stdout } = await checked.catch((failure: { stdout: string }) => failure);
+  return stdout.split("\n").filter((line) => line.includes("error TS"));
+}
+
+/** codegen/program.ts */
+interface Program {
+  connect(url: string, token: string): object;
+  dearest(client: object, channelId: number, createdTo: string): Promise<string[]>;
+  create(client: object, input: object): Promise<string>;
+  kind(client: object, id: string): Promise<string>;
+}
+
+let folder: string;
+let server: TestServer;
+beforeAll(async () => {
+  await mkdir(CACHE, { recursive: true });
+  folder = await mkdtemp(join(CACHE, "front-end-"));
+  await cp(pathOf("codegen"), folder, { recursive: true });
+  await generate(folder, SCALARS);
+  server = await startTestServer();
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await server.stop();
+});
+
+describe("what graphql-codegen's client preset makes", () => {
+  test("types a program that tells results apart by their names, and runs", async () => {
+    expect(await compile(folder)).toEqual([]);
+    const program: Program = await import(pathToFileURL(join(folder, "out/program.js")).href);
+    const admin = program.connect(server.url, server.token);
+    const { data } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}, first: 2, orderBy: { field: BUDGET, direction: DESC }) { nodes { id name budget } } }`,
+    );
+    const now = new Date().toISOString();
+    const [dearest, second] = data.inviteLinks.nodes;
+    expect(await program.dearest(admin, CHANNEL, now)).toEqual(
+      [dearest, second].map(({ name, budget }) => `${name}: ${budget}, 20`),
+    );
+    expect(await program.kind(admin, dearest.id)).toBe(`link ${dearest.name}`);
+    expect(await program.kind(admin, btoa(`Tag:${YOUTUBE}`))).toBe(`tag #FF0000 of ${CHANNEL}`);
+
+    const input = { channelId: CHANNEL, name: "Typed", budget: "9.90" };
+    expect(await program.create(admin, input)).toMatch(/^https:\/\/t\.me\/\+/);
+    expect(await program.create(admin, { ...input, name: "", memberLimit: 0 })).toBe("memberLimit, name");
+    const reader = program.connect(server.url, await server.makeToken({ role: "VIEWER" }));
+    expect(await program.create(reader, input)).toBe("not allowed");
+    server.sandbox.control.fail({ kind: "cut", effect: "after" }, { method: "createChatInviteLink" });
+    expect(await program.create(admin, input)).toBe("perhaps made");
+  });
+
+  test("refuses what the schema does not say, line by line", async () => {
+    const file = join(folder, "mistakes.ts");
+    const lines = (await readFile(file, "utf8")).split("\n");
+    const mistakes = lines.flatMap((line, index) => (line.includes("@ts-expect-error") ? [index + 2] : []));
+    await writeFile(file, lines.map((line) => line.replace("@ts-expect-error", "Refused:")).join("\n"));
+    const refused = (await compile(folder)).map((error) => Number(/^mistakes\.ts\((\d+),/.exec(error)?.[1]));
+    expect(mistakes.length).toBeGreaterThan(0);
+    expect([...new Set(refused)]).toEqual(mistakes);
+  });
+
+  test.each(Object.keys(SCALARS))("has to be told what %s is", async (scalar) => {
+    const others = Object.fromEntries(Object.entries(SCALARS).filter(([name]) => name !== scalar));
+    await expect(generate(folder, others)).rejects.toThrow(scalar);
+  });
+});
