@@ -1,8 +1,7 @@
 import { BotPermissionError, IdempotencyConflictError } from "../../domain/errors.js";
-import type { InviteLink } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder.js";
 import { COMMON_ERRORS, TELEGRAM_ERRORS } from "./errors.js";
-import { InviteLinkRef } from "./refs.js";
+import { linkSuccess } from "./linkSuccess.js";
 
 const SubscriptionInput = builder.inputType("InviteLinkSubscriptionInput", {
   description: "What the members of a link shall pay.",
@@ -55,18 +54,10 @@ const CreateInviteLinkInput = builder.inputType("CreateInviteLinkInput", {
   }),
 });
 
-const CreateInviteLinkSuccess = builder
-  .objectRef<{ inviteLink: InviteLink }>("CreateInviteLinkSuccess")
-  .implement({
-    description: "The link is made, in Telegram and here.",
-    fields: (t) => ({
-      inviteLink: t.field({
-        type: InviteLinkRef,
-        description: "The new link.",
-        resolve: ({ inviteLink }) => inviteLink,
-      }),
-    }),
-  });
+const CreateInviteLinkSuccess = linkSuccess(
+  "CreateInviteLinkSuccess",
+  "The link is made, in Telegram and here.",
+);
 
 builder.mutationField("createInviteLink", (t) =>
   t.field({

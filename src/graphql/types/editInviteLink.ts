@@ -2,6 +2,7 @@ import { BotPermissionError, NotFoundError } from "../../domain/errors.js";
 import type { InviteLink } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder.js";
 import { COMMON_ERRORS, TELEGRAM_ERRORS } from "./errors.js";
+import { linkSuccess } from "./linkSuccess.js";
 import { InviteLinkRef } from "./refs.js";
 
 const EDIT_ERRORS = [...COMMON_ERRORS, NotFoundError, ...TELEGRAM_ERRORS, BotPermissionError] as const;
@@ -33,36 +34,20 @@ const UpdateInviteLinkInput = builder.inputType("UpdateInviteLinkInput", {
   }),
 });
 
-const UpdateInviteLinkSuccess = builder
-  .objectRef<{ inviteLink: InviteLink }>("UpdateInviteLinkSuccess")
-  .implement({
-    description: "The link is changed, in Telegram and here.",
-    fields: (t) => ({
-      inviteLink: t.field({
-        type: InviteLinkRef,
-        description: "The link as it is now.",
-        resolve: ({ inviteLink }) => inviteLink,
-      }),
-    }),
-  });
+const UpdateInviteLinkSuccess = linkSuccess(
+  "UpdateInviteLinkSuccess",
+  "The link is changed, in Telegram and here.",
+);
 
 const RevokeInviteLinkInput = builder.inputType("RevokeInviteLinkInput", {
   description: "Which link to revoke.",
   fields: (t) => ({ id: t.id({ required: true, description: ID_DESCRIPTION }) }),
 });
 
-const RevokeInviteLinkSuccess = builder
-  .objectRef<{ inviteLink: InviteLink }>("RevokeInviteLinkSuccess")
-  .implement({
-    description: "The link is revoked, in Telegram and here.",
-    fields: (t) => ({
-      inviteLink: t.field({
-        type: InviteLinkRef,
-        description: "The link as it is now.",
-        resolve: ({ inviteLink }) => inviteLink,
-      }),
-    }),
-  });
+const RevokeInviteLinkSuccess = linkSuccess(
+  "RevokeInviteLinkSuccess",
+  "The link is revoked, in Telegram and here.",
+);
 
 const SetInviteLinkTagsInput = builder.inputType("SetInviteLinkTagsInput", {
   description: "Gives and takes tags of up to 250 links of one channel at once, all or none.",
