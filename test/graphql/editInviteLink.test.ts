@@ -32,7 +32,7 @@ const INSTAGRAM = "01991000-0000-7000-8000-000000000014";
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ telegramTimeoutMs: 1000 });
+  server = await startTestServer({ telegramTimeoutMs: 2000 });
 });
 afterAll(() => server.stop());
 afterEach(() => server.sandbox.control.clearFaults());

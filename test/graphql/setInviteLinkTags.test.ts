@@ -111,6 +111,12 @@ describe("tags of many links", () => {
     expect((await set({ ids: [], addTagIds: [YOUTUBE] })).inviteLinks).toEqual([]);
   });
 
+  test("are counted as they are given: 250 ids are taken", async () => {
+    const [id = ""] = await create(1);
+    const { inviteLinks } = await set({ ids: Array.from({ length: 250 }, () => id), addTagIds: [VK] });
+    expect(namesOf(inviteLinks)).toEqual([["VK"]]);
+  });
+
   test("need no call of Telegram's, also of expired and revoked links", async () => {
     const { data } = await server.ask(`{
       expired: inviteLinks(channelId: ${CHANNEL}, first: 1, filter: { isExpired: true }) { nodes { id } }

@@ -61,9 +61,11 @@ const round = fc.record({
 await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
   let workshop: Workshop;
   let servers: [WorkingServer, WorkingServer];
+  let patient: [WorkingServer, WorkingServer];
   beforeAll(async () => {
     workshop = await openWorkshop(form);
     servers = [await workshop.serve(TIMEOUT_MS), await workshop.serve(TIMEOUT_MS)];
+    patient = [await workshop.serve(15_000), await workshop.serve(15_000)];
   });
   afterAll(() => workshop.close());
 
@@ -106,7 +108,7 @@ await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
       for (const id of ids) {
         const { isRevoked, expireDate, ...rest } = await workshop.stored(id);
         const form_ = { ...rest, expireDate: expireDate === null ? null : new Date(expireDate * 1000) };
-        const [server] = servers;
+        const [server] = patient;
         await server
           .editor()
           .update({ id, ...form_ })
@@ -124,7 +126,6 @@ await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
 
   test("twenty changes at once leave one state", async () => {
     const id = await workshop.makeLink();
-    const patient = [await workshop.serve(8000), await workshop.serve(8000)];
     workshop.sandbox.control.fail({ kind: "slow", ms: 30 }, { times: 5, skip: 2 });
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>

@@ -254,7 +254,7 @@ describe("a claim", () => {
       const [one, other] = [await workshop.serve(), await workshop.serve()];
       const id = await workshop.makeLink();
       const { control } = workshop.sandbox;
-      const slow = order === "ours first" ? [150, 400] : [400, 1];
+      const slow = order === "ours first" ? [800, 2000] : [2000, 1];
       control.fail({ kind: "slow", ms: slow[0] ?? 0 }, { method: "editChatInviteLink" });
       const called = control.nextCall("editChatInviteLink");
       const first = one.editor().update({ id, name: "One" });
@@ -272,7 +272,7 @@ describe("a claim", () => {
   );
 
   test("lost while nobody heard what became of the call leaves the doubt", async () => {
-    const [one, other] = [await workshop.serve(400), await workshop.serve()];
+    const [one, other] = [await workshop.serve(1500), await workshop.serve()];
     const id = await workshop.makeLink();
     const { control } = workshop.sandbox;
     control.fail({ kind: "hang", effect: "after" }, { method: "editChatInviteLink" });
@@ -290,7 +290,7 @@ describe("what Telegram has accepted", () => {
   test.each(["update", "revoke"] as const)(
     "is stored when the database comes back, though its request could not wait for that: %s",
     async (what) => {
-      const hasty = await workshop.serve(200);
+      const hasty = await workshop.serve(700);
       const id = await workshop.makeLink();
       const { database } = hasty;
       const { transaction } = database;

@@ -80,7 +80,7 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
     channelId,
     alive,
     lines,
-    async serve(timeoutMs = 1000) {
+    async serve(timeoutMs = 5000) {
       let mine = database;
       if (form === "server") {
         mine = createDatabase(await openPool(test));
