@@ -17,6 +17,8 @@ export interface UnitOfWork {
   readonly prisma: Prisma.TransactionClient;
   /** Runs SQL by hand; returns how many rows it changed, or selected. */
   execute(statement: Sql): Promise<number>;
+  /** SQL by hand that gives rows, of texts, booleans and lists of texts: other types come as Prisma reads them. */
+  query<Row>(statement: Sql): Promise<Row[]>;
 }
 
 export interface Database {
@@ -58,6 +60,7 @@ export function createDatabase(
           work({
             prisma: client,
             execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
+            query: (statement) => client.$queryRawUnsafe(statement.text, ...statement.values),
           }),
         TRANSACTION,
       ),

@@ -93,7 +93,12 @@ export async function prepareTestDatabase(form: DatabaseForm, migrated = true): 
     url: url.href,
     dataDir: null,
     async remove() {
-      await onServer((client) => client.query(`drop database if exists ${name} with (force)`));
+      // Sessions that are just ending are waited for: one that is ended by force says so, to a pool that is gone.
+      await onServer((client) =>
+        client
+          .query(`drop database if exists ${name}`)
+          .catch(() => client.query(`drop database if exists ${name} with (force)`)),
+      );
     },
   };
 }

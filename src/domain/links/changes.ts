@@ -5,6 +5,7 @@ import type { Presence } from "../../database/presence.js";
 import type { Deadline, Sending } from "../../telegram/gateway.js";
 import { NotFoundError, RateLimitedError, TelegramUnavailableError } from "../errors.js";
 import type { UnderWay } from "../underWay.js";
+import { insist } from "./storing.js";
 
 /** What Telegram may have done to a link without our hearing of it. */
 export interface Doubts {
@@ -20,20 +21,29 @@ const COLUMNS = { maybeEdited: sql`maybe_edited`, maybeRevoked: sql`maybe_revoke
 >;
 const POLL_MS = 50;
 
+const NO_DOUBTS: Doubts = { maybeEdited: false, maybeRevoked: false };
+
+/** Puts doubts on record; where another run has the link meanwhile, it loses it, and will find that out. */
+const doubtful = (linkId: string, { maybeEdited, maybeRevoked }: Doubts): Sql => sql`
+  insert into link_change (link_id, maybe_edited, maybe_revoked, created_at)
+  select id, ${maybeEdited}::boolean, ${maybeRevoked}::boolean, now() from invite_link where id = ${linkId}::uuid
+  on conflict (link_id) do update set owner_id = null,
+    maybe_edited = link_change.maybe_edited or excluded.maybe_edited,
+    maybe_revoked = link_change.maybe_revoked or excluded.maybe_revoked`;
+
 /** A link that is one request's alone to change in Telegram, until it is given back. */
 export class ClaimedLink {
   readonly linkId: string;
   /** As they were when it was claimed. */
   readonly doubts: Doubts;
   readonly #database: Database;
-  readonly #ownerId: string;
+  readonly #own: Sql;
   #now: Doubts;
-  #settled = false;
   #storing: Promise<unknown> | null = null;
 
   constructor(database: Database, ownerId: string, linkId: string, doubts: Doubts) {
     this.#database = database;
-    this.#ownerId = ownerId;
+    this.#own = sql`link_id = ${linkId}::uuid and owner_id = ${ownerId}::uuid`;
     this.linkId = linkId;
     this.doubts = doubts;
     this.#now = doubts;
@@ -42,28 +52,30 @@ export class ClaimedLink {
   /** Puts a doubt on record for as long as a call may have been carried out. */
   sending(doubt: Doubt): Sending {
     return {
-      begins: () => this.#doubt(doubt, true),
-      putOff: () => this.#doubt(doubt, this.doubts[doubt]),
+      begins: async () => {
+        // Another run has it by now.
+        if (!(await this.#record(doubt, true))) throw new TelegramUnavailableError(false);
+        this.#now = { ...this.#now, [doubt]: true };
+      },
+      putOff: () => this.nothingDone(doubt),
     };
   }
 
   /** The call certainly did nothing. */
   async nothingDone(doubt: Doubt): Promise<void> {
-    await this.#doubt(doubt, this.doubts[doubt]);
+    this.#now = { ...this.#now, [doubt]: this.doubts[doubt] };
+    await this.#record(doubt, this.doubts[doubt]);
   }
 
-  /** In the transaction that stores what Telegram says of the link: there is no doubt about it any more. */
-  async settle(unit: UnitOfWork): Promise<void> {
-    const left = await unit.execute(
-      sql`delete from link_change where link_id = ${this.linkId}::uuid and owner_id = ${this.#ownerId}::uuid`,
-    );
-    // Taken for dead, this run lost the link to another one: which of the two calls came last, nobody knows.
-    if (left === 0) {
-      await unit.execute(
-        sql`update link_change set maybe_edited = true where link_id = ${this.linkId}::uuid`,
-      );
-    }
-    this.#settled = true;
+  /** Stores what Telegram says of the link, in one transaction: there is no doubt about it any more. */
+  async settle(store: (unit: UnitOfWork) => Promise<void>): Promise<void> {
+    await this.#database.transaction(async (unit) => {
+      await store(unit);
+      const ended = await unit.execute(sql`delete from link_change where ${this.#own}`);
+      // Taken for dead, this run lost the link to another one: which of the two calls came last, nobody knows.
+      if (ended === 0) await unit.execute(doubtful(this.linkId, { ...NO_DOUBTS, maybeEdited: true }));
+    });
+    this.#now = NO_DOUBTS;
   }
 
   /** Keeps the link from others while what Telegram has done to it is being stored, whoever still waits for that. */
@@ -79,23 +91,22 @@ export class ClaimedLink {
     return this.#storing;
   }
 
+  /** Lets others have it; what is in doubt stays on record, though another run have it already. */
   async giveBack(): Promise<void> {
-    if (this.#settled) return;
-    const own = sql`link_id = ${this.linkId}::uuid and owner_id = ${this.#ownerId}::uuid`;
     const { maybeEdited, maybeRevoked } = this.#now;
     await this.#database.query(
       maybeEdited || maybeRevoked
-        ? sql`update link_change set owner_id = null where ${own}`
-        : sql`delete from link_change where ${own}`,
+        ? doubtful(this.linkId, this.#now)
+        : sql`delete from link_change where ${this.#own}`,
     );
   }
 
-  async #doubt(doubt: Doubt, value: boolean): Promise<void> {
-    const changed = await this.#database.query(sql`
-      update link_change set ${COLUMNS[doubt]} = ${value}::boolean
-      where link_id = ${this.linkId}::uuid and owner_id = ${this.#ownerId}::uuid returning link_id`);
-    if (changed.length === 0) throw new TelegramUnavailableError(false);
-    this.#now = { ...this.#now, [doubt]: value };
+  /** @returns false where the link is not this run's any more. */
+  async #record(doubt: Doubt, value: boolean): Promise<boolean> {
+    const changed = await this.#database.query(
+      sql`update link_change set ${COLUMNS[doubt]} = ${value}::boolean where ${this.#own} returning link_id`,
+    );
+    return changed.length > 0;
   }
 }
 
@@ -129,20 +140,30 @@ export class LinkChanges {
     while (this.#claimed.has(linkId)) await this.#waitAnother(deadline);
     this.#claimed.add(linkId);
     let claimed: ClaimedLink | undefined;
-    const release = async () => {
-      try {
-        await claimed?.giveBack();
-      } finally {
-        this.#claimed.delete(linkId);
-      }
-    };
     try {
       claimed = await this.#claim(linkId, deadline);
       return await work(claimed);
     } finally {
       const storing = claimed?.storing ?? null;
-      if (storing !== null) void this.#underWay.track(storing.then(release));
-      else await release();
+      if (claimed === undefined) this.#claimed.delete(linkId);
+      else if (storing === null) await this.#release(claimed);
+      else void this.#underWay.track(storing.then(() => this.#release(claimed as ClaimedLink)));
+    }
+  }
+
+  /** Gives a link back: later, where the database is away just now. */
+  async #release(claimed: ClaimedLink): Promise<void> {
+    const released = () => this.#claimed.delete(claimed.linkId);
+    try {
+      await claimed.giveBack();
+      released();
+    } catch {
+      // Given up, it stays in this run's name, and is its next request's.
+      const later = insist(
+        () => claimed.giveBack(),
+        () => true,
+      );
+      void this.#underWay.track(later.finally(released));
     }
   }
 

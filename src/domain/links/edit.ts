@@ -12,7 +12,7 @@ import type {
 import { type Caller, requireRole } from "../access/caller.js";
 import { audit, type Change } from "../audit.js";
 import { FollowedChat } from "../channels/followedChat.js";
-import { storeFailedStanding } from "../channels/store.js";
+import { BOT_STATUS, storeFailedStanding } from "../channels/store.js";
 import { NotFoundError, Problems } from "../errors.js";
 import { parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
@@ -22,10 +22,11 @@ import type { ClaimedLink, Doubts, LinkChanges } from "./changes.js";
 import { type InviteLink, inviteLinkColumns } from "./inviteLink.js";
 import {
   type ChangedSettings,
+  changedSettings,
   checkBudget,
   checkEdit,
   mergeSettings,
-  sameSettings,
+  NO_SETTINGS,
   settingsOf,
   settledColumns,
 } from "./settings.js";
@@ -63,9 +64,6 @@ interface OwnPart {
 /** A link with what else decides whether its bot may change it. */
 type EditableLink = InviteLink & { readonly botId: number | null };
 
-const isNoUsableLink = (error: unknown): boolean =>
-  error instanceof TelegramCallError && error.failure.kind === "noUsableLink";
-
 /** Changing links, for one request. */
 export class LinkEditor {
   readonly #database: Database;
@@ -94,49 +92,16 @@ export class LinkEditor {
    * carried out, doing it again puts it right.
    * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
    */
-  async update(input: UpdateInviteLinkInput): Promise<InviteLink> {
-    requireRole(this.#caller, "EDITOR");
-    const link = await this.#find(input.id);
-    const problems = new Problems();
-    for (const field of NEVER_NULL) if (input[field] === null) problems.add(field, "Must not be null.");
-    if (input.budget != null) checkBudget(input.budget, problems);
-    const tagIds = input.tagIds == null ? null : parseTagIds(input.tagIds, "tagIds", problems);
-    if (tagIds) await checkTags(tagIds, link.channelId, "tagIds", this.#loaders, problems);
-    const own = {
-      budget: input.budget ?? undefined,
-      tagIds: tagIds ? distinct(tagIds) : undefined,
-    };
-    const { name, createsJoinRequest, expireDate, memberLimit } = input;
-    const isTelegrams = [name, createsJoinRequest, expireDate, memberLimit].some(
-      (value) => value !== undefined,
-    );
-    if (isTelegrams) {
-      const changed = { name, createsJoinRequest: createsJoinRequest ?? undefined, expireDate, memberLimit };
-      const deadline = this.#gateway.deadline();
-      await this.#underWay.track(
-        this.#changes.withLink(link.id, deadline, (claimed) =>
-          this.#edit(claimed, changed, own, problems, deadline),
-        ),
-      );
-    } else {
-      problems.check();
-      await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
-    }
-    return this.#changed(link.id);
+  update(input: UpdateInviteLinkInput): Promise<InviteLink> {
+    return this.#underWay.track(this.#update(input));
   }
 
   /**
    * Makes a link invalid, in Telegram and here, for good; one that is so already stays so.
    * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
    */
-  async revoke(input: { readonly id: string }): Promise<InviteLink> {
-    requireRole(this.#caller, "EDITOR");
-    const link = await this.#find(input.id);
-    const deadline = this.#gateway.deadline();
-    await this.#underWay.track(
-      this.#changes.withLink(link.id, deadline, (claimed) => this.#revoke(claimed, deadline)),
-    );
-    return this.#changed(link.id);
+  revoke(input: { readonly id: string }): Promise<InviteLink> {
+    return this.#underWay.track(this.#revoke(input));
   }
 
   /**
@@ -165,10 +130,10 @@ export class LinkEditor {
         problems.add(`removeTagIds.${index}`, "This tag is to be added.");
     }
     problems.check();
-    const change = { addTagIds: distinct(added), removeTagIds: distinct(removed) };
     await this.#database.transaction(async (unit) => {
-      await changeTags(unit, { linkIds: ids, channelId, tagIds: change.addTagIds }, change.removeTagIds);
-      const entries = ids.map((subjectId) => ({
+      const tagging = { linkIds: ids, channelId, tagIds: distinct(added) };
+      const changes = await changeTags(unit, tagging, distinct(removed));
+      const entries = changes.map(({ linkId: subjectId, ...change }) => ({
         action: "inviteLink.setTags",
         subjectId,
         channelId,
@@ -176,7 +141,44 @@ export class LinkEditor {
       }));
       await audit(unit, this.#caller, ...entries);
     });
-    return Promise.all(ids.map((id) => this.#changed(id)));
+    return this.#changed(ids);
+  }
+
+  async #update(input: UpdateInviteLinkInput): Promise<InviteLink> {
+    requireRole(this.#caller, "EDITOR");
+    const link = await this.#find(input.id);
+    const problems = new Problems();
+    for (const field of NEVER_NULL) if (input[field] === null) problems.add(field, "Must not be null.");
+    if (input.budget != null) checkBudget(input.budget, problems);
+    const tagIds = input.tagIds == null ? null : parseTagIds(input.tagIds, "tagIds", problems);
+    if (tagIds) await checkTags(tagIds, link.channelId, "tagIds", this.#loaders, problems);
+    const own = {
+      budget: input.budget ?? undefined,
+      tagIds: tagIds ? distinct(tagIds) : undefined,
+    };
+    const { name, createsJoinRequest, expireDate, memberLimit } = input;
+    const isTelegrams = [name, createsJoinRequest, expireDate, memberLimit].some(
+      (value) => value !== undefined,
+    );
+    if (isTelegrams) {
+      const changed = { name, createsJoinRequest: createsJoinRequest ?? undefined, expireDate, memberLimit };
+      const deadline = this.#gateway.deadline();
+      await this.#changes.withLink(link.id, deadline, (claimed) =>
+        this.#edit(claimed, changed, own, problems, deadline),
+      );
+    } else {
+      problems.check();
+      await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
+    }
+    return this.#changedOne(link.id);
+  }
+
+  async #revoke(input: { readonly id: string }): Promise<InviteLink> {
+    requireRole(this.#caller, "EDITOR");
+    const { id } = await this.#find(input.id);
+    const deadline = this.#gateway.deadline();
+    await this.#changes.withLink(id, deadline, (claimed) => this.#makeInvalid(claimed, deadline));
+    return this.#changedOne(id);
   }
 
   async #find(text: string): Promise<InviteLink> {
@@ -188,19 +190,32 @@ export class LinkEditor {
     return link;
   }
 
-  /** As it stands after a change. */
-  async #changed(id: string): Promise<InviteLink> {
-    const link = await this.#read(id);
-    // Its chat may have been followed to another id meanwhile.
+  /** Links as they stand after a change, in the order of the ids; one that went with its channel is left out. */
+  async #changed(ids: readonly string[]): Promise<InviteLink[]> {
+    const links = await this.#read(ids);
+    // A chat may have been followed to another id meanwhile, by another request too, and the caller's grant with it.
+    for (const { chatId } of links) this.#caller.channelIds?.add(chatId);
     this.#loaders.channel.clearAll();
     this.#loaders.channelByChatId.clearAll();
+    return links;
+  }
+
+  async #changedOne(id: string): Promise<InviteLink> {
+    const [link] = await this.#changed([id]);
+    if (!link) throw new NotFoundError("invite link");
     return link;
   }
 
-  async #read(id: string): Promise<EditableLink> {
-    const [link] = await this.#database.query<EditableLink>(sql`
+  #read(ids: readonly string[]): Promise<EditableLink[]> {
+    return this.#database.query<EditableLink>(sql`
       select ${inviteLinkColumns}, l.bot_id as "botId"
-      from invite_link l join channel c on c.id = l.channel_id where l.id = ${id}::uuid`);
+      from unnest(${ids}::uuid[]) with ordinality as asked(id, place)
+      join invite_link l on l.id = asked.id join channel c on c.id = l.channel_id
+      order by asked.place`);
+  }
+
+  async #readClaimed({ linkId }: ClaimedLink): Promise<EditableLink> {
+    const [link] = await this.#read([linkId]);
     if (!link) throw new NotFoundError("invite link");
     return link;
   }
@@ -218,9 +233,13 @@ export class LinkEditor {
     problems: Problems,
     deadline: Deadline,
   ): Promise<void> {
-    const link = await this.#read(claimed.linkId);
+    const link = await this.#readClaimed(claimed);
+    const known = settingsOf(link);
     const settings = mergeSettings(link, changed);
-    const isTelegrams = claimed.doubts.maybeEdited || !sameSettings(settings, settingsOf(link));
+    // What is in doubt is sent again as it shall be; of a revoked link nothing can be any more.
+    const isInDoubt = !link.isRevoked && (claimed.doubts.maybeEdited || claimed.doubts.maybeRevoked);
+    const difference = changedSettings(known, settings);
+    const isTelegrams = isInDoubt || Object.keys(difference).length > 0;
     if (isTelegrams) {
       this.#checkOwn(link, problems);
       checkEdit(link, changed, new Date(), problems);
@@ -232,53 +251,40 @@ export class LinkEditor {
         ? this.#gateway.editInviteLink(chatId, link.url, settings, deadline, sending)
         : this.#gateway.editSubscriptionInviteLink(chatId, link.url, settings.name, deadline, sending),
     );
+    if (answer === null) {
+      await this.#storeRevoked(claimed, link, null, deadline);
+      // As for any link that is known to be revoked.
+      return this.#edit(claimed, changed, own, problems, deadline);
+    }
     await this.#storeAnswer(claimed, link, answer, deadline, async (unit) => {
-      const columns = settledColumns(answer, settings);
-      await unit.prisma.inviteLink.update({
-        where: { id: link.id },
-        data: { ...columns, updatedAt: new Date() },
-      });
-      await this.#storeOwn(unit, link, own, settings);
+      const stored = await this.#storeSettings(unit, link.id, settledColumns(answer, settings));
+      await this.#storeOwn(unit, stored, own, claimed.doubts.maybeEdited ? settings : difference);
     });
   }
 
-  async #revoke(claimed: ClaimedLink, deadline: Deadline): Promise<void> {
-    const link = await this.#read(claimed.linkId);
+  async #makeInvalid(claimed: ClaimedLink, deadline: Deadline): Promise<void> {
+    const link = await this.#readClaimed(claimed);
     if (link.isRevoked) return;
     const problems = new Problems();
     this.#checkOwn(link, problems);
     problems.check();
-    const answer = await this.#call(claimed, link, "maybeRevoked", async (chatId, sending) => {
-      try {
-        return await this.#gateway.revokeInviteLink(chatId, link.url, deadline, sending);
-      } catch (error) {
-        // The call before, whose answer was lost, was carried out.
-        if (claimed.doubts.maybeRevoked && isNoUsableLink(error)) return { invite_link: link.url };
-        throw error;
-      }
-    });
-    await this.#storeAnswer(claimed, link, answer, deadline, async (unit) => {
-      const columns = settledColumns(answer, settingsOf(link));
-      await unit.prisma.inviteLink.update({
-        where: { id: link.id },
-        data: { ...columns, isRevoked: true, updatedAt: new Date() },
-      });
-      await audit(unit, this.#caller, {
-        action: "inviteLink.revoke",
-        subjectId: link.id,
-        channelId: link.channelId,
-        change: { url: link.url },
-      });
-    });
+    const answer = await this.#call(claimed, link, "maybeRevoked", (chatId, sending) =>
+      this.#gateway.revokeInviteLink(chatId, link.url, deadline, sending),
+    );
+    await this.#storeRevoked(claimed, link, answer, deadline);
   }
 
-  /** Makes a call that changes the link in Telegram. @throws what its failure means */
+  /**
+   * Makes a call that changes the link in Telegram.
+   * @returns what Telegram says of it; null where that is that it is revoked, as was asked for by a call before.
+   * @throws what its failure means
+   */
   async #call(
     claimed: ClaimedLink,
     link: InviteLink,
     doubt: keyof Doubts,
     call: (chatId: number, sending: Sending) => Promise<TelegramInviteLink>,
-  ): Promise<TelegramInviteLink> {
+  ): Promise<TelegramInviteLink | null> {
     const chat = new FollowedChat(this.#database, this.#caller, link.chatId);
     try {
       return await chat.ask((chatId) => call(chatId, claimed.sending(doubt)));
@@ -287,25 +293,43 @@ export class LinkEditor {
       const { failure } = error;
       if (!(failure.kind === "unavailable" && failure.carriedOut === "maybe"))
         await claimed.nothingDone(doubt);
+      if (failure.kind === "noUsableLink" && claimed.doubts.maybeRevoked) return null;
       await storeFailedStanding(this.#database, chat.id, failure);
       throw userErrorOf(failure, chat.id);
     }
+  }
+
+  /** @param answer null where Telegram says no more than that it is revoked. */
+  async #storeRevoked(
+    claimed: ClaimedLink,
+    link: InviteLink,
+    answer: TelegramInviteLink | null,
+    deadline: Deadline,
+  ): Promise<void> {
+    // Of settings that are in doubt the answer says all there is.
+    const known = claimed.doubts.maybeEdited ? NO_SETTINGS : settingsOf(link);
+    const columns = answer === null ? {} : settledColumns(answer, known);
+    await this.#storeAnswer(claimed, link, answer, deadline, async (unit) => {
+      const { channelId } = await this.#storeSettings(unit, link.id, { ...columns, isRevoked: true });
+      await audit(unit, this.#caller, {
+        action: "inviteLink.revoke",
+        subjectId: link.id,
+        channelId,
+        change: { url: link.url },
+      });
+    });
   }
 
   /** Stores what Telegram has done to the link; the request waits for it as long as it can. */
   async #storeAnswer(
     claimed: ClaimedLink,
     link: InviteLink,
-    answer: TelegramInviteLink,
+    answer: TelegramInviteLink | null,
     deadline: Deadline,
     store: (unit: UnitOfWork) => Promise<void>,
   ): Promise<void> {
     const storing = {
-      store: () =>
-        this.#database.transaction(async (unit) => {
-          await store(unit);
-          await claimed.settle(unit);
-        }),
+      store: () => claimed.settle(store),
       // The doubt is on record already.
       giveUp: async () => {},
       answer,
@@ -316,18 +340,51 @@ export class LinkEditor {
     await inTime(stored, deadline);
   }
 
-  /** Stores what only we know of a link, where it is not so already. @param settings what Telegram has accepted, if anything */
-  async #storeOwn(unit: UnitOfWork, link: InviteLink, own: OwnPart, settings?: LinkSettings): Promise<void> {
-    const { id, channelId } = link;
-    let changes = settings ? 1 : 0;
+  /** @returns the link with the channel it is in by now: following a chat may have made one channel of two. */
+  async #storeSettings(
+    unit: UnitOfWork,
+    id: string,
+    columns: Partial<ReturnType<typeof settledColumns>> & { readonly isRevoked?: true },
+  ): Promise<Pick<InviteLink, "id" | "channelId">> {
+    const updatedAt = new Date();
+    const { channelId, channel } = await unit.prisma.inviteLink.update({
+      where: { id },
+      data: { ...columns, updatedAt },
+      select: { channelId: true, channel: { select: { botStatus: true } } },
+    });
+    if (channel.botStatus !== BOT_STATUS.ready) {
+      await unit.prisma.channel.update({
+        where: { id: channelId },
+        data: { botStatus: BOT_STATUS.ready, updatedAt },
+      });
+    }
+    return { id, channelId };
+  }
+
+  /** Stores what only we know of a link, where it is not so already. @param settings what Telegram has changed, if anything */
+  async #storeOwn(
+    unit: UnitOfWork,
+    { id, channelId }: Pick<InviteLink, "id" | "channelId">,
+    own: OwnPart,
+    settings: Partial<LinkSettings> = {},
+  ): Promise<void> {
+    const change: Record<string, unknown> = { ...settings };
     if (own.budget !== undefined) {
-      changes += await unit.execute(sql`
+      const changed = await unit.execute(sql`
         update invite_link set budget = ${own.budget}::numeric, updated_at = now()
         where id = ${id}::uuid and budget <> ${own.budget}::numeric`);
+      if (changed > 0) change["budget"] = own.budget;
     }
-    if (own.tagIds) changes += await replaceTags(unit, { linkIds: [id], channelId, tagIds: own.tagIds });
-    if (changes === 0) return;
-    const change = { ...settings, ...own } as Change["change"];
-    await audit(unit, this.#caller, { action: "inviteLink.update", subjectId: id, channelId, change });
+    if (own.tagIds) {
+      const changed = await replaceTags(unit, { linkIds: [id], channelId, tagIds: own.tagIds });
+      if (changed.length > 0) change["tagIds"] = own.tagIds;
+    }
+    if (Object.keys(change).length === 0) return;
+    await audit(unit, this.#caller, {
+      action: "inviteLink.update",
+      subjectId: id,
+      channelId,
+      change: change as Change["change"],
+    });
   }
 }

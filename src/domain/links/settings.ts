@@ -101,6 +101,13 @@ export function settledColumns(answer: TelegramInviteLink, asked: LinkSettings) 
   };
 }
 
+export const NO_SETTINGS: LinkSettings = {
+  name: null,
+  createsJoinRequest: false,
+  expireDate: null,
+  memberLimit: null,
+};
+
 /** As Telegram has them, as far as is known here. */
 export const settingsOf = (link: InviteLink): LinkSettings => ({
   name: link.name,
@@ -109,11 +116,11 @@ export const settingsOf = (link: InviteLink): LinkSettings => ({
   memberLimit: link.memberLimit,
 });
 
-export const sameSettings = (one: LinkSettings, other: LinkSettings): boolean =>
-  one.name === other.name &&
-  one.createsJoinRequest === other.createsJoinRequest &&
-  one.expireDate === other.expireDate &&
-  one.memberLimit === other.memberLimit;
+/** Those that differ, as they are in the other. */
+export function changedSettings(one: LinkSettings, other: LinkSettings): Partial<LinkSettings> {
+  const keys = Object.keys(other) as (keyof LinkSettings)[];
+  return Object.fromEntries(keys.filter((key) => one[key] !== other[key]).map((key) => [key, other[key]]));
+}
 
 /** Settings to change; those left out stay as they are. */
 export interface ChangedSettings {

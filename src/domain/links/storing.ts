@@ -18,9 +18,26 @@ export interface Storing<T> {
   readonly store: () => Promise<T>;
   /** Called where it could not be stored, so that this at least is on record; what it throws is let be. */
   readonly giveUp: () => Promise<void>;
-  /** What Telegram answered, for the log. */
-  readonly answer: TelegramInviteLink;
+  /** What Telegram answered, for the log; null where that was a refusal that tells what it had done before. */
+  readonly answer: TelegramInviteLink | null;
   readonly about: Record<string, unknown>;
+}
+
+/**
+ * Tries again for as long as a database takes to come back.
+ * @param mayHelp is asked after a try that failed: whether another one may help.
+ * @throws what the last try threw.
+ */
+export async function insist<T>(work: () => Promise<T>, mayHelp: (error: unknown) => boolean): Promise<T> {
+  for (const wait of RETRIES_MS) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!mayHelp(error)) throw error;
+      await delay(wait);
+    }
+  }
+  return work();
 }
 
 /**
@@ -31,20 +48,17 @@ export async function storeWhateverHappens<T>(
   { store, giveUp, answer, about }: Storing<T>,
   log: Logger,
 ): Promise<T> {
-  for (const wait of [...RETRIES_MS, null]) {
-    try {
-      return await store();
-    } catch (error) {
-      if (wait === null || error instanceof NotStorableError) {
-        log.fatal({ err: error, ...about, answer }, "what Telegram has done could not be stored");
-        await giveUp().catch(() => {});
-        throw new TelegramUnavailableError(true);
-      }
+  try {
+    return await insist(store, (error) => {
+      if (error instanceof NotStorableError) return false;
       log.warn({ err: error, ...about }, "storing what Telegram has done is tried again");
-      await delay(wait);
-    }
+      return true;
+    });
+  } catch (error) {
+    log.fatal({ err: error, ...about, answer }, "what Telegram has done could not be stored");
+    await giveUp().catch(() => {});
+    throw new TelegramUnavailableError(true);
   }
-  throw new TypeError("The last try neither ended well nor failed.");
 }
 
 /**

@@ -51,38 +51,57 @@ const giving = ({ linkIds, channelId, tagIds }: Tagging): Sql => sql`
     select id, channel_id, type_id from tag
     where id = any(${tagIds}::uuid[]) and channel_id = ${channelId}::uuid order by id for key share
   ) t
-  on conflict do nothing returning link_id`;
+  on conflict do nothing returning link_id, tag_id`;
 
 /** Gives tags to links. */
 export async function giveTags(unit: UnitOfWork, tagging: Tagging): Promise<void> {
   await unit.execute(giving(tagging));
 }
 
-/** @returns how many links changed. */
-async function retag(unit: UnitOfWork, tagging: Tagging, taken: Sql): Promise<number> {
+/** What changed of a link's tags. */
+export interface TagChange {
+  readonly linkId: string;
+  readonly addTagIds: readonly string[];
+  readonly removeTagIds: readonly string[];
+}
+
+/** @returns the links that changed. */
+async function retag(unit: UnitOfWork, tagging: Tagging, taken: Sql): Promise<TagChange[]> {
   const ids = sql`${tagging.linkIds}::uuid[]`;
   // In one order, so that two who tag the same links do not wait for each other.
   await unit.execute(sql`select from invite_link where id = any(${ids}) order by id for no key update`);
-  return unit.execute(sql`
-    with taken as (delete from invite_link_tag where link_id = any(${ids}) and ${taken} returning link_id),
-    given as (${giving(tagging)})
-    update invite_link set updated_at = now() where id in (select link_id from taken union select link_id from given)`);
+  return unit.query<TagChange>(sql`
+    with taken as (
+      delete from invite_link_tag where link_id = any(${ids}) and ${taken} returning link_id, tag_id
+    ), given as (${giving(tagging)}), changed as (
+      select link_id, tag_id, true as is_given from given union all select link_id, tag_id, false from taken
+    ), touched as (
+      update invite_link set updated_at = now() where id in (select link_id from changed)
+    )
+    select link_id as "linkId",
+      coalesce(array_agg(tag_id) filter (where is_given), '{}') as "addTagIds",
+      coalesce(array_agg(tag_id) filter (where not is_given), '{}') as "removeTagIds"
+    from changed group by link_id`);
 }
 
-/** Makes these the tags that the links carry. @returns how many links changed. */
-export const replaceTags = (unit: UnitOfWork, tagging: Tagging): Promise<number> =>
+/** Makes these the tags that the links carry. @returns the links that changed. */
+export const replaceTags = (unit: UnitOfWork, tagging: Tagging): Promise<TagChange[]> =>
   retag(unit, tagging, sql`tag_id <> all(${tagging.tagIds}::uuid[])`);
 
-/** Gives the links tags, and takes others of them. @throws ValidationError where one would carry too many. */
+/**
+ * Gives the links tags, and takes others of them.
+ * @returns the links that changed.
+ * @throws ValidationError where one would carry too many.
+ */
 export async function changeTags(
   unit: UnitOfWork,
   tagging: Tagging,
   takenIds: readonly string[],
-): Promise<void> {
-  await retag(unit, tagging, sql`tag_id = any(${takenIds}::uuid[])`);
+): Promise<TagChange[]> {
+  const changes = await retag(unit, tagging, sql`tag_id = any(${takenIds}::uuid[])`);
   const tooMany = await unit.execute(sql`
     select link_id from invite_link_tag where link_id = any(${tagging.linkIds}::uuid[])
     group by link_id having count(*) > ${MAX_TAGS}::int`);
-  if (tooMany === 0) return;
+  if (tooMany === 0) return changes;
   throw new ValidationError([{ field: "addTagIds", message: `A link carries at most ${MAX_TAGS} tags.` }]);
 }

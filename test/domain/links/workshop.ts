@@ -1,0 +1,165 @@
+import type { Database } from "../../../src/database/database.js";
+import { createDatabase } from "../../../src/database/database.js";
+import type { Caller } from "../../../src/domain/access/caller.js";
+import { newId } from "../../../src/domain/ids.js";
+import { LinkChanges } from "../../../src/domain/links/changes.js";
+import { LinkEditor } from "../../../src/domain/links/edit.js";
+import { createLoaders } from "../../../src/domain/loaders.js";
+import { foldName } from "../../../src/domain/text.js";
+import { UnderWay } from "../../../src/domain/underWay.js";
+import { createLog } from "../../../src/log.js";
+import { type OtherLink, type Sandbox, startSandbox } from "../../../src/sandbox/sandbox.js";
+import { TelegramGateway } from "../../../src/telegram/gateway.js";
+import { type DatabaseForm, openPool, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { callerOf } from "../support.js";
+
+/** What Telegram knows of a link, and we do. */
+export interface LinkState {
+  readonly name: string | null;
+  readonly createsJoinRequest: boolean;
+  /** Unix seconds. */
+  readonly expireDate: number | null;
+  readonly memberLimit: number | null;
+  readonly isRevoked: boolean;
+}
+
+/** A server at work on the workshop's database and its Telegram. */
+export interface WorkingServer {
+  /** Of its run. */
+  readonly id: string;
+  readonly database: Database;
+  readonly underWay: UnderWay;
+  /** A request's. */
+  editor(caller?: Caller): LinkEditor;
+}
+
+/** A Telegram with one channel in it, a database, and any number of servers at work on both. */
+export interface Workshop {
+  readonly test: TestDatabase;
+  readonly sandbox: Sandbox;
+  readonly chatId: number;
+  readonly channelId: string;
+  /** The runs that count as alive. */
+  readonly alive: Set<string>;
+  /** Lines of all servers' logs. */
+  readonly lines: readonly { readonly level: string; readonly msg: string }[];
+  /** One more server; on the server form with connections of its own. */
+  serve(timeoutMs?: number): Promise<WorkingServer>;
+  /** A link of the bot's, in Telegram and here. @returns its id. */
+  makeLink(link?: OtherLink, row?: object, chatId?: number): Promise<string>;
+  inTelegram(linkId: string): Promise<LinkState>;
+  stored(linkId: string): Promise<LinkState>;
+  close(): Promise<void>;
+}
+
+export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
+  const test = await openTestDatabase(form);
+  const { database } = test;
+  const sandbox = await startSandbox();
+  const { control, bot } = sandbox;
+  const chatId = control.addChat({ type: "channel", title: "Workshop" });
+  const channelId = newId();
+  await database.prisma.channel.create({
+    data: { id: channelId, chatId: BigInt(chatId), kind: "CHANNEL", title: "W", createdAt: new Date() },
+  });
+  const alive = new Set<string>();
+  const lines: { level: string; msg: string }[] = [];
+  const log = createLog({
+    level: "debug",
+    readable: false,
+    secrets: [],
+    write: (line) => lines.push(JSON.parse(line) as { level: string; msg: string }),
+  });
+  const own: Database[] = [];
+  const row = async (id: string) =>
+    database.prisma.inviteLink.findUniqueOrThrow({ where: { id }, include: { channel: true } });
+  return {
+    test,
+    sandbox,
+    chatId,
+    channelId,
+    alive,
+    lines,
+    async serve(timeoutMs = 5000) {
+      let mine = database;
+      if (form === "server") {
+        mine = createDatabase(await openPool(test));
+        own.push(mine);
+      }
+      const id = newId();
+      alive.add(id);
+      const { token, id: botId } = bot;
+      const gateway = new TelegramGateway({
+        token,
+        botId,
+        apiRoot: sandbox.apiRoot,
+        timeoutMs,
+        onCall: () => {},
+      });
+      const underWay = new UnderWay();
+      const presence = { id, isAlive: async (other: string) => alive.has(other) };
+      const changes = new LinkChanges(mine, presence, underWay);
+      return {
+        id,
+        database: mine,
+        underWay,
+        editor: (caller = callerOf(null, "EDITOR")) =>
+          new LinkEditor(
+            { database: mine, gateway, changes, underWay },
+            { caller, loaders: createLoaders(mine, caller), log },
+          ),
+      };
+    },
+    async makeLink(link = {}, columns = {}, inChat = chatId) {
+      const creator = { id: bot.id, is_bot: true, first_name: bot.firstName };
+      const made = control.makeLink(inChat, { creator, name: "Made", ...link });
+      const { id: channel } = await database.prisma.channel.findFirstOrThrow({
+        where: { chatId: BigInt(inChat) },
+      });
+      const id = newId();
+      await database.prisma.inviteLink.create({
+        data: {
+          id,
+          channelId: channel,
+          botId: BigInt(bot.id),
+          url: made.url,
+          name: made.name,
+          nameKey: foldName(made.name),
+          createsJoinRequest: made.createsJoinRequest,
+          expireDate: made.expireDate === 0 ? null : new Date(made.expireDate * 1000),
+          memberLimit: made.memberLimit === 0 ? null : made.memberLimit,
+          createdAt: new Date(),
+          ...columns,
+        },
+      });
+      return id;
+    },
+    async inTelegram(linkId) {
+      const { url, channel } = await row(linkId);
+      const link = control.links(Number(channel.chatId)).find((candidate) => candidate.url === url);
+      if (!link) throw new Error(`Telegram has no link ${url}.`);
+      return {
+        name: link.name === "" ? null : link.name,
+        createsJoinRequest: link.createsJoinRequest,
+        expireDate: link.expireDate === 0 ? null : link.expireDate,
+        memberLimit: link.memberLimit === 0 ? null : link.memberLimit,
+        isRevoked: link.isRevoked,
+      };
+    },
+    async stored(linkId) {
+      const { name, createsJoinRequest, expireDate, memberLimit, isRevoked } = await row(linkId);
+      return {
+        name,
+        createsJoinRequest,
+        expireDate: expireDate && expireDate.getTime() / 1000,
+        memberLimit,
+        isRevoked,
+      };
+    },
+    async close() {
+      await Promise.all(own.map((opened) => opened.close()));
+      await sandbox.close();
+      await test.close();
+    },
+  };
+}
