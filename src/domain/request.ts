@@ -9,6 +9,7 @@ import { LinkMaker } from "./links/create.js";
 import type { Creations } from "./links/creations.js";
 import { LinkEditor } from "./links/edit.js";
 import { Links } from "./links/links.js";
+import { LinkTags } from "./links/setTags.js";
 import { UncertainCreations } from "./links/uncertainCreations.js";
 import { createLoaders, type Loaders } from "./loaders.js";
 import { TagChanges } from "./tags/tagChanges.js";
@@ -32,6 +33,7 @@ export interface DomainRequest {
   readonly links: Links;
   readonly linkMaker: LinkMaker;
   readonly linkEditor: LinkEditor;
+  readonly linkTags: LinkTags;
   readonly uncertainCreations: UncertainCreations;
   readonly tags: Tags;
   readonly tagChanges: TagChanges;
@@ -57,6 +59,7 @@ export function openRequest(
     links: new Links(database, caller, loaders),
     linkMaker: new LinkMaker(domain, { caller, loaders, log }),
     linkEditor: new LinkEditor(domain, { caller, loaders, log }),
+    linkTags: new LinkTags(database, caller, loaders),
     uncertainCreations: new UncertainCreations(domain, caller),
     tags: new Tags(database, caller, loaders),
     tagChanges: new TagChanges(database, caller),

@@ -14,7 +14,7 @@ import { audit, type Change } from "../audit.js";
 import { FollowedChat } from "../channels/followedChat.js";
 import { BOT_STATUS, storeFailedStanding } from "../channels/store.js";
 import { NotFoundError, Problems } from "../errors.js";
-import { parseId, parseIds } from "../ids.js";
+import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import type { UnderWay } from "../underWay.js";
 import { userErrorOf } from "../userErrorOf.js";
@@ -31,7 +31,7 @@ import {
   settledColumns,
 } from "./settings.js";
 import { inTime, storeWhateverHappens } from "./storing.js";
-import { changeTags, checkTags, distinct, parseTagIds, replaceTags } from "./tagging.js";
+import { checkTags, distinct, parseTagIds, replaceTags } from "./tagging.js";
 
 /** What is left out stays as it is; null clears the name, the date and the limit, and nothing else. */
 export interface UpdateInviteLinkInput {
@@ -46,13 +46,6 @@ export interface UpdateInviteLinkInput {
   readonly tagIds?: readonly string[] | null | undefined;
 }
 
-export interface SetInviteLinkTagsInput {
-  readonly ids: readonly string[];
-  readonly addTagIds: readonly string[];
-  readonly removeTagIds: readonly string[];
-}
-
-const MAX_LINKS = 250;
 const NEVER_NULL = ["createsJoinRequest", "budget", "tagIds"] as const;
 
 /** What only we know of a link, as it shall be; undefined stays as it is. */
@@ -104,46 +97,6 @@ export class LinkEditor {
     return this.#underWay.track(this.#revoke(input));
   }
 
-  /**
-   * Gives tags to links of one channel, and takes others of them: all or none.
-   * @returns the links, each once.
-   * @throws ForbiddenError, NotFoundError where one of the links is not there, ValidationError
-   */
-  async setTags(input: SetInviteLinkTagsInput): Promise<InviteLink[]> {
-    requireRole(this.#caller, "EDITOR");
-    const problems = new Problems();
-    const ids = distinct(parseIds("InviteLink", input.ids, "ids", problems, MAX_LINKS));
-    const added = parseTagIds(input.addTagIds, "addTagIds", problems);
-    const removed = parseTagIds(input.removeTagIds, "removeTagIds", problems);
-    problems.check();
-    const links = await this.#loaders.inviteLink.loadMany(ids);
-    const found = links.filter((link): link is InviteLink => link !== null && !(link instanceof Error));
-    if (found.length < ids.length) throw new NotFoundError("invite link");
-    const channelId = found[0]?.channelId;
-    if (channelId === undefined) return [];
-    if (found.some((link) => link.channelId !== channelId))
-      problems.add("ids", "Must be links of one channel.");
-    await checkTags(added, channelId, "addTagIds", this.#loaders, problems);
-    await checkTags(removed, channelId, "removeTagIds", this.#loaders, problems);
-    for (const [index, id] of removed.entries()) {
-      if (id !== null && added.includes(id))
-        problems.add(`removeTagIds.${index}`, "This tag is to be added.");
-    }
-    problems.check();
-    await this.#database.transaction(async (unit) => {
-      const tagging = { linkIds: ids, channelId, tagIds: distinct(added) };
-      const changes = await changeTags(unit, tagging, distinct(removed));
-      const entries = changes.map(({ linkId: subjectId, ...change }) => ({
-        action: "inviteLink.setTags",
-        subjectId,
-        channelId,
-        change,
-      }));
-      await audit(unit, this.#caller, ...entries);
-    });
-    return this.#changed(ids);
-  }
-
   async #update(input: UpdateInviteLinkInput): Promise<InviteLink> {
     requireRole(this.#caller, "EDITOR");
     const link = await this.#find(input.id);
@@ -170,7 +123,7 @@ export class LinkEditor {
       problems.check();
       await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
     }
-    return this.#changedOne(link.id);
+    return this.#changed(link.id);
   }
 
   async #revoke(input: { readonly id: string }): Promise<InviteLink> {
@@ -178,7 +131,7 @@ export class LinkEditor {
     const { id } = await this.#find(input.id);
     const deadline = this.#gateway.deadline();
     await this.#changes.withLink(id, deadline, (claimed) => this.#makeInvalid(claimed, deadline));
-    return this.#changedOne(id);
+    return this.#changed(id);
   }
 
   async #find(text: string): Promise<InviteLink> {
@@ -190,32 +143,21 @@ export class LinkEditor {
     return link;
   }
 
-  /** Links as they stand after a change, in the order of the ids; one that went with its channel is left out. */
-  async #changed(ids: readonly string[]): Promise<InviteLink[]> {
-    const links = await this.#read(ids);
+  /** As it stands after a change. */
+  async #changed(id: string): Promise<InviteLink> {
+    const link = await this.#read(id);
     // A chat may have been followed to another id meanwhile, by another request too, and the caller's grant with it.
-    for (const { chatId } of links) this.#caller.channelIds?.add(chatId);
+    this.#caller.channelIds?.add(link.chatId);
     this.#loaders.channel.clearAll();
     this.#loaders.channelByChatId.clearAll();
-    return links;
-  }
-
-  async #changedOne(id: string): Promise<InviteLink> {
-    const [link] = await this.#changed([id]);
-    if (!link) throw new NotFoundError("invite link");
     return link;
   }
 
-  #read(ids: readonly string[]): Promise<EditableLink[]> {
-    return this.#database.query<EditableLink>(sql`
+  /** @throws NotFoundError where it went with its channel. */
+  async #read(id: string): Promise<EditableLink> {
+    const [link] = await this.#database.query<EditableLink>(sql`
       select ${inviteLinkColumns}, l.bot_id as "botId"
-      from unnest(${ids}::uuid[]) with ordinality as asked(id, place)
-      join invite_link l on l.id = asked.id join channel c on c.id = l.channel_id
-      order by asked.place`);
-  }
-
-  async #readClaimed({ linkId }: ClaimedLink): Promise<EditableLink> {
-    const [link] = await this.#read([linkId]);
+      from invite_link l join channel c on c.id = l.channel_id where l.id = ${id}::uuid`);
     if (!link) throw new NotFoundError("invite link");
     return link;
   }
@@ -233,7 +175,7 @@ export class LinkEditor {
     problems: Problems,
     deadline: Deadline,
   ): Promise<void> {
-    const link = await this.#readClaimed(claimed);
+    const link = await this.#read(claimed.linkId);
     const known = settingsOf(link);
     const settings = mergeSettings(link, changed);
     // What is in doubt is sent again as it shall be; of a revoked link nothing can be any more.
@@ -263,7 +205,7 @@ export class LinkEditor {
   }
 
   async #makeInvalid(claimed: ClaimedLink, deadline: Deadline): Promise<void> {
-    const link = await this.#readClaimed(claimed);
+    const link = await this.#read(claimed.linkId);
     if (link.isRevoked) return;
     const problems = new Problems();
     this.#checkOwn(link, problems);

@@ -110,7 +110,7 @@ builder.mutationFields((t) => ({
     },
     errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "SetInviteLinkTagsResult" } },
     resolve: async (_root, { input }, context) => ({
-      inviteLinks: await context.afresh().linkEditor.setTags(input),
+      inviteLinks: await context.afresh().linkTags.set(input),
     }),
   }),
 }));

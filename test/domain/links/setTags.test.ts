@@ -41,7 +41,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
     );
   };
   const set = (server: 0 | 1, ids: readonly string[], addTagIds: string[], removeTagIds: string[] = []) =>
-    servers[server].editor().setTags({ ids, addTagIds, removeTagIds });
+    servers[server].tags().set({ ids, addTagIds, removeTagIds });
 
   test("by many at once, in opposite order: no deadlock, and what came last is what they carry", async () => {
     const [a = "", b = "", c = "", d = ""] = await makeTags(4);

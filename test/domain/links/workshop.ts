@@ -4,6 +4,7 @@ import type { Caller } from "../../../src/domain/access/caller.js";
 import { newId } from "../../../src/domain/ids.js";
 import { LinkChanges } from "../../../src/domain/links/changes.js";
 import { LinkEditor } from "../../../src/domain/links/edit.js";
+import { LinkTags } from "../../../src/domain/links/setTags.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { foldName } from "../../../src/domain/text.js";
 import { UnderWay } from "../../../src/domain/underWay.js";
@@ -31,6 +32,7 @@ export interface WorkingServer {
   readonly underWay: UnderWay;
   /** A request's. */
   editor(caller?: Caller): LinkEditor;
+  tags(): LinkTags;
 }
 
 /** A Telegram with one channel in it, a database, and any number of servers at work on both. */
@@ -108,6 +110,10 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
             { database: mine, gateway, changes, underWay },
             { caller, loaders: createLoaders(mine, caller), log },
           ),
+        tags() {
+          const caller = callerOf(null, "EDITOR");
+          return new LinkTags(mine, caller, createLoaders(mine, caller));
+        },
       };
     },
     async makeLink(link = {}, columns = {}, inChat = chatId) {
