@@ -14,6 +14,11 @@ const STRIDE = CRASH_ROUNDS === undefined ? 4 : 1;
 /** A busy machine makes starts long. */
 const PATIENCE_MS = 120_000 + ROUNDS * 30_000;
 
+/** Says what a long run went through. */
+const report = (line: string): void => {
+  if (CRASH_ROUNDS !== undefined) process.stdout.write(`${line}\n`);
+};
+
 let ground: Ground;
 afterEach(() => ground.close());
 
@@ -98,6 +103,7 @@ describe("a server killed at every point of a creation, and started again", () =
       server = await ground.start();
       stages.push(await recover(server, input));
     }
+    report(`embedded, killed before each message: ${inOrder(stages)}`);
     expect(inOrder(stages)).toMatch(IN_ORDER);
     await expectOneToOne(server, [CHANNEL]);
   });
@@ -188,6 +194,7 @@ await describeOnForms("two replicas", ["server"], () => {
       next = ground.start();
       stages.push(await recover(other, input));
     }
+    report(`server, killed when each was answered: ${inOrder(stages)}`);
     expect(inOrder(stages)).toMatch(STRIDE === 1 ? IN_ORDER : /^n+u+s*$/);
     await expectOneToOne(other, [CHANNEL]);
   });
@@ -333,6 +340,6 @@ await describeOnForms("killed again and again", ["embedded", "server"], (form) =
       counts.made += 1;
     }
     await expectOneToOne(server, [...new Set([...told.keys()].map(({ channelId = CHANNEL }) => channelId))]);
-    if (CRASH_ROUNDS !== undefined) process.stdout.write(`${form} ${JSON.stringify(counts)}\n`);
+    report(`${form}: ${JSON.stringify(counts)}`);
   });
 });
