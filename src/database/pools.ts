@@ -26,6 +26,12 @@ function safeInteger(text: string): number {
   return value;
 }
 
+/**
+ * A machine that vanished without a word holds its locks, and shows its presence, until the server notices: left to
+ * itself after two hours, so after 25 s.
+ */
+const NOTICED_WHEN_GONE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
+
 /** bigint as a safe number (Telegram's ids), numeric as its exact text, timestamptz as a Date. */
 const decoding: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") =>
@@ -44,7 +50,7 @@ export function serverPool(url: string, onError: (error: Error) => void): Databa
     // A server that vanished without a word is noticed, rather than waited for by every request.
     keepAlive: true,
     query_timeout: QUERY_TIMEOUT_MS,
-    options: "-c TimeZone=UTC",
+    options: `-c TimeZone=UTC ${NOTICED_WHEN_GONE}`,
     application_name: "invite-links",
   });
   pool.on("error", onError);

@@ -37,6 +37,22 @@ await describeOnForms("presence", ["server"], () => {
     await prepared.remove();
   });
 
+  test("a server that vanished without a word is asked whether it lives, every few seconds", async () => {
+    const prepared = await prepareTestDatabase("server");
+    const { pool, close } = await openPool(prepared);
+    const { rows } = await pool.query(
+      "select name, setting::int from pg_settings where name like 'tcp_keepalives_%' order by name",
+    );
+    // Of 0 the system makes its own: hours.
+    expect(rows.map(({ name, setting }) => [name, setting])).toEqual([
+      ["tcp_keepalives_count", 3],
+      ["tcp_keepalives_idle", 10],
+      ["tcp_keepalives_interval", 5],
+    ]);
+    await close();
+    await prepared.remove();
+  });
+
   test("replicas that start together mark a database once", async () => {
     const prepared = await prepareTestDatabase("server");
     const pools = await Promise.all(Array.from({ length: 6 }, () => openPool(prepared)));

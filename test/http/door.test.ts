@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { getIntrospectionQuery } from "graphql";
 import { serverAudits } from "graphql-http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -394,6 +396,28 @@ describe("stopping", () => {
     const stored = ending.log.slice(before).map(({ sql }) => String(sql ?? ""));
     expect(stored.some((sql) => /insert into "public"."invite_link"/i.test(sql))).toBe(true);
     expect(ending.log.filter(({ level }) => level === "fatal")).toEqual([]);
+  });
+
+  test("does not wait for those who hung up, nor for those who say nothing", async () => {
+    const ending = await startTestServer();
+    ending.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
+    const called = ending.sandbox.control.nextCall("createChatInviteLink");
+    const gone = new AbortController();
+    const make = `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Hung up" }) { __typename } }`;
+    const asking = fetch(ending.url, {
+      method: "POST",
+      headers: { authorization: `Bearer ${ending.token}`, "content-type": "application/json" },
+      body: JSON.stringify({ query: make }),
+      signal: gone.signal,
+    });
+    await called;
+    gone.abort();
+    await expect(asking).rejects.toThrow("aborted");
+    const silent = connect(Number(new URL(ending.origin).port), "127.0.0.1");
+    await once(silent, "connect");
+    // It would wait for longer than a test lasts.
+    await ending.stop();
+    silent.destroy();
   });
 
   test("answers what is under way, and takes no more", async () => {

@@ -53,11 +53,16 @@ export class ServerProcess {
 }
 
 /** Asks a server at an address. */
-export async function askAt(url: string, token: string, query: string) {
+export async function askAt(
+  url: string,
+  token: string,
+  query: string,
+  { variables = {}, headers = {} }: { variables?: object; headers?: Record<string, string> } = {},
+) {
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
-    body: JSON.stringify({ query }),
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}`, ...headers },
+    body: JSON.stringify({ query, variables }),
   });
   // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its query has.
   return (await response.json()) as { data: any; errors?: readonly { message: string }[] };

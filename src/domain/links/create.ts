@@ -8,7 +8,7 @@ import { type Caller, requireChannel, requireRole } from "../access/caller.js";
 import type { Channel } from "../channels/channel.js";
 import { FollowedChat } from "../channels/followedChat.js";
 import { isLinkable, storeChannel, storeFailedStanding } from "../channels/store.js";
-import { Problems, ValidationError } from "../errors.js";
+import { Problems, UserError, ValidationError } from "../errors.js";
 import type { Loaders } from "../loaders.js";
 import { codePoints, isStorable } from "../text.js";
 import type { UnderWay } from "../underWay.js";
@@ -105,15 +105,30 @@ export class LinkMaker {
       const link =
         claim && "madeLinkId" in claim ? await this.#loaders.inviteLink.load(claim.madeLinkId) : null;
       if (link) return link;
-      requireChannel(this.#caller, input.channelId);
-      const plan = await this.#check(input, tagIds, problems);
-      const channel = await this.#channel(input, deadline);
+      const { plan, channel } = await this.#plan(input, tagIds, deadline, problems).catch(async (error) => {
+        // What a server left when it died cannot be carried out any more: its key is free, as after any refusal.
+        if (claim && "creationId" in claim && error instanceof UserError)
+          await this.#creations.markFailed(claim.creationId, error.message);
+        throw error;
+      });
       claim ??= await this.#creations.prepare(this.#caller, request, channel.id, deadline);
       if ("madeLinkId" in claim) return await this.#made(claim.madeLinkId);
       return await this.#carryOut(claim.creationId, channel, plan, deadline);
     } finally {
       if (claim && "creationId" in claim) this.#creations.leave(claim.creationId);
     }
+  }
+
+  /** What is to be made, and where. */
+  async #plan(
+    input: CreateInviteLinkInput,
+    tagIds: readonly (string | null)[],
+    deadline: Deadline,
+    problems: Problems,
+  ): Promise<{ plan: LinkPlan; channel: Channel }> {
+    requireChannel(this.#caller, input.channelId);
+    const plan = await this.#check(input, tagIds, problems);
+    return { plan, channel: await this.#channel(input, deadline) };
   }
 
   /** The link that this very request made. */

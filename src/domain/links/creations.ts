@@ -125,10 +125,13 @@ export class Creations {
     });
   }
 
-  /** Nothing was made, for certain: the key is free again. */
+  /**
+   * Nothing was made, for certain: the key is free again. Taken for dead meanwhile, this run still knows better than
+   * whoever noted that nobody does.
+   */
   async markFailed(id: string, failure: string): Promise<void> {
     await this.#database.prisma.linkCreation.updateMany({
-      where: { id, state: { in: ["PREPARED", "SENT"] }, ownerId: this.#presence.id },
+      where: { id, state: { in: ["PREPARED", "SENT", "UNCERTAIN"] }, ownerId: this.#presence.id },
       data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
     });
   }

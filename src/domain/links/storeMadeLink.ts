@@ -29,7 +29,7 @@ export interface MadeLink {
   readonly answer: TelegramInviteLink;
 }
 
-/** Telegram answered with a link that another creation has made already: whatever it did, this is not its outcome. */
+/** The link is another creation's, or was known before this one was asked for: whatever happened, not its outcome. */
 export class LinkKnownError extends NotStorableError {
   override readonly name = "LinkKnownError";
 }
@@ -40,12 +40,12 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
   const { creationId, botId, caller, creatorId, madeAt, plan, answer } = made;
   // Where the creation stands now: following a chat may have made one channel of two meanwhile, and an earlier try
   // may have stored the link, though nobody heard of it.
-  const { channelId, linkId, channel } = await prisma.linkCreation.findUniqueOrThrow({
+  const { channelId, linkId, channel, createdAt } = await prisma.linkCreation.findUniqueOrThrow({
     where: { id: creationId },
-    select: { channelId: true, linkId: true, channel: { select: { botStatus: true } } },
+    select: { channelId: true, linkId: true, createdAt: true, channel: { select: { botStatus: true } } },
   });
   if (linkId !== null) return linkId;
-  const now = new Date();
+  const [id, now] = [newId(), new Date()];
   const { settings } = plan;
   const state = {
     botId: BigInt(botId),
@@ -58,12 +58,13 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
   // It may be there already, seen in an update that came before the answer.
   const link = await prisma.inviteLink.upsert({
     where: { channelId_url: { channelId, url: answer.invite_link } },
-    create: { id: newId(), channelId, url: answer.invite_link, createdAt: madeAt, ...state },
+    create: { id, channelId, url: answer.invite_link, createdAt: madeAt, ...state },
     update: { updatedAt: now, ...state },
-    select: { id: true },
+    select: { id: true, createdAt: true },
   });
-  if (await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } })) {
-    throw new LinkKnownError(answer.invite_link);
+  if (link.id !== id) {
+    const other = await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } });
+    if (other !== null || link.createdAt < createdAt) throw new LinkKnownError(answer.invite_link);
   }
   await giveTags(unit, { linkIds: [link.id], channelId, tagIds: plan.tagIds });
   if (channel.botStatus !== BOT_STATUS.ready) {

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import type { Database } from "../../database/database.js";
+import type { Database, UnitOfWork } from "../../database/database.js";
 import type { LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
-import { isWebAddress, MAX_URL } from "../../telegram/addresses.js";
+import { inviteLinkAddress } from "../../telegram/addresses.js";
 import { cleanLinkName } from "../../telegram/names.js";
 import { type Caller, requireRole } from "../access/caller.js";
 import { audit } from "../audit.js";
@@ -83,12 +83,13 @@ export class UncertainCreations {
     const where = await this.listed();
     const problems = new Problems();
     const id = parseId("UncertainCreation", input.id, "id", problems);
-    const url = input.url ?? null;
-    if (url === null && !input.notMade)
+    const given = input.url ?? null;
+    const url = given === null ? null : inviteLinkAddress(given);
+    if (given === null && !input.notMade)
       problems.add("url", "Give the link's address, or say that it was not made.");
-    if (url !== null && input.notMade) problems.add("notMade", "A link that was not made has no address.");
-    if (url !== null && !isWebAddress(url))
-      problems.add("url", `Must be a web address of at most ${MAX_URL} characters.`);
+    if (given !== null && input.notMade) problems.add("notMade", "A link that was not made has no address.");
+    if (given !== null && url === null)
+      problems.add("url", "Must be the address of an invite link, such as https://t.me/+AbCdEf0123456789.");
     problems.check();
     const creation =
       id && (await this.#database.prisma.linkCreation.findFirst({ where: { AND: [where, { id }] } }));
@@ -125,6 +126,7 @@ export class UncertainCreations {
           data: { updatedAt: new Date() },
         });
         if (count === 0) throw new NotFoundError("uncertain creation");
+        await this.#requireUnknownElsewhere(unit, creation, url);
         const linkId = await storeMadeLink(unit, {
           creationId: id,
           botId: Number(creation.botId),
@@ -141,7 +143,21 @@ export class UncertainCreations {
       });
     } catch (error) {
       if (!(error instanceof LinkKnownError)) throw error;
-      throw new ValidationError([{ field: "url", message: "This link came of another creation." }]);
+      throw new ValidationError([
+        { field: "url", message: "This link is known already, and came of something else." },
+      ]);
+    }
+  }
+
+  /** A link belongs to one chat. @throws LinkKnownError where it is another's. */
+  async #requireUnknownElsewhere({ prisma }: UnitOfWork, { id }: LinkCreation, url: string): Promise<void> {
+    const { channelId } = await prisma.linkCreation.findUniqueOrThrow({
+      where: { id },
+      select: { channelId: true },
+    });
+    const elsewhere = { url, channelId: { not: channelId } };
+    if (await prisma.inviteLink.findFirst({ where: elsewhere, select: { id: true } })) {
+      throw new LinkKnownError(url);
     }
   }
 

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Caller } from "../../../src/domain/access/caller.js";
-import { IdempotencyConflictError } from "../../../src/domain/errors.js";
+import { IdempotencyConflictError, TelegramRejectedError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
 import { LinkMaker } from "../../../src/domain/links/create.js";
 import { Creations } from "../../../src/domain/links/creations.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { UnderWay } from "../../../src/domain/underWay.js";
 import { createLog } from "../../../src/log.js";
+import { TelegramCallError } from "../../../src/telegram/failures.js";
 import type { Deadline, LinkSettings, Sending, TelegramGateway } from "../../../src/telegram/gateway.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
 
@@ -99,6 +100,40 @@ describe("a creation that a server left when it died", () => {
     expect([calls, (await creation()).state]).toEqual([0, "UNCERTAIN"]);
   });
 
+  test("before it was marked has a free key when it cannot be carried out any more", async () => {
+    const { prisma } = test_.database;
+    const { id: channelId } = await prisma.channel.findFirstOrThrow();
+    const type = { id: newId(), name: "T", nameKey: "t", createdAt: new Date() };
+    await prisma.tagType.create({ data: type });
+    const tag = { id: newId(), channelId, typeId: type.id, name: "t", nameKey: "t", color: "#000000" };
+    await prisma.tag.create({ data: { ...tag, createdAt: new Date() } });
+    const tagged = { ...input, tagIds: [tag.id] };
+    await maker(newId()).create(tagged);
+    const { id } = await creation();
+    await prisma.linkCreation.update({
+      where: { id },
+      data: { state: "PREPARED", linkId: null, ownerId: newId() },
+    });
+    await prisma.tag.delete({ where: { id: tag.id } });
+    await expect(maker().create(tagged)).rejects.toMatchObject({
+      fieldErrors: [{ field: "tagIds.0", message: expect.any(String) }],
+    });
+    expect((await maker().create(input)).name).toBe("n");
+  });
+
+  test("after that, though it was only taken for dead, is not uncertain when nothing was made for certain", async () => {
+    const { prisma } = test_.database;
+    answer = async () => {
+      alive.delete(us);
+      await expect(maker(newId()).create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+      throw new TelegramCallError("createChatInviteLink", { kind: "rejected", description: "no" });
+    };
+    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
+    expect(await prisma.linkCreation.findFirst({ where: { state: "UNCERTAIN" } })).toBeNull();
+    answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
+    expect((await maker().create(input)).name).toBe("n");
+  });
+
   test("is left alone while that server lives", async () => {
     const other = newId();
     for (const state of ["PREPARED", "SENT"] as const) {
@@ -166,10 +201,12 @@ describe("what Telegram made", () => {
     const url = `https://t.me/+${newId()}`;
     const { id: channelId } = await test_.database.prisma.channel.findFirstOrThrow();
     const seen = newId();
-    await test_.database.prisma.inviteLink.create({
-      data: { id: seen, channelId, url, isBotCreated: false, createdAt: new Date() },
-    });
-    answer = async () => ({ invite_link: url, name: "n" });
+    answer = async () => {
+      await test_.database.prisma.inviteLink.create({
+        data: { id: seen, channelId, url, isBotCreated: false, createdAt: new Date() },
+      });
+      return { invite_link: url, name: "n" };
+    };
     expect(await maker().create({ ...input, budget: "7.00" })).toMatchObject({
       id: seen,
       budget: "7.00",
@@ -182,6 +219,24 @@ describe("what Telegram made", () => {
     answer = async () => ({ invite_link: `https://t.me/+${newId()}` });
     const link = await maker().create({ ...input, name: " as asked ", expireDate, memberLimit: 7 });
     expect(link).toMatchObject({ name: "as asked", expireDate, memberLimit: 7, createsJoinRequest: false });
+  });
+
+  test("is not a link that was there before it was asked for: that one keeps what it had", async () => {
+    const url = `https://t.me/+${newId()}`;
+    const { id: channelId } = await test_.database.prisma.channel.findFirstOrThrow();
+    const old = {
+      id: newId(),
+      channelId,
+      url,
+      name: "old",
+      budget: 5,
+      createdAt: new Date(Date.now() - 1000),
+    };
+    await test_.database.prisma.inviteLink.create({ data: old });
+    answer = async () => ({ invite_link: url, name: "n" });
+    await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+    const kept = await test_.database.prisma.inviteLink.findUniqueOrThrow({ where: { id: old.id } });
+    expect([kept.name, Number(kept.budget), (await creation()).state]).toEqual(["old", 5, "UNCERTAIN"]);
   });
 
   test("is not another creation's link: that one keeps what it had", async () => {

@@ -1,0 +1,345 @@
+import { randomInt } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Ground, type LinkInput, type MortalServer, type Outcome, type Point } from "./support/crashing.js";
+import { describeOnForms } from "./support/databases.js";
+import { CHANNEL } from "./support/server.js";
+
+/** For a long run: how many times servers are killed at random; nothing is left out then. */
+const { CRASH_ROUNDS } = process.env;
+const ROUNDS = Number(CRASH_ROUNDS ?? 3);
+/** A kill costs a start of the server: replicas are killed at every point in a long run, at every fourth in others. */
+const STRIDE = CRASH_ROUNDS === undefined ? 4 : 1;
+/** A busy machine makes starts long. */
+const PATIENCE_MS = 120_000 + ROUNDS * 30_000;
+
+/** Says what a long run went through. */
+const report = (line: string): void => {
+  if (CRASH_ROUNDS !== undefined) process.stdout.write(`${line}\n`);
+};
+
+let ground: Ground;
+afterEach(() => ground.close());
+
+/** What was known of a creation when its server died, as its outcome shows. */
+type Stage = "not sent" | "uncertain" | "stored";
+
+/** A link with everything that is stored beside it. */
+async function withTags(server: MortalServer): Promise<Omit<LinkInput, "name">> {
+  const { connectChannel } = await server.ask(
+    `mutation { connectChannel(input: { chat: "${CHANNEL}" }) { __typename } }`,
+  );
+  expect(connectChannel.__typename).toBe("ConnectChannelSuccess");
+  const { createTagType } = await server.ask(
+    `mutation { createTagType(input: { name: "Kind" }) { ... on CreateTagTypeSuccess { tagType { id } } } }`,
+  );
+  const { createTag } = await server.ask(
+    `mutation ($input: CreateTagInput!) { createTag(input: $input) { ... on CreateTagSuccess { tag { id } } } }`,
+    { input: { channelId: CHANNEL, name: "T", color: "#123456", tagTypeId: createTagType.tagType.id } },
+  );
+  return { channelId: CHANNEL, budget: "7.50", memberLimit: 3, tagIds: [createTag.tag.id] };
+}
+
+/** Repeats a creation whose server died, ends its doubt by what Telegram has, and holds all of it against the contract. */
+async function recover(server: MortalServer, input: LinkInput): Promise<Stage> {
+  const { name, channelId = CHANNEL } = input;
+  const [asked, made] = [ground.asked(name), ground.made(name, channelId)];
+  const first = await server.create(input);
+  const listed = (await server.uncertain()).filter((creation) => creation.name === name);
+  if (first !== "uncertain") {
+    expect(first, name).toEqual({ url: ground.made(name, channelId)[0] });
+    expect(listed).toEqual([]);
+    expect(ground.made(name, channelId)).toHaveLength(1);
+    expect(await server.create(input)).toEqual(first);
+    if (made.length === 0) expect(asked).toBe(0);
+    return made.length === 0 ? "not sent" : "stored";
+  }
+  expect(listed).toEqual([
+    expect.objectContaining({
+      name,
+      idempotencyKey: name,
+      budget: input["budget"] ?? "0.00",
+      reason: "the server stopped before Telegram answered",
+      channel: { telegramId: channelId },
+    }),
+  ]);
+  const again = await Promise.all(Array.from({ length: 3 }, () => server.create(input)));
+  expect(again).toEqual(["uncertain", "uncertain", "uncertain"]);
+  expect([ground.asked(name), ground.made(name, channelId)]).toEqual([asked, made]);
+
+  const [url = null] = made;
+  const resolution = await server.resolve(listed[0]?.id ?? "", url);
+  expect(resolution).toEqual({ __typename: "ResolveCreationSuccess", inviteLink: url && { url } });
+  const after = await server.create(input);
+  expect(ground.made(name, channelId)).toHaveLength(1);
+  expect(after).toEqual({ url: ground.made(name, channelId)[0] });
+  expect((await server.uncertain()).filter((creation) => creation.name === name)).toEqual([]);
+  return "uncertain";
+}
+
+/** First it was not sent, then nobody knows, at last the link was stored: each of them is reached. */
+const inOrder = (stages: readonly Stage[]) => stages.map((stage) => stage[0]).join("");
+const IN_ORDER = /^n+u+s+$/;
+
+const expectOneToOne = async (server: MortalServer, channelIds: readonly number[]) => {
+  for (const channelId of channelIds) expect(await server.links(channelId)).toEqual(ground.links(channelId));
+};
+
+describe("a server killed at every point of a creation, and started again", () => {
+  beforeEach(async () => {
+    ground = await Ground.prepare("embedded");
+  });
+
+  test("before each message to the database", { timeout: PATIENCE_MS * 5 }, async () => {
+    let server = await ground.start();
+    const link = await withTags(server);
+    const stages: Stage[] = [];
+    for (let count = 1; ; count += 1) {
+      const input = { ...link, name: `Before ${count}` };
+      const outcome = await server.create(input, `SIGKILL before ${count}`);
+      if (outcome !== "killed") break;
+      await server.process.exited;
+      server = await ground.start();
+      stages.push(await recover(server, input));
+    }
+    report(`embedded, killed before each message: ${inOrder(stages)}`);
+    expect(inOrder(stages)).toMatch(IN_ORDER);
+    await expectOneToOne(server, [CHANNEL]);
+  });
+
+  test("while Telegram has the call", { timeout: PATIENCE_MS }, async () => {
+    const { control } = ground.telegram;
+    const stages: Stage[] = [];
+    let server = await ground.start();
+    for (const effect of ["before", "after"] as const) {
+      const input = {
+        name: `Hangs ${effect}`,
+        channelId: control.addChat({ type: "channel", title: effect }),
+      };
+      control.fail({ kind: "hang", effect }, { method: "createChatInviteLink" });
+      const called = control.nextCall("createChatInviteLink");
+      const outcome = server.create(input);
+      await called;
+      await server.kill();
+      expect(await outcome).toBe("killed");
+      server = await ground.start();
+      stages.push(await recover(server, input));
+      await expectOneToOne(server, [input.channelId]);
+    }
+    expect(stages).toEqual(["uncertain", "uncertain"]);
+  });
+});
+
+test("asked to end, a server stores what Telegram was asked for, and carries nothing else out", {
+  timeout: PATIENCE_MS,
+}, async () => {
+  ground = await Ground.prepare("embedded");
+  const { control } = ground.telegram;
+  const inputs = Array.from({ length: 12 }, (_, index) => ({ name: `Ending ${index}` }));
+  control.fail({ kind: "slow", ms: 200 }, { method: "createChatInviteLink", times: inputs.length });
+  const first = await ground.start();
+  const called = control.nextCall("createChatInviteLink");
+  const creating = Promise.all(inputs.map((input) => first.create(input)));
+  await called;
+  expect(await first.kill("SIGTERM")).toBe(0);
+  const outcomes = await creating;
+
+  const server = await ground.start();
+  expect(await server.uncertain()).toEqual([]);
+  await expectOneToOne(server, [CHANNEL]);
+  const again = await Promise.all(inputs.map((input) => server.create(input)));
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome !== "killed") expect(outcome).toEqual(again[index]);
+  }
+  expect(inputs.map(({ name }) => ground.made(name))).toEqual(
+    again.map((outcome) => [(outcome as { url: string }).url]),
+  );
+  await expectOneToOne(server, [CHANNEL]);
+});
+
+await describeOnForms("two replicas", ["server"], () => {
+  let watcher: pg.Client;
+  const prepare = async (environment: Record<string, string> = {}) => {
+    ground = await Ground.prepare("server", environment);
+    watcher = new pg.Client(ground.database.url ?? "");
+    await watcher.connect();
+  };
+  // In the opposite order of their declaration: it ends before its database.
+  afterEach(() => watcher.end());
+
+  /** Of the connections by which PostgreSQL knows that servers live. */
+  const presences = async (): Promise<number[]> => {
+    const { rows } = await watcher.query<{ pid: number }>(
+      `select pid from pg_locks join pg_stat_activity using (pid)
+       where application_name = 'invite-links presence' and datname = current_database() and granted
+         and locktype = 'advisory'`,
+    );
+    return rows.map(({ pid }) => pid);
+  };
+
+  test("the one is killed at points of a creation, the other gets the retry", {
+    timeout: PATIENCE_MS * 5,
+  }, async () => {
+    await prepare();
+    const other = await ground.start();
+    const link = await withTags(other);
+    const stages: Stage[] = [];
+    let next = ground.start();
+    for (let count = randomInt(1, STRIDE + 1); ; count += STRIDE) {
+      const input = { ...link, name: `Answered ${count}` };
+      const server = await next;
+      const outcome = await server.create(input, `SIGKILL answered ${count}`);
+      if (outcome !== "killed") break;
+      next = ground.start();
+      stages.push(await recover(other, input));
+    }
+    report(`server, killed when each was answered: ${inOrder(stages)}`);
+    expect(inOrder(stages)).toMatch(STRIDE === 1 ? IN_ORDER : /^n+u+s*$/);
+    await expectOneToOne(other, [CHANNEL]);
+  });
+
+  test("the one stops at every point, counts as gone, and goes on when the other has the retry", {
+    timeout: PATIENCE_MS * 2,
+  }, async () => {
+    await prepare();
+    const other = await ground.start();
+    const [lasting] = await presences();
+    const server = await ground.start();
+    const link = await withTags(other);
+    for (let count = 1; ; count += 1) {
+      await expect.poll(presences, { timeout: 20_000 }).toHaveLength(2);
+      const input = { ...link, name: `Stopped ${count}` };
+      const point: Point = `SIGSTOP before ${count}`;
+      const first = server.create(input, point);
+      if (!(await server.struck(point, first))) break;
+      for (const pid of await presences()) {
+        if (pid !== lasting) await watcher.query("select pg_terminate_backend($1)", [pid]);
+      }
+      await expect.poll(presences).toEqual([lasting]);
+      const second = other.create(input);
+      // It has to wait where the one has stopped within a transaction.
+      await Promise.race([second, delay(500)]);
+      server.awake();
+      const outcomes = await Promise.all([first, second]);
+      const [url] = ground.made(input.name);
+      expect(await other.create(input), `${count}: ${JSON.stringify(outcomes)}`).toEqual({ url });
+      expect(ground.made(input.name)).toHaveLength(1);
+      for (const outcome of outcomes) {
+        const possible = [{ url }, "uncertain", { other: "IdempotencyConflictError" }];
+        expect(possible, input.name).toContainEqual(outcome);
+      }
+    }
+    expect(await other.uncertain()).toEqual([]);
+    await expectOneToOne(other, [CHANNEL]);
+  });
+
+  test("while PostgreSQL takes a dead server for a living one, the other waits and makes nothing", {
+    timeout: PATIENCE_MS,
+  }, async () => {
+    await prepare({ TELEGRAM_TIMEOUT_MS: "1000" });
+    const { control } = ground.telegram;
+    const [server, other] = await Promise.all([ground.start(), ground.start()]);
+    control.fail({ kind: "hang", effect: "after" }, { method: "createChatInviteLink" });
+    const called = control.nextCall("createChatInviteLink");
+    const input = { name: "Half dead" };
+    const first = server.create(input);
+    await called;
+    // A machine that vanished: its connections are open.
+    server.process.child.kill("SIGSTOP");
+    expect(await other.create(input)).toEqual({ other: "IdempotencyConflictError" });
+    expect(await other.uncertain()).toEqual([]);
+    await server.kill();
+    expect(await first).toBe("killed");
+    expect(await recover(other, input)).toBe("uncertain");
+    await expectOneToOne(other, [CHANNEL]);
+  });
+});
+
+/** What was told of a creation, as far as it binds whoever is asked next. */
+type Told = { readonly url: string } | "uncertain" | "resolving" | null;
+
+await describeOnForms("killed again and again", ["embedded", "server"], (form) => {
+  const KINDS = ["before", "sent", "answered"] as const;
+
+  test("at random, with many creations and resolutions under way", { timeout: PATIENCE_MS }, async () => {
+    ground = await Ground.prepare(form);
+    const { control } = ground.telegram;
+    const other = form === "server" ? await ground.start() : null;
+    let server = await ground.start();
+    const told = new Map<LinkInput, Told>();
+    const counts = { killed: 0, uncertain: 0, made: 0 };
+
+    const note = (input: LinkInput, outcome: Outcome, where: string) => {
+      const before = told.get(input) ?? null;
+      expect(ground.made(input.name, input.channelId).length, where).toBeLessThan(2);
+      if (outcome === "killed") return;
+      if (outcome === "uncertain") {
+        expect(["uncertain", "resolving", null], where).toContain(before);
+        told.set(input, before ?? "uncertain");
+        return;
+      }
+      expect(outcome, where).toEqual({ url: ground.made(input.name, input.channelId)[0] });
+      if (before !== "resolving" && before !== null) expect(before, where).toEqual(outcome);
+      told.set(input, outcome as { url: string });
+    };
+
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const point: Point = `SIGKILL ${KINDS[randomInt(KINDS.length)] ?? "before"} ${randomInt(1, 70)}`;
+      const where = `round ${round}, ${point}`;
+      const fresh = Array.from({ length: 4 }, (_, index) => ({
+        name: `Random ${round}.${index}`,
+        channelId: index === 0 ? control.addChat({ type: "channel", title: `${round}` }) : CHANNEL,
+      }));
+      for (const input of fresh) told.set(input, null);
+      const open = [...told.keys()].filter((input) => typeof told.get(input) !== "object");
+      const doubts = await server.uncertain();
+      const resolved = doubts.filter((_, index) => index % 2 === 0);
+      for (const input of open) {
+        if (resolved.some(({ name }) => name === input.name)) told.set(input, "resolving");
+      }
+      const creating = [...fresh, ...open].map(async (input, index) => {
+        const outcome = await server.create(input, index === 0 ? point : undefined);
+        note(input, outcome, where);
+      });
+      const elsewhere = other
+        ? fresh.map(async (input) => note(input, await other.create(input), where))
+        : [];
+      const resolving = resolved.map(async ({ id, name, channel }) => {
+        const [url = null] = ground.made(name, channel.telegramId);
+        const answer = await server.resolve(id, url).catch((error: Error) => error.message);
+        if (answer !== "fetch failed")
+          expect(answer, where).toMatchObject({ __typename: "ResolveCreationSuccess" });
+      });
+      await Promise.all([...creating, ...elsewhere, ...resolving]);
+      if (server.process.child.signalCode !== null) counts.killed += 1;
+      await server.kill();
+
+      const started = ground.start();
+      const survivor = other ?? (await started);
+      for (const input of told.keys()) {
+        if (told.get(input) === null || typeof told.get(input) === "string") {
+          note(input, await survivor.create(input), `after ${where}`);
+        }
+      }
+      server = await started;
+      const all = [...told.keys()];
+      await Promise.all(all.slice(-20).map(async (input) => note(input, await server.create(input), where)));
+      const uncertain = (await survivor.uncertain()).map(({ name }) => name);
+      const believed = all.filter((input) => typeof told.get(input) === "string").map(({ name }) => name);
+      expect(uncertain.sort(), where).toEqual(believed.sort());
+      counts.uncertain += believed.length;
+    }
+
+    for (const { id, name, channel } of await server.uncertain()) {
+      await server.resolve(id, ground.made(name, channel.telegramId)[0] ?? null);
+    }
+    for (const input of told.keys()) {
+      const outcome = await server.create(input);
+      expect(outcome).toEqual({ url: ground.made(input.name, input.channelId)[0] });
+      counts.made += 1;
+    }
+    await expectOneToOne(server, [...new Set([...told.keys()].map(({ channelId = CHANNEL }) => channelId))]);
+    report(`${form}: ${JSON.stringify(counts)}`);
+  });
+});
