@@ -14,7 +14,7 @@ import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { BehaviorSubject, filter, firstValueFrom, type Observable } from "rxjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
+import { CHANNEL, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
 import { DEAREST_FIRST, listedIds, ON_YOUTUBE, refuseComplaints } from "./support.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: data has whatever shape its document asks for.
@@ -78,6 +78,8 @@ function createClient(token = server.token, ...links: ApolloLink[]): ApolloClien
       possibleTypes,
       typePolicies: {
         Query: { fields: { inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]) } },
+        // The tags that came last are the link's: Apollo wants to hear that none is to be kept.
+        InviteLink: { fields: { tags: { merge: false } } },
       },
     }),
   });
@@ -212,6 +214,71 @@ describe("entities", () => {
     expect(cached().edges[0]?.node.name).toBe("Stale");
     await client.mutate({ mutation: CREATE, variables: { input } });
     expect(cached().edges[0]?.node.name).toBe("Apollo");
+    close();
+  });
+});
+
+describe("changes", () => {
+  const UPDATE: AnyDocument = gql`
+    mutation Update($input: UpdateInviteLinkInput!) {
+      updateInviteLink(input: $input) {
+        ... on UpdateInviteLinkSuccess { inviteLink { ...Link } }
+        ... on UserError { code message }
+      }
+    }
+    ${LINK}
+  `;
+  const TAG: AnyDocument = gql`
+    mutation Tag($input: SetInviteLinkTagsInput!) {
+      setInviteLinkTags(input: $input) { ... on SetInviteLinkTagsSuccess { inviteLinks { ...Link } } }
+    }
+    ${LINK}
+  `;
+  const RECOLOR: AnyDocument = gql`
+    mutation Recolor($input: UpdateTagInput!) {
+      updateTag(input: $input) { ... on UpdateTagSuccess { tag { id name } } }
+    }
+  `;
+  const DELETE_TAG: AnyDocument = gql`
+    mutation DeleteTag($input: DeleteTagInput!) {
+      deleteTag(input: $input) { ... on DeleteTagSuccess { deletedTagId } }
+    }
+  `;
+  const MAKE_TAG: AnyDocument = gql`
+    mutation MakeTag($input: CreateTagInput!) {
+      createTag(input: $input) { ... on CreateTagSuccess { tag { id name type { id } } } }
+    }
+  `;
+
+  test("of a link and its tags reach every list that shows them", async () => {
+    const client = createClient();
+    const { cached, close } = await showAll(client, {});
+    const shown = () =>
+      cached().edges[2]?.node as unknown as { id: string; name: string; tags: { name: string }[] };
+    const { id } = shown();
+    const mutate = async (mutation: AnyDocument, input: object) =>
+      (await client.mutate({ mutation, variables: { input } })).data;
+    await mutate(UPDATE, { id, name: "Changed", tagIds: [] });
+    expect(shown()).toMatchObject({ name: "Changed", tags: [] });
+
+    const { createTag } = await mutate(MAKE_TAG, {
+      channelId: CHANNEL,
+      name: "New",
+      color: "#123456",
+      tagTypeId: PLATFORM,
+    });
+    await mutate(TAG, { ids: [id], addTagIds: [createTag.tag.id] });
+    expect(shown().tags).toMatchObject([{ name: "New" }]);
+    await mutate(RECOLOR, { id: createTag.tag.id, name: "Renamed" });
+    expect(shown().tags).toMatchObject([{ name: "Renamed" }]);
+
+    const { deleteTag } = await mutate(DELETE_TAG, { id: createTag.tag.id });
+    expect(deleteTag.deletedTagId).toBe(createTag.tag.id);
+    client.cache.evict({
+      id: client.cache.identify({ __typename: "Tag", id: deleteTag.deletedTagId }) ?? "",
+    });
+    client.cache.gc();
+    expect(shown().tags).toEqual([]);
     close();
   });
 });
