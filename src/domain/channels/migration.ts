@@ -13,8 +13,15 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
     from (select o.id as old_id, n.id, n.channel_id, n.type_id ${twins}) twin
     join invite_link_tag lt on lt.tag_id = twin.old_id
     on conflict do nothing`);
+  // In the order in which everybody locks tags.
+  await unit.execute(sql`select from tag where id in (select o.id ${twins}) order by id for update`);
   await unit.execute(sql`delete from tag where id in (select o.id ${twins})`);
   await unit.execute(sql`update tag set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  // Of a link in both, the row that we made is kept: the other knows no more than an update showed.
+  await unit.execute(sql`
+    delete from invite_link seen using invite_link made
+    where seen.channel_id = ${to}::uuid and made.channel_id = ${from}::uuid and made.url = seen.url
+      and made.is_bot_created and not seen.is_bot_created`);
   await unit.execute(sql`
     update invite_link l set channel_id = ${to}::uuid where channel_id = ${from}::uuid
     and not exists (select from invite_link known where known.channel_id = ${to}::uuid and known.url = l.url)`);
