@@ -45,7 +45,7 @@ function withoutExponent(text: string): string {
  */
 function readDigits(text: string): string {
   const match = /^(-?)(\d{1,20})(?:\.(\d{1,2}))?$/.exec(text);
-  if (!match) return refuse("must be a number or a string of at most two fraction digits, such as 1500.50.");
+  if (!match) return refuse("must be an amount of at most two fraction digits, such as 1500.50.");
   const [, sign = "", whole = "0", fraction = ""] = match;
   const cents = BigInt(whole) * 100n + BigInt(fraction.padEnd(2, "0"));
   if (cents > MAX_AMOUNT_CENTS) return refuse("must be at most 999999999999.99.");

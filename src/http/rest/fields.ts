@@ -68,13 +68,13 @@ export const id = (description: string) =>
 export const paging = {
   page: integer({ minimum: 1, description: "The page's number, from 1." })
     .refine((page) => page >= 1, "Must be at least 1.")
-    .default(1),
+    .prefault(1),
   limit: integer({
     not: { const: 0 },
     description: "How many on a page; below 0 all there are, in one answer, written out as it is read.",
   })
     .refine((limit) => limit !== 0, "Must not be 0; below 0 it asks for everything.")
-    .default(10),
+    .prefault(10),
 };
 
 /** The words of ordered_fields, in the domain's. */
@@ -95,6 +95,6 @@ export const orderedFields = (usual: OrderedField) =>
       z.array(z.enum(Object.keys(ORDERS) as [OrderedField, ...OrderedField[]])),
     )
     .meta({ description: "By what, the first before the second: repeat it. A minus turns the order around." })
-    .default([usual]);
+    .prefault([usual]);
 
 export const ordersOf = (fields: readonly OrderedField[]) => fields.map((field) => ORDERS[field]);

@@ -36,7 +36,7 @@ const NewLink = z.object({
     maximum: 99_999,
     description: "Not together with creates_join_request; null for no limit.",
   }).nullish(),
-  budget: amount("At most two fraction digits.").default("0.00"),
+  budget: amount("At most two fraction digits.").prefault(0),
   tags: z.array(id("A tag of the channel")).nullish(),
 });
 

@@ -4,9 +4,13 @@ import type { TagType, TagWithLinks } from "../../domain/tags/tag.js";
 
 // What answers have in them, and how the domain's things are put into that.
 
-const uuid = z.uuid();
+const uuid = z.guid();
 const telegramId = z.int().meta({ format: "int64" });
-const instant = z.iso.datetime({ precision: 0 });
+/** To the second, as the API that this one stands in for writes it: a client that reads no fraction reads these. */
+const instant = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+  .meta({ format: "date-time" });
 const amount = z.number().meta({ description: "Exact to two fraction digits." });
 
 const TypeShape = z.object({ id: uuid, name: z.string() }).meta({ id: "TagType" });
@@ -66,7 +70,6 @@ const pageOf = <Item extends z.ZodType>(item: Item, id: string) =>
 export const LinkPageShape = pageOf(LinkShape, "InviteLinkPage");
 export const TagPageShape = pageOf(TagShape, "TagPage");
 
-/** To the second, as the API that this one stands in for writes them: a client that reads no fraction reads these. */
 const shownInstant = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, "Z");
 const orNull = (at: Date | null): string | null => (at === null ? null : shownInstant(at));
 
