@@ -142,27 +142,29 @@ const problemOf = ({ field, message }: FieldError, schema: FastifySchema): Probl
 const notFound = ({ what }: NotFoundError): string =>
   `${what.charAt(0).toUpperCase()}${what.slice(1)} not found`;
 
+/** Past the route's schemas: whatever is wrong with an answer, a caller hears of no more than is said here. */
+const send = (reply: FastifyReply, status: number, refusal: object): FastifyReply =>
+  reply.code(status).header("content-type", "application/json; charset=utf-8").send(JSON.stringify(refusal));
+
 function sendUserError(error: UserError, reply: FastifyReply): FastifyReply {
   const { status, detail = error.message } = TABLE[error.code];
   if (error instanceof ValidationError) {
     const schema = reply.request.routeOptions.schema ?? {};
-    return reply
-      .code(status)
-      .send({ detail: error.fieldErrors.map((fieldError) => problemOf(fieldError, schema)) });
+    return send(reply, status, { detail: error.fieldErrors.map((wrong) => problemOf(wrong, schema)) });
   }
-  if (error instanceof NotFoundError) return reply.code(status).send({ detail: notFound(error) });
+  if (error instanceof NotFoundError) return send(reply, status, { detail: notFound(error) });
   if (error instanceof RateLimitedError) reply.header("retry-after", error.retryAfterSeconds);
   if (error instanceof TelegramUnavailableError) {
     const { timedOut, outcomeUnknown } = error;
-    return reply.code(timedOut ? 504 : status).send({ detail, outcome_unknown: outcomeUnknown });
+    return send(reply, timedOut ? 504 : status, { detail, outcome_unknown: outcomeUnknown });
   }
-  return reply.code(status).send({ detail });
+  return send(reply, status, { detail });
 }
 
 /** Answers what never came as far as to the domain. */
 export function refuse(reply: FastifyReply, status: number, code: string, detail: string): FastifyReply {
   notesOf(reply.request).codes.push(code);
-  return reply.code(status).send({ detail });
+  return send(reply, status, { detail });
 }
 
 /** What Fastify itself refuses. */
@@ -184,7 +186,7 @@ export function answerError(
   }
   if (error instanceof MalformedRequestError) {
     codes.push("BAD_USER_INPUT");
-    return reply.code(422).send({ detail: error.problems });
+    return send(reply, 422, { detail: error.problems });
   }
   const { statusCode = 500 } = error;
   if (statusCode < 500) {
@@ -193,7 +195,7 @@ export function answerError(
   }
   request.log.error({ err: error }, "a request failed unexpectedly");
   codes.push("INTERNAL_SERVER_ERROR");
-  return reply.code(500).send({
+  return send(reply, 500, {
     detail: "Something went wrong on the server; the request's id leads to it in the log.",
     request_id: request.id,
   });
