@@ -10,12 +10,14 @@ import { announcePresence } from "./database/presence.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { LinkChanges } from "./domain/links/changes.js";
 import { Creations } from "./domain/links/creations.js";
+import type { Domain } from "./domain/request.js";
 import { UnderWay } from "./domain/underWay.js";
 import { Operations } from "./graphql/operations.js";
 import { exampleQueries } from "./http/examples.js";
 import { addGraphQL, GRAPHQL_PATH } from "./http/graphql.js";
 import { addHealth } from "./http/health.js";
 import { addMetrics } from "./http/metrics.js";
+import { addRest } from "./http/rest/rest.js";
 import { createServer } from "./http/server.js";
 import { type Logger, logOfRequest } from "./log.js";
 import { Metrics } from "./metrics/metrics.js";
@@ -163,10 +165,8 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   if (uncertain > 0)
     log.warn({ uncertain }, "nobody knows whether Telegram made some links: see uncertainCreations");
   const changes = new LinkChanges(database, presence, underWay);
-  const operations = new Operations({
-    domain: { database, gateway, creations, changes, underWay },
-    suggestions: !config.production,
-  });
+  const domain: Domain = { database, gateway, creations, changes, underWay };
+  const operations = new Operations({ domain, suggestions: !config.production });
   const authentication = new Authentication(database, config.adminToken, (error) =>
     log.warn({ err: error }, "the use of a token could not be noted"),
   );
@@ -190,6 +190,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
       ? { sandboxToken: ownToken, examples: exampleQueries(sample && exampleChannel(sample)) }
       : null,
   });
+  await addRest(server, { domain, authentication });
   await server.listen({ port: config.port, host: config.host });
   closers.push(() => server.close());
 

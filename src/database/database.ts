@@ -1,7 +1,9 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import type { PoolClient } from "pg";
 import type { Sql } from "sql-template-tag";
 import { Prisma, PrismaClient } from "./generated/prisma/client.js";
 import type { DatabasePool } from "./pools.js";
+import { type Reading, type ReadingStatements, Readings } from "./reading.js";
 
 /** One statement that ran, for counting and timing; never with its values. */
 export interface StatementEvent {
@@ -26,6 +28,14 @@ export interface Database {
   /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as a Date. */
   query<Row>(statement: Sql): Promise<Row[]>;
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
+  /**
+   * Reads what is too long to be held, so many rows at a time, and counts, all in one snapshot. Must be closed.
+   * @returns null where too much is being read so already.
+   */
+  read<Row>(
+    statements: ReadingStatements,
+    size: number,
+  ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null>;
   close(): Promise<void>;
 }
 
@@ -37,23 +47,27 @@ const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
 
 /** Prisma's client and SQL by hand over one pool. Closing it closes the pool. */
 export function createDatabase(
-  { pool, close }: DatabasePool,
+  databasePool: DatabasePool,
   onStatement: (event: StatementEvent) => void = () => {},
 ): Database {
+  const { pool, close } = databasePool;
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool, { disposeExternalPool: false }),
     log: [{ emit: "event", level: "query" }],
     errorFormat: "minimal",
   });
   prisma.$on("query", ({ query, duration }) => onStatement({ text: query, milliseconds: duration }));
+  const run = async (session: Pick<PoolClient, "query">, { text, values }: Sql): Promise<unknown[]> => {
+    const started = performance.now();
+    const { rows } = await session.query({ text, values });
+    onStatement({ text, milliseconds: performance.now() - started });
+    return rows;
+  };
+  const readings = new Readings(databasePool, run);
   return {
     prisma,
-    async query<Row>(statement: Sql) {
-      const started = performance.now();
-      const { rows } = await pool.query({ text: statement.text, values: statement.values });
-      onStatement({ text: statement.text, milliseconds: performance.now() - started });
-      return rows as Row[];
-    },
+    query: async <Row>(statement: Sql) => (await run(pool, statement)) as Row[],
+    read: (statements, size) => readings.begin(statements, size),
     transaction: (work) =>
       prisma.$transaction(
         (client) =>

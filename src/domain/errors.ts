@@ -38,9 +38,12 @@ export class ValidationError extends UserError {
 export class NotFoundError extends UserError {
   override readonly name = "NotFoundError";
   readonly code = "NOT_FOUND";
+  /** What there is none of: 'invite link'. */
+  readonly what: string;
 
   constructor(what: string) {
     super(`There is no such ${what}.`);
+    this.what = what;
   }
 }
 
@@ -90,14 +93,17 @@ export class TelegramUnavailableError extends UserError {
   readonly code = "TELEGRAM_UNAVAILABLE";
   /** The request may have been carried out; nobody knows. */
   readonly outcomeUnknown: boolean;
+  /** There was no answer in time, rather than one that is of no use, or a connection that failed. */
+  readonly timedOut: boolean;
 
-  constructor(outcomeUnknown: boolean) {
+  constructor(outcomeUnknown: boolean, { timedOut = false } = {}) {
     super(
       outcomeUnknown
         ? "Nobody knows whether Telegram carried the request out. It is not tried again blindly."
         : "Telegram cannot be used at the moment. Nothing was done; try again later.",
     );
     this.outcomeUnknown = outcomeUnknown;
+    this.timedOut = timedOut;
   }
 }
 

@@ -9,6 +9,9 @@ import {
   ValidationError,
 } from "./errors.js";
 
+/** Why a call that was waited for had no answer: it was cut short, had no time left, or Telegram is silent to all. */
+const TIMED_OUT = /^AbortError|^no time left$|^Telegram does not answer at all$/;
+
 /**
  * What a failed call means to the caller.
  * @param chatId of the chat that the call was about.
@@ -33,13 +36,15 @@ export function userErrorOf(failure: TelegramFailure, chatId: number): UserError
     case "unauthorized":
       return new TelegramUnavailableError(false);
     case "unavailable":
-      return new TelegramUnavailableError(failure.carriedOut === "maybe");
+      return new TelegramUnavailableError(failure.carriedOut === "maybe", {
+        timedOut: TIMED_OUT.test(failure.reason),
+      });
   }
 }
 
 /** As userErrorOf, for a call that only asks: whatever became of it, nothing was done. Other errors stay as they are. */
 export function errorOfInquiry(error: unknown, chatId: number): unknown {
   if (!(error instanceof TelegramCallError)) return error;
-  const { failure } = error;
-  return failure.kind === "unavailable" ? new TelegramUnavailableError(false) : userErrorOf(failure, chatId);
+  const meant = userErrorOf(error.failure, chatId);
+  return meant instanceof TelegramUnavailableError ? new TelegramUnavailableError(false, meant) : meant;
 }

@@ -53,8 +53,8 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #errors = new Counter({
-    name: "invite_links_graphql_errors_total",
-    help: "Errors answered by /graphql, by code: those of the errors list, and those that mutations give as types.",
+    name: "invite_links_errors_total",
+    help: "Errors answered, by code: those of GraphQL's errors lists, those that mutations give as types, and REST's.",
     labelNames: ["code"],
     registers: [this.registry],
   });

@@ -79,7 +79,7 @@ describe("what is asked", () => {
   });
 
   test("has its errors counted by code, those of mutations' unions too", async () => {
-    expect(await rises("invite_links_graphql_errors_total", everything)).toEqual({
+    expect(await rises("invite_links_errors_total", everything)).toEqual({
       '{code="FORBIDDEN"}': 1,
       '{code="BAD_USER_INPUT"}': 1,
       '{code="GRAPHQL_VALIDATION_FAILED"}': 1,
@@ -140,7 +140,7 @@ describe("what it takes", () => {
     expect(await rises(calls, failing)).toEqual({
       '{method="createChatInviteLink",outcome="unavailable"}': 1,
     });
-    expect(await rises("invite_links_graphql_errors_total", failing)).toEqual({
+    expect(await rises("invite_links_errors_total", failing)).toEqual({
       '{code="TELEGRAM_UNAVAILABLE"}': 1,
     });
   });

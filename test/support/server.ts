@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, startApp } from "../../src/app.js";
 import { type Config, readConfig } from "../../src/config.js";
+import { createDatabase, type Database } from "../../src/database/database.js";
 import { createLog } from "../../src/log.js";
 import type { Sandbox } from "../../src/sandbox/sandbox.js";
-import { type DatabaseForm, prepareTestDatabase, USUAL_FORMS } from "./databases.js";
+import { type DatabaseForm, openPool, prepareTestDatabase, USUAL_FORMS } from "./databases.js";
 
 /** The sample's channel and group; see prisma/sample.json. */
 export const CHANNEL = -1001234567890;
@@ -53,12 +54,21 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** The whole server over real HTTP, on a database of its own, with the sample and its sandbox for Telegram. */
+/**
+ * The whole server over real HTTP, on a database of its own, with the sample and its sandbox for Telegram.
+ * @param fill stores something else in place of the sample, before the server starts.
+ */
 export async function startTestServer(
   overrides: Partial<Config> = {},
   form: DatabaseForm = USUAL_FORMS[0] ?? "embedded",
+  fill?: (database: Database) => Promise<void>,
 ): Promise<TestServer> {
   const database = await prepareTestDatabase(form);
+  if (fill) {
+    const filled = createDatabase(await openPool(database));
+    await fill(filled);
+    await filled.close();
+  }
   const dataDir = await mkdtemp(join(tmpdir(), "invite-links-data-"));
   if (database.dataDir !== null) await rename(database.dataDir, join(dataDir, "sandbox"));
   const config: Config = {

@@ -1,4 +1,5 @@
 import sql from "sql-template-tag";
+import type { Tag } from "../tags/tag.js";
 
 /** The only subscription period that Telegram takes: thirty days. */
 export const SUBSCRIPTION_PERIOD_SECONDS = 2_592_000;
@@ -25,6 +26,11 @@ export interface InviteLink {
   readonly updatedAt: Date | null;
 }
 
+/** A link with the tags that it carries, the oldest first. */
+export interface TaggedLink extends InviteLink {
+  readonly tags: readonly Pick<Tag, "id" | "name" | "color" | "typeId" | "typeName">[];
+}
+
 export const isExpired = (link: InviteLink, now: Date): boolean =>
   link.expireDate !== null && link.expireDate <= now;
 
@@ -35,3 +41,10 @@ export const inviteLinkColumns = sql`
   l.subscription_price as "subscriptionPrice", l.budget, l.creator_id as "creatorId",
   l.is_bot_created as "isBotCreated", l.is_revoked as "isRevoked", l.created_at as "createdAt",
   l.updated_at as "updatedAt"`;
+
+/** What a statement selects besides of `invite_link l` for TaggedLink: read with it, so that both are of one moment. */
+export const tagsOfLinkColumn = sql`
+  (select coalesce(json_agg(json_build_object(
+      'id', t.id, 'name', t.name, 'color', t.color, 'typeId', t.type_id, 'typeName', y.name) order by t.id), '[]')
+    from invite_link_tag lt join tag t on t.id = lt.tag_id join tag_type y on y.id = t.type_id
+    where lt.link_id = l.id) as tags`;

@@ -7,21 +7,37 @@ import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 import { once } from "../once.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
-import { bounds, type CountedPage, emptyList, readList } from "../paging/list.js";
+import {
+  bounds,
+  type CountedPage,
+  emptyList,
+  type NumberedPage,
+  type NumberedPageArguments,
+  readList,
+  readNumberedList,
+  type SqlList,
+} from "../paging/list.js";
 import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
 import { type InviteLinkFilter, selectLinks } from "./filter.js";
-import { type InviteLink, inviteLinkColumns } from "./inviteLink.js";
+import { type InviteLink, inviteLinkColumns, type TaggedLink, tagsOfLinkColumn } from "./inviteLink.js";
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
-import { selected } from "./selection.js";
+import { type LinkSelection, selected } from "./selection.js";
 import { type LinkTotals, NO_TOTALS, totalsOf, totalsOfTags } from "./totals.js";
 
-export interface LinkPageArguments extends PageArguments {
+interface LinksAsked {
   readonly channelId: number;
   readonly filter?: InviteLinkFilter | null | undefined;
   readonly orderBy?: readonly InviteLinkOrder[] | null | undefined;
 }
+
+export interface LinkPageArguments extends PageArguments, LinksAsked {}
+
+export interface NumberedLinkPageArguments extends NumberedPageArguments, LinksAsked {}
+
+/** Of links with their tags. */
+const MOST_AT_ONCE = 500;
 
 /** A page of links, and what is computed over all that match, on every page: each only when asked for, and once. */
 export interface LinkPage extends CountedPage<InviteLink> {
@@ -31,6 +47,13 @@ export interface LinkPage extends CountedPage<InviteLink> {
 }
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
+
+const listOf = (selection: LinkSelection): SqlList => ({
+  ...selected(selection),
+  columns: inviteLinkColumns,
+  table: sql`invite_link l`,
+  joins: sql`join channel c on c.id = l.channel_id`,
+});
 
 /** Loaders take whole tags, and know them by their ids. */
 const BY_ID = { cacheKeyFn: ({ id }: Tag) => id };
@@ -80,23 +103,35 @@ export class Links {
     requireChannel(this.#caller, args.channelId);
     const request = readPageArguments(args);
     const ordering = linkOrdering(args.orderBy);
-    const channel = await this.#loaders.channelByChatId.load(args.channelId);
-    if (channel === null) {
+    const selection = await this.#select(args);
+    if (selection === null) {
       const page = await emptyList(ordering, request);
       return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
     }
-    const selection = await selectLinks(channel.id, args.filter ?? {}, new Date(), this.#loaders);
-    const list = {
-      ...selected(selection),
-      columns: inviteLinkColumns,
-      table: sql`invite_link l`,
-      joins: sql`join channel c on c.id = l.channel_id`,
-    };
     return {
-      ...(await readList(this.#database, list, ordering, request)),
+      ...(await readList(this.#database, listOf(selection), ordering, request)),
       totals: once(() => totalsOf(this.#database, selection)),
-      facets: once(() => this.#facets(channel.id, countsOf(this.#database, selection))),
+      facets: once(() => this.#facets(selection.channelId, countsOf(this.#database, selection))),
     };
+  }
+
+  /**
+   * A page of a channel's links, by number, with their tags.
+   * @throws ForbiddenError, ValidationError, and RateLimitedError where too many long pages are being read.
+   */
+  async numberedPage(args: NumberedLinkPageArguments): Promise<NumberedPage<TaggedLink>> {
+    requireChannel(this.#caller, args.channelId);
+    const selection = await this.#select(args);
+    if (selection === null) return { total: 0, rows: [] };
+    const list = { ...listOf(selection), columns: sql`${inviteLinkColumns}, ${tagsOfLinkColumn}` };
+    const ordering = linkOrdering(args.orderBy);
+    return readNumberedList<TaggedLink>(this.#database, list, ordering, args, MOST_AT_ONCE);
+  }
+
+  /** Null where the channel is not known. */
+  async #select({ channelId, filter }: LinksAsked): Promise<LinkSelection | null> {
+    const channel = await this.#loaders.channelByChatId.load(channelId);
+    return channel && selectLinks(channel.id, filter ?? {}, new Date(), this.#loaders);
   }
 
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */

@@ -1,5 +1,5 @@
 import sql from "sql-template-tag";
-import type { Direction, Ordering, OrderKey } from "../paging/ordering.js";
+import { type Order, type Ordering, type OrderKey, totalOrdering } from "../paging/ordering.js";
 import type { InviteLink } from "./inviteLink.js";
 
 type Key = OrderKey<InviteLink>;
@@ -25,22 +25,10 @@ const ID: Key = { name: "id", column: sql`l.id`, type: "uuid", valueOf: (link) =
 
 export type InviteLinkOrderField = keyof typeof ORDER_KEYS;
 
-export interface InviteLinkOrder {
-  readonly field: InviteLinkOrderField;
-  readonly direction: Direction;
-}
+export type InviteLinkOrder = Order<InviteLinkOrderField>;
 
-const NEWEST_FIRST: readonly InviteLinkOrder[] = [{ field: "CREATED_AT", direction: "DESC" }];
+const NEWEST_FIRST: InviteLinkOrder = { field: "CREATED_AT", direction: "DESC" };
 
-/**
- * The total order that a caller asks for, by default the newest first; ties fall to the id, in the direction of the
- * last order given. A field named again adds nothing.
- */
-export function linkOrdering(orders: readonly InviteLinkOrder[] | null | undefined): Ordering<InviteLink> {
-  const given = orders && orders.length > 0 ? orders : NEWEST_FIRST;
-  const distinct = given.filter(
-    ({ field }, index) => given.findIndex((other) => other.field === field) === index,
-  );
-  const keys = distinct.map(({ field, direction }) => ({ key: ORDER_KEYS[field] as Key, direction }));
-  return [...keys, { key: ID, direction: given.at(-1)?.direction ?? "DESC" }];
-}
+/** The order that a caller asks for; by default the newest first. */
+export const linkOrdering = (orders: readonly InviteLinkOrder[] | null | undefined): Ordering<InviteLink> =>
+  totalOrdering<InviteLink, InviteLinkOrderField>(ORDER_KEYS, ID, NEWEST_FIRST, orders);

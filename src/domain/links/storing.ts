@@ -68,6 +68,6 @@ export async function storeWhateverHappens<T>(
 export async function inTime<T>(stored: Promise<T>, deadline: Deadline): Promise<T> {
   const gaveUp = delay(Math.max(GRACE_MS, deadline.at - Date.now()), GAVE_UP, { ref: false });
   const outcome = await Promise.race([stored, gaveUp]);
-  if (outcome === GAVE_UP) throw new TelegramUnavailableError(true);
+  if (outcome === GAVE_UP) throw new TelegramUnavailableError(true, { timedOut: true });
   return outcome;
 }

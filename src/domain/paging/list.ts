@@ -1,8 +1,10 @@
 import sql, { empty, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import type { Reading } from "../../database/reading.js";
+import { RateLimitedError } from "../errors.js";
 import { once } from "../once.js";
 import type { PageRequest } from "./arguments.js";
-import type { Ordering } from "./ordering.js";
+import { type Ordering, orderBy } from "./ordering.js";
 import { type Page, type PageSource, readPage, type Slice } from "./page.js";
 
 /** A page, and how many there are on all of them: counted only when asked for. */
@@ -24,6 +26,9 @@ export interface SqlList {
 
 export const bounds = ({ limit, offset }: Slice): Sql =>
   offset === 0 ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
+
+const countOf = ({ with: prefix = empty, table, where }: SqlList): Sql =>
+  sql`${prefix} select count(*) as count from ${table} where ${where}`;
 
 /** A page of what a statement lists; one statement for its rows, one more for each thing that they cannot tell. */
 export async function readList<Row>(
@@ -48,9 +53,7 @@ export async function readList<Row>(
   return {
     ...page,
     totalCount: once(async () => {
-      const rows = await database.query<{ count: number }>(
-        sql`${prefix} select count(*) as count from ${table} where ${where}`,
-      );
+      const rows = await database.query<{ count: number }>(countOf(list));
       return rows[0]?.count ?? 0;
     }),
   };
@@ -63,4 +66,51 @@ export async function emptyList<Row>(
 ): Promise<CountedPage<Row>> {
   const nothing: PageSource<Row> = { rows: async () => [], exists: async () => false };
   return { ...(await readPage(ordering, request, nothing)), totalCount: async () => 0 };
+}
+
+/** A page by number, for those who know no cursors. */
+export interface NumberedPageArguments {
+  /** From 1. */
+  readonly page: number;
+  /** From 1; null for all, on one page. */
+  readonly size: number | null;
+}
+
+/** Such a page, and how many there are on all of them. A long one is read bit by bit, and must be closed. */
+export type NumberedPage<Row> = { readonly total: number } & (
+  | { readonly rows: readonly Row[] }
+  | { readonly reading: Reading<Row> }
+);
+
+/** Of those who read long lists, one will soon be done. */
+const RETRY_SECONDS = 5;
+
+/**
+ * A page of any size of what a statement lists.
+ * @param most rows that are held at once; a longer page is read so many at a time, all in one snapshot.
+ * @throws RateLimitedError where too many long pages are being read.
+ */
+export async function readNumberedList<Row>(
+  database: Database,
+  list: SqlList,
+  ordering: Ordering<Row>,
+  { page, size }: NumberedPageArguments,
+  most: number,
+): Promise<NumberedPage<Row>> {
+  const { with: prefix = empty, columns, table, joins = empty, where } = list;
+  const part =
+    size === null ? empty : sql`limit ${size}::bigint offset ${BigInt(page - 1) * BigInt(size)}::bigint`;
+  const rows = sql`${prefix}
+    select ${columns} from ${table} ${joins} where ${where} order by ${orderBy(ordering)} ${part}`;
+  const count = countOf(list);
+  if (size !== null && size <= most) {
+    const [counted, read] = await Promise.all([
+      database.query<{ count: number }>(count),
+      database.query<Row>(rows),
+    ]);
+    return { total: counted[0]?.count ?? 0, rows: read };
+  }
+  const begun = await database.read<Row>({ count, rows }, most);
+  if (begun === null) throw new RateLimitedError(RETRY_SECONDS);
+  return { total: begun.count, reading: begun.reading };
 }

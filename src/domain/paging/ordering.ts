@@ -19,6 +19,31 @@ export interface OrderKey<Row> {
 /** An order that is total: its last key is unique. */
 export type Ordering<Row> = readonly { readonly key: OrderKey<Row>; readonly direction: Direction }[];
 
+/** One thing to order by, as a caller asks for it. */
+export interface Order<Field extends string> {
+  readonly field: Field;
+  readonly direction: Direction;
+}
+
+/**
+ * The total order that a caller asks for; ties fall to the unique key, in the direction of the last order given. A
+ * field named again adds nothing.
+ * @param usual where nothing is asked for.
+ */
+export function totalOrdering<Row, Field extends string>(
+  keys: Readonly<Record<Field, OrderKey<Row>>>,
+  unique: OrderKey<Row>,
+  usual: Order<Field>,
+  orders: readonly Order<Field>[] | null | undefined,
+): Ordering<Row> {
+  const given = orders && orders.length > 0 ? orders : [usual];
+  const distinct = given.filter(
+    ({ field }, index) => given.findIndex((other) => other.field === field) === index,
+  );
+  const asked = distinct.map(({ field, direction }) => ({ key: keys[field], direction }));
+  return [...asked, { key: unique, direction: given.at(-1)?.direction ?? usual.direction }];
+}
+
 const CASTS = {
   uuid: sql`::uuid`,
   timestamptz: sql`::timestamptz`,

@@ -25,6 +25,27 @@ export interface TypeWithTags {
   readonly tags: readonly Tag[];
 }
 
+/** A link as it is shown beside a tag that it carries. */
+export interface LinkOfTag {
+  readonly id: string;
+  readonly name: string | null;
+  readonly url: string;
+  /** An RFC 3339 instant. */
+  readonly createdAt: string;
+  /** An exact decimal. */
+  readonly budget: string;
+  readonly creatorId: number | null;
+  readonly isBotCreated: boolean;
+}
+
+/** A tag with the links that carry it: the newest, the newest first. */
+export interface TagWithLinks extends Tag {
+  readonly links: readonly LinkOfTag[];
+}
+
+/** Of a tag with its links. */
+const MOST_LINKS = 1_000;
+
 /** What a statement selects of `tag_type y`. */
 export const tagTypeColumns = sql`y.id, y.name`;
 
@@ -35,3 +56,18 @@ export const tagColumns = sql`
 
 /** Its channel and its type, read with it: neither can have gone by the time it is asked for. */
 export const tagJoins = sql`join channel c on c.id = t.channel_id join tag_type y on y.id = t.type_id`;
+
+/**
+ * What a statement selects besides of `tag t` for TagWithLinks. The channel stands on both sides, so that the planner
+ * does not read every channel's links.
+ */
+export const linksOfTagColumn = sql`
+  (select coalesce(json_agg(json_build_object(
+      'id', l.id, 'name', l.name, 'url', l.url, 'createdAt', l.created_at, 'budget', l.budget::text,
+      'creatorId', l.creator_id, 'isBotCreated', l.is_bot_created) order by l.created_at desc, l.id desc), '[]')
+    from (
+      select l.* from invite_link_tag lt
+      join invite_link l on l.id = lt.link_id and l.channel_id = t.channel_id
+      where lt.tag_id = t.id and lt.channel_id = t.channel_id
+      order by l.created_at desc, l.id desc limit ${MOST_LINKS}::int
+    ) l) as links`;

@@ -20,6 +20,8 @@ export interface CreateTagInput {
 /** What is left out stays as it is; null is no value for any of them. */
 export interface UpdateTagInput {
   readonly id: string;
+  /** In which it must be; by default in any. */
+  readonly channelId?: number;
   readonly name?: string | null | undefined;
   readonly color?: string | null | undefined;
   readonly tagTypeId?: string | null | undefined;
@@ -116,7 +118,7 @@ export class TagChanges {
     const stored = this.#database.transaction(async (unit) => {
       const type = typeId && (await holdType(unit, typeId, problems));
       problems.check();
-      const tag = await this.#hold(unit, id);
+      const tag = await this.#hold(unit, id, input.channelId);
       const became = { name: name ?? tag.name, color: color ?? tag.color, typeId: typeId ?? tag.typeId };
       const change = differences(tag, became);
       if (Object.keys(change).length === 0) return tag;
@@ -160,9 +162,9 @@ export class TagChanges {
 
   /**
    * The tag as it stands, nobody else's to change before the transaction ends.
-   * @throws NotFoundError where there is none, and where the caller may not see it.
+   * @throws NotFoundError where there is none (in the channel, where one is given), or the caller may not see it.
    */
-  async #hold(unit: UnitOfWork, id: string | null): Promise<Tag> {
+  async #hold(unit: UnitOfWork, id: string | null, chatId?: number): Promise<Tag> {
     await unit.execute(sql`select from tag where id = ${id}::uuid for update`);
     const found =
       id &&
@@ -170,8 +172,10 @@ export class TagChanges {
         where: { id },
         include: { channel: { select: { chatId: true } }, type: { select: { name: true } } },
       }));
-    if (!found || !mayUseChannel(this.#caller, Number(found.channel.chatId))) throw new NotFoundError("tag");
+    const foundIn = Number(found ? found.channel.chatId : Number.NaN);
+    if (!found || !mayUseChannel(this.#caller, foundIn) || (chatId ?? foundIn) !== foundIn)
+      throw new NotFoundError("tag");
     const { channel, type, ...tag } = found;
-    return { ...tag, chatId: Number(channel.chatId), typeName: type.name };
+    return { ...tag, chatId: foundIn, typeName: type.name };
   }
 }

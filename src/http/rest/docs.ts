@@ -1,0 +1,55 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import type { OpenAPIV3_1 } from "openapi-types";
+
+/** All of the page comes from here. Swagger UI puts styles on its elements, and pictures into its styles. */
+const CONTENT_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** What the libraries say too much: every schema a second time, as input, and that a body must be there that may be null. */
+const tidied: typeof jsonSchemaTransformObject = (made) => {
+  const document = jsonSchemaTransformObject(made) as OpenAPIV3_1.Document;
+  const schemas = Object.entries(document.components?.schemas ?? {});
+  for (const operation of Object.values(document.paths ?? {}).flatMap((path) => Object.values(path ?? {}))) {
+    const { requestBody } = operation as { requestBody?: OpenAPIV3_1.RequestBodyObject };
+    const schema = requestBody?.content["application/json"]?.schema as OpenAPIV3_1.SchemaObject | undefined;
+    const mayBeNull = schema?.anyOf?.some((form) => "type" in form && form.type === "null");
+    if (requestBody && mayBeNull) requestBody.required = false;
+  }
+  return {
+    ...document,
+    components: {
+      ...document.components,
+      schemas: Object.fromEntries(schemas.filter(([name]) => !name.endsWith("Input"))),
+    },
+  } as ReturnType<typeof jsonSchemaTransformObject>;
+};
+
+/** /openapi.json, made of the routes that are registered below `face`, and /docs, which shows it. */
+export async function addDocs(face: FastifyInstance): Promise<void> {
+  await face.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "invite-links",
+        version: "1",
+        description:
+          "The invite links of Telegram channels, as the clients of the former REST API know them. Times are RFC 3339, in UTC, to the second. New programs find more in GraphQL, at /graphql.",
+      },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+      security: [{ token: [] }],
+      tags: [{ name: "invite_links" }, { name: "tags" }],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: tidied,
+  });
+  face.get("/openapi.json", { schema: { hide: true } }, async () => face.swagger());
+  await face.register(swaggerUi, {
+    routePrefix: "/docs",
+    staticCSP: CONTENT_POLICY,
+    uiConfig: { persistAuthorization: false, tryItOutEnabled: true },
+    theme: { title: "invite-links · REST" },
+  });
+}

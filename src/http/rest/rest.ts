@@ -1,0 +1,88 @@
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import { serializerCompiler } from "fastify-type-provider-zod";
+import type { Authentication } from "../../domain/access/authentication.js";
+import { type Domain, openRequest } from "../../domain/request.js";
+import type { Logger } from "../../log.js";
+import { findCaller } from "../bearer.js";
+import { goneSignal } from "../gone.js";
+import { notesOf } from "../notes.js";
+import { addDocs } from "./docs.js";
+import type { Door, Open } from "./door.js";
+import { answerError, refuse } from "./errors.js";
+import { addLinks } from "./links.js";
+import { addTags } from "./tags.js";
+import { refuseMalformed, validatorCompiler } from "./validation.js";
+
+export interface RestOptions {
+  readonly domain: Domain;
+  readonly authentication: Authentication;
+}
+
+/** Before the body is read: nobody unknown has one kept here. */
+const authenticatedBy =
+  (authentication: Authentication) => async (request: FastifyRequest, reply: FastifyReply) => {
+    const caller = await findCaller(authentication, request);
+    notesOf(request).caller = caller;
+    if (caller !== null) return;
+    reply.header("www-authenticate", 'Bearer realm="invite-links"');
+    return refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized");
+  };
+
+const METHODS: readonly HTTPMethods[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/** Says of each of the paths which methods it has, to whoever comes with another. */
+function refuseOtherMethods(door: Door, paths: ReadonlySet<string>): void {
+  for (const url of paths) {
+    const [known, others] = [true, false].map((has) =>
+      METHODS.filter((method) => door.hasRoute({ url, method }) === has),
+    ) as [HTTPMethods[], HTTPMethods[]];
+    const allow = known.join(", ");
+    const refused = async (_request: FastifyRequest, reply: FastifyReply) =>
+      refuse(reply.header("allow", allow), 405, "METHOD_NOT_ALLOWED", `This path takes ${allow}.`);
+    // Before a body is read, whatever its type.
+    door.route({ url, method: others, schema: { hide: true }, onRequest: refused, handler: refused });
+  }
+}
+
+/**
+ * The REST face, for the clients of the former API: the same paths, parameters, JSON and statuses, over the same
+ * domain as the graph. Each route's schemas are its types, its validation and its place in /openapi.json.
+ */
+export async function addRest(
+  server: FastifyInstance,
+  { domain, authentication }: RestOptions,
+): Promise<void> {
+  const open: Open = (request, reply) => {
+    const { caller } = notesOf(request);
+    if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
+    return openRequest(domain, caller, request.log as Logger, goneSignal(reply));
+  };
+  // Encapsulated: who calls, how bodies are read and the form of errors are these routes' alone.
+  const routes: FastifyPluginAsync = async (inside) => {
+    const door = inside as unknown as Door;
+    const paths = new Set<string>();
+    door.addHook("onRoute", ({ url }) => {
+      paths.add(url);
+    });
+    door.addHook("onRequest", authenticatedBy(authentication));
+    door.addHook("preHandler", refuseMalformed);
+    door.setErrorHandler(answerError);
+    door.setValidatorCompiler(validatorCompiler);
+    door.setSerializerCompiler(serializerCompiler);
+    const readJson = door.getDefaultJsonParser("remove", "remove");
+    door.removeAllContentTypeParsers();
+    door.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
+      // No body, though its type was announced.
+      if (body === "") done(null, undefined);
+      else void readJson(request, body, done);
+    });
+    addLinks(door, open);
+    addTags(door, open);
+    refuseOtherMethods(door, new Set(paths));
+  };
+  const face: FastifyPluginAsync = async (inside) => {
+    await addDocs(inside);
+    await inside.register(routes);
+  };
+  await server.register(face);
+}

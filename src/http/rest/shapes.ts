@@ -1,0 +1,116 @@
+import { z } from "zod";
+import type { TaggedLink } from "../../domain/links/inviteLink.js";
+import type { TagType, TagWithLinks } from "../../domain/tags/tag.js";
+
+// What answers have in them, and how the domain's things are put into that.
+
+const uuid = z.guid();
+const telegramId = z.int().meta({ format: "int64" });
+/** To the second, as the API that this one stands in for writes it: a client that reads no fraction reads these. */
+const instant = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+  .meta({ format: "date-time" });
+const amount = z.number().meta({ description: "Exact to two fraction digits." });
+
+const TypeShape = z.object({ id: uuid, name: z.string() }).meta({ id: "TagType" });
+export const TypesShape = z.array(TypeShape);
+
+export const LinkShape = z
+  .object({
+    id: uuid,
+    name: z.string().nullable(),
+    channel_id: telegramId,
+    invite_link: z.string(),
+    creates_join_request: z.boolean(),
+    expire_date: instant.nullable(),
+    member_limit: z.int().nullable(),
+    created_at: instant,
+    updated_at: instant.nullable(),
+    is_bot_created: z.boolean(),
+    creator_id: telegramId.nullable(),
+    budget: amount,
+    tags: z.array(
+      z.object({ id: uuid, name: z.string(), color: z.string(), type: TypeShape }).meta({ id: "TagOfLink" }),
+    ),
+  })
+  .meta({ id: "InviteLink" });
+
+export const TagShape = z
+  .object({
+    id: uuid,
+    name: z.string(),
+    color: z.string(),
+    type: TypeShape,
+    created_at: instant,
+    updated_at: instant.nullable(),
+    channel_id: telegramId,
+    links: z
+      .array(
+        z
+          .object({
+            id: uuid,
+            name: z.string().nullable(),
+            invite_link: z.string(),
+            created_at: instant,
+            budget: amount,
+            creator_id: telegramId.nullable(),
+            is_bot_created: z.boolean(),
+          })
+          .meta({ id: "LinkOfTag" }),
+      )
+      .meta({ description: "The newest 1,000, the newest first." }),
+  })
+  .meta({ id: "Tag" });
+
+/** As asked, and of how many in all. */
+const pageOf = <Item extends z.ZodType>(item: Item, id: string) =>
+  z.object({ page: z.int(), limit: z.int(), total: z.int(), items: z.array(item) }).meta({ id });
+
+export const LinkPageShape = pageOf(LinkShape, "InviteLinkPage");
+export const TagPageShape = pageOf(TagShape, "TagPage");
+
+const shownInstant = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, "Z");
+const orNull = (at: Date | null): string | null => (at === null ? null : shownInstant(at));
+
+export const showLink = (link: TaggedLink): z.infer<typeof LinkShape> => ({
+  id: link.id,
+  name: link.name,
+  channel_id: link.chatId,
+  invite_link: link.url,
+  creates_join_request: link.createsJoinRequest,
+  expire_date: orNull(link.expireDate),
+  member_limit: link.memberLimit,
+  created_at: shownInstant(link.createdAt),
+  updated_at: orNull(link.updatedAt),
+  is_bot_created: link.isBotCreated,
+  creator_id: link.creatorId,
+  budget: Number(link.budget),
+  tags: link.tags.map(({ id, name, color, typeId, typeName }) => ({
+    id,
+    name,
+    color,
+    type: { id: typeId, name: typeName },
+  })),
+});
+
+export const showTag = (tag: TagWithLinks): z.infer<typeof TagShape> => ({
+  id: tag.id,
+  name: tag.name,
+  color: tag.color,
+  type: { id: tag.typeId, name: tag.typeName },
+  created_at: shownInstant(tag.createdAt),
+  updated_at: orNull(tag.updatedAt),
+  channel_id: tag.chatId,
+  links: tag.links.map((link) => ({
+    id: link.id,
+    name: link.name,
+    invite_link: link.url,
+    created_at: shownInstant(new Date(link.createdAt)),
+    budget: Number(link.budget),
+    creator_id: link.creatorId,
+    is_bot_created: link.isBotCreated,
+  })),
+});
+
+export const showType = ({ id, name }: TagType): TagType => ({ id, name });
