@@ -81,10 +81,9 @@ describe("telegram CreateInvitationLink", () => {
 
   test("sends whatever stands in its arguments as it stands", async () => {
     const { apiRoot, received } = await badServer((response) => response.end(answerWithLink));
-    const title = fc.oneof(
-      fc.constantFrom("-", "--", "-h", "--help", "-V", "--version", "--chat", "=", "-100", "$HOME", "serve"),
-      fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }).filter((text) => !text.includes("\0")),
-    );
+    const title = fc
+      .string({ unit: "grapheme", minLength: 1, maxLength: 40 })
+      .filter((text) => !text.includes("\0"));
     const chat = fc.oneof(
       fc.maxSafeInteger().filter((id) => id !== 0 && Math.abs(id) < 2 ** 52),
       fc.stringMatching(/^@[A-Za-z0-9_]{1,32}$/),
@@ -96,6 +95,11 @@ describe("telegram CreateInvitationLink", () => {
       expire: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
       equals: fc.boolean(),
     });
+    const looksLikeAnOption = ["-", "--", "-h", "--help", "-V", "--version", "--chat", "=", "-100", "serve"];
+    type Sent = typeof options extends fc.Arbitrary<infer Value> ? Value : never;
+    const examples = looksLikeAnOption.map((text): [Sent] => [
+      { chat: -100, title: text, limit: 1, expire: 1, equals: false },
+    ]);
     await fc.assert(
       fc.asyncProperty(options, async ({ equals, ...sent }) => {
         received.length = 0;
@@ -111,7 +115,7 @@ describe("telegram CreateInvitationLink", () => {
           member_limit: sent.limit,
         });
       }),
-      { numRuns: 25, interruptAfterTimeLimit: 15_000 },
+      { numRuns: 30, examples, interruptAfterTimeLimit: 20_000 },
     );
   });
 });
