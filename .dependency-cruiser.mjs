@@ -1,4 +1,4 @@
-// The import rules of the project, for dependency-cruiser: main → app → http, work, cli → graphql → domain →
+// The import rules of the project, for dependency-cruiser: cli → main → app → http, work → graphql → domain →
 // telegram, database. Type-only imports count: a layer that knows another's types knows the layer.
 
 // TypeScript 7 has no JavaScript API, so that swc reads the sources. Without it dependency-cruiser would
@@ -64,9 +64,26 @@ export default {
     mayOnlyImport(
       "doors-point-down",
       "Only main.ts starts the application, and only app.ts puts it together.",
-      "^src/(http|work|cli)/",
-      "^src/(http|work|cli|graphql|domain|telegram|database)/",
+      "^src/(http|work)/",
+      "^src/(http|work|graphql|domain|telegram|database)/",
     ),
+    mayOnlyImport(
+      "cli-points-down",
+      "A command is a door without HTTP: it calls the domain, and the server only as a whole.",
+      "^src/cli/",
+      "^src/(cli|domain|telegram|database)/|^src/main[.]ts$",
+    ),
+    {
+      name: "light-without-a-server",
+      comment:
+        "What programs import from the package, and the command that asks Telegram alone, start quickly: they load neither the server, nor a database, nor a library of theirs.",
+      severity: "error",
+      from: { path: "^src/(index|cli/telegram)[.]ts$" },
+      to: {
+        path: "^(node_modules/(?!commander/)|src/(?!index[.]ts$|cli/(telegram|errors|output)[.]ts$|telegram/))",
+        reachable: true,
+      },
+    },
     mayOnlyImport(
       "metrics-point-down",
       "They count what the other parts tell, without being known to them.",
@@ -75,9 +92,9 @@ export default {
     ),
     {
       name: "app-below-main",
-      comment: "The process is main.ts; nothing imports it.",
+      comment: "The process is main.ts; nothing imports it but the command that becomes it.",
       severity: "error",
-      from: { path: "^src/" },
+      from: { path: "^src/", pathNot: "^src/cli/serve[.]ts$" },
       to: { path: "^src/main[.]ts$" },
     },
     {
@@ -139,8 +156,8 @@ export default {
   options: {
     parser: "swc",
     doNotFollow: { path: "^node_modules/" },
-    // Generated, and what is checked with types that its test generates.
-    exclude: { path: "^(src/database/generated|test/clients/codegen)/" },
+    // Generated, and what is checked with types that its test generates or packs.
+    exclude: { path: "^(src/database/generated|test/clients/codegen|test/cli/program)/" },
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "node", "default", "types"],

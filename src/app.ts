@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import type { Config } from "./config.js";
+import { type Config, dataFolder } from "./config.js";
 import { createDatabase } from "./database/database.js";
 import { claimDatabase } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
@@ -104,7 +104,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 
 async function start(config: Config, log: Logger, closers: (() => Promise<void> | void)[]): Promise<App> {
   const { telegram: bot } = config;
-  const folder = join(config.dataDir, bot === null ? "sandbox" : "live");
+  const folder = dataFolder(config);
 
   const { pool, migrations } = await openDatabase({ url: config.databaseUrl, folder }, (error) =>
     log.warn({ err: error }, "a connection to the database broke"),

@@ -1,5 +1,6 @@
 import { TelegramError } from "telegraf";
 import { MAX_TELEGRAM_ID } from "./ids.js";
+import { wasNeverSent } from "./neverSent.js";
 
 /**
  * Why a call to Telegram gave no result, in Telegram's terms; what that means to a caller is decided where the call
@@ -54,21 +55,6 @@ const NO_USABLE_LINK = /INVITE_HASH_EXPIRED/i;
 /** A day. A wait beyond all measure would end the bot's work for good; asked after a day, Telegram can say it again. */
 const MAX_RETRY_SECONDS = 86_400;
 
-/** Before any byte of the request was sent: nothing can have been carried out. */
-const NEVER_SENT = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "EADDRNOTAVAIL",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-]);
-
 function retryAfter(given: unknown, description: string): number {
   const seconds = Number(given ?? /retry after (\d+)/i.exec(description)?.[1] ?? 1);
   return Number.isNaN(seconds) ? 1 : Math.min(Math.max(1, Math.ceil(seconds)), MAX_RETRY_SECONDS);
@@ -115,7 +101,7 @@ export function toFailure(error: unknown, call: FailedCall): TelegramFailure {
   const reason = [name, type, code].filter((part) => typeof part === "string").join(" ");
   return {
     kind: "unavailable",
-    carriedOut: typeof code === "string" && NEVER_SENT.has(code) ? "no" : "maybe",
+    carriedOut: wasNeverSent(code) ? "no" : "maybe",
     reason: reason === "" ? "unknown" : reason,
   };
 }

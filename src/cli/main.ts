@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+// The package's command. Each of its commands has a file of its own, which loads what it needs when it is run, so that
+// the help and what asks Telegram alone start quickly.
+
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { ValidationError } from "../domain/errors.js";
+import { toLine, UsageError } from "./errors.js";
+import { migrateCommand } from "./migrate.js";
+import { note } from "./output.js";
+import { serveCommand } from "./serve.js";
+import { telegramCommand } from "./telegram.js";
+import { tokenCommand } from "./token.js";
+
+const COMMANDS = [serveCommand, telegramCommand, tokenCommand, migrateCommand];
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+const HELP = `
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+On a terminal the output is for people, in a pipe it is JSON.
+
+Examples:
+  $ invite-links serve
+  $ invite-links telegram CreateInvitationLink --help
+  $ invite-links token create --name "Reports" --role VIEWER`;
+
+/** What holds for all commands, whichever file they come from. */
+function settle(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) settle(child, command);
+}
+
+function versionOfPackage(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function commandLine(): Command {
+  const program = new Command("invite-links")
+    .description("Invite links of Telegram channels: the server, and what works without it.")
+    .version(versionOfPackage())
+    .addHelpText("after", HELP)
+    .exitOverride()
+    // Options after a command are that command's alone, however they look.
+    .enablePositionalOptions()
+    .configureOutput({ outputError: (message, write) => write(`${toLine(message)}\n`) });
+  for (const make of COMMANDS) {
+    const command = make();
+    program.addCommand(command);
+    settle(command, program);
+  }
+  return program;
+}
+
+/** What this process's environment keeps secret, out of a text. */
+async function withoutSecrets(text: string): Promise<string> {
+  const { secretForms } = await import("../log.js");
+  return ["DATABASE_URL", "ADMIN_TOKEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET"]
+    .flatMap((name) => secretForms(process.env[name]?.trim()))
+    .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+}
+
+/** Says what went wrong, where commander has not done so; returns the exit code. */
+async function report(error: unknown): Promise<number> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
+  const message = error instanceof Error ? error.message : String(error);
+  note(`error: ${toLine(await withoutSecrets(message))}`);
+  return error instanceof UsageError || error instanceof ValidationError ? WRONG_USAGE : FAILED;
+}
+
+try {
+  await commandLine().parseAsync();
+} catch (error) {
+  process.exitCode = await report(error);
+}

@@ -1,0 +1,92 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { parseChat } from "../telegram/chats.js";
+import { API_ROOT, createInvitationLink } from "../telegram/invitationLink.js";
+import { UsageError } from "./errors.js";
+import { note, print } from "./output.js";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+const CREATE_HELP = `
+It takes no server and no database. The answer is Telegram's own JSON, a refusal's too (then the exit code is 1);
+where there is no answer, stdout stays empty and stderr says why, and whether the link may exist all the same.
+
+WHEN is an ISO date (its midnight) or date-time, in UTC where it names no offset, or Unix seconds.
+An empty title, an empty date and the limit 0 are left out of the call.
+
+Others can see a command's arguments in the list of processes, and the shell keeps them: set TELEGRAM_BOT_TOKEN
+rather than --token. TELEGRAM_TIMEOUT_MS is how long to wait for the answer (default: ${DEFAULT_TIMEOUT_MS}).
+
+Examples:
+  $ export TELEGRAM_BOT_TOKEN=123456789:AA…
+  $ invite-links telegram CreateInvitationLink --chat @your_channel --title "Podcast, episode 7"
+  $ invite-links telegram CreateInvitationLink --chat -1001234567890 --expire 2027-01-31T18:00:00+03:00 --limit 200
+  $ invite-links telegram CreateInvitationLink --chat @your_channel | jq -r .result.invite_link`;
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+/** @throws Error in the manner of the server's configuration. */
+function timeoutMs(): number {
+  const text = process.env["TELEGRAM_TIMEOUT_MS"]?.trim() || String(DEFAULT_TIMEOUT_MS);
+  const milliseconds = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (milliseconds >= 100 && milliseconds <= 600_000) return milliseconds;
+  throw new Error(`TELEGRAM_TIMEOUT_MS: found ${JSON.stringify(text)}, not milliseconds from 100 to 600000`);
+}
+
+interface CreateOptions {
+  readonly token?: string;
+  readonly chat: string;
+  readonly title?: string;
+  readonly expire?: string;
+  readonly limit: number;
+  readonly apiRoot?: string;
+}
+
+async function create({ token = "", chat, title, expire, limit, apiRoot }: CreateOptions): Promise<void> {
+  if (token.trim() === "")
+    throw new UsageError("there is no bot token: set TELEGRAM_BOT_TOKEN, or give --token");
+  const signal = AbortSignal.timeout(timeoutMs());
+  try {
+    const { id, topic } = parseChat(chat);
+    if (topic !== null) note(`An invitation link is for a whole chat: the topic ${topic} is left out.`);
+    const root = apiRoot?.trim() || API_ROOT;
+    const request = { token: token.trim(), chat: id, title, expire, limit, apiRoot: root, signal };
+    const answer = await createInvitationLink(request);
+    print(answer, JSON.stringify(answer, null, 2));
+    if (!answer.ok) process.exitCode = 1;
+  } catch (error) {
+    // So it tells of arguments that it cannot send.
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+const createInvitationLinkCommand = (): Command =>
+  new Command("CreateInvitationLink")
+    .description("Make an invitation link for a chat in which the bot may invite users.")
+    .addOption(
+      new Option("--token <token>", "the bot's token, as BotFather gave it").env("TELEGRAM_BOT_TOKEN"),
+    )
+    .requiredOption("--chat <chat>", "the chat: its id, its @username, or ID*TopicID")
+    .option("--title <title>", "what to call the link; Telegram cuts it after 32 characters")
+    .option("--expire <when>", "when it expires (default: never)")
+    .option(
+      "--limit <number>",
+      "how many members may be in the chat by it at once; 0 for any",
+      wholeNumber,
+      0,
+    )
+    .addOption(
+      new Option("--api-root <url>", `another Bot API server (default: ${API_ROOT})`).env(
+        "TELEGRAM_API_ROOT",
+      ),
+    )
+    .addHelpText("after", CREATE_HELP)
+    .action(create);
+
+export const telegramCommand = (): Command =>
+  new Command("telegram")
+    .description("Ask Telegram directly, by a bot's token, without a server.")
+    .addCommand(createInvitationLinkCommand());

@@ -1,0 +1,131 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ROOT, run, runNode } from "./support.js";
+
+const execute = promisify(execFile);
+
+/** The package as somebody would have it who installed it: the files that npm packs, beside its dependencies. */
+let folder: string;
+let installed: string;
+let packed: string[];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "invite links "));
+  const { stdout } = await execute("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: ROOT });
+  packed = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+  await mkdir(join(folder, "node_modules"));
+  for (const name of await readdir(join(ROOT, "node_modules"))) {
+    await symlink(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
+  }
+  installed = join(folder, "node_modules/invite-links");
+  for (const path of packed) {
+    await mkdir(dirname(join(installed, path)), { recursive: true });
+    await cp(join(ROOT, path), join(installed, path));
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Every file below a folder of the project that ends so. */
+async function filesBelow(path: string, end: string): Promise<string[]> {
+  const names = await readdir(join(ROOT, path), { recursive: true });
+  return names.filter((name) => name.endsWith(end)).map((name) => `${path}/${name}`);
+}
+
+describe("the package", () => {
+  test("holds what runs, and nothing of what builds and tests it", async () => {
+    expect(packed).toEqual(expect.arrayContaining(await filesBelow("dist", ".js")));
+    expect(packed).toEqual(expect.arrayContaining(await filesBelow("prisma/migrations", ".sql")));
+    expect(packed).toEqual(expect.arrayContaining(["README.md", "LICENSE", "docs/oint.md"]));
+    const rest = packed.filter(
+      (path) => !/^(dist|prisma\/migrations)\/.+[.](js|d[.]ts|sql|toml)$/.test(path),
+    );
+    expect(rest.sort()).toEqual([
+      "LICENSE",
+      "README.md",
+      "docs/oint.md",
+      "package.json",
+      "prisma/sample.json",
+    ]);
+  });
+
+  test("works in an empty folder: it makes its database from what it holds", async () => {
+    const cwd = join(folder, "empty");
+    await mkdir(cwd);
+    const { code, stdout, stderr } = await runNode([join(installed, "dist/cli/main.js"), "migrate"], {}, cwd);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout).applied).toHaveLength(
+      (await filesBelow("prisma/migrations", "migration.sql")).length,
+    );
+    expect(await readdir(cwd)).toEqual(["data"]);
+  });
+
+  test("has types for a program that imports it", async () => {
+    await cp(join(ROOT, "test/cli/program"), join(folder, "program"), { recursive: true });
+    const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
+    const { code, stdout } = await runNode([tsc, "--pretty", "false"], {}, join(folder, "program"));
+    expect([code, stdout]).toEqual([0, ""]);
+  });
+
+  test("gives a program its function, though no dependency is there", async () => {
+    const alone = join(folder, "alone");
+    await mkdir(join(alone, "node_modules"), { recursive: true });
+    await cp(installed, join(alone, "node_modules/invite-links"), { recursive: true });
+    const program = `
+      const { createInvitationLink, ...rest } = await import("invite-links");
+      const error = await createInvitationLink({ token: "", chat: 1 }).catch((error) => error);
+      console.log(Object.keys(rest).join(), error.name);`;
+    const { stdout, stderr } = await runNode(["--input-type=module", "--eval", program], {}, alone);
+    expect([stdout, stderr]).toEqual(["TelegramConnectionError RangeError\n", ""]);
+  });
+});
+
+describe("invite-links", () => {
+  test.each([
+    [[], ["serve", "telegram", "token", "migrate", "Exit codes"]],
+    [["telegram"], ["CreateInvitationLink"]],
+    [
+      ["telegram", "CreateInvitationLink"],
+      ["TELEGRAM_BOT_TOKEN", "TELEGRAM_API_ROOT", "Unix seconds", "Examples"],
+    ],
+    [["token"], ["create", "list", "revoke"]],
+    [
+      ["token", "create"],
+      ["--channel", "DATA_DIR", "Examples"],
+    ],
+    [["token", "list"], ["DATABASE_URL"]],
+    [["token", "revoke"], ["global id"]],
+    [["migrate"], ["DATABASE_URL"]],
+  ])("%j --help tells what it does", async (args: string[], words) => {
+    const { code, stdout, stderr } = await run([...args, "--help"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^Usage: invite-links/);
+    for (const word of words) expect(stdout).toContain(word);
+  });
+
+  test("serve --help names every variable of the server's", async () => {
+    const example = await readFile(join(ROOT, ".env.example"), "utf8");
+    const [ofTheServer = ""] = example.split("# Only for compose.yaml");
+    const names = [...ofTheServer.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name);
+    expect(names).toContain("PORT");
+    const { stdout } = await run(["serve", "--help"]);
+    expect(names.filter((name) => !stdout.includes(String(name)))).toEqual([]);
+  });
+
+  test.each([[[]], [["nope"]], [["token"]], [["telegram", "Nope"]], [["--nope"]], [["migrate", "more"]]])(
+    "%j is wrong usage",
+    async (args: string[]) => {
+      const { code, stdout, stderr } = await run(args);
+      expect([code, stdout]).toEqual([2, ""]);
+      expect(stderr).not.toBe("");
+    },
+  );
+
+  test("says its version", async () => {
+    const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    expect(await run(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+  });
+});

@@ -1,0 +1,72 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs Node.js, with nothing in its environment but what is given. */
+export function runNode(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  cwd = ROOT,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const env = { PATH: process.env["PATH"] ?? "", ...environment };
+    execFile(process.execPath, args, { env, cwd, timeout: 25_000 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+    });
+  });
+}
+
+/** Runs the built command in a pipe. */
+export function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
+  if (!existsSync(MAIN)) throw new Error("dist/cli/main.js is not there: npm run build makes it.");
+  return runNode([MAIN, ...args], environment);
+}
+
+export interface Received {
+  readonly url: string;
+  readonly body: string;
+}
+
+/** A server that answers as it is told, for what no Bot API server should; closed when the test ends. */
+export async function badServer(
+  answer: (response: ServerResponse, request: IncomingMessage) => void,
+): Promise<{ apiRoot: string; received: Received[] }> {
+  const received: Received[] = [];
+  const server = createServer(async (request, response) => {
+    received.push({ url: request.url ?? "", body: await text(request) });
+    answer(response, request);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { apiRoot: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
+}
+
+/** A link as Telegram answers with it. */
+export const answerWithLink = JSON.stringify({
+  ok: true,
+  result: {
+    invite_link: "https://t.me/+hUgH4yjb_7wyZDBi",
+    creator: { id: 6129457865, is_bot: true, first_name: "Бот", username: "sicheebot" },
+    creates_join_request: false,
+    is_primary: false,
+    is_revoked: false,
+  },
+});
