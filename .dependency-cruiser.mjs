@@ -113,6 +113,14 @@ export default {
       to: { path: "^src/sandbox/" },
     },
     {
+      name: "no-dashboard-in-sources",
+      comment:
+        "The server serves its files, and knows nothing of its code. Its own imports are the lint's: swc reads no JSX here.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^dashboard/" },
+    },
+    {
       name: "no-tests-in-sources",
       comment: "What runs in production must not need the tests.",
       severity: "error",
@@ -157,7 +165,9 @@ export default {
     parser: "swc",
     doNotFollow: { path: "^node_modules/" },
     // Generated, and what is checked with types that its test generates or packs.
-    exclude: { path: "^(src/database/generated|test/clients/codegen|test/cli/program)/" },
+    exclude: {
+      path: "^(src/database/generated|dashboard/src/gql|test/clients/codegen|test/cli/program)/",
+    },
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "node", "default", "types"],

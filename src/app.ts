@@ -13,6 +13,7 @@ import { Creations } from "./domain/links/creations.js";
 import type { Domain } from "./domain/request.js";
 import { UnderWay } from "./domain/underWay.js";
 import { Operations } from "./graphql/operations.js";
+import { addDashboard } from "./http/dashboard.js";
 import { exampleQueries } from "./http/examples.js";
 import { addGraphQL, GRAPHQL_PATH } from "./http/graphql.js";
 import { addHealth } from "./http/health.js";
@@ -39,6 +40,8 @@ export class BotTokenRefusedError extends Error {
 export interface App {
   /** Where it is to be reached, as a browser on this machine would. */
   readonly url: string;
+  /** Where people look at it; null where the dashboard was not built. */
+  readonly dashboardUrl: string | null;
   /** Null with a real bot. */
   readonly sandbox: Sandbox | null;
   /** A token to show to whoever started the server: the sandbox's own, or the very first with a real bot. */
@@ -191,6 +194,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
       : null,
   });
   await addRest(server, { domain, authentication });
+  const hasDashboard = await addDashboard(server, { sandboxToken: ownToken });
   await server.listen({ port: config.port, host: config.host });
   closers.push(() => server.close());
 
@@ -198,6 +202,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const first = sandbox || config.adminToken !== null ? null : await firstToken(database);
   return {
     url: `${addressOf(server, config)}${GRAPHQL_PATH}`,
+    dashboardUrl: hasDashboard ? `${addressOf(server, config)}/` : null,
     sandbox,
     tokenToShow: ownToken ?? first,
     async stop() {

@@ -50,6 +50,7 @@ function refusalOf(error: unknown, { host, port }: Config): string | null {
  */
 function greet(app: App, config: Config): void {
   const lines = [`invite-links is ready: ${app.url}${config.graphiql ? " (GraphiQL in a browser)" : ""}`];
+  if (app.dashboardUrl !== null) lines.push(`The dashboard: ${app.dashboardUrl}`);
   if (app.tokenToShow !== null) {
     lines.push(`API token: ${app.tokenToShow}`);
     if (app.sandbox === null) lines.push("This token has the role ADMIN and is shown this once: keep it.");

@@ -6,7 +6,8 @@
 //
 // What is said here goes to stderr: stdout is the server's, which may be JSON lines.
 
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { commandOf, generate } from "./generate.mjs";
 
@@ -15,24 +16,27 @@ const ROOT = new URL("..", import.meta.url);
 /** @param {string} step */
 const announce = (step) => process.stderr.write(`${step} …\n`);
 
-function build() {
+/** Runs one of the build's programs; it says on stderr what it has to say. */
+async function run(/** @type {string[]} */ ...program) {
+  const child = spawn(process.execPath, program, { cwd: ROOT, stdio: ["ignore", 2, 2] });
+  const [status, signal] = await once(child, "close");
+  // Ctrl-C reaches the program as well, which ends by it.
+  if (signal !== null) process.kill(process.pid, signal);
+  return status === 0;
+}
+
+async function build() {
   generate(announce);
   announce("compiling");
-  const compiler = spawnSync(
-    process.execPath,
-    [commandOf("typescript", "tsc"), "-p", "tsconfig.build.json"],
-    {
-      cwd: ROOT,
-      stdio: ["ignore", 2, 2],
-    },
-  );
-  // Ctrl-C reaches the compiler as well, which ends by it.
-  if (compiler.signal !== null) process.kill(process.pid, compiler.signal);
-  if (compiler.status !== 0) throw new Error("The sources do not compile; see above.");
+  const compiled = await Promise.all([
+    run(commandOf("typescript", "tsc"), "-p", "tsconfig.build.json"),
+    run("tools/dashboard.mjs"),
+  ]);
+  if (compiled.includes(false)) throw new Error("The sources do not compile; see above.");
 }
 
 try {
-  build();
+  await build();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
   process.exit(1);

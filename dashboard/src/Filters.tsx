@@ -1,0 +1,166 @@
+import { type ReactNode, useEffect, useId, useState } from "react";
+import { number } from "./format.js";
+import type { FacetFragment } from "./gql/graphql.js";
+import { type FragmentType, graphql, read } from "./gql/index.js";
+import { TagChip } from "./TagChip.js";
+import { type ChangeView, withoutFilter } from "./useView.js";
+import { isFiltered, STATES, toggle, type View } from "./view.js";
+
+const FACET = graphql(`
+  fragment Facet on TagTypeFacet {
+    type {
+      id
+      name
+    }
+    withoutTypeCount
+    tags {
+      count
+      tag {
+        id
+        name
+        ...TagChip
+      }
+    }
+  }
+`);
+
+/** From how many tags on a type's list can be searched. */
+const SEARCHED_FROM = 10;
+/** How long somebody who types may pause before the list follows. */
+const TYPING_MS = 250;
+
+export function Filters(props: {
+  readonly view: View;
+  readonly onChange: ChangeView;
+  readonly facets: readonly FragmentType<typeof FACET>[];
+}) {
+  const { view, onChange } = props;
+  return (
+    <form className="filters" onSubmit={(event) => event.preventDefault()}>
+      <NameFilter key={view.channel} name={view.name} onChange={(name) => onChange({ name }, "replace")} />
+      <fieldset>
+        <legend>State</legend>
+        <div className="segments">
+          {STATES.map((state) => (
+            <label key={state}>
+              <input
+                type="radio"
+                name="state"
+                checked={view.state === state}
+                onChange={() => onChange({ state })}
+              />
+              <span>{state}</span>
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      {props.facets.map((facet) => {
+        const shown = read(FACET, facet);
+        return <TypeFilter key={shown.type.id} facet={shown} view={view} onChange={onChange} />;
+      })}
+      {isFiltered(view) && (
+        <button type="button" onClick={() => withoutFilter(onChange)}>
+          Clear the filter
+        </button>
+      )}
+    </form>
+  );
+}
+
+/** Follows the address too, as when somebody goes back; what is being typed comes first. */
+function NameFilter({
+  name,
+  onChange,
+}: {
+  readonly name: string;
+  readonly onChange: (name: string) => void;
+}) {
+  const [typed, setTyped] = useState<string | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is typed alone starts a wait.
+  useEffect(() => {
+    if (typed === null) return;
+    const timer = setTimeout(() => {
+      onChange(typed);
+      setTyped(null);
+    }, TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  return (
+    <label className="field">
+      Name contains
+      <input type="search" value={typed ?? name} onChange={({ target }) => setTyped(target.value)} />
+    </label>
+  );
+}
+
+function TypeFilter(props: {
+  readonly facet: FacetFragment;
+  readonly view: View;
+  readonly onChange: ChangeView;
+}) {
+  const { facet, view, onChange } = props;
+  const { type } = facet;
+  const group = view.groups.find((other) => other.type === type.id);
+  const [searched, setSearched] = useState("");
+  const searchId = useId();
+  const wanted = searched.toLowerCase();
+  const tags = facet.tags.filter(({ tag }) => tag.name.toLowerCase().includes(wanted));
+  const turn = (tag: string | null) => onChange({ groups: toggle(view.groups, type.id, tag) });
+  return (
+    <fieldset>
+      <legend>{type.name}</legend>
+      {facet.tags.length >= SEARCHED_FROM && (
+        <>
+          <label htmlFor={searchId} className="hidden">
+            Find a tag of {type.name}
+          </label>
+          <input
+            id={searchId}
+            type="search"
+            className="slim"
+            placeholder={`Find among ${facet.tags.length}`}
+            value={searched}
+            onChange={({ target }) => setSearched(target.value)}
+          />
+        </>
+      )}
+      <ul className="choices">
+        {tags.map(({ tag, count }) => (
+          <Choice
+            key={tag.id}
+            isChosen={group?.tags.includes(tag.id) === true}
+            count={count}
+            onTurn={() => turn(tag.id)}
+          >
+            <TagChip tag={tag} />
+          </Choice>
+        ))}
+        {tags.length === 0 && <li className="small muted">No tag has this in its name.</li>}
+        <Choice isChosen={group?.without === true} count={facet.withoutTypeCount} onTurn={() => turn(null)}>
+          <span className="muted">without {type.name}</span>
+        </Choice>
+      </ul>
+    </fieldset>
+  );
+}
+
+function Choice(props: {
+  readonly isChosen: boolean;
+  readonly count: number;
+  readonly onTurn: () => void;
+  readonly children: ReactNode;
+}) {
+  const { isChosen, count, onTurn, children } = props;
+  return (
+    <li data-empty={count === 0 && !isChosen}>
+      <label>
+        <input type="checkbox" checked={isChosen} onChange={onTurn} />
+        {children}
+        <span className="count">
+          {number(count)}
+          <span className="hidden"> links</span>
+        </span>
+      </label>
+    </li>
+  );
+}

@@ -1,0 +1,164 @@
+import { useMutation } from "@apollo/client/react";
+import { useState } from "react";
+import { uuidv7 } from "uuidv7";
+import { answered, forgetLists } from "./client.js";
+import { Dialog } from "./Dialog.js";
+import { fromLocal, toLocal } from "./format.js";
+import type { LinkFieldsFragment, UpdateInviteLinkInput } from "./gql/graphql.js";
+import { type FragmentType, graphql, read } from "./gql/index.js";
+import { LINK_FIELDS, LinkForm, type LinkValues } from "./LinkForm.js";
+import { Problem, useAttempt, useCountdown } from "./Problem.js";
+import type { TAG_CHOICE } from "./TagPicker.js";
+
+const CREATE = graphql(`
+  mutation CreateLink($input: CreateInviteLinkInput!) {
+    createInviteLink(input: $input) {
+      __typename
+      ... on CreateInviteLinkSuccess {
+        inviteLink {
+          ...LinkRow
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+const UPDATE = graphql(`
+  mutation UpdateLink($input: UpdateInviteLinkInput!) {
+    updateInviteLink(input: $input) {
+      __typename
+      ... on UpdateInviteLinkSuccess {
+        inviteLink {
+          ...LinkRow
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+const REVOKE = graphql(`
+  mutation RevokeLink($input: RevokeInviteLinkInput!) {
+    revokeInviteLink(input: $input) {
+      __typename
+      ... on RevokeInviteLinkSuccess {
+        inviteLink {
+          ...LinkRow
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+interface FormProps {
+  readonly currency: string;
+  readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
+  readonly onDone: (what: string) => void;
+  readonly onClose: () => void;
+}
+
+export function CreateLink(props: FormProps & { readonly channelId: number }) {
+  const { channelId, onDone, ...form } = props;
+  // One for as long as the form is open: whatever is tried again from it makes one link.
+  const [idempotencyKey] = useState(uuidv7);
+  const [create] = useMutation(CREATE, { update: forgetLists });
+  const { problem, isBusy, attempt } = useAttempt();
+  const submit = (values: LinkValues) =>
+    attempt(async () => {
+      const { data } = await create({ variables: { input: { channelId, idempotencyKey, ...values } } });
+      const result = answered(data?.createInviteLink);
+      if (result.__typename !== "CreateInviteLinkSuccess") return result;
+      onDone(`“${values.name}” was made.`);
+      return null;
+    });
+  return (
+    <Dialog title="New link" onClose={props.onClose}>
+      <LinkForm
+        {...form}
+        initial={null}
+        submit="Make the link"
+        problem={problem}
+        isBusy={isBusy}
+        onSubmit={submit}
+      />
+    </Dialog>
+  );
+}
+
+/** Only what was changed: Telegram is asked only where it is something that Telegram knows of. */
+function changesOf(link: LinkFieldsFragment, values: LinkValues): UpdateInviteLinkInput {
+  const { name, budget, expireDate, memberLimit, createsJoinRequest, tagIds } = values;
+  const before = link.tags.map(({ id }) => id);
+  // The field has no seconds: what was not touched must not lose them.
+  const isSameExpiry = expireDate === fromLocal(toLocal(link.expireDate));
+  return {
+    id: link.id,
+    ...(name !== (link.name ?? "") && { name: name === "" ? null : name }),
+    ...(budget !== link.budget && { budget }),
+    ...(!isSameExpiry && { expireDate }),
+    ...(memberLimit !== (link.memberLimit ?? null) && { memberLimit }),
+    ...(link.isBotCreated && createsJoinRequest !== link.createsJoinRequest && { createsJoinRequest }),
+    ...((tagIds.length !== before.length || tagIds.some((id) => !before.includes(id))) && { tagIds }),
+  };
+}
+
+export function EditLink(props: FormProps & { readonly link: FragmentType<typeof LINK_FIELDS> }) {
+  const { onDone, ...form } = props;
+  const link = read(LINK_FIELDS, props.link);
+  const [update] = useMutation(UPDATE, { update: forgetLists });
+  const { problem, isBusy, attempt } = useAttempt();
+  const submit = (values: LinkValues) =>
+    attempt(async () => {
+      const { data } = await update({ variables: { input: changesOf(link, values) } });
+      const result = answered(data?.updateInviteLink);
+      if (result.__typename !== "UpdateInviteLinkSuccess") return result;
+      onDone(`“${values.name}” was changed.`);
+      return null;
+    });
+  return (
+    <Dialog title={`Edit ${link.name ?? "a link"}`} onClose={props.onClose}>
+      <LinkForm {...form} initial={link} submit="Save" problem={problem} isBusy={isBusy} onSubmit={submit} />
+    </Dialog>
+  );
+}
+
+export function RevokeLink(props: {
+  readonly id: string;
+  readonly name: string;
+  readonly onDone: (what: string) => void;
+  readonly onClose: () => void;
+}) {
+  const { id, name, onDone, onClose } = props;
+  const [revoke] = useMutation(REVOKE, { update: forgetLists });
+  const { problem, isBusy, attempt } = useAttempt();
+  const secondsLeft = useCountdown(problem);
+  const submit = () =>
+    attempt(async () => {
+      const { data } = await revoke({ variables: { input: { id } } });
+      const result = answered(data?.revokeInviteLink);
+      if (result.__typename !== "RevokeInviteLinkSuccess") return result;
+      onDone(`“${name}” was revoked.`);
+      return null;
+    });
+  return (
+    <Dialog title={`Revoke ${name}?`} onClose={onClose}>
+      {problem && <Problem problem={problem} secondsLeft={secondsLeft} />}
+      <p>Nobody can join by it any more, and it cannot be taken back. Its budget and tags stay.</p>
+      <footer className="dialog-foot">
+        <button type="button" onClick={onClose}>
+          Keep it
+        </button>
+        <button
+          type="button"
+          className="primary danger"
+          disabled={isBusy || secondsLeft > 0}
+          onClick={submit}
+        >
+          {isBusy ? "One moment …" : "Revoke for good"}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}

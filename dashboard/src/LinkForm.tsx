@@ -1,0 +1,158 @@
+import { useEffect, useRef } from "react";
+import { Field } from "./Field.js";
+import { fromLocal, toLocal } from "./format.js";
+import type { LinkFieldsFragment } from "./gql/graphql.js";
+import { type FragmentType, graphql } from "./gql/index.js";
+import { fieldProblem, Problem, type ProblemView, useCountdown } from "./Problem.js";
+import { type TAG_CHOICE, TagPicker } from "./TagPicker.js";
+
+/** What can be changed of a link. */
+export const LINK_FIELDS = graphql(`
+  fragment LinkFields on InviteLink {
+    id
+    name
+    budget
+    expireDate
+    memberLimit
+    createsJoinRequest
+    isBotCreated
+    tags {
+      id
+    }
+  }
+`);
+
+/** What a person filled in. */
+export interface LinkValues {
+  readonly name: string;
+  /** An exact decimal, as the server takes it. */
+  readonly budget: string;
+  readonly expireDate: string | null;
+  readonly memberLimit: number | null;
+  readonly createsJoinRequest: boolean;
+  readonly tagIds: string[];
+}
+
+/** Those that say themselves what is wrong with them. */
+const FIELDS = ["name", "budget", "expireDate", "memberLimit", "createsJoinRequest", "tagIds"];
+
+function readForm(form: HTMLFormElement): LinkValues {
+  const data = new FormData(form);
+  const text = (name: string) => String(data.get(name) ?? "").trim();
+  return {
+    name: text("name"),
+    budget: text("budget").replace(",", ".") || "0",
+    expireDate: fromLocal(text("expireDate")),
+    memberLimit: text("memberLimit") === "" ? null : Number(text("memberLimit")),
+    createsJoinRequest: data.has("createsJoinRequest"),
+    tagIds: data.getAll("tagIds").map(String),
+  };
+}
+
+/** The form of a link, to make one or to change it. */
+export function LinkForm(props: {
+  readonly initial: LinkFieldsFragment | null;
+  readonly currency: string;
+  readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
+  readonly problem: ProblemView | null;
+  readonly isBusy: boolean;
+  readonly submit: string;
+  readonly onSubmit: (values: LinkValues) => void;
+  readonly onClose: () => void;
+}) {
+  const { initial, currency, tagChoices, problem, isBusy, submit, onSubmit, onClose } = props;
+  const form = useRef<HTMLFormElement>(null);
+  const secondsLeft = useCountdown(problem);
+  // Of what other administrators made, Telegram lets the bot change nothing.
+  const isForeign = initial?.isBotCreated === false;
+  useEffect(() => {
+    if (problem) form.current?.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
+  }, [problem]);
+  return (
+    <form
+      ref={form}
+      className="fields"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!isBusy && secondsLeft === 0) onSubmit(readForm(event.currentTarget));
+      }}
+    >
+      {problem && <Problem problem={problem} fields={FIELDS} secondsLeft={secondsLeft} />}
+      <Field
+        name="name"
+        label="Name"
+        hint="As administrators see it in Telegram, up to 32 characters"
+        defaultValue={initial?.name ?? ""}
+        readOnly={isForeign}
+        autoComplete="off"
+        problem={problem}
+      />
+      <div className="pair">
+        <Field
+          name="budget"
+          label={`Budget, ${currency}`}
+          defaultValue={initial?.budget ?? ""}
+          placeholder="0.00"
+          inputMode="decimal"
+          pattern="\d{1,12}([.,]\d{1,2})?"
+          title="An amount such as 1500 or 1500.50"
+          autoComplete="off"
+          problem={problem}
+        />
+        <Field
+          name="memberLimit"
+          label="Members at most"
+          type="number"
+          min={1}
+          max={99999}
+          defaultValue={initial?.memberLimit ?? ""}
+          placeholder="no limit"
+          readOnly={isForeign}
+          problem={problem}
+        />
+      </div>
+      <div className="pair">
+        <Field
+          name="expireDate"
+          label="Until"
+          type="datetime-local"
+          defaultValue={toLocal(initial?.expireDate)}
+          readOnly={isForeign}
+          problem={problem}
+        />
+        <label className="check">
+          <input
+            type="checkbox"
+            name="createsJoinRequest"
+            defaultChecked={initial?.createsJoinRequest ?? false}
+            disabled={isForeign}
+            aria-invalid={fieldProblem(problem, "createsJoinRequest") !== null}
+          />
+          Members need approval
+          {fieldProblem(problem, "createsJoinRequest") !== null && (
+            <span className="field-problem">{fieldProblem(problem, "createsJoinRequest")}</span>
+          )}
+        </label>
+      </div>
+      <TagPicker
+        choices={tagChoices}
+        chosen={new Set(initial?.tags.map(({ id }) => id))}
+        problem={fieldProblem(problem, "tagIds")}
+      />
+      <footer className="dialog-foot">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="primary" disabled={isBusy || secondsLeft > 0}>
+          {isBusy
+            ? "One moment …"
+            : secondsLeft > 0
+              ? `Wait ${secondsLeft} s`
+              : problem
+                ? "Try again"
+                : submit}
+        </button>
+      </footer>
+    </form>
+  );
+}

@@ -1,0 +1,86 @@
+import { useId, useState } from "react";
+import { type FragmentType, graphql, read } from "./gql/index.js";
+import { TagChip } from "./TagChip.js";
+
+/** The tags of a type in a channel. Facets have them all, however many there are. */
+export const TAG_CHOICE = graphql(`
+  fragment TagChoice on TagTypeFacet {
+    type {
+      id
+      name
+    }
+    tags {
+      tag {
+        id
+        name
+        ...TagChip
+      }
+    }
+  }
+`);
+
+const SEARCHED_FROM = 12;
+
+/** Check boxes, the chosen of which a form has under the name of "tagIds". */
+export function TagPicker(props: {
+  readonly choices: readonly FragmentType<typeof TAG_CHOICE>[];
+  readonly chosen: ReadonlySet<string>;
+  readonly problem: string | null;
+}) {
+  const types = props.choices.map((choice) => read(TAG_CHOICE, choice));
+  const [searched, setSearched] = useState("");
+  const searchId = useId();
+  const problemId = useId();
+  const count = types.reduce((sum, { tags }) => sum + tags.length, 0);
+  if (count === 0) return null;
+  return (
+    <fieldset className="picker" aria-describedby={props.problem === null ? undefined : problemId}>
+      <legend>Tags</legend>
+      {count >= SEARCHED_FROM && (
+        <>
+          <label htmlFor={searchId} className="hidden">
+            Find a tag
+          </label>
+          <input
+            id={searchId}
+            type="search"
+            className="slim"
+            placeholder={`Find among ${count} tags`}
+            value={searched}
+            onChange={({ target }) => setSearched(target.value)}
+          />
+        </>
+      )}
+      <div className="picker-types">
+        {types.map(({ type, tags }) => (
+          <fieldset key={type.id}>
+            <legend className="small muted">{type.name}</legend>
+            <div className="chips">
+              {tags.map(({ tag }) => (
+                // Hidden, not left out: what is chosen stays so.
+                <label
+                  key={tag.id}
+                  className="pick"
+                  hidden={!tag.name.toLowerCase().includes(searched.toLowerCase())}
+                >
+                  <input
+                    type="checkbox"
+                    name="tagIds"
+                    value={tag.id}
+                    defaultChecked={props.chosen.has(tag.id)}
+                  />
+                  <TagChip tag={tag} />
+                </label>
+              ))}
+            </div>
+          </fieldset>
+        ))}
+      </div>
+      {props.problem !== null && (
+        <p id={problemId} className="field-problem">
+          {props.problem}
+        </p>
+      )}
+    </fieldset>
+  );
+}

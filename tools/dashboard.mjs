@@ -1,0 +1,48 @@
+// Builds the dashboard into dist/dashboard, where what it is made from has changed since the last time.
+
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SOURCES = join(ROOT, "dashboard");
+const OUTPUT = join(ROOT, "dist/dashboard");
+/** Written last, so that an interrupted build does not count as one. */
+const STAMP = join(ROOT, "dist/.dashboard");
+
+/** @returns {string} what the built files depend on, as one text to compare */
+function fingerprint() {
+  const generated = join("src", "gql");
+  const sources = readdirSync(SOURCES, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.endsWith(generated))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const others = ["schema.graphql", "package-lock.json", "tools/documents.mjs", "tools/dashboard.mjs"];
+  const hash = createHash("sha256");
+  for (const file of [...sources, ...others.map((name) => join(ROOT, name))]) {
+    hash.update(file.slice(ROOT.length)).update("\0").update(readFileSync(file)).update("\0");
+  }
+  return `${hash.digest("hex")}\n`;
+}
+
+async function build() {
+  const wanted = fingerprint();
+  const isBuilt = existsSync(join(OUTPUT, "index.html")) && existsSync(STAMP);
+  if (isBuilt && readFileSync(STAMP, "utf8") === wanted) return;
+
+  process.stderr.write("building the dashboard …\n");
+  // Whatever the server is started as: the browser's part is built once, for all.
+  process.env["NODE_ENV"] = "production";
+  // Loaded only here: an unchanged dashboard costs a start next to nothing.
+  const vite = await import("vite");
+  await vite.build({ root: SOURCES, logLevel: "warn" });
+  writeFileSync(STAMP, wanted);
+}
+
+try {
+  await build();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
