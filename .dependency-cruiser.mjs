@@ -140,7 +140,7 @@ export default {
     parser: "swc",
     doNotFollow: { path: "^node_modules/" },
     // Generated, and what is checked with types that its test generates.
-    exclude: { path: "^(src/database/generated|test/clients/codegen)/" },
+    exclude: { path: "^(src/database/generated|test/clients/(codegen|openapi))/" },
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "node", "default", "types"],
