@@ -166,7 +166,7 @@ export default {
     doNotFollow: { path: "^node_modules/" },
     // Generated, and what is checked with types that its test generates or packs.
     exclude: {
-      path: "^(src/database/generated|dashboard/src/gql|test/clients/codegen|test/cli/program)/",
+      path: "^(src/database/generated|dashboard/src/gql|test/clients/(codegen|openapi)|test/cli/program)/",
     },
     enhancedResolveOptions: {
       exportsFields: ["exports"],

@@ -1,18 +1,12 @@
-import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { promisify } from "node:util";
+import { pathToFileURL } from "node:url";
 import { preset } from "@graphql-codegen/client-preset";
 import { codegen } from "@graphql-codegen/core";
 import { buildASTSchema, parse } from "graphql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
-
-const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-/** Below node_modules, so that the program there finds its packages. */
-const CACHE = pathOf("../../node_modules/.cache/");
+import { compile, copyOf, pathOf } from "./compile.js";
 
 const SCALARS = { DateTime: "string", Decimal: "string", TelegramID: "number", URL: "string" };
 
@@ -35,14 +29,6 @@ async function generate(folder: string, scalars: Record<string, string>): Promis
   for (const output of outputs) await writeFile(output.filename, await codegen(output));
 }
 
-/** Type-checks and compiles a folder's programs; each error as tsc says it, none where all is well. */
-async function compile(folder: string): Promise<string[]> {
-  const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
-  const checked = promisify(execFile)(process.execPath, [tsc, "--pretty", "false"], { cwd: folder });
-  const { stdout } = await checked.catch((failure: { stdout: string }) => failure);
-  return stdout.split("\n").filter((line) => line.includes("error TS"));
-}
-
 /** codegen/program.ts */
 interface Program {
   connect(url: string, token: string): object;
@@ -54,9 +40,7 @@ interface Program {
 let folder: string;
 let server: TestServer;
 beforeAll(async () => {
-  await mkdir(CACHE, { recursive: true });
-  folder = await mkdtemp(join(CACHE, "front-end-"));
-  await cp(pathOf("codegen"), folder, { recursive: true });
+  folder = await copyOf("codegen");
   await generate(folder, SCALARS);
   server = await startTestServer();
 });

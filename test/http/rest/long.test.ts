@@ -1,0 +1,182 @@
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage, ServerResponse } from "node:http";
+import { json } from "node:stream/consumers";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import sql from "sql-template-tag";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Database } from "../../../src/database/database.js";
+import { newId } from "../../../src/domain/ids.js";
+import { storeChannel, storeTags, storeTagType } from "../../domain/support.js";
+import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
+import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
+import { callerOf } from "./support.js";
+
+const LINKS = 20_000;
+/** Until something has happened: no shorter than a test may last. */
+const PATIENCE = { timeout: 60_000, interval: 20 };
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+/** A channel with a great many links, several of a moment, and tags that each carry some. */
+async function fill(database: Database): Promise<void> {
+  const { id: channelId } = await storeChannel(database, CHANNEL);
+  const typeId = await storeTagType(database, "Source");
+  const tags = [1, 2, 3].map((number) => ({ id: newId(), typeId, name: `Tag ${number}` }));
+  await storeTags(database, channelId, tags);
+  await database.query(sql`
+    insert into invite_link (id, channel_id, name, name_key, url, budget, creator_id, created_at)
+    select ('01990000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${channelId}::uuid, 'Link ' || n,
+      'link ' || n, 'https://t.me/+' || n, n % 1000 / 4.0, 7, timestamptz '2026-01-01' + n / 3 * interval '1 second'
+    from generate_series(1, ${LINKS}::int) n`);
+  for (const [index, tag] of tags.entries()) {
+    await database.query(sql`
+      insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
+      select id, ${tag.id}::uuid, channel_id, ${typeId}::uuid from invite_link
+      where budget * 4 % ${index + 2}::int = 0`);
+  }
+}
+
+await describeOnForms("a list written out as it is read", ALL_FORMS, (form) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({}, form, fill);
+  });
+  afterAll(() => server.stop());
+  const call = callerOf(() => server);
+  const all = (query: string) => call("POST", `/invite_links/all?channel_id=${CHANNEL}${query}`);
+  const EVERYTHING = `/invite_links/all?channel_id=${CHANNEL}&limit=-1`;
+
+  /** Asks for everything, and reads nothing of it yet. */
+  async function begin(): Promise<IncomingMessage> {
+    const { port } = new URL(server.origin);
+    const headers = { authorization: `Bearer ${server.token}` };
+    const asked = httpRequest({
+      port,
+      host: "127.0.0.1",
+      method: "POST",
+      path: EVERYTHING,
+      headers,
+      agent: false,
+    });
+    const [answer] = (await once(asked.end(), "response")) as [IncomingMessage];
+    return answer;
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: as the route answers.
+  const rest = (answer: IncomingMessage): Promise<any> => json(answer);
+  /** Readings that were begun and have not ended. */
+  const underWay = () => {
+    const told = server.log.filter(({ msg }) => msg === "sql").map(({ sql }) => String(sql));
+    const ended = form === "embedded" ? /^close reading_/ : /^rollback$/;
+    return told.filter((one) => /^declare/.test(one)).length - told.filter((one) => ended.test(one)).length;
+  };
+  const allOver = () => vi.waitFor(() => expect(underWay()).toBe(0), PATIENCE);
+
+  test("has the rows of the pages, in their order", async () => {
+    const everything = (await all("&limit=-1")).body;
+    expect([everything.total, everything.items.length]).toEqual([LINKS, LINKS]);
+    for (const page of [1, 2, 13, 27, 39, 40, 41]) {
+      const { items } = (await all(`&limit=500&page=${page}`)).body;
+      expect(items).toEqual(everything.items.slice((page - 1) * 500, page * 500));
+    }
+    // A page too long to be held is read in the same way.
+    expect((await all("&limit=7000&page=3")).body).toEqual({
+      page: 3,
+      limit: 7000,
+      total: LINKS,
+      items: everything.items.slice(14_000),
+    });
+    const named = await all("&limit=-1&ordered_fields=-name&name=link%2019");
+    expect(named.body.items.map(({ name }: { name: string }) => name)).toEqual(
+      Array.from({ length: LINKS }, (_, index) => `Link ${index + 1}`)
+        .filter((name) => name.startsWith("Link 19"))
+        .sort()
+        .reverse(),
+    );
+    await allOver();
+  });
+
+  test("takes no more memory for more rows", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const used = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const answer = await begin();
+    let bytes = 0;
+    let looked = 0;
+    const samples: number[] = [];
+    for await (const chunk of answer) {
+      bytes += (chunk as Buffer).length;
+      if (bytes - looked < 1_000_000) continue;
+      looked = bytes;
+      samples.push(used());
+    }
+    expect(bytes).toBeGreaterThan(8_000_000);
+    expect(samples.length).toBeGreaterThan(6);
+    // Now and then the engine compiles something anew; what grows with the rows grows from each sample to the next.
+    const growths = samples.slice(1).map((sample, index) => sample - (samples[index] ?? 0));
+    const median = growths.sort((one, other) => one - other)[Math.floor(growths.length / 2)];
+    expect(median).toBeLessThan(100_000);
+    await allOver();
+  });
+
+  test("shows one moment, and keeps nobody else from the database meanwhile", async () => {
+    const reading = await begin();
+    const made = await call("POST", "/invite_links", { body: { channel_id: CHANNEL, name: "Meanwhile" } });
+    expect(made.status).toBe(201);
+    expect(underWay()).toBe(1);
+    const { total, items } = await rest(reading);
+    expect([total, items.length]).toEqual([LINKS, LINKS]);
+    expect(items.map(({ name }: { name: string }) => name)).not.toContain("Meanwhile");
+    expect((await all("&limit=-1")).body.total).toBe(LINKS + 1);
+    await allOver();
+  });
+
+  test("is given up when its client leaves, or takes nothing any more", async () => {
+    const leaving = await begin();
+    expect(underWay()).toBe(1);
+    leaving.destroy();
+    await allOver();
+    const original = ServerResponse.prototype.setTimeout;
+    const waiting = vi.spyOn(ServerResponse.prototype, "setTimeout").mockImplementationOnce(function (
+      this: ServerResponse,
+      _milliseconds,
+      callback,
+    ) {
+      return original.call(this, 200, callback);
+    });
+    const stalled = await begin();
+    stalled.once("error", () => {});
+    expect(waiting).toHaveBeenCalledWith(60_000, expect.any(Function));
+    waiting.mockRestore();
+    await allOver();
+    await expect(rest(stalled)).rejects.toThrow();
+    expect((await all("&limit=1")).status).toBe(200);
+    expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  test("is put off where four are being read", async () => {
+    const four = await Promise.all([begin(), begin(), begin(), begin()]);
+    const fifth = await all("&limit=-1");
+    expect([fifth.status, fifth.headers.get("retry-after")]).toEqual([429, "5"]);
+    expect((await all("&limit=1")).status).toBe(200);
+    for (const answer of four) answer.destroy();
+    await allOver();
+    expect((await all("&limit=-1")).status).toBe(200);
+    await allOver();
+  });
+
+  test("has of each tag the newest thousand links", async () => {
+    const tags = (await call("GET", `/tags?channel_id=${CHANNEL}&limit=-1`)).body;
+    expect(tags.total).toBe(3);
+    const links = (await all("&limit=-1")).body.items as { id: string; tags: { id: string }[] }[];
+    for (const tag of tags.items as { id: string; links: { id: string }[] }[]) {
+      const carrying = links.filter((link) => link.tags.some(({ id }) => id === tag.id));
+      expect(tag.links.map(({ id }) => id)).toEqual(carrying.slice(0, 1000).map(({ id }) => id));
+      expect(tag.links).toHaveLength(1000);
+    }
+    await allOver();
+  });
+});
