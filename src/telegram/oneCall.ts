@@ -18,7 +18,7 @@ export class TelegramConnectionError extends Error {
 
 /** Bytes; the Bot API's answers are far shorter. */
 const MAX_ANSWER = 1024 * 1024;
-/** A shorter text stands in answers for other things, and to replace it would spoil them. */
+/** A shorter part of a token stands in answers for other things, and to replace it would spoil them. */
 const SHORTEST_HIDDEN = 6;
 
 /** Takes a bot token out of a text: its second half, which is the secret, alone as well. */
@@ -61,9 +61,9 @@ async function readBody({ body, status }: Response): Promise<string> {
 function connectionError(error: unknown, signal: AbortSignal): TelegramConnectionError {
   if (error instanceof TelegramConnectionError) return error;
   if (signal.aborted) {
-    const inTime = (signal.reason as Error | null)?.name === "TimeoutError";
+    const late = (signal.reason as Error | null)?.name === "TimeoutError";
     return new TelegramConnectionError(
-      inTime ? "Telegram did not answer in time" : "The call was aborted",
+      late ? "Telegram did not answer in time" : "The call was aborted",
       true,
     );
   }

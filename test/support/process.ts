@@ -12,9 +12,10 @@ export class ServerProcess {
   stderr = "";
   readonly exited: Promise<number | null>;
 
-  constructor(environment: Record<string, string>) {
+  /** @param command another script than the server's own, with its arguments. */
+  constructor(environment: Record<string, string>, command: readonly string[] = [MAIN]) {
     if (!existsSync(MAIN)) throw new Error("dist/main.js is not there: npm run build makes it.");
-    this.child = spawn(process.execPath, [MAIN], {
+    this.child = spawn(process.execPath, command, {
       env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });

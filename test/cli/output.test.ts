@@ -1,0 +1,38 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { toLine } from "../../src/cli/errors.js";
+import { print, table } from "../../src/cli/output.js";
+
+afterEach(() => vi.restoreAllMocks());
+
+describe("what a command says", () => {
+  test.each([
+    [true, "two\nlines\n"],
+    [false, '{"lines":2}\n'],
+  ])("is for people on a terminal (%s), else JSON on one line", (isTTY, expected) => {
+    const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    const before = process.stdout.isTTY;
+    process.stdout.isTTY = isTTY;
+    print({ lines: 2 }, "two\nlines");
+    process.stdout.isTTY = before;
+    expect(write.mock.calls).toEqual([[expected]]);
+  });
+
+  test("stands in columns as wide as their widest cell", () => {
+    expect(
+      table([
+        ["ID", "NAME", "ROLE"],
+        ["12345", "A", "ADMIN"],
+        ["6", "Long name", ""],
+      ]),
+    ).toBe("ID     NAME       ROLE\n12345  A          ADMIN\n6      Long name");
+  });
+
+  test("is one line where it is an error, and holds no bot token", () => {
+    expect(toLine(" Two\n\nlines: /bot123456789:AA-secret/getMe and 123456789%3Aaa_secret\n")).toBe(
+      "Two lines: /bot[secret]/getMe and [secret]",
+    );
+    expect(toLine("at 2025-05-02T15:46:10.9476699 on 127.0.0.1:4000")).toBe(
+      "at 2025-05-02T15:46:10.9476699 on 127.0.0.1:4000",
+    );
+  });
+});
