@@ -1,4 +1,5 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import { isDriverAdapterError } from "@prisma/driver-adapter-utils";
 import type { PoolClient } from "pg";
 import type { Sql } from "sql-template-tag";
 import { Prisma, PrismaClient } from "./generated/prisma/client.js";
@@ -27,6 +28,7 @@ export interface Database {
   readonly prisma: PrismaClient;
   /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as a Date. */
   query<Row>(statement: Sql): Promise<Row[]>;
+  /** All of `work` or nothing of it. It is done again where it and another transaction waited for each other. */
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
   /**
    * Reads what is too long to be held, so many rows at a time, and counts, all in one snapshot. Must be closed.
@@ -42,6 +44,25 @@ export interface Database {
 /** Whether a write failed because a value that must be unique is taken. */
 export const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
+
+/** Whether PostgreSQL ended a transaction so that one that it waited for could go on. Of SQL by hand Prisma has no code for it. */
+const isDeadlock = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError &&
+  isDriverAdapterError(error.meta?.["driverAdapterError"]) &&
+  error.meta["driverAdapterError"].cause.kind === "TransactionWriteConflict";
+
+/** Many that meet at once are ended one by one. */
+const MAX_TRIES = 10;
+
+async function untilUndisturbed<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === MAX_TRIES || !isDeadlock(error)) throw error;
+    }
+  }
+}
 
 const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
 
@@ -69,14 +90,16 @@ export function createDatabase(
     query: async <Row>(statement: Sql) => (await run(pool, statement)) as Row[],
     read: (statements, size) => readings.begin(statements, size),
     transaction: (work) =>
-      prisma.$transaction(
-        (client) =>
-          work({
-            prisma: client,
-            execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
-            query: (statement) => client.$queryRawUnsafe(statement.text, ...statement.values),
-          }),
-        TRANSACTION,
+      untilUndisturbed(() =>
+        prisma.$transaction(
+          (client) =>
+            work({
+              prisma: client,
+              execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
+              query: (statement) => client.$queryRawUnsafe(statement.text, ...statement.values),
+            }),
+          TRANSACTION,
+        ),
       ),
     async close() {
       await prisma.$disconnect();

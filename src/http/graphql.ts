@@ -198,9 +198,7 @@ export function addGraphQL(
           code: "BAD_REQUEST",
         });
       }
-      // The client went while it was being answered.
-      if (error.code !== "ERR_STREAM_PREMATURE_CLOSE")
-        request.log.error({ err: error }, "a request failed unexpectedly");
+      request.log.error({ err: error }, "a request failed unexpectedly");
       return sendGraphQLError(reply, 500, {
         message: "Something went wrong on the server; the request's id leads to it in the log.",
         code: "INTERNAL_SERVER_ERROR",

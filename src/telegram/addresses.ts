@@ -15,3 +15,7 @@ export function inviteLinkAddress(text: string): string | null {
   const hash = INVITE_LINK.exec(text.trim())?.[1];
   return hash === undefined ? null : `https://t.me/+${hash}`;
 }
+
+/** Whether two addresses are one invite link's, however each is written. */
+export const isSameLink = (one: string, other: string): boolean =>
+  (inviteLinkAddress(one) ?? one) === (inviteLinkAddress(other) ?? other);

@@ -208,7 +208,7 @@ export class BotApi {
   readonly #showable = (description: string): string =>
     description
       .replaceAll(this.#token, "[secret]")
+      .slice(0, MAX_DESCRIPTION)
       .toWellFormed()
-      .replaceAll("\0", " ")
-      .slice(0, MAX_DESCRIPTION);
+      .replaceAll("\0", " ");
 }

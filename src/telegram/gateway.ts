@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isWebAddress } from "./addresses.js";
+import { isSameLink, isWebAddress } from "./addresses.js";
 import { BotApi, type BotApiOptions, type Deadline, type Sending } from "./botApi.js";
 import { TelegramCallError } from "./failures.js";
 
@@ -13,7 +13,7 @@ const MAX_MEMBERS = 100_000;
 const telegramId = z.number().int().refine(Number.isSafeInteger);
 
 /** A text of Telegram's as a database holds it; Telegram's own are far shorter. */
-const text = z.string().transform((value) => value.toWellFormed().replaceAll("\0", " ").slice(0, MAX_TEXT));
+const text = z.string().transform((value) => value.slice(0, MAX_TEXT).toWellFormed().replaceAll("\0", " "));
 
 const chat = z.object({
   id: telegramId,
@@ -39,6 +39,10 @@ const inviteLink = z.object({
   member_limit: z.number().int().min(0).max(MAX_MEMBERS).optional().catch(undefined),
   is_revoked: z.boolean().optional().catch(undefined),
 });
+
+/** An answer about another link would be stored as if it were this one's. */
+const linkAt = (url: string) => inviteLink.refine((link) => isSameLink(link.invite_link, url));
+const revokedLinkAt = (url: string) => linkAt(url).refine((link) => link.is_revoked !== false);
 
 export type TelegramChat = z.infer<typeof chat>;
 export type TelegramInviteLink = z.infer<typeof inviteLink>;
@@ -156,7 +160,7 @@ export class TelegramGateway {
     sending: Sending,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url, ...settingsPayload(settings) };
-    return this.#api.call({ method: "editChatInviteLink", payload, result: inviteLink, deadline, sending });
+    return this.#api.call({ method: "editChatInviteLink", payload, result: linkAt(url), deadline, sending });
   }
 
   /** The name is all that can be changed of a link whose members pay. */
@@ -171,7 +175,7 @@ export class TelegramGateway {
     return this.#api.call({
       method: "editChatSubscriptionInviteLink",
       payload,
-      result: inviteLink,
+      result: linkAt(url),
       deadline,
       sending,
     });
@@ -184,7 +188,8 @@ export class TelegramGateway {
     sending: Sending,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url };
-    return this.#api.call({ method: "revokeChatInviteLink", payload, result: inviteLink, deadline, sending });
+    const result = revokedLinkAt(url);
+    return this.#api.call({ method: "revokeChatInviteLink", payload, result, deadline, sending });
   }
 
   /** @param price Stars a month. @param periodSeconds 2592000. */

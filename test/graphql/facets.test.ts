@@ -222,4 +222,17 @@ describe("the limit of cost", () => {
   ])("does not let %s pass", async (_what, query) => {
     expect((await server.ask(query)).errors?.[0]?.extensions.code).toBe("QUERY_TOO_COSTLY");
   });
+
+  test("counts the filter's groups, which take long to look for together", async () => {
+    const asking = async (aliases: number) => {
+      const ask = (_: unknown, index: number) =>
+        `a${index}: inviteLinks(channelId: ${CHANNEL}, first: 0, filter: { tagGroups: $groups }) { totalCount }`;
+      const fields = Array.from({ length: aliases }, ask).join(" ");
+      const groups = Array(50).fill({ tagTypeId: PLATFORM, withoutType: true });
+      const { errors } = await server.ask(`query ($groups: [TagGroupFilter!]) { ${fields} }`, { groups });
+      return errors?.[0]?.extensions.code;
+    };
+    expect(await asking(4)).toBeUndefined();
+    expect(await asking(5)).toBe("QUERY_TOO_COSTLY");
+  });
 });

@@ -87,6 +87,51 @@ describe("a link that was made", () => {
   });
 });
 
+describe("a link that was changed", () => {
+  const other = "https://t.me/+other";
+  const edit = (telegram: TelegramGateway) =>
+    telegram.editInviteLink(CHAT, url, settings, telegram.deadline(), unheard);
+  const rename = (telegram: TelegramGateway) =>
+    telegram.editSubscriptionInviteLink(CHAT, url, "n", telegram.deadline(), unheard);
+  const revoke = (telegram: TelegramGateway) =>
+    telegram.revokeInviteLink(CHAT, url, telegram.deadline(), unheard);
+
+  test.each([
+    ["edit", edit, { invite_link: url, is_revoked: false }],
+    ["edit", edit, { invite_link: "https://t.me/joinchat/abc" }],
+    ["rename", rename, { invite_link: url }],
+    ["revoke", revoke, { invite_link: url, is_revoked: true }],
+    ["revoke", revoke, { invite_link: url }],
+  ])("is understood by its address: %s", async (_what, call, result) => {
+    answering(result);
+    expect(await call(gateway())).toEqual(result);
+  });
+
+  test.each([
+    ["edit", edit, { invite_link: other }],
+    ["rename", rename, { invite_link: other }],
+    ["revoke", revoke, { invite_link: other, is_revoked: true }],
+    ["revoke", revoke, { invite_link: url, is_revoked: false }],
+  ])(
+    "is nobody knows how where the answer tells of another, or of no revocation: %s",
+    async (_what, call, result) => {
+      answering(result);
+      expect(await failure(call(gateway()))).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
+      expect(events).toEqual([expect.objectContaining({ answer: result })]);
+    },
+  );
+});
+
+test("Telegram's words stay well-formed where they are cut short", async () => {
+  const description = `${"x".repeat(299)}\u{1f600}`;
+  respond = (_request, response) =>
+    response.writeHead(400).end(JSON.stringify({ ok: false, error_code: 400, description }));
+  expect(await failure(create(gateway()))).toEqual({
+    kind: "rejected",
+    description: `${"x".repeat(299)}\ufffd`,
+  });
+});
+
 describe("an answer that is not Telegram's", () => {
   const status = (code: number, headers: Record<string, string> = {}) => {
     respond = (_request, response) => response.writeHead(code, headers).end("<html>");

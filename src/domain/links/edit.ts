@@ -286,7 +286,7 @@ export class LinkEditor {
   async #storeSettings(
     unit: UnitOfWork,
     id: string,
-    columns: Partial<ReturnType<typeof settledColumns>> & { readonly isRevoked?: true },
+    columns: Partial<ReturnType<typeof settledColumns>>,
   ): Promise<Pick<InviteLink, "id" | "channelId">> {
     const updatedAt = new Date();
     const { channelId, channel } = await unit.prisma.inviteLink.update({

@@ -14,6 +14,7 @@ export interface SetInviteLinkTagsInput {
 }
 
 const MAX_LINKS = 250;
+
 /** Giving and taking tags of many links at once, for one request. */
 export class LinkTags {
   readonly #database: Database;

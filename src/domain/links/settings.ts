@@ -86,10 +86,10 @@ export function checkSettings(requested: RequestedSettings, now: Date, problems:
   };
 }
 
-/** The columns of a link's settings as Telegram's answer has them; where it says nothing of one, as they were asked for. */
+/** A link's columns as Telegram's answer has them; where it says nothing of a setting, as it was asked for. */
 export function settledColumns(answer: TelegramInviteLink, asked: LinkSettings) {
-  const name = answer.name ?? asked.name;
-  // 0 means none for both.
+  // Telegram's empty name is none, as 0 means none for the date and the limit.
+  const name = (answer.name ?? asked.name) || null;
   const expireDate = answer.expire_date ?? asked.expireDate ?? 0;
   const memberLimit = answer.member_limit ?? asked.memberLimit ?? 0;
   return {
@@ -98,6 +98,7 @@ export function settledColumns(answer: TelegramInviteLink, asked: LinkSettings) 
     createsJoinRequest: answer.creates_join_request ?? asked.createsJoinRequest,
     expireDate: expireDate === 0 ? null : new Date(expireDate * 1000),
     memberLimit: memberLimit === 0 ? null : memberLimit,
+    isRevoked: answer.is_revoked ?? false,
   };
 }
 

@@ -5,6 +5,9 @@ import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./invite
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
 import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
 
+/** What a group of the filter costs: the more there are, the longer the database thinks of how to find their links. */
+const GROUP_COST = 100;
+
 const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSubscription").implement({
   description: "What the members of a link pay.",
   fields: (t) => ({
@@ -130,7 +133,10 @@ builder.queryFields((t) => ({
         }),
         page: t.arg.int({ description: "The page's number, from 1, instead of a cursor." }),
       },
-      complexity: pageComplexity,
+      complexity: (args) => {
+        const { field, multiplier } = pageComplexity(args);
+        return { field: field + GROUP_COST * (args.filter?.tagGroups?.length ?? 0), multiplier };
+      },
       resolve: async (_root, args, { links }) => toLinkConnection(await links.page(args)),
     },
     InviteLinkConnection,

@@ -1,0 +1,54 @@
+import sql from "sql-template-tag";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { UnitOfWork } from "../../src/database/database.js";
+import { newId } from "../../src/domain/ids.js";
+import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
+
+await describeOnForms("transactions", ["server"], () => {
+  let open: TestDatabase;
+  beforeAll(async () => {
+    open = await openTestDatabase("server");
+  });
+  afterAll(() => open.close());
+
+  const rename = {
+    "by Prisma": async ({ prisma }: UnitOfWork, id: string, name: string) => {
+      await prisma.tagType.update({ where: { id }, data: { name } });
+    },
+    "by hand": async (unit: UnitOfWork, id: string, name: string) => {
+      await unit.execute(sql`update tag_type set name = ${name} where id = ${id}::uuid`);
+    },
+  };
+
+  test.each(Object.entries(rename))(
+    "of two transactions that wait for each other both take place: %s",
+    async (how, change) => {
+      const { database } = open;
+      const ids = [newId(), newId()] as const;
+      await database.prisma.tagType.createMany({
+        data: ids.map((id) => ({ id, name: "Before", nameKey: `${how} ${id}`, createdAt: new Date() })),
+      });
+      let tries = 0;
+      let bothHold = () => {};
+      const holding = new Promise<void>((resolve) => {
+        bothHold = resolve;
+      });
+      const crossing = (name: string, [first, second]: readonly [string, string]) =>
+        database.transaction(async (unit) => {
+          tries += 1;
+          await change(unit, first, name);
+          if (tries === 2) bothHold();
+          await holding;
+          await change(unit, second, name);
+          return name;
+        });
+      expect(await Promise.all([crossing("One", ids), crossing("Two", [ids[1], ids[0]])])).toEqual([
+        "One",
+        "Two",
+      ]);
+      expect(tries).toBe(3);
+      const [one, two] = await database.prisma.tagType.findMany({ where: { id: { in: [...ids] } } });
+      expect(one?.name).toBe(two?.name);
+    },
+  );
+});
