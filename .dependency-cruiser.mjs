@@ -64,8 +64,20 @@ export default {
     mayOnlyImport(
       "doors-point-down",
       "Only main.ts starts the application, and only app.ts puts it together.",
-      "^src/(http|work|cli)/",
-      "^src/(http|work|cli|graphql|domain|telegram|database)/",
+      "^src/(http|work)/",
+      "^src/(http|work|graphql|domain|telegram|database)/",
+    ),
+    mayOnlyImport(
+      "cli-points-down",
+      "A command is a door without HTTP: it calls the domain, and the server only as a whole.",
+      "^src/cli/",
+      "^src/(cli|moving|domain|telegram|database)/|^src/main[.]ts$",
+    ),
+    mayOnlyImport(
+      "moving-knows-links-alone",
+      "Files and other APIs are turned into the domain's records and back, whatever database and terminal there are.",
+      "^src/moving/",
+      "^src/(moving|domain/moving)/",
     ),
     mayOnlyImport(
       "metrics-point-down",

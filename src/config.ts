@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import * as z from "zod";
 
 /** An environment that the server cannot start with; each message is one line, without any secret's text. */
@@ -213,3 +213,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: values.LOG_LEVEL ?? "info",
   };
 }
+
+/** The embedded database's folder, with what belongs to it: the sandbox and real bots have one each. */
+export const dataFolder = ({ dataDir, telegram }: Config): string =>
+  join(dataDir, telegram === null ? "sandbox" : "live");

@@ -2,6 +2,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import type { Sql } from "sql-template-tag";
 import { Prisma, PrismaClient } from "./generated/prisma/client.js";
 import type { DatabasePool } from "./pools.js";
+import { readSnapshot, type Snapshot } from "./snapshot.js";
 
 /** One statement that ran, for counting and timing; never with its values. */
 export interface StatementEvent {
@@ -24,12 +25,21 @@ export interface Database {
   /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as a Date. */
   query<Row>(statement: Sql): Promise<Row[]>;
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
+  /** For reading much at leisure: `work` has the embedded database's one session for as long as it takes. */
+  snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 /** Whether a write failed because a value that must be unique is taken. */
 export const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
+
+/** A value taken that must be unique, a row gone that is referred to, a deadlock: what two at once come to. */
+const CONFLICTS = ["P2002", "P2003", "P2034"];
+
+/** Whether a transaction failed because of another one, so that a second try may find things as they are now. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError && CONFLICTS.includes(error.code);
 
 const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
 
@@ -61,6 +71,7 @@ export function createDatabase(
           }),
         TRANSACTION,
       ),
+    snapshot: (work) => readSnapshot(pool, work),
     async close() {
       await prisma.$disconnect();
       await close();
