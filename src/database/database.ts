@@ -35,11 +35,16 @@ export const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
 
 /** A value taken that must be unique, a row gone that is referred to, a deadlock: what two at once come to. */
-const CONFLICTS = ["P2002", "P2003", "P2034"];
+const CONFLICTS: readonly unknown[] = ["23505", "23503", "40P01"];
 
 /** Whether a transaction failed because of another one, so that a second try may find things as they are now. */
-export const isConflict = (error: unknown): boolean =>
-  error instanceof Prisma.PrismaClientKnownRequestError && CONFLICTS.includes(error.code);
+export function isConflict(error: unknown): boolean {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
+  const { driverAdapterError } = (error.meta ?? {}) as {
+    driverAdapterError?: { cause?: { originalCode?: string } };
+  };
+  return CONFLICTS.includes(driverAdapterError?.cause?.originalCode);
+}
 
 const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
 

@@ -101,14 +101,16 @@ export async function* readCsv(texts: AsyncIterable<string>, delimiter: string):
     if (error instanceof CsvError) throw new SourceError(`This is no CSV: ${error.message}.`);
     throw error;
   }
-  if (!header) throw new SourceError("There is nothing in the file, not even a header.");
 }
 
 /** One that spreadsheets leave as it is, in every language. */
 const writeBoolean = (value: boolean): string => (value ? "yes" : "no");
 
+/** Whatever separates rows or cells anywhere is quoted, so that a header shows what separates them here. */
+const QUOTED = /[\r\n;\t]/;
+
 const stringifyRow = (cells: readonly (string | number | null)[]): string =>
-  stringify([[...cells]], { record_delimiter: "\r\n", quoted_match: /[\r\n]/ });
+  stringify([[...cells]], { record_delimiter: "\r\n", quoted_match: QUOTED });
 
 function writeRow(link: ExportedLink, tagTypes: readonly string[]): string {
   const cells = COLUMNS.map((column) => {

@@ -10,8 +10,11 @@ export const FORMATS = { csv: writeCsv, jsonl: writeJsonLines } as const satisfi
 >;
 export type Format = keyof typeof FORMATS;
 
-/** Reads links from CSV or JSON lines, whichever it is: only the latter begin with a brace. @throws SourceError */
+/**
+ * Reads links from CSV or JSON lines, whichever it is: only the latter begin with a brace. An empty file has no links.
+ * @throws SourceError
+ */
 export async function* readFileOfLinks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<SourceRow> {
   const { line, whole } = await peekLine(decodeUtf8(chunks));
-  yield* line.startsWith("{") ? readJsonLines(whole) : readCsv(whole, delimiterOf(line));
+  if (line !== "") yield* line.startsWith("{") ? readJsonLines(whole) : readCsv(whole, delimiterOf(line));
 }

@@ -110,27 +110,35 @@ export class RestSource {
   }
 
   /**
-   * All links of the channel, each once, the oldest first: those that are made meanwhile come last.
+   * All links of the channel, each once, the oldest first: those that are made meanwhile come last. Where some are
+   * deleted meanwhile, others move to pages that were read before, and all are read again.
    * @throws SourceError where the API refuses, fails for long, or answers something else
    */
   async *rows(): AsyncGenerator<SourceRow> {
-    const seen = new Set<string>();
+    /** By place, the pass that gave it last. */
+    const seen = new Map<string, number>();
     let total = 0;
+    let given = 0;
     for (let pass = 1; pass <= MAX_PASSES; pass++) {
+      total = 0;
+      given = 0;
+      let shrunk = false;
       for await (const page of this.#pages()) {
+        shrunk ||= page.total < total;
         total = page.total;
         for (const item of page.items) {
           const record = toRecord(item);
           const place = `link ${String(item["id"] ?? record.url)}`;
-          if (seen.has(place)) continue;
-          seen.add(place);
-          yield { place, record };
+          const before = seen.get(place);
+          seen.set(place, pass);
+          if (before !== pass) given += 1;
+          if (before === undefined) yield { place, record };
         }
       }
-      if (seen.size >= total) return;
+      if (!shrunk && given >= total) return;
     }
     throw new SourceError(
-      `The API counts ${total} links and gave ${seen.size}: they changed while they were read. Run the same command again.`,
+      `The API counts ${total} links and gave ${given}: they changed while they were read. Run the same command again.`,
     );
   }
 

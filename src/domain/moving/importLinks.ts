@@ -1,11 +1,11 @@
-import { type Database, isConflict, type UnitOfWork } from "../../database/database.js";
+import { type Database, isConflict } from "../../database/database.js";
 import type { Caller } from "../access/caller.js";
-import { audit } from "../audit.js";
 import { type FieldError, Problems } from "../errors.js";
 import { type Known, keyOfTag, lookUp } from "./known.js";
 import { type LinkRecord, readLink } from "./linkRecord.js";
 import { keyOfLink, type MovedLink } from "./movedLink.js";
 import { type Plan, Planner } from "./plan.js";
+import { carryOut } from "./writing.js";
 
 /** One record of a source, or why there is none to be had of it. */
 export interface SourceRow {
@@ -44,6 +44,8 @@ export interface ImportOptions {
   readonly onSkipped: (row: SkippedRow) => void;
   /** Told after each batch. */
   readonly onProgress: (counts: Readonly<ImportCounts>) => void;
+  /** Links stored in one transaction; for tests. */
+  readonly batchSize?: number;
   /** Aborted: it ends before the next batch, with what was stored so far. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -57,23 +59,6 @@ interface Planned {
 const BATCH_SIZE = 500;
 /** How often a batch is looked at again where somebody else made the same thing at the same time. */
 const TRIES = 5;
-
-/** Writes a plan. */
-async function carryOut(unit: UnitOfWork, caller: Pick<Caller, "key">, plan: Plan): Promise<void> {
-  const { prisma } = unit;
-  if (plan.channels.length > 0) await prisma.channel.createMany({ data: plan.channels });
-  if (plan.types.length > 0) await prisma.tagType.createMany({ data: plan.types });
-  if (plan.tags.length > 0) await prisma.tag.createMany({ data: plan.tags });
-  if (plan.links.length > 0) await prisma.inviteLink.createMany({ data: plan.links });
-  for (const { id, data } of plan.updates) await prisma.inviteLink.update({ where: { id }, data });
-  if (plan.taken.length > 0) {
-    await prisma.inviteLinkTag.deleteMany({ where: { OR: [...plan.taken] } });
-  }
-  // A tag that goes or changes its type meanwhile is a conflict, and the batch looked at again.
-  if (plan.given.length > 0)
-    await prisma.inviteLinkTag.createMany({ data: plan.given, skipDuplicates: true });
-  if (plan.changes.length > 0) await audit(unit, caller, ...plan.changes);
-}
 
 /**
  * Imports links that exist already, with their tags, without asking Telegram. A link is known by its address in its
@@ -111,6 +96,7 @@ export class LinkImport {
    * @throws what the source throws, and the signal's reason
    */
   async run(rows: AsyncIterable<SourceRow>): Promise<void> {
+    const { batchSize = BATCH_SIZE } = this.#options;
     const batch = new Map<string, MovedLink>();
     const flush = async () => {
       const links = [...batch.values()];
@@ -124,7 +110,7 @@ export class LinkImport {
         if (link === null) continue;
         const key = keyOfLink(link.chatId, link.url);
         // The same link again is another batch's, which finds what this one made of it.
-        if (batch.size === BATCH_SIZE || batch.has(key)) await flush();
+        if (batch.size >= batchSize || batch.has(key)) await flush();
         batch.set(key, link);
       }
     } finally {

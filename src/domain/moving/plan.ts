@@ -13,15 +13,30 @@ import {
   type MovedTags,
 } from "./movedLink.js";
 
+/** A link that is new, with its folded name. */
+export interface NewLink extends LinkFields {
+  readonly id: string;
+  readonly channelId: string;
+  readonly url: string;
+  readonly nameKey: string | null;
+}
+
+export interface LinkTag {
+  readonly linkId: string;
+  readonly tagId: string;
+  readonly channelId: string;
+  readonly typeId: string;
+}
+
 /** What has to be written so that a batch of links is there, all of it or nothing. */
 export interface Plan {
   readonly channels: Prisma.ChannelCreateManyInput[];
   readonly types: Prisma.TagTypeCreateManyInput[];
   readonly tags: Prisma.TagCreateManyInput[];
-  readonly links: Prisma.InviteLinkCreateManyInput[];
+  readonly links: NewLink[];
   readonly updates: { readonly id: string; readonly data: Prisma.InviteLinkUpdateManyMutationInput }[];
   /** Tags that links are to carry, and no longer. */
-  readonly given: Prisma.InviteLinkTagCreateManyInput[];
+  readonly given: LinkTag[];
   readonly taken: { readonly linkId: string; readonly tagId: string }[];
   readonly changes: Change[];
 }
@@ -46,12 +61,13 @@ function said(fields: MovedFields): Partial<LinkFields> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** The columns of the fields. */
-function columnsOf<Fields extends Partial<LinkFields>>(fields: Fields) {
-  const { creatorId, ...columns } = fields;
+const keyOfName = (name: string | null): string | null => (name === null ? null : foldName(name));
+
+/** The columns that follow the fields. */
+function columnsOf({ creatorId, ...fields }: Partial<LinkFields>) {
   return {
-    ...columns,
-    ...(fields.name === undefined ? {} : { nameKey: fields.name === null ? null : foldName(fields.name) }),
+    ...fields,
+    ...(fields.name === undefined ? {} : { nameKey: keyOfName(fields.name) }),
     ...(creatorId === undefined ? {} : { creatorId: creatorId === null ? null : BigInt(creatorId) }),
   };
 }
@@ -94,7 +110,7 @@ export class Planner {
     const id = newId();
     const fields = { ...UNSAID, createdAt: this.#now, ...said(link.fields) };
     const tagIds = this.#give({ id, channelId }, link.tags, []);
-    this.plan.links.push({ id, channelId, url: link.url, ...columnsOf(fields) });
+    this.plan.links.push({ id, channelId, url: link.url, nameKey: keyOfName(fields.name), ...fields });
     this.#note("inviteLink.import", id, channelId, {
       url: link.url,
       name: fields.name,
