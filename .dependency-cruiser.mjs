@@ -71,7 +71,13 @@ export default {
       "cli-points-down",
       "A command is a door without HTTP: it calls the domain, and the server only as a whole.",
       "^src/cli/",
-      "^src/(cli|domain|telegram|database)/|^src/main[.]ts$",
+      "^src/(cli|moving|domain|telegram|database)/|^src/main[.]ts$",
+    ),
+    mayOnlyImport(
+      "moving-knows-links-alone",
+      "Files and other APIs are turned into the domain's records and back, whatever database and terminal there are.",
+      "^src/moving/",
+      "^src/(moving|domain/moving)/",
     ),
     {
       name: "light-without-a-server",

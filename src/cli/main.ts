@@ -6,13 +6,15 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ValidationError } from "../domain/errors.js";
 import { toLine, UsageError } from "./errors.js";
+import { exportCommand } from "./export.js";
+import { importCommand } from "./import.js";
 import { migrateCommand } from "./migrate.js";
 import { note } from "./output.js";
 import { serveCommand } from "./serve.js";
 import { telegramCommand } from "./telegram.js";
 import { tokenCommand } from "./token.js";
 
-const COMMANDS = [serveCommand, telegramCommand, tokenCommand, migrateCommand];
+const COMMANDS = [serveCommand, telegramCommand, tokenCommand, migrateCommand, importCommand, exportCommand];
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -57,7 +59,13 @@ function commandLine(): Command {
 /** What this process's environment keeps secret, out of a text. */
 async function withoutSecrets(text: string): Promise<string> {
   const { secretForms } = await import("../log.js");
-  return ["DATABASE_URL", "ADMIN_TOKEN", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET"]
+  return [
+    "DATABASE_URL",
+    "ADMIN_TOKEN",
+    "TELEGRAM_BOT_TOKEN",
+    "TELEGRAM_WEBHOOK_SECRET",
+    "INVITE_LINKS_IMPORT_TOKEN",
+  ]
     .flatMap((name) => secretForms(process.env[name]?.trim()))
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
 }

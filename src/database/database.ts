@@ -5,6 +5,7 @@ import type { Sql } from "sql-template-tag";
 import { Prisma, PrismaClient } from "./generated/prisma/client.js";
 import type { DatabasePool } from "./pools.js";
 import { type Reading, type ReadingStatements, Readings } from "./reading.js";
+import { readSnapshot, type Snapshot } from "./snapshot.js";
 
 /** One statement that ran, for counting and timing; never with its values. */
 export interface StatementEvent {
@@ -38,12 +39,26 @@ export interface Database {
     statements: ReadingStatements,
     size: number,
   ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null>;
+  /** For reading much at leisure: `work` has the embedded database's one session for as long as it takes. */
+  snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 /** Whether a write failed because a value that must be unique is taken. */
 export const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
+
+/** A value taken that must be unique, a row gone that is referred to: what two at once come to. */
+const CONFLICTS: readonly unknown[] = ["23505", "23503"];
+
+/** Whether a transaction failed because of another one, so that a second try may find things as they are now. */
+export function isConflict(error: unknown): boolean {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
+  const { driverAdapterError } = (error.meta ?? {}) as {
+    driverAdapterError?: { cause?: { originalCode?: string } };
+  };
+  return CONFLICTS.includes(driverAdapterError?.cause?.originalCode);
+}
 
 /** Whether PostgreSQL ended a transaction so that one that it waited for could go on. Of SQL by hand Prisma has no code for it. */
 const isDeadlock = (error: unknown): boolean =>
@@ -101,6 +116,7 @@ export function createDatabase(
           TRANSACTION,
         ),
       ),
+    snapshot: (work) => readSnapshot(pool, work),
     async close() {
       await prisma.$disconnect();
       await close();

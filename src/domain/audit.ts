@@ -1,3 +1,4 @@
+import sql from "sql-template-tag";
 import type { UnitOfWork } from "../database/database.js";
 import type { Prisma } from "../database/generated/prisma/client.js";
 import type { Caller } from "./access/caller.js";
@@ -24,6 +25,20 @@ export function differences<Field extends string>(
       .filter((field) => was[field] !== became[field])
       .map((field) => [field, { from: was[field], to: became[field] }]),
   );
+}
+
+/** As audit, for hundreds of changes at once. */
+export async function auditMany(
+  unit: UnitOfWork,
+  caller: Pick<Caller, "key">,
+  changes: readonly Change[],
+): Promise<void> {
+  const entries = JSON.stringify(changes.map((change) => ({ id: newId(), ...change })));
+  await unit.execute(sql`
+    insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
+    select id, now(), ${caller.key}, action, "subjectId", "channelId", change
+    from json_to_recordset(${entries}::json)
+      as entry (id uuid, action text, "subjectId" uuid, "channelId" uuid, change jsonb)`);
 }
 
 /** Notes who changed what, in the transaction that changes it. */

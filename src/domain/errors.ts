@@ -134,6 +134,10 @@ export class Problems {
     if (this.#fieldErrors.length < MAX_FIELD_ERRORS) this.#fieldErrors.push({ field, message });
   }
 
+  get all(): readonly FieldError[] {
+    return this.#fieldErrors;
+  }
+
   get found(): boolean {
     return this.#fieldErrors.length > 0;
   }

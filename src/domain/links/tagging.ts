@@ -5,7 +5,7 @@ import { parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
 
 /** That a link carries. */
-const MAX_TAGS = 100;
+export const MAX_TAGS = 100;
 
 type TagIds = readonly (string | null)[];
 

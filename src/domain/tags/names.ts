@@ -5,8 +5,8 @@ import { tidyName } from "../text.js";
 const MAX_CODE_POINTS = 64;
 
 /** The name of a tag or of a type, tidied; what is wrong with it is said in `problems`. */
-export const readName = (text: string, problems: Problems): string =>
-  tidyName(text, MAX_CODE_POINTS, "name", problems);
+export const readName = (text: string, problems: Problems, field = "name"): string =>
+  tidyName(text, MAX_CODE_POINTS, field, problems);
 
 /** Runs what may find a name taken, and says so of `field`. */
 export async function refusingTwins<T>(

@@ -1,0 +1,46 @@
+import type pg from "pg";
+import type { Sql } from "sql-template-tag";
+
+/** The database as it stood at one moment, whatever is written meanwhile. Values come as from Database.query. */
+export interface Snapshot {
+  query<Row>(statement: Sql): Promise<Row[]>;
+  /** A statement's rows, read only as they are taken, `size` at a time; one such statement at a time. */
+  portions<Row>(statement: Sql, size: number): AsyncGenerator<Row[]>;
+}
+
+function snapshotOf(session: pg.PoolClient): Snapshot {
+  const query = async <Row>(text: string, values: unknown[] = []) =>
+    (await session.query({ text, values })).rows as Row[];
+  return {
+    query: (statement) => query(statement.text, statement.values),
+    async *portions<Row>(statement: Sql, size: number) {
+      await query(`declare portions no scroll cursor for ${statement.text}`, statement.values);
+      for (;;) {
+        const rows = await query<Row>(`fetch forward ${size} from portions`);
+        if (rows.length > 0) yield rows;
+        if (rows.length < size) break;
+      }
+      await query("close portions");
+    },
+  };
+}
+
+/** Lets `work` read one snapshot, for which it has a session of the pool for as long as it takes. */
+export async function readSnapshot<T>(pool: pg.Pool, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  const session = await pool.connect();
+  try {
+    await session.query("begin isolation level repeatable read, read only");
+    const result = await work(snapshotOf(session));
+    await session.query("commit");
+    session.release();
+    return result;
+  } catch (error) {
+    // Whatever state the session is in, its end ends the transaction.
+    const rolledBack = await session.query("rollback").then(
+      () => true,
+      () => false,
+    );
+    session.release(!rolledBack);
+    throw error;
+  }
+}

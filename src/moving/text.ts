@@ -1,0 +1,55 @@
+import { SourceError } from "./sourceError.js";
+
+/** What no line of a link's reaches; more is not gathered in memory. In UTF-16 units. */
+export const MAX_LINE_LENGTH = 1_000_000;
+
+/** Bytes as text, without a byte order mark. @throws SourceError where they are not UTF-8 */
+export async function* decodeUtf8(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
+    } catch {
+      throw new SourceError("The file is not UTF-8 text. A spreadsheet can save it as such: CSV UTF-8.");
+    }
+  };
+  for await (const chunk of chunks) yield decode(chunk);
+  yield decode();
+}
+
+/** A text's first line that has something in it, and the whole text, that line included. */
+export async function peekLine(
+  texts: AsyncGenerator<string>,
+): Promise<{ line: string; whole: AsyncGenerator<string> }> {
+  let begun = "";
+  let line: string | undefined;
+  while (line === undefined && begun.length < MAX_LINE_LENGTH) {
+    const { value, done } = await texts.next();
+    if (done) break;
+    begun += value;
+    line = /(\S[^\r\n]*)[\r\n]/.exec(begun)?.[1];
+  }
+  return {
+    line: line ?? begun.trim(),
+    whole: (async function* () {
+      yield begun;
+      yield* texts;
+    })(),
+  };
+}
+
+/** A text's lines with their numbers. @throws SourceError where one is longer than any link's */
+export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<[number: number, line: string]> {
+  let number = 0;
+  let rest = "";
+  for await (const text of texts) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      number += 1;
+      yield [number, line];
+    }
+    if (rest.length > MAX_LINE_LENGTH) throw new SourceError(`Line ${number + 1} is too long for a link.`);
+  }
+  if (rest !== "") yield [number + 1, rest];
+}
