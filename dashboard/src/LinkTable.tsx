@@ -103,6 +103,11 @@ export function LinkTable(props: {
           <button type="button" onClick={retry}>
             Try again
           </button>
+          {isFiltered(view) && (
+            <button type="button" onClick={() => withoutFilter(onChange)}>
+              Show all links
+            </button>
+          )}
         </div>
       )}
       {edges.length > 0 ? (

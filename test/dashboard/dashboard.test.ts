@@ -205,6 +205,16 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(names).toEqual(memes);
     });
 
+    test("of a filter that the server refuses, as in an old address, is left for all links", async () => {
+      const gone = btoa("Tag:01991000-0000-7000-8000-0000000000ff");
+      const type = btoa(`TagType:${PLATFORM}`);
+      await open({}, `/?${new URLSearchParams({ [`tags.${type}`]: gone })}`);
+      await page.getByRole("alert").getByText("The links could not be loaded").waitFor();
+      await button("Show all links").click();
+      await showsSummary();
+      await shows(() => rows().count()).toBe(20);
+    });
+
     test("is another for another channel, in its currency", async () => {
       await open();
       await showsSummary();
@@ -375,6 +385,9 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     await button("Save", dialog()).click();
     await dialog().waitFor({ state: "detached" });
     await shows(() => row("Tagged").locator(".chip").allInnerTexts()).toEqual(["Shorts"]);
+    // It is filtered by as well, which must not outlive it.
+    await tagFilter("Shorts").click();
+    await shows(names).toEqual(["Tagged"]);
     await button("Tags").click();
     await button("Edit the tag Shorts, 1 links", dialog()).click();
     await button("Delete", dialog()).click();
