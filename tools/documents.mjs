@@ -4,7 +4,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { preset } from "@graphql-codegen/client-preset";
 import { codegen } from "@graphql-codegen/core";
 import { gqlPluckFromCodeStringSync } from "@graphql-tools/graphql-tag-pluck";
@@ -40,7 +40,7 @@ function writeChanged(/** @type {string} */ file, /** @type {string} */ text) {
 }
 
 /** @throws {Error} naming the document that the schema does not allow */
-export async function generateDocuments() {
+async function generateDocuments() {
   const schema = parse(readFileSync(join(ROOT, "schema.graphql"), "utf8"));
   const schemaAst = buildASTSchema(schema);
   const sources = readdirSync(SOURCES).filter((name) => /[.]tsx?$/.test(name));
@@ -68,11 +68,9 @@ export async function generateDocuments() {
   writeChanged(join(OUTPUT, "possibleTypes.ts"), possibleTypes(schemaAst));
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  try {
-    await generateDocuments();
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
+try {
+  await generateDocuments();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 }

@@ -33,6 +33,11 @@ export interface LinkValues {
   readonly tagIds: string[];
 }
 
+/** A link that is to be made has no id yet by which it could be found again: its key does that. */
+const MAYBE_MADE =
+  "Trying again from here is safe, it never makes a second link. If it keeps saying this, look at the bot’s links in " +
+  "Telegram; an administrator then ends the doubt with resolveCreation.";
+
 /** Those that say themselves what is wrong with them. */
 const FIELDS = ["name", "budget", "expireDate", "memberLimit", "createsJoinRequest", "tagIds"];
 
@@ -77,7 +82,14 @@ export function LinkForm(props: {
         if (!isBusy && secondsLeft === 0) onSubmit(readForm(event.currentTarget));
       }}
     >
-      {problem && <Problem problem={problem} fields={FIELDS} secondsLeft={secondsLeft} />}
+      {problem && (
+        <Problem
+          problem={problem}
+          fields={FIELDS}
+          secondsLeft={secondsLeft}
+          {...(initial === null && { ifUnknown: MAYBE_MADE })}
+        />
+      )}
       <Field
         name="name"
         label="Name"

@@ -1,5 +1,5 @@
 import { useQuery } from "@apollo/client/react";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { number } from "./format.js";
 import type { InviteLinkOrderField } from "./gql/graphql.js";
 import { type FragmentType, graphql } from "./gql/index.js";
@@ -47,19 +47,23 @@ function useLinks(channelId: number, view: View) {
   const list = data?.inviteLinks;
   const after = list?.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
   const missing = list ? view.rows - list.edges.length : 0;
+  const [failed, setFailed] = useState<{ readonly after: string; readonly error: Error } | null>(null);
+  // Of this page, not of one that was wanted earlier.
+  const failure = failed?.after === after ? failed : null;
   useEffect(() => {
-    if (after == null || missing <= 0) return;
-    // Where it fails, `error` of the query says so.
-    fetchMore({ variables: { after, first: Math.min(missing, MAX_PAGE) } }).catch(() => {});
-  }, [after, missing, fetchMore]);
+    if (after == null || missing <= 0 || failure) return;
+    fetchMore({ variables: { after, first: Math.min(missing, MAX_PAGE) } }).catch((error: Error) =>
+      setFailed({ after, error }),
+    );
+  }, [after, missing, failure, fetchMore]);
   const shown = (data ?? previousData)?.inviteLinks;
   return {
     edges: shown?.edges.slice(0, view.rows) ?? [],
     hasMore: shown !== undefined && (shown.pageInfo.hasNextPage || shown.edges.length > view.rows),
     isKnown: shown !== undefined,
-    isBusy: loading || (after != null && missing > 0),
-    error,
-    retry: () => void refetch().catch(() => {}),
+    isBusy: loading || (after != null && missing > 0 && !failure),
+    error: error ?? failure?.error,
+    retry: () => (failure ? setFailed(null) : void refetch().catch(() => {})),
   };
 }
 
@@ -99,6 +103,11 @@ export function LinkTable(props: {
           <button type="button" onClick={retry}>
             Try again
           </button>
+          {isFiltered(view) && (
+            <button type="button" onClick={() => withoutFilter(onChange)}>
+              Show all links
+            </button>
+          )}
         </div>
       )}
       {edges.length > 0 ? (

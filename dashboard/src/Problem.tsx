@@ -85,14 +85,16 @@ export function Problem(props: {
   readonly fields?: readonly string[];
   /** Of a wait. */
   readonly secondsLeft?: number;
+  /** What to do where nobody knows whether it was carried out. */
+  readonly ifUnknown?: string;
 }) {
-  const { problem, fields = [], secondsLeft = 0 } = props;
+  const { problem, fields = [], secondsLeft = 0, ifUnknown = "Do it again: that puts it right." } = props;
   return (
     <div role="alert" className="problem" data-type={problem.__typename}>
       <Icon name="alert" />
       <div>
         <strong>{TITLES[problem.__typename]}</strong>
-        <Explanation problem={problem} fields={fields} secondsLeft={secondsLeft} />
+        <Explanation problem={problem} fields={fields} secondsLeft={secondsLeft} ifUnknown={ifUnknown} />
       </div>
     </div>
   );
@@ -102,8 +104,9 @@ function Explanation(props: {
   readonly problem: ProblemView;
   readonly fields: readonly string[];
   readonly secondsLeft: number;
+  readonly ifUnknown: string;
 }) {
-  const { problem, fields, secondsLeft } = props;
+  const { problem, fields, secondsLeft, ifUnknown } = props;
   switch (problem.__typename) {
     case "ValidationError": {
       const others = problem.fieldErrors.filter(({ field }) => !fields.includes(nameOf(field)));
@@ -125,11 +128,7 @@ function Explanation(props: {
     case "TelegramUnavailableError":
       if (!problem.outcomeUnknown) return <p>{problem.message}</p>;
       return (
-        <p>
-          The request was sent and its answer lost: perhaps it was carried out, perhaps not. Trying again from
-          here is safe, it never makes a second link. If it keeps saying this, look at the bot’s links in
-          Telegram; an administrator then ends the doubt with <code>resolveCreation</code>.
-        </p>
+        <p>The request was sent and its answer lost: perhaps it was carried out, perhaps not. {ifUnknown}</p>
       );
     default:
       return <p>{problem.message}</p>;

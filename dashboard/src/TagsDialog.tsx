@@ -9,6 +9,8 @@ import { graphql } from "./gql/index.js";
 import { Icon } from "./Icon.js";
 import { Problem, useAttempt } from "./Problem.js";
 import { TagChip } from "./TagChip.js";
+import { useView } from "./useView.js";
+import { withoutTag } from "./view.js";
 
 /** Facets have every tag, and how many links would lose one that is deleted. */
 const TAGS = graphql(`
@@ -90,6 +92,7 @@ export function TagsDialog(props: {
 }) {
   const { channelId, onDone, onClose } = props;
   const [edited, setEdited] = useState<Edited>(null);
+  const [view, changeView] = useView();
   const { data, previousData, error } = useQuery(TAGS, { variables: { channelId } });
   const shown = data ?? previousData;
   return (
@@ -101,8 +104,7 @@ export function TagsDialog(props: {
       )}
       {shown && shown.tagTypes.length === 0 && (
         <p>
-          Tags have types, such as Platform or Creative. An administrator makes the first with{" "}
-          <code>createTagType</code>.
+          Tags have types, such as Platform or Creative. The first is made with <code>createTagType</code>.
         </p>
       )}
       {shown && shown.tagTypes.length > 0 && (
@@ -117,6 +119,7 @@ export function TagsDialog(props: {
             setEdited(null);
             onDone(what);
           }}
+          onGone={(tag) => changeView({ groups: withoutTag(view.groups, tag) }, "replace")}
           onCancel={() => setEdited(null)}
         />
       )}
@@ -156,9 +159,11 @@ function TagForm(props: {
   readonly types: readonly Type[];
   readonly edited: Edited;
   readonly onDone: (what: string) => void;
+  /** Told of a tag that is of its type no longer. */
+  readonly onGone: (tag: string) => void;
   readonly onCancel: () => void;
 }) {
-  const { channelId, types, edited, onDone, onCancel } = props;
+  const { channelId, types, edited, onDone, onGone, onCancel } = props;
   const [create] = useMutation(CREATE_TAG, { update: forgetLists });
   const [update] = useMutation(UPDATE_TAG, { update: forgetLists });
   const [remove] = useMutation(DELETE_TAG, { update: forgetLists });
@@ -180,6 +185,7 @@ function TagForm(props: {
           : (await create({ variables: { input: { channelId, ...tag } } })).data?.createTag,
       );
       if (result.__typename !== "CreateTagSuccess" && result.__typename !== "UpdateTagSuccess") return result;
+      if (edited && edited.type !== tag.tagTypeId) onGone(edited.counted.tag.id);
       onDone(edited ? `The tag “${tag.name}” was changed.` : `The tag “${tag.name}” was made.`);
       return null;
     });
@@ -190,6 +196,7 @@ function TagForm(props: {
       const { data } = await remove({ variables: { input: { id } } });
       const result = answered(data?.deleteTag);
       if (result.__typename !== "DeleteTagSuccess") return result;
+      onGone(id);
       onDone(`The tag “${name}” was deleted.`);
       return null;
     });

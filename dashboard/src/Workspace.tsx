@@ -1,4 +1,5 @@
 import { useQuery } from "@apollo/client/react";
+import { useEffect } from "react";
 import { Brand } from "./Brand.js";
 import { ChannelView } from "./ChannelView.js";
 import { graphql } from "./gql/index.js";
@@ -6,17 +7,24 @@ import { Icon } from "./Icon.js";
 import { useView } from "./useView.js";
 
 const WORKSPACE = graphql(`
-  query Workspace {
+  query Workspace($after: String) {
     viewer {
       name
       role
     }
-    channels(first: 100) {
-      nodes {
-        id
-        telegramId
-        title
-        ...ChannelView
+    channels(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        cursor
+        node {
+          id
+          telegramId
+          title
+          ...ChannelView
+        }
       }
     }
   }
@@ -24,9 +32,14 @@ const WORKSPACE = graphql(`
 
 /** What a token may see: one of its channels, with the choice of the others. */
 export function Workspace({ onLeave }: { readonly onLeave: () => void }) {
-  const { data, error, refetch } = useQuery(WORKSPACE);
+  const { data, error, refetch, fetchMore } = useQuery(WORKSPACE);
   const [view, changeView] = useView();
-  const channels = data?.channels.nodes ?? [];
+  const channels = data?.channels.edges.map(({ node }) => node) ?? [];
+  const after = data?.channels.pageInfo.hasNextPage ? data.channels.pageInfo.endCursor : null;
+  useEffect(() => {
+    // The choice is of those that are there, until a reload brings the others.
+    if (after != null) fetchMore({ variables: { after } }).catch(() => {});
+  }, [after, fetchMore]);
   const channel = channels.find(({ telegramId }) => telegramId === view.channel) ?? channels[0];
 
   return (

@@ -23,6 +23,7 @@ export function createClient(token: string, onRefused: () => void): ApolloClient
       typePolicies: {
         Query: {
           fields: {
+            channels: relayStylePagination(),
             // A list grows page by page; another channel, filter or order is another list.
             inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]),
           },

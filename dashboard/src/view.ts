@@ -119,3 +119,9 @@ export function toggle(groups: readonly TagGroup[], type: string, tag: string | 
   const others = groups.filter((other) => other.type !== type);
   return changed.tags.length > 0 || changed.without ? [...others, changed] : others;
 }
+
+/** The filter without a tag that is not there any more, or is of another type now: the server refuses such a one. */
+export const withoutTag = (groups: readonly TagGroup[], tag: string): TagGroup[] =>
+  groups
+    .map((group) => ({ ...group, tags: group.tags.filter((other) => other !== tag) }))
+    .filter(({ tags, without }) => tags.length > 0 || without);
