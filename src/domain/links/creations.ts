@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Database, isUniqueViolation, type UnitOfWork } from "../../database/database.js";
 import type { CreationState, LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
@@ -37,6 +38,8 @@ export class Creations {
   /** Those that this run is carrying out: others in its name were left when storing them failed. */
   readonly #underWay = new Set<string>();
   readonly #storing = new Set<string>();
+  /** Tells of each id of those that it is left. */
+  readonly #left = new EventEmitter().setMaxListeners(0);
 
   constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, botId: number) {
     this.#database = database;
@@ -55,7 +58,7 @@ export class Creations {
       if (Date.now() >= deadline.at) {
         throw new IdempotencyConflictError("Another request with this idempotency key is still under way.");
       }
-      await delay(POLL_MS);
+      await this.#ended(row.id, deadline);
     }
   }
 
@@ -159,6 +162,7 @@ export class Creations {
   /** This run has done with it, whichever way; but for storing what came of it, perhaps. */
   leave(id: string): void {
     this.#underWay.delete(id);
+    this.#left.emit(id);
   }
 
   /** It is not abandoned while what Telegram has made is being stored, though its request could not wait for that. */
@@ -166,6 +170,13 @@ export class Creations {
     this.#storing.add(id);
     const over = () => this.#storing.delete(id);
     storing.then(over, over);
+  }
+
+  /** Waits until this run leaves it, or the deadline; what another run carries out is looked at again soon. */
+  async #ended(id: string, deadline: Deadline): Promise<void> {
+    if (!this.#underWay.has(id)) return delay(POLL_MS);
+    const tooLate = AbortSignal.timeout(Math.max(0, deadline.at - Date.now()));
+    await once(this.#left, id, { signal: tooLate }).catch(() => {});
   }
 
   async #find(caller: Caller, idempotencyKey: string): Promise<LinkCreation | null> {
@@ -202,13 +213,14 @@ export class Creations {
         return (await this.#abandoned(row)) && (await this.#takeOver(row)) ? { creationId: row.id } : null;
       case "SENT":
         if (!(await this.#abandoned(row))) return null;
-        await this.#noteAbandoned(row);
+        if (await this.#noteAbandoned(row)) throw new TelegramUnavailableError(true);
         return null;
     }
   }
 
-  async #noteAbandoned({ id, ownerId }: LinkCreation): Promise<void> {
-    await this.#database.prisma.linkCreation.updateMany({
+  /** False where it is not as it was any more. */
+  async #noteAbandoned({ id, ownerId }: LinkCreation): Promise<boolean> {
+    const { count } = await this.#database.prisma.linkCreation.updateMany({
       where: { id, state: "SENT", ownerId },
       data: {
         state: "UNCERTAIN",
@@ -216,6 +228,7 @@ export class Creations {
         updatedAt: new Date(),
       },
     });
+    return count === 1;
   }
 
   /** Whoever began it will not end it. */
