@@ -4,7 +4,7 @@ export class UsageError extends Error {
 }
 
 /** A bot token as it could stand in any text, such as a mistyped option that commander repeats. */
-const BOT_TOKEN = /\b\d{3,}(:|%3A)[\w-]{6,}/gi;
+const BOT_TOKEN = /\d{3,}(:|%3A)[\w-]{6,}/gi;
 
 /** A message in one line, without a bot token. */
 export const toLine = (message: string): string =>
