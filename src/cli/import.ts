@@ -120,7 +120,7 @@ const inWords = ({ place, problems }: SkippedRow): string =>
   `${place}: ${problems.map(({ field, message }) => `${field}: ${message}`).join(" ")}`;
 
 function printSummary(counts: Readonly<ImportCounts>, skipped: readonly SkippedRow[], dryRun: boolean): void {
-  const made = `${counts.channels} channels, ${counts.tagTypes} tag types and ${counts.tags} tags`;
+  const made = `channels ${counts.channels}, tag types ${counts.tagTypes}, tags ${counts.tags}`;
   const lines = [
     dryRun ? "A dry run: nothing was written. It would have been:" : "",
     `${counts.created} imported, ${counts.updated} updated, ${counts.known} known already, ${counts.skipped} skipped`,

@@ -74,7 +74,7 @@ function toRecord(item: Readonly<Record<string, unknown>>): LinkRecord {
     member_limit,
     creates_join_request,
     is_bot_created,
-    tags: Array.isArray(tags) ? tags.map(toTag) : (tags ?? []),
+    tags: Array.isArray(tags) ? tags.map(toTag) : tags,
   };
 }
 

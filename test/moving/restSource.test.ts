@@ -81,7 +81,7 @@ describe("an API of links", () => {
     api.items = [itemOf(0, { tags: [tag] }), itemOf(1, { tags: null }), itemOf(2, { tags: "?" })];
     expect((await read()).map(({ record }) => (record as { tags: unknown }).tags)).toEqual([
       [{ type: "T", name: "N", color: null }],
-      [],
+      null,
       "?",
     ]);
   });

@@ -1,4 +1,5 @@
-import { type Database, isConflict } from "../../database/database.js";
+import sql from "sql-template-tag";
+import { type Database, isConflict, type UnitOfWork } from "../../database/database.js";
 import type { Caller } from "../access/caller.js";
 import { type FieldError, Problems } from "../errors.js";
 import { type Known, keyOfTag, lookUp } from "./known.js";
@@ -59,6 +60,15 @@ interface Planned {
 const BATCH_SIZE = 500;
 /** How often a batch is looked at again where somebody else made the same thing at the same time. */
 const TRIES = 5;
+
+/** Keeps those of the links that are known from being changed by others; in one order, so that two do not wait for each other. */
+async function hold(unit: UnitOfWork, batch: readonly MovedLink[]): Promise<void> {
+  await unit.execute(sql`
+    select from invite_link l join channel c on c.id = l.channel_id
+    where c.chat_id = any(${batch.map(({ chatId }) => chatId)}::bigint[])
+      and l.url = any(${batch.map(({ url }) => url)}::text[])
+    order by l.id for no key update of l`);
+}
 
 /**
  * Imports links that exist already, with their tags, without asking Telegram. A link is known by its address in its
@@ -157,6 +167,7 @@ export class LinkImport {
   async #write(batch: readonly MovedLink[], tries = TRIES): Promise<Planned> {
     try {
       return await this.#database.transaction(async (unit) => {
+        if (this.#options.update) await hold(unit, batch);
         const planned = this.#plan(await lookUp(unit.prisma, batch), batch, () => false);
         await carryOut(unit, this.#caller, planned.plan);
         return planned;

@@ -100,11 +100,14 @@ await describeOnForms("an import", ALL_FORMS, (form) => {
 
     const { counts } = await importText(database, changed, { update: true });
     expect(counts).toMatchObject({ created: 0, updated: 1, known: 1 });
-    // What is not said, as the budget here, stays.
+    // What is not said, as the budget here, stays; of null it is known that there is none.
     expect(await linksOf(database)).toMatchObject([
       { name: "New", budget: "1.00", tags: [{ name: "M" }] },
       {},
     ]);
+    const none = jsonLines(link("a", { name: null, tags: null, budget: null }));
+    expect((await importText(database, none, { update: true })).counts.updated).toBe(1);
+    expect(await linksOf(database)).toMatchObject([{ name: null, budget: "1.00", tags: [] }, {}]);
   });
 
   test("updates of the bot's own links only what Telegram does not know of", async () => {
