@@ -318,7 +318,7 @@ export class LinkEditor {
       if (changed > 0) change["budget"] = own.budget;
     }
     if (own.tagIds) {
-      const changed = await replaceTags(unit, { linkIds: [id], channelId, tagIds: own.tagIds });
+      const changed = await replaceTags(unit, { linkIds: [id], tagIds: own.tagIds });
       if (changed.length > 0) change["tagIds"] = own.tagIds;
     }
     if (Object.keys(change).length === 0) return;

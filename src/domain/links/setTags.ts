@@ -53,7 +53,7 @@ export class LinkTags {
     }
     problems.check();
     await this.#database.transaction(async (unit) => {
-      const tagging = { linkIds: ids, channelId, tagIds: distinct(added) };
+      const tagging = { linkIds: ids, tagIds: distinct(added) };
       const changes = await changeTags(unit, tagging, distinct(removed));
       const entries = changes.map(({ linkId: subjectId, ...change }) => ({
         action: "inviteLink.setTags",

@@ -19,7 +19,7 @@ export interface RequestedSettings {
 }
 
 /** @returns the name as Telegram will keep it; what is wrong with it is said in `problems`. */
-export function checkName(name: string, problems: Problems): string {
+function checkName(name: string, problems: Problems): string {
   const cleaned = cleanLinkName(name);
   if (!name.isWellFormed()) problems.add("name", "Must be well-formed Unicode.");
   else if (cleaned === "") problems.add("name", "Must not be empty.");
@@ -37,7 +37,7 @@ function toUnixSeconds(date: Date | null): number | null {
 }
 
 /** @returns Unix seconds; what is wrong is said in `problems`. */
-export function checkExpireDate(date: Date | null, now: Date, problems: Problems): number | null {
+function checkExpireDate(date: Date | null, now: Date, problems: Problems): number | null {
   if (date === null) return null;
   const seconds = toUnixSeconds(date);
   if (seconds <= Math.floor(now.getTime() / 1000)) problems.add("expireDate", "Must be in the future.");

@@ -66,7 +66,7 @@ export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<s
     const other = await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } });
     if (other !== null || link.createdAt < createdAt) throw new LinkKnownError(answer.invite_link);
   }
-  await giveTags(unit, { linkIds: [link.id], channelId, tagIds: plan.tagIds });
+  await giveTags(unit, { linkIds: [link.id], tagIds: plan.tagIds });
   if (channel.botStatus !== BOT_STATUS.ready) {
     await prisma.channel.update({
       where: { id: channelId },

@@ -32,25 +32,25 @@ export async function checkTags(
   }
 }
 
-/** Links of one channel, and tags for them. */
+/** Links, and tags for them. */
 export interface Tagging {
   readonly linkIds: readonly string[];
-  readonly channelId: string;
   readonly tagIds: readonly string[];
 }
 
 /**
- * Tags that are deleted meanwhile are left out, as if that had come after. Locking them keeps their type, which stands
- * beside them here, from changing.
+ * Tags that are deleted meanwhile are left out, as if that had come after. Locking them keeps their channel and type,
+ * which stand beside them here, from changing. The channel is the one that the link is in by now: following a chat may
+ * have made one channel of two.
  */
-const giving = ({ linkIds, channelId, tagIds }: Tagging): Sql => sql`
+const giving = ({ linkIds, tagIds }: Tagging): Sql => sql`
   insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
   select l.id, t.id, t.channel_id, t.type_id
-  from unnest(${linkIds}::uuid[]) l (id)
-  cross join (
-    select id, channel_id, type_id from tag
-    where id = any(${tagIds}::uuid[]) and channel_id = ${channelId}::uuid order by id for key share
+  from (
+    select id, channel_id, type_id from tag where id = any(${tagIds}::uuid[]) order by id for key share
   ) t
+  join invite_link l on l.channel_id = t.channel_id
+  where l.id = any(${linkIds}::uuid[])
   on conflict do nothing returning link_id, tag_id`;
 
 /** Gives tags to links. */

@@ -2,8 +2,10 @@ import sql from "sql-template-tag";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { UserError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
+import { LinkTags } from "../../../src/domain/links/setTags.js";
+import { createLoaders } from "../../../src/domain/loaders.js";
 import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
-import { type NewTag, storeTags, storeTagType } from "../support.js";
+import { callerOf, type NewTag, storeTags, storeTagType } from "../support.js";
 import { openWorkshop, type WorkingServer, type Workshop } from "./workshop.js";
 
 await describeOnForms("tags of many links", ALL_FORMS, (form) => {
@@ -42,6 +44,26 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
   };
   const set = (server: 0 | 1, ids: readonly string[], addTagIds: string[], removeTagIds: string[] = []) =>
     servers[server].tags().set({ ids, addTagIds, removeTagIds });
+
+  test("are given in the channel that the links' own became meanwhile", async () => {
+    const { channelId, chatId } = workshop;
+    const { database } = workshop.test;
+    const [tag = ""] = await makeTags(1);
+    const caller = callerOf(null, "EDITOR");
+    const loaders = createLoaders(database, caller);
+    await Promise.all([loaders.inviteLink.loadMany(links), loaders.tag.load(tag)]);
+    const became = newId();
+    const other = { id: became, chatId: BigInt(chatId - 1), kind: "CHANNEL", title: "B" } as const;
+    await database.prisma.channel.create({ data: { ...other, createdAt: new Date() } });
+    const moveTo = async (id: string) => {
+      await database.prisma.tag.update({ where: { id: tag }, data: { channelId: id } });
+      await database.prisma.inviteLink.updateMany({ where: { id: { in: links } }, data: { channelId: id } });
+    };
+    await moveTo(became);
+    await new LinkTags(database, caller, loaders).set({ ids: links, addTagIds: [tag], removeTagIds: [] });
+    expect(await carried()).toEqual(links.map(() => [tag]));
+    await moveTo(channelId);
+  });
 
   test("by many at once, in opposite order: no deadlock, and what came last is what they carry", async () => {
     const [a = "", b = "", c = "", d = ""] = await makeTags(4);
