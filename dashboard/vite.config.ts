@@ -28,6 +28,8 @@ export default defineConfig({
     // All in files of their own, which the page's Content-Security-Policy asks for.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // `npm start` says what it does, not what took how long.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   // `npm run dashboard`, beside a server that was started by `npm start`.
   server: { proxy: { "/graphql": "http://127.0.0.1:4000" } },
