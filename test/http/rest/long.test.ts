@@ -1,12 +1,14 @@
 import { once } from "node:events";
-import { request as httpRequest, type IncomingMessage, ServerResponse } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage, ServerResponse } from "node:http";
 import { json } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Database } from "../../../src/database/database.js";
 import { newId } from "../../../src/domain/ids.js";
+import { Links } from "../../../src/domain/links/links.js";
 import { storeChannel, storeTags, storeTagType } from "../../domain/support.js";
 import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
 import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
@@ -47,11 +49,11 @@ await describeOnForms("a list written out as it is read", ALL_FORMS, (form) => {
   const all = (query: string) => call("POST", `/invite_links/all?channel_id=${CHANNEL}${query}`);
   const EVERYTHING = `/invite_links/all?channel_id=${CHANNEL}&limit=-1`;
 
-  /** Asks for everything, and reads nothing of it yet. */
-  async function begin(): Promise<IncomingMessage> {
+  /** A request for everything, which is not sent yet. */
+  function ask(): ClientRequest {
     const { port } = new URL(server.origin);
     const headers = { authorization: `Bearer ${server.token}` };
-    const asked = httpRequest({
+    return httpRequest({
       port,
       host: "127.0.0.1",
       method: "POST",
@@ -59,7 +61,10 @@ await describeOnForms("a list written out as it is read", ALL_FORMS, (form) => {
       headers,
       agent: false,
     });
-    const [answer] = (await once(asked.end(), "response")) as [IncomingMessage];
+  }
+  /** Asks for everything, and reads nothing of it yet. */
+  async function begin(): Promise<IncomingMessage> {
+    const [answer] = (await once(ask().end(), "response")) as [IncomingMessage];
     return answer;
   }
   // biome-ignore lint/suspicious/noExplicitAny: as the route answers.
@@ -138,6 +143,25 @@ await describeOnForms("a list written out as it is read", ALL_FORMS, (form) => {
     const leaving = await begin();
     expect(underWay()).toBe(1);
     leaving.destroy();
+    await allOver();
+    // Before it has anything, too.
+    const { numberedPage } = Links.prototype;
+    const found = vi.spyOn(Links.prototype, "numberedPage");
+    const early = ask();
+    const gone = new Promise<void>((resolve) => {
+      found.mockImplementationOnce(async function (this: Links, args) {
+        const page = await numberedPage.call(this, args);
+        early.destroy();
+        // The server hears of it without telling anybody.
+        await delay(100);
+        resolve();
+        return page;
+      });
+    });
+    early.once("error", () => {});
+    early.end();
+    await gone;
+    found.mockRestore();
     await allOver();
     const original = ServerResponse.prototype.setTimeout;
     const waiting = vi.spyOn(ServerResponse.prototype, "setTimeout").mockImplementationOnce(function (
