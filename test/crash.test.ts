@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Ground, type LinkInput, type MortalServer, type Outcome, type Point } from "./support/crashing.js";
-import { describeOnForms } from "./support/databases.js";
+import { describeOnForms, USUAL_FORMS } from "./support/databases.js";
 import { CHANNEL } from "./support/server.js";
 
 /** For a long run: how many times servers are killed at random; nothing is left out then. */
@@ -11,6 +11,9 @@ const { CRASH_ROUNDS } = process.env;
 const ROUNDS = Number(CRASH_ROUNDS ?? 3);
 /** A kill costs a start of the server: replicas are killed at every point in a long run, at every fourth in others. */
 const STRIDE = CRASH_ROUNDS === undefined ? 4 : 1;
+/** A kill costs a start of the server: each run has its own form of the database, and replicas only the server's. */
+const FORM = USUAL_FORMS[0] ?? "embedded";
+const ON_SERVER = USUAL_FORMS.filter((form) => form === "server");
 /** A busy machine makes starts long. */
 const PATIENCE_MS = 120_000 + ROUNDS * 30_000;
 
@@ -88,7 +91,7 @@ const expectOneToOne = async (server: MortalServer, channelIds: readonly number[
 
 describe("a server killed at every point of a creation, and started again", () => {
   beforeEach(async () => {
-    ground = await Ground.prepare("embedded");
+    ground = await Ground.prepare(FORM);
   });
 
   test("before each message to the database", { timeout: PATIENCE_MS * 5 }, async () => {
@@ -103,7 +106,7 @@ describe("a server killed at every point of a creation, and started again", () =
       server = await ground.start();
       stages.push(await recover(server, input));
     }
-    report(`embedded, killed before each message: ${inOrder(stages)}`);
+    report(`${FORM}, killed before each message: ${inOrder(stages)}`);
     expect(inOrder(stages)).toMatch(IN_ORDER);
     await expectOneToOne(server, [CHANNEL]);
   });
@@ -134,7 +137,7 @@ describe("a server killed at every point of a creation, and started again", () =
 test("asked to end, a server stores what Telegram was asked for, and carries nothing else out", {
   timeout: PATIENCE_MS,
 }, async () => {
-  ground = await Ground.prepare("embedded");
+  ground = await Ground.prepare(FORM);
   const { control } = ground.telegram;
   const inputs = Array.from({ length: 12 }, (_, index) => ({ name: `Ending ${index}` }));
   control.fail({ kind: "slow", ms: 200 }, { method: "createChatInviteLink", times: inputs.length });
@@ -158,7 +161,7 @@ test("asked to end, a server stores what Telegram was asked for, and carries not
   await expectOneToOne(server, [CHANNEL]);
 });
 
-await describeOnForms("two replicas", ["server"], () => {
+await describeOnForms("two replicas", ON_SERVER, () => {
   let watcher: pg.Client;
   const prepare = async (environment: Record<string, string> = {}) => {
     ground = await Ground.prepare("server", environment);
@@ -259,7 +262,7 @@ await describeOnForms("two replicas", ["server"], () => {
 /** What was told of a creation, as far as it binds whoever is asked next. */
 type Told = { readonly url: string } | "uncertain" | "resolving" | null;
 
-await describeOnForms("killed again and again", ["embedded", "server"], (form) => {
+await describeOnForms("killed again and again", USUAL_FORMS, (form) => {
   const KINDS = ["before", "sent", "answered"] as const;
 
   test("at random, with many creations and resolutions under way", { timeout: PATIENCE_MS }, async () => {

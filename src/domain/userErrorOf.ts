@@ -9,9 +9,6 @@ import {
   ValidationError,
 } from "./errors.js";
 
-/** Why a call that was waited for had no answer: it was cut short, had no time left, or Telegram is silent to all. */
-const TIMED_OUT = /^AbortError|^no time left$|^Telegram does not answer at all$/;
-
 /**
  * What a failed call means to the caller.
  * @param chatId of the chat that the call was about.
@@ -37,7 +34,7 @@ export function userErrorOf(failure: TelegramFailure, chatId: number): UserError
       return new TelegramUnavailableError(false);
     case "unavailable":
       return new TelegramUnavailableError(failure.carriedOut === "maybe", {
-        timedOut: TIMED_OUT.test(failure.reason),
+        timedOut: failure.timedOut ?? false,
       });
   }
 }

@@ -61,16 +61,16 @@ function failureOf(error: unknown): TelegramFailure {
   if (error instanceof GaveUpError) {
     return { kind: "tooManyRequests", retryAfterSeconds: error.retryAfterSeconds };
   }
-  if (error instanceof GoneError)
-    return { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
+  if (error instanceof GoneError) return GONE;
   throw error;
 }
 
 /** In which a call can begin, in milliseconds. */
 const timeLeft = ({ at }: Deadline): number => at - Date.now() - LEAST_MS;
 
-const neverSent = (method: string, reason: string): TelegramCallError =>
-  new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason });
+const GONE: TelegramFailure = { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
+const tooLateFor = (method: string, reason: string): TelegramCallError =>
+  new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason, timedOut: true });
 
 /**
  * Carries calls to the Bot API, all of one bot through one pace. A 429 holds all of them back, and its own call waits
@@ -134,7 +134,7 @@ export class BotApi {
   /** Those about one chat wait for each other, and for no other chat's. */
   async #turn({ method, payload, deadline }: Call<unknown>, again: Turn | undefined): Promise<Turn> {
     const milliseconds = timeLeft(deadline);
-    if (milliseconds < 0 && !again) throw neverSent(method, "no time left");
+    if (milliseconds < 0 && !again) throw tooLateFor(method, "no time left");
     const lane = String(payload["chat_id"] ?? method);
     try {
       return await this.#pace.turn({ lane, milliseconds, gone: deadline.gone }, again);
@@ -154,8 +154,8 @@ export class BotApi {
         if (error.failure.kind === "tooManyRequests") throw error;
       }
     };
-    if (await this.#silence.isTotal(asked, look)) throw neverSent(method, "Telegram does not answer at all");
-    if (deadline.gone?.aborted) throw neverSent(method, "the client has gone");
+    if (await this.#silence.isTotal(asked, look)) throw tooLateFor(method, "Telegram does not answer at all");
+    if (deadline.gone?.aborted) throw new TelegramCallError(method, GONE);
   }
 
   /** Sends a call, and waits for its answer so long at most. */
@@ -165,7 +165,7 @@ export class BotApi {
   ): Promise<Result> {
     const left = deadline.at - Date.now();
     // A call that could not be waited for would only leave its outcome unknown.
-    if (left < LEAST_MS) throw neverSent(method, "no time left");
+    if (left < LEAST_MS) throw tooLateFor(method, "no time left");
     const answer: HttpAnswer = { abort: new AbortController() };
     const waitMs = Math.min(limitMs, left);
     const tooLate = AbortSignal.timeout(waitMs);

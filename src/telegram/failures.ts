@@ -24,7 +24,13 @@ export type TelegramFailure =
   | { readonly kind: "noUsableLink"; readonly description: string }
   | { readonly kind: "rejected"; readonly description: string }
   /** No answer, or none that can be used. `carriedOut`: whether the request may have taken effect. */
-  | { readonly kind: "unavailable"; readonly carriedOut: "no" | "maybe"; readonly reason: string };
+  | {
+      readonly kind: "unavailable";
+      readonly carriedOut: "no" | "maybe";
+      readonly reason: string;
+      /** Telegram was waited for in vain, or there was no time left to. */
+      readonly timedOut?: true;
+    };
 
 export class TelegramCallError extends Error {
   override readonly name = "TelegramCallError";
@@ -103,5 +109,6 @@ export function toFailure(error: unknown, call: FailedCall): TelegramFailure {
     kind: "unavailable",
     carriedOut: wasNeverSent(code) ? "no" : "maybe",
     reason: reason === "" ? "unknown" : reason,
+    ...(name === "AbortError" && { timedOut: true as const }),
   };
 }

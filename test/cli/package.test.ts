@@ -39,14 +39,16 @@ describe("the package", () => {
   test("holds what runs, and nothing of what builds and tests it", async () => {
     expect(packed).toEqual(expect.arrayContaining(await filesBelow("dist", ".js")));
     expect(packed).toEqual(expect.arrayContaining(await filesBelow("prisma/migrations", ".sql")));
-    expect(packed).toEqual(expect.arrayContaining(["README.md", "LICENSE", "docs/oint.md"]));
+    expect(packed).toEqual(expect.arrayContaining(["README.md", "LICENSE", "dist/dashboard/index.html"]));
     const rest = packed.filter(
-      (path) => !/^(dist|prisma\/migrations)\/.+[.](js|d[.]ts|sql|toml)$/.test(path),
+      (path) => !/^(dist|prisma\/migrations)\/.+[.](js|d[.]ts|sql|toml|html|css|svg)$/.test(path),
     );
     expect(rest.sort()).toEqual([
       "LICENSE",
       "README.md",
+      "docs/moving.md",
       "docs/oint.md",
+      "docs/rest.md",
       "package.json",
       "prisma/sample.json",
     ]);

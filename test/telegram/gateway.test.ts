@@ -193,6 +193,7 @@ describe("calls", () => {
       kind: "unavailable",
       carriedOut: "no",
       reason: "no time left",
+      timedOut: true,
     });
     expect(requests).toEqual([]);
   });

@@ -158,7 +158,12 @@ describe("a Telegram that does not answer at all", () => {
       expect(await create(telegram)).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
     }
   };
-  const total = { kind: "unavailable", carriedOut: "no", reason: "Telegram does not answer at all" };
+  const total = {
+    kind: "unavailable",
+    carriedOut: "no",
+    reason: "Telegram does not answer at all",
+    timedOut: true,
+  };
 
   test("is asked first whether it is there, once for all, after three calls in vain", async () => {
     const telegram = gateway(200);

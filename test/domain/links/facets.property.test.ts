@@ -5,7 +5,12 @@ import type { TagTypeFacet } from "../../../src/domain/links/facets.js";
 import { type LinkPage, Links } from "../../../src/domain/links/links.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import type { Tag } from "../../../src/domain/tags/tag.js";
-import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import {
+  describeOnForms,
+  openTestDatabase,
+  type TestDatabase,
+  USUAL_FORMS,
+} from "../../support/databases.js";
 import { compareIds, compareTexts, modelFold } from "../model.js";
 import {
   amount,
@@ -104,7 +109,7 @@ const newLink = (given: Pick<NewLink, "tags"> & Partial<NewLink>): NewLink => ({
 
 const LIMIT = { interruptAfterTimeLimit: 20_000 };
 
-await describeOnForms("facets and totals of links", ALL_FORMS, (form) => {
+await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
   let test: TestDatabase;
   let types: NewType[];
   let stranger: string;

@@ -6,7 +6,12 @@ import type { InviteLinkOrder } from "../../../src/domain/links/order.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import type { PageArguments } from "../../../src/domain/paging/arguments.js";
 import type { Tag } from "../../../src/domain/tags/tag.js";
-import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import {
+  describeOnForms,
+  openTestDatabase,
+  type TestDatabase,
+  USUAL_FORMS,
+} from "../../support/databases.js";
 import { type Compare, compareIds, compareTexts, type ModelRequest, modelFold } from "../model.js";
 import { expectPage, expectWalks, type ListUnderTest, walk } from "../pages.js";
 import { amount, callerOf, type NewLink, storeLinks, urlOf } from "../support.js";
@@ -94,7 +99,7 @@ function toRequest(
 
 const LIMIT = { interruptAfterTimeLimit: 20_000 };
 
-await describeOnForms("pages of links", ALL_FORMS, (form) => {
+await describeOnForms("pages of links", USUAL_FORMS, (form) => {
   let test: TestDatabase;
   let types: NewType[];
   let stranger: string;

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Database } from "../../../src/database/database.js";
-import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import {
+  describeOnForms,
+  openTestDatabase,
+  type TestDatabase,
+  USUAL_FORMS,
+} from "../../support/databases.js";
 import { CHAT, empty, exportText, importText, jsonLines, newImport, rowsOf } from "./support.js";
 
 const url = (name: string) => `https://t.me/+${name}`;
@@ -11,7 +16,7 @@ const linksOf = async (database: Database) =>
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line));
 
-await describeOnForms("an import", ALL_FORMS, (form) => {
+await describeOnForms("an import", USUAL_FORMS, (form) => {
   let opened: TestDatabase;
   let database: Database;
   beforeAll(async () => {

@@ -10,7 +10,7 @@ import type { Database } from "../../../src/database/database.js";
 import { newId } from "../../../src/domain/ids.js";
 import { Links } from "../../../src/domain/links/links.js";
 import { storeChannel, storeTags, storeTagType } from "../../domain/support.js";
-import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
+import { describeOnForms, USUAL_FORMS } from "../../support/databases.js";
 import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
 import { callerOf } from "./support.js";
 
@@ -39,7 +39,7 @@ async function fill(database: Database): Promise<void> {
   }
 }
 
-await describeOnForms("a list written out as it is read", ALL_FORMS, (form) => {
+await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({}, form, fill);
