@@ -8,6 +8,7 @@ import "./types/channel.js";
 import "./types/createInviteLink.js";
 import "./types/editInviteLink.js";
 import "./types/inviteLink.js";
+import "./types/setInviteLinkTags.js";
 import "./types/tag.js";
 import "./types/tagType.js";
 import "./types/uncertainCreation.js";

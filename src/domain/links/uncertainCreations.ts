@@ -19,7 +19,7 @@ export interface ResolveCreationInput {
   readonly notMade: boolean;
 }
 
-/** How a request's arguments are kept; see toRequest in create.ts. */
+/** How a request's arguments are kept; see toRequest in linkMaker.ts. */
 const keptArguments = z.object({
   name: z.string(),
   createsJoinRequest: z.boolean(),

@@ -1,9 +1,7 @@
 import { BotPermissionError, NotFoundError } from "../../domain/errors.js";
-import type { InviteLink } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder.js";
 import { COMMON_ERRORS, TELEGRAM_ERRORS } from "./errors.js";
 import { linkSuccess } from "./linkSuccess.js";
-import { InviteLinkRef } from "./refs.js";
 
 const EDIT_ERRORS = [...COMMON_ERRORS, NotFoundError, ...TELEGRAM_ERRORS, BotPermissionError] as const;
 const ID_DESCRIPTION = "Its global id, or the bare UUID.";
@@ -49,36 +47,6 @@ const RevokeInviteLinkSuccess = linkSuccess(
   "The link is revoked, in Telegram and here.",
 );
 
-const SetInviteLinkTagsInput = builder.inputType("SetInviteLinkTagsInput", {
-  description: "Gives and takes tags of up to 250 links of one channel at once, all or none.",
-  fields: (t) => ({
-    ids: t.idList({ required: true, description: "The links: global ids, or bare UUIDs." }),
-    addTagIds: t.idList({
-      required: true,
-      defaultValue: [],
-      description: "Tags of the channel that each shall carry; a link carries at most 100.",
-    }),
-    removeTagIds: t.idList({
-      required: true,
-      defaultValue: [],
-      description: "Tags of the channel that none shall carry.",
-    }),
-  }),
-});
-
-const SetInviteLinkTagsSuccess = builder
-  .objectRef<{ inviteLinks: readonly InviteLink[] }>("SetInviteLinkTagsSuccess")
-  .implement({
-    description: "The links' tags are changed.",
-    fields: (t) => ({
-      inviteLinks: t.field({
-        type: [InviteLinkRef],
-        description: "The links as they are now, each once, in the order of their ids in the input.",
-        resolve: ({ inviteLinks }) => inviteLinks,
-      }),
-    }),
-  });
-
 builder.mutationFields((t) => ({
   updateInviteLink: t.field({
     type: UpdateInviteLinkSuccess,
@@ -100,17 +68,6 @@ builder.mutationFields((t) => ({
     errors: { types: [...EDIT_ERRORS], union: { name: "RevokeInviteLinkResult" } },
     resolve: async (_root, { input }, context) => ({
       inviteLink: await context.afresh().linkEditor.revoke(input),
-    }),
-  }),
-  setInviteLinkTags: t.field({
-    type: SetInviteLinkTagsSuccess,
-    description: "Gives and takes tags of many links at once. Takes the role EDITOR.",
-    args: {
-      input: t.arg({ type: SetInviteLinkTagsInput, required: true, description: "Which links and tags." }),
-    },
-    errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "SetInviteLinkTagsResult" } },
-    resolve: async (_root, { input }, context) => ({
-      inviteLinks: await context.afresh().linkTags.set(input),
     }),
   }),
 }));

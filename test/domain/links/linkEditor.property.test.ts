@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UserError } from "../../../src/domain/errors.js";
-import type { UpdateInviteLinkInput } from "../../../src/domain/links/edit.js";
+import type { UpdateInviteLinkInput } from "../../../src/domain/links/linkEditor.js";
 import type { SandboxFault } from "../../../src/sandbox/sandbox.js";
 import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
 import { openWorkshop, type WorkingServer, type Workshop } from "./workshop.js";

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { Caller } from "../../../src/domain/access/caller.js";
 import { IdempotencyConflictError, TelegramRejectedError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
-import { LinkMaker } from "../../../src/domain/links/create.js";
 import { Creations } from "../../../src/domain/links/creations.js";
+import { LinkMaker } from "../../../src/domain/links/linkMaker.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { UnderWay } from "../../../src/domain/underWay.js";
 import { createLog } from "../../../src/log.js";

@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { UserError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
-import { LinkTags } from "../../../src/domain/links/setTags.js";
+import { LinkTags } from "../../../src/domain/links/linkTags.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
 import { callerOf, type NewTag, storeTags, storeTagType } from "../support.js";
