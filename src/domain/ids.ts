@@ -39,10 +39,7 @@ export function parseId(kind: IdKind, text: string, field: string, problems: Pro
   if (UUID.test(bare)) return bare;
   const parsed = parseGlobalId(text);
   if (parsed?.kind === kind) return parsed.id;
-  problems.add(
-    field,
-    parsed ? `This is the id of a ${parsed.kind}, not of a ${kind}.` : `This is no id of a ${kind}.`,
-  );
+  problems.add(field, parsed ? `This id is of type ${parsed.kind}, not ${kind}.` : `This is no ${kind} id.`);
   return null;
 }
 

@@ -87,6 +87,8 @@ export async function* readCsv(texts: AsyncIterable<string>, delimiter: string):
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
+    // Spreadsheets write rows that somebody emptied, or only formatted.
+    skip_records_with_empty_values: true,
     max_record_size: MAX_LINE_LENGTH,
   });
   // What fails on either side is thrown where the rows are taken.

@@ -58,7 +58,7 @@ describe("ids", () => {
         fc.pre(of !== other);
         expect(read(of, globalId(other, id))).toBeNull();
         const [problem] = problemsOf((problems) => parseId(of, globalId(other, id), "input.id", problems));
-        expect(problem).toEqual(["input.id", `This is the id of a ${other}, not of a ${of}.`]);
+        expect(problem).toEqual(["input.id", `This id is of type ${other}, not ${of}.`]);
       }),
     );
   });
@@ -98,7 +98,7 @@ describe("ids", () => {
     for (const text of garbage) {
       expect(parseGlobalId(text), text.slice(0, 60)).toBeNull();
       expect(problemsOf((problems) => parseId("Tag", text, "id", problems))).toEqual([
-        ["id", "This is no id of a Tag."],
+        ["id", "This is no Tag id."],
       ]);
     }
     // A bare one is no global id.

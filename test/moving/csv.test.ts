@@ -44,6 +44,7 @@ describe("a table of links", () => {
     ["tabs", 'URL\tName\tBudget\nhttps://t.me/+a\t"Ä; ""b"""\t250.5\n'],
     ["no line's end at the end", 'url,name,budget\nhttps://t.me/+a,"Ä; ""b""",250.5'],
     ["empty lines", '\n\nurl,name,budget\n\nhttps://t.me/+a,"Ä; ""b""",250.5\n\n'],
+    ["rows of empty cells", 'url;name;budget\r\n;;\r\nhttps://t.me/+a;"Ä; ""b""";250,5\r\n;;\r\n""; ;\r\n'],
   ])("is read with %s", async (_, text) => {
     for (const size of [1, 3, 1000]) {
       const [row, ...more] = await read(text, size);

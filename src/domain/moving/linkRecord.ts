@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { inviteLinkAddress } from "../../telegram/addresses.js";
 import { MAX_TELEGRAM_ID } from "../../telegram/ids.js";
 import type { Problems } from "../errors.js";
 import { MAX_MEMBER_LIMIT, MAX_SUBSCRIPTION_STARS } from "../links/settings.js";
@@ -50,8 +51,9 @@ const DAY = z.iso.date();
 const FIRST_INSTANT = Date.parse("0001-01-01T00:00:00.000Z");
 const LAST_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
 
+/** As Telegram's own answers have it, so that its updates find the link; one that Telegram shortened as it is. */
 const readUrl: Read<string> = (text) =>
-  text.length <= MAX_URL_LENGTH && INVITE_URL.test(text) ? text : undefined;
+  text.length <= MAX_URL_LENGTH && INVITE_URL.test(text) ? (inviteLinkAddress(text) ?? text) : undefined;
 
 const readLinkName: Read<string> = (text) =>
   isStorable(text) &&

@@ -28,6 +28,12 @@ const authenticatedBy =
     return refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized");
   };
 
+/** Many a client names a type even where it sends nothing; a body that may be absent is absent then. */
+async function forgetTypeOfNothing({ headers }: FastifyRequest): Promise<void> {
+  const length = headers["content-length"] ?? "0";
+  if (length === "0" && headers["transfer-encoding"] === undefined) delete headers["content-type"];
+}
+
 const METHODS: readonly HTTPMethods[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /** Says of each of the paths which methods it has, to whoever comes with another. */
@@ -65,6 +71,7 @@ export async function addRest(
       paths.add(url);
     });
     door.addHook("onRequest", authenticatedBy(authentication));
+    door.addHook("onRequest", forgetTypeOfNothing);
     door.addHook("preHandler", refuseMalformed);
     door.setErrorHandler(answerError);
     door.setValidatorCompiler(validatorCompiler);

@@ -76,6 +76,21 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     });
   });
 
+  test("knows a link however its address is written, and keeps it as Telegram writes it", async () => {
+    const spellings = [
+      "HTTP://T.me/joinchat/Aa-1",
+      "https://telegram.me/+Aa-1",
+      "https://t.me/+Aa-1/",
+      url("Aa-1"),
+    ];
+    const another = [url("aA-1"), url("Aa-1...")];
+    const records = [...spellings, ...another].map((address) => ({ channel_id: CHAT, url: address }));
+    const { counts } = await importText(database, jsonLines(...records));
+    expect(counts).toMatchObject({ created: 3, known: 3, skipped: 0 });
+    const addresses = (await linksOf(database)).map((stored) => stored.url);
+    expect(addresses.sort()).toEqual([url("Aa-1"), ...another].sort());
+  });
+
   test("notes every change in the audit", async () => {
     await importText(database, jsonLines(link("a", { tags: [{ type: "T", name: "N" }] })));
     await importText(database, jsonLines(link("a", { budget: 5, tags: [] })), { update: true });

@@ -140,6 +140,15 @@ describe("POST /invite_links/all", () => {
     expect((await all("", body)).body).toEqual((await all()).body);
   });
 
+  test.each(["application/x-www-form-urlencoded", "text/plain", "nonsense"])(
+    "lists everything for no body that is called %s, as by curl -d ''",
+    async (type) => {
+      const headers = { "content-type": type };
+      const path = `/invite_links/all?channel_id=${CHANNEL}`;
+      expect((await call("POST", path, { body: "", headers })).body).toEqual((await all()).body);
+    },
+  );
+
   test("has page upon page, in any order, and none beyond the end", async () => {
     const orders = [
       ["&ordered_fields=name", "orderBy: { field: NAME }"],
