@@ -48,6 +48,10 @@ export interface Database {
 export const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
 
+/** Whether a write failed because a row that it refers to is not there, or no longer. */
+export const isReferenceGone = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2003";
+
 /** A value taken that must be unique, a row gone that is referred to: what two at once come to. */
 const CONFLICTS: readonly unknown[] = ["23505", "23503"];
 

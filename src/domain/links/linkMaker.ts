@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import sql from "sql-template-tag";
-import type { Database } from "../../database/database.js";
+import { type Database, isReferenceGone } from "../../database/database.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
 import type { Deadline, Sending, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
@@ -95,6 +95,17 @@ export class LinkMaker {
 
   async #create(input: CreateInviteLinkInput): Promise<InviteLink> {
     requireRole(this.#caller, "EDITOR");
+    try {
+      return await this.#try(input);
+    } catch (error) {
+      if (!isReferenceGone(error)) throw error;
+      // Following the chat made one channel of two, before anything was stored here.
+      this.#forgetChannels();
+      return this.#try(input);
+    }
+  }
+
+  async #try(input: CreateInviteLinkInput): Promise<InviteLink> {
     const problems = new Problems();
     const tagIds = parseTagIds(input.tagIds, "tagIds", problems);
     const request = toRequest(input, distinct(tagIds), problems);
@@ -117,6 +128,12 @@ export class LinkMaker {
     } finally {
       if (claim && "creationId" in claim) this.#creations.leave(claim.creationId);
     }
+  }
+
+  #forgetChannels(): void {
+    this.#loaders.channelByChatId.clearAll();
+    this.#loaders.channel.clearAll();
+    this.#loaders.tag.clearAll();
   }
 
   /** What is to be made, and where. */
@@ -244,8 +261,7 @@ export class LinkMaker {
     this.#creations.keepFor(creationId, stored);
     const linkId = await inTime(stored, deadline);
     // What is told of the channel is what the creation has just shown.
-    this.#loaders.channelByChatId.clearAll();
-    this.#loaders.channel.clearAll();
+    this.#forgetChannels();
     return this.#made(linkId);
   }
 

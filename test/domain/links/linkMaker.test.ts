@@ -39,7 +39,7 @@ beforeEach(async () => {
 });
 
 /** A request to the server that runs under the id. */
-function maker(owner = us) {
+function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
   const { database } = test_;
   const gateway = {
     botId: BOT,
@@ -62,10 +62,7 @@ function maker(owner = us) {
     secrets: [],
     write: (line) => lines.push(JSON.parse(line)),
   });
-  return new LinkMaker(
-    { database, gateway, creations, underWay: new UnderWay() },
-    { caller, loaders: createLoaders(database, caller), log },
-  );
+  return new LinkMaker({ database, gateway, creations, underWay: new UnderWay() }, { caller, loaders, log });
 }
 const input = {
   channelId: CHAT,
@@ -83,6 +80,14 @@ const leaveAt = async (state: "PREPARED" | "SENT", ownerId: string) => {
   await test_.database.prisma.linkCreation.update({ where: { id }, data: { state, linkId: null, ownerId } });
   calls = 0;
 };
+
+test("a channel that another one swallowed meanwhile is looked up again", async () => {
+  const loaders = createLoaders(test_.database, caller);
+  const channel = await loaders.channelByChatId.load(CHAT);
+  loaders.channelByChatId.clear(CHAT).prime(CHAT, channel && { ...channel, id: newId() });
+  expect(await maker(us, loaders).create(input)).toMatchObject({ chatId: CHAT, channelId: channel?.id });
+  expect(calls).toBe(1);
+});
 
 describe("a creation that a server left when it died", () => {
   test("before it was marked as sent is carried out by the next request", async () => {
