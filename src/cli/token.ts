@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Prisma } from "../database/generated/prisma/client.js";
 import { type Caller, ROLES, type Role } from "../domain/access/caller.js";
-import { isTelegramId } from "../telegram/ids.js";
+import { telegramIdOf } from "../telegram/ids.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { note, print, table } from "./output.js";
 
@@ -64,9 +64,8 @@ function parseRole(text: string): Role {
 }
 
 function parseId(text: string): number {
-  const id = /^-?\d{1,16}$/.test(text) ? Number(text) : 0;
-  if (!isTelegramId(id))
-    throw new InvalidArgumentError("It must be an id of Telegram's, of at most 52 bits.");
+  const id = telegramIdOf(text);
+  if (id === null) throw new InvalidArgumentError("It must be an id of Telegram's, of at most 52 bits.");
   return id;
 }
 

@@ -184,7 +184,7 @@ export class LinkEditor {
     const isTelegrams = isInDoubt || Object.keys(difference).length > 0;
     if (isTelegrams) {
       this.#checkOwn(link, problems);
-      checkEdit(link, changed, new Date(), problems);
+      checkEdit(link, changed, settings, new Date(), problems);
     }
     problems.check();
     if (!isTelegrams) return this.#database.transaction((unit) => this.#storeOwn(unit, link, own));

@@ -5,7 +5,7 @@ import { codePoints, foldName } from "../text.js";
 import { type InviteLink, isExpired } from "./inviteLink.js";
 
 /** Telegram silently cuts what is longer. */
-export const MAX_NAME_CODE_POINTS = 32;
+const MAX_NAME_CODE_POINTS = 32;
 export const MAX_MEMBER_LIMIT = 99_999;
 export const MAX_SUBSCRIPTION_STARS = 10_000;
 /** Telegram's dates are 32 bit; a later one would silently mean none. */
@@ -143,9 +143,17 @@ export function mergeSettings(link: InviteLink, changed: ChangedSettings): LinkS
   };
 }
 
-/** Why Telegram would not make of a link what it is asked to; what is wrong is said in `problems`. */
-export function checkEdit(link: InviteLink, changed: ChangedSettings, now: Date, problems: Problems): void {
-  const merged = mergeSettings(link, changed);
+/**
+ * Why Telegram would not make of a link what it is asked to; what is wrong is said in `problems`.
+ * @param merged what the link would be: mergeSettings of both.
+ */
+export function checkEdit(
+  link: InviteLink,
+  changed: ChangedSettings,
+  merged: LinkSettings,
+  now: Date,
+  problems: Problems,
+): void {
   if (link.isRevoked) problems.add("id", "This link is revoked; Telegram changes nothing of it any more.");
   if (changed.name != null && merged.name !== link.name) checkName(changed.name, problems);
   if (link.subscriptionPrice !== null) {
