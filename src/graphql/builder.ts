@@ -48,7 +48,8 @@ const LIST_MULTIPLIER = 5;
 export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
-  complexity: { defaultComplexity: 1, defaultListMultiplier: LIST_MULTIPLIER },
+  // Disabled: it would count again at every field of the roots. limits.ts counts, before anything is executed.
+  complexity: { disabled: true, defaultComplexity: 1, defaultListMultiplier: LIST_MULTIPLIER },
   errors: { defaultTypes: [], directResult: true },
   prisma: { client: (context) => context.prisma, dmmf: getDatamodel(), filterConnectionTotalCount: true },
   relay: {

@@ -5,7 +5,6 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
-  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   type ValidationContext,
@@ -62,27 +61,31 @@ function readingArguments<T>(count: () => T): T {
   }
 }
 
+/** How much an operation asks for; introspection costs nothing here. */
+export interface Cost {
+  readonly complexity: number;
+  readonly depth: number;
+}
+
 /**
- * Refuses what is too deep, or would cost too much with these variables; introspection costs nothing here.
- * @throws GraphQLError, also where a variable does not parse.
+ * What an operation costs with these variables, as they came.
+ * @throws GraphQLError
  */
-export function checkCost(
+export function costOf(
   schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode,
   variables: Record<string, unknown>,
-): void {
-  const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, {
-    maxErrors: 1,
-  });
-  if (errors?.[0]) throw complete(errors[0], { code: "BAD_USER_INPUT" });
+): Cost {
   const fragments = document.definitions.filter(
     (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
   );
   const asked: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
-  const { complexity, depth } = readingArguments(() =>
-    complexityFromQuery(asked, { schema, variables, ctx: {} }),
-  );
+  return readingArguments(() => complexityFromQuery(asked, { schema, variables, ctx: {} }));
+}
+
+/** Refuses what is too deep, or costs too much. @throws GraphQLError */
+export function checkCost({ complexity, depth }: Cost): void {
   if (depth > LIMITS.depth) {
     throw refusal(
       "QUERY_TOO_DEEP",

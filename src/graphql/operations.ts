@@ -14,13 +14,16 @@ import {
   ValuesOfCorrectTypeRule,
   validate,
 } from "graphql";
+import type { PromiseOrValue } from "graphql/jsutils/PromiseOrValue.js";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/access/caller.js";
 import { type Domain, openRequest } from "../domain/request.js";
 import type { Logger } from "../log.js";
 import { createContext, type GraphQLContext } from "./context.js";
 import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
-import { checkCost, LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
+import { executePlan } from "./execution/run.js";
+import { LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
+import { PreparedOperation } from "./prepared.js";
 import { schema } from "./schema.js";
 
 export interface OperationParameters {
@@ -69,7 +72,11 @@ interface Course {
   context?: GraphQLContext;
 }
 
-type Prepared = { readonly document: DocumentNode } | { readonly errors: readonly GraphQLError[] };
+/** A document that was read, with those of its operations that were asked for, by name. */
+interface Prepared {
+  readonly document: DocumentNode;
+  readonly operations: Map<string | null, PreparedOperation>;
+}
 
 /** A value in the document that its type does not take is the caller's input, not the document's form. */
 const inputValuesRule: ValidationRule = (context: ValidationContext): ASTVisitor =>
@@ -86,11 +93,11 @@ const RULES: readonly ValidationRule[] = [
   maxAliasesRule,
 ];
 
-function parseAndValidate(query: string): Prepared {
+function parseAndValidate(query: string): Prepared | { readonly errors: readonly GraphQLError[] } {
   try {
     const document = parse(query, { maxTokens: LIMITS.tokens });
     const errors = validate(schema, document, RULES, { maxErrors: MAX_VALIDATION_ERRORS });
-    return errors.length > 0 ? { errors } : { document };
+    return errors.length > 0 ? { errors } : { document, operations: new Map() };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     const tooLong = /more that \d+ tokens/.test(error.message);
@@ -98,9 +105,15 @@ function parseAndValidate(query: string): Prepared {
   }
 }
 
-function chooseOperation(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {
-  const operation = getOperationAST(document, name);
-  if (operation) return operation;
+function chooseOperation({ document, operations }: Prepared, name: string | null): PreparedOperation {
+  const known = operations.get(name);
+  if (known) return known;
+  const definition = getOperationAST(document, name);
+  if (definition) {
+    const operation = new PreparedOperation(document, definition);
+    operations.set(name, operation);
+    return operation;
+  }
   throw new GraphQLError(
     name
       ? `There is no operation ${JSON.stringify(name)} in the document.`
@@ -115,6 +128,27 @@ function requireReading(operation: OperationDefinitionNode): void {
   throw new GraphQLError("A GET carries queries alone; send this by POST.", {
     extensions: { code: "METHOD_NOT_ALLOWED", http },
   });
+}
+
+/** Queries by their plan; mutations, which wait for Telegram anyway, as graphql-js executes them. */
+function executionOf(
+  operation: PreparedOperation,
+  given: Record<string, unknown>,
+  variables: Record<string, unknown>,
+): (context: GraphQLContext) => PromiseOrValue<ExecutionResult> {
+  const { document, definition } = operation;
+  if (definition.operation === OperationTypeNode.QUERY) {
+    const plan = operation.plan(variables);
+    return (context) => executePlan(plan, context, variables);
+  }
+  return (contextValue) =>
+    execute({
+      schema,
+      document,
+      contextValue,
+      variableValues: given,
+      operationName: definition.name?.value ?? null,
+    });
 }
 
 /**
@@ -165,34 +199,34 @@ export class Operations {
   ): Promise<ExecutionResult> {
     const prepared = this.#prepare(parameters.query);
     if ("errors" in prepared) return this.#refused(prepared.errors, request);
-    const { document } = prepared;
-    const variableValues = parameters.variables ?? {};
-    const operationName = parameters.operationName || null;
+    const given = parameters.variables ?? {};
+    let execution: (context: GraphQLContext) => PromiseOrValue<ExecutionResult>;
     try {
-      const operation = chooseOperation(document, operationName);
-      course.operation = operation;
-      if (request.readOnly) requireReading(operation);
-      checkCost(schema, document, operation, variableValues);
+      const operation = chooseOperation(prepared, parameters.operationName || null);
+      course.operation = operation.definition;
+      if (request.readOnly) requireReading(operation.definition);
+      const variables = operation.readVariables(given);
+      operation.checkCost(given);
+      execution = executionOf(operation, given, variables);
     } catch (error) {
       if (error instanceof GraphQLError) return this.#refused([error], request);
       throw error;
     }
-    const contextValue = createContext(this.#domain.database.prisma, () =>
+    const context = createContext(this.#domain.database.prisma, () =>
       openRequest(this.#domain, request.caller, request.log, request.gone),
     );
-    course.context = contextValue;
-    const result = await execute({ schema, document, contextValue, variableValues, operationName });
+    course.context = context;
+    const result = await execution(context);
     if (!result.errors) return result;
     const errors = result.errors.map((error) => this.#worded(toShown(error, request.requestId, request.log)));
     return { ...result, errors };
   }
 
-  #prepare(query: string): Prepared {
-    let prepared = this.#prepared.get(query);
-    if (!prepared) {
-      prepared = parseAndValidate(query);
-      if ("document" in prepared) this.#prepared.set(query, prepared);
-    }
+  #prepare(query: string): ReturnType<typeof parseAndValidate> {
+    const known = this.#prepared.get(query);
+    if (known) return known;
+    const prepared = parseAndValidate(query);
+    if ("document" in prepared) this.#prepared.set(query, prepared);
     return prepared;
   }
 

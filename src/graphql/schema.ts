@@ -1,6 +1,14 @@
 import { errorTypeMap } from "@pothos/plugin-errors";
-import { defaultFieldResolver, type GraphQLSchema, lexicographicSortSchema, printSchema } from "graphql";
+import {
+  defaultFieldResolver,
+  type GraphQLField,
+  type GraphQLInterfaceType,
+  type GraphQLSchema,
+  lexicographicSortSchema,
+  printSchema,
+} from "graphql";
 import type { UserError } from "../domain/errors.js";
+import { globalId, type IdKind } from "../domain/ids.js";
 import { builder } from "./builder.js";
 import type { GraphQLContext } from "./context.js";
 import "./types/apiToken.js";
@@ -27,8 +35,18 @@ function notingGivenErrors(graph: GraphQLSchema): GraphQLSchema {
   return graph;
 }
 
+/** Gives global ids at once: of the plugin's own resolver every link, tag and type on a page would be awaited for its id. */
+function givingIdsAtOnce(graph: GraphQLSchema): GraphQLSchema {
+  const node = graph.getType("Node") as GraphQLInterfaceType;
+  for (const type of graph.getImplementations(node).objects) {
+    const { id } = type.getFields() as { id: GraphQLField<{ readonly id: string }, unknown> };
+    id.resolve = (thing) => globalId(type.name as IdKind, thing.id);
+  }
+  return graph;
+}
+
 /** The whole graph. */
-export const schema = notingGivenErrors(builder.toSchema());
+export const schema = givingIdsAtOnce(notingGivenErrors(builder.toSchema()));
 
 /** The text of schema.graphql. */
 export const printedSchema = (): string => `${printSchema(lexicographicSortSchema(schema))}\n`;

@@ -9,6 +9,7 @@ import { findCaller } from "./bearer.js";
 import { goneSignal } from "./gone.js";
 import { type GraphiQLOptions, graphiqlPage, wantsPage } from "./graphiql.js";
 import { notesOf, type RequestNotes } from "./notes.js";
+import { plainOperation, plainType } from "./plain.js";
 
 export const GRAPHQL_PATH = "/graphql";
 
@@ -22,6 +23,8 @@ export interface GraphQLDoorOptions {
 /** What the door hands through Yoga to the operation. */
 interface DoorContext extends OperationRequest {
   readonly notes: RequestNotes;
+  /** What the operation came to, where it was run already, by the shorter way. */
+  readonly result: ExecutionResult | null;
 }
 
 const badRequest = (message: string): GraphQLError =>
@@ -47,9 +50,10 @@ function executedBy(operations: Operations): Plugin<object, DoorContext> {
   return {
     onParams({ params, setParamsHandler }) {
       refuseHash(params);
-      setParamsHandler(({ params, context }) =>
-        operations.run(readParameters(params), context as DoorContext),
-      );
+      setParamsHandler(({ params, context }) => {
+        const request = context as DoorContext;
+        return request.result ?? operations.run(readParameters(params), request);
+      });
     },
     onResultProcess({ result, setResult, serverContext }) {
       // What never became an operation, such as a body that is no request: a bad one in every media type.
@@ -163,7 +167,7 @@ export function addGraphQL(
         code: "NOT_ACCEPTABLE",
       });
     }
-    const response = await yoga.fetch(operationUrl(request), operationInit(request), {
+    const asked: OperationRequest = {
       caller,
       requestId: request.id,
       log: request.log as Logger,
@@ -173,8 +177,16 @@ export function addGraphQL(
         notes.operation = operation;
         notes.codes.push(...operation.codes);
       },
-      notes,
-    });
+    };
+    // What most clients send needs nothing of what Yoga knows; only the form of errors is left to it.
+    const type = plainType(request.headers.accept);
+    const operation = type && plainOperation(request);
+    const result = operation && (await operations.run(operation, asked));
+    if (result && !result.errors) {
+      return reply.header("content-type", `${type}; charset=utf-8`).send(JSON.stringify(result));
+    }
+    const context: DoorContext = { ...asked, notes, result };
+    const response = await yoga.fetch(operationUrl(request), operationInit(request), context);
     for (const [name, value] of response.headers) reply.header(name, value);
     return reply.code(response.status).send(response.body ?? "");
   };

@@ -1,0 +1,152 @@
+import {
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  GraphQLIncludeDirective,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  GraphQLSkipDirective,
+  getArgumentValues,
+  Kind,
+  type OperationDefinitionNode,
+  type VariableNode,
+  visit,
+} from "graphql";
+import { collectFields, collectSubfields } from "graphql/execution/collectFields.js";
+import { defaultFieldResolver, getFieldDef } from "graphql/execution/execute.js";
+import { type Shape, shapeOf } from "./shape.js";
+
+export type Arguments = Readonly<Record<string, unknown>>;
+
+/** The fields of an object that are asked for, in the order of the answer. */
+export interface Selection {
+  readonly fields: readonly PlannedField[];
+  /** An object with such a key is not made by a literal: "__proto__" would be its prototype. */
+  readonly plainKeys: boolean;
+}
+
+/** A field that is asked for of one type of object, with everything about it that no request changes. */
+export interface PlannedField {
+  /** In the answer. */
+  readonly key: string;
+  readonly nodes: readonly FieldNode[];
+  readonly definition: GraphQLField<unknown, unknown>;
+  readonly parentType: GraphQLObjectType;
+  readonly resolve: GraphQLFieldResolver<unknown, unknown>;
+  /** Null where they hang on the operation's variables. */
+  readonly arguments: Arguments | null;
+  /** Its place among all fields of the plan. */
+  readonly place: number;
+  readonly shape: Shape;
+}
+
+const DIRECTIVES: readonly string[] = [GraphQLSkipDirective.name, GraphQLIncludeDirective.name];
+
+/** The variables in the arguments of a field or a directive. */
+function variablesOf({ arguments: given = [] }: FieldNode | DirectiveNode): string[] {
+  const names: string[] = [];
+  const Variable = ({ name }: VariableNode): void => void names.push(name.value);
+  for (const argument of given) visit(argument, { Variable });
+  return names;
+}
+
+/** The variables that decide which fields of a document are asked for. */
+export function decidingVariables(document: DocumentNode): readonly string[] {
+  const names = new Set<string>();
+  visit(document, {
+    Directive(node) {
+      if (DIRECTIVES.includes(node.name.value)) for (const name of variablesOf(node)) names.add(name);
+    },
+  });
+  return [...names].sort();
+}
+
+/**
+ * What an operation asks for, worked out once for all its requests: which fields of which types, their resolvers and how
+ * their values are completed. Types deeper down are planned when an object of theirs first turns up.
+ */
+export class Plan {
+  readonly schema: GraphQLSchema;
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
+  readonly root: Selection;
+  /** Those of decidingVariables alone: no others reach the plan. */
+  readonly #deciding: Readonly<Record<string, unknown>>;
+  readonly #selections = new Map<readonly FieldNode[], Map<GraphQLObjectType, Selection>>();
+  #fields = 0;
+
+  constructor(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    deciding: Readonly<Record<string, unknown>>,
+  ) {
+    this.schema = schema;
+    this.operation = operation;
+    this.fragments = Object.fromEntries(
+      document.definitions
+        .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
+        .map((fragment) => [fragment.name.value, fragment]),
+    );
+    this.#deciding = deciding;
+    const type = schema.getRootType(operation.operation);
+    if (!type) throw new TypeError(`The schema has no ${operation.operation}.`);
+    this.root = this.#select(
+      type,
+      collectFields(schema, this.fragments, this.#deciding, type, operation.selectionSet),
+    );
+  }
+
+  /** What is asked of an object that a field gave. @throws GraphQLError for a directive that makes no sense. */
+  selection(type: GraphQLObjectType, nodes: readonly FieldNode[]): Selection {
+    let ofTypes = this.#selections.get(nodes);
+    if (!ofTypes) {
+      ofTypes = new Map();
+      this.#selections.set(nodes, ofTypes);
+    }
+    let selection = ofTypes.get(type);
+    if (!selection) {
+      selection = this.#select(
+        type,
+        collectSubfields(this.schema, this.fragments, this.#deciding, type, nodes),
+      );
+      ofTypes.set(type, selection);
+    }
+    return selection;
+  }
+
+  #select(type: GraphQLObjectType, collected: ReadonlyMap<string, readonly FieldNode[]>): Selection {
+    const fields = [...collected].flatMap(([key, nodes]) => this.#plan(type, key, nodes) ?? []);
+    return { fields, plainKeys: fields.every(({ key }) => key !== "__proto__") };
+  }
+
+  #plan(parentType: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): PlannedField | null {
+    const node = nodes[0] as FieldNode;
+    const definition = getFieldDef(this.schema, parentType, node);
+    if (!definition) return null;
+    const place = this.#fields;
+    this.#fields += 1;
+    return {
+      key,
+      nodes,
+      definition,
+      parentType,
+      resolve: definition.resolve ?? defaultFieldResolver,
+      arguments: variablesOf(node).length === 0 ? readArguments(definition, node) : null,
+      place,
+      shape: shapeOf(definition.type),
+    };
+  }
+}
+
+/** Null where they cannot be read, which is the request's to say. */
+function readArguments(definition: GraphQLField<unknown, unknown>, node: FieldNode): Arguments | null {
+  try {
+    return getArgumentValues(definition, node, {});
+  } catch {
+    return null;
+  }
+}

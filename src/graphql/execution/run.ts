@@ -1,0 +1,297 @@
+import {
+  defaultTypeResolver,
+  type ExecutionResult,
+  type FieldNode,
+  type GraphQLAbstractType,
+  type GraphQLError,
+  type GraphQLLeafType,
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+  getArgumentValues,
+  isObjectType,
+  locatedError,
+} from "graphql";
+import { inspect } from "graphql/jsutils/inspect.js";
+import { isIterableObject } from "graphql/jsutils/isIterableObject.js";
+import { addPath, type Path, pathToArray } from "graphql/jsutils/Path.js";
+import type { Arguments, Plan, PlannedField, Selection } from "./plan.js";
+import type { Shape } from "./shape.js";
+
+type MaybePromise<Value> = Value | Promise<Value>;
+
+/** As graphql-js has it, without looking for methods of texts and numbers. */
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof value === "object" && typeof (value as Promise<unknown> | null)?.then === "function";
+
+interface Answer {
+  [key: string]: unknown;
+}
+
+/** What a resolver is told of its place: most ask nothing of it, so that it is only put together when asked. */
+class FieldInfo implements GraphQLResolveInfo {
+  readonly #run: Run;
+  readonly #field: PlannedField;
+  readonly #parentPath: Path | undefined;
+
+  constructor(run: Run, field: PlannedField, parentPath: Path | undefined) {
+    this.#run = run;
+    this.#field = field;
+    this.#parentPath = parentPath;
+  }
+
+  get fieldName() {
+    return this.#field.definition.name;
+  }
+  get fieldNodes() {
+    return this.#field.nodes;
+  }
+  get returnType() {
+    return this.#field.definition.type;
+  }
+  get parentType() {
+    return this.#field.parentType;
+  }
+  get path() {
+    return pathOf(this.#parentPath, this.#field);
+  }
+  get schema() {
+    return this.#run.plan.schema;
+  }
+  get fragments() {
+    return this.#run.plan.fragments;
+  }
+  get rootValue() {
+    return undefined;
+  }
+  get operation() {
+    return this.#run.plan.operation;
+  }
+  get variableValues() {
+    return this.#run.variables as Record<string, unknown>;
+  }
+}
+
+const pathOf = (parentPath: Path | undefined, { key, parentType }: PlannedField): Path =>
+  addPath(parentPath, key, parentType.name);
+
+/**
+ * Executes a query's plan once. What it answers is what graphql-js answers, which a test holds it against; what goes
+ * wrong on this side is no GraphQLError, so that it is masked.
+ */
+class Run {
+  readonly plan: Plan;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly #context: unknown;
+  readonly #arguments: Arguments[] = [];
+  readonly #errors: GraphQLError[] = [];
+  /** Places that an error made null: what happens beneath them is nobody's any more. */
+  readonly #nulled = new Set<Path | undefined>();
+
+  constructor(plan: Plan, context: unknown, variables: Readonly<Record<string, unknown>>) {
+    this.plan = plan;
+    this.#context = context;
+    this.variables = variables;
+  }
+
+  answer(): MaybePromise<ExecutionResult> {
+    try {
+      const data = this.#object(this.plan.root, undefined, undefined);
+      return isPromise(data)
+        ? data.then(
+            (complete) => this.#result(complete),
+            (error) => this.#failed(error),
+          )
+        : this.#result(data);
+    } catch (error) {
+      return this.#failed(error as GraphQLError);
+    }
+  }
+
+  #result(data: Answer | null): ExecutionResult {
+    return this.#errors.length === 0 ? { data } : { errors: this.#errors, data };
+  }
+
+  #failed(error: GraphQLError): ExecutionResult {
+    this.#note(error, undefined);
+    return this.#result(null);
+  }
+
+  #note(error: GraphQLError, path: Path | undefined): void {
+    if (this.#nulled.has(undefined)) return;
+    for (let place = path; place !== undefined; place = place.prev) if (this.#nulled.has(place)) return;
+    this.#nulled.add(path);
+    this.#errors.push(error);
+  }
+
+  #object({ fields, plainKeys }: Selection, source: unknown, path: Path | undefined): MaybePromise<Answer> {
+    const answer: Answer = plainKeys ? {} : Object.create(null);
+    const awaited: Promise<unknown>[] = [];
+    try {
+      for (const field of fields) {
+        const value = this.#field(field, source, path);
+        answer[field.key] = value;
+        if (isPromise(value)) {
+          awaited.push(
+            value.then((complete) => {
+              answer[field.key] = complete;
+            }),
+          );
+        }
+      }
+    } catch (error) {
+      if (awaited.length === 0) throw error;
+      // The others end first, and may fail as well.
+      return Promise.allSettled(awaited).then(() => {
+        throw error;
+      });
+    }
+    return awaited.length === 0 ? answer : Promise.all(awaited).then(() => answer);
+  }
+
+  #field(field: PlannedField, source: unknown, parentPath: Path | undefined): MaybePromise<unknown> {
+    const { shape } = field;
+    let path: Path | undefined;
+    try {
+      const info = new FieldInfo(this, field, parentPath);
+      const value: unknown = field.resolve(source, this.#argumentsOf(field), this.#context, info);
+      // Nothing is beneath a leaf that would need to know where it is.
+      if (shape.kind === "leaf" && !isPromise(value)) return this.#complete(field, shape, parentPath, value);
+      const own = pathOf(parentPath, field);
+      path = own;
+      return this.#completeGuarded(field, shape, own, value);
+    } catch (error) {
+      return this.#settle(error, field, shape, path ?? pathOf(parentPath, field));
+    }
+  }
+
+  /** The value of a field or of a list's place, or null for one that failed and may be. */
+  #completeGuarded(field: PlannedField, shape: Shape, path: Path, value: unknown): MaybePromise<unknown> {
+    try {
+      const completed = isPromise(value)
+        ? value.then((resolved) => this.#complete(field, shape, path, resolved))
+        : this.#complete(field, shape, path, value);
+      if (!isPromise(completed)) return completed;
+      return completed.then(undefined, (error: unknown) => this.#settle(error, field, shape, path));
+    } catch (error) {
+      return this.#settle(error, field, shape, path);
+    }
+  }
+
+  /** @returns null, having noted the error. @throws the error where null will not do. */
+  #settle(error: unknown, { nodes }: PlannedField, { isNullable }: Shape, path: Path): null {
+    const located = locatedError(error, nodes, pathToArray(path));
+    if (!isNullable) throw located;
+    this.#note(located, path);
+    return null;
+  }
+
+  #complete(
+    field: PlannedField,
+    shape: Shape,
+    path: Path | undefined,
+    value: unknown,
+  ): MaybePromise<unknown> {
+    if (value == null) {
+      if (shape.isNullable) return null;
+      throw new Error(`Cannot return null for non-nullable field ${nameOf(field)}.`);
+    }
+    if (value instanceof Error) throw value;
+    switch (shape.kind) {
+      case "leaf":
+        return serialized(shape.type, value);
+      case "list":
+        return this.#list(field, shape.item, path, value);
+      case "object":
+        return this.#objectOf(shape.type, field, path, value);
+      case "abstract":
+        return this.#abstract(shape.type, field, path, value);
+    }
+  }
+
+  #list(
+    field: PlannedField,
+    item: Shape,
+    path: Path | undefined,
+    value: unknown,
+  ): MaybePromise<readonly unknown[]> {
+    if (!isIterableObject(value)) {
+      throw new TypeError(`Expected Iterable, but did not find one for field "${nameOf(field)}".`);
+    }
+    let isAwaited = false;
+    const items = Array.from(value, (one, index) => {
+      const completed = this.#completeGuarded(field, item, addPath(path, index, undefined), one);
+      isAwaited ||= isPromise(completed);
+      return completed;
+    });
+    return isAwaited ? Promise.all(items) : items;
+  }
+
+  #objectOf(
+    type: GraphQLObjectType,
+    field: PlannedField,
+    path: Path | undefined,
+    value: unknown,
+  ): MaybePromise<Answer> {
+    const selection = this.plan.selection(type, field.nodes);
+    if (!type.isTypeOf) return this.#object(selection, value, path);
+    const check = (isOfType: boolean): MaybePromise<Answer> => {
+      if (isOfType) return this.#object(selection, value, path);
+      throw new TypeError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`);
+    };
+    const isOfType = type.isTypeOf(value, this.#context, new FieldInfo(this, field, path?.prev));
+    return isPromise(isOfType) ? isOfType.then(check) : check(isOfType);
+  }
+
+  #abstract(
+    type: GraphQLAbstractType,
+    field: PlannedField,
+    path: Path | undefined,
+    value: unknown,
+  ): MaybePromise<Answer> {
+    const resolveType = type.resolveType ?? defaultTypeResolver;
+    const info = new FieldInfo(this, field, path?.prev);
+    const complete = (name: string | undefined): MaybePromise<Answer> =>
+      this.#objectOf(this.#possible(type, name, value), field, path, value);
+    const name = resolveType(value, this.#context, info, type);
+    return isPromise(name) ? name.then(complete) : complete(name);
+  }
+
+  #possible(type: GraphQLAbstractType, name: string | undefined, value: unknown): GraphQLObjectType {
+    const { schema } = this.plan;
+    const found = name === undefined ? undefined : schema.getType(name);
+    if (isObjectType(found) && schema.isSubType(type, found)) return found;
+    throw new TypeError(
+      `Abstract type "${type.name}" was given ${inspect(name)} as the type of ${inspect(value)}.`,
+    );
+  }
+
+  /** The same for every object of a list: read once in a run. */
+  #argumentsOf({ arguments: known, place, definition, nodes }: PlannedField): Arguments {
+    if (known) return known;
+    const read = this.#arguments[place];
+    if (read) return read;
+    const values = getArgumentValues(definition, nodes[0] as FieldNode, this.variables);
+    this.#arguments[place] = values;
+    return values;
+  }
+}
+
+const nameOf = ({ parentType, definition }: PlannedField): string => `${parentType.name}.${definition.name}`;
+
+function serialized(type: GraphQLLeafType, value: unknown): unknown {
+  const result: unknown = type.serialize(value);
+  if (result != null) return result;
+  throw new Error(
+    `Expected \`${inspect(type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(result)}`,
+  );
+}
+
+/**
+ * Executes a planned query.
+ * @param variables coerced, those of which the plan was made among them.
+ */
+export const executePlan = (
+  plan: Plan,
+  context: unknown,
+  variables: Readonly<Record<string, unknown>>,
+): MaybePromise<ExecutionResult> => new Run(plan, context, variables).answer();

@@ -1,0 +1,54 @@
+import type { FastifyRequest } from "fastify";
+import type { OperationParameters } from "../graphql/operations.js";
+
+const TYPES = ["application/graphql-response+json", "application/json"] as const;
+/** Of answers to requests without errors, which are all that is sent by the shorter way. */
+export type PlainType = (typeof TYPES)[number];
+
+const RANGES: Readonly<Record<string, PlainType>> = {
+  "application/graphql-response+json": "application/graphql-response+json",
+  "application/json": "application/json",
+  "application/*": "application/json",
+  "*/*": "application/json",
+};
+
+/**
+ * The media type that Yoga would choose for an answer: that of the first range it can serve, whatever the ranges' weights
+ * are. Null for what is not that simple, which is Yoga's.
+ */
+export function plainType(accept = "*/*"): PlainType | null {
+  const known = RANGES[accept];
+  if (known !== undefined) return known;
+  const [first = ""] = accept.replace(/\s/g, "").toLowerCase().split(",");
+  const [range = "", ...parameters] = first.split(";");
+  return parameters.some((parameter) => !parameter.startsWith("q=")) ? null : (RANGES[range] ?? null);
+}
+
+const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The operation in the body of a POST, where there is nothing to say against its form. Null for everything else: it is
+ * Yoga's, which knows what to say.
+ */
+export function plainOperation({ method, body }: FastifyRequest): OperationParameters | null {
+  const content = method === "POST" && typeof body === "string" ? parse(body) : null;
+  if (!isObject(content)) return null;
+  const { query, operationName, variables, extensions, ...others } = content;
+  const isPlain =
+    typeof query === "string" &&
+    (isAbsent(operationName) || typeof operationName === "string") &&
+    (isAbsent(variables) || isObject(variables)) &&
+    (isAbsent(extensions) || isObject(extensions)) &&
+    Object.keys(others).length === 0;
+  return isPlain ? { query, operationName, variables } : null;
+}
