@@ -8,9 +8,11 @@ import { openDatabase } from "./database/open.js";
 import type { DatabasePool } from "./database/pools.js";
 import { announcePresence } from "./database/presence.js";
 import { Authentication } from "./domain/access/authentication.js";
+import { KnownCallers } from "./domain/access/knownCallers.js";
 import { LinkChanges } from "./domain/links/changes.js";
 import { Creations } from "./domain/links/creations.js";
 import type { Domain } from "./domain/request.js";
+import { KnownTags } from "./domain/tags/knownTags.js";
 import { UnderWay } from "./domain/underWay.js";
 import { Operations } from "./graphql/operations.js";
 import { addDashboard } from "./http/dashboard.js";
@@ -168,9 +170,11 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   if (uncertain > 0)
     log.warn({ uncertain }, "nobody knows whether Telegram made some links: see uncertainCreations");
   const changes = new LinkChanges(database, presence, underWay);
-  const domain: Domain = { database, gateway, creations, changes, underWay };
+  const knownCallers = new KnownCallers({ remembers: config.cache, isShared: !pool.embedded });
+  const knownTags = new KnownTags(config.cache);
+  const domain: Domain = { database, knownCallers, knownTags, gateway, creations, changes, underWay };
   const operations = new Operations({ domain, suggestions: !config.production });
-  const authentication = new Authentication(database, config.adminToken, (error) =>
+  const authentication = new Authentication(database, knownCallers, config.adminToken, (error) =>
     log.warn({ err: error }, "the use of a token could not be noted"),
   );
 

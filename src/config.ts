@@ -43,6 +43,8 @@ export interface Config {
   readonly graphiql: boolean;
   readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
+  /** Whether tokens and tags are remembered between requests. */
+  readonly cache: boolean;
 }
 
 interface Variable<T> {
@@ -128,6 +130,7 @@ const VARIABLES = {
     accepts: "comma-separated origins such as https://app.example.com",
   },
   LOG_LEVEL: { schema: z.enum(LOG_LEVELS), accepts: LOG_LEVELS.join(", ") },
+  CACHE: { schema: onOff, accepts: "on or off" },
 } satisfies Record<string, Variable<unknown>>;
 
 type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
@@ -211,6 +214,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     graphiql: values.GRAPHIQL ?? !production,
     corsOrigins: values.CORS_ORIGINS ?? [],
     logLevel: values.LOG_LEVEL ?? "info",
+    cache: values.CACHE ?? true,
   };
 }
 

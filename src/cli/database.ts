@@ -1,8 +1,10 @@
 import type { Database } from "../database/database.js";
+import type { KnownCallers } from "../domain/access/knownCallers.js";
 
 /** What a command finds in the configured database. */
 export interface OpenedDatabase {
   readonly database: Database;
+  readonly knownCallers: KnownCallers;
   /** Those applied just now, by their names. */
   readonly migrations: readonly string[];
 }
@@ -26,6 +28,7 @@ export async function withDatabase(
   const { createDatabase } = await import("../database/database.js");
   const { FolderInUseError } = await import("../database/folder.js");
   const { openDatabase } = await import("../database/open.js");
+  const { KnownCallers } = await import("../domain/access/knownCallers.js");
   const config = readConfig(process.env);
   const folder = dataFolder(config);
   const { pool, migrations } = await openDatabase({ url: config.databaseUrl, folder }, () => {
@@ -37,7 +40,8 @@ export async function withDatabase(
   });
   const database = createDatabase(pool);
   try {
-    await use({ database, migrations });
+    const knownCallers = new KnownCallers({ remembers: false, isShared: !pool.embedded });
+    await use({ database, knownCallers, migrations });
   } finally {
     await database.close();
   }

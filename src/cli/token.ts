@@ -79,11 +79,11 @@ interface CreateOptions {
 }
 
 const create = ({ name, role, channel, telegramUser }: CreateOptions) =>
-  withDatabase("ask it, by the mutation createApiToken.", async ({ database }) => {
+  withDatabase("ask it, by the mutation createApiToken.", async (opened) => {
     const { Tokens } = await import("../domain/access/tokens.js");
     const input = { name, role, channelIds: channel ?? null, telegramUserId: telegramUser ?? null };
-    const { apiToken, secret } = await new Tokens(database, CALLER).create(input);
-    const stored = await database.prisma.apiToken.findUniqueOrThrow({
+    const { apiToken, secret } = await new Tokens(opened, CALLER).create(input);
+    const stored = await opened.database.prisma.apiToken.findUniqueOrThrow({
       where: { id: apiToken.id },
       include: WITH_CHANNELS,
     });
@@ -108,9 +108,9 @@ const list = () =>
   });
 
 const revoke = (id: string) =>
-  withDatabase("ask it, by the mutation revokeApiToken.", async ({ database }) => {
+  withDatabase("ask it, by the mutation revokeApiToken.", async (opened) => {
     const { Tokens } = await import("../domain/access/tokens.js");
-    const revoked = await new Tokens(database, CALLER).revoke({ id });
+    const revoked = await new Tokens(opened, CALLER).revoke({ id });
     print(
       { id: revoked.id, name: revoked.name, revokedAt: revoked.revokedAt },
       `${revoked.name} is revoked since ${minute(revoked.revokedAt, "")}.`,

@@ -27,8 +27,11 @@ export interface UnitOfWork {
 
 export interface Database {
   readonly prisma: PrismaClient;
-  /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as a Date. */
-  query<Row>(statement: Sql): Promise<Row[]>;
+  /**
+   * SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as a Date. A hot statement is prepared, once
+   * in each session, and so kept there for good: its texts must be few, whatever callers ask.
+   */
+  query<Row>(statement: Sql, options?: { readonly isHot?: boolean }): Promise<Row[]>;
   /** All of `work` or nothing of it. It is done again where it and another transaction waited for each other. */
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
   /**
@@ -83,6 +86,24 @@ async function untilUndisturbed<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Of those that are prepared: each stays in every session, on both sides. */
+const MOST_PREPARED = 500;
+
+/** Names for the statements that are prepared. */
+class StatementNames {
+  readonly #names = new Map<string, string>();
+
+  /** Undefined where there are too many already. */
+  nameOf(text: string): string | undefined {
+    let name = this.#names.get(text);
+    if (name === undefined && this.#names.size < MOST_PREPARED) {
+      name = `invite_links_${this.#names.size + 1}`;
+      this.#names.set(text, name);
+    }
+    return name;
+  }
+}
+
 const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
 
 /** Prisma's client and SQL by hand over one pool. Closing it closes the pool. */
@@ -97,16 +118,23 @@ export function createDatabase(
     errorFormat: "minimal",
   });
   prisma.$on("query", ({ query, duration }) => onStatement({ text: query, milliseconds: duration }));
-  const run = async (session: Pick<PoolClient, "query">, { text, values }: Sql): Promise<unknown[]> => {
+  const names = new StatementNames();
+  const run = async (
+    session: Pick<PoolClient, "query">,
+    { text, values }: Sql,
+    isHot = false,
+  ): Promise<unknown[]> => {
     const started = performance.now();
-    const { rows } = await session.query({ text, values });
+    const name = isHot ? names.nameOf(text) : undefined;
+    const { rows } = await session.query(name === undefined ? { text, values } : { name, text, values });
     onStatement({ text, milliseconds: performance.now() - started });
     return rows;
   };
   const readings = new Readings(databasePool, run);
   return {
     prisma,
-    query: async <Row>(statement: Sql) => (await run(pool, statement)) as Row[],
+    query: async <Row>(statement: Sql, { isHot = false } = {}) =>
+      (await run(pool, statement, isHot)) as Row[],
     read: (statements, size) => readings.begin(statements, size),
     transaction: (work) =>
       untilUndisturbed(() =>

@@ -32,12 +32,22 @@ function safeInteger(text: string): number {
  */
 const NOTICED_WHEN_GONE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
 
+/** PostgreSQL's name for uuid[], which `builtins` lacks. */
+const UUID_ARRAY = 2951;
+
+/** Without the quotes and nulls that other arrays may have. */
+const uuids = (text: string): string[] => (text === "{}" ? [] : text.slice(1, -1).split(","));
+
+const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map<number, (text: string) => unknown>([
+  [builtins.INT8, safeInteger],
+  [UUID_ARRAY, uuids],
+]);
+
 /** bigint as a safe number (Telegram's ids), numeric as its exact text, timestamptz as a Date. */
 const decoding: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") =>
-    oid === builtins.INT8 && format !== "binary"
-      ? safeInteger
-      : types.getTypeParser(oid, format as "text")) as typeof types.getTypeParser,
+    (format !== "binary" && PARSERS.get(oid)) ||
+    types.getTypeParser(oid, format as "text")) as typeof types.getTypeParser,
 };
 
 /** A PostgreSQL server. Sessions run in UTC, which Prisma's adapter takes for granted. */

@@ -4,6 +4,7 @@ import type { Database } from "../database/database.js";
 import { type Caller, visible } from "./access/caller.js";
 import { type Channel, channelColumns } from "./channels/channel.js";
 import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
+import { KnownTags, type VersionedTag } from "./tags/knownTags.js";
 import {
   type Tag,
   type TagType,
@@ -27,10 +28,12 @@ function inOrder<Row, Key>(
  * What hangs on what, looked up for all askers of a moment in one statement. They live as long as a request, so that
  * nothing leaks from one caller to another, and find only what the request's caller may see.
  */
-export function createLoaders(database: Database, caller: Caller) {
+export function createLoaders(database: Database, caller: Caller, knownTags = new KnownTags(false)) {
   const seen = () => visible(caller, sql`c.chat_id`);
   const channelsWhere = (condition: Sql) =>
-    database.query<Channel>(sql`select ${channelColumns} from channel c where ${condition} and ${seen()}`);
+    database.query<Channel>(sql`select ${channelColumns} from channel c where ${condition} and ${seen()}`, {
+      isHot: true,
+    });
   const channel = new DataLoader<string, Channel | null>(async (ids) =>
     inOrder(ids, await channelsWhere(sql`c.id = any(${ids}::uuid[])`), ({ id }) => id),
   );
@@ -40,27 +43,43 @@ export function createLoaders(database: Database, caller: Caller) {
     for (const found of channels) channel.prime(found.id, found);
     return inOrder(chatIds, channels, ({ chatId }) => chatId);
   });
+  const tag = new DataLoader<string, Tag | null>(async (ids) => {
+    const tags = await database.query<VersionedTag>(
+      sql`
+      select ${tagColumns}, c.tags_version as "tagsVersion" from tag t ${tagJoins}
+      where t.id = any(${ids}::uuid[]) and ${seen()}`,
+      { isHot: true },
+    );
+    return inOrder(
+      ids,
+      tags.map((found) => knownTags.note(found)),
+      ({ id }) => id,
+    );
+  });
   return {
     channel,
     channelByChatId,
     inviteLink: new DataLoader<string, InviteLink | null>(async (ids) =>
       inOrder(
         ids,
-        await database.query<InviteLink>(sql`
+        await database.query<InviteLink>(
+          sql`
           select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
-          where l.id = any(${ids}::uuid[]) and ${seen()}`),
+          where l.id = any(${ids}::uuid[]) and ${seen()}`,
+          { isHot: true },
+        ),
         ({ id }) => id,
       ),
     ),
-    tag: new DataLoader<string, Tag | null>(async (ids) =>
-      inOrder(
-        ids,
-        await database.query<Tag>(sql`
-          select ${tagColumns} from tag t ${tagJoins}
-          where t.id = any(${ids}::uuid[]) and ${seen()}`),
-        ({ id }) => id,
-      ),
-    ),
+    tag,
+    /** The tags that a link carries, the oldest first: at once where they are known as they are by now. */
+    tagsOf({ tagIds, tagsVersion }: InviteLink): readonly Tag[] | Promise<readonly Tag[]> {
+      const known = tagIds.map((id) => knownTags.find(id, tagsVersion));
+      if (!known.includes(undefined)) return known as Tag[];
+      const tags = known.map((found, index) => found ?? tag.load(tagIds[index] as string));
+      // One that is deleted by now is carried no more.
+      return Promise.all(tags).then((found) => found.filter((one) => one !== null));
+    },
     /** Tag types are everybody's. */
     tagType: new DataLoader<string, TagType | null>(async (ids) =>
       inOrder(
@@ -90,17 +109,6 @@ export function createLoaders(database: Database, caller: Caller) {
         types?.set(found.typeId, known);
       }
       return channelIds.map((id) => [...(channels.get(id)?.values() ?? [])]);
-    }),
-    /** The tags of a link, the oldest first. */
-    tagsOfLink: new DataLoader<string, readonly Tag[]>(async (linkIds) => {
-      const rows = await database.query<Tag & { linkId: string }>(sql`
-        select lt.link_id as "linkId", ${tagColumns}
-        from invite_link_tag lt join tag t on t.id = lt.tag_id ${tagJoins}
-        where lt.link_id = any(${linkIds}::uuid[]) and ${seen()}
-        order by t.id`);
-      const tags = new Map<string, Tag[]>(linkIds.map((id) => [id, []]));
-      for (const { linkId, ...tag } of rows) tags.get(linkId)?.push(tag);
-      return linkIds.map((id) => tags.get(id) ?? []);
     }),
   };
 }

@@ -2,6 +2,7 @@ import type { Database } from "../database/database.js";
 import type { Logger } from "../log.js";
 import type { TelegramGateway } from "../telegram/gateway.js";
 import type { Caller } from "./access/caller.js";
+import type { KnownCallers } from "./access/knownCallers.js";
 import { Tokens } from "./access/tokens.js";
 import { Channels } from "./channels/channels.js";
 import type { LinkChanges } from "./links/changes.js";
@@ -12,6 +13,7 @@ import { Links } from "./links/links.js";
 import { LinkTags } from "./links/linkTags.js";
 import { UncertainCreations } from "./links/uncertainCreations.js";
 import { createLoaders, type Loaders } from "./loaders.js";
+import type { KnownTags } from "./tags/knownTags.js";
 import { TagChanges } from "./tags/tagChanges.js";
 import { Tags } from "./tags/tags.js";
 import { TagTypes } from "./tags/tagTypes.js";
@@ -20,51 +22,107 @@ import type { UnderWay } from "./underWay.js";
 /** What all requests share. */
 export interface Domain {
   readonly database: Database;
+  readonly knownCallers: KnownCallers;
+  readonly knownTags: KnownTags;
   readonly gateway: TelegramGateway;
   readonly creations: Creations;
   readonly changes: LinkChanges;
   readonly underWay: UnderWay;
 }
 
-/** Everything that a caller can do, through whichever door it came; lives as long as its request. */
-export interface DomainRequest {
+/** Who asks, and for whom. */
+export interface Asking {
   readonly caller: Caller;
-  readonly loaders: Loaders;
-  readonly links: Links;
-  readonly linkMaker: LinkMaker;
-  readonly linkEditor: LinkEditor;
-  readonly linkTags: LinkTags;
-  readonly uncertainCreations: UncertainCreations;
-  readonly tags: Tags;
-  readonly tagChanges: TagChanges;
-  readonly tagTypes: TagTypes;
-  readonly channels: Channels;
-  readonly tokens: Tokens;
+  readonly log: Logger;
+  /** Aborted when the client has gone; null where there is none that could. */
+  readonly gone: AbortSignal | null;
 }
 
-/** @param gone aborted when the client has gone; null where there is none that could. */
-export function openRequest(
-  shared: Domain,
-  caller: Caller,
-  log: Logger,
-  gone: AbortSignal | null,
-): DomainRequest {
-  // Whatever asks Telegram in this request asks for this client.
-  const domain = gone ? { ...shared, gateway: shared.gateway.forClient(gone) } : shared;
-  const { database, gateway } = domain;
-  const loaders = createLoaders(database, caller);
-  return {
-    caller,
-    loaders,
-    links: new Links(database, caller, loaders),
-    linkMaker: new LinkMaker(domain, { caller, loaders, log }),
-    linkEditor: new LinkEditor(domain, { caller, loaders, log }),
-    linkTags: new LinkTags(database, caller, loaders),
-    uncertainCreations: new UncertainCreations(domain, caller),
-    tags: new Tags(database, caller, loaders),
-    tagChanges: new TagChanges(database, caller),
-    tagTypes: new TagTypes(database, caller),
-    channels: new Channels(database, gateway, caller, loaders),
-    tokens: new Tokens(database, caller),
-  };
+/** What a request makes when it is first needed: most need but one or two. */
+interface Parts {
+  gateway: TelegramGateway;
+  loaders: Loaders;
+  links: Links;
+  linkMaker: LinkMaker;
+  linkEditor: LinkEditor;
+  linkTags: LinkTags;
+  uncertainCreations: UncertainCreations;
+  tags: Tags;
+  tagChanges: TagChanges;
+  tagTypes: TagTypes;
+  channels: Channels;
+  tokens: Tokens;
+}
+
+/** Everything that a caller can do, through whichever door it came; lives as long as its request. */
+export class DomainRequest {
+  readonly caller: Caller;
+  readonly #domain: Domain;
+  readonly #asking: Asking;
+  #parts: Partial<Parts> = {};
+
+  constructor(domain: Domain, asking: Asking) {
+    this.caller = asking.caller;
+    this.#domain = domain;
+    this.#asking = asking;
+  }
+
+  /** From now on sees what was changed meanwhile: nothing that it looked up before is used any more. */
+  protected renew(): void {
+    this.#parts = {};
+  }
+
+  /** What all requests share; whatever asks Telegram asks for this client. */
+  get #shared(): Domain {
+    const { gone } = this.#asking;
+    if (!gone) return this.#domain;
+    this.#parts.gateway ??= this.#domain.gateway.forClient(gone);
+    return { ...this.#domain, gateway: this.#parts.gateway };
+  }
+
+  get loaders(): Loaders {
+    const { database, knownTags } = this.#domain;
+    this.#parts.loaders ??= createLoaders(database, this.caller, knownTags);
+    return this.#parts.loaders;
+  }
+  get links(): Links {
+    this.#parts.links ??= new Links(this.#domain.database, this.caller, this.loaders);
+    return this.#parts.links;
+  }
+  get linkMaker(): LinkMaker {
+    this.#parts.linkMaker ??= new LinkMaker(this.#shared, { ...this.#asking, loaders: this.loaders });
+    return this.#parts.linkMaker;
+  }
+  get linkEditor(): LinkEditor {
+    this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#asking, loaders: this.loaders });
+    return this.#parts.linkEditor;
+  }
+  get linkTags(): LinkTags {
+    this.#parts.linkTags ??= new LinkTags(this.#domain.database, this.caller, this.loaders);
+    return this.#parts.linkTags;
+  }
+  get uncertainCreations(): UncertainCreations {
+    this.#parts.uncertainCreations ??= new UncertainCreations(this.#shared, this.caller);
+    return this.#parts.uncertainCreations;
+  }
+  get tags(): Tags {
+    this.#parts.tags ??= new Tags(this.#domain.database, this.caller, this.loaders);
+    return this.#parts.tags;
+  }
+  get tagChanges(): TagChanges {
+    this.#parts.tagChanges ??= new TagChanges(this.#domain.database, this.caller);
+    return this.#parts.tagChanges;
+  }
+  get tagTypes(): TagTypes {
+    this.#parts.tagTypes ??= new TagTypes(this.#domain.database, this.caller);
+    return this.#parts.tagTypes;
+  }
+  get channels(): Channels {
+    this.#parts.channels ??= new Channels(this.#shared, this.caller, this.loaders);
+    return this.#parts.channels;
+  }
+  get tokens(): Tokens {
+    this.#parts.tokens ??= new Tokens(this.#domain, this.caller);
+    return this.#parts.tokens;
+  }
 }

@@ -17,9 +17,9 @@ import {
 import type { PromiseOrValue } from "graphql/jsutils/PromiseOrValue.js";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/access/caller.js";
-import { type Domain, openRequest } from "../domain/request.js";
+import type { Domain } from "../domain/request.js";
 import type { Logger } from "../log.js";
-import { createContext, type GraphQLContext } from "./context.js";
+import { GraphQLContext } from "./context.js";
 import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
 import { executePlan } from "./execution/run.js";
 import { LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
@@ -212,9 +212,7 @@ export class Operations {
       if (error instanceof GraphQLError) return this.#refused([error], request);
       throw error;
     }
-    const context = createContext(this.#domain.database.prisma, () =>
-      openRequest(this.#domain, request.caller, request.log, request.gone),
-    );
+    const context = new GraphQLContext(this.#domain, request);
     course.context = context;
     const result = await execution(context);
     if (!result.errors) return result;

@@ -6,6 +6,7 @@ import { createDatabase } from "../../src/database/database.js";
 import { claimFolder } from "../../src/database/folder.js";
 import { Authentication } from "../../src/domain/access/authentication.js";
 import { globalId } from "../../src/domain/ids.js";
+import { noKnownCallers } from "../domain/support.js";
 import { openPool, prepareTestDatabase } from "../support/databases.js";
 import { CHANNEL, GROUP } from "../support/server.js";
 import { type Outcome, run } from "./support.js";
@@ -51,7 +52,7 @@ describe("token", () => {
     expect(apiToken.channelIds).toEqual([GROUP, CHANNEL]);
 
     const database = createDatabase(await openPool({ url: null, dataDir: join(dataDir, "live") }));
-    const valid = await new Authentication(database, null, () => {}).authenticate(secret);
+    const valid = await new Authentication(database, noKnownCallers, null, () => {}).authenticate(secret);
     const entries = await database.prisma.auditEntry.findMany({ where: { subjectId: apiToken.id } });
     await database.close();
     expect(valid).toMatchObject({

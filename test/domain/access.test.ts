@@ -10,6 +10,7 @@ import {
 import { Channels } from "../../src/domain/channels/channels.js";
 import { type FieldError, ForbiddenError, ValidationError } from "../../src/domain/errors.js";
 import { globalId, newId } from "../../src/domain/ids.js";
+import type { InviteLink } from "../../src/domain/links/inviteLink.js";
 import { Links } from "../../src/domain/links/links.js";
 import { createLoaders } from "../../src/domain/loaders.js";
 import { Tags } from "../../src/domain/tags/tags.js";
@@ -19,6 +20,7 @@ import {
   type NewLink,
   type NewTag,
   newChatId,
+  noKnownCallers,
   type StoredChannel,
   storeChannel,
   storeLinks,
@@ -90,7 +92,11 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
       loaders,
       links: new Links(test.database, caller, loaders),
       tags: new Tags(test.database, caller, loaders),
-      channels: new Channels(test.database, null as never, caller, loaders),
+      channels: new Channels(
+        { database: test.database, knownCallers: noKnownCallers, gateway: null as never },
+        caller,
+        loaders,
+      ),
     };
   };
   const limited = () => request(callerOf([mine.channel.chatId, granted]));
@@ -119,11 +125,11 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
       [mine.channel.id, null, null],
       [mine.channel.id, null, null],
     ]);
-    const tags = await loaders.tagsOfLink.loadMany([own.id, other.id]);
-    expect(tags.map((list) => (list as readonly { id: string }[]).map(({ id }) => id))).toEqual([
-      [mine.tag.id],
-      [],
-    ]);
+    const link = await loaders.inviteLink.load(own.id);
+    expect((await loaders.tagsOf(link as InviteLink)).map(({ id }) => id)).toEqual([mine.tag.id]);
+    // Ids of others' tags, however they were come by, lead to nothing.
+    const stolen = { ...(link as InviteLink), tagIds: [foreign.tag.id] };
+    expect(await loaders.tagsOf(stolen)).toEqual([]);
     expect((await loaders.tagType.load(typeId))?.name).toBe("Source");
     // One that may see all does see it.
     expect((await request(callerOf()).loaders.inviteLink.load(other.id))?.id).toBe(other.id);

@@ -1,5 +1,6 @@
 import type { Database } from "../../src/database/database.js";
 import type { Caller } from "../../src/domain/access/caller.js";
+import { KnownCallers } from "../../src/domain/access/knownCallers.js";
 import { newId } from "../../src/domain/ids.js";
 import { foldName } from "../../src/domain/text.js";
 
@@ -14,6 +15,9 @@ export const callerOf = (
   channelIds: channelIds === null ? null : new Set(channelIds),
   telegramUserId: null,
 });
+
+/** Remembers nobody. */
+export const noKnownCallers = new KnownCallers({ remembers: false, isShared: false });
 
 let lastChatId = -1_000_000_000_000;
 

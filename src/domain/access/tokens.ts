@@ -6,6 +6,7 @@ import { ForbiddenError, NotFoundError, Problems } from "../errors.js";
 import { newId, parseId } from "../ids.js";
 import { tidyName } from "../text.js";
 import { type Caller, type Role, requireRole } from "./caller.js";
+import type { KnownCallers } from "./knownCallers.js";
 import { hashSecret, newSecret } from "./secrets.js";
 
 const MAX_NAME_CODE_POINTS = 100;
@@ -82,10 +83,15 @@ export async function isKnownSecret({ prisma }: Database, secret: string): Promi
 /** API tokens, for one request. */
 export class Tokens {
   readonly #database: Database;
+  readonly #known: KnownCallers;
   readonly #caller: Caller;
 
-  constructor(database: Database, caller: Caller) {
+  constructor(
+    { database, knownCallers }: { database: Database; knownCallers: KnownCallers },
+    caller: Caller,
+  ) {
     this.#database = database;
+    this.#known = knownCallers;
     this.#caller = caller;
   }
 
@@ -115,13 +121,13 @@ export class Tokens {
     return { apiToken, secret };
   }
 
-  /** Revoking a token again changes nothing. @throws ForbiddenError, ValidationError, NotFoundError */
+  /** On return no server takes the token any more. Revoking it again changes nothing. @throws ForbiddenError, ValidationError, NotFoundError */
   async revoke(input: { readonly id: string }) {
     requireRole(this.#caller, "ADMIN");
     const problems = new Problems();
     const id = parseId("ApiToken", input.id, "id", problems);
     problems.check();
-    return this.#database.transaction(async (unit) => {
+    const revoked = await this.#database.transaction(async (unit) => {
       const token =
         id && (await unit.prisma.apiToken.findFirst({ where: { id, ...visibleTokens(this.#caller) } }));
       if (!token) throw new NotFoundError("API token");
@@ -133,5 +139,7 @@ export class Tokens {
       });
       return unit.prisma.apiToken.update({ where: { id: token.id }, data: { revokedAt: new Date() } });
     });
+    await this.#known.forget();
+    return revoked;
   }
 }

@@ -4,6 +4,7 @@ import { TelegramCallError } from "../../telegram/failures.js";
 import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
 import { MAX_TELEGRAM_ID } from "../../telegram/ids.js";
 import { type Caller, requireChannel, requireRole, visible } from "../access/caller.js";
+import type { KnownCallers } from "../access/knownCallers.js";
 import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError } from "../errors.js";
 import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
@@ -53,16 +54,24 @@ function readCurrency(text: string, problems: Problems): string {
   return currency;
 }
 
+interface ChannelsShared {
+  readonly database: Database;
+  readonly knownCallers: KnownCallers;
+  readonly gateway: TelegramGateway;
+}
+
 /** Channels, for one request. */
 export class Channels {
+  readonly #shared: ChannelsShared;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
-  constructor(database: Database, gateway: TelegramGateway, caller: Caller, loaders: Loaders) {
-    this.#database = database;
-    this.#gateway = gateway;
+  constructor(shared: ChannelsShared, caller: Caller, loaders: Loaders) {
+    this.#shared = shared;
+    this.#database = shared.database;
+    this.#gateway = shared.gateway;
     this.#caller = caller;
     this.#loaders = loaders;
   }
@@ -80,6 +89,7 @@ export class Channels {
   async page(args: PageArguments): Promise<CountedPage<Channel>> {
     const list = {
       columns: channelColumns,
+      alias: sql`c`,
       table: sql`channel c`,
       where: visible(this.#caller, sql`c.chat_id`),
     };
@@ -129,7 +139,7 @@ export class Channels {
   }
 
   async #getChat(named: number | string, deadline: Deadline): Promise<TelegramChat> {
-    const chat = typeof named === "number" ? new FollowedChat(this.#database, this.#caller, named) : null;
+    const chat = typeof named === "number" ? new FollowedChat(this.#shared, this.#caller, named) : null;
     try {
       return chat
         ? await chat.ask((chatId) => this.#gateway.getChat(chatId, deadline))

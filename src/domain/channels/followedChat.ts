@@ -1,17 +1,22 @@
 import type { Database } from "../../database/database.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { Caller } from "../access/caller.js";
+import type { KnownCallers } from "../access/knownCallers.js";
 import { followMigration } from "./migration.js";
 
 /** A chat that is asked something of, by the id it has: followed once where Telegram has given it another. */
 export class FollowedChat {
-  readonly #database: Database;
+  readonly #shared: { readonly database: Database; readonly knownCallers: KnownCallers };
   readonly #caller: Caller;
   #id: number;
   #followed = false;
 
-  constructor(database: Database, caller: Caller, chatId: number) {
-    this.#database = database;
+  constructor(
+    shared: { readonly database: Database; readonly knownCallers: KnownCallers },
+    caller: Caller,
+    chatId: number,
+  ) {
+    this.#shared = shared;
     this.#caller = caller;
     this.#id = chatId;
   }
@@ -29,7 +34,7 @@ export class FollowedChat {
       if (!(error instanceof TelegramCallError) || error.failure.kind !== "migrated" || this.#followed)
         throw error;
       this.#followed = true;
-      await followMigration(this.#database, this.#caller, this.#id, error.failure.toChatId);
+      await followMigration(this.#shared, this.#caller, this.#id, error.failure.toChatId);
       this.#id = error.failure.toChatId;
       return this.ask(call);
     }

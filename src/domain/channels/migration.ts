@@ -1,6 +1,7 @@
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import type { Caller } from "../access/caller.js";
+import type { KnownCallers } from "../access/knownCallers.js";
 import { audit, SERVER } from "../audit.js";
 
 /** Two rows turn out to be one chat: all that hangs on the one goes over to the other; equal tags become one. */
@@ -34,7 +35,7 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
  * that hangs on it; tokens' grants go over, that of the caller at hand included.
  */
 export async function followMigration(
-  database: Database,
+  { database, knownCallers }: { database: Database; knownCallers: KnownCallers },
   caller: Caller,
   fromChatId: number,
   toChatId: number,
@@ -71,4 +72,5 @@ export async function followMigration(
     }
   });
   if (caller.channelIds?.delete(fromChatId)) caller.channelIds.add(toChatId);
+  await knownCallers.forget();
 }

@@ -94,16 +94,17 @@ function unite(groups: readonly ReadGroup[]): TypeGroup[] {
 }
 
 /**
- * What a filter means for a channel's links.
+ * What a filter means for a chat's links; null where a group of tags says that there are none, in a channel that is not
+ * known. For other filters the channel is looked up by the very statements that read the links.
  * @param now decides what is expired.
  * @throws ValidationError for ids that are none, and for tags that are not the channel's and the group's type's.
  */
 export async function selectLinks(
-  channelId: string,
+  chatId: number,
   filter: InviteLinkFilter,
   now: Date,
   loaders: Loaders,
-): Promise<LinkSelection> {
+): Promise<LinkSelection | null> {
   const problems = new Problems();
   const conditions: Sql[] = [];
   if (filter.name) {
@@ -131,6 +132,12 @@ export async function selectLinks(
     conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
 
   const groups = readGroups(filter.tagGroups ?? [], problems);
-  await checkGroups(channelId, groups, loaders, problems);
-  return { channelId, conditions, groups: unite(groups) };
+  if (groups.length === 0) {
+    const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
+    return { channelId, conditions, groups: [] };
+  }
+  const channel = await loaders.channelByChatId.load(chatId);
+  if (channel === null) return null;
+  await checkGroups(channel.id, groups, loaders, problems);
+  return { channelId: sql`${channel.id}`, conditions, groups: unite(groups) };
 }

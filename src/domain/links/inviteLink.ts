@@ -1,4 +1,4 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import type { Tag } from "../tags/tag.js";
 
 /** The only subscription period that Telegram takes: thirty days. */
@@ -24,6 +24,9 @@ export interface InviteLink {
   readonly isRevoked: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date | null;
+  /** The tags that it carries, the oldest first; and which version the tags of its channel were of, when it was read. */
+  readonly tagIds: readonly string[];
+  readonly tagsVersion: string;
 }
 
 /** A link with the tags that it carries, the oldest first. */
@@ -34,13 +37,20 @@ export interface TaggedLink extends InviteLink {
 export const isExpired = (link: InviteLink, now: Date): boolean =>
   link.expireDate !== null && link.expireDate <= now;
 
-/** What a statement selects of `invite_link l` with its `channel c`. */
-export const inviteLinkColumns = sql`
-  l.id, l.channel_id as "channelId", c.chat_id as "chatId", l.name, l.name_key as "nameKey", l.url,
+const ownColumns = sql`
+  l.id, l.channel_id as "channelId", l.name, l.name_key as "nameKey", l.url,
   l.creates_join_request as "createsJoinRequest", l.expire_date as "expireDate", l.member_limit as "memberLimit",
   l.subscription_price as "subscriptionPrice", l.budget, l.creator_id as "creatorId",
   l.is_bot_created as "isBotCreated", l.is_revoked as "isRevoked", l.created_at as "createdAt",
-  l.updated_at as "updatedAt"`;
+  l.updated_at as "updatedAt",
+  array(select lt.tag_id from invite_link_tag lt where lt.link_id = l.id order by lt.tag_id) as "tagIds"`;
+
+/** What a statement selects of `invite_link l` with its `channel c`. */
+export const inviteLinkColumns = sql`${ownColumns}, c.chat_id as "chatId", c.tags_version as "tagsVersion"`;
+
+/** The same of links of one chat, whose channel is looked up once. */
+export const linkColumnsOfChat = (chatId: number): Sql => sql`${ownColumns},
+  ${chatId}::bigint as "chatId", (select tags_version from channel where chat_id = ${chatId}::bigint) as "tagsVersion"`;
 
 /** What a statement selects besides of `invite_link l` for TaggedLink: read with it, so that both are of one moment. */
 export const tagsOfLinkColumn = sql`

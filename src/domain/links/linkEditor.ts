@@ -10,6 +10,7 @@ import type {
   TelegramInviteLink,
 } from "../../telegram/gateway.js";
 import { type Caller, requireRole } from "../access/caller.js";
+import type { KnownCallers } from "../access/knownCallers.js";
 import { audit, type Change } from "../audit.js";
 import { FollowedChat } from "../channels/followedChat.js";
 import { BOT_STATUS, storeFailedStanding } from "../channels/store.js";
@@ -57,8 +58,17 @@ interface OwnPart {
 /** A link with what else decides whether its bot may change it. */
 type EditableLink = InviteLink & { readonly botId: number | null };
 
+interface EditorShared {
+  readonly database: Database;
+  readonly knownCallers: KnownCallers;
+  readonly gateway: TelegramGateway;
+  readonly changes: LinkChanges;
+  readonly underWay: UnderWay;
+}
+
 /** Changing links, for one request. */
 export class LinkEditor {
+  readonly #shared: EditorShared;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
   readonly #changes: LinkChanges;
@@ -67,10 +77,8 @@ export class LinkEditor {
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
-  constructor(
-    shared: { database: Database; gateway: TelegramGateway; changes: LinkChanges; underWay: UnderWay },
-    request: { caller: Caller; loaders: Loaders; log: Logger },
-  ) {
+  constructor(shared: EditorShared, request: { caller: Caller; loaders: Loaders; log: Logger }) {
+    this.#shared = shared;
     this.#database = shared.database;
     this.#gateway = shared.gateway;
     this.#changes = shared.changes;
@@ -227,7 +235,7 @@ export class LinkEditor {
     doubt: keyof Doubts,
     call: (chatId: number, sending: Sending) => Promise<TelegramInviteLink>,
   ): Promise<TelegramInviteLink | null> {
-    const chat = new FollowedChat(this.#database, this.#caller, link.chatId);
+    const chat = new FollowedChat(this.#shared, this.#caller, link.chatId);
     try {
       return await chat.ask((chatId) => call(chatId, claimed.sending(doubt)));
     } catch (error) {

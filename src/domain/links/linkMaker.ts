@@ -5,6 +5,7 @@ import type { Logger } from "../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
 import type { Deadline, Sending, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
 import { type Caller, requireChannel, requireRole } from "../access/caller.js";
+import type { KnownCallers } from "../access/knownCallers.js";
 import type { Channel } from "../channels/channel.js";
 import { FollowedChat } from "../channels/followedChat.js";
 import { isLinkable, storeChannel, storeFailedStanding } from "../channels/store.js";
@@ -62,8 +63,17 @@ function toRequest(
   return { idempotencyKey: key, argumentsHash, arguments: hashed };
 }
 
+interface MakerShared {
+  readonly database: Database;
+  readonly knownCallers: KnownCallers;
+  readonly gateway: TelegramGateway;
+  readonly creations: Creations;
+  readonly underWay: UnderWay;
+}
+
 /** Making links, for one request. */
 export class LinkMaker {
+  readonly #shared: MakerShared;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
   readonly #creations: Creations;
@@ -72,10 +82,8 @@ export class LinkMaker {
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
-  constructor(
-    shared: { database: Database; gateway: TelegramGateway; creations: Creations; underWay: UnderWay },
-    request: { caller: Caller; loaders: Loaders; log: Logger },
-  ) {
+  constructor(shared: MakerShared, request: { caller: Caller; loaders: Loaders; log: Logger }) {
+    this.#shared = shared;
     this.#database = shared.database;
     this.#gateway = shared.gateway;
     this.#creations = shared.creations;
@@ -196,7 +204,7 @@ export class LinkMaker {
   async #channel(input: CreateInviteLinkInput, deadline: Deadline): Promise<Channel> {
     const known = await this.#loaders.channelByChatId.load(input.channelId);
     if (known) return known;
-    const named = new FollowedChat(this.#database, this.#caller, input.channelId);
+    const named = new FollowedChat(this.#shared, this.#caller, input.channelId);
     const chat = await named
       .ask((chatId) => this.#gateway.getChat(chatId, deadline))
       .catch((error: unknown) => {
@@ -222,7 +230,7 @@ export class LinkMaker {
     deadline: Deadline,
   ): Promise<InviteLink> {
     const sending = this.#creations.sendingOf(creationId);
-    const chat = new FollowedChat(this.#database, this.#caller, channel.chatId);
+    const chat = new FollowedChat(this.#shared, this.#caller, channel.chatId);
     let answer: TelegramInviteLink;
     try {
       answer = await chat.ask((chatId) => this.#call(chatId, plan, deadline, sending));

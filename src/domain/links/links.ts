@@ -21,7 +21,13 @@ import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
 import { type InviteLinkFilter, selectLinks } from "./filter.js";
-import { type InviteLink, inviteLinkColumns, type TaggedLink, tagsOfLinkColumn } from "./inviteLink.js";
+import {
+  type InviteLink,
+  inviteLinkColumns,
+  linkColumnsOfChat,
+  type TaggedLink,
+  tagsOfLinkColumn,
+} from "./inviteLink.js";
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
 import { type LinkSelection, selected } from "./selection.js";
 import { type LinkTotals, NO_TOTALS, totalsOf, totalsOfTags } from "./totals.js";
@@ -48,11 +54,12 @@ export interface LinkPage extends CountedPage<InviteLink> {
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
 
-const listOf = (selection: LinkSelection): SqlList => ({
+const listOf = (selection: LinkSelection, chatId: number): SqlList => ({
   ...selected(selection),
-  columns: inviteLinkColumns,
+  columns: linkColumnsOfChat(chatId),
   table: sql`invite_link l`,
-  joins: sql`join channel c on c.id = l.channel_id`,
+  alias: sql`l`,
+  isHot: selection.conditions.length === 0 && selection.groups.length === 0,
 });
 
 /** Loaders take whole tags, and know them by their ids. */
@@ -109,9 +116,12 @@ export class Links {
       return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
     }
     return {
-      ...(await readList(this.#database, listOf(selection), ordering, request)),
+      ...(await readList(this.#database, listOf(selection, args.channelId), ordering, request)),
       totals: once(() => totalsOf(this.#database, selection)),
-      facets: once(() => this.#facets(selection.channelId, countsOf(this.#database, selection))),
+      facets: once(async () => {
+        const channel = await this.#loaders.channelByChatId.load(args.channelId);
+        return channel ? this.#facets(channel.id, countsOf(this.#database, selection)) : [];
+      }),
     };
   }
 
@@ -123,15 +133,15 @@ export class Links {
     requireChannel(this.#caller, args.channelId);
     const selection = await this.#select(args);
     if (selection === null) return { total: 0, rows: [] };
-    const list = { ...listOf(selection), columns: sql`${inviteLinkColumns}, ${tagsOfLinkColumn}` };
+    const columns = sql`${linkColumnsOfChat(args.channelId)}, ${tagsOfLinkColumn}`;
+    const list = { ...listOf(selection, args.channelId), columns };
     const ordering = linkOrdering(args.orderBy);
     return readNumberedList<TaggedLink>(this.#database, list, ordering, args, MOST_AT_ONCE);
   }
 
-  /** Null where the channel is not known. */
-  async #select({ channelId, filter }: LinksAsked): Promise<LinkSelection | null> {
-    const channel = await this.#loaders.channelByChatId.load(channelId);
-    return channel && selectLinks(channel.id, filter ?? {}, new Date(), this.#loaders);
+  /** Null where there are none. */
+  #select({ channelId, filter }: LinksAsked): Promise<LinkSelection | null> {
+    return selectLinks(channelId, filter ?? {}, new Date(), this.#loaders);
   }
 
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */

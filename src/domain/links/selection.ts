@@ -10,7 +10,8 @@ export interface TypeGroup {
 
 /** The links of a channel that a filter leaves. */
 export interface LinkSelection {
-  readonly channelId: string;
+  /** The channel's own id: a value, or a look-up of it by the chat's. */
+  readonly channelId: Sql;
   /** What must be true of `invite_link l` beside its channel and its tags. */
   readonly conditions: readonly Sql[];
   /** One for each type that is constrained; all must hold. */
@@ -22,7 +23,7 @@ export const ungrouped = ({ channelId, conditions }: LinkSelection): Sql =>
   join([sql`l.channel_id = ${channelId}::uuid`, ...conditions], " and ");
 
 /** The links that carry one of a group's tags; those that carry several are several rows. */
-export const carryingOne = (channelId: string, { tagIds }: TypeGroup): Sql =>
+export const carryingOne = (channelId: Sql, { tagIds }: TypeGroup): Sql =>
   sql`select g.link_id from invite_link_tag g
     where g.tag_id = any(${tagIds}::uuid[]) and g.channel_id = ${channelId}::uuid`;
 
@@ -30,7 +31,7 @@ export const carryingOne = (channelId: string, { tagIds }: TypeGroup): Sql =>
  * The links that carry the group's type and none of its tags: what a group with `without` leaves out. Said so rather
  * than as "one of these, or none": of an OR the planner makes no join, and then looks each link up, or worse.
  */
-export function carryingOthers(channelId: string, group: TypeGroup): Sql {
+export function carryingOthers(channelId: Sql, group: TypeGroup): Sql {
   const ofType = sql`select n.link_id from invite_link_tag n
     where n.channel_id = ${channelId}::uuid and n.type_id = ${group.typeId}::uuid`;
   return group.tagIds.length === 0

@@ -19,9 +19,12 @@ export interface SqlList {
   readonly columns: Sql;
   /** What is listed, with its alias. */
   readonly table: Sql;
+  readonly alias: Sql;
   /** What its columns need besides; it neither adds nor takes a row. */
   readonly joins?: Sql;
   readonly where: Sql;
+  /** Of these lists there are few, and they are read all the time: see Database.query. */
+  readonly isHot?: boolean;
 }
 
 export const bounds = ({ limit, offset }: Slice): Sql =>
@@ -37,13 +40,19 @@ export async function readList<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
 ): Promise<CountedPage<Row>> {
-  const { with: prefix = empty, columns, table, joins = empty, where } = list;
+  const { with: prefix = empty, columns, table, alias, joins = empty, where, isHot = false } = list;
   const and = (condition: Sql | null) => (condition ? sql`${where} and ${condition}` : where);
   const source: PageSource<Row> = {
+    // What the columns take is looked up for the rows of the page alone, not for those that are skipped.
     rows: (slice) =>
-      database.query<Row>(sql`${prefix}
-        select ${columns} from ${table} ${joins}
-        where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}`),
+      database.query<Row>(
+        sql`${prefix}
+        select ${columns} from (
+          select ${alias}.* from ${table}
+          where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}
+        ) ${alias} ${joins} order by ${slice.orderBy}`,
+        { isHot },
+      ),
     exists: async (condition) => {
       const found = await database.query(sql`${prefix} select from ${table} where ${and(condition)} limit 1`);
       return found.length > 0;

@@ -19,16 +19,26 @@ export interface PageSource<Row> {
   exists(condition: Sql | null): Promise<boolean>;
 }
 
-export interface Edge<Row> {
-  readonly cursor: string;
+/** A row, and its place in the order: put into words only when asked for. */
+export class Edge<Row> {
   readonly node: Row;
+  readonly #ordering: Ordering<Row>;
+
+  constructor(ordering: Ordering<Row>, node: Row) {
+    this.node = node;
+    this.#ordering = ordering;
+  }
+
+  get cursor(): string {
+    return encodeCursor(this.#ordering, this.node);
+  }
 }
 
 /** A page, and what lies beyond it; the latter is asked of the database only where the rows cannot tell. */
 export interface Page<Row> {
   readonly edges: readonly Edge<Row>[];
-  hasNextPage(): Promise<boolean>;
-  hasPreviousPage(): Promise<boolean>;
+  hasNextPage(): boolean | Promise<boolean>;
+  hasPreviousPage(): boolean | Promise<boolean>;
 }
 
 const both = (left: Sql | null, right: Sql | null): Sql | null =>
@@ -63,11 +73,11 @@ export async function readPage<Row>(
   if (backward) rows.reverse();
 
   const leftOut = (cursor: KeyValue[] | null, side: "after" | "before") =>
-    cursor === null ? Promise.resolve(false) : source.exists(positionAndBeyond(ordering, cursor, side));
+    cursor === null ? false : source.exists(positionAndBeyond(ordering, cursor, side));
   return {
-    edges: rows.map((node) => ({ cursor: encodeCursor(ordering, node), node })),
-    hasNextPage: async () => (!backward && more) || leftOut(before, "after"),
-    hasPreviousPage: async () => (backward && more) || leftOut(after, "before"),
+    edges: rows.map((node) => new Edge(ordering, node)),
+    hasNextPage: () => (!backward && more) || leftOut(before, "after"),
+    hasPreviousPage: () => (backward && more) || leftOut(after, "before"),
   };
 }
 
@@ -81,9 +91,9 @@ async function readNumberedPage<Row>(
   const read = await source.rows({ condition: null, orderBy: orderBy(ordering), limit: size + 1, offset });
   const rows = read.slice(0, size);
   return {
-    edges: rows.map((node) => ({ cursor: encodeCursor(ordering, node), node })),
-    hasNextPage: async () => read.length > size,
+    edges: rows.map((node) => new Edge(ordering, node)),
+    hasNextPage: () => read.length > size,
     // Past the last page everything lies before.
-    hasPreviousPage: async () => offset > 0 && (read.length > 0 || source.exists(null)),
+    hasPreviousPage: () => offset > 0 && (read.length > 0 || source.exists(null)),
   };
 }

@@ -124,6 +124,12 @@ export class Tags {
     const conditions = [sql`t.channel_id = ${channel.id}::uuid`];
     if (type !== null) conditions.push(sql`t.type_id = ${type}::uuid`);
     if (name) conditions.push(sql`strpos(t.name_key, ${foldName(name)}) > 0`);
-    return { columns: tagColumns, table: sql`tag t`, joins: tagJoins, where: join(conditions, " and ") };
+    return {
+      columns: tagColumns,
+      table: sql`tag t`,
+      alias: sql`t`,
+      joins: tagJoins,
+      where: join(conditions, " and "),
+    };
   }
 }

@@ -95,7 +95,7 @@ builder.node(InviteLinkRef, {
     tags: t.field({
       type: [TagRef],
       description: "The tags it carries, in the order in which the tags were made.",
-      resolve: ({ id }, _args, { loaders }) => loaders.tagsOfLink.load(id),
+      resolve: (link, _args, { loaders }) => loaders.tagsOf(link),
     }),
   }),
 });

@@ -57,7 +57,7 @@ export function addLinks(door: Door, open: Open): void {
       const { links, loaders } = open(request, reply);
       const link = await links.find(request.params.invite_link_id, request.query.channel_id);
       if (link === null) throw new NotFoundError("invite link");
-      return reply.send(showLink({ ...link, tags: await loaders.tagsOfLink.load(link.id) }));
+      return reply.send(showLink({ ...link, tags: await loaders.tagsOf(link) }));
     },
   });
 
@@ -130,7 +130,7 @@ export function addLinks(door: Door, open: Open): void {
         tagIds: body.tags ?? [],
         idempotencyKey: headers["idempotency-key"],
       });
-      return reply.code(201).send(showLink({ ...link, tags: await loaders.tagsOfLink.load(link.id) }));
+      return reply.code(201).send(showLink({ ...link, tags: await loaders.tagsOf(link) }));
     },
   });
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
 import type { Authentication } from "../../domain/access/authentication.js";
-import { type Domain, openRequest } from "../../domain/request.js";
+import { type Domain, DomainRequest } from "../../domain/request.js";
 import type { Logger } from "../../log.js";
 import { findCaller } from "../bearer.js";
 import { goneSignal } from "../gone.js";
@@ -61,7 +61,7 @@ export async function addRest(
   const open: Open = (request, reply) => {
     const { caller } = notesOf(request);
     if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
-    return openRequest(domain, caller, request.log as Logger, goneSignal(reply));
+    return new DomainRequest(domain, { caller, log: request.log as Logger, gone: goneSignal(reply) });
   };
   // Encapsulated: who calls, how bodies are read and the form of errors are these routes' alone.
   const routes: FastifyPluginAsync = async (inside) => {

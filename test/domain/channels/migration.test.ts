@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { followMigration } from "../../../src/domain/channels/migration.js";
 import { newId } from "../../../src/domain/ids.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
-import { callerOf, newChatId, storeChannel, storeTags, storeTagType } from "../support.js";
+import { callerOf, newChatId, noKnownCallers, storeChannel, storeTags, storeTagType } from "../support.js";
 
 let test_: TestDatabase;
 beforeAll(async () => {
@@ -41,7 +41,12 @@ async function twoOfOne() {
 }
 
 const follow = ({ from, to }: { from: { chatId: number }; to: { chatId: number } }) =>
-  followMigration(test_.database, callerOf(), from.chatId, to.chatId);
+  followMigration(
+    { database: test_.database, knownCallers: noKnownCallers },
+    callerOf(),
+    from.chatId,
+    to.chatId,
+  );
 
 test("what turns out to be one channel has the links of both, and one of equal tags", async () => {
   const both = await twoOfOne();

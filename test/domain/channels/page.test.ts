@@ -7,7 +7,7 @@ import { createLoaders } from "../../../src/domain/loaders.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { compareIds } from "../model.js";
 import { expectPage, expectWalks, type ListUnderTest } from "../pages.js";
-import { callerOf, newChatId, type StoredChannel, storeChannel } from "../support.js";
+import { callerOf, newChatId, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
 
 await describeOnForms("pages of channels", ALL_FORMS, (form) => {
   let test: TestDatabase;
@@ -16,7 +16,11 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
   const open = (channelIds: Iterable<number> | null) => {
     const caller = callerOf(channelIds);
     // Reading asks nothing of Telegram.
-    return new Channels(test.database, null as never, caller, createLoaders(test.database, caller));
+    return new Channels(
+      { database: test.database, knownCallers: noKnownCallers, gateway: null as never },
+      caller,
+      createLoaders(test.database, caller),
+    );
   };
   const compare = (left: StoredChannel, right: StoredChannel) => compareIds(left.id, right.id);
 

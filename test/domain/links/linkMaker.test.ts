@@ -10,6 +10,7 @@ import { createLog } from "../../../src/log.js";
 import { TelegramCallError } from "../../../src/telegram/failures.js";
 import type { Deadline, LinkSettings, Sending, TelegramGateway } from "../../../src/telegram/gateway.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
+import { noKnownCallers } from "../support.js";
 
 const CHAT = -1_001_000_000_001;
 const BOT = 42;
@@ -62,7 +63,10 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
     secrets: [],
     write: (line) => lines.push(JSON.parse(line)),
   });
-  return new LinkMaker({ database, gateway, creations, underWay: new UnderWay() }, { caller, loaders, log });
+  return new LinkMaker(
+    { database, knownCallers: noKnownCallers, gateway, creations, underWay: new UnderWay() },
+    { caller, loaders, log },
+  );
 }
 const input = {
   channelId: CHAT,

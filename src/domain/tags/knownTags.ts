@@ -1,0 +1,34 @@
+import { LRUCache } from "lru-cache";
+import type { Tag } from "./tag.js";
+
+const MOST_TAGS = 50_000;
+
+/** A tag, and the version that the tags of its channel were of when it was read. */
+export interface VersionedTag extends Tag {
+  readonly tagsVersion: string;
+}
+
+/**
+ * Tags that were read before. Whoever looks for one says which version the channel's tags are of now, as the statement
+ * found that gave the tag's id: so nobody is shown a tag as it was before, whichever server changed it.
+ */
+export class KnownTags {
+  readonly #remembers: boolean;
+  readonly #tags = new LRUCache<string, { readonly tag: Tag; readonly version: string }>({ max: MOST_TAGS });
+
+  /** @param remembers false: every tag is read anew. */
+  constructor(remembers: boolean) {
+    this.#remembers = remembers;
+  }
+
+  find(id: string, version: string): Tag | undefined {
+    const known = this.#tags.get(id);
+    return known?.version === version ? known.tag : undefined;
+  }
+
+  /** Remembers a tag. */
+  note({ tagsVersion: version, ...tag }: VersionedTag): Tag {
+    if (this.#remembers) this.#tags.set(tag.id, { tag, version });
+    return tag;
+  }
+}
