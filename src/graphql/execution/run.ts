@@ -217,13 +217,32 @@ class Run {
     if (!isIterableObject(value)) {
       throw new TypeError(`Expected Iterable, but did not find one for field "${nameOf(field)}".`);
     }
+    const items: unknown[] = [];
     let isAwaited = false;
-    const items = Array.from(value, (one, index) => {
-      const completed = this.#completeGuarded(field, item, addPath(path, index, undefined), one);
-      isAwaited ||= isPromise(completed);
-      return completed;
+    let failure: { readonly error: unknown } | undefined;
+    for (const one of value) {
+      if (failure) {
+        // Nobody waits for it any more.
+        if (isPromise(one)) one.then(undefined, () => {});
+        continue;
+      }
+      try {
+        const completed = this.#completeGuarded(field, item, addPath(path, items.length, undefined), one);
+        isAwaited ||= isPromise(completed);
+        items.push(completed);
+      } catch (error) {
+        failure = { error };
+      }
+    }
+    if (!isAwaited) {
+      if (failure) throw failure.error;
+      return items;
+    }
+    if (!failure) return Promise.all(items);
+    const { error } = failure;
+    return Promise.allSettled(items).then(() => {
+      throw error;
     });
-    return isAwaited ? Promise.all(items) : items;
   }
 
   #objectOf(
