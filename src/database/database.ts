@@ -28,7 +28,7 @@ export interface UnitOfWork {
 export interface Database {
   readonly prisma: PrismaClient;
   /**
-   * SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as a Date. A hot statement is prepared, once
+   * SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as an Instant. A hot statement is prepared, once
    * in each session, and so kept there for good: its texts must be few, whatever callers ask.
    */
   query<Row>(statement: Sql, options?: { readonly isHot?: boolean }): Promise<Row[]>;

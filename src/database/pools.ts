@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { claimFolder } from "./folder.js";
+import { readTimestamp } from "./instant.js";
 import { EmbeddedWire } from "./wire.js";
 
 /** The one pool that Prisma and SQL by hand share. */
@@ -40,10 +41,11 @@ const uuids = (text: string): string[] => (text === "{}" ? [] : text.slice(1, -1
 
 const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map<number, (text: string) => unknown>([
   [builtins.INT8, safeInteger],
+  [builtins.TIMESTAMPTZ, readTimestamp],
   [UUID_ARRAY, uuids],
 ]);
 
-/** bigint as a safe number (Telegram's ids), numeric as its exact text, timestamptz as a Date. */
+/** bigint as a safe number (Telegram's ids), numeric as its exact text. */
 const decoding: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") =>
     (format !== "binary" && PARSERS.get(oid)) ||

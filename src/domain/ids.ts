@@ -14,7 +14,8 @@ export const newId = (): string => uuidv7();
 
 /** A Relay global id. */
 export function globalId(kind: IdKind, id: string): string {
-  return Buffer.from(`${kind}:${id}`).toString("base64");
+  // Quicker than a Buffer, of which a page would take hundreds; ids are ASCII.
+  return btoa(`${kind}:${id}`);
 }
 
 /** What a global id names, or null where the text is none. */

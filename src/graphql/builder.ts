@@ -6,6 +6,7 @@ import RelayPlugin from "@pothos/plugin-relay";
 import { Kind } from "graphql";
 import type PrismaTypes from "../database/generated/pothos.js";
 import { getDatamodel } from "../database/generated/pothos.js";
+import type { Instant } from "../database/instant.js";
 import { ValidationError } from "../domain/errors.js";
 import { globalId, type IdKind } from "../domain/ids.js";
 import type { GraphQLContext } from "./context.js";
@@ -28,7 +29,7 @@ export interface SchemaTypes {
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
   Scalars: {
-    DateTime: { Input: Date; Output: Date };
+    DateTime: { Input: Date; Output: Date | Instant };
     TelegramID: { Input: number; Output: number };
     Decimal: { Input: string; Output: string };
     URL: { Input: string; Output: string };
@@ -107,7 +108,7 @@ builder.scalarType("DateTime", {
   description:
     "An RFC 3339 instant, always sent in UTC with milliseconds (2026-11-21T18:58:00.000Z); an offset is accepted on input.",
   specifiedByURL: "https://datatracker.ietf.org/doc/html/rfc3339",
-  serialize: (value) => (value as Date).toISOString(),
+  serialize: (value) => (typeof value === "string" ? value : (value as Date).toISOString()),
   parseValue: parseDateTime,
   parseLiteral: parseDateTimeLiteral,
 });

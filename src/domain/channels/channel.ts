@@ -1,4 +1,5 @@
 import sql from "sql-template-tag";
+import type { Instant } from "../../database/instant.js";
 
 export type BotStatus = "READY" | "MISSING_PERMISSION" | "NOT_IN_CHANNEL" | "UNKNOWN";
 export type ChatKind = "CHANNEL" | "SUPERGROUP" | "GROUP";
@@ -13,7 +14,7 @@ export interface Channel {
   /** ISO 4217. */
   readonly currency: string;
   readonly botStatus: BotStatus;
-  readonly createdAt: Date;
+  readonly createdAt: Instant;
 }
 
 /** What a statement selects of `channel c`. */

@@ -25,7 +25,11 @@ export const BOT_STATUS = {
   notInChat: "NOT_IN_CHANNEL",
 } as const satisfies Record<BotStanding, BotStatus>;
 
-const toChannel = (row: ChannelRow): Channel => ({ ...row, chatId: Number(row.chatId) });
+const toChannel = (row: ChannelRow): Channel => ({
+  ...row,
+  chatId: Number(row.chatId),
+  createdAt: row.createdAt.toISOString(),
+});
 
 /**
  * Stores what Telegram says of a chat. What is not given stays as it is known: a new channel's currency is USD, what

@@ -1,4 +1,5 @@
 import sql, { type Sql } from "sql-template-tag";
+import type { Instant } from "../../database/instant.js";
 import type { Tag } from "../tags/tag.js";
 
 /** The only subscription period that Telegram takes: thirty days. */
@@ -13,7 +14,7 @@ export interface InviteLink {
   readonly nameKey: string | null;
   readonly url: string;
   readonly createsJoinRequest: boolean;
-  readonly expireDate: Date | null;
+  readonly expireDate: Instant | null;
   readonly memberLimit: number | null;
   /** Stars a month; null for a link that costs its members nothing. */
   readonly subscriptionPrice: number | null;
@@ -22,8 +23,8 @@ export interface InviteLink {
   readonly creatorId: number | null;
   readonly isBotCreated: boolean;
   readonly isRevoked: boolean;
-  readonly createdAt: Date;
-  readonly updatedAt: Date | null;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant | null;
   /** The tags that it carries, the oldest first; and which version the tags of its channel were of, when it was read. */
   readonly tagIds: readonly string[];
   readonly tagsVersion: string;
@@ -35,7 +36,7 @@ export interface TaggedLink extends InviteLink {
 }
 
 export const isExpired = (link: InviteLink, now: Date): boolean =>
-  link.expireDate !== null && link.expireDate <= now;
+  link.expireDate !== null && link.expireDate <= now.toISOString();
 
 const ownColumns = sql`
   l.id, l.channel_id as "channelId", l.name, l.name_key as "nameKey", l.url,

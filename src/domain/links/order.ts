@@ -16,7 +16,7 @@ const ORDER_KEYS = {
     name: "created",
     column: sql`l.created_at`,
     type: "timestamptz",
-    valueOf: (link) => link.createdAt.toISOString(),
+    valueOf: (link) => link.createdAt,
   },
   BUDGET: { name: "budget", column: sql`l.budget`, type: "numeric", valueOf: (link) => link.budget },
 } satisfies Record<string, Key>;

@@ -113,7 +113,7 @@ export const NO_SETTINGS: LinkSettings = {
 export const settingsOf = (link: InviteLink): LinkSettings => ({
   name: link.name,
   createsJoinRequest: link.createsJoinRequest,
-  expireDate: toUnixSeconds(link.expireDate),
+  expireDate: toUnixSeconds(link.expireDate === null ? null : new Date(link.expireDate)),
   memberLimit: link.memberLimit,
 });
 

@@ -1,4 +1,5 @@
 import sql from "sql-template-tag";
+import type { Instant } from "../../database/instant.js";
 
 export interface TagType {
   readonly id: string;
@@ -15,8 +16,8 @@ export interface Tag {
   readonly nameKey: string;
   /** #RRGGBB */
   readonly color: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date | null;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant | null;
 }
 
 /** A type with the tags that a channel has of it. */

@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
+import type { Tag as TagRow } from "../../database/generated/prisma/client.js";
 import { type Caller, mayUseChannel, requireChannel, requireRole } from "../access/caller.js";
 import { audit, differences } from "../audit.js";
 import { NotFoundError, Problems } from "../errors.js";
@@ -54,6 +55,14 @@ async function holdChannel(unit: UnitOfWork, chatId: number, problems: Problems)
   return channel;
 }
 
+const toTag = ({ createdAt, updatedAt, ...tag }: TagRow, chatId: number, typeName: string): Tag => ({
+  ...tag,
+  chatId,
+  typeName,
+  createdAt: createdAt.toISOString(),
+  updatedAt: updatedAt?.toISOString() ?? null,
+});
+
 /** Making, changing and deleting tags, for one request. */
 export class TagChanges {
   readonly #database: Database;
@@ -94,7 +103,7 @@ export class TagChanges {
         channelId: channel.id,
         change: { name, color, typeId: type.id },
       });
-      return { ...tag, chatId: input.channelId, typeName: type.name };
+      return toTag(tag, input.channelId, type.name);
     });
     return refusingTwins(stored, TAKEN);
   }
@@ -132,7 +141,7 @@ export class TagChanges {
         channelId: tag.channelId,
         change,
       });
-      return { ...tag, ...updated, typeName: type ? type.name : tag.typeName };
+      return toTag(updated, tag.chatId, type ? type.name : tag.typeName);
     });
     return refusingTwins(stored, TAKEN, name === null ? "tagTypeId" : "name");
   }
@@ -176,6 +185,6 @@ export class TagChanges {
     if (!found || !mayUseChannel(this.#caller, foundIn) || (chatId ?? foundIn) !== foundIn)
       throw new NotFoundError("tag");
     const { channel, type, ...tag } = found;
-    return { ...tag, chatId: foundIn, typeName: type.name };
+    return toTag(tag, foundIn, type.name);
   }
 }

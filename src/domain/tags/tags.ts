@@ -26,7 +26,7 @@ const ORDER_KEYS = {
     name: "created",
     column: sql`t.created_at`,
     type: "timestamptz",
-    valueOf: ({ createdAt }) => createdAt.toISOString(),
+    valueOf: ({ createdAt }) => createdAt,
   },
 } satisfies Record<string, Key>;
 

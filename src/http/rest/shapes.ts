@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Instant } from "../../database/instant.js";
 import type { TaggedLink } from "../../domain/links/inviteLink.js";
 import type { TagType, TagWithLinks } from "../../domain/tags/tag.js";
 
@@ -70,8 +71,8 @@ const pageOf = <Item extends z.ZodType>(item: Item, id: string) =>
 export const LinkPageShape = pageOf(LinkShape, "InviteLinkPage");
 export const TagPageShape = pageOf(TagShape, "TagPage");
 
-const shownInstant = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, "Z");
-const orNull = (at: Date | null): string | null => (at === null ? null : shownInstant(at));
+const shownInstant = (at: Instant): string => `${at.slice(0, at.indexOf("."))}Z`;
+const orNull = (at: Instant | null): string | null => (at === null ? null : shownInstant(at));
 
 export const showLink = (link: TaggedLink): z.infer<typeof LinkShape> => ({
   id: link.id,
@@ -106,7 +107,7 @@ export const showTag = (tag: TagWithLinks): z.infer<typeof TagShape> => ({
     id: link.id,
     name: link.name,
     invite_link: link.url,
-    created_at: shownInstant(new Date(link.createdAt)),
+    created_at: shownInstant(new Date(link.createdAt).toISOString()),
     budget: Number(link.budget),
     creator_id: link.creatorId,
     is_bot_created: link.isBotCreated,
