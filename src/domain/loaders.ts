@@ -90,17 +90,15 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
         ({ id }) => id,
       ),
     ),
-    /** The tags of a channel by their types, both by name. */
-    tagsOfChannel: new DataLoader<string, readonly TypeWithTags[]>(async (channelIds) => {
+    /** The tags of a chat by their types, both by name. */
+    tagsOfChat: new DataLoader<number, readonly TypeWithTags[]>(async (chatIds) => {
       const rows = await database.query<Tag>(sql`
         select ${tagColumns} from tag t ${tagJoins}
-        where t.channel_id = any(${channelIds}::uuid[]) and ${seen()}
+        where c.chat_id = any(${chatIds}::bigint[]) and ${seen()}
         order by y.name_key, y.id, t.name_key, t.id`);
-      const channels = new Map(
-        channelIds.map((id) => [id, new Map<string, { type: TagType; tags: Tag[] }>()]),
-      );
+      const chats = new Map(chatIds.map((id) => [id, new Map<string, { type: TagType; tags: Tag[] }>()]));
       for (const found of rows) {
-        const types = channels.get(found.channelId);
+        const types = chats.get(found.chatId);
         const known = types?.get(found.typeId) ?? {
           type: { id: found.typeId, name: found.typeName },
           tags: [],
@@ -108,7 +106,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
         known.tags.push(found);
         types?.set(found.typeId, known);
       }
-      return channelIds.map((id) => [...(channels.get(id)?.values() ?? [])]);
+      return chatIds.map((id) => [...(chats.get(id)?.values() ?? [])]);
     }),
   };
 }

@@ -161,7 +161,7 @@ await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
       .map(({ msg, sql, method }) => String(msg === "sql" ? sql : method));
 
   test("have its id, however many requests are under way", async () => {
-    const stop = await starting({}, form);
+    const stop = await starting({ cache: false }, form);
     try {
       // Notes the token's use, which is done once a minute, beside the request; and learns what is remembered.
       await send("first", MAKE);
@@ -198,7 +198,7 @@ await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
   });
 
   test("have it also where bodies come late, and in another order", async () => {
-    const stop = await starting({}, form);
+    const stop = await starting({ cache: false }, form);
     try {
       await send("first", READ);
       await send("alone", READ);

@@ -3,7 +3,7 @@ import { CHANNEL, startTestServer, type TestServer } from "../support/server.js"
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ telegramTimeoutMs: 2000 });
+  server = await startTestServer({ telegramTimeoutMs: 2000, cache: false });
 });
 afterAll(() => server.stop());
 afterEach(() => server.sandbox.control.clearFaults());

@@ -118,10 +118,7 @@ export class Links {
     return {
       ...(await readList(this.#database, listOf(selection, args.channelId), ordering, request)),
       totals: once(() => totalsOf(this.#database, selection)),
-      facets: once(async () => {
-        const channel = await this.#loaders.channelByChatId.load(args.channelId);
-        return channel ? this.#facets(channel.id, countsOf(this.#database, selection)) : [];
-      }),
+      facets: once(() => this.#facets(args.channelId, countsOf(this.#database, selection))),
     };
   }
 
@@ -152,12 +149,12 @@ export class Links {
       ...page,
       totalCount: () => this.#countOfTag.load(tag),
       totals: () => this.#totalsOfTag.load(tag),
-      facets: once(() => this.#facets(tag.channelId, this.#facetCountsOfTag.load(tag))),
+      facets: once(() => this.#facets(tag.chatId, this.#facetCountsOfTag.load(tag))),
     };
   }
 
-  async #facets(channelId: string, counts: Promise<FacetCounts>): Promise<TagTypeFacet[]> {
-    const [types, counted] = await Promise.all([this.#loaders.tagsOfChannel.load(channelId), counts]);
+  async #facets(chatId: number, counts: Promise<FacetCounts>): Promise<TagTypeFacet[]> {
+    const [types, counted] = await Promise.all([this.#loaders.tagsOfChat.load(chatId), counts]);
     return toFacets(types, counted);
   }
 

@@ -194,6 +194,9 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
       fc.asyncProperty(worldSeed, async (seed) => {
         const { channel, links } = await store(test.database, types, seed);
         const page = await open().page({ channelId: channel.chatId, first: 100 });
+        const { tagsVersion } = await test.database.prisma.channel.findUniqueOrThrow({
+          where: { id: channel.id },
+        });
         expect(new Map(page.edges.map(({ node }) => [node.id, node]))).toEqual(
           new Map(
             links.map((link) => [
@@ -206,15 +209,17 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
                 nameKey: link.name === null ? null : foldedName(link),
                 url: urlOf(link.id),
                 createsJoinRequest: false,
-                expireDate: link.expireDate,
+                expireDate: link.expireDate?.toISOString() ?? null,
                 memberLimit: null,
                 subscriptionPrice: null,
                 budget: amount(link.cents),
                 creatorId: link.creatorId,
                 isBotCreated: link.isBotCreated,
                 isRevoked: link.isRevoked,
-                createdAt: link.createdAt,
+                createdAt: link.createdAt.toISOString(),
                 updatedAt: null,
+                tagIds: link.tags.map(({ id }) => id).sort(),
+                tagsVersion,
               },
             ]),
           ),
