@@ -1,0 +1,109 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { newId } from "../../../src/domain/ids.js";
+import { createLoaders } from "../../../src/domain/loaders.js";
+import { KnownTags } from "../../../src/domain/tags/knownTags.js";
+import type { Tag } from "../../../src/domain/tags/tag.js";
+import {
+  describeOnForms,
+  openTestDatabase,
+  type TestDatabase,
+  USUAL_FORMS,
+} from "../../support/databases.js";
+import { callerOf, newChatId, storeChannel, storeLinks, storeTags, storeTagType } from "../support.js";
+
+/** What anybody may do to the tables, by whatever program; `one` and `other` choose of what. */
+const CHANGES = {
+  rename:
+    "update tag set name = $1, name_key = $1 where id = (select id from tag where channel_id = $2 order by id offset $3 limit 1)",
+  recolor: "update tag set color = '#' || upper(substr(md5($1), 1, 6)) where channel_id = $2 and $3 >= 0",
+  renameType:
+    "update tag_type set name = $1, name_key = $1 where id = (select id from tag_type where $2::uuid is not null order by id offset $3 limit 1)",
+  move: `update tag set name = $1, name_key = $1,
+      type_id = (select id from tag_type where tag_type.id <> tag.type_id order by id desc limit 1)
+    where id = (select id from tag where channel_id = $2 order by id offset $3 limit 1)`,
+  delete:
+    "delete from tag where $1 <> '' and id = (select id from tag where channel_id = $2 order by id offset $3 + 2 limit 1)",
+  take: `delete from invite_link_tag where $1 <> '' and tag_id =
+    (select id from tag where channel_id = $2 order by id offset $3 limit 1)`,
+  give: `insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
+    select l.id, t.id, t.channel_id, t.type_id from invite_link l join tag t on t.channel_id = l.channel_id
+    where l.channel_id = $2 and $1 <> '' and $3 >= 0 on conflict do nothing`,
+  migrate:
+    "update channel set chat_id = -2000000000000 - $3 - (random() * 1000000000000)::bigint where id = $2 and $1 <> ''",
+  retitle: "update channel set title = $1 where id = $2 and $3 >= 0",
+} as const;
+
+const step = fc.record({
+  change: fc.constantFrom(...(Object.keys(CHANGES) as (keyof typeof CHANGES)[])),
+  place: fc.nat(2),
+  reader: fc.nat(1),
+});
+
+await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
+  let test: TestDatabase;
+  beforeAll(async () => {
+    test = await openTestDatabase(form);
+  });
+  afterAll(() => test?.close());
+
+  async function world() {
+    const channel = await storeChannel(test.database, newChatId());
+    const types = await Promise.all([1, 2].map(() => storeTagType(test.database, newId())));
+    const tags = [0, 1, 2, 3, 4, 5].map((place) => ({
+      id: newId(),
+      typeId: types[place % 2] as string,
+      name: `Tag ${place}`,
+    }));
+    await storeTags(test.database, channel.id, tags);
+    const link = {
+      id: newId(),
+      name: null,
+      createdAt: new Date(),
+      cents: 0n,
+      creatorId: null,
+      isRevoked: false,
+      isBotCreated: true,
+      expireDate: null,
+    };
+    await storeLinks(test.database, channel.id, [{ ...link, tags: tags.slice(0, 4) }]);
+    return { channel, link };
+  }
+
+  /** A server's request for the tags of a link. */
+  async function read(known: KnownTags, linkId: string): Promise<readonly Tag[]> {
+    const loaders = createLoaders(test.database, callerOf(), known);
+    const link = await loaders.inviteLink.load(linkId);
+    if (!link) throw new Error("The link is there.");
+    return loaders.tagsOf(link);
+  }
+
+  it("are shown as they are, whoever changed them by whatever way", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+        const { channel, link } = await world();
+        const servers = [new KnownTags(true), new KnownTags(true)] as const;
+        for (const [index, { change, place, reader }] of steps.entries()) {
+          await read(servers[reader === 0 ? 0 : 1], link.id);
+          await test.pool.query(CHANGES[change], [`${index} ${newId()}`, channel.id, place]);
+          const shown = await Promise.all(servers.map((known) => read(known, link.id)));
+          const fresh = await read(new KnownTags(false), link.id);
+          expect(shown).toEqual([fresh, fresh]);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("are not read again while nothing changes", async () => {
+    const { link } = await world();
+    const known = new KnownTags(true);
+    const first = await read(known, link.id);
+    test.statements.length = 0;
+    expect(await read(known, link.id)).toEqual(first);
+    expect(test.statements).toHaveLength(1);
+    test.statements.length = 0;
+    await read(new KnownTags(false), link.id);
+    expect(test.statements).toHaveLength(2);
+  });
+});
