@@ -6,6 +6,12 @@ import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
 import { EmbeddedWire } from "./wire.js";
 
 /**
+ * Of PostgreSQL's own 128 MB all are written to at the start, and taken for good. The operating system keeps what these
+ * have no room for.
+ */
+const SETTINGS = ["-c", "shared_buffers=32MB"];
+
+/**
  * PostgreSQL in this process (PGlite), kept in `folder`, which no other process may use meanwhile.
  * @throws FolderInUseError
  */
@@ -13,7 +19,10 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
   const claim = claimFolder(folder);
   let database: PGlite;
   try {
-    database = await PGlite.create({ dataDir: join(folder, "postgres") });
+    database = await PGlite.create({
+      dataDir: join(folder, "postgres"),
+      startParams: [...PGlite.defaultStartParams, ...SETTINGS],
+    });
   } catch (error) {
     claim.release();
     throw error;
