@@ -98,10 +98,10 @@ export default {
     ),
     {
       name: "app-below-main",
-      comment: "The process is main.ts; nothing imports it but the command that becomes it.",
+      comment: "The process begins in main.ts; nothing imports it but the command that becomes it.",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/cli/serve[.]ts$" },
-      to: { path: "^src/main[.]ts$" },
+      from: { path: "^src/", pathNot: "^src/(cli/serve|main)[.]ts$" },
+      to: { path: "^src/(main|process)[.]ts$" },
     },
     {
       name: "sandbox-stands-alone",

@@ -24,8 +24,8 @@ import { addRest } from "./http/rest/rest.js";
 import { createServer } from "./http/server.js";
 import { type Logger, logOfRequest } from "./log.js";
 import { Metrics } from "./metrics/metrics.js";
-import { exampleChannel, fillWithSample, readSample, toSandbox } from "./sample.js";
-import { type Sandbox, startSandbox } from "./sandbox/sandbox.js";
+import { exampleChannel, fillWithSample, readSample, type Sample, toSandbox } from "./sample.js";
+import type { Sandbox } from "./sandbox/sandbox.js";
 import { TelegramGateway } from "./telegram/gateway.js";
 import { firstToken, sandboxToken } from "./work/ownTokens.js";
 import { isTokenAccepted, TelegramHealth } from "./work/telegramHealth.js";
@@ -85,6 +85,12 @@ function probeOf({ pool }: DatabasePool): () => Promise<"ok" | "unavailable"> {
   };
 }
 
+/** A local Telegram, loaded only where there is no other. */
+async function startSandboxWith(sample: Sample, stateFile: string): Promise<Sandbox> {
+  const { startSandbox } = await import("./sandbox/sandbox.js");
+  return startSandbox({ stateFile, initial: toSandbox(sample, new Date()) });
+}
+
 /** What a browser on this machine would ask for. */
 function addressOf(server: FastifyInstance, { host, port }: Config): string {
   const address = server.server.address();
@@ -134,12 +140,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
 
   closers.push(() => health.stop());
   const sample = bot === null ? await readSample() : null;
-  const sandbox =
-    sample &&
-    (await startSandbox({
-      stateFile: join(folder, "telegram.json"),
-      initial: toSandbox(sample, new Date()),
-    }));
+  const sandbox = sample && (await startSandboxWith(sample, join(folder, "telegram.json")));
   if (sandbox) closers.push(() => sandbox.close());
   const target = sandbox
     ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot }

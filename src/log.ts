@@ -1,14 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Logger, pino } from "pino";
-import pinoPretty from "pino-pretty";
 import type { LogLevel } from "./config.js";
 
 export type { Logger } from "pino";
 
+/** Makes a line of an entry; undefined where it knows nothing better than JSON. */
+export type LineFormat = (entry: object) => string | undefined;
+
 export interface LogOptions {
   readonly level: LogLevel;
-  /** Readable lines instead of JSON. */
-  readonly readable: boolean;
+  /** Null: JSON. */
+  readonly format: LineFormat | null;
   /** Texts that must never be seen: each of their occurrences in a line is replaced, wherever it came from. */
   readonly secrets: readonly string[];
   readonly write: (line: string) => void;
@@ -17,15 +19,18 @@ export interface LogOptions {
 /** A shorter text stands in lines for other things, and to replace it would break them. */
 const SHORTEST_HIDDEN = 6;
 
+/** Lines for people, on a terminal; what makes them is loaded only for that. */
+export async function readableLines(): Promise<LineFormat> {
+  const { prettyFactory } = await import("pino-pretty");
+  return prettyFactory({ colorize: false, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
+}
+
 /** The process's log, one line an event. Whatever is logged, a secret's text does not come out of it. */
-export function createLog({ level, readable, secrets, write }: LogOptions): Logger {
+export function createLog({ level, format, secrets, write }: LogOptions): Logger {
   const hidden = secrets
     .filter((secret) => secret.length >= SHORTEST_HIDDEN)
     .sort((a, b) => b.length - a.length);
   const scrub = (line: string) => hidden.reduce((text, secret) => text.replaceAll(secret, "[secret]"), line);
-  const format = readable
-    ? pinoPretty.prettyFactory({ colorize: false, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" })
-    : null;
   return pino(
     {
       level,

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { applyMigrations } from "./migrations.js";
-import { type DatabasePool, embeddedPool, serverPool } from "./pools.js";
+import { type DatabasePool, serverPool } from "./pools.js";
 
 export interface DatabaseLocation {
   /** Null: embedded in `folder`. */
@@ -29,6 +29,8 @@ export async function openDatabase(
   onError: (error: Error) => void,
 ): Promise<{ pool: DatabasePool; migrations: string[] }> {
   if (location.url === null) {
+    // A PostgreSQL is much to load: only where it is the one to use.
+    const { embeddedPool } = await import("./embedded.js");
     const pool = await embeddedPool(location.folder, onError);
     try {
       return { pool, migrations: await applyMigrations(pool.pool) };

@@ -1,9 +1,5 @@
-import { join } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
-import { claimFolder } from "./folder.js";
 import { readTimestamp } from "./instant.js";
-import { EmbeddedWire } from "./wire.js";
 
 /** The one pool that Prisma and SQL by hand share. */
 export interface DatabasePool {
@@ -14,7 +10,7 @@ export interface DatabasePool {
 }
 
 /** Long enough for a burst to drain on the embedded database's one session. */
-const CONNECTION_TIMEOUT_MS = 15_000;
+export const CONNECTION_TIMEOUT_MS = 15_000;
 
 const QUERY_TIMEOUT_MS = 30_000;
 
@@ -46,7 +42,7 @@ const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map<number, 
 ]);
 
 /** bigint as a safe number (Telegram's ids), numeric as its exact text. */
-const decoding: pg.CustomTypesConfig = {
+export const decoding: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") =>
     (format !== "binary" && PARSERS.get(oid)) ||
     types.getTypeParser(oid, format as "text")) as typeof types.getTypeParser,
@@ -67,38 +63,4 @@ export function serverPool(url: string, onError: (error: Error) => void): Databa
   });
   pool.on("error", onError);
   return { pool, embedded: false, close: () => pool.end() };
-}
-
-/**
- * PostgreSQL in this process (PGlite), kept in `folder`, which no other process may use meanwhile.
- * @throws FolderInUseError
- */
-export async function embeddedPool(folder: string, onError: (error: Error) => void): Promise<DatabasePool> {
-  const claim = claimFolder(folder);
-  let database: PGlite;
-  try {
-    database = await PGlite.create({ dataDir: join(folder, "postgres") });
-  } catch (error) {
-    claim.release();
-    throw error;
-  }
-  const pool = new Pool({
-    user: "postgres",
-    database: "postgres",
-    max: 1,
-    idleTimeoutMillis: 0,
-    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
-    types: decoding,
-    stream: () => new EmbeddedWire(database) as never,
-  });
-  pool.on("error", onError);
-  return {
-    pool,
-    embedded: true,
-    async close() {
-      await pool.end();
-      await database.close();
-      claim.release();
-    },
-  };
 }

@@ -1,4 +1,5 @@
-import { renderGraphiQL } from "@graphql-yoga/render-graphiql";
+import { createRequire } from "node:module";
+import type * as renderer from "@graphql-yoga/render-graphiql";
 import type { FastifyRequest } from "fastify";
 import { isForThisMachine } from "./thisMachine.js";
 
@@ -12,10 +13,14 @@ export interface GraphiQLOptions {
 /** GraphiQL animates its tabs to where they are, and takes a click on one that it has not let arrive for a drag. */
 const CLICKABLE_TABS = ".graphiql-tab { transform: none !important; }";
 
+const require = createRequire(import.meta.url);
+
 /** The page with which people explore the graph; it needs nothing from the internet. */
 export function graphiqlPage(request: FastifyRequest, { examples, sandboxToken }: GraphiQLOptions): string {
   const shown = sandboxToken !== null && isForThisMachine(request) ? sandboxToken : null;
   const headers = JSON.stringify({ Authorization: `Bearer ${shown ?? "<your API token>"}` }, null, 2);
+  // Loaded by whoever looks first: it holds the page's scripts as texts, tens of megabytes in memory.
+  const { renderGraphiQL } = require("@graphql-yoga/render-graphiql") as typeof renderer;
   const page = renderGraphiQL({
     title: "invite-links · GraphiQL",
     endpoint: "/graphql",

@@ -4,7 +4,10 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { startSandbox } from "../../src/sandbox/sandbox.js";
+import { missingForm, prepareTestDatabase } from "../support/databases.js";
+import { askAt, ServerProcess } from "../support/process.js";
 import { ROOT, run, runNode } from "./support.js";
 
 const execute = promisify(execFile);
@@ -28,6 +31,19 @@ beforeAll(async () => {
   }
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The package in a folder of its own, beside those of its dependencies alone that are named. */
+async function installWith(dependencies: readonly string[]): Promise<string> {
+  const around = await mkdtemp(join(tmpdir(), "invite links "));
+  onTestFinished(() => rm(around, { recursive: true, force: true }));
+  const modules = join(around, "node_modules");
+  for (const name of dependencies) {
+    await mkdir(dirname(join(modules, name)), { recursive: true });
+    await symlink(join(ROOT, "node_modules", name), join(modules, name));
+  }
+  await cp(installed, join(modules, "invite-links"), { recursive: true });
+  return around;
+}
 
 /** Every file below a folder of the project that ends so. */
 async function filesBelow(path: string, end: string): Promise<string[]> {
@@ -78,15 +94,47 @@ describe("the package", () => {
   });
 
   test("gives a program its function, though no dependency is there", async () => {
-    const alone = join(folder, "alone");
-    await mkdir(join(alone, "node_modules"), { recursive: true });
-    await cp(installed, join(alone, "node_modules/invite-links"), { recursive: true });
+    const alone = await installWith([]);
     const program = `
       const { createInvitationLink, ...rest } = await import("invite-links");
       const error = await createInvitationLink({ token: "", chat: 1 }).catch((error) => error);
       console.log(Object.keys(rest).join(), error.name);`;
     const { stdout, stderr } = await runNode(["--input-type=module", "--eval", program], {}, alone);
     expect([stdout, stderr]).toEqual(["TelegramConnectionError RangeError\n", ""]);
+  });
+
+  test("refuses an environment before it loads a server", async () => {
+    const main = join(await installWith(["zod"]), "node_modules/invite-links/dist/main.js");
+    const { code, stdout, stderr } = await runNode([main], { PORT: "65536" });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^PORT: found "65536"[^\n]*\n$/);
+    // As a proof that this looks at the right thing: what is acceptable does load it.
+    expect((await runNode([main], { PORT: "0" })).stderr).toContain("ERR_MODULE_NOT_FOUND");
+  });
+
+  test("serves a bot's links on a server's database without what only others take", async (context) => {
+    const missing = await missingForm("server");
+    context.skip(missing !== null, missing ?? "");
+    const { dependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    const others = ["@electric-sql/pglite", "@graphql-yoga/render-graphiql", "pino-pretty"];
+    const taken = Object.keys(dependencies).filter((name) => !others.includes(name));
+    expect(taken).toHaveLength(Object.keys(dependencies).length - others.length);
+    const main = join(await installWith(taken), "node_modules/invite-links/dist/main.js");
+    await rm(join(dirname(main), "sandbox"), { recursive: true });
+    const database = await prepareTestDatabase("server");
+    const telegram = await startSandbox({ bot: { id: 1, token: "1:AA", username: "bot", firstName: "Bot" } });
+    const environment = { TELEGRAM_BOT_TOKEN: "1:AA", TELEGRAM_API_ROOT: telegram.apiRoot };
+    const server = new ServerProcess({ ...environment, DATABASE_URL: database.url ?? "" }, [main]);
+    try {
+      const url = await server.ready();
+      const { data } = await askAt(url, server.token ?? "", "{ viewer { role } }");
+      expect(data.viewer.role).toBe("ADMIN");
+      expect(await server.end("SIGTERM")).toBe(0);
+    } finally {
+      await server.end("SIGKILL");
+      await telegram.close();
+      await database.remove();
+    }
   });
 });
 

@@ -10,8 +10,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { embeddedPool } from "../../src/database/embedded.js";
 import { claimFolder, FolderInUseError } from "../../src/database/folder.js";
-import { type DatabasePool, embeddedPool } from "../../src/database/pools.js";
+import type { DatabasePool } from "../../src/database/pools.js";
 import { openPool, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -374,18 +375,18 @@ describe("another process", () => {
           outDir: "out",
         },
         include: [],
-        files: [join(ROOT, "src/database/pools.ts"), join(ROOT, "src/database/fs-native-extensions.d.ts")],
+        files: [join(ROOT, "src/database/embedded.ts"), join(ROOT, "src/database/fs-native-extensions.d.ts")],
       }),
     );
     // Types are checked elsewhere; what is needed here is emitted all the same.
     const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
     await promisify(execFile)(process.execPath, [compiler, "-p", build]).catch((error: unknown) => {
-      if (!existsSync(join(build, "out/database/pools.js"))) throw error;
+      if (!existsSync(join(build, "out/database/embedded.js"))) throw error;
     });
-    const pools = pathToFileURL(join(build, "out/database/pools.js")).href;
+    const embedded = pathToFileURL(join(build, "out/database/embedded.js")).href;
     await writeFile(
       join(build, "hold.mjs"),
-      `import { embeddedPool } from ${JSON.stringify(pools)};
+      `import { embeddedPool } from ${JSON.stringify(embedded)};
       try {
         await embeddedPool(process.argv[2], console.error);
         console.log("open");
@@ -397,7 +398,7 @@ describe("another process", () => {
     await writeFile(
       join(build, "write.mjs"),
       `import { writeSync } from "node:fs";
-      import { embeddedPool } from ${JSON.stringify(pools)};
+      import { embeddedPool } from ${JSON.stringify(embedded)};
       const { pool } = await embeddedPool(process.argv[2], (error) => { throw error; });
       await pool.query("create table if not exists kept (id bigint, part int, filler text, primary key (id, part))");
       const { rows } = await pool.query("select id, count(*)::int as parts from kept group by id");

@@ -12,7 +12,7 @@ function failing() {
   const lines: { msg: string; requestId: string; err: { message: string } }[] = [];
   const log = createLog({
     level: "debug",
-    readable: false,
+    format: null,
     secrets: [],
     write: (line) => lines.push(JSON.parse(line)),
   });

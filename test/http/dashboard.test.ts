@@ -111,7 +111,7 @@ describe("its files", () => {
 
 test("where it was not built the page says how to build it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "invite-links-dashboard-"));
-  const log = createLog({ level: "silent", readable: false, secrets: [], write: () => {} });
+  const log = createLog({ level: "silent", format: null, secrets: [], write: () => {} });
   const bare = await createServer({ log, corsOrigins: [], onOver: () => {} });
   try {
     expect(await addDashboard(bare, { sandboxToken: null, folder })).toBe(false);

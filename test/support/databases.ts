@@ -4,7 +4,8 @@ import { join } from "node:path";
 import pg from "pg";
 import { describe, inject, it } from "vitest";
 import { createDatabase, type Database, type StatementEvent } from "../../src/database/database.js";
-import { type DatabasePool, embeddedPool, serverPool } from "../../src/database/pools.js";
+import { embeddedPool } from "../../src/database/embedded.js";
+import { type DatabasePool, serverPool } from "../../src/database/pools.js";
 import type { ServerAnswer } from "./global-setup.js";
 
 export type DatabaseForm = "embedded" | "server";

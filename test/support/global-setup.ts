@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
+import { embeddedPool } from "../../src/database/embedded.js";
 import { applyMigrations, readMigrations } from "../../src/database/migrations.js";
-import { type DatabasePool, embeddedPool, serverPool } from "../../src/database/pools.js";
+import { type DatabasePool, serverPool } from "../../src/database/pools.js";
 import { startPostgres, type TestServer } from "./postgres.js";
 
 /** What asking for the real server gives; `reason` says in one line why there is none. */

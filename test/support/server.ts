@@ -82,7 +82,7 @@ export async function startTestServer(
   const log: LogLine[] = [];
   const logger = createLog({
     level: config.logLevel,
-    readable: false,
+    format: null,
     secrets: [],
     write: (line) => log.push(JSON.parse(line) as LogLine),
   });

@@ -59,7 +59,7 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
   const creations = new Creations(database, { id: owner, isAlive: async (id) => alive.has(id) }, BOT);
   const log = createLog({
     level: "debug",
-    readable: false,
+    format: null,
     secrets: [],
     write: (line) => lines.push(JSON.parse(line)),
   });

@@ -68,7 +68,7 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
   const lines: { level: string; msg: string }[] = [];
   const log = createLog({
     level: "debug",
-    readable: false,
+    format: null,
     secrets: [],
     write: (line) => lines.push(JSON.parse(line) as { level: string; msg: string }),
   });

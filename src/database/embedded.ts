@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import { claimFolder } from "./folder.js";
+import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
+import { EmbeddedWire } from "./wire.js";
+
+/**
+ * Of PostgreSQL's own 128 MB all are written to at the start, and taken for good. The operating system keeps what these
+ * have no room for.
+ */
+const SETTINGS = ["-c", "shared_buffers=32MB"];
+
+/**
+ * PostgreSQL in this process (PGlite), kept in `folder`, which no other process may use meanwhile.
+ * @throws FolderInUseError
+ */
+export async function embeddedPool(folder: string, onError: (error: Error) => void): Promise<DatabasePool> {
+  const claim = claimFolder(folder);
+  let database: PGlite;
+  try {
+    database = await PGlite.create({
+      dataDir: join(folder, "postgres"),
+      startParams: [...PGlite.defaultStartParams, ...SETTINGS],
+    });
+  } catch (error) {
+    claim.release();
+    throw error;
+  }
+  const pool = new pg.Pool({
+    user: "postgres",
+    database: "postgres",
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+    types: decoding,
+    stream: () => new EmbeddedWire(database) as never,
+  });
+  pool.on("error", onError);
+  return {
+    pool,
+    embedded: true,
+    async close() {
+      await pool.end();
+      await database.close();
+      claim.release();
+    },
+  };
+}
