@@ -125,12 +125,14 @@ export async function selectLinks(
         : sql`(l.expire_date is null or l.expire_date > ${instant})`,
     );
   }
+  const creation: Sql[] = [];
   if (filter.createdFrom != null)
-    conditions.push(sql`l.created_at >= ${filter.createdFrom.toISOString()}::timestamptz`);
+    creation.push(sql`l.created_at >= ${filter.createdFrom.toISOString()}::timestamptz`);
   if (filter.createdTo != null)
-    conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
+    creation.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
+  conditions.push(...creation);
 
   const groups = readGroups(filter.tagGroups ?? [], problems);
   await checkGroups(channelId, groups, loaders, problems);
-  return { channelId, conditions, groups: unite(groups) };
+  return { channelId, conditions, creation, groups: unite(groups) };
 }

@@ -17,6 +17,7 @@ import {
   readNumberedList,
   type SqlList,
 } from "../paging/list.js";
+import type { Ordering } from "../paging/ordering.js";
 import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
@@ -25,6 +26,7 @@ import { type InviteLink, inviteLinkColumns, type TaggedLink, tagsOfLinkColumn }
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
 import { type LinkSelection, selected } from "./selection.js";
 import { type LinkTotals, NO_TOTALS, totalsOf, totalsOfTags } from "./totals.js";
+import { walkOf } from "./walk.js";
 
 interface LinksAsked {
   readonly channelId: number;
@@ -48,11 +50,12 @@ export interface LinkPage extends CountedPage<InviteLink> {
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
 
-const listOf = (selection: LinkSelection): SqlList => ({
+const listOf = (selection: LinkSelection, ordering: Ordering<InviteLink>): SqlList => ({
   ...selected(selection),
   columns: inviteLinkColumns,
   table: sql`invite_link l`,
   joins: sql`join channel c on c.id = l.channel_id`,
+  slice: walkOf(selection, ordering),
 });
 
 /** Loaders take whole tags, and know them by their ids. */
@@ -109,7 +112,7 @@ export class Links {
       return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
     }
     return {
-      ...(await readList(this.#database, listOf(selection), ordering, request)),
+      ...(await readList(this.#database, listOf(selection, ordering), ordering, request)),
       totals: once(() => totalsOf(this.#database, selection)),
       facets: once(() => this.#facets(selection.channelId, countsOf(this.#database, selection))),
     };
@@ -123,8 +126,9 @@ export class Links {
     requireChannel(this.#caller, args.channelId);
     const selection = await this.#select(args);
     if (selection === null) return { total: 0, rows: [] };
-    const list = { ...listOf(selection), columns: sql`${inviteLinkColumns}, ${tagsOfLinkColumn}` };
     const ordering = linkOrdering(args.orderBy);
+    const columns = sql`${inviteLinkColumns}, ${tagsOfLinkColumn}`;
+    const list = { ...listOf(selection, ordering), columns };
     return readNumberedList<TaggedLink>(this.#database, list, ordering, args, MOST_AT_ONCE);
   }
 

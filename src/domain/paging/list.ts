@@ -22,6 +22,8 @@ export interface SqlList {
   /** What its columns need besides; it neither adds nor takes a row. */
   readonly joins?: Sql;
   readonly where: Sql;
+  /** What stands for `table` and `where` when only a slice is asked for, where there is a shorter way to it. */
+  readonly slice?: ((slice: Slice) => Sql) | null;
 }
 
 export const bounds = ({ limit, offset }: Slice): Sql =>
@@ -37,15 +39,23 @@ export async function readList<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
 ): Promise<CountedPage<Row>> {
-  const { with: prefix = empty, columns, table, joins = empty, where } = list;
+  const { with: prefix = empty, columns, table, joins = empty, where, slice: sliceOf } = list;
   const and = (condition: Sql | null) => (condition ? sql`${where} and ${condition}` : where);
   const source: PageSource<Row> = {
     rows: (slice) =>
-      database.query<Row>(sql`${prefix}
-        select ${columns} from ${table} ${joins}
-        where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}`),
+      database.query<Row>(
+        sliceOf
+          ? sql`select ${columns} from ${sliceOf(slice)} ${joins} order by ${slice.orderBy}`
+          : sql`${prefix}
+            select ${columns} from ${table} ${joins}
+            where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}`,
+      ),
     exists: async (condition) => {
-      const found = await database.query(sql`${prefix} select from ${table} where ${and(condition)} limit 1`);
+      const found = await database.query(
+        sliceOf
+          ? sql`select from ${sliceOf({ condition, orderBy: orderBy(ordering), limit: 1, offset: 0 })}`
+          : sql`${prefix} select from ${table} where ${and(condition)} limit 1`,
+      );
       return found.length > 0;
     },
   };
