@@ -63,13 +63,11 @@ const BY_ID = { cacheKeyFn: ({ id }: Tag) => id };
 
 /** The tags whose links are asked for, each in its place. */
 const askedTags = (tags: readonly Tag[]): Sql =>
-  sql`unnest(${tags.map(({ id }) => id)}::uuid[], ${tags.map(({ channelId }) => channelId)}::uuid[])
-    with ordinality as asked(tag_id, channel_id, place)`;
+  sql`unnest(${tags.map(({ id }) => id)}::uuid[]) with ordinality as asked(tag_id, place)`;
 
-/** The channel named on both sides keeps the planner, blind to how many links carry the tag, from reading every channel's links. */
-const linksOfAskedTag = sql`invite_link_tag lt
-  join invite_link l on l.id = lt.link_id and l.channel_id = asked.channel_id
-  where lt.tag_id = asked.tag_id and lt.channel_id = asked.channel_id`;
+/** The links of a tag that is asked for: from the index alone, and in the order in which they were created. */
+const linksOfAskedTag = sql`(select tag_id, link_id as id, created_at from invite_link_tag) l
+  where l.tag_id = asked.tag_id`;
 
 /** Reading links, for one request. */
 export class Links {
@@ -185,13 +183,15 @@ export class Links {
   }
 
   async #rowsOfTags(tags: readonly Tag[], slice: Slice): Promise<InviteLink[][]> {
+    // OFFSET 0 has each link looked up by its id: the planner cannot know how short the slices are.
     const rows = await this.#database.query<InviteLink & { tagId: string }>(sql`
       select asked.tag_id as "tagId", ${inviteLinkColumns}
       from ${askedTags(tags)}
       cross join lateral (
-        select l.* from ${linksOfAskedTag} and ${slice.condition ?? sql`true`}
+        select l.id from ${linksOfAskedTag} and ${slice.condition ?? sql`true`}
         order by ${slice.orderBy} ${bounds(slice)}
-      ) l
+      ) found
+      cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l
       join channel c on c.id = l.channel_id
       order by asked.place, ${slice.orderBy}`);
     const links = new Map<string, InviteLink[]>(tags.map(({ id }) => [id, []]));

@@ -1,4 +1,4 @@
-import sql, { join, raw, type Sql } from "sql-template-tag";
+import sql, { empty, join, raw, type Sql } from "sql-template-tag";
 import { MAX_PAGE_SIZE } from "../paging/arguments.js";
 import { bounds } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
@@ -8,17 +8,17 @@ import { isByCreation } from "./order.js";
 import { carryingOthers, type LinkSelection, type TypeGroup } from "./selection.js";
 
 // A page of links under tag groups, in the order in which they were created. The links of each tag stand in that order
-// in an index. They are walked through side by side, a link's rows meeting on the way, until the page is full: what
-// that takes depends on how many links match among those walked over, and not on how many there are.
+// in an index. They are walked through side by side, where the rows of one link meet, until the page is full: what that
+// takes depends on how many match among the links on the way, and not on how many links there are.
 
-/** More are intersected as a whole: each is a part of the statement. */
+/** Each is a part of the statement. */
 const MOST_STREAMS = 64;
 /** Each has a bit of an integer. */
 const MOST_GROUPS = 30;
 
 /**
- * Links in the order of the walk, as `l (created_at, id)` over a table. A group is a bit: `met` has those that a link
- * of the stream meets by being in it, `asked` those that it must meet.
+ * Links in the order of the walk, from `l (created_at, id)`. What is demanded of a link is told in bits: `met` is what
+ * a link meets by being in the stream, `asked` what it must meet then, by this stream or by another.
  */
 interface Stream {
   readonly from: Sql;
@@ -29,30 +29,29 @@ interface Stream {
 const tagged = (condition: Sql): Sql =>
   sql`(select created_at, link_id as id, tag_id, channel_id, type_id from invite_link_tag) l where ${condition}`;
 
-/** No tag has no links; looking for them costs nothing. */
+/** Null: no links, and it takes nothing to find none. */
 const ofTag = (tagId: string | null): Sql => tagged(sql`l.tag_id = ${tagId}::uuid`);
 
-/** Where there are groups without `without`, those are all that is walked: each asks something of every link. */
-function streamsOfAny(groups: readonly TypeGroup[]): Stream[] {
+/** For groups of which a link must carry one tag each: no links but those of the tags are walked through. */
+function streamsOfTags(groups: readonly TypeGroup[]): Stream[] {
   const asked = 2 ** groups.length - 1;
   return groups.flatMap(({ tagIds }, index) =>
     tagIds.map((tagId) => ({ from: ofTag(tagId), met: 2 ** index, asked })),
   );
 }
 
-/** Groups with `without` ask something only of the links that carry their types; the others pass. */
-function streamsOfWithout(channelId: string, groups: readonly TypeGroup[]): Stream[] {
-  const channel = sql`${channelId}::uuid`;
+/** For groups that ask something only of the links that carry their types: all of the channel are walked through. */
+function streamsOfChannel(channelId: string, groups: readonly TypeGroup[]): Stream[] {
+  const channel = sql`l.channel_id = ${channelId}::uuid`;
   return [
-    { from: sql`invite_link l where l.channel_id = ${channel}`, met: 0, asked: 0 },
-    ...groups.flatMap(({ typeId, tagIds }, index) => [
-      {
-        from: tagged(sql`l.channel_id = ${channel} and l.type_id = ${typeId}::uuid`),
-        met: 0,
-        asked: 2 ** index,
-      },
-      ...tagIds.map((tagId) => ({ from: ofTag(tagId), met: 2 ** index, asked: 2 ** index })),
-    ]),
+    { from: sql`invite_link l where ${channel}`, met: 0, asked: 0 },
+    ...groups.flatMap(({ typeId, tagIds }, index) => {
+      const asked = 2 ** index;
+      return [
+        { from: tagged(sql`${channel} and l.type_id = ${typeId}::uuid`), met: 0, asked },
+        ...tagIds.map((tagId) => ({ from: ofTag(tagId), met: asked, asked })),
+      ];
+    }),
   ];
 }
 
@@ -63,47 +62,48 @@ function padded(streams: readonly Stream[]): Stream[] {
 }
 
 /**
- * How to find a slice of the links that are selected: as what stands behind FROM, with `invite_link l` for the links.
- * @returns null where they cannot be walked through.
+ * How to find a slice of the links that are selected: what stands behind FROM, with `invite_link l`.
+ * @returns null where they are not to be found by a walk.
  */
 export function walkOf(
   selection: LinkSelection,
   ordering: Ordering<InviteLink>,
 ): ((slice: Slice) => Sql) | null {
-  const { channelId, conditions, creation, groups } = selection;
-  const [any, without] = [groups.filter((group) => !group.without), groups.filter((group) => group.without)];
-  const streams = any.length > 0 ? streamsOfAny(any) : streamsOfWithout(channelId, without);
-  if (groups.length === 0 || !isByCreation(ordering)) return null;
-  if (groups.length > MOST_GROUPS || streams.length > MOST_STREAMS) return null;
-  const filters = conditions.filter((condition) => !creation.includes(condition));
-  if (any.length > 0) {
-    for (const group of without) {
-      filters.push(sql`not exists (${carryingOthers(channelId, group)} and n.link_id = l.id)`);
-    }
-  }
+  const { channelId, creation, groups } = selection;
+  if (groups.length === 0 || groups.length > MOST_GROUPS || !isByCreation(ordering)) return null;
+  const [tags, without] = [groups.filter((group) => !group.without), groups.filter((group) => group.without)];
+  const streams = tags.length > 0 ? streamsOfTags(tags) : streamsOfChannel(channelId, without);
+  if (streams.length > MOST_STREAMS) return null;
+  // What is looked up for each link that the streams let pass.
+  const conditions = [
+    ...selection.conditions.filter((condition) => !creation.includes(condition)),
+    ...(tags.length > 0 ? without : []).map(
+      (group) => sql`not exists (${carryingOthers(channelId, group)} and n.link_id = l.id)`,
+    ),
+  ];
 
   return (slice) => {
-    // Each ordered by itself, since the planner merges only what is.
+    // Each is ordered by itself, since the planner merges only what is.
     const parts = padded(streams).map(
       ({ from, met, asked }) => sql`
         (select l.created_at, l.id, ${met}::int as met, ${asked}::int as asked from ${from} order by ${slice.orderBy})`,
     );
-    const within = [...(slice.condition ? [slice.condition] : []), ...creation];
+    const stretch = slice.condition ? [slice.condition, ...creation] : creation;
     // All that is met is asked, so >= is the same as =. Of an equality the planner would believe that hardly any link
-    // passes it, and read all of them at once.
-    const walked = sql`
+    // passes, and read them all at once.
+    const passing = [sql`bit_or(l.met) >= bit_or(l.asked)`];
+    if (conditions.length > 0) {
+      passing.push(sql`exists (
+        select from (select l.id) passing join invite_link l on l.id = passing.id
+        where ${join(conditions, " and ")})`);
+    }
+    const found = sql`
       select l.created_at, l.id from (${join(parts, " union all ")}) l
-      ${within.length > 0 ? sql`where ${join(within, " and ")}` : sql``}
-      group by l.created_at, l.id having bit_or(l.met) >= bit_or(l.asked) order by ${slice.orderBy}`;
-    // OFFSET 0 has each link looked at on the way, in the order of the walk.
-    const found =
-      filters.length === 0
-        ? sql`${walked} ${bounds(slice)}`
-        : sql`select l.id from ((${walked}) walked cross join lateral (
-            select from invite_link l where l.id = walked.id and ${join(filters, " and ")} offset 0
-          ) passing) l order by ${slice.orderBy} ${bounds(slice)}`;
-    // The limit that is written out tells the planner, blind to the slice's own, that a page is short.
+      ${stretch.length > 0 ? sql`where ${join(stretch, " and ")}` : empty}
+      group by l.created_at, l.id having ${join(passing, " and ")}
+      order by ${slice.orderBy} ${bounds(slice)}`;
+    // The limit that is written out tells the planner, which is blind to the slice's own, that a page is short.
     return sql`(select id from (${found}) found limit ${raw(String(MAX_PAGE_SIZE + 1))}) page
-      join invite_link l on l.id = page.id and l.channel_id = ${channelId}::uuid`;
+      join invite_link l on l.id = page.id`;
   };
 }
