@@ -1,4 +1,4 @@
-import sql, { empty, join, raw, type Sql } from "sql-template-tag";
+import sql, { join, raw, type Sql } from "sql-template-tag";
 import { MAX_PAGE_SIZE } from "../paging/arguments.js";
 import { bounds } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
@@ -15,6 +15,9 @@ import { carryingOthers, type LinkSelection, type TypeGroup } from "./selection.
 const MOST_STREAMS = 64;
 /** Each has a bit of an integer. */
 const MOST_GROUPS = 30;
+
+/** More than there can be. */
+const ALL = sql`9223372036854775807`;
 
 /**
  * Links in the order of the walk, from `l (created_at, id)`. What is demanded of a link is told in bits: `met` is what
@@ -83,12 +86,15 @@ export function walkOf(
   ];
 
   return (slice) => {
-    // Each is ordered by itself, since the planner merges only what is.
+    const stretch = slice.condition ? [slice.condition, ...creation] : creation;
+    // The planner merges what is ordered by itself. A limit, of which it never comes to speak, has it think of the
+    // first rows of each, which an index gives at once, and not only of all of them.
     const parts = padded(streams).map(
       ({ from, met, asked }) => sql`
-        (select l.created_at, l.id, ${met}::int as met, ${asked}::int as asked from ${from} order by ${slice.orderBy})`,
+        (select l.created_at, l.id, ${met}::int as met, ${asked}::int as asked
+          from ${join([from, ...stretch], " and ")}
+          order by ${slice.orderBy} limit ${ALL})`,
     );
-    const stretch = slice.condition ? [slice.condition, ...creation] : creation;
     // All that is met is asked, so >= is the same as =. Of an equality the planner would believe that hardly any link
     // passes, and read them all at once.
     const passing = [sql`bit_or(l.met) >= bit_or(l.asked)`];
@@ -99,11 +105,13 @@ export function walkOf(
     }
     const found = sql`
       select l.created_at, l.id from (${join(parts, " union all ")}) l
-      ${stretch.length > 0 ? sql`where ${join(stretch, " and ")}` : empty}
       group by l.created_at, l.id having ${join(passing, " and ")}
       order by ${slice.orderBy} ${bounds(slice)}`;
-    // The limit that is written out tells the planner, which is blind to the slice's own, that a page is short.
-    return sql`(select id from (${found}) found limit ${raw(String(MAX_PAGE_SIZE + 1))}) page
-      join invite_link l on l.id = page.id`;
+    // A page is short, which the planner, blind to the slice's own limit, cannot know: the one that is written out
+    // tells it, and OFFSET 0 has each link looked up by its id.
+    return sql`(
+      select l.* from (${found}) found
+      cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l
+      limit ${raw(String(MAX_PAGE_SIZE + 1))}) l`;
   };
 }
