@@ -24,6 +24,7 @@ import {
   pick,
   store,
   storeTypes,
+  tagGroupsSeed,
   toFilter,
   toLinks,
   type World,
@@ -188,6 +189,7 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
   it("under tag groups are what the contract says, in the order of creation from either end", async () => {
     const query = fc.record({
       filter: filterSeed,
+      tagGroups: tagGroupsSeed,
       orderBy: fc.constantFrom<InviteLinkOrder[] | null>(
         null,
         [{ field: "CREATED_AT", direction: "DESC" }],
@@ -201,8 +203,8 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     await fc.assert(
       fc.asyncProperty(worldSeed, fc.array(query, { minLength: 2, maxLength: 4 }), async (seed, queries) => {
         const world = await store(test.database, types, seed);
-        for (const { filter, orderBy, pages, step } of queries) {
-          const { tagGroups, isRevoked, createdFrom, createdTo } = filter;
+        for (const { filter, tagGroups, orderBy, pages, step } of queries) {
+          const { isRevoked, createdFrom, createdTo } = filter;
           const groups = { ...NO_FILTER, tagGroups, isRevoked, createdFrom, createdTo };
           const list = await listOf(world, orderBy, toFilter(world, groups, stranger));
           listed += list.sorted.length;
