@@ -134,5 +134,5 @@ export async function selectLinks(
 
   const groups = readGroups(filter.tagGroups ?? [], problems);
   await checkGroups(channelId, groups, loaders, problems);
-  return { channelId, conditions, creation, groups: unite(groups) };
+  return { channelId, conditions, creation, byId: filter.ids != null, groups: unite(groups) };
 }

@@ -15,6 +15,8 @@ export interface LinkSelection {
   readonly conditions: readonly Sql[];
   /** Those of the conditions that are about `l.created_at` alone. */
   readonly creation: readonly Sql[];
+  /** Whether one of the conditions names the links by their ids. */
+  readonly byId: boolean;
   /** One for each type that is constrained; all must hold. */
   readonly groups: readonly TypeGroup[];
 }

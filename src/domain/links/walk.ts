@@ -74,6 +74,8 @@ export function walkOf(
 ): ((slice: Slice) => Sql) | null {
   const { channelId, creation, groups } = selection;
   if (groups.length === 0 || groups.length > MOST_GROUPS || !isByCreation(ordering)) return null;
+  // Few, and a walk would pass by all others.
+  if (selection.byId) return null;
   const [tags, without] = [groups.filter((group) => !group.without), groups.filter((group) => group.without)];
   const streams = tags.length > 0 ? streamsOfTags(tags) : streamsOfChannel(channelId, without);
   if (streams.length > MOST_STREAMS) return null;

@@ -207,6 +207,15 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
     }
   });
 
+  it("is not made for links that are named by their ids", async () => {
+    const { edges } = await under({ tagGroups: without() }, { first: 3 });
+    const ids = edges.map(({ node }) => node.id);
+    sent.mockClear();
+    const page = await under({ tagGroups: without(), ids });
+    expect(sent.mock.calls.some(([{ text }]) => text.includes("bit_or"))).toBe(false);
+    expect(page.edges).toEqual(edges);
+  });
+
   it("is not made for more tags than a statement should have; the page is the same", async () => {
     const more = Array.from({ length: 70 }, (_, place) => {
       return { id: newId(), typeId: types[1]?.id as string, name: `More ${place}` };
