@@ -106,6 +106,7 @@ export async function fillWithSample(
     const links = sample.links.map((link) => ({
       id: newId(),
       channelId: idOf(channelIds, link.channel),
+      createdAt: createdAt(link, now),
       link,
     }));
     await prisma.channel.createMany({
@@ -125,7 +126,7 @@ export async function fillWithSample(
     });
     await prisma.tag.createMany({ data: tags });
     await prisma.inviteLink.createMany({
-      data: links.map(({ id, channelId, link }) => ({
+      data: links.map(({ id, channelId, createdAt, link }) => ({
         id,
         channelId,
         botId: BigInt(botId),
@@ -138,14 +139,14 @@ export async function fillWithSample(
         budget: link.budget,
         creatorId: BigInt(botId),
         isRevoked: link.isRevoked,
-        createdAt: createdAt(link, now),
+        createdAt,
       })),
     });
     await prisma.inviteLinkTag.createMany({
-      data: links.flatMap(({ id, channelId, link }) =>
+      data: links.flatMap(({ id, channelId, createdAt, link }) =>
         tags
           .filter((tag) => tag.channelId === channelId && link.tags.includes(tag.name))
-          .map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId })),
+          .map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId, createdAt })),
       ),
     });
   });

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { PrismaPGlite } from "pglite-prisma-adapter";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, test, vi } from "vitest";
 import type { DatabasePool } from "../../src/database/pools.js";
 import {
   ALL_FORMS,
@@ -138,8 +138,8 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
         checksum: checksum(name),
         migration_name: name,
-        started_at: expect.any(Date),
-        finished_at: expect.any(Date),
+        started_at: expect.any(String),
+        finished_at: expect.any(String),
         logs: null,
         rolled_back_at: null,
         applied_steps_count: 1,
@@ -217,4 +217,33 @@ await describeOnForms("several replicas", ["server"], (form) => {
       await test.close();
     }
   });
+});
+
+test("tags that links carried before get the links' moments of creation", async () => {
+  const database = await PGlite.create();
+  const run = (name: string) =>
+    database.exec(readFileSync(new URL(`${name}/migration.sql`, MIGRATIONS), "utf8"));
+  try {
+    const added = names.findIndex((name) => name.endsWith("_tagged_at"));
+    for (const name of names.slice(0, added)) await run(name);
+    await database.exec(`
+      insert into channel (id, chat_id, kind, title, created_at)
+        values ('00000000-0000-7000-8000-000000000001', -1, 'CHANNEL', 'A', now());
+      insert into tag_type (id, name, name_key, created_at)
+        values ('00000000-0000-7000-8000-000000000002', 'B', 'b', now());
+      insert into tag (id, channel_id, type_id, name, name_key, color, created_at)
+        select '00000000-0000-7000-8000-000000000003', c.id, y.id, 'C', 'c', '#000000', now() from channel c, tag_type y;
+      insert into invite_link (id, channel_id, url, created_at)
+        select gen_random_uuid(), id, n, timestamptz '2026-01-01' + n * interval '1 day'
+        from channel, generate_series(1, 3) n;
+      insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
+        select l.id, t.id, t.channel_id, t.type_id from invite_link l, tag t;`);
+    await run(names[added] as string);
+    const { rows } = await database.query(`
+      select count(*)::int as count from invite_link_tag lt
+      join invite_link l on l.id = lt.link_id and l.created_at = lt.created_at`);
+    expect(rows).toEqual([{ count: 3 }]);
+  } finally {
+    await database.close();
+  }
 });

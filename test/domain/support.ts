@@ -105,8 +105,8 @@ export async function storeLinks(
       creatorId: creatorId === null ? null : BigInt(creatorId),
     })),
   });
-  const carried = links.flatMap(({ id, tags }) =>
-    tags.map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId })),
+  const carried = links.flatMap(({ id, createdAt, tags }) =>
+    tags.map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId, createdAt })),
   );
   if (carried.length > 0) await database.prisma.inviteLinkTag.createMany({ data: carried });
 }

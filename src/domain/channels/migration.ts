@@ -9,8 +9,8 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
   const twins = sql`from tag o join tag n on n.channel_id = ${to}::uuid and n.type_id = o.type_id and n.name_key = o.name_key
     where o.channel_id = ${from}::uuid`;
   await unit.execute(sql`
-    insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
-    select lt.link_id, twin.id, twin.channel_id, twin.type_id
+    insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+    select lt.link_id, twin.id, twin.channel_id, twin.type_id, lt.created_at
     from (select o.id as old_id, n.id, n.channel_id, n.type_id ${twins}) twin
     join invite_link_tag lt on lt.tag_id = twin.old_id
     on conflict do nothing`);

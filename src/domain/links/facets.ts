@@ -78,7 +78,7 @@ function nearlySelected(selection: LinkSelection): Sql {
   }
   const marked = groups.map((group, index) => {
     const mark = raw(`g${index}`);
-    const marks = group.without ? carryingOthers(channelId, group) : carryingOne(channelId, group);
+    const marks = group.without ? carryingOthers(channelId, group) : carryingOne(group);
     return {
       // Joined, so that the planner may hash it, whatever its size.
       join: sql`left join (select distinct link_id from (${marks}) marked) ${mark} on ${mark}.link_id = l.id`,
@@ -140,7 +140,7 @@ export async function countsOfTags(database: Database, tags: readonly Tag[]): Pr
       carried as materialized (
         select asked.tag_id as scope, lt.type_id, lt.tag_id, lt.link_id
         from asked
-        join invite_link_tag own on own.tag_id = asked.tag_id and own.channel_id = asked.channel_id
+        join invite_link_tag own on own.tag_id = asked.tag_id
         join invite_link_tag lt on lt.link_id = own.link_id and lt.channel_id = asked.channel_id
           and lt.type_id <> asked.type_id
         union all

@@ -126,18 +126,21 @@ export async function selectLinks(
         : sql`(l.expire_date is null or l.expire_date > ${instant})`,
     );
   }
+  const creation: Sql[] = [];
   if (filter.createdFrom != null)
-    conditions.push(sql`l.created_at >= ${filter.createdFrom.toISOString()}::timestamptz`);
+    creation.push(sql`l.created_at >= ${filter.createdFrom.toISOString()}::timestamptz`);
   if (filter.createdTo != null)
-    conditions.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
+    creation.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
+  conditions.push(...creation);
 
   const groups = readGroups(filter.tagGroups ?? [], problems);
+  const rest = { conditions, creation, byId: filter.ids != null };
   if (groups.length === 0) {
     const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
-    return { channelId, conditions, groups: [] };
+    return { channelId, ...rest, groups: [] };
   }
   const channel = await loaders.channelByChatId.load(chatId);
   if (channel === null) return null;
   await checkGroups(channel.id, groups, loaders, problems);
-  return { channelId: sql`${channel.id}`, conditions, groups: unite(groups) };
+  return { channelId: sql`${channel.id}`, ...rest, groups: unite(groups) };
 }

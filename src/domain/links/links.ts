@@ -17,6 +17,7 @@ import {
   readNumberedList,
   type SqlList,
 } from "../paging/list.js";
+import type { Ordering } from "../paging/ordering.js";
 import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
@@ -31,6 +32,7 @@ import {
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
 import { type LinkSelection, selected } from "./selection.js";
 import { type LinkTotals, NO_TOTALS, totalsOf, totalsOfTags } from "./totals.js";
+import { walkOf } from "./walk.js";
 
 interface LinksAsked {
   readonly channelId: number;
@@ -54,12 +56,13 @@ export interface LinkPage extends CountedPage<InviteLink> {
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
 
-const listOf = (selection: LinkSelection, chatId: number): SqlList => ({
+const listOf = (selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList => ({
   ...selected(selection),
   columns: linkColumnsOfChat(chatId),
   table: sql`invite_link l`,
   alias: sql`l`,
-  isHot: selection.conditions.length === 0 && selection.groups.length === 0,
+  slice: walkOf(selection, ordering),
+  isHot: selection.conditions.length === 0,
 });
 
 /** Loaders take whole tags, and know them by their ids. */
@@ -67,13 +70,11 @@ const BY_ID = { cacheKeyFn: ({ id }: Tag) => id };
 
 /** The tags whose links are asked for, each in its place. */
 const askedTags = (tags: readonly Tag[]): Sql =>
-  sql`unnest(${tags.map(({ id }) => id)}::uuid[], ${tags.map(({ channelId }) => channelId)}::uuid[])
-    with ordinality as asked(tag_id, channel_id, place)`;
+  sql`unnest(${tags.map(({ id }) => id)}::uuid[]) with ordinality as asked(tag_id, place)`;
 
-/** The channel named on both sides keeps the planner, blind to how many links carry the tag, from reading every channel's links. */
-const linksOfAskedTag = sql`invite_link_tag lt
-  join invite_link l on l.id = lt.link_id and l.channel_id = asked.channel_id
-  where lt.tag_id = asked.tag_id and lt.channel_id = asked.channel_id`;
+/** The links of a tag that is asked for: from the index alone, and in the order in which they were created. */
+const linksOfAskedTag = sql`(select tag_id, link_id as id, created_at from invite_link_tag) l
+  where l.tag_id = asked.tag_id`;
 
 /** Reading links, for one request. */
 export class Links {
@@ -116,7 +117,7 @@ export class Links {
       return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
     }
     return {
-      ...(await readList(this.#database, listOf(selection, args.channelId), ordering, request)),
+      ...(await readList(this.#database, listOf(selection, args.channelId, ordering), ordering, request)),
       totals: once(() => totalsOf(this.#database, selection)),
       facets: once(() => this.#facets(args.channelId, countsOf(this.#database, selection))),
     };
@@ -131,8 +132,8 @@ export class Links {
     const selection = await this.#select(args);
     if (selection === null) return { total: 0, rows: [] };
     const columns = sql`${linkColumnsOfChat(args.channelId)}, ${tagsOfLinkColumn}`;
-    const list = { ...listOf(selection, args.channelId), columns };
     const ordering = linkOrdering(args.orderBy);
+    const list = { ...listOf(selection, args.channelId, ordering), columns };
     return readNumberedList<TaggedLink>(this.#database, list, ordering, args, MOST_AT_ONCE);
   }
 
@@ -188,13 +189,15 @@ export class Links {
   }
 
   async #rowsOfTags(tags: readonly Tag[], slice: Slice): Promise<InviteLink[][]> {
+    // OFFSET 0 has each link looked up by its id: the planner cannot know how short the slices are.
     const rows = await this.#database.query<InviteLink & { tagId: string }>(sql`
       select asked.tag_id as "tagId", ${inviteLinkColumns}
       from ${askedTags(tags)}
       cross join lateral (
-        select l.* from ${linksOfAskedTag} and ${slice.condition ?? sql`true`}
+        select l.id from ${linksOfAskedTag} and ${slice.condition ?? sql`true`}
         order by ${slice.orderBy} ${bounds(slice)}
-      ) l
+      ) found
+      cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l
       join channel c on c.id = l.channel_id
       order by asked.place, ${slice.orderBy}`);
     const links = new Map<string, InviteLink[]>(tags.map(({ id }) => [id, []]));

@@ -23,6 +23,10 @@ const ORDER_KEYS = {
 
 const ID: Key = { name: "id", column: sql`l.id`, type: "uuid", valueOf: (link) => link.id };
 
+/** Whether this is the order in which links were created, from either end. */
+export const isByCreation = (ordering: Ordering<InviteLink>): boolean =>
+  ordering.length === 2 && ordering[0]?.key === ORDER_KEYS.CREATED_AT;
+
 export type InviteLinkOrderField = keyof typeof ORDER_KEYS;
 
 export type InviteLinkOrder = Order<InviteLinkOrderField>;

@@ -14,6 +14,10 @@ export interface LinkSelection {
   readonly channelId: Sql;
   /** What must be true of `invite_link l` beside its channel and its tags. */
   readonly conditions: readonly Sql[];
+  /** Those of the conditions that are about `l.created_at` alone. */
+  readonly creation: readonly Sql[];
+  /** Whether one of the conditions names the links by their ids. */
+  readonly byId: boolean;
   /** One for each type that is constrained; all must hold. */
   readonly groups: readonly TypeGroup[];
 }
@@ -23,9 +27,8 @@ export const ungrouped = ({ channelId, conditions }: LinkSelection): Sql =>
   join([sql`l.channel_id = ${channelId}::uuid`, ...conditions], " and ");
 
 /** The links that carry one of a group's tags; those that carry several are several rows. */
-export const carryingOne = (channelId: Sql, { tagIds }: TypeGroup): Sql =>
-  sql`select g.link_id from invite_link_tag g
-    where g.tag_id = any(${tagIds}::uuid[]) and g.channel_id = ${channelId}::uuid`;
+export const carryingOne = ({ tagIds }: TypeGroup): Sql =>
+  sql`select g.link_id from invite_link_tag g where g.tag_id = any(${tagIds}::uuid[])`;
 
 /**
  * The links that carry the group's type and none of its tags: what a group with `without` leaves out. Said so rather
@@ -36,7 +39,7 @@ export function carryingOthers(channelId: Sql, group: TypeGroup): Sql {
     where n.channel_id = ${channelId}::uuid and n.type_id = ${group.typeId}::uuid`;
   return group.tagIds.length === 0
     ? ofType
-    : sql`${ofType} and not exists (${carryingOne(channelId, group)} and g.link_id = n.link_id)`;
+    : sql`${ofType} and not exists (${carryingOne(group)} and g.link_id = n.link_id)`;
 }
 
 /** The links that are selected, as parts of a statement over `invite_link l`. */
@@ -45,7 +48,7 @@ export function selected(selection: LinkSelection): Required<Pick<SqlList, "with
   const conditions = [ungrouped(selection)];
   const carrying: Sql[] = [];
   for (const group of groups) {
-    if (!group.without) carrying.push(carryingOne(channelId, group));
+    if (!group.without) carrying.push(carryingOne(group));
     else conditions.push(sql`not exists (${carryingOthers(channelId, group)} and n.link_id = l.id)`);
   }
   // Intersected once and kept: as plain conditions the planner, blind to the tags' sizes in a prepared statement,

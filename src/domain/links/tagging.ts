@@ -44,8 +44,8 @@ export interface Tagging {
  * have made one channel of two.
  */
 const giving = ({ linkIds, tagIds }: Tagging): Sql => sql`
-  insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
-  select l.id, t.id, t.channel_id, t.type_id
+  insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+  select l.id, t.id, t.channel_id, t.type_id, l.created_at
   from (
     select id, channel_id, type_id from tag where id = any(${tagIds}::uuid[]) order by id for key share
   ) t

@@ -21,10 +21,11 @@ async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<
 /** A tag that goes or changes its type meanwhile is a conflict: what links refer to is checked. */
 async function giveTags(unit: UnitOfWork, given: readonly LinkTag[]): Promise<void> {
   await unit.execute(sql`
-    insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
-    select "linkId", "tagId", "channelId", "typeId"
+    insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+    select l.id, "tagId", "channelId", "typeId", l.created_at
     from json_to_recordset(${JSON.stringify(given)}::json)
       as given ("linkId" uuid, "tagId" uuid, "channelId" uuid, "typeId" uuid)
+    join invite_link l on l.id = "linkId"
     on conflict do nothing`);
 }
 

@@ -25,6 +25,8 @@ export interface SqlList {
   readonly where: Sql;
   /** Of these lists there are few, and they are read all the time: see Database.query. */
   readonly isHot?: boolean;
+  /** What stands for `table` and `where` when only a slice is asked for, where there is a shorter way to it. */
+  readonly slice?: ((slice: Slice) => Sql) | null;
 }
 
 export const bounds = ({ limit, offset }: Slice): Sql =>
@@ -46,15 +48,21 @@ export async function readList<Row>(
     // What the columns take is looked up for the rows of the page alone, not for those that are skipped.
     rows: (slice) =>
       database.query<Row>(
-        sql`${prefix}
-        select ${columns} from (
-          select ${alias}.* from ${table}
-          where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}
-        ) ${alias} ${joins} order by ${slice.orderBy}`,
+        list.slice
+          ? sql`select ${columns} from ${list.slice(slice)} ${joins} order by ${slice.orderBy}`
+          : sql`${prefix}
+            select ${columns} from (
+              select ${alias}.* from ${table}
+              where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}
+            ) ${alias} ${joins} order by ${slice.orderBy}`,
         { isHot },
       ),
     exists: async (condition) => {
-      const found = await database.query(sql`${prefix} select from ${table} where ${and(condition)} limit 1`);
+      const found = await database.query(
+        list.slice
+          ? sql`select from ${list.slice({ condition, orderBy: orderBy(ordering), limit: 1, offset: 0 })}`
+          : sql`${prefix} select from ${table} where ${and(condition)} limit 1`,
+      );
       return found.length > 0;
     },
   };

@@ -85,17 +85,26 @@ function beyond<Row>(key: OrderKey<Row>, direction: Direction, value: KeyValue, 
 /** Which side of a row in the order. */
 export type Side = "after" | "before";
 
+/** The same by a comparison of rows, which walks an index from the very place; null where the order has none. */
+function compareRows<Row>(
+  ordering: Ordering<Row>,
+  values: readonly KeyValue[],
+  side: Side,
+  inclusive: boolean,
+): Sql | null {
+  const directions = new Set(ordering.map(({ direction }) => direction));
+  if (directions.size > 1 || ordering.some(({ key }) => key.nullable)) return null;
+  const columns = join(ordering.map(({ key }) => key.column));
+  const position = join(ordering.map(({ key }, index) => parameter(key, values[index] ?? "")));
+  const greater = directions.has("ASC") === (side === "after");
+  if (inclusive) return greater ? sql`(${columns}) >= (${position})` : sql`(${columns}) <= (${position})`;
+  return greater ? sql`(${columns}) > (${position})` : sql`(${columns}) < (${position})`;
+}
+
 /** The condition for rows on one side of a position in the order, the position itself left out. */
 export function beyondPosition<Row>(ordering: Ordering<Row>, values: readonly KeyValue[], side: Side): Sql {
-  const directions = new Set(ordering.map(({ direction }) => direction));
-  if (directions.size === 1 && ordering.every(({ key }) => !key.nullable)) {
-    // A comparison of rows walks the index from the very place.
-    const columns = join(ordering.map(({ key }) => key.column));
-    const position = join(ordering.map(({ key }, index) => parameter(key, values[index] ?? "")));
-    return directions.has("ASC") === (side === "after")
-      ? sql`(${columns}) > (${position})`
-      : sql`(${columns}) < (${position})`;
-  }
+  const compared = compareRows(ordering, values, side, false);
+  if (compared) return compared;
   const alternatives = ordering.flatMap(({ key, direction }, index) => {
     const decisive = beyond(key, direction, values[index] ?? null, side);
     if (decisive === null) return [];
@@ -111,6 +120,8 @@ export function positionAndBeyond<Row>(
   values: readonly KeyValue[],
   side: Side,
 ): Sql {
+  const compared = compareRows(ordering, values, side, true);
+  if (compared) return compared;
   const position = join(
     ordering.map(({ key }, index) => equals(key, values[index] ?? null)),
     " and ",

@@ -22,17 +22,20 @@ export interface PageSource<Row> {
 /** A row, and its place in the order: put into words only when asked for. */
 export class Edge<Row> {
   readonly node: Row;
-  readonly #ordering: Ordering<Row>;
+  readonly #place: () => string;
 
-  constructor(ordering: Ordering<Row>, node: Row) {
+  constructor(node: Row, place: () => string) {
     this.node = node;
-    this.#ordering = ordering;
+    this.#place = place;
   }
 
   get cursor(): string {
-    return encodeCursor(this.#ordering, this.node);
+    return this.#place();
   }
 }
+
+const edgesOf = <Row>(ordering: Ordering<Row>, rows: readonly Row[]): Edge<Row>[] =>
+  rows.map((node) => new Edge(node, () => encodeCursor(ordering, node)));
 
 /** A page, and what lies beyond it; the latter is asked of the database only where the rows cannot tell. */
 export interface Page<Row> {
@@ -75,7 +78,7 @@ export async function readPage<Row>(
   const leftOut = (cursor: KeyValue[] | null, side: "after" | "before") =>
     cursor === null ? false : source.exists(positionAndBeyond(ordering, cursor, side));
   return {
-    edges: rows.map((node) => new Edge(ordering, node)),
+    edges: edgesOf(ordering, rows),
     hasNextPage: () => (!backward && more) || leftOut(before, "after"),
     hasPreviousPage: () => (backward && more) || leftOut(after, "before"),
   };
@@ -91,7 +94,7 @@ async function readNumberedPage<Row>(
   const read = await source.rows({ condition: null, orderBy: orderBy(ordering), limit: size + 1, offset });
   const rows = read.slice(0, size);
   return {
-    edges: rows.map((node) => new Edge(ordering, node)),
+    edges: edgesOf(ordering, rows),
     hasNextPage: () => read.length > size,
     // Past the last page everything lies before.
     hasPreviousPage: () => offset > 0 && (read.length > 0 || source.exists(null)),

@@ -58,17 +58,13 @@ export const tagColumns = sql`
 /** Its channel and its type, read with it: neither can have gone by the time it is asked for. */
 export const tagJoins = sql`join channel c on c.id = t.channel_id join tag_type y on y.id = t.type_id`;
 
-/**
- * What a statement selects besides of `tag t` for TagWithLinks. The channel stands on both sides, so that the planner
- * does not read every channel's links.
- */
+/** What a statement selects besides of `tag t` for TagWithLinks. */
 export const linksOfTagColumn = sql`
   (select coalesce(json_agg(json_build_object(
       'id', l.id, 'name', l.name, 'url', l.url, 'createdAt', l.created_at, 'budget', l.budget::text,
       'creatorId', l.creator_id, 'isBotCreated', l.is_bot_created) order by l.created_at desc, l.id desc), '[]')
     from (
-      select l.* from invite_link_tag lt
-      join invite_link l on l.id = lt.link_id and l.channel_id = t.channel_id
-      where lt.tag_id = t.id and lt.channel_id = t.channel_id
-      order by l.created_at desc, l.id desc limit ${MOST_LINKS}::int
-    ) l) as links`;
+      select lt.link_id from invite_link_tag lt where lt.tag_id = t.id
+      order by lt.created_at desc, lt.link_id desc limit ${MOST_LINKS}::int
+    ) newest
+    join invite_link l on l.id = newest.link_id) as links`;

@@ -23,18 +23,12 @@ async function twoOfOne() {
   await storeTags(database, from.id, [{ id: old, typeId, name: "Equal" }]);
   await storeTags(database, to.id, [{ id: equal, typeId, name: "EQUAL" }]);
   const link = async (channelId: string, url: string, isBotCreated: boolean, tagId?: string) => {
-    const id = newId();
+    const [id, createdAt] = [newId(), new Date()];
     await prisma.inviteLink.create({
-      data: {
-        id,
-        channelId,
-        url,
-        isBotCreated,
-        budget: isBotCreated ? "7.00" : "0.00",
-        createdAt: new Date(),
-      },
+      data: { id, channelId, url, isBotCreated, budget: isBotCreated ? "7.00" : "0.00", createdAt },
     });
-    if (tagId) await prisma.inviteLinkTag.create({ data: { linkId: id, tagId, channelId, typeId } });
+    if (tagId)
+      await prisma.inviteLinkTag.create({ data: { linkId: id, tagId, channelId, typeId, createdAt } });
     return id;
   };
   return { prisma, from, to, equal, link, old };

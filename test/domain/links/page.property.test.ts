@@ -16,6 +16,7 @@ import { type Compare, compareIds, compareTexts, type ModelRequest, modelFold } 
 import { expectPage, expectWalks, type ListUnderTest, walk } from "../pages.js";
 import { amount, callerOf, type NewLink, storeLinks, urlOf } from "../support.js";
 import {
+  type FilterSeed,
   filterSeed,
   INSTANTS,
   linkSeed,
@@ -23,6 +24,7 @@ import {
   pick,
   store,
   storeTypes,
+  tagGroupsSeed,
   toFilter,
   toLinks,
   type World,
@@ -41,6 +43,18 @@ const orders = fc.option(
   ),
   { nil: null },
 );
+
+const NO_FILTER: FilterSeed = {
+  name: null,
+  creatorId: null,
+  ids: null,
+  isRevoked: null,
+  isExpired: null,
+  isBotCreated: null,
+  createdFrom: null,
+  createdTo: null,
+  tagGroups: null,
+};
 
 const pageSeed = fc.record({
   mode: fc.constantFrom("first", "last", "page", "neither"),
@@ -170,6 +184,42 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     );
     // Filters that leave nothing would prove nothing.
     expect(listed / asked).toBeGreaterThan(0.5);
+  });
+
+  it("under tag groups are what the contract says, in the order of creation from either end", async () => {
+    const query = fc.record({
+      filter: filterSeed,
+      tagGroups: tagGroupsSeed,
+      orderBy: fc.constantFrom<InviteLinkOrder[] | null>(
+        null,
+        [{ field: "CREATED_AT", direction: "DESC" }],
+        [{ field: "CREATED_AT", direction: "ASC" }],
+      ),
+      pages: fc.array(pageSeed, { minLength: 3, maxLength: 5 }),
+      step: fc.integer({ min: 1, max: 4 }),
+    });
+    let listed = 0;
+    test.statements.length = 0;
+    await fc.assert(
+      fc.asyncProperty(worldSeed, fc.array(query, { minLength: 2, maxLength: 4 }), async (seed, queries) => {
+        const world = await store(test.database, types, seed);
+        for (const { filter, tagGroups, orderBy, pages, step } of queries) {
+          const { isRevoked, createdFrom, createdTo } = filter;
+          const groups = { ...NO_FILTER, tagGroups, isRevoked, createdFrom, createdTo };
+          const list = await listOf(world, orderBy, toFilter(world, groups, stranger));
+          listed += list.sorted.length;
+          await expectWalks(list, step);
+          for (const page of pages) await expectPage(list, toRequest(world.links, page));
+        }
+      }),
+      { numRuns: 40, ...LIMIT },
+    );
+    expect(listed).toBeGreaterThan(0);
+    // Most of them by the walk that is there for them.
+    const [walks, others] = ["bit_or", "intersect"].map(
+      (word) => test.statements.filter(({ text }) => text.includes(word)).length,
+    );
+    expect(walks).toBeGreaterThan(others ?? 0);
   });
 
   it("without a filter are what the contract says, for any order and page", async () => {

@@ -155,6 +155,17 @@ const written = fc.constantFrom<Write>(
   (_kind, id) => id.toUpperCase(),
 );
 
+/** Groups of which several are often met at once. */
+export const tagGroupsSeed = fc.array(
+  fc.record({
+    type: fc.nat(TYPES - 2),
+    withoutType: fc.constantFrom(false, false, false, true),
+    tags: fc.oneof(fc.nat(2 ** MOST_TAGS - 1), fc.constant(2 ** MOST_TAGS - 1)),
+    written,
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
 export const filterSeed = fc.record({
   name: seldom(
     fc.oneof(

@@ -111,7 +111,13 @@ async function store({ prisma }: Database, { types, links }: World): Promise<voi
     });
     const given = carried.flatMap((place) => tags[place] ?? []);
     await prisma.inviteLinkTag.createMany({
-      data: given.map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId })),
+      data: given.map((tag) => ({
+        linkId: id,
+        tagId: tag.id,
+        channelId,
+        typeId: tag.typeId,
+        createdAt: columns.createdAt,
+      })),
     });
   }
 }

@@ -57,6 +57,8 @@ interface Run {
   readonly tagIds: string[];
 }
 
+const LINKS_CREATED_AT = new Date();
+
 interface Step {
   /** In the domain. @returns the id of what is made, changed or deleted. */
   take(run: Run): Promise<string>;
@@ -208,7 +210,7 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
     const channels = [await storeChannel(database), await storeChannel(database)];
     const linkIds = [newId(), newId()];
     for (const [place, channel] of channels.entries()) {
-      const dates = { createdAt: new Date(), expireDate: null };
+      const dates = { createdAt: LINKS_CREATED_AT, expireDate: null };
       const flags = { isRevoked: false, isBotCreated: true };
       const link = { id: linkIds[place] as string, name: null, cents: 0n, creatorId: null, tags: [] };
       await storeLinks(database, channel.id, [{ ...link, ...dates, ...flags }]);
@@ -253,6 +255,7 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
         tagId: id,
         channelId: (channels[channel] as StoredChannel).id,
         typeId,
+        createdAt: LINKS_CREATED_AT,
       })),
     });
     for (const { id, channel } of fresh) model.carried[channel]?.add(id);
@@ -298,6 +301,7 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
             linkId: linkIds[place],
             channelId: channels[place]?.id,
             typeId: tags.get(id)?.typeId,
+            createdAt: LINKS_CREATED_AT,
           })),
         ),
       ),

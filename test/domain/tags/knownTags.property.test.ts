@@ -26,8 +26,8 @@ const CHANGES = {
     "delete from tag where $1 <> '' and id = (select id from tag where channel_id = $2 order by id offset $3 + 2 limit 1)",
   take: `delete from invite_link_tag where $1 <> '' and tag_id =
     (select id from tag where channel_id = $2 order by id offset $3 limit 1)`,
-  give: `insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
-    select l.id, t.id, t.channel_id, t.type_id from invite_link l join tag t on t.channel_id = l.channel_id
+  give: `insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+    select l.id, t.id, t.channel_id, t.type_id, l.created_at from invite_link l join tag t on t.channel_id = l.channel_id
     where l.channel_id = $2 and $1 <> '' and $3 >= 0 on conflict do nothing`,
   migrate:
     "update channel set chat_id = -2000000000000 - $3 - (random() * 1000000000000)::bigint where id = $2 and $1 <> ''",

@@ -33,8 +33,8 @@ async function fill(database: Database): Promise<void> {
     from generate_series(1, ${LINKS}::int) n`);
   for (const [index, tag] of tags.entries()) {
     await database.query(sql`
-      insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
-      select id, ${tag.id}::uuid, channel_id, ${typeId}::uuid from invite_link
+      insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+      select id, ${tag.id}::uuid, channel_id, ${typeId}::uuid, created_at from invite_link
       where budget * 4 % ${index + 2}::int = 0`);
   }
 }
