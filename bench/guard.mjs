@@ -20,7 +20,7 @@ export const GUARD = {
     W1c: { statements: 5, rows: 204.8, cpu: 18 },
     W1t: { statements: 4, rows: 14, cpu: 28 },
     W2: { statements: 5.5, rows: 24.3, cpu: 13 },
-    W3: { statements: 3, rows: 5.8, cpu: 46 },
+    W3: { statements: 3, rows: 4.9, cpu: 46 },
     W4: { statements: 4, rows: 188.6, cpu: 23 },
     W4n: { statements: 4, rows: 189.3, cpu: 17 },
     W5: { statements: 5, rows: 419, cpu: 2 },
