@@ -10,7 +10,7 @@ import { cost, measured } from "./ratios.mjs";
  */
 
 export const GUARD = {
-  pace: { rounds: 3, slice: 300 },
+  pace: { rounds: 3, slice: 300, warming: { answers: 500, milliseconds: 3000 } },
   /**
    * By workload: statements and rows for a request, and how many times the limit's CPU time it may take.
    * @type {Record<string, { statements: number, rows: number, cpu: number }>}

@@ -25,9 +25,6 @@ const REQUESTS = 200;
 const SAMPLE = 10;
 /** Whoever takes longer for one request alone is left out of the workload. */
 const PATIENCE_MS = 3000;
-/** Code is compiled after so many answers or so; where they take long, it matters little. */
-const WARM = 500;
-const WARMING_MS = 5000;
 
 /**
  * What a candidate was measured to do. Times are in milliseconds.
@@ -48,6 +45,8 @@ const WARMING_MS = 5000;
  * @property {number} rounds
  * @property {number} slice milliseconds
  * @property {number} connections
+ * @property {{ answers: number, milliseconds: number }} warming what is answered before, at most for so long: V8 takes
+ *   thousands of answers to compile what it runs
  * @property {number} seed
  * @property {(line: string) => void} say
  */
@@ -245,7 +244,7 @@ export async function measure(databaseUrl, { dataDir }, options) {
  * @returns {Promise<ByCandidate>}
  */
 async function measureOne(name, context) {
-  const { servers, facts, load, postmaster, counts, rounds, slice, seed, say } = context;
+  const { servers, facts, load, postmaster, counts, rounds, slice, warming, seed, say } = context;
   const workload = /** @type {Workload} */ (WORKLOADS[name]);
   const connections = Math.min(context.connections, workload.connections ?? context.connections);
   const drawn = draw(name, facts, seed);
@@ -293,7 +292,7 @@ async function measureOne(name, context) {
   };
   for (const racer of racing) {
     const started = performance.now();
-    for (let answers = 0; answers < WARM && performance.now() - started < WARMING_MS; ) {
+    for (let answers = 0; answers < warming.answers && performance.now() - started < warming.milliseconds; ) {
       answers += (await run(racer)).answers;
     }
   }

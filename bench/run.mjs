@@ -51,12 +51,15 @@ const { values: given } = parseArgs({
 });
 
 const small = given.short || given.guard;
-const pace = given.guard ? GUARD.pace : small ? { rounds: 2, slice: 500 } : { rounds: 6, slice: 2000 };
+const PACE = { rounds: 6, slice: 2000, warming: { answers: 5000, milliseconds: 6000 } };
+const SHORT = { rounds: 2, slice: 500, warming: { answers: 500, milliseconds: 1000 } };
+const pace = given.guard ? GUARD.pace : given.short ? SHORT : PACE;
 const options = {
   links: Number(given.scale ?? (small ? 20_000 : 500_000)),
   seed: Number(given.seed),
   rounds: Number(given.rounds ?? pace.rounds),
   slice: Number(given.slice ?? pace.slice),
+  warming: pace.warming,
   connections: Number(given.connections ?? 32),
 };
 const EMBEDDED_LINKS = 20_000;
