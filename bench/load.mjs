@@ -1,0 +1,143 @@
+// The load: a process of its own that keeps connections busy for a slice of time and checks every answer. Sockets and
+// nothing else, since whatever it costs is taken from the servers that are measured.
+//
+// It is told by messages: { port, requests, connections, milliseconds, writes }, and answers with a Slice.
+
+import net from "node:net";
+import { countsOf, record } from "./latencies.mjs";
+
+/**
+ * @typedef {object} Order
+ * @property {number} port
+ * @property {string[]} requests as they go over the wire, taken in turn
+ * @property {number} connections
+ * @property {number} milliseconds after which nothing is asked any more; what is under way is waited for
+ * @property {boolean} writes whether an answer's length may differ from that of the same request's first one
+ *
+ * @typedef {object} Slice
+ * @property {number} answers
+ * @property {number} milliseconds from the beginning to the last answer
+ * @property {number[]} latencies see latencies.mjs
+ * @property {string | null} failure the first answer that was not as it must be
+ */
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+const CRLF = Buffer.from("\r\n");
+const ERRORS = Buffer.from('"errors":');
+
+/**
+ * The length in bytes of the answer that `data` begins with and where its body begins; null where it is not whole yet.
+ * @param {Buffer} data
+ */
+function extent(data) {
+  const end = data.indexOf(HEAD_END);
+  if (end === -1) return null;
+  const body = end + 4;
+  const head = data.toString("latin1", 0, end);
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  const total = length === undefined ? chunked(data, body) : body + Number(length);
+  return total === null || data.length < total ? null : { body, total };
+}
+
+/** Where a chunked body ends. @param {Buffer} data @param {number} from */
+function chunked(data, from) {
+  let at = from;
+  for (;;) {
+    const line = data.indexOf(CRLF, at);
+    if (line === -1) return null;
+    const size = Number.parseInt(data.toString("latin1", at, line), 16);
+    at = line + 2 + size + 2;
+    if (at > data.length) return null;
+    if (size === 0) return at;
+  }
+}
+
+/** The lengths of first answers, by port and request: the others must be as long. @type {Map<string, number>} */
+const lengths = new Map();
+
+/** @param {Order} order @returns {Promise<Slice>} */
+function slice({ port, requests, connections, milliseconds, writes }) {
+  const wires = requests.map((text) => Buffer.from(text));
+  const latencies = countsOf();
+  const started = process.hrtime.bigint();
+  const sinceStart = () => Number(process.hrtime.bigint() - started) / 1e6;
+  let [next, answers, last] = [0, 0, 0];
+  /** @type {string | null} */
+  let failure = null;
+
+  /** @param {number} index @param {Buffer} answer @param {number} body */
+  const check = (index, answer, body) => {
+    const said = () => answer.toString("utf8", 0, 600).replace(/\s+/g, " ");
+    const status = answer.toString("latin1", 9, 12);
+    if (status !== "200") return `status ${status}: ${said()}`;
+    if (answer.indexOf(ERRORS, body) !== -1) return `errors: ${said()}`;
+    if (writes) return null;
+    const key = `${port} ${requests[index]}`;
+    const length = answer.length - body;
+    const expected = lengths.get(key);
+    if (expected === undefined) lengths.set(key, length);
+    else if (expected !== length) return `${length} bytes where the first answer had ${expected}: ${said()}`;
+    return null;
+  };
+
+  const connection = () =>
+    new Promise((resolve) => {
+      const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
+      /** @type {Buffer[]} */
+      let parts = [];
+      let [index, asked, wanted, got] = [0, 0, 0, 0];
+      const ask = () => {
+        if (failure !== null || sinceStart() >= milliseconds) {
+          socket.destroy();
+          resolve(undefined);
+          return;
+        }
+        index = next % wires.length;
+        next += 1;
+        parts = [];
+        [wanted, got] = [0, 0];
+        asked = sinceStart();
+        socket.write(/** @type {Buffer} */ (wires[index]));
+      };
+      const fail = (/** @type {string} */ reason) => {
+        failure ??= reason;
+        ask();
+      };
+      socket.on("connect", ask);
+      socket.on("error", (error) => fail(String(error)));
+      socket.on("end", () => fail("the server closed the connection"));
+      socket.on("data", (part) => {
+        parts.push(/** @type {Buffer} */ (part));
+        got += part.length;
+        if (got < wanted) return;
+        const data = parts.length === 1 ? /** @type {Buffer} */ (parts[0]) : Buffer.concat(parts);
+        parts = [data];
+        const found = extent(data);
+        if (found === null) {
+          // With a known length, nothing is looked at again before all of it is there.
+          const head = data.indexOf(HEAD_END);
+          const length =
+            head === -1 ? null : /\r\ncontent-length: *(\d+)/i.exec(data.toString("latin1", 0, head))?.[1];
+          wanted = length == null ? 0 : head + 4 + Number(length);
+          return;
+        }
+        last = sinceStart();
+        record(latencies, last - asked);
+        answers += 1;
+        const wrong = check(index, data, found.body);
+        if (wrong === null) ask();
+        else fail(wrong);
+      });
+    });
+
+  return Promise.all(Array.from({ length: connections }, connection)).then(() => ({
+    answers,
+    milliseconds: last,
+    latencies,
+    failure,
+  }));
+}
+
+process.on("message", async (/** @type {Order} */ order) => {
+  process.send?.(await slice(order));
+});

@@ -1,0 +1,322 @@
+// One measurement: all servers up at once, short slices of load in rotation, each paired with the limit's of its round.
+
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { restore, withDatabase } from "./data.mjs";
+import { percentile } from "./latencies.mjs";
+import { cpuOf, cpuOfPostgres, memoryOf, postmasterOf } from "./processes.mjs";
+import { Running, startTelegram } from "./servers.mjs";
+import { countingWire } from "./wire.mjs";
+import { picker, WORKLOADS } from "./workloads.mjs";
+
+/** @typedef {import("./workloads.mjs").Facts} Facts */
+/** @typedef {import("./workloads.mjs").Workload} Workload */
+/** @typedef {import("./workloads.mjs").Variables} Variables */
+/** @typedef {import("./servers.mjs").Candidate} Candidate */
+/** @typedef {import("./servers.mjs").Where} Where */
+
+/** Of so many links, or somewhat more or less, some are asked for by their ids. */
+const LINKS_SAMPLE = 5000;
+/** So many different requests of a workload, in turn. */
+const REQUESTS = 200;
+/** On so many of them all servers' answers are compared, and so many are counted on the wire. */
+const SAMPLE = 10;
+/** Whoever takes longer for one request alone is left out of the workload. */
+const PATIENCE_MS = 3000;
+
+/**
+ * What a candidate was measured to do. Times are in milliseconds.
+ * @typedef {object} Measured
+ * @property {number[]} rates answers a second, by round
+ * @property {number} p50
+ * @property {number} p99
+ * @property {number} nodeCpu of the server's process, for an answer
+ * @property {number} postgresCpu
+ * @property {number} statements for an answer
+ * @property {number} rows from PostgreSQL, for an answer
+ *
+ * @typedef {Record<string, Measured | { left: string }>} ByCandidate `left`: why it was left out
+ *
+ * @typedef {object} Options
+ * @property {Record<string, Candidate>} candidates
+ * @property {string[]} workloads
+ * @property {number} rounds
+ * @property {number} slice milliseconds
+ * @property {number} connections
+ * @property {{ answers: number, milliseconds: number }} warming what is answered before, at most for so long: V8 takes
+ *   thousands of answers to compile what it runs
+ * @property {number} seed
+ * @property {(line: string) => void} say
+ */
+
+/**
+ * What requests are drawn from.
+ * @param {string} url
+ * @returns {Promise<Facts>}
+ */
+export const readFacts = (url) =>
+  withDatabase(url, async (execute) => {
+    const channels = await execute(`
+      select c.chat_id::text as id, (select count(*)::int from invite_link where channel_id = c.id) as links,
+        (select json_agg(json_build_object('id', t.id, 'typeId', t.type_id) order by t.id) from tag t
+          where t.channel_id = c.id) as tags
+      from channel c order by links desc, c.id`);
+    const all = channels.reduce((sum, channel) => sum + channel["links"], 0);
+    // By the end of their ids, which is random, so that the same links are found on every server.
+    const links = await execute(`
+      select l.id, c.chat_id::text as channel from invite_link l join channel c on c.id = l.channel_id
+      where ('x' || right(l.id::text, 6))::bit(24)::int < ${Math.ceil((2 ** 24 * LINKS_SAMPLE) / all)} order by l.id`);
+    return {
+      channels: channels.map(({ id, links: count, tags }) => ({ channelId: Number(id), links: count, tags })),
+      links: links.map(({ id, channel }) => ({ id, channelId: Number(channel) })),
+    };
+  });
+
+class Load {
+  #process = fork(fileURLToPath(new URL("load.mjs", import.meta.url)));
+
+  /** @param {import("./load.mjs").Order} order @returns {Promise<import("./load.mjs").Slice>} */
+  async run(order) {
+    this.#process.send(order);
+    const [slice] = await once(this.#process, "message");
+    return slice;
+  }
+
+  end() {
+    this.#process.disconnect();
+  }
+}
+
+/**
+ * A candidate's requests of a workload. A cursor is its server's own, of the page that the number names.
+ * @param {Running} server
+ * @param {string} name
+ * @param {readonly Variables[]} drawn
+ */
+async function requestsOf(server, name, drawn) {
+  const { candidate } = server;
+  const workload = /** @type {Workload} */ (WORKLOADS[name]);
+  if (name !== "W4") return drawn.map((variables) => candidate.request(workload, name, variables));
+  const byNumber = /** @type {Workload} */ (WORKLOADS["W4n"]);
+  /** @type {Map<number, string>} */
+  const cursors = new Map();
+  for (const variables of drawn) {
+    const { page } = variables;
+    if (cursors.has(page)) continue;
+    const { inviteLinks } = await server.ask(candidate.request(byNumber, "W4n", variables));
+    cursors.set(page, inviteLinks.pageInfo.endCursor);
+  }
+  return drawn.map(({ channelId, first, page }) =>
+    candidate.request(workload, name, { channelId, first, after: cursors.get(page) }),
+  );
+}
+
+/** @param {string} name @param {Facts} facts @param {number} seed */
+function draw(name, facts, seed) {
+  const pick = picker(seed * 1000 + Object.keys(WORKLOADS).indexOf(name));
+  return Array.from({ length: REQUESTS }, () => /** @type {Workload} */ (WORKLOADS[name]).draw(facts, pick));
+}
+
+/**
+ * All servers' rows must be the same.
+ * @param {string} name
+ * @param {{ server: Running, requests: { path: string, body: object | null }[] }[]} asked
+ */
+async function compare(name, asked) {
+  const { rows, writes } = /** @type {Workload} */ (WORKLOADS[name]);
+  for (let index = 0; index < (writes ? 1 : SAMPLE); index += 1) {
+    const answers = [];
+    for (const { server, requests } of asked) {
+      const request = /** @type {{ path: string, body: object | null }} */ (requests[index]);
+      answers.push({ server, rows: rows(await server.ask(request)) });
+    }
+    const [first, ...others] = answers;
+    for (const other of others) {
+      assert.deepEqual(
+        other.rows,
+        first?.rows,
+        `${name}: ${other.server.name} and ${first?.server.name} give different rows`,
+      );
+    }
+  }
+}
+
+/**
+ * What a candidate's requests cost PostgreSQL, counted on the wire by a server of its own. Each is asked three times and
+ * the least stands: the first prepares, and what a server does beside its requests can fall on any.
+ * @param {string} name
+ * @param {Candidate} candidate
+ * @param {Where} where
+ * @param {readonly string[]} workloads
+ * @param {Facts} facts
+ * @param {number} seed
+ */
+async function countOnWire(name, candidate, where, workloads, facts, seed) {
+  const wire = await countingWire(where.databaseUrl);
+  const server = await Running.start(name, candidate, { ...where, databaseUrl: wire.url });
+  /** @type {Record<string, { statements: number, rows: number }>} */
+  const counted = {};
+  try {
+    for (const workload of workloads) {
+      if (!candidate.can(/** @type {Workload} */ (WORKLOADS[workload]), workload)) continue;
+      const requests = (await requestsOf(server, workload, draw(workload, facts, seed))).slice(0, SAMPLE);
+      const sum = { statements: 0, rows: 0 };
+      for (const request of requests) {
+        let least = { statements: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY };
+        for (let time = 0; time < 3; time += 1) {
+          const before = { ...wire.counts };
+          await server.ask(request);
+          const statements = wire.counts.statements - before.statements;
+          const rows = wire.counts.rows - before.rows;
+          if (statements < least.statements || (statements === least.statements && rows < least.rows))
+            least = { statements, rows };
+        }
+        sum.statements += least.statements / requests.length;
+        sum.rows += least.rows / requests.length;
+      }
+      counted[workload] = sum;
+    }
+  } finally {
+    await server.stop();
+    wire.close();
+  }
+  return counted;
+}
+
+/**
+ * @param {string} databaseUrl
+ * @param {{ dataDir: string, telegramUrl?: URL }} where
+ * @param {Options} options
+ */
+export async function measure(databaseUrl, { dataDir }, options) {
+  const { candidates, workloads, say } = options;
+  const facts = await readFacts(databaseUrl);
+  const postmaster = await withDatabase(databaseUrl, async (execute) => {
+    const [row] = await execute("select pg_backend_pid() as pid");
+    return postmasterOf(row?.["pid"]);
+  });
+  const telegram = startTelegram();
+  const load = new Load();
+  /** @type {Running[]} */
+  const servers = [];
+  try {
+    const where = { databaseUrl, dataDir, telegram: await telegram.ready() };
+    /** @type {Record<string, Record<string, { statements: number, rows: number }>>} */
+    const counts = {};
+    for (const [name, candidate] of Object.entries(candidates)) {
+      if (candidate.embedded) continue;
+      say(`counting the statements of ${name}`);
+      counts[name] = await countOnWire(name, candidate, where, workloads, facts, options.seed);
+    }
+    if (workloads.some((name) => WORKLOADS[name]?.writes)) await restore(databaseUrl);
+    for (const [name, candidate] of Object.entries(candidates)) {
+      servers.push(await Running.start(name, candidate, where));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const atRest = servers.map(({ server }) => memoryOf(server.pid).now);
+
+    /** @type {Record<string, ByCandidate>} */
+    const results = {};
+    for (const name of workloads) {
+      results[name] = await measureOne(name, { ...options, servers, facts, load, postmaster, counts });
+      if (WORKLOADS[name]?.writes) await restore(databaseUrl);
+    }
+    const memory = Object.fromEntries(
+      servers.map(({ name, server }, index) => [
+        name,
+        { atRest: /** @type {number} */ (atRest[index]), ...memoryOf(server.pid) },
+      ]),
+    );
+    return { workloads: results, memory };
+  } finally {
+    for (const server of servers) await server.stop();
+    await telegram.stop();
+    load.end();
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {Options & { servers: Running[], facts: Facts, load: Load, postmaster: number | null,
+ *   counts: Record<string, Record<string, { statements: number, rows: number }>> }} context
+ * @returns {Promise<ByCandidate>}
+ */
+async function measureOne(name, context) {
+  const { servers, facts, load, postmaster, counts, rounds, slice, warming, seed, say } = context;
+  const workload = /** @type {Workload} */ (WORKLOADS[name]);
+  const connections = Math.min(context.connections, workload.connections ?? context.connections);
+  const drawn = draw(name, facts, seed);
+  say(`${name}: ${workload.title}`);
+
+  const asked = [];
+  for (const server of servers) {
+    if (!server.candidate.can(workload, name)) continue;
+    asked.push({ server, requests: await requestsOf(server, name, drawn) });
+  }
+  await compare(name, asked);
+
+  /** @type {ByCandidate} */
+  const results = {};
+  /** @type {{ server: Running, order: import("./load.mjs").Order, slices: Sliced[] }[]} */
+  const racing = [];
+  for (const { server, requests } of asked) {
+    const started = performance.now();
+    await server.ask(/** @type {{ path: string, body: object | null }} */ (requests[0]));
+    const took = performance.now() - started;
+    if (took > PATIENCE_MS) {
+      results[server.name] = { left: `one request takes ${(took / 1000).toFixed(1)} s` };
+      continue;
+    }
+    const order = {
+      port: server.port,
+      requests: requests.map((request) => server.wire(request)),
+      connections,
+      milliseconds: slice,
+      writes: workload.writes === true,
+    };
+    racing.push({ server, order, slices: [] });
+  }
+
+  /** @param {typeof racing[number]} racer */
+  const run = async ({ server, order }) => {
+    const before = { node: cpuOf(server.server.pid), postgres: cpuOfPostgres(postmaster) };
+    const done = await load.run(order);
+    if (done.failure !== null) throw new Error(`${name}: ${server.name}: ${done.failure}`);
+    return {
+      ...done,
+      node: cpuOf(server.server.pid) - before.node,
+      postgres: cpuOfPostgres(postmaster) - before.postgres,
+    };
+  };
+  for (const racer of racing) {
+    const started = performance.now();
+    for (let answers = 0; answers < warming.answers && performance.now() - started < warming.milliseconds; ) {
+      answers += (await run(racer)).answers;
+    }
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    for (const racer of racing) racer.slices.push(await run(racer));
+  }
+
+  for (const { server, slices } of racing) {
+    const answers = slices.reduce((sum, one) => sum + one.answers, 0);
+    const each = (/** @type {"node" | "postgres"} */ key) =>
+      slices.reduce((sum, one) => sum + one[key], 0) / answers;
+    const latencies = slices.map((one) => one.latencies);
+    const counted = counts[server.name]?.[name];
+    results[server.name] = {
+      rates: slices.map((one) => (one.answers * 1000) / one.milliseconds),
+      p50: percentile(latencies, 0.5),
+      p99: percentile(latencies, 0.99),
+      nodeCpu: each("node"),
+      postgresCpu: each("postgres"),
+      statements: counted?.statements ?? Number.NaN,
+      rows: counted?.rows ?? Number.NaN,
+    };
+  }
+  return results;
+}
+
+/** @typedef {import("./load.mjs").Slice & { node: number, postgres: number }} Sliced */

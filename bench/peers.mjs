@@ -1,0 +1,50 @@
+// Gets the peers ready: their packages and the Prisma client of one, where they are not there yet.
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { commandOf } from "../tools/generate.mjs";
+
+const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** @param {string} command @param {string[]} args @param {string} cwd @param {NodeJS.ProcessEnv} [env] */
+function run(command, args, cwd, env = process.env) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    shell: process.platform === "win32" && command === "npm",
+  });
+  if (status !== 0) {
+    throw new Error([`${command} ${args.join(" ")} failed:`, stdout, stderr, error?.message].join("\n"));
+  }
+  return stdout;
+}
+
+/** @param {(line: string) => void} say */
+export function preparePeers(say) {
+  if (!existsSync(path("peers/node_modules/.package-lock.json"))) {
+    say("installing the peers");
+    run("npm", ["ci", "--no-audit", "--no-fund"], path("peers"));
+  }
+  if (!existsSync(path("peers/generated/index.js"))) {
+    say("generating the Prisma client of Apollo Server");
+    run(
+      process.execPath,
+      [commandOf("prisma", "prisma"), "generate", "--schema", "plain.prisma"],
+      path("data"),
+      // As tools/generate.mjs: no engine is downloaded for it.
+      { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: "1" },
+    );
+  }
+}
+
+/** Versions of what the peers are made of. @returns {Record<string, string>} */
+export function peerVersions() {
+  const { dependencies } = JSON.parse(run("npm", ["ls", "--json", "--depth=0"], path("peers")));
+  return Object.fromEntries(
+    Object.entries(/** @type {Record<string, { version?: string }>} */ (dependencies))
+      .filter(([, { version }]) => version !== undefined)
+      .map(([name, { version }]) => [name, /** @type {string} */ (version)]),
+  );
+}

@@ -1,0 +1,207 @@
+// What was measured, as RESULTS.md. The numbers are kept in results.json, so that runs at several scales stand beside
+// one another: a run takes the place of the one before it of its kind and scale.
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { picture } from "./picture.mjs";
+import { bestPeer, cost, measured, ratio, spread } from "./ratios.mjs";
+import { candidates } from "./servers.mjs";
+import { targetsOf } from "./targets.mjs";
+import { WORKLOADS } from "./workloads.mjs";
+
+const file = (/** @type {string} */ name) => new URL(name, import.meta.url);
+const CANDIDATES = candidates({});
+export const PEERS = Object.keys(CANDIDATES).filter((name) => CANDIDATES[name]?.peer);
+/** The run that is the first to be read. */
+const MAIN_LINKS = 500_000;
+
+/** @typedef {any} Run as measure() or measureStart() gives it, with what machine() says */
+
+const keyOf = (/** @type {Run} */ { kind, links }) => `${kind} ${links}`;
+
+/** @returns {Run[]} the one of 500,000 links first, then the smaller before the larger, the embedded and the start last */
+function readResults() {
+  if (!existsSync(file("results.json"))) return [];
+  const order = (/** @type {Run} */ { kind, links }) => [
+    ["server", "embedded", "start"].indexOf(kind),
+    links === MAIN_LINKS ? 0 : links,
+  ];
+  return Object.values(JSON.parse(readFileSync(file("results.json"), "utf8"))).sort((a, b) => {
+    const [one, other] = [order(a), order(b)];
+    return one[0] - other[0] || one[1] - other[1];
+  });
+}
+
+/** @param {Run} run */
+export function addResults(run) {
+  const all = Object.fromEntries([...readResults(), run].map((one) => [keyOf(one), one]));
+  const rounded = (/** @type {string} */ _, /** @type {unknown} */ value) =>
+    typeof value === "number" ? Number(value.toPrecision(5)) : value;
+  const exact = new Set(["links", "seed"]);
+  const text = JSON.stringify(all, (key, value) => (exact.has(key) ? value : rounded(key, value)), 1);
+  writeFileSync(file("results.json"), `${text}\n`);
+}
+
+const number = (/** @type {number | null | undefined} */ value, /** @type {number} */ digits) =>
+  value == null || Number.isNaN(value) ? "–" : value.toFixed(digits);
+const short = (/** @type {number | null | undefined} */ value) =>
+  number(value, value == null || value >= 100 ? 0 : value >= 10 ? 1 : 2);
+const spreadText = (/** @type {import("./ratios.mjs").Spread | null} */ found) =>
+  found === null ? "–" : `${number(found.median, 2)} (${number(found.least, 2)}–${number(found.most, 2)})`;
+const grouped = (/** @type {number} */ value) => value.toLocaleString("en-US");
+
+/** @param {readonly (readonly string[])[]} rows the first is the heading */
+const markdown = ([heading = [], ...rows]) =>
+  [heading, heading.map((_, column) => (column === 0 ? "---" : "---:")), ...rows]
+    .map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
+
+/** @param {import("./measure.mjs").ByCandidate} results */
+function workloadTable(results) {
+  const limit = measured(results, "limit");
+  const best = bestPeer(results, PEERS);
+  const rows = Object.entries(results).map(([name, one]) => {
+    const { title = name, peer } = CANDIDATES[name] ?? {};
+    if ("left" in one) return [title, `left out: ${one.left}`, ...new Array(8).fill("")];
+    const own = name !== "limit" && !peer;
+    return [
+      own ? `**${title}**` : title,
+      short(spread(one.rates).median),
+      short(one.p50),
+      short(one.p99),
+      short(one.nodeCpu),
+      short(one.postgresCpu),
+      number(one.statements, 1),
+      number(one.rows, 0),
+      name === "limit" ? "1" : spreadText(ratio(one, limit)),
+      own && best !== null ? spreadText(ratio(one, best.one)) : "",
+    ];
+  });
+  return markdown([
+    [
+      "",
+      "requests/s",
+      "p50 ms",
+      "p99 ms",
+      "CPU ms Node.js",
+      "CPU ms PostgreSQL",
+      "statements",
+      "rows read",
+      "to the limit",
+      "to the best peer",
+    ],
+    ...rows,
+  ]);
+}
+
+/** @param {Run} run */
+const memoryTable = ({ memory }) =>
+  markdown([
+    ["memory of the server's process, MB", "at rest", "after all loads", "at the most"],
+    ...Object.entries(memory).map(([name, one]) => [
+      CANDIDATES[name]?.title ?? name,
+      number(one.atRest, 0),
+      number(one.now, 0),
+      number(one.most, 0),
+    ]),
+  ]);
+
+/** @param {Run} run */
+function startTables({ forms, installed }) {
+  const parts = (/** @type {[string, number][]} */ list, /** @type {string} */ unit) =>
+    list.map(([name, value]) => `${name} ${number(value, 0)}${unit}`).join(", ");
+  const rows = Object.entries(forms).map(([name, { ready, memory, profile }]) => [
+    name,
+    `${number(ready.median, 0)} (${number(ready.least, 0)}–${number(ready.most, 0)})`,
+    parts(profile, " ms"),
+    number(memory.resident, 0),
+    parts(Object.entries(memory).slice(1), " MB"),
+  ]);
+  return [
+    markdown([["on", "ms to ready", "of which CPU, under the profiler", "MB at rest", "of which"], ...rows]),
+    `Installed without development dependencies: ${number(installed.all, 0)} MB, of which ${parts(installed.most, " MB")}.`,
+  ].join("\n\n");
+}
+
+/** What is shown of a run, in Markdown. @param {Run} run */
+export function table(run) {
+  if (run.kind === "start") return `## Start-up and size\n\n${startTables(run)}`;
+  const title =
+    run.kind === "embedded"
+      ? `The embedded database, ${grouped(run.links)} links`
+      : `${grouped(run.links)} links on a PostgreSQL server`;
+  const environment = Object.entries(run.environment).map(([name, value]) => `${name}=${value}`);
+  const about = `${run.rounds} rounds of ${run.slice / 1000} s for each server, ${run.connections} connections, seed ${run.seed}; commit ${run.commit ?? "unknown"}, ${run.at.slice(0, 10)}${environment.length > 0 ? `; this server with ${environment.join(" ")}` : ""}.`;
+  const workloads = Object.entries(run.workloads).map(
+    ([name, results]) =>
+      `### ${name}: ${WORKLOADS[name]?.title}\n\n${workloadTable(/** @type {any} */ (results))}`,
+  );
+  return [`## ${title}`, about, ...workloads, memoryTable(run)].join("\n\n");
+}
+
+/** What a request costs at each scale. @param {Run[]} runs */
+function scales(runs) {
+  const sorted = [...runs].sort((a, b) => a.links - b.links);
+  if (sorted.length < 2) return [];
+  const rows = ["W1", "W1c", "W2", "W3", "W4", "W4n", "W5", "W6"].map((name) => [
+    name,
+    ...sorted.map(({ workloads }) => {
+      const one = measured(workloads[name], "ours");
+      return one === null ? "–" : short(cost(one));
+    }),
+  ]);
+  return [
+    "## From scale to scale",
+    "CPU milliseconds of a request to this server, in Node.js and PostgreSQL together, by links in all (a fifth of them in the largest channel).",
+    markdown([["", ...sorted.map(({ links }) => grouped(links))], ...rows]),
+  ];
+}
+
+/** @param {Run} run */
+function circumstances({ machine, versions, postgres, flags }) {
+  const list = (/** @type {Record<string, string>} */ all) =>
+    Object.entries(all)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", ");
+  return `${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.system}; everything on this machine, PostgreSQL over TCP.
+Node.js runs with \`${flags}\`, every server the same. Versions: ${list(versions)}. PostgreSQL's settings beyond its
+defaults: ${list(postgres)}.`;
+}
+
+const INTRODUCTION = `# What it costs to ask
+
+Written by \`npm run bench\`, which prepares all it needs in \`bench/.data\` and \`bench/peers\`, and measures; \`npm run bench -- --help\`
+has its options, such as \`--scale 10000000\`, whose results stand beside the others. The numbers are in results.json.
+
+- **The limit** is a program of node:http and pg that sends one statement, in which PostgreSQL itself writes the JSON, and
+  writes the answer to the socket. It works on plain tables with the indexes its statements take (data/plain.sql).
+- **This server** runs as a user starts it in production: \`invite-links serve\` with an API token, limits, log (to /dev/null) and
+  metrics, on its own tables.
+- **The peers** work on the plain tables, each as its own guide advises: hand-written SQL and loaders for Mercurius, the
+  schema of its own making for PostGraphile, \`include\` for Prisma. Where one has no row, its schema has no such thing.
+- Every server opens at most ten connections. All give the same rows, which is checked before each workload.
+- All servers are up at once and get short slices of load in rotation. A ratio is that of requests per second in the slices
+  of one round; shown are the median and, in brackets, the smallest and largest of the rounds. Every answer is checked.
+- Statements (BEGIN and COMMIT are some) and rows are counted on the wire to PostgreSQL, before the load. CPU time is the
+  system's count for the server's process and for all of PostgreSQL's.
+`;
+
+export function writeReport() {
+  const runs = readResults();
+  const servers = runs.filter(({ kind }) => kind === "server");
+  const [main] = servers;
+  const parts = [INTRODUCTION];
+  if (main !== undefined) {
+    parts.push(circumstances(main));
+    writeFileSync(file("results.svg"), picture(main));
+    parts.push(`![Ratios to the limit at ${grouped(main.links)} links](results.svg)`);
+    const targets = targetsOf(servers, PEERS).map(({ what, wanted, found, reached }) => [
+      what,
+      wanted,
+      found,
+      reached === null ? "not measured" : reached ? "yes" : "**no**",
+    ]);
+    parts.push("## Targets", markdown([["", "wanted", "measured", "reached"], ...targets]));
+  }
+  parts.push(...runs.slice(0, 1).map(table), ...scales(servers), ...runs.slice(1).map(table));
+  writeFileSync(file("RESULTS.md"), `${parts.join("\n\n").replace(/\n{3,}/g, "\n\n")}\n`);
+}

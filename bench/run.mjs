@@ -1,0 +1,165 @@
+// `npm run bench`: prepares what is missing, measures, and writes RESULTS.md.
+
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { prepareDatabase, prepareEmbedded } from "./data.mjs";
+import { checkGuard, GUARD, guardTable } from "./guard.mjs";
+import { machine } from "./machine.mjs";
+import { measure } from "./measure.mjs";
+import { preparePeers } from "./peers.mjs";
+import { startBenchPostgres } from "./postgres.mjs";
+import { addResults, table, writeReport } from "./report.mjs";
+import { candidates } from "./servers.mjs";
+import { measureStart } from "./start.mjs";
+import { WORKLOADS } from "./workloads.mjs";
+
+const HELP = `npm run bench -- [options]
+
+  --scale N            links, from 10000 to 10000000 (default: 500000)
+  --seed N             of the data and the requests (default: 42)
+  --rounds N           slices of each server in each workload (default: 6)
+  --slice MS           how long one is (default: 2000)
+  --connections N      at once (default: 32)
+  --only A,B           of ${[...Object.keys(WORKLOADS), "embedded", "start"].join(", ")} (default: all)
+  --candidates A,B     of ${Object.keys(candidates({})).join(", ")} (default: all)
+  --ours-env KEY=VALUE for this server's environment, repeatable
+  --url URL            a PostgreSQL server to measure on (default: one of the bench's own)
+  --data FOLDER        what that one keeps its data in (default: bench/.data)
+  --short              little data and short slices; shows the tables, and writes nothing
+  --guard              fails where a request of this server has become dearer; without the peers
+  --report             writes RESULTS.md anew from results.json, and measures nothing
+`;
+
+const { values: given } = parseArgs({
+  options: {
+    scale: { type: "string" },
+    seed: { type: "string", default: "42" },
+    rounds: { type: "string" },
+    slice: { type: "string" },
+    connections: { type: "string" },
+    only: { type: "string" },
+    candidates: { type: "string" },
+    "ours-env": { type: "string", multiple: true, default: [] },
+    url: { type: "string" },
+    data: { type: "string", default: fileURLToPath(new URL(".data", import.meta.url)) },
+    short: { type: "boolean", default: false },
+    guard: { type: "boolean", default: false },
+    report: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+const small = given.short || given.guard;
+const PACE = { rounds: 6, slice: 2000, warming: { answers: 5000, milliseconds: 6000 } };
+const SHORT = { rounds: 2, slice: 500, warming: { answers: 500, milliseconds: 1000 } };
+const pace = given.guard ? GUARD.pace : given.short ? SHORT : PACE;
+const options = {
+  links: Number(given.scale ?? (small ? 20_000 : 500_000)),
+  seed: Number(given.seed),
+  rounds: Number(given.rounds ?? pace.rounds),
+  slice: Number(given.slice ?? pace.slice),
+  warming: pace.warming,
+  connections: Number(given.connections ?? 32),
+};
+const EMBEDDED_LINKS = 20_000;
+const EMBEDDED_WORKLOADS = ["W1", "W1c", "W2", "W3", "W4"];
+
+const say = (/** @type {string} */ line) => console.error(line);
+
+const parts = given.only?.split(",") ?? [
+  ...Object.keys(WORKLOADS),
+  ...(given.guard ? [] : ["embedded", "start"]),
+];
+/** @param {readonly string[]} asked @param {readonly string[]} known */
+function onlyKnown(asked, known) {
+  const unknown = asked.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`${unknown.join(", ")}: there are ${known.join(", ")}`);
+}
+onlyKnown(parts, [...Object.keys(WORKLOADS), "embedded", "start"]);
+const workloads = Object.keys(WORKLOADS).filter((name) => parts.includes(name));
+const chosen = given.guard ? ["limit", "ours"] : given.candidates?.split(",");
+onlyKnown(chosen ?? [], Object.keys(candidates({})));
+const environment = Object.fromEntries(
+  given["ours-env"].map((pair) => /** @type {[string, string]} */ (pair.split(/=(.*)/s).slice(0, 2))),
+);
+/** @param {boolean} embedded */
+const taking = (embedded) =>
+  Object.fromEntries(
+    Object.entries(candidates(environment)).filter(
+      ([name, candidate]) =>
+        name === "limit" ||
+        ((chosen?.includes(name) ?? true) &&
+          (candidate.embedded === true) === embedded &&
+          !(embedded && candidate.peer)),
+    ),
+  );
+
+/** @param {string} server a PostgreSQL's address */
+async function measureServers(server) {
+  const url = await prepareDatabase(server, { ...options, say });
+  const measured = await measure(
+    url,
+    { dataDir: "" },
+    { ...options, candidates: taking(false), workloads, say },
+  );
+  return { kind: "server", ...options, environment, ...(await machine(url)), ...measured };
+}
+
+/** @param {string} server */
+async function measureEmbedded(server) {
+  const size = { ...options, links: EMBEDDED_LINKS };
+  const url = await prepareDatabase(server, { ...size, say });
+  const dataDir = await prepareEmbedded(given.data, { ...size, say });
+  const names = workloads.length > 0 ? workloads : EMBEDDED_WORKLOADS;
+  const measured = await measure(
+    url,
+    { dataDir },
+    {
+      ...size,
+      candidates: taking(true),
+      workloads: names.filter((name) => EMBEDDED_WORKLOADS.includes(name)),
+      say,
+    },
+  );
+  return { kind: "embedded", ...size, environment, ...(await machine(url)), ...measured };
+}
+
+/** Shows a run, and keeps it, whatever becomes of the next. @param {any} run */
+function conclude(run) {
+  if (given.guard) {
+    console.log(guardTable(run));
+    const failures = checkGuard(run);
+    for (const failure of failures) console.error(failure);
+    if (failures.length > 0) process.exitCode = 1;
+    return;
+  }
+  console.log(table(run));
+  if (!given.short) {
+    addResults(run);
+    writeReport();
+  }
+}
+
+async function main() {
+  if (given.help) return console.log(HELP);
+  if (given.report) return writeReport();
+  if (Object.values(taking(false)).some(({ peer }) => peer) && workloads.length > 0) preparePeers(say);
+  mkdirSync(given.data, { recursive: true });
+  // What guards a change keeps nothing for the next one.
+  const postgres = given.url
+    ? null
+    : await startBenchPostgres(given.guard ? undefined : `${given.data}/postgres`);
+  const server = given.url ?? /** @type {{ url: string }} */ (postgres).url;
+  try {
+    if (workloads.length > 0) conclude(await measureServers(server));
+    if (parts.includes("embedded")) conclude(await measureEmbedded(server));
+    if (parts.includes("start")) {
+      conclude(await measureStart(server, { seed: options.seed, data: given.data, say }));
+    }
+  } finally {
+    await postgres?.stop();
+  }
+}
+
+await main();

