@@ -22,7 +22,16 @@ subscribe("http.client.response.finish", (message) => {
   if (isRedirect(statusCode)) call.abort.abort();
 });
 
+let underWay = 0;
+
 /** Runs a call of Telegraf's, noting the status of its answer. */
-export function watchingAnswer<T>(answer: HttpAnswer, call: () => Promise<T>): Promise<T> {
-  return calls.run(answer, call);
+export async function watchingAnswer<T>(answer: HttpAnswer, call: () => Promise<T>): Promise<T> {
+  underWay += 1;
+  try {
+    return await calls.run(answer, call);
+  } finally {
+    underWay -= 1;
+    // While it is on, every promise of the process is followed, which makes all requests dearer.
+    if (underWay === 0) calls.disable();
+  }
 }
