@@ -183,7 +183,7 @@ export function addGraphQL(
     const operation = type && plainOperation(request);
     const result = operation && (await operations.run(operation, asked));
     if (result && !result.errors) {
-      return reply.header("content-type", `${type}; charset=utf-8`).send(JSON.stringify(result));
+      return reply.header("content-type", `${type}; charset=utf-8`).send(Buffer.from(JSON.stringify(result)));
     }
     const context: DoorContext = { ...asked, notes, result };
     const response = await yoga.fetch(operationUrl(request), operationInit(request), context);

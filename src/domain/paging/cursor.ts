@@ -25,10 +25,13 @@ const ACCEPTABLE: Record<OrderKey<never>["type"], (text: string) => boolean> = {
 const signature = <Row>(ordering: Ordering<Row>): string =>
   ordering.map(({ key, direction }) => `${key.name} ${direction}`).join(",");
 
-/** The place of a row in an order. */
-export function encodeCursor<Row>(ordering: Ordering<Row>, row: Row): string {
-  const values = ordering.map(({ key }) => key.valueOf(row));
-  return Buffer.from(JSON.stringify([VERSION, signature(ordering), ...values])).toString("base64url");
+/** Tells the places of rows in an order. */
+export function cursorsOf<Row>(ordering: Ordering<Row>): (row: Row) => string {
+  const order = signature(ordering);
+  return (row) =>
+    Buffer.from(JSON.stringify([VERSION, order, ...ordering.map(({ key }) => key.valueOf(row))])).toString(
+      "base64url",
+    );
 }
 
 function parse(cursor: string): unknown {

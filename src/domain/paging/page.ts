@@ -1,6 +1,6 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { PageRequest } from "./arguments.js";
-import { decodeCursor, encodeCursor } from "./cursor.js";
+import { cursorsOf, decodeCursor } from "./cursor.js";
 import { beyondPosition, type KeyValue, type Ordering, orderBy, positionAndBeyond } from "./ordering.js";
 
 /** A stretch of the ordered rows, for a source to put into its statement. */
@@ -34,8 +34,10 @@ export class Edge<Row> {
   }
 }
 
-const edgesOf = <Row>(ordering: Ordering<Row>, rows: readonly Row[]): Edge<Row>[] =>
-  rows.map((node) => new Edge(node, () => encodeCursor(ordering, node)));
+function edgesOf<Row>(ordering: Ordering<Row>, rows: readonly Row[]): Edge<Row>[] {
+  const cursorOf = cursorsOf(ordering);
+  return rows.map((node) => new Edge(node, () => cursorOf(node)));
+}
 
 /** A page, and what lies beyond it; the latter is asked of the database only where the rows cannot tell. */
 export interface Page<Row> {

@@ -1,4 +1,3 @@
-import { LRUCache } from "lru-cache";
 import type { Tag } from "./tag.js";
 
 const MOST_TAGS = 50_000;
@@ -14,7 +13,7 @@ export interface VersionedTag extends Tag {
  */
 export class KnownTags {
   readonly #remembers: boolean;
-  readonly #tags = new LRUCache<string, { readonly tag: Tag; readonly version: string }>({ max: MOST_TAGS });
+  readonly #tags = new Map<string, { readonly tag: Tag; readonly version: string }>();
 
   /** @param remembers false: every tag is read anew. */
   constructor(remembers: boolean) {
@@ -28,6 +27,8 @@ export class KnownTags {
 
   /** Remembers a tag. */
   note({ tagsVersion: version, ...tag }: VersionedTag): Tag {
+    // All of them, since to know which was used last would cost more than to read them again.
+    if (this.#tags.size >= MOST_TAGS) this.#tags.clear();
     if (this.#remembers) this.#tags.set(tag.id, { tag, version });
     return tag;
   }

@@ -16,7 +16,7 @@ import {
   visit,
 } from "graphql";
 import { collectFields, collectSubfields } from "graphql/execution/collectFields.js";
-import { defaultFieldResolver, getFieldDef } from "graphql/execution/execute.js";
+import { getFieldDef } from "graphql/execution/execute.js";
 import { type Shape, shapeOf } from "./shape.js";
 
 export type Arguments = Readonly<Record<string, unknown>>;
@@ -35,7 +35,8 @@ export interface PlannedField {
   readonly nodes: readonly FieldNode[];
   readonly definition: GraphQLField<unknown, unknown>;
   readonly parentType: GraphQLObjectType;
-  readonly resolve: GraphQLFieldResolver<unknown, unknown>;
+  /** Null where it is the property of its name. */
+  readonly resolve: GraphQLFieldResolver<unknown, unknown> | null;
   /** Null where they hang on the operation's variables. */
   readonly arguments: Arguments | null;
   /** Its place among all fields of the plan. */
@@ -134,7 +135,7 @@ export class Plan {
       nodes,
       definition,
       parentType,
-      resolve: definition.resolve ?? defaultFieldResolver,
+      resolve: definition.resolve ?? null,
       arguments: variablesOf(node).length === 0 ? readArguments(definition, node) : null,
       place,
       shape: shapeOf(definition.type),

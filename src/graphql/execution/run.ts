@@ -1,4 +1,5 @@
 import {
+  defaultFieldResolver,
   defaultTypeResolver,
   type ExecutionResult,
   type FieldNode,
@@ -152,8 +153,7 @@ class Run {
     const { shape } = field;
     let path: Path | undefined;
     try {
-      const info = new FieldInfo(this, field, parentPath);
-      const value: unknown = field.resolve(source, this.#argumentsOf(field), this.#context, info);
+      const value: unknown = this.#resolve(field, source, parentPath);
       // Nothing is beneath a leaf that would need to know where it is.
       if (shape.kind === "leaf" && !isPromise(value)) return this.#complete(field, shape, parentPath, value);
       const own = pathOf(parentPath, field);
@@ -162,6 +162,16 @@ class Run {
     } catch (error) {
       return this.#settle(error, field, shape, path ?? pathOf(parentPath, field));
     }
+  }
+
+  #resolve(field: PlannedField, source: unknown, parentPath: Path | undefined): unknown {
+    const { resolve, definition } = field;
+    if (resolve === null && typeof source === "object" && source !== null) {
+      const value = (source as Record<string, unknown>)[definition.name];
+      if (typeof value !== "function") return value;
+    }
+    const info = new FieldInfo(this, field, parentPath);
+    return (resolve ?? defaultFieldResolver)(source, this.#argumentsOf(field), this.#context, info);
   }
 
   /** The value of a field or of a list's place, or null for one that failed and may be. */
