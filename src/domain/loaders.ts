@@ -25,6 +25,18 @@ function inOrder<Row, Key>(
 }
 
 /**
+ * The condition that a column has one of some values. How many there are is hidden from the planner: knowing it, it would
+ * think a plan for each number worth its while, and plan a prepared statement anew each time it runs.
+ */
+const isOneOf = (column: Sql, values: readonly (string | number)[], type: Sql): Sql =>
+  values.length === 1
+    ? sql`${column} = ${values[0]}::${type}`
+    : sql`${column} = any((select ${values}::${type}[])::${type}[])`;
+
+const UUID = sql`uuid`;
+const BIGINT = sql`bigint`;
+
+/**
  * What hangs on what, looked up for all askers of a moment in one statement. They live as long as a request, so that
  * nothing leaks from one caller to another, and find only what the request's caller may see.
  */
@@ -35,10 +47,10 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
       isHot: true,
     });
   const channel = new DataLoader<string, Channel | null>(async (ids) =>
-    inOrder(ids, await channelsWhere(sql`c.id = any(${ids}::uuid[])`), ({ id }) => id),
+    inOrder(ids, await channelsWhere(isOneOf(sql`c.id`, ids, UUID)), ({ id }) => id),
   );
   const channelByChatId = new DataLoader<number, Channel | null>(async (chatIds) => {
-    const channels = await channelsWhere(sql`c.chat_id = any(${chatIds}::bigint[])`);
+    const channels = await channelsWhere(isOneOf(sql`c.chat_id`, chatIds, BIGINT));
     // A page of links asks for its channel by chat id, each of its links by the channel's own.
     for (const found of channels) channel.prime(found.id, found);
     return inOrder(chatIds, channels, ({ chatId }) => chatId);
@@ -47,7 +59,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
     const tags = await database.query<VersionedTag>(
       sql`
       select ${tagColumns}, c.tags_version as "tagsVersion" from tag t ${tagJoins}
-      where t.id = any(${ids}::uuid[]) and ${seen()}`,
+      where ${isOneOf(sql`t.id`, ids, UUID)} and ${seen()}`,
       { isHot: true },
     );
     return inOrder(
@@ -65,7 +77,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
         await database.query<InviteLink>(
           sql`
           select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
-          where l.id = any(${ids}::uuid[]) and ${seen()}`,
+          where ${isOneOf(sql`l.id`, ids, UUID)} and ${seen()}`,
           { isHot: true },
         ),
         ({ id }) => id,
@@ -85,7 +97,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
       inOrder(
         ids,
         await database.query<TagType>(
-          sql`select ${tagTypeColumns} from tag_type y where y.id = any(${ids}::uuid[])`,
+          sql`select ${tagTypeColumns} from tag_type y where ${isOneOf(sql`y.id`, ids, UUID)}`,
         ),
         ({ id }) => id,
       ),
@@ -94,7 +106,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
     tagsOfChat: new DataLoader<number, readonly TypeWithTags[]>(async (chatIds) => {
       const rows = await database.query<Tag>(sql`
         select ${tagColumns} from tag t ${tagJoins}
-        where c.chat_id = any(${chatIds}::bigint[]) and ${seen()}
+        where ${isOneOf(sql`c.chat_id`, chatIds, BIGINT)} and ${seen()}
         order by y.name_key, y.id, t.name_key, t.id`);
       const chats = new Map(chatIds.map((id) => [id, new Map<string, { type: TagType; tags: Tag[] }>()]));
       for (const found of rows) {
