@@ -1,6 +1,5 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import { isDriverAdapterError } from "@prisma/driver-adapter-utils";
-import type { PoolClient } from "pg";
 import type { Sql } from "sql-template-tag";
 import { Prisma, PrismaClient } from "./generated/prisma/client.js";
 import type { DatabasePool } from "./pools.js";
@@ -25,13 +24,16 @@ export interface UnitOfWork {
   query<Row>(statement: Sql): Promise<Row[]>;
 }
 
+/**
+ * How a statement is used that runs all the time. It is prepared, once in each session, and so kept there for good: its
+ * texts must be few, whatever callers ask. One that is quick reads little, whatever callers ask: others wait behind it.
+ */
+export type StatementUse = "often" | "often and quick";
+
 export interface Database {
   readonly prisma: PrismaClient;
-  /**
-   * SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as an Instant. A hot statement is prepared, once
-   * in each session, and so kept there for good: its texts must be few, whatever callers ask.
-   */
-  query<Row>(statement: Sql, options?: { readonly isHot?: boolean }): Promise<Row[]>;
+  /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as an Instant. */
+  query<Row>(statement: Sql, use?: StatementUse): Promise<Row[]>;
   /** All of `work` or nothing of it. It is done again where it and another transaction waited for each other. */
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
   /**
@@ -111,7 +113,7 @@ export function createDatabase(
   databasePool: DatabasePool,
   onStatement: (event: StatementEvent) => void = () => {},
 ): Database {
-  const { pool, close } = databasePool;
+  const { pool, quick, close } = databasePool;
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool, { disposeExternalPool: false }),
     log: [{ emit: "event", level: "query" }],
@@ -120,12 +122,12 @@ export function createDatabase(
   prisma.$on("query", ({ query, duration }) => onStatement({ text: query, milliseconds: duration }));
   const names = new StatementNames();
   const run = async (
-    session: Pick<PoolClient, "query">,
+    session: Pick<DatabasePool["quick"], "query">,
     { text, values }: Sql,
-    isHot = false,
+    use?: StatementUse,
   ): Promise<unknown[]> => {
     const started = performance.now();
-    const name = isHot ? names.nameOf(text) : undefined;
+    const name = use ? names.nameOf(text) : undefined;
     const { rows } = await session.query(name === undefined ? { text, values } : { name, text, values });
     onStatement({ text, milliseconds: performance.now() - started });
     return rows;
@@ -133,8 +135,8 @@ export function createDatabase(
   const readings = new Readings(databasePool, run);
   return {
     prisma,
-    query: async <Row>(statement: Sql, { isHot = false } = {}) =>
-      (await run(pool, statement, isHot)) as Row[],
+    query: async <Row>(statement: Sql, use?: StatementUse) =>
+      (await run(use === "often and quick" ? quick : pool, statement, use)) as Row[],
     read: (statements, size) => readings.begin(statements, size),
     transaction: (work) =>
       untilUndisturbed(() =>

@@ -39,6 +39,8 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
   pool.on("error", onError);
   return {
     pool,
+    // There is one session, and nothing to be woken.
+    quick: pool,
     embedded: true,
     async close() {
       await pool.end();

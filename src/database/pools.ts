@@ -1,9 +1,12 @@
 import pg from "pg";
 import { readTimestamp } from "./instant.js";
+import { Pipelines } from "./pipelines.js";
 
 /** The one pool that Prisma and SQL by hand share. */
 export interface DatabasePool {
   readonly pool: pg.Pool;
+  /** For reading what is quick, whatever is asked for: what comes after it may wait for it. */
+  readonly quick: { query(statement: pg.QueryConfig): Promise<pg.QueryResult> };
   /** One session, in this process: no other process can be at work in it. */
   readonly embedded: boolean;
   close(): Promise<void>;
@@ -11,6 +14,9 @@ export interface DatabasePool {
 
 /** Long enough for a burst to drain on the embedded database's one session. */
 export const CONNECTION_TIMEOUT_MS = 15_000;
+
+/** Those of the pool. */
+const MOST_SESSIONS = 10;
 
 const QUERY_TIMEOUT_MS = 30_000;
 
@@ -50,9 +56,8 @@ export const decoding: pg.CustomTypesConfig = {
 
 /** A PostgreSQL server. Sessions run in UTC, which Prisma's adapter takes for granted. */
 export function serverPool(url: string, onError: (error: Error) => void): DatabasePool {
-  const pool = new Pool({
+  const config: pg.ClientConfig = {
     connectionString: url,
-    max: 10,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     types: decoding,
     // A server that vanished without a word is noticed, rather than waited for by every request.
@@ -60,7 +65,17 @@ export function serverPool(url: string, onError: (error: Error) => void): Databa
     query_timeout: QUERY_TIMEOUT_MS,
     options: `-c TimeZone=UTC ${NOTICED_WHEN_GONE}`,
     application_name: "invite-links",
-  });
+  };
+  const pool = new Pool({ ...config, max: MOST_SESSIONS });
   pool.on("error", onError);
-  return { pool, embedded: false, close: () => pool.end() };
+  const quick = new Pipelines(pool, config, onError);
+  return {
+    pool,
+    quick,
+    embedded: false,
+    async close() {
+      await quick.end();
+      await pool.end();
+    },
+  };
 }

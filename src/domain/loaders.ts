@@ -4,6 +4,7 @@ import type { Database } from "../database/database.js";
 import { type Caller, visible } from "./access/caller.js";
 import { type Channel, channelColumns } from "./channels/channel.js";
 import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
+import { MAX_PAGE_SIZE } from "./paging/arguments.js";
 import { KnownTags, type VersionedTag } from "./tags/knownTags.js";
 import {
   type Tag,
@@ -33,6 +34,9 @@ const isOneOf = (column: Sql, values: readonly (string | number)[], type: Sql): 
     ? sql`${column} = ${values[0]}::${type}`
     : sql`${column} = any((select ${values}::${type}[])::${type}[])`;
 
+/** Of as many as are on a page. */
+const howOften = ({ length }: readonly unknown[]) => (length <= MAX_PAGE_SIZE ? "often and quick" : "often");
+
 const UUID = sql`uuid`;
 const BIGINT = sql`bigint`;
 
@@ -43,9 +47,10 @@ const BIGINT = sql`bigint`;
 export function createLoaders(database: Database, caller: Caller, knownTags = new KnownTags(false)) {
   const seen = () => visible(caller, sql`c.chat_id`);
   const channelsWhere = (condition: Sql) =>
-    database.query<Channel>(sql`select ${channelColumns} from channel c where ${condition} and ${seen()}`, {
-      isHot: true,
-    });
+    database.query<Channel>(
+      sql`select ${channelColumns} from channel c where ${condition} and ${seen()}`,
+      "often",
+    );
   const channel = new DataLoader<string, Channel | null>(async (ids) =>
     inOrder(ids, await channelsWhere(isOneOf(sql`c.id`, ids, UUID)), ({ id }) => id),
   );
@@ -60,7 +65,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
       sql`
       select ${tagColumns}, c.tags_version as "tagsVersion" from tag t ${tagJoins}
       where ${isOneOf(sql`t.id`, ids, UUID)} and ${seen()}`,
-      { isHot: true },
+      howOften(ids),
     );
     return inOrder(
       ids,
@@ -78,7 +83,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
           sql`
           select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
           where ${isOneOf(sql`l.id`, ids, UUID)} and ${seen()}`,
-          { isHot: true },
+          howOften(ids),
         ),
         ({ id }) => id,
       ),

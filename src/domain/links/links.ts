@@ -1,6 +1,6 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
-import type { Database } from "../../database/database.js";
+import type { Database, StatementUse } from "../../database/database.js";
 import { type Caller, requireChannel } from "../access/caller.js";
 import { Problems } from "../errors.js";
 import { parseId } from "../ids.js";
@@ -56,13 +56,19 @@ export interface LinkPage extends CountedPage<InviteLink> {
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
 
+/** Under tag groups of which few links match many are read. */
+function howOften({ conditions, groups }: LinkSelection): StatementUse | undefined {
+  if (conditions.length > 0) return undefined;
+  return groups.length === 0 ? "often and quick" : "often";
+}
+
 const listOf = (selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList => ({
   ...selected(selection),
   columns: linkColumnsOfChat(chatId),
   table: sql`invite_link l`,
   alias: sql`l`,
   slice: walkOf(selection, ordering),
-  isHot: selection.conditions.length === 0,
+  use: howOften(selection),
 });
 
 /** Loaders take whole tags, and know them by their ids. */

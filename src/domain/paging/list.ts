@@ -1,5 +1,5 @@
 import sql, { empty, type Sql } from "sql-template-tag";
-import type { Database } from "../../database/database.js";
+import type { Database, StatementUse } from "../../database/database.js";
 import type { Reading } from "../../database/reading.js";
 import { RateLimitedError } from "../errors.js";
 import { once } from "../once.js";
@@ -23,8 +23,8 @@ export interface SqlList {
   /** What its columns need besides; it neither adds nor takes a row. */
   readonly joins?: Sql;
   readonly where: Sql;
-  /** Of these lists there are few, and they are read all the time: see Database.query. */
-  readonly isHot?: boolean;
+  /** How its pages by cursor are read. */
+  readonly use?: StatementUse | undefined;
   /** What stands for `table` and `where` when only a slice is asked for, where there is a shorter way to it. */
   readonly slice?: ((slice: Slice) => Sql) | null;
 }
@@ -42,7 +42,7 @@ export async function readList<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
 ): Promise<CountedPage<Row>> {
-  const { with: prefix = empty, columns, table, alias, joins = empty, where, isHot = false } = list;
+  const { with: prefix = empty, columns, table, alias, joins = empty, where, use } = list;
   const and = (condition: Sql | null) => (condition ? sql`${where} and ${condition}` : where);
   const source: PageSource<Row> = {
     // What the columns take is looked up for the rows of the page alone, not for those that are skipped.
@@ -55,7 +55,7 @@ export async function readList<Row>(
               select ${alias}.* from ${table}
               where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}
             ) ${alias} ${joins} order by ${slice.orderBy}`,
-        { isHot },
+        slice.offset === 0 ? use : undefined,
       ),
     exists: async (condition) => {
       const found = await database.query(
