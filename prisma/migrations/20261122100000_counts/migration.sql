@@ -212,7 +212,8 @@ END $$;
 CREATE FUNCTION "count_added_links"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_links(channel_id, array_agg(id ORDER BY created_at, id)) FROM added GROUP BY channel_id;
-  PERFORM count_day(channel_id, utc_day(created_at), count(*)) FROM added GROUP BY 1, 2;
+  PERFORM count_day(channel_id, utc_day(created_at), count(*)) FROM added
+  GROUP BY channel_id, utc_day(created_at);
   RETURN NULL;
 END $$;
 
@@ -236,7 +237,8 @@ END $$;
 CREATE FUNCTION "count_removed_links"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM leave_links(array_agg(id)) FROM removed;
-  PERFORM count_day(channel_id, utc_day(created_at), -count(*)) FROM removed GROUP BY 1, 2;
+  PERFORM count_day(channel_id, utc_day(created_at), -count(*)) FROM removed
+  GROUP BY channel_id, utc_day(created_at);
   RETURN NULL;
 END $$;
 
@@ -303,7 +305,8 @@ BEGIN
   TRUNCATE link_place, link_day, link_block CASCADE;
   PERFORM enter_links(channel_id, array_agg(id ORDER BY created_at, id)) FROM invite_link GROUP BY channel_id;
   INSERT INTO link_day (channel_id, day, links)
-  SELECT channel_id, utc_day(created_at), count(*) FROM invite_link GROUP BY 1, 2 ORDER BY 1, 2;
+  SELECT channel_id, utc_day(created_at), count(*) FROM invite_link
+  GROUP BY channel_id, utc_day(created_at) ORDER BY 1, 2;
 END $$;
 
 SELECT recount();

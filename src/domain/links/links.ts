@@ -19,6 +19,8 @@ import {
 } from "../paging/list.js";
 import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
+import { countInBlocks } from "./blocks.js";
+import { leapOverDays } from "./days.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
 import { type InviteLinkFilter, selectLinks } from "./filter.js";
 import { type InviteLink, inviteLinkColumns, type TaggedLink, tagsOfLinkColumn } from "./inviteLink.js";
@@ -48,12 +50,21 @@ export interface LinkPage extends CountedPage<InviteLink> {
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
 
-const listOf = (selection: LinkSelection): SqlList => ({
-  ...selected(selection),
-  columns: inviteLinkColumns,
-  table: sql`invite_link l`,
-  joins: sql`join channel c on c.id = l.channel_id`,
-});
+function listOf(selection: LinkSelection): SqlList {
+  const { channelId, conditions, groups } = selection;
+  return {
+    ...selected(selection),
+    columns: inviteLinkColumns,
+    table: sql`invite_link l`,
+    joins: sql`join channel c on c.id = l.channel_id`,
+    // Other conditions than tags are asked of each link; where there is none at all, whole days can be passed by.
+    ...(conditions.length === 0 && { count: countInBlocks(selection) }),
+    ...(conditions.length === 0 &&
+      groups.length === 0 && {
+        leap: (order, offset) => leapOverDays(channelId, order, offset),
+      }),
+  };
+}
 
 /** Loaders take whole tags, and know them by their ids. */
 const BY_ID = { cacheKeyFn: ({ id }: Tag) => id };
@@ -205,7 +216,7 @@ export class Links {
 
   readonly #countOfTag = new DataLoader<Tag, number, string>(async (tags) => {
     const rows = await this.#database.query<{ tagId: string; count: number }>(sql`
-      select tag_id as "tagId", count(*) as count from invite_link_tag
+      select tag_id as "tagId", sum(bit_count(links))::bigint as count from block_tag
       where tag_id = any(${tags.map(({ id }) => id)}::uuid[]) group by tag_id`);
     const counts = new Map(rows.map(({ tagId, count }) => [tagId, count]));
     return tags.map(({ id }) => counts.get(id) ?? 0);
