@@ -130,7 +130,7 @@ DECLARE
   taken record;
 BEGIN
   PERFORM FROM invite_link WHERE id IN (
-    SELECT link_id FROM unnest(link_ids, tag_ids) AS taken (link_id, tag_id) JOIN tag ON tag.id = taken.tag_id
+    SELECT link_id FROM unnest(link_ids, tag_ids) AS pair (link_id, tag_id) JOIN tag ON tag.id = pair.tag_id
   ) ORDER BY id FOR KEY SHARE;
   FOR taken IN
     SELECT p.block_id, pair.tag_id, places(p.place, 1) AS links
