@@ -1,7 +1,8 @@
-import sql, { join, raw, type Sql } from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Tag, TagType, TypeWithTags } from "../tags/tag.js";
-import { carryingOne, carryingOthers, type LinkSelection, ungrouped } from "./selection.js";
+import { selectedBlocks, selectedFor } from "./blocks.js";
+import type { LinkSelection } from "./selection.js";
 
 export interface TagFacet {
   readonly tag: Tag;
@@ -18,109 +19,81 @@ export interface TagTypeFacet {
   readonly tags: readonly TagFacet[];
 }
 
-/** Numbers of links, under a filter with one type's own group left out. */
-interface LinkCounts {
-  readonly all: number;
-  /** Those that carry a tag, by its id; those that carry any of a type, by the type's. */
-  readonly carrying: ReadonlyMap<string, number>;
+/**
+ * Numbers of links, each under a filter with the type's own group left out: by a tag's id those that carry it, by a
+ * type's those that carry none of the type.
+ */
+export type FacetCounts = ReadonlyMap<string, number>;
+
+/** Puts counts to the tags of a channel; those of a tag or type that is not counted are 0. */
+export const toFacets = (types: readonly TypeWithTags[], counts: FacetCounts): TagTypeFacet[] =>
+  types.map(({ type, tags }) => ({
+    type,
+    withoutTypeCount: counts.get(type.id) ?? 0,
+    tags: tags.map((tag) => ({ tag, count: counts.get(tag.id) ?? 0 })),
+  }));
+
+interface Counted {
+  /** What blocks' places are counted: a table with `block_id` and `channel_id`; those of one `scope` are counted together. */
+  readonly blocks: Sql;
+  /** The places of a block that count in the facet of a type, `f.type_id`. */
+  readonly places: Sql;
+  /** The channels whose tags are counted, as values of uuid[]. */
+  readonly channelIds: Sql;
 }
 
-/** The counts for the facet of each type. */
-export type FacetCounts = (typeId: string) => LinkCounts;
-
 interface CountRow {
-  /** What the count is about, beside the tag or type. */
-  readonly scope: string | null;
-  /** The tag or type that the links carry; null for all links. */
-  readonly id: string | null;
+  readonly scope: string;
+  /** A tag's or a type's. */
+  readonly id: string;
   readonly count: number;
 }
 
-const NOTHING: LinkCounts = { all: 0, carrying: new Map() };
-
-function byScope(rows: readonly CountRow[]): Map<string | null, LinkCounts> {
-  const scopes = new Map<string | null, { all: number; carrying: Map<string, number> }>();
+/** The counts of each scope. */
+async function count(
+  database: Database,
+  { blocks, places, channelIds }: Counted,
+): Promise<Map<string, FacetCounts>> {
+  // Block by block (LATERAL, OFFSET), lest a plan sort or set aside the bits of all of them. How many carry none of a
+  // type is how many there are, less those that carry one of its tags.
+  const rows = await database.query<CountRow>(sql`
+    with blocks as materialized (${blocks}),
+      facet as materialized (
+        select channel_id, type_id, id as tag_id from tag where channel_id = any(${channelIds}))
+    select scope, id, sum(count)::bigint as count from (
+      select scope, tag.id, tag.count from blocks cross join lateral (
+        select f.tag_id as id, bit_count(t.links & ${places}) as count
+        from block_tag t join facet f on f.tag_id = t.tag_id where t.block_id = blocks.block_id offset 0
+      ) tag
+      union all
+      select scope, f.type_id, bit_count(${places})
+      from blocks join (select distinct channel_id, type_id from facet) f on f.channel_id = blocks.channel_id
+      union all
+      select scope, type.id, -type.count from blocks cross join lateral (
+        select f.type_id as id, bit_count(bit_or(t.links) & ${places}) as count
+        from block_tag t join facet f on f.tag_id = t.tag_id where t.block_id = blocks.block_id
+        group by f.type_id offset 0
+      ) type
+    ) counted group by scope, id`);
+  const scopes = new Map<string, Map<string, number>>();
   for (const { scope, id, count } of rows) {
-    const counts = scopes.get(scope) ?? { all: 0, carrying: new Map() };
-    if (id === null) counts.all = count;
-    else counts.carrying.set(id, count);
-    scopes.set(scope, counts);
+    const counts = scopes.get(scope) ?? new Map<string, number>();
+    scopes.set(scope, counts.set(id, count));
   }
   return scopes;
 }
 
-/** What a statement selects of `carried`, which has a row for each tag that a link of a scope carries. */
-const countsOfCarried = sql`
-  select scope, type_id as id, count(*) as count
-  from (select distinct scope, type_id, link_id from carried) once group by scope, type_id
-  union all
-  select scope, tag_id, count(*) from carried group by scope, tag_id`;
-
-/** Puts counts to the tags of a channel; those of a tag or type that is not counted are 0. */
-export const toFacets = (types: readonly TypeWithTags[], counts: FacetCounts): TagTypeFacet[] =>
-  types.map(({ type, tags }) => {
-    const { all, carrying } = counts(type.id);
-    return {
-      type,
-      withoutTypeCount: all - (carrying.get(type.id) ?? 0),
-      tags: tags.map((tag) => ({ tag, count: carrying.get(tag.id) ?? 0 })),
-    };
-  });
-
-/**
- * The links that miss at most one group, each with the type whose group it misses: it counts in that type's facet
- * alone, where it misses none in all.
- */
-function nearlySelected(selection: LinkSelection): Sql {
-  const { channelId, groups } = selection;
-  if (groups.length === 0) {
-    return sql`select l.id, null::uuid as missed from invite_link l where ${ungrouped(selection)}`;
-  }
-  const marked = groups.map((group, index) => {
-    const mark = raw(`g${index}`);
-    const marks = group.without ? carryingOthers(channelId, group) : carryingOne(group);
-    return {
-      // Joined, so that the planner may hash it, whatever its size.
-      join: sql`left join (select distinct link_id from (${marks}) marked) ${mark} on ${mark}.link_id = l.id`,
-      missed: group.without ? sql`${mark}.link_id is not null` : sql`${mark}.link_id is null`,
-      typeId: group.typeId,
-    };
-  });
-  return sql`
-    select l.id, case ${join(
-      marked.map(({ missed, typeId }) => sql`when ${missed} then ${typeId}::uuid`),
-      " ",
-    )} end as missed
-    from invite_link l ${join(
-      marked.map((group) => group.join),
-      " ",
-    )}
-    where ${ungrouped(selection)} and ${join(
-      marked.map(({ missed }) => sql`(${missed})::int`),
-      " + ",
-    )} <= 1`;
-}
-
-/** The tags of those links; without any filter the channel's, for which no link need be looked at. */
-function carriedByNearlySelected({ channelId, conditions, groups }: LinkSelection): Sql {
-  const carried = sql`select null::uuid as scope, lt.type_id, lt.tag_id, lt.link_id from invite_link_tag lt`;
-  const ofChannel = sql`where lt.channel_id = ${channelId}::uuid`;
-  return conditions.length === 0 && groups.length === 0
-    ? sql`not materialized (${carried} ${ofChannel})`
-    : sql`materialized (${carried} join links on links.id = lt.link_id
-        ${ofChannel} and (links.missed is null or links.missed = lt.type_id))`;
-}
+const NOTHING: FacetCounts = new Map();
 
 /** The counts for the facets of the links that are selected. */
 export async function countsOf(database: Database, selection: LinkSelection): Promise<FacetCounts> {
-  const rows = await database.query<CountRow>(sql`
-    with links as materialized (${nearlySelected(selection)}),
-      carried as ${carriedByNearlySelected(selection)}
-    select missed as scope, null::uuid as id, count(*) as count from links group by missed
-    union all ${countsOfCarried}`);
-  const scopes = byScope(rows);
-  const { all, carrying } = scopes.get(null) ?? NOTHING;
-  return (typeId) => ({ all: all + (scopes.get(typeId) ?? NOTHING).all, carrying });
+  const scope = "all";
+  const counts = await count(database, {
+    blocks: sql`select ${scope}::text as scope, * from (${selectedBlocks(selection)}) blocks`,
+    places: selectedFor(selection, sql`f.type_id`),
+    channelIds: sql`array[${selection.channelId}::uuid]`,
+  });
+  return counts.get(scope) ?? NOTHING;
 }
 
 /**
@@ -128,33 +101,15 @@ export async function countsOf(database: Database, selection: LinkSelection): Pr
  * group: the facet of its own type is about all links of the channel.
  */
 export async function countsOfTags(database: Database, tags: readonly Tag[]): Promise<FacetCounts[]> {
-  const [ids, channelIds, typeIds] = [
-    tags.map(({ id }) => id),
-    tags.map(({ channelId }) => channelId),
-    tags.map(({ typeId }) => typeId),
-  ];
-  const rows = await database.query<CountRow>(sql`
-    with asked as materialized (
-        select * from unnest(${ids}::uuid[], ${channelIds}::uuid[], ${typeIds}::uuid[])
-          as asked(tag_id, channel_id, type_id)),
-      carried as materialized (
-        select asked.tag_id as scope, lt.type_id, lt.tag_id, lt.link_id
-        from asked
-        join invite_link_tag own on own.tag_id = asked.tag_id
-        join invite_link_tag lt on lt.link_id = own.link_id and lt.channel_id = asked.channel_id
-          and lt.type_id <> asked.type_id
-        union all
-        select lt.channel_id, lt.type_id, lt.tag_id, lt.link_id
-        from (select distinct channel_id, type_id from asked) asked
-        join invite_link_tag lt on lt.channel_id = asked.channel_id and lt.type_id = asked.type_id)
-    select tag_id as scope, null::uuid as id, count(*) as count from invite_link_tag
-    where tag_id = any(${ids}::uuid[]) group by tag_id
-    union all
-    select channel_id, null, count(*) from invite_link
-    where channel_id = any(${channelIds}::uuid[]) group by channel_id
-    union all ${countsOfCarried}`);
-  const scopes = byScope(rows);
-  return tags.map((tag) => (typeId) => {
-    return scopes.get(typeId === tag.typeId ? tag.channelId : tag.id) ?? NOTHING;
+  const counts = await count(database, {
+    blocks: sql`
+      select tag.id as scope, tag.type_id as own_type_id, b.id as block_id, b.channel_id, b.links,
+        coalesce(t.links, 0::bit(8192)) as carrying
+      from tag join link_block b on b.channel_id = tag.channel_id
+      left join block_tag t on t.block_id = b.id and t.tag_id = tag.id
+      where tag.id = any(${tags.map(({ id }) => id)}::uuid[])`,
+    places: sql`case f.type_id when own_type_id then blocks.links else carrying end`,
+    channelIds: sql`${[...new Set(tags.map(({ channelId }) => channelId))]}::uuid[]`,
   });
+  return tags.map(({ id }) => counts.get(id) ?? NOTHING);
 }

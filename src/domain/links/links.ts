@@ -20,6 +20,8 @@ import {
 import type { Ordering } from "../paging/ordering.js";
 import { type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
+import { countInBlocks } from "./blocks.js";
+import { leapOverDays } from "./days.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
 import { type InviteLinkFilter, selectLinks } from "./filter.js";
 import {
@@ -62,14 +64,23 @@ function howOften({ conditions, groups }: LinkSelection): StatementUse | undefin
   return groups.length === 0 ? "often and quick" : "often";
 }
 
-const listOf = (selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList => ({
-  ...selected(selection),
-  columns: linkColumnsOfChat(chatId),
-  table: sql`invite_link l`,
-  alias: sql`l`,
-  slice: walkOf(selection, ordering),
-  use: howOften(selection),
-});
+function listOf(selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList {
+  const { channelId, conditions, groups } = selection;
+  return {
+    ...selected(selection),
+    columns: linkColumnsOfChat(chatId),
+    table: sql`invite_link l`,
+    alias: sql`l`,
+    slice: walkOf(selection, ordering),
+    use: howOften(selection),
+    // Other conditions than tags are asked of each link; where there is none at all, whole days can be passed by.
+    ...(conditions.length === 0 && { count: countInBlocks(selection) }),
+    ...(conditions.length === 0 &&
+      groups.length === 0 && {
+        leap: (order, offset) => leapOverDays(channelId, order, offset),
+      }),
+  };
+}
 
 /** Loaders take whole tags, and know them by their ids. */
 const BY_ID = { cacheKeyFn: ({ id }: Tag) => id };
@@ -137,10 +148,24 @@ export class Links {
     requireChannel(this.#caller, args.channelId);
     const selection = await this.#select(args);
     if (selection === null) return { total: 0, rows: [] };
-    const columns = sql`${linkColumnsOfChat(args.channelId)}, ${tagsOfLinkColumn}`;
     const ordering = linkOrdering(args.orderBy);
-    const list = { ...listOf(selection, args.channelId, ordering), columns };
-    return readNumberedList<TaggedLink>(this.#database, list, ordering, args, MOST_AT_ONCE);
+    const list = listOf(selection, args.channelId, ordering);
+    // Of a page that is held at once the tags are looked up; of a long one they are read with the links.
+    const isShort = args.size !== null && args.size <= MOST_AT_ONCE;
+    const columns = isShort ? list.columns : sql`${list.columns}, ${tagsOfLinkColumn}`;
+    const page = await readNumberedList<TaggedLink>(
+      this.#database,
+      { ...list, columns },
+      ordering,
+      args,
+      MOST_AT_ONCE,
+    );
+    if (!("rows" in page)) return page;
+    const tags = await Promise.all(page.rows.map((link) => this.#loaders.tagsOf(link)));
+    return {
+      total: page.total,
+      rows: page.rows.map((link, index) => ({ ...link, tags: tags[index] ?? [] })),
+    };
   }
 
   /** Null where there are none. */
@@ -221,7 +246,7 @@ export class Links {
 
   readonly #countOfTag = new DataLoader<Tag, number, string>(async (tags) => {
     const rows = await this.#database.query<{ tagId: string; count: number }>(sql`
-      select tag_id as "tagId", count(*) as count from invite_link_tag
+      select tag_id as "tagId", sum(bit_count(links))::bigint as count from block_tag
       where tag_id = any(${tags.map(({ id }) => id)}::uuid[]) group by tag_id`);
     const counts = new Map(rows.map(({ tagId, count }) => [tagId, count]));
     return tags.map(({ id }) => counts.get(id) ?? 0);

@@ -1,5 +1,12 @@
 import sql from "sql-template-tag";
-import { type Order, type Ordering, type OrderKey, totalOrdering } from "../paging/ordering.js";
+import {
+  type Direction,
+  type Order,
+  type Ordering,
+  type OrderKey,
+  type Steps,
+  totalOrdering,
+} from "../paging/ordering.js";
 import type { InviteLink } from "./inviteLink.js";
 
 type Key = OrderKey<InviteLink>;
@@ -36,3 +43,7 @@ const NEWEST_FIRST: InviteLinkOrder = { field: "CREATED_AT", direction: "DESC" }
 /** The order that a caller asks for; by default the newest first. */
 export const linkOrdering = (orders: readonly InviteLinkOrder[] | null | undefined): Ordering<InviteLink> =>
   totalOrdering<InviteLink, InviteLinkOrderField>(ORDER_KEYS, ID, NEWEST_FIRST, orders);
+
+/** The direction of an order by creation, whatever it is by next; null for any other. */
+export const directionByCreation = ([first]: Steps): Direction | null =>
+  first?.key.name === ORDER_KEYS.CREATED_AT.name ? first.direction : null;

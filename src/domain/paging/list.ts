@@ -4,12 +4,22 @@ import type { Reading } from "../../database/reading.js";
 import { RateLimitedError } from "../errors.js";
 import { once } from "../once.js";
 import type { PageRequest } from "./arguments.js";
-import { type Ordering, orderBy } from "./ordering.js";
+import { type Ordering, orderBy, type Steps } from "./ordering.js";
 import { type Page, type PageSource, readPage, type Slice } from "./page.js";
 
 /** A page, and how many there are on all of them: counted only when asked for. */
 export interface CountedPage<Row> extends Page<Row> {
   totalCount(): Promise<number>;
+}
+
+/** How rows far behind the first are found without reading all that come before. */
+export interface Leap {
+  /** "with … ", to which the others refer. */
+  readonly with: Sql;
+  /** Leaves out most of what comes before. */
+  readonly condition: Sql;
+  /** How many of the others come before. */
+  readonly offset: Sql;
 }
 
 /** Rows that a statement lists, in its parts. */
@@ -27,13 +37,45 @@ export interface SqlList {
   readonly use?: StatementUse | undefined;
   /** What stands for `table` and `where` when only a slice is asked for, where there is a shorter way to it. */
   readonly slice?: ((slice: Slice) => Sql) | null;
+  /** Selects how many there are, as `count`, where that is told without counting them. */
+  readonly count?: Sql;
+  /** Null where there is no such way in this order. Only of a list that has no `with`. */
+  readonly leap?: (order: Steps, offset: bigint) => Leap | null;
 }
 
 export const bounds = ({ limit, offset }: Slice): Sql =>
   offset === 0 ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
 
-const countOf = ({ with: prefix = empty, table, where }: SqlList): Sql =>
-  sql`${prefix} select count(*) as count from ${table} where ${where}`;
+const countOf = ({ with: prefix = empty, table, where, count }: SqlList): Sql =>
+  count ?? sql`${prefix} select count(*) as count from ${table} where ${where}`;
+
+/** Selects rows behind the first ones: which they are is found first, so that nothing is read of those passed by. */
+function rowsBehind<Row>(list: SqlList, ordering: Ordering<Row>, offset: bigint, limit: number): Sql {
+  const { with: prefix = empty, columns, table, joins = empty, where } = list;
+  const leap = list.leap?.(ordering, offset) ?? {
+    with: prefix,
+    condition: sql`true`,
+    offset: sql`${offset}::bigint`,
+  };
+  const unique = ordering.at(-1)?.key.column ?? empty;
+  return sql`${leap.with} select ${columns} from ${table} ${joins}
+    where ${unique} = any(array(
+      select ${unique} from ${table} where ${where} and ${leap.condition}
+      order by ${orderBy(ordering)} limit ${limit}::int offset ${leap.offset}))
+    order by ${orderBy(ordering)}`;
+}
+
+/** Selects a slice. What the columns take is looked up for its rows alone, not for those that are passed by. */
+function rowsOf<Row>(list: SqlList, ordering: Ordering<Row>, slice: Slice): Sql {
+  const { with: prefix = empty, columns, table, alias, joins = empty, where } = list;
+  if (list.slice) return sql`select ${columns} from ${list.slice(slice)} ${joins} order by ${slice.orderBy}`;
+  if (slice.offset > 0) return rowsBehind(list, ordering, BigInt(slice.offset), slice.limit);
+  return sql`${prefix}
+    select ${columns} from (
+      select ${alias}.* from ${table}
+      where ${where} and ${slice.condition ?? sql`true`} order by ${slice.orderBy} ${bounds(slice)}
+    ) ${alias} ${joins} order by ${slice.orderBy}`;
+}
 
 /** A page of what a statement lists; one statement for its rows, one more for each thing that they cannot tell. */
 export async function readList<Row>(
@@ -42,21 +84,10 @@ export async function readList<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
 ): Promise<CountedPage<Row>> {
-  const { with: prefix = empty, columns, table, alias, joins = empty, where, use } = list;
+  const { with: prefix = empty, table, where, use } = list;
   const and = (condition: Sql | null) => (condition ? sql`${where} and ${condition}` : where);
   const source: PageSource<Row> = {
-    // What the columns take is looked up for the rows of the page alone, not for those that are skipped.
-    rows: (slice) =>
-      database.query<Row>(
-        list.slice
-          ? sql`select ${columns} from ${list.slice(slice)} ${joins} order by ${slice.orderBy}`
-          : sql`${prefix}
-            select ${columns} from (
-              select ${alias}.* from ${table}
-              where ${and(slice.condition)} order by ${slice.orderBy} ${bounds(slice)}
-            ) ${alias} ${joins} order by ${slice.orderBy}`,
-        slice.offset === 0 ? use : undefined,
-      ),
+    rows: (slice) => database.query<Row>(rowsOf(list, ordering, slice), slice.offset === 0 ? use : undefined),
     exists: async (condition) => {
       const found = await database.query(
         list.slice
@@ -115,19 +146,19 @@ export async function readNumberedList<Row>(
   most: number,
 ): Promise<NumberedPage<Row>> {
   const { with: prefix = empty, columns, table, joins = empty, where } = list;
-  const part =
-    size === null ? empty : sql`limit ${size}::bigint offset ${BigInt(page - 1) * BigInt(size)}::bigint`;
-  const rows = sql`${prefix}
-    select ${columns} from ${table} ${joins} where ${where} order by ${orderBy(ordering)} ${part}`;
   const count = countOf(list);
+  const offset = size === null ? 0n : BigInt(page - 1) * BigInt(size);
+  const part = size === null ? empty : sql`limit ${size}::bigint offset ${offset}::bigint`;
+  const all = sql`${prefix}
+    select ${columns} from ${table} ${joins} where ${where} order by ${orderBy(ordering)} ${part}`;
   if (size !== null && size <= most) {
-    const [counted, read] = await Promise.all([
+    const [counted, rows] = await Promise.all([
       database.query<{ count: number }>(count),
-      database.query<Row>(rows),
+      database.query<Row>(offset === 0n ? all : rowsBehind(list, ordering, offset, size)),
     ]);
-    return { total: counted[0]?.count ?? 0, rows: read };
+    return { total: counted[0]?.count ?? 0, rows };
   }
-  const begun = await database.read<Row>({ count, rows }, most);
+  const begun = await database.read<Row>({ count, rows: all }, most);
   if (begun === null) throw new RateLimitedError(RETRY_SECONDS);
   return { total: begun.count, reading: begun.reading };
 }

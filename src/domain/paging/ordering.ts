@@ -19,6 +19,9 @@ export interface OrderKey<Row> {
 /** An order that is total: its last key is unique. */
 export type Ordering<Row> = readonly { readonly key: OrderKey<Row>; readonly direction: Direction }[];
 
+/** What an order is by, and in which direction, whatever rows it is of. */
+export type Steps = readonly { readonly key: { readonly name: string }; readonly direction: Direction }[];
+
 /** One thing to order by, as a caller asks for it. */
 export interface Order<Field extends string> {
   readonly field: Field;
