@@ -170,9 +170,9 @@ const WRITES: Readonly<Record<string, Write>> = {
       `with made as (
         insert into invite_link (id, channel_id, url, budget, created_at)
         select $1, id, $3, 12.34, now() from channel where id = $2
-        on conflict (channel_id, url) do update set budget = invite_link.budget + 0.5 returning id, channel_id
-      ) insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
-      select made.id, t.id, t.channel_id, t.type_id from made join tag t on t.channel_id = made.channel_id
+        on conflict (channel_id, url) do update set budget = invite_link.budget + 0.5 returning id, channel_id, created_at
+      ) insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+      select made.id, t.id, t.channel_id, t.type_id, made.created_at from made join tag t on t.channel_id = made.channel_id
       where t.id = any($4) on conflict do nothing`,
       [newId(), channelId, pick(URLS, b), some(sameChannel(tags, channelId), b).map(({ id }) => id)],
     );
@@ -293,8 +293,8 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
         [one?.id],
       );
       await pool.query(
-        `insert into invite_link_tag (link_id, tag_id, channel_id, type_id)
-        select l.id, t.id, t.channel_id, t.type_id from invite_link l join tag t on t.channel_id = l.channel_id
+        `insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+        select l.id, t.id, t.channel_id, t.type_id, l.created_at from invite_link l join tag t on t.channel_id = l.channel_id
         where hashtext(l.url || t.name) % 3 = 0`,
       );
       await expectExactCounts(test);

@@ -227,7 +227,12 @@ describe("what Telegram made", () => {
     const expireDate = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000);
     answer = async () => ({ invite_link: `https://t.me/+${newId()}` });
     const link = await maker().create({ ...input, name: " as asked ", expireDate, memberLimit: 7 });
-    expect(link).toMatchObject({ name: "as asked", expireDate, memberLimit: 7, createsJoinRequest: false });
+    expect(link).toMatchObject({
+      name: "as asked",
+      expireDate: expireDate.toISOString(),
+      memberLimit: 7,
+      createsJoinRequest: false,
+    });
   });
 
   test("is not a link that was there before it was asked for: that one keeps what it had", async () => {
