@@ -78,7 +78,7 @@ function onlyKnown(asked, known) {
 }
 onlyKnown(parts, [...Object.keys(WORKLOADS), "embedded", "start"]);
 const workloads = Object.keys(WORKLOADS).filter((name) => parts.includes(name));
-const chosen = given.guard ? ["limit", "ours"] : given.candidates?.split(",");
+const chosen = given.guard ? ["limit", "forgetful"] : given.candidates?.split(",");
 onlyKnown(chosen ?? [], Object.keys(candidates({})));
 const environment = Object.fromEntries(
   given["ours-env"].map((pair) => /** @type {[string, string]} */ (pair.split(/=(.*)/s).slice(0, 2))),

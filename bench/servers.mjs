@@ -101,6 +101,7 @@ const plain =
  */
 const VARIANTS = {
   ours: { title: "this server", environment: {} },
+  forgetful: { title: "this server, nothing remembered (CACHE=off)", environment: { CACHE: "off" } },
   embedded: { title: "this server, embedded database", embedded: true, environment: {} },
 };
 

@@ -34,8 +34,8 @@ export interface Domain {
 export interface Asking {
   readonly caller: Caller;
   readonly log: Logger;
-  /** Aborted when the client has gone; null where there is none that could. */
-  readonly gone: AbortSignal | null;
+  /** A signal that is aborted when the client has gone; null where there is none that could. */
+  readonly gone: (() => AbortSignal) | null;
 }
 
 /** What a request makes when it is first needed: most need but one or two. */
@@ -76,7 +76,7 @@ export class DomainRequest {
   get #shared(): Domain {
     const { gone } = this.#asking;
     if (!gone) return this.#domain;
-    this.#parts.gateway ??= this.#domain.gateway.forClient(gone);
+    this.#parts.gateway ??= this.#domain.gateway.forClient(gone());
     return { ...this.#domain, gateway: this.#parts.gateway };
   }
 

@@ -39,8 +39,8 @@ export interface OperationRequest {
   readonly log: Logger;
   /** A GET: queries alone. */
   readonly readOnly: boolean;
-  /** Aborted when the client has gone before it was answered; null where there is none that could. */
-  readonly gone: AbortSignal | null;
+  /** A signal that is aborted when the client has gone before it was answered; null where there is none that could. */
+  readonly gone: (() => AbortSignal) | null;
   readonly onEnd: (event: OperationEvent) => void;
 }
 

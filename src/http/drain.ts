@@ -13,17 +13,20 @@ export function addDrain(server: FastifyInstance): void {
     // The answer just given is still on its way to the socket.
     if (closing && underWay.size === 0) setImmediate(() => server.server.closeAllConnections());
   };
-  server.addHook("preHandler", async (_request, { raw }) => {
+  server.addHook("preHandler", (_request, { raw }, done) => {
     // Whoever hung up is not waited for; what goes on for them all the same is not this server's to know.
-    if (raw.destroyed) return;
-    underWay.add(raw);
-    raw.once("close", () => {
-      underWay.delete(raw);
-      closeIfDrained();
-    });
+    if (!raw.destroyed) {
+      underWay.add(raw);
+      raw.once("close", () => {
+        underWay.delete(raw);
+        closeIfDrained();
+      });
+    }
+    done();
   });
-  server.addHook("onSend", async (_request, reply) => {
+  server.addHook("onSend", (_request, reply, _payload, done) => {
     if (closing) reply.header("connection", "close");
+    done();
   });
   server.addHook("preClose", async () => {
     closing = true;

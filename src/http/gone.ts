@@ -1,11 +1,19 @@
 import type { FastifyReply } from "fastify";
 
-/** Aborted when the connection ends before the whole answer was sent: nobody hears it any more. */
-export function goneSignal({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  if (raw.destroyed) gone.abort();
-  raw.once("close", () => {
-    if (!raw.writableFinished) gone.abort();
-  });
-  return gone.signal;
+/** Tells whether a client has gone, by a signal that is made when somebody first wants to know: most requests never do. */
+export type Gone = () => AbortSignal;
+
+/** The signal is aborted when the connection ends before the whole answer was sent: nobody hears it any more. */
+export function goneSignal({ raw }: FastifyReply): Gone {
+  let gone: AbortController | undefined;
+  return () => {
+    if (gone) return gone.signal;
+    const made = new AbortController();
+    gone = made;
+    if (raw.destroyed) made.abort();
+    raw.once("close", () => {
+      if (!raw.writableFinished) made.abort();
+    });
+    return made.signal;
+  };
 }

@@ -11,10 +11,12 @@ export function whenOver(
 ): void {
   // An answer that breaks down is begun a second time, as an error.
   const begun = new WeakSet<FastifyRequest>();
-  server.addHook("onSend", async (request, reply) => {
-    if (begun.has(request)) return;
-    begun.add(request);
-    if (reply.raw.destroyed) over(request, reply, true);
-    else reply.raw.once("close", () => over(request, reply, !reply.raw.writableFinished));
+  server.addHook("onSend", (request, reply, _payload, done) => {
+    if (!begun.has(request)) {
+      begun.add(request);
+      if (reply.raw.destroyed) over(request, reply, true);
+      else reply.raw.once("close", () => over(request, reply, !reply.raw.writableFinished));
+    }
+    done();
   });
 }

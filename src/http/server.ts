@@ -96,9 +96,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   }) as unknown as FastifyInstance;
 
-  server.addHook("onRequest", async (request, reply) => {
+  // Hooks that await nothing are no async functions: each would be a promise of every request.
+  server.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
+    done();
   });
   // Only for the lines at debug: to follow a request through every promise costs time.
   if (log.isLevelEnabled("debug")) {
@@ -122,9 +124,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     request.log.error({ err: error }, "a request failed unexpectedly");
     return reply.code(500).send({ detail: "Something went wrong on the server.", requestId: request.id });
   });
+  if (corsOrigins.length === 0) return server;
   // With whatever headers a page sends: clients and tracing add theirs, and none lets anybody in but a token.
   await server.register(cors, {
-    origin: corsOrigins.length === 0 ? false : [...corsOrigins],
+    origin: [...corsOrigins],
     methods: ["GET", "POST", "PATCH"],
     exposedHeaders: ["x-request-id", "retry-after"],
     maxAge: 600,
