@@ -16,19 +16,19 @@ export const GUARD = {
    * @type {Record<string, { statements: number, rows: number, cpu: number }>}
    */
   expected: {
-    W1: { statements: 4, rows: 205.6, cpu: 21 },
-    W1c: { statements: 5, rows: 204.8, cpu: 18 },
-    W1t: { statements: 4, rows: 14, cpu: 28 },
-    W2: { statements: 5.5, rows: 24.3, cpu: 13 },
-    W3: { statements: 3, rows: 4.9, cpu: 46 },
-    W4: { statements: 4, rows: 188.6, cpu: 23 },
-    W4n: { statements: 4, rows: 189.3, cpu: 17 },
-    W5: { statements: 5, rows: 419, cpu: 2 },
-    W5g: { statements: 7, rows: 398.6, cpu: 3 },
-    W6: { statements: 4, rows: 14, cpu: 7 },
-    W6g: { statements: 6, rows: 18.9, cpu: 24 },
-    W7: { statements: 14, rows: 8, cpu: 61 },
-    W9: { statements: 4, rows: 53, cpu: 9 },
+    W1: { statements: 3, rows: 140.5, cpu: 8 },
+    W1c: { statements: 4, rows: 140.2, cpu: 9 },
+    W1t: { statements: 3, rows: 13, cpu: 9 },
+    W2: { statements: 5.5, rows: 18.8, cpu: 5 },
+    W3: { statements: 2.8, rows: 4.9, cpu: 9 },
+    W4: { statements: 3, rows: 134.2, cpu: 8 },
+    W4n: { statements: 3, rows: 135.7, cpu: 11 },
+    W5: { statements: 4, rows: 417, cpu: 1 },
+    W5g: { statements: 7, rows: 422.7, cpu: 1 },
+    W6: { statements: 3, rows: 13, cpu: 4 },
+    W6g: { statements: 6, rows: 18.9, cpu: 14 },
+    W7: { statements: 13, rows: 8, cpu: 62 },
+    W9: { statements: 4, rows: 138.5, cpu: 9 },
   },
 };
 
