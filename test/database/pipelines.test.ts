@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { DatabasePool } from "../../src/database/pools.js";
+import { serverPool } from "../../src/database/pools.js";
+import { describeOnForms, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
+
+await describeOnForms("statements one behind the other", ["server"], (form) => {
+  let prepared: PreparedDatabase;
+  let database: DatabasePool;
+  const errors: Error[] = [];
+
+  beforeAll(async () => {
+    prepared = await prepareTestDatabase(form);
+    database = serverPool(prepared.url as string, (error) => errors.push(error));
+  });
+  afterAll(async () => {
+    await database?.close();
+    await prepared?.remove();
+  });
+
+  const quick = async (text: string, values: unknown[] = [], name?: string) => {
+    const { rows } = await database.quick.query({ text, values, ...(name !== undefined && { name }) });
+    return rows[0] as Record<string, unknown>;
+  };
+  const sessions = async () => {
+    const asked = Array.from({ length: 20 }, () => quick("select pg_backend_pid() as pid"));
+    return [...new Set((await Promise.all(asked)).map(({ pid }) => pid as number))];
+  };
+  const terminate = (pid: number) => database.pool.query("select pg_terminate_backend($1)", [pid]);
+
+  it("are answered each with its own, on few sessions", async () => {
+    const numbers = Array.from({ length: 200 }, (_, index) => index);
+    const answers = numbers.map((n) => quick("select $1::int * 2 as twice", [n], "twice"));
+    expect((await Promise.all(answers)).map(({ twice }) => twice)).toEqual(numbers.map((n) => n * 2));
+    expect((await sessions()).length).toBeLessThanOrEqual(2);
+  });
+
+  it("fail alone", async () => {
+    const asked = [1, 0, 2, 0, 5].map((n) => quick("select 10 / $1::int as part", [n]));
+    const outcomes = await Promise.allSettled(asked);
+    expect(outcomes.map((one) => (one.status === "fulfilled" ? one.value["part"] : one.reason.code))).toEqual(
+      [10, "22012", 5, "22012", 2],
+    );
+  });
+
+  it("are answered though their session ended before, and while they were under way", async () => {
+    const pids = await sessions();
+    await Promise.all(pids.map(terminate));
+    expect(await quick("select 1 as one")).toEqual({ one: 1 });
+
+    const busy = await sessions();
+    const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(0.5)::text, $1::int as n", [n]));
+    await Promise.all(busy.map(terminate));
+    expect((await Promise.all(asked)).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+    // Told of to whoever watches the database, and no more than that.
+    expect(errors.length).toBeGreaterThan(0);
+    expect((await sessions()).length).toBeLessThanOrEqual(2);
+  });
+});
