@@ -118,7 +118,8 @@ RETURN ("instant" AT TIME ZONE 'UTC')::date;
 
 -- The places of links whose budgets were these and are those: in each digit's row, the bits that are no longer right.
 CREATE FUNCTION "change_budgets"("ids" uuid[], "old_budgets" numeric[], "new_budgets" numeric[]) RETURNS void
-LANGUAGE sql STRICT AS $$
+LANGUAGE plpgsql STRICT AS $$
+BEGIN
   INSERT INTO block_budget (block_id, digit, links)
   SELECT p.block_id, digit, places(p.place, 1)
   FROM (
@@ -129,11 +130,12 @@ LANGUAGE sql STRICT AS $$
   CROSS JOIN generate_series(0, 46) digit
   WHERE (digits >> digit) & 1 = 1
   GROUP BY p.block_id, digit ORDER BY p.block_id, digit
-  ON CONFLICT (block_id, digit) DO UPDATE SET links = block_budget.links # excluded.links
-$$;
+  ON CONFLICT (block_id, digit) DO UPDATE SET links = block_budget.links # excluded.links;
+END $$;
 
 CREATE FUNCTION "mark_tags"("link_ids" uuid[], "tag_ids" uuid[]) RETURNS void
-LANGUAGE sql STRICT AS $$
+LANGUAGE plpgsql STRICT AS $$
+BEGIN
   INSERT INTO block_tag (block_id, tag_id, links)
   SELECT p.block_id, given.tag_id, places(p.place, 1)
   FROM unnest(link_ids, tag_ids) AS given (link_id, tag_id) JOIN link_place p USING (link_id)
@@ -144,8 +146,8 @@ LANGUAGE sql STRICT AS $$
   FROM unnest(link_ids, tag_ids) AS given (link_id, tag_id)
   JOIN link_place p USING (link_id) JOIN tag ON tag.id = given.tag_id
   GROUP BY p.block_id, tag.type_id ORDER BY p.block_id, tag.type_id
-  ON CONFLICT (block_id, type_id) DO UPDATE SET links = block_type.links | excluded.links
-$$;
+  ON CONFLICT (block_id, type_id) DO UPDATE SET links = block_type.links | excluded.links;
+END $$;
 
 -- What of a type is still carried in blocks, where tags are no longer. The row is held first: whoever marks another
 -- tag of the type meanwhile has done so already, or adds to what is found here.
@@ -203,7 +205,7 @@ DECLARE
 BEGIN
   WHILE entered < cardinality(ids) LOOP
     SELECT * INTO block FROM link_block WHERE channel_id = channel AND filled < 8192
-    ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    ORDER BY id DESC LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
       INSERT INTO link_block (channel_id, filled, links) VALUES (channel, 0, 0::bit(8192)) RETURNING * INTO block;
     END IF;
@@ -379,7 +381,7 @@ REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION "count_remo
 CREATE FUNCTION "recount"() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   LOCK TABLE invite_link, invite_link_tag IN SHARE ROW EXCLUSIVE MODE;
-  TRUNCATE link_place, link_day, link_block CASCADE;
+  TRUNCATE link_place, link_day, link_block, block_tag, block_type, block_budget;
   PERFORM enter_links(channel_id, array_agg(id ORDER BY created_at, id)) FROM invite_link GROUP BY channel_id;
   INSERT INTO link_day (channel_id, day, links)
   SELECT channel_id, utc_day(created_at), count(*) FROM invite_link

@@ -22,7 +22,7 @@ export const ungrouped = ({ channelId, conditions }: LinkSelection): Sql =>
   join([sql`l.channel_id = ${channelId}::uuid`, ...conditions], " and ");
 
 /** The links that carry one of a group's tags; those that carry several are several rows. */
-export const carryingOne = (channelId: string, { tagIds }: TypeGroup): Sql =>
+const carryingOne = (channelId: string, { tagIds }: TypeGroup): Sql =>
   sql`select g.link_id from invite_link_tag g
     where g.tag_id = any(${tagIds}::uuid[]) and g.channel_id = ${channelId}::uuid`;
 
@@ -30,7 +30,7 @@ export const carryingOne = (channelId: string, { tagIds }: TypeGroup): Sql =>
  * The links that carry the group's type and none of its tags: what a group with `without` leaves out. Said so rather
  * than as "one of these, or none": of an OR the planner makes no join, and then looks each link up, or worse.
  */
-export function carryingOthers(channelId: string, group: TypeGroup): Sql {
+function carryingOthers(channelId: string, group: TypeGroup): Sql {
   const ofType = sql`select n.link_id from invite_link_tag n
     where n.channel_id = ${channelId}::uuid and n.type_id = ${group.typeId}::uuid`;
   return group.tagIds.length === 0
