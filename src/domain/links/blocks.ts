@@ -7,18 +7,15 @@ import { type LinkSelection, type TypeGroup, ungrouped } from "./selection.js";
 
 const NONE = sql`0::bit(8192)`;
 
-/** The places of block `b` whose links carry one of the tags. */
-const carryingOne = (tags: Sql): Sql => sql`coalesce(
-  (select bit_or(t.links) from block_tag t where t.block_id = b.id and t.tag_id = any(${tags})), ${NONE})`;
-
 /** The places of block `b` whose links a group leaves. */
 function leftBy({ typeId, tagIds, without }: TypeGroup): Sql {
-  const carrying = carryingOne(sql`${tagIds}::uuid[]`);
+  const carrying = sql`coalesce((
+    select bit_or(t.links) from block_tag t where t.block_id = b.id and t.tag_id = any(${tagIds}::uuid[])
+  ), ${NONE})`;
   if (!without) return carrying;
-  const ofType = carryingOne(
-    sql`array(select y.id from tag y where y.channel_id = b.channel_id and y.type_id = ${typeId}::uuid)`,
-  );
-  return sql`((b.links & ~${ofType}) | ${carrying})`;
+  const carryingAny = sql`coalesce(
+    (select y.links from block_type y where y.block_id = b.id and y.type_id = ${typeId}::uuid), ${NONE})`;
+  return sql`((b.links & ~${carryingAny}) | ${carrying})`;
 }
 
 /** The blocks of the channel, `b`, with the places whose links meet the conditions, as `met`. */

@@ -69,11 +69,8 @@ async function count(
       select scope, f.type_id, bit_count(${places})
       from blocks join (select distinct channel_id, type_id from facet) f on f.channel_id = blocks.channel_id
       union all
-      select scope, type.id, -type.count from blocks cross join lateral (
-        select f.type_id as id, bit_count(bit_or(t.links) & ${places}) as count
-        from block_tag t join facet f on f.tag_id = t.tag_id where t.block_id = blocks.block_id
-        group by f.type_id offset 0
-      ) type
+      select scope, f.type_id, -bit_count(f.links & ${places})
+      from blocks join block_type f on f.block_id = blocks.block_id
     ) counted group by scope, id`);
   const scopes = new Map<string, Map<string, number>>();
   for (const { scope, id, count } of rows) {

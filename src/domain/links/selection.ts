@@ -27,7 +27,7 @@ export const ungrouped = ({ channelId, conditions }: LinkSelection): Sql =>
   join([sql`l.channel_id = ${channelId}::uuid`, ...conditions], " and ");
 
 /** The links that carry one of a group's tags; those that carry several are several rows. */
-export const carryingOne = ({ tagIds }: TypeGroup): Sql =>
+const carryingOne = ({ tagIds }: TypeGroup): Sql =>
   sql`select g.link_id from invite_link_tag g where g.tag_id = any(${tagIds}::uuid[])`;
 
 /**

@@ -11,6 +11,12 @@ const WRONG = `
   ), marked as (
     select t.block_id, t.tag_id, place from block_tag t cross join lateral generate_series(0, 8191) place
     where t.links <> 0::bit(8192) and get_bit(t.links, place) = 1
+  ), of_type as (
+    select distinct p.block_id, t.type_id, p.place
+    from invite_link_tag lt join place p on p.link_id = lt.link_id join tag t on t.id = lt.tag_id
+  ), marked_type as (
+    select t.block_id, t.type_id, place from block_type t cross join lateral generate_series(0, 8191) place
+    where t.links <> 0::bit(8192) and get_bit(t.links, place) = 1
   ), days as (
     select channel_id, day, sum(links) as links from link_day group by channel_id, day having sum(links) <> 0
   ), created as (
@@ -34,6 +40,10 @@ const WRONG = `
   select 'carried, not marked', c::text from (select * from carried except select * from marked) c
   union all
   select 'marked, not carried', m::text from (select * from marked except select * from carried) m
+  union all
+  select 'of a type, not marked', c::text from (select * from of_type except select * from marked_type) c
+  union all
+  select 'marked, not of the type', m::text from (select * from marked_type except select * from of_type) m
   union all
   select 'another budget', p.link_id::text from place p
   where p.budget * 100 <> (

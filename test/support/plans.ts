@@ -1,0 +1,118 @@
+import pg from "pg";
+import { vi } from "vitest";
+
+/** A statement by hand, as it was sent. */
+export interface SentStatement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** The statements by hand that `work` sends through a pool, in their order. */
+export async function statementsOf(pool: pg.Pool, work: () => Promise<unknown>): Promise<SentStatement[]> {
+  const sent: SentStatement[] = [];
+  const query = vi.spyOn(pool, "query");
+  try {
+    await work();
+    for (const [given] of query.mock.calls as unknown[][]) {
+      if (typeof given !== "object" || given === null || !("text" in given)) continue;
+      const { text, values = [] } = given as Partial<SentStatement> & { text: string };
+      sent.push({ text, values });
+    }
+  } finally {
+    query.mockRestore();
+  }
+  return sent;
+}
+
+/** One step of a plan that was carried out. */
+export interface PlanStep {
+  /** As PostgreSQL names it, such as "Index Only Scan". */
+  readonly type: string;
+  readonly table: string | null;
+  readonly index: string | null;
+  /** All that it gave, however often it was begun. */
+  readonly rows: number;
+  /** All that it looked at and left out. */
+  readonly passedBy: number;
+}
+
+interface ExplainedStep {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Index Name"?: string;
+  readonly "Actual Rows": number;
+  readonly "Actual Loops": number;
+  readonly "Rows Removed by Filter"?: number;
+  readonly "Rows Removed by Join Filter"?: number;
+  readonly Plans?: readonly ExplainedStep[];
+}
+
+function stepsOf(step: ExplainedStep): PlanStep[] {
+  const loops = step["Actual Loops"];
+  const removed = (step["Rows Removed by Filter"] ?? 0) + (step["Rows Removed by Join Filter"] ?? 0);
+  return [
+    {
+      type: step["Node Type"],
+      table: step["Relation Name"] ?? null,
+      index: step["Index Name"] ?? null,
+      rows: step["Actual Rows"] * loops,
+      passedBy: removed * loops,
+    },
+    ...(step.Plans ?? []).flatMap(stepsOf),
+  ];
+}
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  if (value instanceof Date) return pg.escapeLiteral(value.toISOString());
+  if (!Array.isArray(value)) return pg.escapeLiteral(String(value));
+  const members = value.map((member) => (member === null ? "null" : JSON.stringify(String(member))));
+  return pg.escapeLiteral(`{${members.join(",")}}`);
+}
+
+/** A plan for the values at hand, or one for any values: what becomes of a named statement. */
+export type PlanKind = "custom" | "generic";
+
+/** The steps by which a statement is carried out; it is carried out for that. */
+export async function planOf(
+  pool: pg.Pool,
+  { text, values }: SentStatement,
+  kind: PlanKind,
+): Promise<PlanStep[]> {
+  const session = await pool.connect();
+  try {
+    await session.query(`set plan_cache_mode = force_${kind}_plan`);
+    await session.query(`prepare explained as ${text}`);
+    const given = values.length > 0 ? `(${values.map(literal).join(", ")})` : "";
+    const { rows } = await session.query<{ "QUERY PLAN": { Plan: ExplainedStep }[] }>(
+      `explain (analyze, timing off, format json) execute explained${given}`,
+    );
+    const plan = rows[0]?.["QUERY PLAN"][0]?.Plan;
+    if (!plan) throw new TypeError("Nothing was explained.");
+    return stepsOf(plan);
+  } finally {
+    await session.query("deallocate explained");
+    await session.query("reset plan_cache_mode");
+    session.release();
+  }
+}
+
+const READS_TABLE = /Scan$/;
+
+/** The tables that are read, and how many rows of each were looked at. */
+export function rowsRead(plan: readonly PlanStep[]): Map<string, number> {
+  const read = new Map<string, number>();
+  for (const { type, table, rows, passedBy } of plan) {
+    if (table === null || !READS_TABLE.test(type)) continue;
+    read.set(table, (read.get(table) ?? 0) + rows + passedBy);
+  }
+  return read;
+}
+
+/** The tables that are read from one end to the other. */
+export const tablesReadWhole = (plan: readonly PlanStep[]): string[] =>
+  plan.flatMap(({ type, table }) => (type === "Seq Scan" && table !== null ? [table] : []));
+
+/** The largest number of rows that is put in order. */
+export const mostSorted = (plan: readonly PlanStep[]): number =>
+  Math.max(0, ...plan.flatMap(({ type, rows }) => (type.endsWith("Sort") ? [rows] : [])));
