@@ -1,9 +1,10 @@
 -- Which links there are and what they carry, as bits, so that counting a million of them means counting the bits of
--- a few rows: how many links a channel has, or carry a tag, or carry one of these tags and none of that type.
+-- some thousand rows: how many a channel has, or carry a tag, or carry one of these tags and none of that type.
 --
 -- Every link has a place in a block of 8,192 links of its channel. A row of block_tag says of each place of a block
--- whether its link carries the tag, of block_type whether it carries any of the type; a row of block_budget whether the binary digit of its budget, in hundredths, is
--- set, so that the sum over any links is that of 2^digit for each bit. link_day counts a channel's links by their day.
+-- whether its link carries the tag, a row of block_type whether it carries any of the type, and a row of block_budget
+-- whether this binary digit of its budget, in hundredths, is set: the sum over any links is that of 2^digit for each
+-- bit. link_day counts a channel's links by their day.
 --
 -- Triggers keep all of it, whoever writes, in the very transaction. Who adds links takes a block, and a row of
 -- link_day, that nobody else is writing to, and makes another where there is none: none of them waits for another.
@@ -104,7 +105,7 @@ ALTER TABLE "block_type" SET (fillfactor = 80);
 ALTER TABLE "block_budget" SET (fillfactor = 80);
 ALTER TABLE "link_day" SET (fillfactor = 80);
 
--- No order is that of two who add the same bits, or wait for each other's rows: these are always taken in theirs.
+-- Rows that several may write are taken in the order of their keys, so that two seldom wait for each other.
 
 -- places(place, 1): the bits of a block at these places. As set_bit adds one to the others it takes a fraction of what
 -- bit_or of a block's bits for each would.
