@@ -28,6 +28,7 @@ const DEFAULTS = {
   graphiql: true,
   corsOrigins: [],
   logLevel: "info",
+  cache: true,
 };
 
 const NAMES = [

@@ -16,6 +16,7 @@ The server is set up by environment variables alone:
   GRAPHIQL                 on or off (default: on, in production off)
   CORS_ORIGINS             comma-separated origins that browsers may call from (default: none)
   LOG_LEVEL                trace, debug, info, warn, error, fatal or silent (default: info)
+  CACHE                    off remembers neither tokens nor tags between requests (default: on)
 
 Examples:
   $ invite-links serve

@@ -28,7 +28,7 @@ await describeOnForms("transactions", ["server"], () => {
       await database.prisma.tagType.createMany({
         data: ids.map((id) => ({ id, name: "Before", nameKey: `${how} ${id}`, createdAt: new Date() })),
       });
-      let tries = 0;
+      let [tries, held] = [0, 0];
       let bothHold = () => {};
       const holding = new Promise<void>((resolve) => {
         bothHold = resolve;
@@ -37,7 +37,8 @@ await describeOnForms("transactions", ["server"], () => {
         database.transaction(async (unit) => {
           tries += 1;
           await change(unit, first, name);
-          if (tries === 2) bothHold();
+          held += 1;
+          if (held === 2) bothHold();
           await holding;
           await change(unit, second, name);
           return name;
