@@ -69,7 +69,8 @@ export class PreparedOperation {
 
   /** Refuses what would cost too much with these variables, as they came. @throws GraphQLError */
   checkCost(given: Variables): void {
-    const key = JSON.stringify(this.#counting.map((name) => given[name]));
+    // One that is not given has its default, which a null has not.
+    const key = this.#counting.map((name) => JSON.stringify(given[name]) ?? "absent").join();
     checkCost(
       kept(this.#costs, MOST_COSTS, key, () => costOf(schema, this.document, this.definition, given)),
     );

@@ -180,6 +180,19 @@ describe("limits, each before execution and with a code", () => {
     expect(server.log.filter(({ msg }) => msg === "sql").length - before).toBeLessThanOrEqual(2);
   });
 
+  test("what an operation costs is not taken for what it costs with other variables", async () => {
+    const query = `query ($n: Int = 100, $m: [ID!] = []) { tags(channelId: ${CHANNEL}, first: $n) { nodes {
+      inviteLinks(last: $n) { edges { node { name url budget } } } } } nodes(ids: $m) { id } }`;
+    const codeOf = async (variables: object) =>
+      (await server.ask(query, variables)).errors?.[0]?.extensions.code ?? "ok";
+    for (const _time of [1, 2]) {
+      expect(await codeOf({ n: null })).toBe("ok");
+      expect(await codeOf({ n: 100 })).toBe("QUERY_TOO_COSTLY");
+      expect(await codeOf({})).toBe("QUERY_TOO_COSTLY");
+      expect(await codeOf({ n: 1 })).toBe("ok");
+    }
+  });
+
   test("a size of a page is refused for what it is", async () => {
     const { errors } = await server.ask(
       `{ inviteLinks(channelId: ${CHANNEL}, first: 300000) { nodes { id name } } }`,
