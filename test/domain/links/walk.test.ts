@@ -1,6 +1,5 @@
-import pg from "pg";
 import sql from "sql-template-tag";
-import { afterAll, beforeAll, expect, it, type MockInstance, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, it, test } from "vitest";
 import { type Database, isReferenceGone } from "../../../src/database/database.js";
 import { newId } from "../../../src/domain/ids.js";
 import type { InviteLinkFilter, TagGroup } from "../../../src/domain/links/filter.js";
@@ -15,6 +14,7 @@ import {
   type TestDatabase,
   USUAL_FORMS,
 } from "../../support/databases.js";
+import { planOf, rowsRead, statementsOf, tablesReadWhole } from "../../support/plans.js";
 import {
   callerOf,
   type NewTag,
@@ -69,57 +69,21 @@ async function fill(database: Database): Promise<{ channel: StoredChannel; types
   return { channel, types };
 }
 
-interface PlanNode {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly "Actual Rows": number;
-  readonly "Actual Loops": number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly Plans?: readonly PlanNode[];
-}
+const isOfLinks = (table: string): boolean => table.startsWith("invite_link");
 
-const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-
-interface Statement {
-  readonly text: string;
-  readonly values: readonly unknown[];
-}
-
-const literal = (value: unknown): string => {
-  if (value === null) return "null";
-  return pg.escapeLiteral(Array.isArray(value) ? `{${value.join(",")}}` : String(value));
-};
-
-/** How a prepared statement is carried out, by a plan for its values or by one for any. */
-async function explain(pool: pg.Pool, { text, values }: Statement, mode: string): Promise<PlanNode[]> {
-  const session = await pool.connect();
-  try {
-    await session.query(`set plan_cache_mode = ${mode}`);
-    await session.query(`prepare explained as ${text}`);
-    const { rows } = await session.query(
-      `explain (analyze, timing off, format json) execute explained(${values.map(literal).join(", ")})`,
-    );
-    return nodesOf(rows[0]["QUERY PLAN"][0].Plan);
-  } finally {
-    await session.query("deallocate explained");
-    await session.query("reset plan_cache_mode");
-    session.release();
-  }
-}
+/** With the cursors, which are told only when asked for. */
+const shown = (edges: Page<unknown>["edges"] = []) => edges.map(({ cursor, node }) => ({ cursor, node }));
 
 await describeOnForms("a walk through links", ALL_FORMS, (form) => {
   let opened: TestDatabase;
   let channel: StoredChannel;
   let types: Type[];
-  let sent: MockInstance;
 
   beforeAll(async () => {
     opened = await openTestDatabase(form);
     ({ channel, types } = await fill(opened.database));
-    sent = vi.spyOn(opened.pool, "query");
   });
   afterAll(async () => {
-    sent?.mockRestore();
     await opened?.close();
   });
 
@@ -171,26 +135,24 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
   };
 
   async function expectToEndWithThePage(title: string, ask: Ask): Promise<void> {
-    sent.mockClear();
-    const page = await ask();
-    expect([await page.hasNextPage(), await page.hasPreviousPage()]).toContain(true);
-    expect(page.edges.length).toBe(10);
-    const statements = sent.mock.calls
-      .map(([statement]) => statement as Statement)
-      // Not the page by number that finds a cursor's place.
-      .filter(({ text }) => text.includes("invite_link_tag") && !text.includes("link_day"));
+    const sent = await statementsOf(opened.pool, async () => {
+      const page = await ask();
+      expect([await page.hasNextPage(), await page.hasPreviousPage()]).toContain(true);
+      expect(page.edges.length).toBe(10);
+    });
+    // Not the page by number that finds a cursor's place.
+    const statements = sent.filter(
+      ({ text }) => text.includes("invite_link_tag") && !text.includes("link_day"),
+    );
     expect(statements.length).toBeGreaterThan(0);
-    for (const mode of ["force_custom_plan", "force_generic_plan"]) {
+    for (const kind of ["custom", "generic"] as const) {
       for (const statement of statements) {
-        const nodes = await explain(opened.pool, statement, mode);
-        const scans = nodes.filter((node) => node["Relation Name"]?.startsWith("invite_link"));
-        const message = `${title}, ${mode}`;
-        expect(new Set(scans.map((node) => node["Node Type"])), message).not.toContain("Seq Scan");
-        const read = scans.map((node) => {
-          return node["Actual Loops"] * (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0));
-        });
+        const plan = await planOf(opened.pool, statement, kind);
+        const message = `${title}, ${kind}`;
+        expect(tablesReadWhole(plan).filter(isOfLinks), message).toEqual([]);
+        const read = [...rowsRead(plan)].filter(([table]) => isOfLinks(table));
         expect(
-          read.reduce((sum, rows) => sum + rows, 0),
+          read.reduce((sum, [, rows]) => sum + rows, 0),
           message,
         ).toBeLessThan(MOST_READ);
       }
@@ -211,10 +173,12 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
   it("is not made for links that are named by their ids", async () => {
     const { edges } = await under({ tagGroups: without() }, { first: 3 });
     const ids = edges.map(({ node }) => node.id);
-    sent.mockClear();
-    const page = await under({ tagGroups: without(), ids });
-    expect(sent.mock.calls.some(([{ text }]) => text.includes("bit_or"))).toBe(false);
-    expect(page.edges).toEqual(edges);
+    let page: Awaited<ReturnType<typeof under>> | undefined;
+    const sent = await statementsOf(opened.pool, async () => {
+      page = await under({ tagGroups: without(), ids });
+    });
+    expect(sent.some(({ text }) => text.includes("bit_or"))).toBe(false);
+    expect(shown(page?.edges)).toEqual(shown(edges));
   });
 
   it("is not made for more tags than a statement should have; the page is the same", async () => {
@@ -225,10 +189,12 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
     const few = [group(0, [0, 1]), group(1, [2])];
     const many = [few[0], { ...few[1], tagIds: [...(few[1]?.tagIds ?? []), ...more.map(({ id }) => id)] }];
     const walked = await under({ tagGroups: few as TagGroup[] });
-    sent.mockClear();
-    const page = await under({ tagGroups: many as TagGroup[] });
-    expect(sent.mock.calls.some(([{ text }]) => text.includes("intersect"))).toBe(true);
-    expect(page.edges).toEqual(walked.edges);
+    let page: Awaited<ReturnType<typeof under>> | undefined;
+    const sent = await statementsOf(opened.pool, async () => {
+      page = await under({ tagGroups: many as TagGroup[] });
+    });
+    expect(sent.some(({ text }) => text.includes("intersect"))).toBe(true);
+    expect(shown(page?.edges)).toEqual(shown(walked.edges));
   });
 });
 
