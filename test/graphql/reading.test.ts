@@ -57,6 +57,22 @@ describe("one request's statements do not depend on how much it lists", () => {
     expect((await server.ask(query, { ids })).data.nodes.map(({ id }: { id: string }) => id)).toEqual(ids);
   });
 
+  test("one thing, asked for in several ways", async () => {
+    const types = "__typename ... on InviteLink { url tags { id } } ... on Tag { color type { id } }";
+    const { data } = await server.ask(
+      `{ channels { nodes { id } } tagTypes { id }
+        inviteLinks(channelId: ${CHANNEL}, first: 1) { nodes { id tags { id } } } }`,
+    );
+    const [link] = data.inviteLinks.nodes;
+    for (const { id } of [link, link.tags[0], data.channels.nodes[0], data.tagTypes[0]]) {
+      const query = `query ($id: ID!) {
+        one: node(id: $id) { id ${types} } many: nodes(ids: [$id, $id]) { id ${types} } again: node(id: $id) { id ${types} } }`;
+      const { one, many, again } = (await server.ask(query, { id })).data;
+      expect(one.id).toBe(id);
+      expect([...many, again]).toEqual([one, one, one]);
+    }
+  });
+
   test("counting takes a statement only where it is asked for", async () => {
     const plain = await server.statementsOf(`{ inviteLinks(channelId: ${CHANNEL}) { nodes { id } } }`);
     expect(plain.filter((sql) => /count\(/.test(sql))).toEqual([]);

@@ -21,7 +21,7 @@ builder.node(ChannelRef, {
   description:
     "A channel or group whose links are kept. Its id is its own and stays when Telegram gives the chat another id (a group that becomes a supergroup).",
   id: { resolve: ({ id }) => id, description: "Global id, unique in the whole graph." },
-  loadMany: (ids, { loaders }) => ids.map((id) => loaders.channel.load(id)),
+  loadManyWithoutCache: (ids, { loaders }) => Promise.all(ids.map((id) => loaders.channel.load(id))),
   fields: (t) => ({
     telegramId: t.field({
       type: "TelegramID",

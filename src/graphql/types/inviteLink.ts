@@ -22,7 +22,7 @@ const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSub
 builder.node(InviteLinkRef, {
   description: "An invite link of a channel.",
   id: { resolve: ({ id }) => id, description: "Global id, unique in the whole graph." },
-  loadMany: (ids, { loaders }) => ids.map((id) => loaders.inviteLink.load(id)),
+  loadManyWithoutCache: (ids, { loaders }) => Promise.all(ids.map((id) => loaders.inviteLink.load(id))),
   fields: (t) => ({
     channelId: t.field({
       type: "TelegramID",

@@ -10,7 +10,7 @@ import { InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
 builder.node(TagRef, {
   description: "A tag of one channel, by which its links are sorted.",
   id: { resolve: ({ id }) => id, description: "Global id, unique in the whole graph." },
-  loadMany: (ids, { loaders }) => ids.map((id) => loaders.tag.load(id)),
+  loadManyWithoutCache: (ids, { loaders }) => Promise.all(ids.map((id) => loaders.tag.load(id))),
   fields: (t) => ({
     channelId: t.field({
       type: "TelegramID",

@@ -9,7 +9,7 @@ builder.node(TagTypeRef, {
   description:
     "A kind of tag, such as platform, creative or buyer. Shared by the whole installation: made, renamed and deleted only by tokens without channel limits.",
   id: { resolve: ({ id }) => id, description: "Global id, unique in the whole graph." },
-  loadMany: (ids, { loaders }) => ids.map((id) => loaders.tagType.load(id)),
+  loadManyWithoutCache: (ids, { loaders }) => Promise.all(ids.map((id) => loaders.tagType.load(id))),
   fields: (t) => ({
     name: t.exposeString("name", { description: "Unique, whatever its case." }),
   }),
