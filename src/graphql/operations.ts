@@ -1,7 +1,6 @@
 import {
   type ASTVisitor,
   type DocumentNode,
-  type ExecutionResult,
   execute,
   GraphQLError,
   getOperationAST,
@@ -21,6 +20,7 @@ import type { Domain } from "../domain/request.js";
 import type { Logger } from "../log.js";
 import { GraphQLContext } from "./context.js";
 import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
+import { type Json, jsonOf } from "./execution/json.js";
 import { executePlan } from "./execution/run.js";
 import { LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
 import { PreparedOperation } from "./prepared.js";
@@ -42,6 +42,13 @@ export interface OperationRequest {
   /** A signal that is aborted when the client has gone before it was answered; null where there is none that could. */
   readonly gone: (() => AbortSignal) | null;
   readonly onEnd: (event: OperationEvent) => void;
+}
+
+/** What an operation came to. */
+export interface OperationResult {
+  /** Undefined where nothing was executed. */
+  readonly data?: Json;
+  readonly errors?: readonly GraphQLError[];
 }
 
 /** What became of an operation. */
@@ -135,20 +142,23 @@ function executionOf(
   operation: PreparedOperation,
   given: Record<string, unknown>,
   variables: Record<string, unknown>,
-): (context: GraphQLContext) => PromiseOrValue<ExecutionResult> {
+): (context: GraphQLContext) => PromiseOrValue<OperationResult> {
   const { document, definition } = operation;
   if (definition.operation === OperationTypeNode.QUERY) {
     const plan = operation.plan(variables);
     return (context) => executePlan(plan, context, variables);
   }
-  return (contextValue) =>
-    execute({
+  return async (contextValue) => {
+    const operationName = definition.name?.value ?? null;
+    const { data, errors } = await execute({
       schema,
       document,
       contextValue,
       variableValues: given,
-      operationName: definition.name?.value ?? null,
+      operationName,
     });
+    return { ...(data !== undefined && { data: jsonOf(data) }), ...(errors && { errors }) };
+  };
 }
 
 /**
@@ -169,10 +179,10 @@ export class Operations {
   }
 
   /** Never throws: what nobody planned for becomes an error of the result, too. */
-  async run(parameters: OperationParameters, request: OperationRequest): Promise<ExecutionResult> {
+  async run(parameters: OperationParameters, request: OperationRequest): Promise<OperationResult> {
     const started = performance.now();
     const course: Course = {};
-    const result = await this.#run(parameters, request, course).catch((error: Error): ExecutionResult => {
+    const result = await this.#run(parameters, request, course).catch((error: Error): OperationResult => {
       const unexpected = new GraphQLError("unexpected", { originalError: error });
       return {
         errors: [complete(toShown(unexpected, request.requestId, request.log), { http: { status: 500 } })],
@@ -196,11 +206,11 @@ export class Operations {
     parameters: OperationParameters,
     request: OperationRequest,
     course: Course,
-  ): Promise<ExecutionResult> {
+  ): Promise<OperationResult> {
     const prepared = this.#prepare(parameters.query);
     if ("errors" in prepared) return this.#refused(prepared.errors, request);
     const given = parameters.variables ?? {};
-    let execution: (context: GraphQLContext) => PromiseOrValue<ExecutionResult>;
+    let execution: (context: GraphQLContext) => PromiseOrValue<OperationResult>;
     try {
       const operation = chooseOperation(prepared, parameters.operationName || null);
       course.operation = operation.definition;
@@ -229,7 +239,7 @@ export class Operations {
   }
 
   /** Nothing was executed. */
-  #refused(errors: readonly GraphQLError[], { requestId }: OperationRequest): ExecutionResult {
+  #refused(errors: readonly GraphQLError[], { requestId }: OperationRequest): OperationResult {
     const missing = { http: BAD_REQUEST, requestId };
     return {
       // What has no code by now is said by graphql-js of the document.

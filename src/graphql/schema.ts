@@ -11,6 +11,7 @@ import type { UserError } from "../domain/errors.js";
 import { globalId, type IdKind } from "../domain/ids.js";
 import { builder } from "./builder.js";
 import type { GraphQLContext } from "./context.js";
+import { OF_ITS_OBJECT } from "./execution/plan.js";
 import "./types/apiToken.js";
 import "./types/channel.js";
 import "./types/createInviteLink.js";
@@ -41,6 +42,7 @@ function givingIdsAtOnce(graph: GraphQLSchema): GraphQLSchema {
   for (const type of graph.getImplementations(node).objects) {
     const { id } = type.getFields() as { id: GraphQLField<{ readonly id: string }, unknown> };
     id.resolve = (thing) => globalId(type.name as IdKind, thing.id);
+    id.extensions = { ...id.extensions, ...OF_ITS_OBJECT };
   }
   return graph;
 }

@@ -3,7 +3,13 @@ import { type ExecutionResult, GraphQLError } from "graphql";
 import { createYoga, type GraphQLParams, type Plugin } from "graphql-yoga";
 import type { Authentication } from "../domain/access/authentication.js";
 import { type HttpExtension, reword } from "../graphql/errors.js";
-import type { OperationParameters, OperationRequest, Operations } from "../graphql/operations.js";
+import { bytesOf, parseJson } from "../graphql/execution/json.js";
+import type {
+  OperationParameters,
+  OperationRequest,
+  OperationResult,
+  Operations,
+} from "../graphql/operations.js";
 import type { Logger } from "../log.js";
 import { findCaller } from "./bearer.js";
 import { goneSignal } from "./gone.js";
@@ -24,7 +30,7 @@ export interface GraphQLDoorOptions {
 interface DoorContext extends OperationRequest {
   readonly notes: RequestNotes;
   /** What the operation came to, where it was run already, by the shorter way. */
-  readonly result: ExecutionResult | null;
+  readonly result: OperationResult | null;
 }
 
 const badRequest = (message: string): GraphQLError =>
@@ -50,9 +56,10 @@ function executedBy(operations: Operations): Plugin<object, DoorContext> {
   return {
     onParams({ params, setParamsHandler }) {
       refuseHash(params);
-      setParamsHandler(({ params, context }) => {
+      setParamsHandler(async ({ params, context }) => {
         const request = context as DoorContext;
-        return request.result ?? operations.run(readParameters(params), request);
+        const { data, ...rest } = request.result ?? (await operations.run(readParameters(params), request));
+        return data === undefined ? rest : { ...rest, data: parseJson(data) as Record<string, unknown> };
       });
     },
     onResultProcess({ result, setResult, serverContext }) {
@@ -183,7 +190,7 @@ export function addGraphQL(
     const operation = type && plainOperation(request);
     const result = operation && (await operations.run(operation, asked));
     if (result && !result.errors) {
-      return reply.header("content-type", `${type}; charset=utf-8`).send(Buffer.from(JSON.stringify(result)));
+      return reply.header("content-type", `${type}; charset=utf-8`).send(bytesOf(`{"data":${result.data}}`));
     }
     const context: DoorContext = { ...asked, notes, result };
     const response = await yoga.fetch(operationUrl(request), operationInit(request), context);

@@ -40,7 +40,7 @@ describe("what nobody planned for", () => {
   test("is masked, and logged once with the request's id", async () => {
     const { run, lines } = failing();
     const { data, errors } = await run("{ channel(telegramId: 5) { id } viewer { name } }");
-    expect(data).toEqual({ channel: null, viewer: { name: "Test" } });
+    expect(data).toBe('{"channel":null,"viewer":{"name":"Test"}}');
     expect(errors).toHaveLength(1);
     expect(errors?.[0]?.toJSON()).toMatchObject({
       message: "Something went wrong on the server; the request's id leads to it in the log.",
@@ -60,6 +60,6 @@ describe("what nobody planned for", () => {
   test("takes nothing else with it where its field may be null", async () => {
     const { run } = failing();
     const { data } = await run("{ a: viewer { name } tagTypes { id } }");
-    expect(data).toBeNull();
+    expect(data).toBe("null");
   });
 });

@@ -1,3 +1,4 @@
+import { keepingDerived } from "../derived.js";
 import type { Tag } from "./tag.js";
 
 const MOST_TAGS = 50_000;
@@ -27,9 +28,10 @@ export class KnownTags {
 
   /** Remembers a tag. */
   note({ tagsVersion: version, ...tag }: VersionedTag): Tag {
+    if (!this.#remembers) return tag;
     // All of them, since to know which was used last would cost more than to read them again.
     if (this.#tags.size >= MOST_TAGS) this.#tags.clear();
-    if (this.#remembers) this.#tags.set(tag.id, { tag, version });
+    this.#tags.set(tag.id, { tag: keepingDerived(tag), version });
     return tag;
   }
 }

@@ -12,6 +12,7 @@ import {
   getArgumentValues,
   Kind,
   type OperationDefinitionNode,
+  TypeNameMetaFieldDef,
   type VariableNode,
   visit,
 } from "graphql";
@@ -24,12 +25,20 @@ export type Arguments = Readonly<Record<string, unknown>>;
 /** The fields of an object that are asked for, in the order of the answer. */
 export interface Selection {
   readonly fields: readonly PlannedField[];
-  /** An object with such a key is not made by a literal: "__proto__" would be its prototype. */
-  readonly plainKeys: boolean;
+  /**
+   * What is asked, as a text: of one object, everybody who asks the same is answered the same. Null where an answer hangs
+   * on more than the object, such as who asks, arguments or the moment.
+   */
+  readonly signature: string | null;
 }
+
+/** Says in a field's extensions that its value hangs on its object alone. */
+export const OF_ITS_OBJECT = { ofItsObject: true } as const;
 
 /** A field that is asked for of one type of object, with everything about it that no request changes. */
 export interface PlannedField {
+  /** What comes before its value in the answer, its key included. */
+  readonly lead: string;
   /** In the answer. */
   readonly key: string;
   readonly nodes: readonly FieldNode[];
@@ -120,17 +129,53 @@ export class Plan {
   }
 
   #select(type: GraphQLObjectType, collected: ReadonlyMap<string, readonly FieldNode[]>): Selection {
-    const fields = [...collected].flatMap(([key, nodes]) => this.#plan(type, key, nodes) ?? []);
-    return { fields, plainKeys: fields.every(({ key }) => key !== "__proto__") };
+    const fields: PlannedField[] = [];
+    for (const [key, nodes] of collected) {
+      const lead = `${fields.length === 0 ? "{" : ","}${JSON.stringify(key)}:`;
+      const field = this.#plan(type, lead, key, nodes);
+      if (field) fields.push(field);
+    }
+    return { fields, signature: this.#signatureOf(fields) };
   }
 
-  #plan(parentType: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): PlannedField | null {
+  #signatureOf(fields: readonly PlannedField[]): string | null {
+    const parts: string[] = [];
+    for (const { lead, nodes, definition, parentType, shape } of fields) {
+      const isOfItsObject = !definition.resolve || definition.extensions["ofItsObject"] === true;
+      const isTypeName = definition === TypeNameMetaFieldDef;
+      if (definition.args.length > 0 || !(isOfItsObject || isTypeName)) return null;
+      parts.push(lead, isTypeName ? parentType.name : definition.name);
+      if (shape.kind === "leaf") continue;
+      if (shape.kind !== "object" || shape.type.isTypeOf) return null;
+      const below = this.#signatureBelow(shape.type, nodes);
+      if (below === null) return null;
+      parts.push(below);
+    }
+    return `${parts.join("")}}`;
+  }
+
+  #signatureBelow(type: GraphQLObjectType, nodes: readonly FieldNode[]): string | null {
+    try {
+      return this.selection(type, nodes).signature;
+    } catch {
+      // It is said where such an object turns up.
+      return null;
+    }
+  }
+
+  #plan(
+    parentType: GraphQLObjectType,
+    lead: string,
+    key: string,
+    nodes: readonly FieldNode[],
+  ): PlannedField | null {
     const node = nodes[0] as FieldNode;
     const definition = getFieldDef(this.schema, parentType, node);
     if (!definition) return null;
     const place = this.#fields;
     this.#fields += 1;
     return {
+      lead,
       key,
       nodes,
       definition,

@@ -1,7 +1,6 @@
 import {
   defaultFieldResolver,
   defaultTypeResolver,
-  type ExecutionResult,
   type FieldNode,
   type GraphQLAbstractType,
   type GraphQLError,
@@ -15,6 +14,8 @@ import {
 import { inspect } from "graphql/jsutils/inspect.js";
 import { isIterableObject } from "graphql/jsutils/isIterableObject.js";
 import { addPath, type Path, pathToArray } from "graphql/jsutils/Path.js";
+import { type Derived, derivedOf } from "../../domain/derived.js";
+import { type Json, jsonOf } from "./json.js";
 import type { Arguments, Plan, PlannedField, Selection } from "./plan.js";
 import type { Shape } from "./shape.js";
 
@@ -24,8 +25,10 @@ type MaybePromise<Value> = Value | Promise<Value>;
 const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof value === "object" && typeof (value as Promise<unknown> | null)?.then === "function";
 
-interface Answer {
-  [key: string]: unknown;
+/** What an operation came to. */
+export interface PlanResult {
+  readonly data: Json;
+  readonly errors?: readonly GraphQLError[];
 }
 
 /** What a resolver is told of its place: most ask nothing of it, so that it is only put together when asked. */
@@ -94,7 +97,7 @@ class Run {
     this.variables = variables;
   }
 
-  answer(): MaybePromise<ExecutionResult> {
+  answer(): MaybePromise<PlanResult> {
     try {
       const data = this.#object(this.plan.root, undefined, undefined);
       return isPromise(data)
@@ -108,13 +111,13 @@ class Run {
     }
   }
 
-  #result(data: Answer | null): ExecutionResult {
+  #result(data: Json): PlanResult {
     return this.#errors.length === 0 ? { data } : { errors: this.#errors, data };
   }
 
-  #failed(error: GraphQLError): ExecutionResult {
+  #failed(error: GraphQLError): PlanResult {
     this.#note(error, undefined);
-    return this.#result(null);
+    return this.#result("null");
   }
 
   #note(error: GraphQLError, path: Path | undefined): void {
@@ -124,32 +127,34 @@ class Run {
     this.#errors.push(error);
   }
 
-  #object({ fields, plainKeys }: Selection, source: unknown, path: Path | undefined): MaybePromise<Answer> {
-    const answer: Answer = plainKeys ? {} : Object.create(null);
-    const awaited: Promise<unknown>[] = [];
+  #object({ fields }: Selection, source: unknown, path: Path | undefined): MaybePromise<Json> {
+    // What comes before the first that is awaited, between two such, and after the last.
+    let text = "";
+    let awaited: MaybePromise<Json>[] | undefined;
     try {
       for (const field of fields) {
         const value = this.#field(field, source, path);
-        answer[field.key] = value;
-        if (isPromise(value)) {
-          awaited.push(
-            value.then((complete) => {
-              answer[field.key] = complete;
-            }),
-          );
+        if (typeof value === "string") {
+          text += field.lead + value;
+        } else {
+          awaited ??= [];
+          awaited.push(text + field.lead, value);
+          text = "";
         }
       }
     } catch (error) {
-      if (awaited.length === 0) throw error;
+      if (!awaited) throw error;
       // The others end first, and may fail as well.
       return Promise.allSettled(awaited).then(() => {
         throw error;
       });
     }
-    return awaited.length === 0 ? answer : Promise.all(awaited).then(() => answer);
+    text += fields.length === 0 ? "{}" : "}";
+    if (!awaited) return text;
+    return Promise.all(awaited).then((parts) => joined(parts) + text);
   }
 
-  #field(field: PlannedField, source: unknown, parentPath: Path | undefined): MaybePromise<unknown> {
+  #field(field: PlannedField, source: unknown, parentPath: Path | undefined): MaybePromise<Json> {
     const { shape } = field;
     let path: Path | undefined;
     try {
@@ -175,7 +180,7 @@ class Run {
   }
 
   /** The value of a field or of a list's place, or null for one that failed and may be. */
-  #completeGuarded(field: PlannedField, shape: Shape, path: Path, value: unknown): MaybePromise<unknown> {
+  #completeGuarded(field: PlannedField, shape: Shape, path: Path, value: unknown): MaybePromise<Json> {
     try {
       const completed = isPromise(value)
         ? value.then((resolved) => this.#complete(field, shape, path, resolved))
@@ -188,27 +193,22 @@ class Run {
   }
 
   /** @returns null, having noted the error. @throws the error where null will not do. */
-  #settle(error: unknown, { nodes }: PlannedField, { isNullable }: Shape, path: Path): null {
+  #settle(error: unknown, { nodes }: PlannedField, { isNullable }: Shape, path: Path): Json {
     const located = locatedError(error, nodes, pathToArray(path));
     if (!isNullable) throw located;
     this.#note(located, path);
-    return null;
+    return "null";
   }
 
-  #complete(
-    field: PlannedField,
-    shape: Shape,
-    path: Path | undefined,
-    value: unknown,
-  ): MaybePromise<unknown> {
+  #complete(field: PlannedField, shape: Shape, path: Path | undefined, value: unknown): MaybePromise<Json> {
     if (value == null) {
-      if (shape.isNullable) return null;
+      if (shape.isNullable) return "null";
       throw new Error(`Cannot return null for non-nullable field ${nameOf(field)}.`);
     }
     if (value instanceof Error) throw value;
     switch (shape.kind) {
       case "leaf":
-        return serialized(shape.type, value);
+        return jsonOf(serialized(shape.type, value));
       case "list":
         return this.#list(field, shape.item, path, value);
       case "object":
@@ -218,18 +218,15 @@ class Run {
     }
   }
 
-  #list(
-    field: PlannedField,
-    item: Shape,
-    path: Path | undefined,
-    value: unknown,
-  ): MaybePromise<readonly unknown[]> {
+  #list(field: PlannedField, item: Shape, path: Path | undefined, value: unknown): MaybePromise<Json> {
     if (!isIterableObject(value)) {
       throw new TypeError(`Expected Iterable, but did not find one for field "${nameOf(field)}".`);
     }
-    const items: unknown[] = [];
-    let isAwaited = false;
+    // As in #object.
+    let text = "[";
+    let awaited: MaybePromise<Json>[] | undefined;
     let failure: { readonly error: unknown } | undefined;
+    let place = 0;
     for (const one of value) {
       if (failure) {
         // Nobody waits for it any more.
@@ -237,20 +234,28 @@ class Run {
         continue;
       }
       try {
-        const completed = this.#completeGuarded(field, item, addPath(path, items.length, undefined), one);
-        isAwaited ||= isPromise(completed);
-        items.push(completed);
+        const completed = this.#completeGuarded(field, item, addPath(path, place, undefined), one);
+        if (place > 0) text += ",";
+        place += 1;
+        if (typeof completed === "string") {
+          text += completed;
+        } else {
+          awaited ??= [];
+          awaited.push(text, completed);
+          text = "";
+        }
       } catch (error) {
         failure = { error };
       }
     }
-    if (!isAwaited) {
+    text += "]";
+    if (!awaited) {
       if (failure) throw failure.error;
-      return items;
+      return text;
     }
-    if (!failure) return Promise.all(items);
+    if (!failure) return Promise.all(awaited).then((parts) => joined(parts) + text);
     const { error } = failure;
-    return Promise.allSettled(items).then(() => {
+    return Promise.allSettled(awaited).then(() => {
       throw error;
     });
   }
@@ -260,10 +265,10 @@ class Run {
     field: PlannedField,
     path: Path | undefined,
     value: unknown,
-  ): MaybePromise<Answer> {
+  ): MaybePromise<Json> {
     const selection = this.plan.selection(type, field.nodes);
-    if (!type.isTypeOf) return this.#object(selection, value, path);
-    const check = (isOfType: boolean): MaybePromise<Answer> => {
+    if (!type.isTypeOf) return this.#derived(selection, path, value);
+    const check = (isOfType: boolean): MaybePromise<Json> => {
       if (isOfType) return this.#object(selection, value, path);
       throw new TypeError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`);
     };
@@ -271,15 +276,28 @@ class Run {
     return isPromise(isOfType) ? isOfType.then(check) : check(isOfType);
   }
 
+  /** As #object; of what is kept between requests, what was answered before is answered again. */
+  #derived(selection: Selection, path: Path | undefined, value: unknown): MaybePromise<Json> {
+    const { signature } = selection;
+    const derived: Derived | undefined = signature === null ? undefined : derivedOf(value);
+    if (!derived) return this.#object(selection, value, path);
+    const known = derived.find(signature as string);
+    if (known !== undefined) return known;
+    const errors = this.#errors.length;
+    const made = this.#object(selection, value, path);
+    if (typeof made === "string" && errors === this.#errors.length) derived.note(signature as string, made);
+    return made;
+  }
+
   #abstract(
     type: GraphQLAbstractType,
     field: PlannedField,
     path: Path | undefined,
     value: unknown,
-  ): MaybePromise<Answer> {
+  ): MaybePromise<Json> {
     const resolveType = type.resolveType ?? defaultTypeResolver;
     const info = new FieldInfo(this, field, path?.prev);
-    const complete = (name: string | undefined): MaybePromise<Answer> =>
+    const complete = (name: string | undefined): MaybePromise<Json> =>
       this.#objectOf(this.#possible(type, name, value), field, path, value);
     const name = resolveType(value, this.#context, info, type);
     return isPromise(name) ? name.then(complete) : complete(name);
@@ -305,6 +323,9 @@ class Run {
   }
 }
 
+/** Not by Array's join, which would copy them: once, in the end, is enough. */
+const joined = (parts: readonly Json[]): Json => parts.reduce((text, part) => text + part, "");
+
 const nameOf = ({ parentType, definition }: PlannedField): string => `${parentType.name}.${definition.name}`;
 
 function serialized(type: GraphQLLeafType, value: unknown): unknown {
@@ -323,4 +344,4 @@ export const executePlan = (
   plan: Plan,
   context: unknown,
   variables: Readonly<Record<string, unknown>>,
-): MaybePromise<ExecutionResult> => new Run(plan, context, variables).answer();
+): MaybePromise<PlanResult> => new Run(plan, context, variables).answer();

@@ -3,6 +3,7 @@ import { globalId } from "../../domain/ids.js";
 import type { Tag } from "../../domain/tags/tag.js";
 import { builder } from "../builder.js";
 import { pageComplexity, toConnection } from "../connection.js";
+import { OF_ITS_OBJECT } from "../execution/plan.js";
 import { COMMON_ERRORS } from "./errors.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
@@ -16,6 +17,7 @@ builder.node(TagRef, {
       type: "TelegramID",
       description: "The Telegram chat id of its channel.",
       resolve: ({ chatId }) => chatId,
+      extensions: OF_ITS_OBJECT,
     }),
     name: t.exposeString("name", { description: "Unique within channel and type, whatever its case." }),
     color: t.exposeString("color", { description: "#RRGGBB" }),
@@ -23,17 +25,20 @@ builder.node(TagRef, {
       type: TagTypeRef,
       description: "What kind of tag it is.",
       resolve: ({ typeId, typeName }) => ({ id: typeId, name: typeName }),
+      extensions: OF_ITS_OBJECT,
     }),
     createdAt: t.field({
       type: "DateTime",
       description: "When it was made.",
       resolve: ({ createdAt }) => createdAt,
+      extensions: OF_ITS_OBJECT,
     }),
     updatedAt: t.field({
       type: "DateTime",
       nullable: true,
       description: "When it was last changed; null for never.",
       resolve: ({ updatedAt }) => updatedAt,
+      extensions: OF_ITS_OBJECT,
     }),
     inviteLinks: t.connection(
       {

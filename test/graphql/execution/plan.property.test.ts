@@ -12,8 +12,9 @@ import {
   validate,
 } from "graphql";
 import { expect, test } from "vitest";
+import { parseJson } from "../../../src/graphql/execution/json.js";
 import { decidingVariables, Plan } from "../../../src/graphql/execution/plan.js";
-import { executePlan } from "../../../src/graphql/execution/run.js";
+import { executePlan, type PlanResult } from "../../../src/graphql/execution/run.js";
 
 const schema: GraphQLSchema = buildSchema(`
   interface Thing { text: String required: String! one: Thing }
@@ -205,6 +206,11 @@ const facts = ({ data, errors = [] }: ExecutionResult) => ({
     .sort(),
 });
 
+const parsed = ({ data, ...rest }: PlanResult) => ({
+  ...rest,
+  data: parseJson(data) as Record<string, unknown>,
+});
+
 const REMARKS = /Abstract type|Expected value of type|Runtime Object type/;
 
 test("answers what graphql-js answers", async () => {
@@ -232,7 +238,7 @@ test("answers what graphql-js answers", async () => {
       });
       for (let times = 0; times < 2; times += 1) {
         const found = await executePlan(plan, behaviour(seed, trouble), coerced);
-        const [ours, theirs] = [facts(found), facts(expected)];
+        const [ours, theirs] = [facts(parsed(found)), facts(expected)];
         expect([ours.data, ours.hasErrors]).toEqual([theirs.data, theirs.hasErrors]);
         if (!REMARKS.test(theirs.errors.join())) expect(ours.errors).toEqual(theirs.errors);
         else expect(ours.errors).toHaveLength(theirs.errors.length);
@@ -252,6 +258,6 @@ test("leaves no rejection to nobody where an item of a list fails at once", asyn
   const document = parse("{ list { late } }");
   const plan = new Plan(failing, document, getOperationAST(document) as never, {});
   const { data, errors } = await executePlan(plan, null, {});
-  expect(data).toEqual({ list: null });
+  expect(data).toBe('{"list":null}');
   expect(errors?.map(({ message }) => message)).toEqual(["at once"]);
 });
