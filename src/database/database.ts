@@ -26,7 +26,8 @@ export interface UnitOfWork {
 
 /**
  * How a statement is used that runs all the time. It is prepared, once in each session, and so kept there for good: its
- * texts must be few, whatever callers ask. One that is quick reads little, whatever callers ask: others wait behind it.
+ * texts must be few, whatever callers ask. It only reads. One that is quick reads little, whatever callers ask: others
+ * wait behind it.
  */
 export type StatementUse = "often" | "often and quick";
 
@@ -113,7 +114,7 @@ export function createDatabase(
   databasePool: DatabasePool,
   onStatement: (event: StatementEvent) => void = () => {},
 ): Database {
-  const { pool, quick, close } = databasePool;
+  const { pool, close } = databasePool;
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool, { disposeExternalPool: false }),
     log: [{ emit: "event", level: "query" }],
@@ -132,11 +133,15 @@ export function createDatabase(
     onStatement({ text, milliseconds: performance.now() - started });
     return rows;
   };
+  const sessionsFor = (use?: StatementUse) => {
+    if (use === undefined) return pool;
+    return use === "often" ? databasePool.often : databasePool.quick;
+  };
   const readings = new Readings(databasePool, run);
   return {
     prisma,
     query: async <Row>(statement: Sql, use?: StatementUse) =>
-      (await run(use === "often and quick" ? quick : pool, statement, use)) as Row[],
+      (await run(sessionsFor(use), statement, use)) as Row[],
     read: (statements, size) => readings.begin(statements, size),
     transaction: (work) =>
       untilUndisturbed(() =>

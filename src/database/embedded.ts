@@ -41,6 +41,7 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
     pool,
     // There is one session, and nothing to be woken.
     quick: pool,
+    often: pool,
     embedded: true,
     async close() {
       await pool.end();

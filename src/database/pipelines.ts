@@ -3,10 +3,23 @@ import pg from "pg";
 /** Two keep each other's answers from waiting; more would have the database's processes woken for each statement. */
 const SESSIONS = 2;
 
+/** How long a statement may keep those behind it waiting, in milliseconds. */
+const PATIENCE_MS = 25;
+
+/** A statement that was sent and not answered. */
+interface Asked {
+  /** Asks the pool as well: whoever answers first is heard. */
+  readonly askElsewhere: () => void;
+  isAskedElsewhere: boolean;
+}
+
 interface Session {
   readonly client: pg.Client;
-  /** Statements that were sent and not answered. */
-  underWay: number;
+  /** In the order in which they will be answered. */
+  readonly underWay: Asked[];
+  /** When the first of them became the first, by performance.now(). */
+  since: number;
+  watch: NodeJS.Timeout | undefined;
 }
 
 /** Whether it says something of the session rather than of the statement. */
@@ -15,10 +28,13 @@ function isOfSession(error: unknown): boolean {
   return !(error as Error).message.startsWith("Query read timeout");
 }
 
+const isHeldUp = ({ underWay, since }: Session): boolean =>
+  underWay.length > 0 && performance.now() - since > PATIENCE_MS;
+
 /**
  * A few sessions on which statements are sent one behind the other, without waiting for the answers to those before: the
  * database goes on from one to the next, where a session of a pool sleeps in between and has to be woken. For reading
- * alone, and only what is quick, since whatever comes behind it waits.
+ * alone, since what waits behind a slow statement is asked elsewhere as well.
  */
 export class Pipelines {
   readonly #pool: pg.Pool;
@@ -26,40 +42,79 @@ export class Pipelines {
   readonly #onError: (error: Error) => void;
   #sessions: Session[] = [];
 
-  /** @param pool takes over for a session that broke. */
+  /** @param pool takes over for a session that broke, or is held up. */
   constructor(pool: pg.Pool, config: pg.ClientConfig, onError: (error: Error) => void) {
     this.#pool = pool;
     this.#config = { ...config, pipeline: true };
     this.#onError = onError;
   }
 
-  async query(statement: pg.QueryConfig): Promise<pg.QueryResult> {
-    const session = this.#least();
-    session.underWay += 1;
-    try {
-      return await session.client.query(statement);
-    } catch (error) {
-      if (!isOfSession(error)) throw error;
-      this.#drop(session);
-      return await this.#pool.query(statement);
-    } finally {
-      session.underWay -= 1;
-    }
+  query(statement: pg.QueryConfig): Promise<pg.QueryResult> {
+    const session = this.#freest();
+    if (!session) return this.#pool.query(statement);
+    return new Promise((resolve, reject) => {
+      const askElsewhere = () => void this.#pool.query(statement).then(resolve, reject);
+      const asked: Asked = { askElsewhere, isAskedElsewhere: false };
+      this.#begin(session, asked);
+      session.client.query(statement).then(
+        (result) => {
+          this.#end(session, asked);
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.#end(session, asked);
+          if (!isOfSession(error)) return reject(error);
+          this.#drop(session);
+          if (!asked.isAskedElsewhere) askElsewhere();
+        },
+      );
+    });
   }
 
   async end(): Promise<void> {
     await Promise.all(this.#sessions.splice(0).map(({ client }) => client.end()));
   }
 
-  /** The session with the least to do. */
-  #least(): Session {
+  /** The session with the least to do; none where all are held up. */
+  #freest(): Session | undefined {
     if (this.#sessions.length < SESSIONS) return this.#open();
-    return this.#sessions.reduce((least, session) => (session.underWay < least.underWay ? session : least));
+    let freest: Session | undefined;
+    for (const session of this.#sessions) {
+      if (!isHeldUp(session) && session.underWay.length < (freest?.underWay.length ?? Infinity))
+        freest = session;
+    }
+    return freest;
+  }
+
+  #begin(session: Session, asked: Asked): void {
+    if (session.underWay.push(asked) === 1) session.since = performance.now();
+    this.#watch(session);
+  }
+
+  #end(session: Session, asked: Asked): void {
+    session.underWay.splice(session.underWay.indexOf(asked), 1);
+    session.since = performance.now();
+  }
+
+  /** Has those that wait for too long behind another one asked elsewhere. */
+  #watch(session: Session): void {
+    const look = (): void => {
+      session.watch = undefined;
+      if (session.underWay.length === 0) return;
+      for (const asked of isHeldUp(session) ? session.underWay.slice(1) : []) {
+        if (asked.isAskedElsewhere) continue;
+        asked.isAskedElsewhere = true;
+        asked.askElsewhere();
+      }
+      this.#watch(session);
+    };
+    // Where this process was busy, the answers that came meanwhile are read before anybody looks.
+    session.watch ??= setTimeout(() => setImmediate(look), PATIENCE_MS).unref();
   }
 
   #open(): Session {
     const client = new pg.Client(this.#config);
-    const session = { client, underWay: 0 };
+    const session: Session = { client, underWay: [], since: 0, watch: undefined };
     client.on("error", (error) => {
       this.#drop(session);
       this.#onError(error);

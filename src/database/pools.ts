@@ -2,11 +2,18 @@ import pg from "pg";
 import { readTimestamp } from "./instant.js";
 import { Pipelines } from "./pipelines.js";
 
+/** What answers statements. */
+interface Asking {
+  query(statement: pg.QueryConfig): Promise<pg.QueryResult>;
+}
+
 /** The one pool that Prisma and SQL by hand share. */
 export interface DatabasePool {
   readonly pool: pg.Pool;
-  /** For reading what is quick, whatever is asked for: what comes after it may wait for it. */
-  readonly quick: { query(statement: pg.QueryConfig): Promise<pg.QueryResult> };
+  /** For reading what is quick, whatever is asked for. */
+  readonly quick: Asking;
+  /** For reading what is asked for often, and is quick as a rule. */
+  readonly often: Asking;
   /** One session, in this process: no other process can be at work in it. */
   readonly embedded: boolean;
   close(): Promise<void>;
@@ -68,13 +75,16 @@ export function serverPool(url: string, onError: (error: Error) => void): Databa
   };
   const pool = new Pool({ ...config, max: MOST_SESSIONS });
   pool.on("error", onError);
+  // Apart, so that what is always quick waits for nothing that is not.
   const quick = new Pipelines(pool, config, onError);
+  const often = new Pipelines(pool, config, onError);
   return {
     pool,
     quick,
+    often,
     embedded: false,
     async close() {
-      await quick.end();
+      await Promise.all([quick.end(), often.end()]);
       await pool.end();
     },
   };

@@ -42,6 +42,27 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     );
   });
 
+  it("do not wait long behind a slow one, which is asked but once", async () => {
+    await database.pool.query("create sequence asked");
+    const slow = [1, 2].map(() => quick("select nextval('asked') as number, pg_sleep(2)::text"));
+    let isSlowDone = false;
+    const slowest = Promise.race(slow).then(() => {
+      isSlowDone = true;
+    });
+    // Behind the slow ones, and when it is known that they are.
+    for (let times = 0; times < 3; times += 1) {
+      const asked = [1, 0, 2].map((n) => quick("select 10 / $1::int as part", [n]));
+      const outcomes = await Promise.allSettled(asked);
+      expect(
+        outcomes.map((one) => (one.status === "fulfilled" ? one.value["part"] : one.reason.code)),
+      ).toEqual([10, "22012", 5]);
+      expect(isSlowDone).toBe(false);
+    }
+    await slowest;
+    expect((await Promise.all(slow)).map(({ number }) => number).sort()).toEqual([1, 2]);
+    expect(await quick("select last_value as number from asked")).toEqual({ number: 2 });
+  });
+
   it("are answered though their session ended before, and while they were under way", async () => {
     const pids = await sessions();
     await Promise.all(pids.map(terminate));
