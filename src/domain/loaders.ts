@@ -89,6 +89,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
       ),
     ),
     tag,
+    rememberedTag: (id: string) => knownTags.remembered(id),
     /** The tags that a link carries, the oldest first: at once where they are known as they are by now. */
     tagsOf({ tagIds, tagsVersion }: InviteLink): readonly Tag[] | Promise<readonly Tag[]> {
       const known = tagIds.map((id) => knownTags.find(id, tagsVersion));

@@ -2,6 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import { Problems } from "../errors.js";
 import { parseId, parseIds } from "../ids.js";
 import type { Loaders } from "../loaders.js";
+import type { Tag } from "../tags/tag.js";
 import { foldName, isStorable } from "../text.js";
 import type { LinkSelection, TypeGroup } from "./selection.js";
 
@@ -30,7 +31,7 @@ export interface InviteLinkFilter {
 }
 
 /** A group whose ids were read. */
-interface ReadGroup {
+export interface ReadGroup {
   /** Where it stands in the input. */
   readonly path: string;
   readonly typeId: string;
@@ -53,30 +54,65 @@ function readGroups(groups: readonly TagGroup[], problems: Problems): ReadGroup[
   return read;
 }
 
-/** Each type must be there, each tag be the channel's and of its group's type. */
-async function checkGroups(
-  channelId: string,
+/**
+ * Each tag must be the channel's and of its group's type, each type be there. No more is looked up than the tags, where
+ * there is nothing to say against them.
+ * @returns false where there is no such channel, and so no links.
+ * @throws ValidationError
+ */
+export async function checkGroups(
+  chatId: number,
   groups: readonly ReadGroup[],
   loaders: Loaders,
-  problems: Problems,
-): Promise<void> {
-  await Promise.all(
-    groups.map(async ({ path, typeId, tagIds }) => {
-      const [type, tags] = await Promise.all([
-        loaders.tagType.load(typeId),
-        Promise.all(tagIds.map((id) => loaders.tag.load(id))),
-      ]);
-      if (type === null) problems.add(`${path}.tagTypeId`, "There is no such tag type.");
-      for (const [place, tag] of tags.entries()) {
-        if (tag?.channelId !== channelId) {
-          problems.add(`${path}.tagIds.${place}`, "There is no such tag in this channel.");
-        } else if (tag.typeId !== typeId) {
-          problems.add(`${path}.tagIds.${place}`, "This tag is of another type.");
-        }
-      }
-    }),
+): Promise<boolean> {
+  const tags = await Promise.all(
+    groups.map(({ tagIds }) => Promise.all(tagIds.map((id) => loaders.tag.load(id)))),
   );
+  const isRight = (tag: Tag | null | undefined, typeId: string) =>
+    tag?.chatId === chatId && tag.typeId === typeId;
+  const isProven = groups.every(
+    ({ typeId }, index) =>
+      tags[index] && tags[index].length > 0 && tags[index].every((tag) => isRight(tag, typeId)),
+  );
+  if (isProven) return true;
+  if ((await loaders.channelByChatId.load(chatId)) === null) return false;
+  const types = await Promise.all(groups.map(({ typeId }) => loaders.tagType.load(typeId)));
+  const problems = new Problems();
+  for (const [index, { path, typeId }] of groups.entries()) {
+    if (types[index] === null) problems.add(`${path}.tagTypeId`, "There is no such tag type.");
+    for (const [place, tag] of (tags[index] ?? []).entries()) {
+      if (tag?.chatId !== chatId) {
+        problems.add(`${path}.tagIds.${place}`, "There is no such tag in this channel.");
+      } else if (tag.typeId !== typeId) {
+        problems.add(`${path}.tagIds.${place}`, "This tag is of another type.");
+      }
+    }
+  }
   problems.check();
+  return true;
+}
+
+/**
+ * The version of the channel's tags as of which there is nothing to say against groups, by what is remembered of their
+ * tags; null where that is not known.
+ */
+export function provenAsOf(
+  chatId: number,
+  groups: readonly ReadGroup[],
+  { rememberedTag }: Loaders,
+): string | null {
+  let proven: string | null = null;
+  for (const { typeId, tagIds } of groups) {
+    // Only a tag proves its type.
+    if (tagIds.length === 0) return null;
+    for (const id of tagIds) {
+      const { tag, version } = rememberedTag(id) ?? {};
+      if (!version || tag?.chatId !== chatId || tag.typeId !== typeId) return null;
+      proven ??= version;
+      if (version !== proven) return null;
+    }
+  }
+  return proven;
 }
 
 /** Two groups of one type are one group; one with neither tags nor `withoutType` constrains nothing. */
@@ -93,18 +129,18 @@ function unite(groups: readonly ReadGroup[]): TypeGroup[] {
     .filter(({ tagIds, without }) => tagIds.length > 0 || without);
 }
 
+/** A filter whose ids were read, before anybody has looked whether there are such tags. */
+export interface ReadFilter {
+  readonly selection: LinkSelection;
+  readonly groups: readonly ReadGroup[];
+}
+
 /**
- * What a filter means for a chat's links; null where a group of tags says that there are none, in a channel that is not
- * known. For other filters the channel is looked up by the very statements that read the links.
+ * What a filter means for a chat's links. The channel is looked up by the very statements that read them.
  * @param now decides what is expired.
- * @throws ValidationError for ids that are none, and for tags that are not the channel's and the group's type's.
+ * @throws ValidationError for ids that are none.
  */
-export async function selectLinks(
-  chatId: number,
-  filter: InviteLinkFilter,
-  now: Date,
-  loaders: Loaders,
-): Promise<LinkSelection | null> {
+export function readFilter(chatId: number, filter: InviteLinkFilter, now: Date): ReadFilter {
   const problems = new Problems();
   const conditions: Sql[] = [];
   if (filter.name) {
@@ -134,13 +170,9 @@ export async function selectLinks(
   conditions.push(...creation);
 
   const groups = readGroups(filter.tagGroups ?? [], problems);
-  const rest = { conditions, creation, byId: filter.ids != null };
-  if (groups.length === 0) {
-    const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
-    return { channelId, ...rest, groups: [] };
-  }
-  const channel = await loaders.channelByChatId.load(chatId);
-  if (channel === null) return null;
-  await checkGroups(channel.id, groups, loaders, problems);
-  return { channelId: sql`${channel.id}`, ...rest, groups: unite(groups) };
+  const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
+  return {
+    selection: { channelId, conditions, creation, byId: filter.ids != null, groups: unite(groups) },
+    groups,
+  };
 }

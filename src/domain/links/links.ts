@@ -23,7 +23,7 @@ import type { Tag } from "../tags/tag.js";
 import { countInBlocks } from "./blocks.js";
 import { leapOverDays } from "./days.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "./facets.js";
-import { type InviteLinkFilter, selectLinks } from "./filter.js";
+import { checkGroups, type InviteLinkFilter, provenAsOf, type ReadFilter, readFilter } from "./filter.js";
 import {
   type InviteLink,
   inviteLinkColumns,
@@ -128,16 +128,22 @@ export class Links {
     requireChannel(this.#caller, args.channelId);
     const request = readPageArguments(args);
     const ordering = linkOrdering(args.orderBy);
-    const selection = await this.#select(args);
-    if (selection === null) {
-      const page = await emptyList(ordering, request);
-      return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
-    }
-    return {
+    const { selection, groups } = this.#read(args);
+    const read = async (): Promise<LinkPage> => ({
       ...(await readList(this.#database, listOf(selection, args.channelId, ordering), ordering, request)),
       totals: once(() => totalsOf(this.#database, selection)),
       facets: once(() => this.#facets(args.channelId, countsOf(this.#database, selection))),
-    };
+    });
+    // Each link tells which version the channel's tags are of: where there is one, what is remembered of the groups'
+    // tags is proven by the page itself.
+    const version = provenAsOf(args.channelId, groups, this.#loaders);
+    if (version !== null) {
+      const page = await read();
+      if (page.edges[0]?.node.tagsVersion === version) return page;
+    }
+    if (await checkGroups(args.channelId, groups, this.#loaders)) return read();
+    const page = await emptyList(ordering, request);
+    return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
   }
 
   /**
@@ -146,8 +152,8 @@ export class Links {
    */
   async numberedPage(args: NumberedLinkPageArguments): Promise<NumberedPage<TaggedLink>> {
     requireChannel(this.#caller, args.channelId);
-    const selection = await this.#select(args);
-    if (selection === null) return { total: 0, rows: [] };
+    const { selection, groups } = this.#read(args);
+    if (!(await checkGroups(args.channelId, groups, this.#loaders))) return { total: 0, rows: [] };
     const ordering = linkOrdering(args.orderBy);
     const list = listOf(selection, args.channelId, ordering);
     // Of a page that is held at once the tags are looked up; of a long one they are read with the links.
@@ -168,9 +174,8 @@ export class Links {
     };
   }
 
-  /** Null where there are none. */
-  #select({ channelId, filter }: LinksAsked): Promise<LinkSelection | null> {
-    return selectLinks(channelId, filter ?? {}, new Date(), this.#loaders);
+  #read({ channelId, filter }: LinksAsked): ReadFilter {
+    return readFilter(channelId, filter ?? {}, new Date());
   }
 
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */

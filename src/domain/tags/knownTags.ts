@@ -8,13 +8,19 @@ export interface VersionedTag extends Tag {
   readonly tagsVersion: string;
 }
 
+/** A tag as it was when its channel's tags were of a version. */
+interface RememberedTag {
+  readonly tag: Tag;
+  readonly version: string;
+}
+
 /**
  * Tags that were read before. Whoever looks for one says which version the channel's tags are of now, as the statement
  * found that gave the tag's id: so nobody is shown a tag as it was before, whichever server changed it.
  */
 export class KnownTags {
   readonly #remembers: boolean;
-  readonly #tags = new Map<string, { readonly tag: Tag; readonly version: string }>();
+  readonly #tags = new Map<string, RememberedTag>();
 
   /** @param remembers false: every tag is read anew. */
   constructor(remembers: boolean) {
@@ -24,6 +30,11 @@ export class KnownTags {
   find(id: string, version: string): Tag | undefined {
     const known = this.#tags.get(id);
     return known?.version === version ? known.tag : undefined;
+  }
+
+  /** As it was at some time: whoever uses it makes sure that the version is that of now. */
+  remembered(id: string): RememberedTag | undefined {
+    return this.#tags.get(id);
   }
 
   /** Remembers a tag. */

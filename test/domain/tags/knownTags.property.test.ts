@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { ValidationError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
+import type { TagGroup } from "../../../src/domain/links/filter.js";
+import { Links } from "../../../src/domain/links/links.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { KnownTags } from "../../../src/domain/tags/knownTags.js";
 import type { Tag } from "../../../src/domain/tags/tag.js";
@@ -67,7 +70,7 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
       expireDate: null,
     };
     await storeLinks(test.database, channel.id, [{ ...link, tags: tags.slice(0, 4) }]);
-    return { channel, link };
+    return { channel, link, types, tags };
   }
 
   /** A server's request for the tags of a link. */
@@ -76,6 +79,25 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
     const link = await loaders.inviteLink.load(linkId);
     if (!link) throw new Error("The link is there.");
     return loaders.tagsOf(link);
+  }
+
+  /** The same for a page under groups: its links and their tags, or what is wrong with the groups. */
+  async function readPage(
+    known: KnownTags,
+    chatId: number,
+    tagGroups: readonly TagGroup[],
+  ): Promise<unknown> {
+    const loaders = createLoaders(test.database, callerOf(), known);
+    try {
+      const { edges } = await new Links(test.database, callerOf(), loaders).page({
+        channelId: chatId,
+        filter: { tagGroups },
+      });
+      return await Promise.all(edges.map(async ({ node }) => [node.id, await loaders.tagsOf(node)]));
+    } catch (error) {
+      if (error instanceof ValidationError) return error.fieldErrors;
+      throw error;
+    }
   }
 
   it("are shown as they are, whoever changed them by whatever way", async () => {
@@ -93,6 +115,65 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it("are gone by in groups as they are, whoever changed them by whatever way", async () => {
+    const asked = fc.array(fc.record({ type: fc.nat(1), tags: fc.integer({ min: 1, max: 7 }) }), {
+      minLength: 1,
+      maxLength: 2,
+    });
+    let found = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 8 }),
+        asked,
+        fc.boolean(),
+        async (steps, groups, hasOther) => {
+          const { channel, link, types, tags } = await world();
+          const tagGroups = groups.map(({ type, tags: some }) => ({
+            tagTypeId: types[type] as string,
+            withoutType: false,
+            tagIds: tags
+              .filter((tag, place) => (hasOther || tag.typeId === types[type]) && (some >> (place % 3)) & 1)
+              .map(({ id }) => id),
+          }));
+          const [known, fresh] = [new KnownTags(true), new KnownTags(false)];
+          for (const [index, { change, place }] of steps.entries()) {
+            await read(known, link.id);
+            await test.pool.query(CHANGES[change], [`${index} ${newId()}`, channel.id, place]);
+            const { chatId } = await test.database.prisma.channel.findUniqueOrThrow({
+              where: { id: channel.id },
+            });
+            for (const chat of [Number(chatId), channel.chatId]) {
+              const page = await readPage(known, chat, tagGroups);
+              expect(page).toEqual(await readPage(fresh, chat, tagGroups));
+              if (Array.isArray(page) && Array.isArray(page[0])) found += 1;
+            }
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+    expect(found).toBeGreaterThan(10);
+  });
+
+  it("are not looked up for a page under groups, which tells whether they are the same still", async () => {
+    const { channel, link, types, tags } = await world();
+    const known = new KnownTags(true);
+    await read(known, link.id);
+    const groups = [0, 1].map((place) => ({
+      tagTypeId: types[place] as string,
+      withoutType: false,
+      tagIds: [tags[place]?.id as string],
+    }));
+    const statements = async (by: KnownTags) => {
+      test.statements.length = 0;
+      await readPage(by, channel.chatId, groups);
+      return test.statements.length;
+    };
+    expect(await statements(known)).toBe(1);
+    // Tags of the groups, the page, tags of its links.
+    expect(await statements(new KnownTags(false))).toBe(3);
   });
 
   it("are not read again while nothing changes", async () => {
