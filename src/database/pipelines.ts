@@ -19,6 +19,7 @@ interface Session {
   readonly underWay: Asked[];
   /** When the first of them became the first, by performance.now(). */
   since: number;
+  isGathering: boolean;
   watch: NodeJS.Timeout | undefined;
 }
 
@@ -56,6 +57,7 @@ export class Pipelines {
       const askElsewhere = () => void this.#pool.query(statement).then(resolve, reject);
       const asked: Asked = { askElsewhere, isAskedElsewhere: false };
       this.#begin(session, asked);
+      this.#gather(session);
       session.client.query(statement).then(
         (result) => {
           this.#end(session, asked);
@@ -91,6 +93,18 @@ export class Pipelines {
     this.#watch(session);
   }
 
+  /** What is asked in one turn of the event loop is sent together: each call of the system wakes the database. */
+  #gather(session: Session): void {
+    if (session.isGathering) return;
+    session.isGathering = true;
+    const { stream } = session.client.connection;
+    stream.cork();
+    setImmediate(() => {
+      session.isGathering = false;
+      stream.uncork();
+    });
+  }
+
   #end(session: Session, asked: Asked): void {
     session.underWay.splice(session.underWay.indexOf(asked), 1);
     session.since = performance.now();
@@ -114,7 +128,7 @@ export class Pipelines {
 
   #open(): Session {
     const client = new pg.Client(this.#config);
-    const session: Session = { client, underWay: [], since: 0, watch: undefined };
+    const session: Session = { client, underWay: [], since: 0, isGathering: false, watch: undefined };
     client.on("error", (error) => {
       this.#drop(session);
       this.#onError(error);
