@@ -114,6 +114,8 @@ export function openPool({ url, dataDir }: Pick<PreparedDatabase, "url" | "dataD
 export interface TestDatabase {
   readonly form: DatabaseForm;
   readonly database: Database;
+  /** Through which it asks, the pool among them. */
+  readonly sessions: DatabasePool;
   readonly pool: pg.Pool;
   readonly url: string | null;
   readonly dataDir: string | null;
@@ -132,6 +134,7 @@ export async function openTestDatabase(form: DatabaseForm): Promise<TestDatabase
   return {
     form,
     database,
+    sessions: opened,
     pool: opened.pool,
     url: prepared.url,
     dataDir: prepared.dataDir,

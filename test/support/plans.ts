@@ -1,5 +1,6 @@
 import pg from "pg";
 import { vi } from "vitest";
+import type { TestDatabase } from "./databases.js";
 
 /** A statement by hand, as it was sent. */
 export interface SentStatement {
@@ -7,19 +8,27 @@ export interface SentStatement {
   readonly values: readonly unknown[];
 }
 
-/** The statements by hand that `work` sends through a pool, in their order. */
-export async function statementsOf(pool: pg.Pool, work: () => Promise<unknown>): Promise<SentStatement[]> {
+/** The statements by hand that `work` sends, in their order. */
+export async function statementsOf(
+  { sessions: { pool, quick, often } }: Pick<TestDatabase, "sessions">,
+  work: () => Promise<unknown>,
+): Promise<SentStatement[]> {
   const sent: SentStatement[] = [];
-  const query = vi.spyOn(pool, "query");
+  // In the embedded database they are one.
+  const spies = [...new Set([pool, quick, often])].map((asking) => vi.spyOn(asking as pg.Pool, "query"));
   try {
     await work();
-    for (const [given] of query.mock.calls as unknown[][]) {
-      if (typeof given !== "object" || given === null || !("text" in given)) continue;
-      const { text, values = [] } = given as Partial<SentStatement> & { text: string };
+    const calls = spies.flatMap(({ mock }) =>
+      mock.calls.map((given, index) => ({ given, order: mock.invocationCallOrder[index] ?? 0 })),
+    );
+    for (const { given } of calls.sort((one, other) => one.order - other.order)) {
+      const [statement] = given as unknown[];
+      if (typeof statement !== "object" || statement === null || !("text" in statement)) continue;
+      const { text, values = [] } = statement as Partial<SentStatement> & { text: string };
       sent.push({ text, values });
     }
   } finally {
-    query.mockRestore();
+    for (const spy of spies) spy.mockRestore();
   }
   return sent;
 }

@@ -18,7 +18,7 @@ import {
   type SqlList,
 } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { type PageSource, readPage, type Slice } from "../paging/page.js";
+import { anyOf, type PageSource, readPage, type Slice } from "../paging/page.js";
 import type { Tag } from "../tags/tag.js";
 import { countInBlocks } from "./blocks.js";
 import { leapOverDays } from "./days.js";
@@ -210,8 +210,9 @@ export class Links {
         slice = asked;
         return rows.load(tag);
       },
-      exists: (condition) => {
-        const key = condition?.text ?? "";
+      exists: (stretches) => {
+        const condition = anyOf(stretches);
+        const key = condition.text;
         let loader = existence.get(key);
         if (!loader) {
           loader = new DataLoader<Tag, boolean, string>((tags) => this.#existOfTags(tags, condition), BY_ID);
@@ -230,7 +231,7 @@ export class Links {
       select asked.tag_id as "tagId", ${inviteLinkColumns}
       from ${askedTags(tags)}
       cross join lateral (
-        select l.id from ${linksOfAskedTag} and ${slice.condition ?? sql`true`}
+        select l.id from ${linksOfAskedTag} and ${anyOf(slice.stretches)}
         order by ${slice.orderBy} ${bounds(slice)}
       ) found
       cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l
@@ -241,10 +242,10 @@ export class Links {
     return tags.map(({ id }) => links.get(id) ?? []);
   }
 
-  async #existOfTags(tags: readonly Tag[], condition: Sql | null): Promise<boolean[]> {
+  async #existOfTags(tags: readonly Tag[], condition: Sql): Promise<boolean[]> {
     const rows = await this.#database.query<{ tagId: string }>(sql`
       select asked.tag_id as "tagId" from ${askedTags(tags)}
-      where exists (select from ${linksOfAskedTag} and ${condition ?? sql`true`})`);
+      where exists (select from ${linksOfAskedTag} and ${condition})`);
     const found = new Set(rows.map(({ tagId }) => tagId));
     return tags.map(({ id }) => found.has(id));
   }

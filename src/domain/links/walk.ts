@@ -2,7 +2,7 @@ import sql, { join, raw, type Sql } from "sql-template-tag";
 import { MAX_PAGE_SIZE } from "../paging/arguments.js";
 import { bounds } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import type { Slice } from "../paging/page.js";
+import { anyOf, type Slice } from "../paging/page.js";
 import type { InviteLink } from "./inviteLink.js";
 import { isByCreation } from "./order.js";
 import { carryingOthers, type LinkSelection, type TypeGroup } from "./selection.js";
@@ -88,7 +88,7 @@ export function walkOf(
   ];
 
   return (slice) => {
-    const stretch = slice.condition ? [slice.condition, ...creation] : creation;
+    const stretch = slice.stretches ? [anyOf(slice.stretches), ...creation] : creation;
     // The planner merges what is ordered by itself. A limit, of which it never comes to speak, has it think of the
     // first rows of each, which an index gives at once, and not only of all of them.
     const parts = padded(streams).map(

@@ -1,11 +1,11 @@
-import sql, { empty, type Sql } from "sql-template-tag";
+import sql, { empty, join, type Sql } from "sql-template-tag";
 import type { Database, StatementUse } from "../../database/database.js";
 import type { Reading } from "../../database/reading.js";
 import { RateLimitedError } from "../errors.js";
 import { once } from "../once.js";
 import type { PageRequest } from "./arguments.js";
 import { type Ordering, orderBy, type Steps } from "./ordering.js";
-import { type Page, type PageSource, readPage, type Slice } from "./page.js";
+import { anyOf, type Page, type PageSource, readPage, type Slice } from "./page.js";
 
 /** A page, and how many there are on all of them: counted only when asked for. */
 export interface CountedPage<Row> extends Page<Row> {
@@ -70,12 +70,20 @@ function rowsOf<Row>(list: SqlList, ordering: Ordering<Row>, slice: Slice): Sql 
   const { with: prefix = empty, columns, table, alias, joins = empty, where } = list;
   if (list.slice) return sql`select ${columns} from ${list.slice(slice)} ${joins} order by ${slice.orderBy}`;
   if (slice.offset > 0) return rowsBehind(list, ordering, BigInt(slice.offset), slice.limit);
+  const part = (condition: Sql) => sql`
+    select ${alias}.* from ${table} where ${where} and ${condition} order by ${slice.orderBy} ${bounds(slice)}`;
+  const { stretches } = slice;
+  // Of several stretches each is walked through by itself, since of an OR the planner would read all that come before.
+  const found =
+    stretches && stretches.length > 1
+      ? sql`select * from (${eachOf(stretches, part)}) ${alias} order by ${slice.orderBy} ${bounds(slice)}`
+      : part(anyOf(stretches));
   return sql`${prefix}
-    select ${columns} from (
-      select ${alias}.* from ${table}
-      where ${where} and ${slice.condition ?? sql`true`} order by ${slice.orderBy} ${bounds(slice)}
-    ) ${alias} ${joins} order by ${slice.orderBy}`;
+    select ${columns} from (${found}) ${alias} ${joins} order by ${slice.orderBy}`;
 }
+
+const eachOf = (stretches: readonly Sql[], part: (condition: Sql) => Sql): Sql =>
+  sql`(${join(stretches.map(part), ") union all (")})`;
 
 /** A page of what a statement lists; one statement for its rows, one more for each thing that they cannot tell. */
 export async function readList<Row>(
@@ -85,14 +93,14 @@ export async function readList<Row>(
   request: PageRequest,
 ): Promise<CountedPage<Row>> {
   const { with: prefix = empty, table, where, use } = list;
-  const and = (condition: Sql | null) => (condition ? sql`${where} and ${condition}` : where);
+  const one = (condition: Sql) => sql`select 1 from ${table} where ${where} and ${condition} limit 1`;
   const source: PageSource<Row> = {
     rows: (slice) => database.query<Row>(rowsOf(list, ordering, slice), slice.offset === 0 ? use : undefined),
-    exists: async (condition) => {
+    exists: async (stretches) => {
       const found = await database.query(
         list.slice
-          ? sql`select from ${list.slice({ condition, orderBy: orderBy(ordering), limit: 1, offset: 0 })}`
-          : sql`${prefix} select from ${table} where ${and(condition)} limit 1`,
+          ? sql`select from ${list.slice({ stretches, orderBy: orderBy(ordering), limit: 1, offset: 0 })}`
+          : sql`${prefix} select from (${eachOf(stretches ?? [anyOf(null)], one)}) found limit 1`,
       );
       return found.length > 0;
     },

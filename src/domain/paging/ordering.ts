@@ -88,46 +88,65 @@ function beyond<Row>(key: OrderKey<Row>, direction: Direction, value: KeyValue, 
 /** Which side of a row in the order. */
 export type Side = "after" | "before";
 
-/** The same by a comparison of rows, which walks an index from the very place; null where the order has none. */
+/**
+ * The rows on one side of a position by a comparison of rows, which walks an index from the very place. Those without a
+ * value in the first key, if it may have none, are in neither: to compare with nothing is not true.
+ */
 function compareRows<Row>(
   ordering: Ordering<Row>,
   values: readonly KeyValue[],
   side: Side,
   inclusive: boolean,
-): Sql | null {
-  const directions = new Set(ordering.map(({ direction }) => direction));
-  if (directions.size > 1 || ordering.some(({ key }) => key.nullable)) return null;
+): Sql {
   const columns = join(ordering.map(({ key }) => key.column));
   const position = join(ordering.map(({ key }, index) => parameter(key, values[index] ?? "")));
-  const greater = directions.has("ASC") === (side === "after");
+  const greater = (ordering[0]?.direction === "ASC") === (side === "after");
   if (inclusive) return greater ? sql`(${columns}) >= (${position})` : sql`(${columns}) <= (${position})`;
   return greater ? sql`(${columns}) > (${position})` : sql`(${columns}) < (${position})`;
 }
 
-/** The condition for rows on one side of a position in the order, the position itself left out. */
-export function beyondPosition<Row>(ordering: Ordering<Row>, values: readonly KeyValue[], side: Side): Sql {
-  const compared = compareRows(ordering, values, side, false);
-  if (compared) return compared;
+/** The same in whatever order. */
+function compareKeys<Row>(
+  ordering: Ordering<Row>,
+  values: readonly KeyValue[],
+  side: Side,
+  inclusive: boolean,
+): Sql {
   const alternatives = ordering.flatMap(({ key, direction }, index) => {
     const decisive = beyond(key, direction, values[index] ?? null, side);
     if (decisive === null) return [];
     const tied = ordering.slice(0, index).map((earlier, place) => equals(earlier.key, values[place] ?? null));
     return [sql`(${join([...tied, decisive], " and ")})`];
   });
+  if (inclusive) {
+    const itself = ordering.map(({ key }, index) => equals(key, values[index] ?? null));
+    alternatives.push(sql`(${join(itself, " and ")})`);
+  }
   return sql`(${join(alternatives, " or ")})`;
 }
 
-/** As beyondPosition, the position itself included. */
-export function positionAndBeyond<Row>(
+/**
+ * The rows on one side of a position in the order, in stretches that have no row in common: each, by itself, is walked
+ * through in an index where there is one for the order.
+ * @param inclusive whether the position itself is among them.
+ */
+export function stretchesBeyond<Row>(
   ordering: Ordering<Row>,
   values: readonly KeyValue[],
   side: Side,
-): Sql {
-  const compared = compareRows(ordering, values, side, true);
-  if (compared) return compared;
-  const position = join(
-    ordering.map(({ key }, index) => equals(key, values[index] ?? null)),
-    " and ",
-  );
-  return sql`(${beyondPosition(ordering, values, side)} or (${position}))`;
+  inclusive = false,
+): Sql[] {
+  const [first, ...rest] = ordering;
+  const isUniform = new Set(ordering.map(({ direction }) => direction)).size === 1;
+  if (!first || !isUniform || rest.some(({ key }) => key.nullable))
+    return [compareKeys(ordering, values, side, inclusive)];
+  const { nullable, column } = first.key;
+  if (!nullable) return [compareRows(ordering, values, side, inclusive)];
+  // Rows without a value come last.
+  if (values[0] === null || values[0] === undefined) {
+    const without = sql`${column} is null and ${compareRows(rest, values.slice(1), side, inclusive)}`;
+    return side === "after" ? [without] : [sql`${column} is not null`, without];
+  }
+  const compared = compareRows(ordering, values, side, inclusive);
+  return side === "after" ? [compared, sql`${column} is null`] : [compared];
 }

@@ -1,12 +1,14 @@
-import sql, { type Sql } from "sql-template-tag";
+import sql, { join, type Sql } from "sql-template-tag";
 import type { PageRequest } from "./arguments.js";
 import { cursorsOf, decodeCursor } from "./cursor.js";
-import { beyondPosition, type KeyValue, type Ordering, orderBy, positionAndBeyond } from "./ordering.js";
+import { type KeyValue, type Ordering, orderBy, type Side, stretchesBeyond } from "./ordering.js";
 
-/** A stretch of the ordered rows, for a source to put into its statement. */
+/** Conditions of which a row meets none but one, each for a stretch of the ordered rows. Null: all rows. */
+export type Stretches = readonly Sql[] | null;
+
+/** Some of the ordered rows, for a source to put into its statement. */
 export interface Slice {
-  /** Null: all. */
-  readonly condition: Sql | null;
+  readonly stretches: Stretches;
   readonly orderBy: Sql;
   readonly limit: number;
   readonly offset: number;
@@ -15,8 +17,8 @@ export interface Slice {
 /** Where a page's rows come from: what is listed, filtered and allowed is the source's affair. */
 export interface PageSource<Row> {
   rows(slice: Slice): Promise<Row[]>;
-  /** Whether any row meets the condition; null: whether there is any. */
-  exists(condition: Sql | null): Promise<boolean>;
+  /** Whether any row is in them. */
+  exists(stretches: Stretches): Promise<boolean>;
 }
 
 /** A row, and its place in the order: put into words only when asked for. */
@@ -46,8 +48,14 @@ export interface Page<Row> {
   hasPreviousPage(): boolean | Promise<boolean>;
 }
 
-const both = (left: Sql | null, right: Sql | null): Sql | null =>
-  left && right ? sql`${left} and ${right}` : (left ?? right);
+const both = (left: Stretches, right: Stretches): Stretches =>
+  left && right ? left.flatMap((one) => right.map((other) => sql`${one} and ${other}`)) : (left ?? right);
+
+/** The condition of stretches as a whole; that of all rows is true. */
+export function anyOf(stretches: Stretches): Sql {
+  if (stretches === null) return sql`true`;
+  return stretches.length === 1 ? (stretches[0] as Sql) : sql`((${join([...stretches], ") or (")}))`;
+}
 
 /**
  * Reads a page by keyset, or by number. One row more than the page tells whether there is a next one in the
@@ -65,9 +73,9 @@ export async function readPage<Row>(
   const after = request.after === null ? null : decodeCursor(ordering, request.after, "after");
   const before = request.before === null ? null : decodeCursor(ordering, request.before, "before");
   const read = await source.rows({
-    condition: both(
-      after && beyondPosition(ordering, after, "after"),
-      before && beyondPosition(ordering, before, "before"),
+    stretches: both(
+      after && stretchesBeyond(ordering, after, "after"),
+      before && stretchesBeyond(ordering, before, "before"),
     ),
     orderBy: orderBy(ordering, backward),
     limit: size + 1,
@@ -77,8 +85,8 @@ export async function readPage<Row>(
   const rows = read.slice(0, size);
   if (backward) rows.reverse();
 
-  const leftOut = (cursor: KeyValue[] | null, side: "after" | "before") =>
-    cursor === null ? false : source.exists(positionAndBeyond(ordering, cursor, side));
+  const leftOut = (cursor: KeyValue[] | null, side: Side) =>
+    cursor === null ? false : source.exists(stretchesBeyond(ordering, cursor, side, true));
   return {
     edges: edgesOf(ordering, rows),
     hasNextPage: () => (!backward && more) || leftOut(before, "after"),
@@ -93,7 +101,7 @@ async function readNumberedPage<Row>(
   source: PageSource<Row>,
 ): Promise<Page<Row>> {
   const offset = (page - 1) * size;
-  const read = await source.rows({ condition: null, orderBy: orderBy(ordering), limit: size + 1, offset });
+  const read = await source.rows({ stretches: null, orderBy: orderBy(ordering), limit: size + 1, offset });
   const rows = read.slice(0, size);
   return {
     edges: edgesOf(ordering, rows),

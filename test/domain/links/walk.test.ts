@@ -135,7 +135,7 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
   };
 
   async function expectToEndWithThePage(title: string, ask: Ask): Promise<void> {
-    const sent = await statementsOf(opened.pool, async () => {
+    const sent = await statementsOf(opened, async () => {
       const page = await ask();
       expect([await page.hasNextPage(), await page.hasPreviousPage()]).toContain(true);
       expect(page.edges.length).toBe(10);
@@ -174,7 +174,7 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
     const { edges } = await under({ tagGroups: without() }, { first: 3 });
     const ids = edges.map(({ node }) => node.id);
     let page: Awaited<ReturnType<typeof under>> | undefined;
-    const sent = await statementsOf(opened.pool, async () => {
+    const sent = await statementsOf(opened, async () => {
       page = await under({ tagGroups: without(), ids });
     });
     expect(sent.some(({ text }) => text.includes("bit_or"))).toBe(false);
@@ -190,7 +190,7 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
     const many = [few[0], { ...few[1], tagIds: [...(few[1]?.tagIds ?? []), ...more.map(({ id }) => id)] }];
     const walked = await under({ tagGroups: few as TagGroup[] });
     let page: Awaited<ReturnType<typeof under>> | undefined;
-    const sent = await statementsOf(opened.pool, async () => {
+    const sent = await statementsOf(opened, async () => {
       page = await under({ tagGroups: many as TagGroup[] });
     });
     expect(sent.some(({ text }) => text.includes("intersect"))).toBe(true);

@@ -3,6 +3,7 @@ import { newId } from "../../../src/domain/ids.js";
 import type { InviteLinkFilter } from "../../../src/domain/links/filter.js";
 import { type LinkPageArguments, Links } from "../../../src/domain/links/links.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
+import type { PageArguments } from "../../../src/domain/paging/arguments.js";
 import type { Tag } from "../../../src/domain/tags/tag.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import {
@@ -33,7 +34,7 @@ const TYPES = 3;
 const TAGS = 30;
 const KINDS: PlanKind[] = ["custom", "generic"];
 
-await describeOnForms("the statements that count links", ALL_FORMS, (form) => {
+await describeOnForms("the statements about links", ALL_FORMS, (form) => {
   let test: TestDatabase;
   let channel: StoredChannel;
   let tags: NewTag[];
@@ -87,7 +88,7 @@ await describeOnForms("the statements that count links", ALL_FORMS, (form) => {
 
   /** The statement about blocks that this sends: others look up the tags that are shown. */
   const counting = async (ask: () => Promise<unknown>): Promise<SentStatement | undefined> =>
-    (await statementsOf(test.pool, ask)).find(({ text }) => text.includes("block"));
+    (await statementsOf(test, ask)).find(({ text }) => text.includes("block"));
 
   /** No link is looked at, and of the tags' bits those of the channel alone, at most so often. */
   async function expectBlocksAlone(statement: SentStatement | undefined, times: number): Promise<void> {
@@ -104,6 +105,62 @@ await describeOnForms("the statements that count links", ALL_FORMS, (form) => {
       expect(read.get("block_type") ?? 0).toBeLessThanOrEqual((BLOCKS + CHANNELS) * TYPES);
     }
   }
+
+  const ORDERS: Readonly<Record<string, LinkPageArguments["orderBy"]>> = {
+    "the newest first": null,
+    "the oldest first": [{ field: "CREATED_AT", direction: "ASC" }],
+    "the dearest first": [{ field: "BUDGET", direction: "DESC" }],
+    "by name": [{ field: "NAME", direction: "ASC" }],
+  };
+  const PAGES: Readonly<Record<string, (cursor: string) => PageArguments>> = {
+    "the first": () => ({ first: 50 }),
+    "behind a cursor": (after) => ({ first: 50, after }),
+    "the last": () => ({ last: 50 }),
+    "before a cursor": (before) => ({ last: 50, before }),
+  };
+  for (const [order, orderBy] of Object.entries(ORDERS)) {
+    for (const [title, argumentsFor] of Object.entries(PAGES)) {
+      it(`read ${title} page of links, ${order}, and no others`, async () => {
+        const asked = { channelId: channel.chatId, orderBy };
+        const middle = await open().page({ ...asked, first: 1, page: LINKS / 2 });
+        const paging = argumentsFor(middle.edges[0]?.cursor as string);
+        const [statement] = await statementsOf(test, () => open().page({ ...asked, ...paging }));
+        for (const kind of KINDS) {
+          const plan = await planOf(test.pool, statement as SentStatement, kind);
+          expect(rowsRead(plan).get("invite_link")).toBe(51);
+          expect(rowsRead(plan).get("invite_link_tag")).toBeLessThanOrEqual(51 * 10);
+          expect(rowsRead(plan).get("channel")).toBeLessThanOrEqual(3 * CHANNELS);
+          expect(mostSorted(plan)).toBeLessThanOrEqual(51 * 10);
+        }
+      });
+    }
+  }
+
+  it("read links, tags and channels by their ids", async () => {
+    const loaders = () => createLoaders(test.database, callerOf());
+    const { edges } = await open().page({ channelId: channel.chatId, first: 100 });
+    const linkIds = edges.map(({ node }) => node.id);
+    const tagIds = tags.map(({ id }) => id);
+    const looks = [
+      { table: "invite_link", ids: linkIds, load: (id: string) => loaders().inviteLink.load(id) },
+      { table: "tag", ids: tagIds, load: (id: string) => loaders().tag.load(id) },
+    ];
+    for (const { table, ids, load } of looks) {
+      const [one] = await statementsOf(test, () => load(ids[0] as string));
+      const together = loaders();
+      const [many] = await statementsOf(test, () =>
+        table === "tag" ? together.tag.loadMany(ids) : together.inviteLink.loadMany(ids),
+      );
+      for (const kind of KINDS) {
+        const plan = await planOf(test.pool, one as SentStatement, kind);
+        expect(rowsRead(plan).get(table)).toBe(1);
+        expect(tablesReadWhole(plan)).not.toContain(table);
+        const whole = await planOf(test.pool, many as SentStatement, kind);
+        expect(rowsRead(whole).get(table)).toBe(ids.length);
+        expect(tablesReadWhole(whole)).not.toContain(table);
+      }
+    }
+  });
 
   for (const [title, filter] of Object.entries(FILTERS)) {
     it(`look at no link ${title}`, async () => {
@@ -128,7 +185,7 @@ await describeOnForms("the statements that count links", ALL_FORMS, (form) => {
   };
   for (const [title, orderBy] of Object.entries(DEEP)) {
     it(`look at the links of one day for a page by number far behind ${title}`, async () => {
-      const [statement] = await statementsOf(test.pool, () =>
+      const [statement] = await statementsOf(test, () =>
         open().page({ channelId: channel.chatId, first: 50, page: 300, orderBy }),
       );
       for (const kind of KINDS) {
@@ -142,7 +199,7 @@ await describeOnForms("the statements that count links", ALL_FORMS, (form) => {
   }
 
   it("find out by an index which rows a page by number has in another order", async () => {
-    const [statement] = await statementsOf(test.pool, () =>
+    const [statement] = await statementsOf(test, () =>
       open().page({
         channelId: channel.chatId,
         first: 50,
