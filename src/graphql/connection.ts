@@ -12,25 +12,35 @@ export const pageComplexity = (args: PageArguments) => ({
   multiplier: Math.min(Math.max(1, args.first ?? args.last ?? DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE),
 });
 
-/** A page of the domain in the shape of a Relay connection; what is computed only when asked for stays so. */
-export function toConnection<Row>(page: CountedPage<Row>) {
-  return {
-    edges: page.edges as Edge<Row>[],
-    // Getters, since each is worked out, or takes a statement, only when asked for; the execution awaits a promise.
-    pageInfo: {
-      get startCursor() {
-        return page.edges[0]?.cursor ?? null;
-      },
-      get endCursor() {
-        return page.edges.at(-1)?.cursor ?? null;
-      },
-      get hasNextPage() {
-        return page.hasNextPage() as unknown as boolean;
-      },
-      get hasPreviousPage() {
-        return page.hasPreviousPage() as unknown as boolean;
-      },
-    },
-    totalCount: () => page.totalCount(),
-  };
+/**
+ * Where a page stands. By getters, since each is worked out, or takes a statement, only when asked for. They are a class's:
+ * of a literal each page would have a shape of its own, by which V8 keeps its rows until the old generation is collected.
+ */
+class PageInfo<Row> {
+  readonly #page: CountedPage<Row>;
+
+  constructor(page: CountedPage<Row>) {
+    this.#page = page;
+  }
+
+  get startCursor(): string | null {
+    return this.#page.edges[0]?.cursor ?? null;
+  }
+  get endCursor(): string | null {
+    return this.#page.edges.at(-1)?.cursor ?? null;
+  }
+  // The execution awaits a promise.
+  get hasNextPage(): boolean {
+    return this.#page.hasNextPage() as unknown as boolean;
+  }
+  get hasPreviousPage(): boolean {
+    return this.#page.hasPreviousPage() as unknown as boolean;
+  }
 }
+
+/** A page of the domain in the shape of a Relay connection; what is computed only when asked for stays so. */
+export const toConnection = <Row>(page: CountedPage<Row>) => ({
+  edges: page.edges as Edge<Row>[],
+  pageInfo: new PageInfo(page),
+  totalCount: () => page.totalCount(),
+});

@@ -56,6 +56,20 @@ export interface LinkPage extends CountedPage<InviteLink> {
   facets(): Promise<readonly TagTypeFacet[]>;
 }
 
+/** Each property by its name: what spreads a page would leave V8 a shape for each. */
+const withSums = (
+  { edges, hasNextPage, hasPreviousPage, totalCount }: CountedPage<InviteLink>,
+  totals: LinkPage["totals"],
+  facets: LinkPage["facets"],
+): LinkPage => ({
+  edges,
+  hasNextPage,
+  hasPreviousPage,
+  totalCount,
+  totals: once(totals),
+  facets: once(facets),
+});
+
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
 
 /** Under tag groups of which few links match many are read. */
@@ -66,19 +80,19 @@ function howOften({ conditions, groups }: LinkSelection): StatementUse | undefin
 
 function listOf(selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList {
   const { channelId, conditions, groups } = selection;
+  const { with: prefix, where } = selected(selection);
+  // Other conditions than tags are asked of each link; where there is none at all, whole days can be passed by.
+  const [isCounted, isWhole] = [conditions.length === 0, conditions.length === 0 && groups.length === 0];
   return {
-    ...selected(selection),
+    with: prefix,
+    where,
     columns: linkColumnsOfChat(chatId),
     table: sql`invite_link l`,
     alias: sql`l`,
     slice: walkOf(selection, ordering),
     use: howOften(selection),
-    // Other conditions than tags are asked of each link; where there is none at all, whole days can be passed by.
-    ...(conditions.length === 0 && { count: countInBlocks(selection) }),
-    ...(conditions.length === 0 &&
-      groups.length === 0 && {
-        leap: (order, offset) => leapOverDays(channelId, order, offset),
-      }),
+    count: isCounted ? () => countInBlocks(selection) : undefined,
+    leap: isWhole ? (order, offset) => leapOverDays(channelId, order, offset) : undefined,
   };
 }
 
@@ -129,11 +143,12 @@ export class Links {
     const request = readPageArguments(args);
     const ordering = linkOrdering(args.orderBy);
     const { selection, groups } = this.#read(args);
-    const read = async (): Promise<LinkPage> => ({
-      ...(await readList(this.#database, listOf(selection, args.channelId, ordering), ordering, request)),
-      totals: once(() => totalsOf(this.#database, selection)),
-      facets: once(() => this.#facets(args.channelId, countsOf(this.#database, selection))),
-    });
+    const read = async (): Promise<LinkPage> =>
+      withSums(
+        await readList(this.#database, listOf(selection, args.channelId, ordering), ordering, request),
+        () => totalsOf(this.#database, selection),
+        () => this.#facets(args.channelId, countsOf(this.#database, selection)),
+      );
     // Each link tells which version the channel's tags are of: where there is one, what is remembered of the groups'
     // tags is proven by the page itself.
     const version = provenAsOf(args.channelId, groups, this.#loaders);
@@ -142,8 +157,11 @@ export class Links {
       if (page.edges[0]?.node.tagsVersion === version) return page;
     }
     if (await checkGroups(args.channelId, groups, this.#loaders)) return read();
-    const page = await emptyList(ordering, request);
-    return { ...page, totals: async () => NO_TOTALS, facets: async () => [] };
+    return withSums(
+      await emptyList(ordering, request),
+      async () => NO_TOTALS,
+      async () => [],
+    );
   }
 
   /**
@@ -182,12 +200,11 @@ export class Links {
   async pageOfTag(tag: Tag, args: PageArguments): Promise<LinkPage> {
     const request = readPageArguments(args);
     const page = await readPage(linkOrdering(null), request, this.#tagSource(JSON.stringify(request))(tag));
-    return {
-      ...page,
-      totalCount: () => this.#countOfTag.load(tag),
-      totals: () => this.#totalsOfTag.load(tag),
-      facets: once(() => this.#facets(tag.chatId, this.#facetCountsOfTag.load(tag))),
-    };
+    return withSums(
+      { ...page, totalCount: () => this.#countOfTag.load(tag) },
+      () => this.#totalsOfTag.load(tag),
+      () => this.#facets(tag.chatId, this.#facetCountsOfTag.load(tag)),
+    );
   }
 
   async #facets(chatId: number, counts: Promise<FacetCounts>): Promise<TagTypeFacet[]> {

@@ -38,16 +38,16 @@ export interface SqlList {
   /** What stands for `table` and `where` when only a slice is asked for, where there is a shorter way to it. */
   readonly slice?: ((slice: Slice) => Sql) | null;
   /** Selects how many there are, as `count`, where that is told without counting them. */
-  readonly count?: Sql;
+  readonly count?: (() => Sql) | undefined;
   /** Null where there is no such way in this order. Only of a list that has no `with`. */
-  readonly leap?: (order: Steps, offset: bigint) => Leap | null;
+  readonly leap?: ((order: Steps, offset: bigint) => Leap | null) | undefined;
 }
 
 export const bounds = ({ limit, offset }: Slice): Sql =>
   offset === 0 ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
 
 const countOf = ({ with: prefix = empty, table, where, count }: SqlList): Sql =>
-  count ?? sql`${prefix} select count(*) as count from ${table} where ${where}`;
+  count?.() ?? sql`${prefix} select count(*) as count from ${table} where ${where}`;
 
 /** Selects rows behind the first ones: which they are is found first, so that nothing is read of those passed by. */
 function rowsBehind<Row>(list: SqlList, ordering: Ordering<Row>, offset: bigint, limit: number): Sql {
@@ -105,9 +105,11 @@ export async function readList<Row>(
       return found.length > 0;
     },
   };
-  const page = await readPage(ordering, request, source);
+  const { edges, hasNextPage, hasPreviousPage } = await readPage(ordering, request, source);
   return {
-    ...page,
+    edges,
+    hasNextPage,
+    hasPreviousPage,
     totalCount: once(async () => {
       const rows = await database.query<{ count: number }>(countOf(list));
       return rows[0]?.count ?? 0;

@@ -86,5 +86,6 @@ export const InviteLinkConnection = builder.connectionObject<
 
 /** A page of links in the shape of its connection. */
 export function toLinkConnection(page: LinkPage) {
-  return { ...toConnection(page), totals: () => page.totals(), facets: () => page.facets() };
+  const { edges, pageInfo, totalCount } = toConnection(page);
+  return { edges, pageInfo, totalCount, totals: page.totals, facets: page.facets };
 }
