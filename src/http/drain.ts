@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 
 /**
@@ -6,19 +5,19 @@ import type { FastifyInstance } from "fastify";
  * connection: for one kept alive for a next request, and for one whose client never sends the rest of a body.
  */
 export function addDrain(server: FastifyInstance): void {
-  // To those requests that were read whole.
-  const underWay = new Set<ServerResponse>();
+  // Of the requests that were read whole.
+  let underWay = 0;
   let closing = false;
   const closeIfDrained = (): void => {
     // The answer just given is still on its way to the socket.
-    if (closing && underWay.size === 0) setImmediate(() => server.server.closeAllConnections());
+    if (closing && underWay === 0) setImmediate(() => server.server.closeAllConnections());
   };
   server.addHook("preHandler", (_request, { raw }, done) => {
     // Whoever hung up is not waited for; what goes on for them all the same is not this server's to know.
     if (!raw.destroyed) {
-      underWay.add(raw);
+      underWay += 1;
       raw.once("close", () => {
-        underWay.delete(raw);
+        underWay -= 1;
         closeIfDrained();
       });
     }

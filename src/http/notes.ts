@@ -1,4 +1,4 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Caller } from "../domain/access/caller.js";
 import type { OperationEvent } from "../graphql/operations.js";
 
@@ -12,14 +12,20 @@ export interface RequestNotes {
   readonly codes: string[];
 }
 
-const notes = new WeakMap<FastifyRequest, RequestNotes>();
+declare module "fastify" {
+  interface FastifyRequest {
+    notes: RequestNotes | null;
+  }
+}
+
+/**
+ * To be called before the first notes are taken. They are the request's own: what a long-lived WeakMap or Set is told of
+ * short-lived things survives with all that hangs on it until the old generation is collected.
+ */
+export const addNotes = (server: FastifyInstance): void => void server.decorateRequest("notes", null);
 
 /** The request's notes, blank at first. */
 export function notesOf(request: FastifyRequest): RequestNotes {
-  let found = notes.get(request);
-  if (!found) {
-    found = { caller: null, operation: null, codes: [] };
-    notes.set(request, found);
-  }
-  return found;
+  request.notes ??= { caller: null, operation: null, codes: [] };
+  return request.notes;
 }

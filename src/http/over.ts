@@ -1,5 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
+declare module "fastify" {
+  interface FastifyRequest {
+    isAnswered: boolean;
+  }
+}
+
 /**
  * Calls back once for every request that is over. One whose client left is over as well, which Fastify does not tell,
  * but not before its handler is done.
@@ -9,11 +15,11 @@ export function whenOver(
   server: FastifyInstance,
   over: (request: FastifyRequest, reply: FastifyReply, gone: boolean) => void,
 ): void {
-  // An answer that breaks down is begun a second time, as an error.
-  const begun = new WeakSet<FastifyRequest>();
+  server.decorateRequest("isAnswered", false);
   server.addHook("onSend", (request, reply, _payload, done) => {
-    if (!begun.has(request)) {
-      begun.add(request);
+    // An answer that breaks down is begun a second time, as an error.
+    if (!request.isAnswered) {
+      request.isAnswered = true;
       if (reply.raw.destroyed) over(request, reply, true);
       else reply.raw.once("close", () => over(request, reply, !reply.raw.writableFinished));
     }

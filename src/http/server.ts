@@ -9,7 +9,7 @@ import fastify, {
 } from "fastify";
 import { type Logger, runForRequest } from "../log.js";
 import { addDrain } from "./drain.js";
-import { notesOf, type RequestNotes } from "./notes.js";
+import { addNotes, notesOf, type RequestNotes } from "./notes.js";
 import { whenOver } from "./over.js";
 
 /** Bytes of a request's body; longer ones are not read. */
@@ -96,6 +96,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   }) as unknown as FastifyInstance;
 
+  addNotes(server);
   // Hooks that await nothing are no async functions: each would be a promise of every request.
   server.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
