@@ -178,7 +178,8 @@ has its options, such as \`--scale 10000000\`, whose results stand beside the ot
   metrics, on its own tables.
 - **The peers** work on the plain tables, each as its own guide advises: hand-written SQL and loaders for Mercurius, the
   schema of its own making for PostGraphile, \`include\` for Prisma. Where one has no row, its schema has no such thing.
-- Every server opens at most ten connections. All give the same rows, which is checked before each workload.
+- Every server opens at most ten connections to PostgreSQL, this one four more, down which it sends without waiting. All give
+  the same rows, which is checked before each workload.
 - All servers are up at once and get short slices of load in rotation. A ratio is that of requests per second in the slices
   of one round; shown are the median and, in brackets, the smallest and largest of the rounds. Every answer is checked.
 - Statements (BEGIN and COMMIT are some) and rows are counted on the wire to PostgreSQL, before the load. CPU time is the
