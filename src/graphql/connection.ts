@@ -16,7 +16,7 @@ export const pageComplexity = (args: PageArguments) => ({
  * Where a page stands. By getters, since each is worked out, or takes a statement, only when asked for. They are a class's:
  * of a literal each page would have a shape of its own, by which V8 keeps its rows until the old generation is collected.
  */
-class PageInfo<Row> {
+export class PageInfo<Row> {
   readonly #page: CountedPage<Row>;
 
   constructor(page: CountedPage<Row>) {

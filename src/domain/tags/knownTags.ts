@@ -9,7 +9,7 @@ export interface VersionedTag extends Tag {
 }
 
 /** A tag as it was when its channel's tags were of a version. */
-interface RememberedTag {
+export interface RememberedTag {
   readonly tag: Tag;
   readonly version: string;
 }
