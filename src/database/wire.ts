@@ -61,8 +61,20 @@ export class EmbeddedWire extends Duplex {
     if (!started) await this.#clearSession();
     const messages = this.#pending.subarray(0, length);
     this.#pending = this.#pending.subarray(length);
-    const answer = await this.#database.runExclusive(() => this.#database.execProtocolRaw(messages));
-    if (answer.length > 0) this.push(Buffer.from(answer));
+    const answer = await this.#database.runExclusive(() =>
+      started ? this.#answerTo(messages) : this.#database.execProtocolRaw(messages),
+    );
+    if (answer.length > 0) this.push(answer);
+  }
+
+  /** The plain execProtocolRaw, which only a session's start takes, reads all answers as well, and keeps what it read. */
+  async #answerTo(messages: Buffer): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    // Copied: they are PostgreSQL's own memory.
+    await this.#database.execProtocolRawStream(messages, {
+      onRawData: (bytes) => parts.push(Buffer.from(bytes)),
+    });
+    return Buffer.concat(parts);
   }
 
   /** What a server does when a session ends, however it ended: the next client goes on with the same one here. */

@@ -8,6 +8,8 @@ import { join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { embeddedPool } from "../../src/database/embedded.js";
@@ -204,6 +206,19 @@ describe("the wire to the embedded database", () => {
     expect(await value("$1::text", [text])).toBe(text);
     const many = Array.from({ length: 20_000 }, (_, index) => index);
     expect(await value("cardinality($1::bigint[])", [many])).toBe(20_000);
+  });
+
+  it("keeps nothing of what it answered", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const answer = () => pool.query("select n, repeat('x', 1000) as text from generate_series(1, 1000) n");
+    await answer();
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let times = 0; times < 40; times += 1) await answer();
+    collect();
+    // Of forty megabytes.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
   });
 
   it("decodes as the server's pool does", async () => {
