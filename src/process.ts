@@ -18,10 +18,6 @@ const REFUSALS = [
   BotTokenRefusedError,
 ];
 
-// While the young generation is small, at a start, V8 finds that most rows of what is asked then outlive it, and from
-// there on makes all rows in the old one: there they are not missed for long, and keep every text of theirs.
-setFlagsFromString("--no-allocation-site-pretenuring");
-
 const write = (line: string): void => {
   process.stdout.write(line);
 };
@@ -67,6 +63,9 @@ function greet(app: App, config: Config): void {
 
 /** Becomes the server: starts it, and ends with it when asked to. */
 export async function run(config: Config): Promise<void> {
+  // While the young generation is small, at a start, V8 finds that most rows of what is asked then outlive it, and from
+  // there on makes all rows in the old one: there they are not missed for long, and keep every text of theirs.
+  setFlagsFromString("--no-allocation-site-pretenuring");
   const log = createLog({
     level: config.logLevel,
     format: process.stdout.isTTY === true && !config.production ? await readableLines() : null,

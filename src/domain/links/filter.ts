@@ -54,6 +54,13 @@ function readGroups(groups: readonly TagGroup[], problems: Problems): ReadGroup[
   return read;
 }
 
+/** Whether there is nothing to say against a group with these tags. Where it has none, nothing proves its type. */
+const areRight = (
+  tags: readonly (Tag | null | undefined)[],
+  chatId: number,
+  { typeId }: ReadGroup,
+): boolean => tags.length > 0 && tags.every((tag) => tag?.chatId === chatId && tag.typeId === typeId);
+
 /**
  * Each tag must be the channel's and of its group's type, each type be there. No more is looked up than the tags, where
  * there is nothing to say against them.
@@ -68,13 +75,7 @@ export async function checkGroups(
   const tags = await Promise.all(
     groups.map(({ tagIds }) => Promise.all(tagIds.map((id) => loaders.tag.load(id)))),
   );
-  const isRight = (tag: Tag | null | undefined, typeId: string) =>
-    tag?.chatId === chatId && tag.typeId === typeId;
-  const isProven = groups.every(
-    ({ typeId }, index) =>
-      tags[index] && tags[index].length > 0 && tags[index].every((tag) => isRight(tag, typeId)),
-  );
-  if (isProven) return true;
+  if (groups.every((group, index) => areRight(tags[index] ?? [], chatId, group))) return true;
   if ((await loaders.channelByChatId.load(chatId)) === null) return false;
   const types = await Promise.all(groups.map(({ typeId }) => loaders.tagType.load(typeId)));
   const problems = new Problems();
@@ -101,18 +102,21 @@ export function provenAsOf(
   groups: readonly ReadGroup[],
   { rememberedTag }: Loaders,
 ): string | null {
-  let proven: string | null = null;
-  for (const { typeId, tagIds } of groups) {
-    // Only a tag proves its type.
-    if (tagIds.length === 0) return null;
-    for (const id of tagIds) {
-      const { tag, version } = rememberedTag(id) ?? {};
-      if (!version || tag?.chatId !== chatId || tag.typeId !== typeId) return null;
-      proven ??= version;
-      if (version !== proven) return null;
-    }
+  const versions = new Set<string | undefined>();
+  for (const group of groups) {
+    const remembered = group.tagIds.map(rememberedTag);
+    if (
+      !areRight(
+        remembered.map((one) => one?.tag),
+        chatId,
+        group,
+      )
+    )
+      return null;
+    for (const one of remembered) versions.add(one?.version);
   }
-  return proven;
+  const [version = null] = versions;
+  return versions.size === 1 ? version : null;
 }
 
 /** Two groups of one type are one group; one with neither tags nor `withoutType` constrains nothing. */

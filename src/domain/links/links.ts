@@ -199,9 +199,10 @@ export class Links {
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */
   async pageOfTag(tag: Tag, args: PageArguments): Promise<LinkPage> {
     const request = readPageArguments(args);
-    const page = await readPage(linkOrdering(null), request, this.#tagSource(JSON.stringify(request))(tag));
+    const source = this.#tagSource(JSON.stringify(request))(tag);
+    const { edges, hasNextPage, hasPreviousPage } = await readPage(linkOrdering(null), request, source);
     return withSums(
-      { ...page, totalCount: () => this.#countOfTag.load(tag) },
+      { edges, hasNextPage, hasPreviousPage, totalCount: () => this.#countOfTag.load(tag) },
       () => this.#totalsOfTag.load(tag),
       () => this.#facets(tag.chatId, this.#facetCountsOfTag.load(tag)),
     );
