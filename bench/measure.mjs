@@ -219,9 +219,17 @@ export async function measure(databaseUrl, { dataDir }, options) {
 
     /** @type {Record<string, ByCandidate>} */
     const results = {};
-    for (const name of workloads) {
-      results[name] = await measureOne(name, { ...options, servers, facts, load, postmaster, counts });
-      if (WORKLOADS[name]?.writes) await restore(databaseUrl);
+    for (const names of rotations(workloads)) {
+      const measured = await measureTogether(names, {
+        ...options,
+        servers,
+        facts,
+        load,
+        postmaster,
+        counts,
+      });
+      Object.assign(results, measured);
+      if (names.some((name) => WORKLOADS[name]?.writes)) await restore(databaseUrl);
     }
     const memory = Object.fromEntries(
       servers.map(({ name, server }, index) => [
@@ -229,7 +237,7 @@ export async function measure(databaseUrl, { dataDir }, options) {
         { atRest: /** @type {number} */ (atRest[index]), ...memoryOf(server.pid) },
       ]),
     );
-    return { workloads: results, memory };
+    return { workloads: Object.fromEntries(workloads.map((name) => [name, results[name]])), memory };
   } finally {
     for (const server of servers) await server.stop();
     await telegram.stop();
@@ -237,14 +245,26 @@ export async function measure(databaseUrl, { dataDir }, options) {
   }
 }
 
+/** Which workloads share their rounds: one that is compared to another is measured beside it. @param {string[]} workloads */
+function rotations(workloads) {
+  const comparedTo = (/** @type {string} */ name) => WORKLOADS[name]?.comparedTo ?? "";
+  return workloads
+    .filter((name) => !workloads.includes(comparedTo(name)))
+    .map((name) => [name, ...workloads.filter((other) => comparedTo(other) === name)]);
+}
+
 /**
- * @param {string} name
- * @param {Options & { servers: Running[], facts: Facts, load: Load, postmaster: number | null,
- *   counts: Record<string, Record<string, { statements: number, rows: number }>> }} context
- * @returns {Promise<ByCandidate>}
+ * @typedef {Options & { servers: Running[], facts: Facts, load: Load, postmaster: number | null,
+ *   counts: Record<string, Record<string, { statements: number, rows: number }>> }} Context
+ * @typedef {{ name: string, server: Running, order: import("./load.mjs").Order, slices: Sliced[] }} Racer
  */
-async function measureOne(name, context) {
-  const { servers, facts, load, postmaster, counts, rounds, slice, warming, seed, say } = context;
+
+/**
+ * The servers that can do a workload, once their answers are the same; the others, and why they are left out.
+ * @param {string} name
+ * @param {Context} context
+ */
+async function prepareRace(name, { servers, facts, seed, say, ...context }) {
   const workload = /** @type {Workload} */ (WORKLOADS[name]);
   const connections = Math.min(context.connections, workload.connections ?? context.connections);
   const drawn = draw(name, facts, seed);
@@ -257,30 +277,49 @@ async function measureOne(name, context) {
   }
   await compare(name, asked);
 
-  /** @type {ByCandidate} */
-  const results = {};
-  /** @type {{ server: Running, order: import("./load.mjs").Order, slices: Sliced[] }[]} */
+  /** @type {Record<string, { left: string }>} */
+  const left = {};
+  /** @type {Racer[]} */
   const racing = [];
   for (const { server, requests } of asked) {
     const started = performance.now();
     await server.ask(/** @type {{ path: string, body: object | null }} */ (requests[0]));
     const took = performance.now() - started;
     if (took > PATIENCE_MS) {
-      results[server.name] = { left: `one request takes ${(took / 1000).toFixed(1)} s` };
+      left[server.name] = { left: `one request takes ${(took / 1000).toFixed(1)} s` };
       continue;
     }
     const order = {
       port: server.port,
       requests: requests.map((request) => server.wire(request)),
       connections,
-      milliseconds: slice,
+      milliseconds: context.slice,
       writes: workload.writes === true,
     };
-    racing.push({ server, order, slices: [] });
+    racing.push({ name, server, order, slices: [] });
+  }
+  return { left, racing };
+}
+
+/**
+ * @param {readonly string[]} names workloads
+ * @param {Context} context
+ * @returns {Promise<Record<string, ByCandidate>>}
+ */
+async function measureTogether(names, context) {
+  const { load, postmaster, counts, rounds, warming } = context;
+  /** @type {Record<string, ByCandidate>} */
+  const results = {};
+  /** @type {Racer[]} */
+  const racing = [];
+  for (const name of names) {
+    const race = await prepareRace(name, context);
+    results[name] = race.left;
+    racing.push(...race.racing);
   }
 
-  /** @param {typeof racing[number]} racer */
-  const run = async ({ server, order }) => {
+  /** @param {Racer} racer */
+  const run = async ({ name, server, order }) => {
     const before = { node: cpuOf(server.server.pid), postgres: cpuOfPostgres(postmaster) };
     const done = await load.run(order);
     if (done.failure !== null) throw new Error(`${name}: ${server.name}: ${done.failure}`);
@@ -300,13 +339,13 @@ async function measureOne(name, context) {
     for (const racer of racing) racer.slices.push(await run(racer));
   }
 
-  for (const { server, slices } of racing) {
+  for (const { name, server, slices } of racing) {
     const answers = slices.reduce((sum, one) => sum + one.answers, 0);
     const each = (/** @type {"node" | "postgres"} */ key) =>
       slices.reduce((sum, one) => sum + one[key], 0) / answers;
     const latencies = slices.map((one) => one.latencies);
     const counted = counts[server.name]?.[name];
-    results[server.name] = {
+    /** @type {ByCandidate} */ (results[name])[server.name] = {
       rates: slices.map((one) => (one.answers * 1000) / one.milliseconds),
       p50: percentile(latencies, 0.5),
       p99: percentile(latencies, 0.99),

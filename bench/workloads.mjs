@@ -28,6 +28,7 @@ const PG_ORDER = "orderBy: [CREATED_AT_DESC, PRIMARY_KEY_DESC]";
  * @property {string} title
  * @property {(facts: Facts, pick: Pick) => Variables} draw one request's variables
  * @property {number} [connections] of the load generator, where one request keeps the database busy for long
+ * @property {string} [comparedTo] another workload, in whose rounds it is measured
  * @property {string} query
  * @property {string} [postgraphile] its query, where its schema has what is asked
  * @property {(variables: Variables) => Variables} [postgraphileVariables]
@@ -207,6 +208,7 @@ export const WORKLOADS = {
   },
   W4: {
     title: "a page some 50,000 deep, by cursor",
+    comparedTo: "W1",
     draw: deep,
     query: `query($channelId: TelegramID!, $first: Int, $after: String) {
       inviteLinks(channelId: $channelId, first: $first, after: $after) { ${PAGE} } }`,
