@@ -76,8 +76,9 @@ export function serverPool(url: string, onError: (error: Error) => void): Databa
   const pool = new Pool({ ...config, max: MOST_SESSIONS });
   pool.on("error", onError);
   // Apart, so that what is always quick waits for nothing that is not.
-  const quick = new Pipelines(pool, config, onError);
-  const often = new Pipelines(pool, config, onError);
+  const pipelined = { ...config, application_name: "invite-links pipeline" };
+  const quick = new Pipelines(pool, pipelined, onError);
+  const often = new Pipelines(pool, pipelined, onError);
   return {
     pool,
     quick,
