@@ -54,7 +54,16 @@ export class Pipelines {
     const session = this.#freest();
     if (!session) return this.#pool.query(statement);
     return new Promise((resolve, reject) => {
-      const askElsewhere = () => void this.#pool.query(statement).then(resolve, reject);
+      let asking = 1;
+      // That a session broke decides nothing while the statement is asked on another one.
+      const fail = (error: unknown): void => {
+        asking -= 1;
+        if (asking === 0 || !isOfSession(error)) reject(error);
+      };
+      const askElsewhere = (): void => {
+        asking += 1;
+        this.#pool.query(statement).then(resolve, fail);
+      };
       const asked: Asked = { askElsewhere, isAskedElsewhere: false };
       this.#begin(session, asked);
       this.#gather(session);
@@ -65,9 +74,11 @@ export class Pipelines {
         },
         (error: unknown) => {
           this.#end(session, asked);
-          if (!isOfSession(error)) return reject(error);
-          this.#drop(session);
-          if (!asked.isAskedElsewhere) askElsewhere();
+          if (isOfSession(error)) {
+            this.#drop(session);
+            if (!asked.isAskedElsewhere) askElsewhere();
+          }
+          fail(error);
         },
       );
     });

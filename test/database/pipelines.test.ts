@@ -84,6 +84,18 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     expect((await answered).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
   });
 
+  it("are answered though the session ends that was asked as well, since theirs is held up", async () => {
+    await expect.poll(sessions, { timeout: 10_000 }).toHaveLength(2);
+    const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(3)::text, $1::int as n", [n]));
+    const answered = Promise.all(asked);
+    const askedAsWell = `from pg_stat_activity where application_name = 'invite-links' and state = 'active'
+      and datname = current_database() and pid <> pg_backend_pid()`;
+    const busy = async () => (await database.pool.query(`select ${askedAsWell}`)).rowCount;
+    await expect.poll(busy, { interval: 10, timeout: 2900 }).toBe(2);
+    await database.pool.query(`select pg_terminate_backend(pid) ${askedAsWell}`);
+    expect((await answered).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+  });
+
   it("have their session replaced, and whoever watches the database told of it", async () => {
     errors.length = 0;
     // A statement hears of it in place of who watches, where one is under way.
