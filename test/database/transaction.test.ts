@@ -47,7 +47,8 @@ await describeOnForms("transactions", ["server"], () => {
         "One",
         "Two",
       ]);
-      expect(tries).toBe(3);
+      // The one that was ended may begin anew before the other goes on, and meet it once more.
+      expect(tries).toBeGreaterThan(2);
       const [one, two] = await database.prisma.tagType.findMany({ where: { id: { in: [...ids] } } });
       expect(one?.name).toBe(two?.name);
     },
