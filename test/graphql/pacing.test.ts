@@ -106,7 +106,7 @@ describe("a 429", () => {
 
 test("a channel with many creations does not hold up another one's", async () => {
   await start();
-  server.sandbox.control.fail({ kind: "slow", ms: 2000 }, { times: 10 });
+  server.sandbox.control.fail({ kind: "slow", ms: 5000 }, { times: 10 });
   const busy = Array.from({ length: 30 }, (_one, index) => create({ name: `Busy ${index}` }));
   await eventually(prepared).toBe(30);
   await eventually(() => calls().length).toBe(10);
@@ -156,7 +156,7 @@ describe("a client that hangs up", () => {
 });
 
 test("a Telegram that hangs: reading goes on, creating fails fast, and works again by itself", async () => {
-  await start(300);
+  await start(1500);
   const { control } = server.sandbox;
   control.fail({ kind: "hang", effect: "before" }, { times: Number.POSITIVE_INFINITY });
   const unavailable = { __typename: "TelegramUnavailableError" };

@@ -254,10 +254,10 @@ describe("a claim", () => {
   test.each(["ours first", "theirs first"])(
     "lost to a run that took this one for dead leaves a doubt, not two states: %s",
     async (order) => {
-      const [one, other] = [await workshop.serve(), await workshop.serve()];
+      const [one, other] = [await workshop.serve(10_000), await workshop.serve(10_000)];
       const id = await workshop.makeLink();
       const { control } = workshop.sandbox;
-      const slow = order === "ours first" ? [800, 2000] : [2000, 1];
+      const slow = order === "ours first" ? [2000, 4000] : [3000, 1];
       control.fail({ kind: "slow", ms: slow[0] ?? 0 }, { method: "editChatInviteLink" });
       const called = control.nextCall("editChatInviteLink");
       const first = one.editor().update({ id, name: "One" });
@@ -275,7 +275,7 @@ describe("a claim", () => {
   );
 
   test("lost while nobody heard what became of the call leaves the doubt", async () => {
-    const [one, other] = [await workshop.serve(1500), await workshop.serve()];
+    const [one, other] = [await workshop.serve(2500), await workshop.serve()];
     const id = await workshop.makeLink();
     const { control } = workshop.sandbox;
     control.fail({ kind: "hang", effect: "after" }, { method: "editChatInviteLink" });

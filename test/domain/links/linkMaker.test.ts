@@ -20,6 +20,8 @@ let test_: TestDatabase;
 const alive = new Set<string>();
 const us = newId();
 let calls: number;
+/** How long a request waits for Telegram and the database. */
+let patienceMs: number;
 let answer: () => Promise<{ invite_link: string; name?: string }>;
 const lines: { level: string; msg: string }[] = [];
 
@@ -34,6 +36,7 @@ beforeEach(async () => {
   alive.clear();
   alive.add(us);
   calls = 0;
+  patienceMs = 10_000;
   lines.length = 0;
   answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
   await test_.database.prisma.linkCreation.deleteMany();
@@ -44,7 +47,7 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
   const { database } = test_;
   const gateway = {
     botId: BOT,
-    deadline: () => ({ at: Date.now() + 400 }),
+    deadline: () => ({ at: Date.now() + patienceMs }),
     createInviteLink: async (
       _chatId: number,
       _settings: LinkSettings,
@@ -144,6 +147,7 @@ describe("a creation that a server left when it died", () => {
   });
 
   test("is left alone while that server lives", async () => {
+    patienceMs = 400;
     const other = newId();
     for (const state of ["PREPARED", "SENT"] as const) {
       await leaveAt(state, other);
@@ -267,6 +271,7 @@ describe("what Telegram made", () => {
   });
 
   test("is stored when the database comes back, though its request could not wait for that", async () => {
+    patienceMs = 400;
     const { database } = test_;
     const transaction = database.transaction;
     database.transaction = async () => {
