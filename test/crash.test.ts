@@ -240,7 +240,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
   test("while PostgreSQL takes a dead server for a living one, the other waits and makes nothing", {
     timeout: PATIENCE_MS,
   }, async () => {
-    await prepare({ TELEGRAM_TIMEOUT_MS: "1000" });
+    await prepare({ TELEGRAM_TIMEOUT_MS: "4000" });
     const { control } = ground.telegram;
     const [server, other] = await Promise.all([ground.start(), ground.start()]);
     control.fail({ kind: "hang", effect: "after" }, { method: "createChatInviteLink" });

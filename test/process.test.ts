@@ -19,8 +19,8 @@ afterEach(async () => {
 });
 
 /** A database as a first start would leave it, but without the wait for it. */
-const prepare = async (folder: "sandbox" | "live") => {
-  await mkdir(join(dataDir, folder), { mode: 0o700 });
+const prepare = async (folder: "sandbox" | "live" | "other/sandbox") => {
+  await mkdir(join(dataDir, folder), { recursive: true, mode: 0o700 });
   await cp(inject("embeddedTemplate"), join(dataDir, folder), { recursive: true });
 };
 
@@ -74,6 +74,7 @@ describe("the process", () => {
   test("refuses a port that is taken, in one line", async () => {
     const first = start();
     const { port } = new URL(await first.ready());
+    await prepare("other/sandbox");
     const second = start({ PORT: port, DATA_DIR: join(dataDir, "other") });
     expect(await second.exited).toBe(1);
     expect(second.stderr).toMatch(/^PORT: found \d+,[^\n]*\n$/);

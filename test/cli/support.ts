@@ -24,7 +24,7 @@ export function runNode(
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     const env = { PATH: process.env["PATH"] ?? "", ...environment };
-    execFile(process.execPath, args, { env, cwd, timeout: 25_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { env, cwd, timeout: 110_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });

@@ -30,7 +30,7 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     return rows.map(({ pid }) => pid);
   };
   const terminateAll = async () => {
-    await expect.poll(sessions, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(sessions).toHaveLength(2);
     await Promise.all((await sessions()).map(terminate));
   };
   const terminate = (pid: number) => database.pool.query("select pg_terminate_backend($1)", [pid]);
@@ -39,7 +39,7 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     const numbers = Array.from({ length: 200 }, (_, index) => index);
     const answers = numbers.map((n) => quick("select $1::int * 2 as twice", [n], "twice"));
     expect((await Promise.all(answers)).map(({ twice }) => twice)).toEqual(numbers.map((n) => n * 2));
-    await expect.poll(sessions, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(sessions).toHaveLength(2);
   });
 
   it("fail alone", async () => {
@@ -77,7 +77,7 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
   });
 
   it("are answered though their session ends while they are under way", async () => {
-    await expect.poll(sessions, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(sessions).toHaveLength(2);
     const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(0.5)::text, $1::int as n", [n]));
     const answered = Promise.all(asked);
     await Promise.all((await sessions()).map(terminate));
@@ -85,7 +85,7 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
   });
 
   it("are answered though the session ends that was asked as well, since theirs is held up", async () => {
-    await expect.poll(sessions, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(sessions).toHaveLength(2);
     const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(3)::text, $1::int as n", [n]));
     const answered = Promise.all(asked);
     const askedAsWell = `from pg_stat_activity where application_name = 'invite-links' and state = 'active'
@@ -106,6 +106,6 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
       },
       { timeout: 10_000 },
     );
-    await expect.poll(sessions, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(sessions).toHaveLength(2);
   });
 });

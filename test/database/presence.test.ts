@@ -26,11 +26,9 @@ await describeOnForms("presence", ["server"], () => {
     await ours.pool.query("select pg_terminate_backend(pid) from unnest($1::int[]) as pid", [before]);
     // PostgreSQL sends a signal and answers: for a moment those it ends still hold their locks.
     const ofThoseBefore = (pid: number) => before.includes(pid);
-    await expect
-      .poll(async () => (await sessions(ours.pool)).filter(ofThoseBefore), { timeout: 10_000 })
-      .toEqual([]);
-    await expect.poll(() => one.isAlive(other.id), { timeout: 10_000 }).toBe(true);
-    await expect.poll(() => other.isAlive(one.id), { timeout: 10_000 }).toBe(true);
+    await expect.poll(async () => (await sessions(ours.pool)).filter(ofThoseBefore)).toEqual([]);
+    await expect.poll(() => one.isAlive(other.id)).toBe(true);
+    await expect.poll(() => other.isAlive(one.id)).toBe(true);
     expect(await sessions(ours.pool)).toHaveLength(2);
     expect(errors.length).toBeGreaterThan(0);
 

@@ -23,7 +23,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 10_000, interval: 10 });
+const eventually = <T>(look: () => T) => expect.poll(look, { interval: 10 });
 const inputOf = (input: object) => ({ channelId: CHANNEL, name: "A link", ...input });
 const create = async (input: object = {}) => {
   const { data, errors } = await server.ask(CREATE, { input: inputOf(input) });

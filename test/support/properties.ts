@@ -1,6 +1,6 @@
 import type { IAsyncProperty } from "fast-check";
 
-/** So that a run that is begun before it still ends within a test's 30 s on a busy machine, in milliseconds. */
+/** More than all runs take on a machine with little other work, in milliseconds. */
 const BEGUN_WITHIN_MS = 15_000;
 
 /**

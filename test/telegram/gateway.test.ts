@@ -147,7 +147,7 @@ describe("an answer that is not Telegram's", () => {
     [503, { kind: "unavailable", carriedOut: "maybe" }],
   ])("with status %d", async (code, expected) => {
     status(code);
-    expect(await failure(create(gateway({ timeoutMs: 300 })))).toMatchObject(expected);
+    expect(await failure(create(gateway({ timeoutMs: 600 })))).toMatchObject(expected);
   });
 
   test.each([301, 302, 303, 307, 308])(

@@ -59,7 +59,7 @@ describe("a 429", () => {
   test("holds every call back until its time, and its own is sent again", async () => {
     const telegram = gateway();
     const [own, other] = [new Notes(), new Notes()];
-    tooMany(1);
+    tooMany(3);
     const first = create(telegram, { sending: own });
     await heard429();
     const others = [
@@ -67,7 +67,7 @@ describe("a 429", () => {
       outcome(telegram.getChat(SUPERGROUP, telegram.deadline())),
       outcome(telegram.getMe()),
     ];
-    await expect.poll(() => telegram.waiting, { interval: 5 }).toBe(4);
+    await expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 }).toBe(4);
     expect([methods(), own.lines, other.lines]).toEqual([
       ["createChatInviteLink"],
       ["begins", "put off"],
@@ -94,11 +94,11 @@ describe("a 429", () => {
       putOff: () => notes.putOff(),
     };
     const late = create(telegram, { chatId: SUPERGROUP, sending: slow });
-    tooMany(1);
+    tooMany(3);
     const early = create(telegram);
     await heard429();
     recorded();
-    await expect.poll(() => telegram.waiting, { interval: 5 }).toBe(2);
+    await expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 }).toBe(2);
     expect(methods()).toHaveLength(1);
     expect(await Promise.all([early, late])).toEqual([null, null]);
     expect(notes.lines).toEqual(["begins", "put off", "begins"]);
@@ -123,14 +123,14 @@ describe("a 429", () => {
 describe("a client that has gone", () => {
   test("has its waiting call dropped, of which nobody hears", async () => {
     const telegram = gateway();
-    tooMany(1);
+    tooMany(3);
     const first = create(telegram);
     await heard429();
     const leaving = new AbortController();
     const deadline = telegram.forClient(leaving.signal).deadline();
     const notes = new Notes();
     const dropped = create(telegram, { sending: notes, deadline });
-    await expect.poll(() => telegram.waiting, { interval: 5 }).toBe(2);
+    await expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 }).toBe(2);
     leaving.abort();
     const gone = { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
     expect([await dropped, notes.lines, telegram.waiting]).toEqual([gone, [], 1]);
@@ -166,7 +166,7 @@ describe("a Telegram that does not answer at all", () => {
   };
 
   test("is asked first whether it is there, once for all, after three calls in vain", async () => {
-    const telegram = gateway(200);
+    const telegram = gateway(600);
     silent();
     await inTime(telegram, 3);
     const notes = new Notes();
@@ -194,7 +194,7 @@ describe("a Telegram that does not answer at all", () => {
   });
 
   test("is there again as soon as it answers anything", async () => {
-    const telegram = gateway(200);
+    const telegram = gateway(600);
     silent();
     await inTime(telegram, 3);
     control.clearFaults();

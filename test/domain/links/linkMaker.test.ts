@@ -279,7 +279,7 @@ describe("what Telegram made", () => {
     };
     await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
     database.transaction = transaction;
-    await expect.poll(async () => (await creation()).state, { timeout: 10_000 }).toBe("ANSWERED");
+    await expect.poll(async () => (await creation()).state).toBe("ANSWERED");
     expect((await maker().create(input)).url).toContain("t.me");
     expect(calls).toBe(1);
   });

@@ -67,7 +67,7 @@ await describeOnForms("the statements about links", ALL_FORMS, (form) => {
       where hashtext(l.url || t.name) % 10 = 0`,
     );
     await pool.query("vacuum analyze");
-  }, 120_000);
+  });
   afterAll(() => test?.close());
 
   const open = () => new Links(test.database, callerOf(), createLoaders(test.database, callerOf()));

@@ -137,7 +137,7 @@ describe("what Telegram makes of it", () => {
   });
 
   test("a wait beyond what a request lasts is told in Retry-After", async () => {
-    const own = await startTestServer({ telegramTimeoutMs: 1000 });
+    const own = await startTestServer({ telegramTimeoutMs: 5000 });
     own.sandbox.control.fail(
       { kind: "too-many-requests", retryAfter: 30 },
       { method: "createChatInviteLink" },
