@@ -6,17 +6,13 @@ const SESSIONS = 2;
 /** How long a statement may keep those behind it waiting, in milliseconds. */
 const PATIENCE_MS = 25;
 
-/** A statement that was sent and not answered. */
-interface Asked {
-  /** Asks the pool as well: whoever answers first is heard. */
-  readonly askElsewhere: () => void;
-  isAskedElsewhere: boolean;
-}
+/** Has a statement that was sent and not answered asked of the pool as well, once: whoever answers first is heard. */
+type AskElsewhere = () => void;
 
 interface Session {
   readonly client: pg.Client;
   /** In the order in which they will be answered. */
-  readonly underWay: Asked[];
+  readonly underWay: AskElsewhere[];
   /** When the first of them became the first, by performance.now(). */
   since: number;
   isGathering: boolean;
@@ -55,28 +51,30 @@ export class Pipelines {
     if (!session) return this.#pool.query(statement);
     return new Promise((resolve, reject) => {
       let asking = 1;
+      let isAskedElsewhere = false;
       // That a session broke decides nothing while the statement is asked on another one.
       const fail = (error: unknown): void => {
         asking -= 1;
         if (asking === 0 || !isOfSession(error)) reject(error);
       };
       const askElsewhere = (): void => {
+        if (isAskedElsewhere) return;
+        isAskedElsewhere = true;
         asking += 1;
         this.#pool.query(statement).then(resolve, fail);
       };
-      const asked: Asked = { askElsewhere, isAskedElsewhere: false };
-      this.#begin(session, asked);
+      this.#begin(session, askElsewhere);
       this.#gather(session);
       session.client.query(statement).then(
         (result) => {
-          this.#end(session, asked);
+          this.#end(session, askElsewhere);
           resolve(result);
         },
         (error: unknown) => {
-          this.#end(session, asked);
+          this.#end(session, askElsewhere);
           if (isOfSession(error)) {
             this.#drop(session);
-            if (!asked.isAskedElsewhere) askElsewhere();
+            askElsewhere();
           }
           fail(error);
         },
@@ -99,7 +97,7 @@ export class Pipelines {
     return freest;
   }
 
-  #begin(session: Session, asked: Asked): void {
+  #begin(session: Session, asked: AskElsewhere): void {
     if (session.underWay.push(asked) === 1) session.since = performance.now();
     this.#watch(session);
   }
@@ -116,7 +114,7 @@ export class Pipelines {
     });
   }
 
-  #end(session: Session, asked: Asked): void {
+  #end(session: Session, asked: AskElsewhere): void {
     session.underWay.splice(session.underWay.indexOf(asked), 1);
     session.since = performance.now();
   }
@@ -126,11 +124,7 @@ export class Pipelines {
     const look = (): void => {
       session.watch = undefined;
       if (session.underWay.length === 0) return;
-      for (const asked of isHeldUp(session) ? session.underWay.slice(1) : []) {
-        if (asked.isAskedElsewhere) continue;
-        asked.isAskedElsewhere = true;
-        asked.askElsewhere();
-      }
+      if (isHeldUp(session)) for (const askElsewhere of session.underWay.slice(1)) askElsewhere();
       this.#watch(session);
     };
     // Where this process was busy, the answers that came meanwhile are read before anybody looks.

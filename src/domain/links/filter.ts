@@ -105,14 +105,8 @@ export function provenAsOf(
   const versions = new Set<string | undefined>();
   for (const group of groups) {
     const remembered = group.tagIds.map(rememberedTag);
-    if (
-      !areRight(
-        remembered.map((one) => one?.tag),
-        chatId,
-        group,
-      )
-    )
-      return null;
+    const tags = remembered.map((one) => one?.tag);
+    if (!areRight(tags, chatId, group)) return null;
     for (const one of remembered) versions.add(one?.version);
   }
   const [version = null] = versions;
