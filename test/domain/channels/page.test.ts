@@ -5,7 +5,7 @@ import { Channels } from "../../../src/domain/channels/channels.js";
 import { ForbiddenError, ValidationError } from "../../../src/domain/errors.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
-import { inTime } from "../../support/properties.js";
+import { propertyInTime } from "../../support/properties.js";
 import { compareIds } from "../model.js";
 import { expectPage, expectWalks, type ListUnderTest } from "../pages.js";
 import { callerOf, newChatId, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
@@ -43,28 +43,26 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
     expect([...cursors.keys()]).toEqual([...stored].sort(compare).map(({ id }) => id));
     const mine = fc.option(fc.subarray([...stored, { id: "", chatId: newChatId() }]), { nil: null });
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          mine,
-          fc.integer({ min: 1, max: 5 }),
-          fc.array(page, { maxLength: 5 }),
-          async (some, step, pages) => {
-            const list: ListUnderTest<Channel, StoredChannel> = {
-              read: (args) => open(some?.map(({ chatId }) => chatId) ?? null).page(args),
-              sorted: stored.filter((channel) => some === null || some.includes(channel)).sort(compare),
-              compare,
-              cursorOf: ({ id }) => cursors.get(id) as string,
-            };
-            await expectWalks(list, step);
-            for (const { first, last, after, before } of pages) {
-              await expectPage(list, {
-                ...(last === undefined ? (first === undefined ? {} : { first }) : { last }),
-                ...(after === undefined ? {} : { after: stored[after] as StoredChannel }),
-                ...(before === undefined ? {} : { before: stored[before] as StoredChannel }),
-              });
-            }
-          },
-        ),
+      propertyInTime(
+        mine,
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(page, { maxLength: 5 }),
+        async (some, step, pages) => {
+          const list: ListUnderTest<Channel, StoredChannel> = {
+            read: (args) => open(some?.map(({ chatId }) => chatId) ?? null).page(args),
+            sorted: stored.filter((channel) => some === null || some.includes(channel)).sort(compare),
+            compare,
+            cursorOf: ({ id }) => cursors.get(id) as string,
+          };
+          await expectWalks(list, step);
+          for (const { first, last, after, before } of pages) {
+            await expectPage(list, {
+              ...(last === undefined ? (first === undefined ? {} : { first }) : { last }),
+              ...(after === undefined ? {} : { after: stored[after] as StoredChannel }),
+              ...(before === undefined ? {} : { before: stored[before] as StoredChannel }),
+            });
+          }
+        },
       ),
       { numRuns: 30 },
     );

@@ -10,7 +10,7 @@ import { giveTags, replaceTags } from "../../../src/domain/links/tagging.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { TagChanges } from "../../../src/domain/tags/tagChanges.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
-import { inTime } from "../../support/properties.js";
+import { propertyInTime } from "../../support/properties.js";
 import { importText, jsonLines } from "../moving/support.js";
 import {
   callerOf,
@@ -256,15 +256,13 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
 
   it("is as the links are, whoever writes", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 30, size: "max" }), async (steps) => {
-          await begin();
-          for (const one of steps) {
-            await take(one);
-            await expectExactCounts(test);
-          }
-        }),
-      ),
+      propertyInTime(fc.array(step, { minLength: 10, maxLength: 30, size: "max" }), async (steps) => {
+        await begin();
+        for (const one of steps) {
+          await take(one);
+          await expectExactCounts(test);
+        }
+      }),
       { numRuns: 15, examples: [[[...EACH_ONCE]]] },
     );
     // What is always refused proves nothing.
@@ -274,17 +272,15 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
   it("is as the links are, whoever writes at the same time", async () => {
     const writer = fc.array(step, { minLength: 3, maxLength: 8 });
     await fc.assert(
-      inTime(
-        fc.asyncProperty(fc.array(writer, { minLength: 2, maxLength: 5, size: "max" }), async (writers) => {
-          await begin();
-          await Promise.all(
-            writers.map(async (steps) => {
-              for (const one of steps) await take(one);
-            }),
-          );
-          await expectExactCounts(test);
-        }),
-      ),
+      propertyInTime(fc.array(writer, { minLength: 2, maxLength: 5, size: "max" }), async (writers) => {
+        await begin();
+        await Promise.all(
+          writers.map(async (steps) => {
+            for (const one of steps) await take(one);
+          }),
+        );
+        await expectExactCounts(test);
+      }),
       { numRuns: 25 },
     );
   });

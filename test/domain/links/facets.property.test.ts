@@ -11,7 +11,7 @@ import {
   type TestDatabase,
   USUAL_FORMS,
 } from "../../support/databases.js";
-import { inTime } from "../../support/properties.js";
+import { propertyInTime } from "../../support/properties.js";
 import { compareIds, compareTexts, modelFold } from "../model.js";
 import {
   amount,
@@ -138,21 +138,19 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
   it("are what the contract says, for any filter, on any page", async () => {
     let [asked, counted] = [0, 0];
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          worldSeed,
-          fc.array(fc.record({ filter: filterSeed, first: fc.nat(3) }), { minLength: 3, maxLength: 6 }),
-          async (seed, queries) => {
-            const world = await store(test.database, types, seed);
-            for (const { filter: given, first } of queries) {
-              const { filter, passes } = toFilter(world, given, stranger);
-              const page = await open().page({ channelId: world.channel.chatId, filter, first });
-              await expectCounts(page, world, passes);
-              asked += 1;
-              counted += world.links.filter((link) => passes(link)).length;
-            }
-          },
-        ),
+      propertyInTime(
+        worldSeed,
+        fc.array(fc.record({ filter: filterSeed, first: fc.nat(3) }), { minLength: 3, maxLength: 6 }),
+        async (seed, queries) => {
+          const world = await store(test.database, types, seed);
+          for (const { filter: given, first } of queries) {
+            const { filter, passes } = toFilter(world, given, stranger);
+            const page = await open().page({ channelId: world.channel.chatId, filter, first });
+            await expectCounts(page, world, passes);
+            asked += 1;
+            counted += world.links.filter((link) => passes(link)).length;
+          }
+        },
       ),
       { numRuns: 30 },
     );
@@ -164,18 +162,16 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
     const groups = fc.array(filterSeed, { minLength: 3, maxLength: 6, size: "max" });
     let [asked, widened] = [0, 0];
     await fc.assert(
-      inTime(
-        fc.asyncProperty(worldSeed, groups, async (seed, filters) => {
-          const world = await store(test.database, types, seed);
-          for (const { tagGroups } of filters) {
-            const { filter, passes } = toFilter(world, { ...ANY_LINK, tagGroups }, stranger);
-            await expectCounts(await open().page({ channelId: world.channel.chatId, filter }), world, passes);
-            asked += 1;
-            if (world.links.some((link) => !passes(link) && types.some(({ id }) => passes(link, id))))
-              widened += 1;
-          }
-        }),
-      ),
+      propertyInTime(worldSeed, groups, async (seed, filters) => {
+        const world = await store(test.database, types, seed);
+        for (const { tagGroups } of filters) {
+          const { filter, passes } = toFilter(world, { ...ANY_LINK, tagGroups }, stranger);
+          await expectCounts(await open().page({ channelId: world.channel.chatId, filter }), world, passes);
+          asked += 1;
+          if (world.links.some((link) => !passes(link) && types.some(({ id }) => passes(link, id))))
+            widened += 1;
+        }
+      }),
       { numRuns: 30 },
     );
     // Where no facet is about more links than the page, leaving a group out proves nothing.
@@ -185,25 +181,23 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
   it("of a page's tags are what the contract says, by as many statements as one tag's", async () => {
     const pair = fc.tuple(worldSeed, worldSeed);
     await fc.assert(
-      inTime(
-        fc.asyncProperty(pair, async (seeds) => {
-          const worlds: World[] = [];
-          for (const seed of seeds) worlds.push(await store(test.database, types, seed));
-          const links = open();
-          const tagIds = worlds.flatMap(({ tags }) => tags.map(({ id }) => id));
-          const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(tagIds)) as Tag[];
-          const pages = await Promise.all(tags.map((tag) => links.pageOfTag(tag, { first: 2 })));
-          test.statements.length = 0;
-          await Promise.all(
-            tags.map((tag, index) => {
-              const world = worlds.find(({ channel }) => channel.id === tag.channelId) as World;
-              return expectCounts(pages[index] as LinkPage, world, carrying(tag));
-            }),
-          );
-          // The totals, the counts, and the tags that are counted.
-          expect(test.statements.length).toBe(tags.length === 0 ? 0 : 3);
-        }),
-      ),
+      propertyInTime(pair, async (seeds) => {
+        const worlds: World[] = [];
+        for (const seed of seeds) worlds.push(await store(test.database, types, seed));
+        const links = open();
+        const tagIds = worlds.flatMap(({ tags }) => tags.map(({ id }) => id));
+        const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(tagIds)) as Tag[];
+        const pages = await Promise.all(tags.map((tag) => links.pageOfTag(tag, { first: 2 })));
+        test.statements.length = 0;
+        await Promise.all(
+          tags.map((tag, index) => {
+            const world = worlds.find(({ channel }) => channel.id === tag.channelId) as World;
+            return expectCounts(pages[index] as LinkPage, world, carrying(tag));
+          }),
+        );
+        // The totals, the counts, and the tags that are counted.
+        expect(test.statements.length).toBe(tags.length === 0 ? 0 : 3);
+      }),
       { numRuns: 30 },
     );
   });

@@ -12,7 +12,7 @@ import {
   type TestDatabase,
   USUAL_FORMS,
 } from "../../support/databases.js";
-import { inTime } from "../../support/properties.js";
+import { propertyInTime } from "../../support/properties.js";
 import { type Compare, compareIds, compareTexts, type ModelRequest, modelFold } from "../model.js";
 import { expectPage, expectWalks, type ListUnderTest, walk } from "../pages.js";
 import { amount, callerOf, type NewLink, storeLinks, urlOf } from "../support.js";
@@ -169,22 +169,16 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     });
     let [asked, listed] = [0, 0];
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          worldSeed,
-          fc.array(query, { minLength: 3, maxLength: 5 }),
-          async (seed, queries) => {
-            const world = await store(test.database, types, seed);
-            for (const { filter, orderBy, pages, step } of queries) {
-              const list = await listOf(world, orderBy, toFilter(world, filter, stranger));
-              asked += 1;
-              listed += list.sorted.length;
-              await expectWalks(list, step);
-              for (const page of pages) await expectPage(list, toRequest(world.links, page));
-            }
-          },
-        ),
-      ),
+      propertyInTime(worldSeed, fc.array(query, { minLength: 3, maxLength: 5 }), async (seed, queries) => {
+        const world = await store(test.database, types, seed);
+        for (const { filter, orderBy, pages, step } of queries) {
+          const list = await listOf(world, orderBy, toFilter(world, filter, stranger));
+          asked += 1;
+          listed += list.sorted.length;
+          await expectWalks(list, step);
+          for (const page of pages) await expectPage(list, toRequest(world.links, page));
+        }
+      }),
       { numRuns: 30 },
     );
     // Filters that leave nothing would prove nothing.
@@ -206,23 +200,17 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     let listed = 0;
     test.statements.length = 0;
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          worldSeed,
-          fc.array(query, { minLength: 2, maxLength: 4 }),
-          async (seed, queries) => {
-            const world = await store(test.database, types, seed);
-            for (const { filter, tagGroups, orderBy, pages, step } of queries) {
-              const { isRevoked, createdFrom, createdTo } = filter;
-              const groups = { ...NO_FILTER, tagGroups, isRevoked, createdFrom, createdTo };
-              const list = await listOf(world, orderBy, toFilter(world, groups, stranger));
-              listed += list.sorted.length;
-              await expectWalks(list, step);
-              for (const page of pages) await expectPage(list, toRequest(world.links, page));
-            }
-          },
-        ),
-      ),
+      propertyInTime(worldSeed, fc.array(query, { minLength: 2, maxLength: 4 }), async (seed, queries) => {
+        const world = await store(test.database, types, seed);
+        for (const { filter, tagGroups, orderBy, pages, step } of queries) {
+          const { isRevoked, createdFrom, createdTo } = filter;
+          const groups = { ...NO_FILTER, tagGroups, isRevoked, createdFrom, createdTo };
+          const list = await listOf(world, orderBy, toFilter(world, groups, stranger));
+          listed += list.sorted.length;
+          await expectWalks(list, step);
+          for (const page of pages) await expectPage(list, toRequest(world.links, page));
+        }
+      }),
       { numRuns: 40 },
     );
     expect(listed).toBeGreaterThan(0);
@@ -235,18 +223,16 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
 
   it("without a filter are what the contract says, for any order and page", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          worldSeed,
-          orders,
-          fc.array(pageSeed, { minLength: 5, maxLength: 10 }),
-          async (seed, orderBy, pages) => {
-            const world = await store(test.database, types, seed);
-            const list = await listOf(world, orderBy, { filter: {}, passes: () => true });
-            for (const page of pages) await expectPage(list, toRequest(world.links, page));
-            await expectWalks(list, 3);
-          },
-        ),
+      propertyInTime(
+        worldSeed,
+        orders,
+        fc.array(pageSeed, { minLength: 5, maxLength: 10 }),
+        async (seed, orderBy, pages) => {
+          const world = await store(test.database, types, seed);
+          const list = await listOf(world, orderBy, { filter: {}, passes: () => true });
+          for (const page of pages) await expectPage(list, toRequest(world.links, page));
+          await expectWalks(list, 3);
+        },
       ),
       { numRuns: 30 },
     );
@@ -254,81 +240,77 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
 
   it("hold the links as they are", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(worldSeed, async (seed) => {
-          const { channel, links } = await store(test.database, types, seed);
-          const page = await open().page({ channelId: channel.chatId, first: 100 });
-          const { tagsVersion } = await test.database.prisma.channel.findUniqueOrThrow({
-            where: { id: channel.id },
-          });
-          expect(new Map(page.edges.map(({ node }) => [node.id, node]))).toEqual(
-            new Map(
-              links.map((link) => [
-                link.id,
-                {
-                  id: link.id,
-                  channelId: channel.id,
-                  chatId: channel.chatId,
-                  name: link.name,
-                  nameKey: link.name === null ? null : foldedName(link),
-                  url: urlOf(link.id),
-                  createsJoinRequest: false,
-                  expireDate: link.expireDate?.toISOString() ?? null,
-                  memberLimit: null,
-                  subscriptionPrice: null,
-                  budget: amount(link.cents),
-                  creatorId: link.creatorId,
-                  isBotCreated: link.isBotCreated,
-                  isRevoked: link.isRevoked,
-                  createdAt: link.createdAt.toISOString(),
-                  updatedAt: null,
-                  tagIds: link.tags.map(({ id }) => id).sort(),
-                  tagsVersion,
-                },
-              ]),
-            ),
-          );
-        }),
-      ),
+      propertyInTime(worldSeed, async (seed) => {
+        const { channel, links } = await store(test.database, types, seed);
+        const page = await open().page({ channelId: channel.chatId, first: 100 });
+        const { tagsVersion } = await test.database.prisma.channel.findUniqueOrThrow({
+          where: { id: channel.id },
+        });
+        expect(new Map(page.edges.map(({ node }) => [node.id, node]))).toEqual(
+          new Map(
+            links.map((link) => [
+              link.id,
+              {
+                id: link.id,
+                channelId: channel.id,
+                chatId: channel.chatId,
+                name: link.name,
+                nameKey: link.name === null ? null : foldedName(link),
+                url: urlOf(link.id),
+                createsJoinRequest: false,
+                expireDate: link.expireDate?.toISOString() ?? null,
+                memberLimit: null,
+                subscriptionPrice: null,
+                budget: amount(link.cents),
+                creatorId: link.creatorId,
+                isBotCreated: link.isBotCreated,
+                isRevoked: link.isRevoked,
+                createdAt: link.createdAt.toISOString(),
+                updatedAt: null,
+                tagIds: link.tags.map(({ id }) => id).sort(),
+                tagsVersion,
+              },
+            ]),
+          ),
+        );
+      }),
       { numRuns: 10 },
     );
   });
 
   it("show no link twice and skip none while links are being added", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          worldSeed,
-          orders,
-          fc.integer({ min: 1, max: 4 }),
-          fc.boolean(),
-          fc.array(fc.array(linkSeed, { maxLength: 3 }), { maxLength: 8 }),
-          async (seed, orderBy, size, backward, additions) => {
-            const { channel, links, tags } = await store(test.database, types, seed);
-            const compare = toCompare(orderBy);
-            const all = [...links];
-            const waiting = [...additions];
-            const shown = await walk(
-              (args) => open().page({ channelId: channel.chatId, orderBy, ...args }),
-              size,
-              backward,
-              async () => {
-                const added = toLinks(waiting.shift() ?? [], tags);
-                await storeLinks(test.database, channel.id, added);
-                all.push(...added);
-              },
-            );
-            const ids = shown.map(({ id }) => id);
-            expect(new Set(ids).size).toBe(ids.length);
-            expect(ids).toEqual(
-              [...all]
-                .sort(compare)
-                .map(({ id }) => id)
-                .filter((id) => ids.includes(id)),
-            );
-            expect(ids).toEqual(expect.arrayContaining(links.map(({ id }) => id)));
-          },
-        ),
+      propertyInTime(
+        worldSeed,
+        orders,
+        fc.integer({ min: 1, max: 4 }),
+        fc.boolean(),
+        fc.array(fc.array(linkSeed, { maxLength: 3 }), { maxLength: 8 }),
+        async (seed, orderBy, size, backward, additions) => {
+          const { channel, links, tags } = await store(test.database, types, seed);
+          const compare = toCompare(orderBy);
+          const all = [...links];
+          const waiting = [...additions];
+          const shown = await walk(
+            (args) => open().page({ channelId: channel.chatId, orderBy, ...args }),
+            size,
+            backward,
+            async () => {
+              const added = toLinks(waiting.shift() ?? [], tags);
+              await storeLinks(test.database, channel.id, added);
+              all.push(...added);
+            },
+          );
+          const ids = shown.map(({ id }) => id);
+          expect(new Set(ids).size).toBe(ids.length);
+          expect(ids).toEqual(
+            [...all]
+              .sort(compare)
+              .map(({ id }) => id)
+              .filter((id) => ids.includes(id)),
+          );
+          expect(ids).toEqual(expect.arrayContaining(links.map(({ id }) => id)));
+        },
       ),
       { numRuns: 30 },
     );
@@ -336,80 +318,66 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
 
   it("of many tags are read at once, each as the contract says", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          worldSeed,
-          fc.array(pageSeed, { minLength: 2, maxLength: 6 }),
-          async (seed, pages) => {
-            const world = await store(test.database, types, seed);
-            const compare = toCompare(null);
-            const everything = await open().page({ channelId: world.channel.chatId, first: 100 });
-            const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
-            const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(
-              world.tags.map(({ id }) => id),
-            )) as Tag[];
-            for (const page of pages) {
-              const links = open();
-              const request = toRequest(world.links, page);
-              test.statements.length = 0;
-              const lists = tags.map(
-                (tag): ListUnderTest<InviteLink, NewLink> => ({
-                  read: (args) => links.pageOfTag(tag, args),
-                  sorted: world.links
-                    .filter((link) => link.tags.some(({ id }) => id === tag.id))
-                    .sort(compare),
-                  compare,
-                  cursorOf: ({ id }) => cursors.get(id) as string,
-                }),
-              );
-              await Promise.all(lists.map((list) => list.read(readableArguments(request, cursors))));
-              expect(test.statements.length).toBe(tags.length === 0 ? 0 : 1);
-              await Promise.all(lists.map((list) => expectPage(list, request)));
-              // One for the rows, one for the counts, and one for each of the sides that the rows cannot tell.
-              expect(test.statements.length).toBeLessThanOrEqual(tags.length === 0 ? 0 : 4);
-            }
-          },
-        ),
-      ),
+      propertyInTime(worldSeed, fc.array(pageSeed, { minLength: 2, maxLength: 6 }), async (seed, pages) => {
+        const world = await store(test.database, types, seed);
+        const compare = toCompare(null);
+        const everything = await open().page({ channelId: world.channel.chatId, first: 100 });
+        const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
+        const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(
+          world.tags.map(({ id }) => id),
+        )) as Tag[];
+        for (const page of pages) {
+          const links = open();
+          const request = toRequest(world.links, page);
+          test.statements.length = 0;
+          const lists = tags.map(
+            (tag): ListUnderTest<InviteLink, NewLink> => ({
+              read: (args) => links.pageOfTag(tag, args),
+              sorted: world.links.filter((link) => link.tags.some(({ id }) => id === tag.id)).sort(compare),
+              compare,
+              cursorOf: ({ id }) => cursors.get(id) as string,
+            }),
+          );
+          await Promise.all(lists.map((list) => list.read(readableArguments(request, cursors))));
+          expect(test.statements.length).toBe(tags.length === 0 ? 0 : 1);
+          await Promise.all(lists.map((list) => expectPage(list, request)));
+          // One for the rows, one for the counts, and one for each of the sides that the rows cannot tell.
+          expect(test.statements.length).toBeLessThanOrEqual(tags.length === 0 ? 0 : 4);
+        }
+      }),
       { numRuns: 30 },
     );
   });
 
   it("of many tags asked in several ways at once do not mix", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          worldSeed,
-          fc.array(pageSeed, { minLength: 2, maxLength: 5 }),
-          async (seed, pages) => {
-            const world = await store(test.database, types, seed);
-            const compare = toCompare(null);
-            const everything = await open().page({ channelId: world.channel.chatId, first: 100 });
-            const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
-            const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(
-              world.tags.map(({ id }) => id),
-            )) as Tag[];
-            const links = open();
-            await Promise.all(
-              pages.flatMap((page) =>
-                tags.map((tag) =>
-                  expectPage<InviteLink, NewLink>(
-                    {
-                      read: (args) => links.pageOfTag(tag, args),
-                      sorted: world.links
-                        .filter((link) => link.tags.some(({ id }) => id === tag.id))
-                        .sort(compare),
-                      compare,
-                      cursorOf: ({ id }) => cursors.get(id) as string,
-                    },
-                    toRequest(world.links, page),
-                  ),
-                ),
+      propertyInTime(worldSeed, fc.array(pageSeed, { minLength: 2, maxLength: 5 }), async (seed, pages) => {
+        const world = await store(test.database, types, seed);
+        const compare = toCompare(null);
+        const everything = await open().page({ channelId: world.channel.chatId, first: 100 });
+        const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
+        const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(
+          world.tags.map(({ id }) => id),
+        )) as Tag[];
+        const links = open();
+        await Promise.all(
+          pages.flatMap((page) =>
+            tags.map((tag) =>
+              expectPage<InviteLink, NewLink>(
+                {
+                  read: (args) => links.pageOfTag(tag, args),
+                  sorted: world.links
+                    .filter((link) => link.tags.some(({ id }) => id === tag.id))
+                    .sort(compare),
+                  compare,
+                  cursorOf: ({ id }) => cursors.get(id) as string,
+                },
+                toRequest(world.links, page),
               ),
-            );
-          },
-        ),
-      ),
+            ),
+          ),
+        );
+      }),
       { numRuns: 20 },
     );
   });

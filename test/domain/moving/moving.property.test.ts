@@ -10,7 +10,7 @@ import {
   type TestDatabase,
   USUAL_FORMS,
 } from "../../support/databases.js";
-import { inTime } from "../../support/properties.js";
+import { propertyInTime } from "../../support/properties.js";
 import { amount } from "../support.js";
 import { CHAT, empty, exportText, importText, rowsOf } from "./support.js";
 
@@ -150,25 +150,23 @@ await describeOnForms("links that move", USUAL_FORMS, (form) => {
 
   test("an export is the same after it was imported into an empty database; a second import changes nothing", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(world, format, async (seed, format) => {
-          await empty(database);
-          await store(database, seed);
-          const exported = await exportText(database, format);
-          await empty(database);
-          const { counts, skipped } = await importText(database, exported);
-          expect([skipped, counts.created]).toEqual([[], seed.links.length]);
-          if (seed.links.length === 0) return;
-          expect(await exportText(database, format)).toBe(exported);
+      propertyInTime(world, format, async (seed, format) => {
+        await empty(database);
+        await store(database, seed);
+        const exported = await exportText(database, format);
+        await empty(database);
+        const { counts, skipped } = await importText(database, exported);
+        expect([skipped, counts.created]).toEqual([[], seed.links.length]);
+        if (seed.links.length === 0) return;
+        expect(await exportText(database, format)).toBe(exported);
 
-          const rows = await rowsOf(database);
-          for (const update of [false, true]) {
-            const again = await importText(database, exported, { update });
-            expect(again.counts).toMatchObject({ created: 0, updated: 0, known: seed.links.length });
-          }
-          expect(await rowsOf(database)).toEqual(rows);
-        }),
-      ),
+        const rows = await rowsOf(database);
+        for (const update of [false, true]) {
+          const again = await importText(database, exported, { update });
+          expect(again.counts).toMatchObject({ created: 0, updated: 0, known: seed.links.length });
+        }
+        expect(await rowsOf(database)).toEqual(rows);
+      }),
       { numRuns: 30 },
     );
   });
@@ -176,27 +174,25 @@ await describeOnForms("links that move", USUAL_FORMS, (form) => {
   test("an import that crashes anywhere and is repeated comes to the same as one that does not", async () => {
     const seeds = fc.tuple(world, world, format, fc.nat(6), fc.integer({ min: 1, max: 4 }), fc.boolean());
     await fc.assert(
-      inTime(
-        fc.asyncProperty(seeds, async ([before, seed, format, crashAt, batchSize, update]) => {
+      propertyInTime(seeds, async ([before, seed, format, crashAt, batchSize, update]) => {
+        await empty(database);
+        await store(database, seed);
+        const exported = await exportText(database, format);
+        const runs: unknown[] = [];
+        for (const crashes of [false, true]) {
           await empty(database);
-          await store(database, seed);
-          const exported = await exportText(database, format);
-          const runs: unknown[] = [];
-          for (const crashes of [false, true]) {
-            await empty(database);
-            await store(database, before);
-            if (crashes) {
-              const crash = importText(crashing(database, crashAt), exported, { batchSize, update });
-              await crash.catch((error: unknown) => expect(error).toBeInstanceOf(Crash));
-            }
-            const dry = await importText(database, exported, { batchSize, update, dryRun: true });
-            const { counts } = await importText(database, exported, { batchSize, update });
-            expect(dry.counts).toEqual(counts);
-            runs.push([await exportText(database, "jsonl"), await rowsOf(database)]);
+          await store(database, before);
+          if (crashes) {
+            const crash = importText(crashing(database, crashAt), exported, { batchSize, update });
+            await crash.catch((error: unknown) => expect(error).toBeInstanceOf(Crash));
           }
-          expect(runs[1]).toEqual(runs[0]);
-        }),
-      ),
+          const dry = await importText(database, exported, { batchSize, update, dryRun: true });
+          const { counts } = await importText(database, exported, { batchSize, update });
+          expect(dry.counts).toEqual(counts);
+          runs.push([await exportText(database, "jsonl"), await rowsOf(database)]);
+        }
+        expect(runs[1]).toEqual(runs[0]);
+      }),
       { numRuns: 20 },
     );
   });

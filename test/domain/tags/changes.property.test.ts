@@ -12,7 +12,7 @@ import {
   type TestDatabase,
   USUAL_FORMS,
 } from "../../support/databases.js";
-import { inTime } from "../../support/properties.js";
+import { propertyInTime } from "../../support/properties.js";
 import { compareIds } from "../model.js";
 import { callerOf, newChatId, type StoredChannel, storeChannel, storeLinks } from "../support.js";
 import { type Color, type Name, type Refusal, TagModel } from "./model.js";
@@ -313,26 +313,24 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
 
   it("are after any changes what the model says", async () => {
     await fc.assert(
-      inTime(
-        fc.asyncProperty(
-          fc.constantFrom(null, 0),
-          fc.array(step, { minLength: 5, maxLength: 20, size: "max" }),
-          async (seen, steps) => {
-            const run = await start(seen);
-            await seed(run);
+      propertyInTime(
+        fc.constantFrom(null, 0),
+        fc.array(step, { minLength: 5, maxLength: 20, size: "max" }),
+        async (seen, steps) => {
+          const run = await start(seen);
+          await seed(run);
+          await carryAll(run);
+          for (const { take, expect: expected } of steps) {
+            let refused: Refusal | null = null;
+            const id = await take(run).catch((error) => {
+              refused = refusalOf(error);
+              return "";
+            });
+            expect(refused).toEqual(expected(run, id));
             await carryAll(run);
-            for (const { take, expect: expected } of steps) {
-              let refused: Refusal | null = null;
-              const id = await take(run).catch((error) => {
-                refused = refusalOf(error);
-                return "";
-              });
-              expect(refused).toEqual(expected(run, id));
-              await carryAll(run);
-            }
-            expect(await state(run)).toEqual(modelState(run));
-          },
-        ),
+          }
+          expect(await state(run)).toEqual(modelState(run));
+        },
       ),
       { numRuns: 50 },
     );

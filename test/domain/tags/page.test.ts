@@ -7,7 +7,7 @@ import type { Tag } from "../../../src/domain/tags/tag.js";
 import { Tags } from "../../../src/domain/tags/tags.js";
 import { foldName } from "../../../src/domain/text.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
-import { inTime } from "../../support/properties.js";
+import { propertyInTime } from "../../support/properties.js";
 import { compareIds, compareTexts, contains, modelFold } from "../model.js";
 import { expectPage, expectWalks, type ListUnderTest } from "../pages.js";
 import { callerOf, type NewTag, newChatId, storeChannel, storeTags, storeTagType } from "../support.js";
@@ -60,60 +60,58 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
       ),
     });
     await fc.assert(
-      inTime(
-        fc.asyncProperty(seeds, fc.array(query, { minLength: 3, maxLength: 6 }), async (seed, queries) => {
-          const channel = await storeChannel(test.database);
-          const other = await storeChannel(test.database);
-          const ids = seed.map(newId);
-          const tags: NewTag[] = [...seed]
-            .sort((left, right) => left.rank - right.rank)
-            .map(({ type, name }, place) => ({
-              id: ids[place] as string,
-              typeId: types[type] as string,
-              name,
-            }));
-          await storeTags(test.database, channel.id, tags);
-          await storeTags(
-            test.database,
-            other.id,
-            tags.map((tag) => ({ ...tag, id: newId() })),
-          );
+      propertyInTime(seeds, fc.array(query, { minLength: 3, maxLength: 6 }), async (seed, queries) => {
+        const channel = await storeChannel(test.database);
+        const other = await storeChannel(test.database);
+        const ids = seed.map(newId);
+        const tags: NewTag[] = [...seed]
+          .sort((left, right) => left.rank - right.rank)
+          .map(({ type, name }, place) => ({
+            id: ids[place] as string,
+            typeId: types[type] as string,
+            name,
+          }));
+        await storeTags(test.database, channel.id, tags);
+        await storeTags(
+          test.database,
+          other.id,
+          tags.map((tag) => ({ ...tag, id: newId() })),
+        );
 
-          const compare = (left: NewTag, right: NewTag) =>
-            compareTexts(modelFold(left.name), modelFold(right.name)) || compareIds(left.id, right.id);
-          const everything = await open().page({ channelId: channel.chatId, first: 100 });
-          const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
-          for (const { name, type, global, step, page } of queries) {
-            const typeId = type === null ? null : (types[type] as string);
-            const list: ListUnderTest<Tag, NewTag> = {
-              read: (args) =>
-                open().page({
-                  channelId: channel.chatId,
-                  name,
-                  typeId: typeId !== null && global ? globalId("TagType", typeId) : typeId,
-                  ...args,
-                }),
-              sorted: tags
-                .filter(
-                  (tag) => (!name || contains(tag.name, name)) && (typeId === null || tag.typeId === typeId),
-                )
-                .sort(compare),
-              compare,
-              cursorOf: ({ id }) => cursors.get(id) as string,
-            };
-            await expectWalks(list, step);
-            const { after, before, first, last } = page;
-            const at = (place: number | undefined) =>
-              place === undefined ? undefined : tags[place % tags.length];
-            const [from, to] = [at(after), at(before)];
-            await expectPage(list, {
-              ...(last === undefined ? (first === undefined ? {} : { first }) : { last }),
-              ...(from ? { after: from } : {}),
-              ...(to ? { before: to } : {}),
-            });
-          }
-        }),
-      ),
+        const compare = (left: NewTag, right: NewTag) =>
+          compareTexts(modelFold(left.name), modelFold(right.name)) || compareIds(left.id, right.id);
+        const everything = await open().page({ channelId: channel.chatId, first: 100 });
+        const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
+        for (const { name, type, global, step, page } of queries) {
+          const typeId = type === null ? null : (types[type] as string);
+          const list: ListUnderTest<Tag, NewTag> = {
+            read: (args) =>
+              open().page({
+                channelId: channel.chatId,
+                name,
+                typeId: typeId !== null && global ? globalId("TagType", typeId) : typeId,
+                ...args,
+              }),
+            sorted: tags
+              .filter(
+                (tag) => (!name || contains(tag.name, name)) && (typeId === null || tag.typeId === typeId),
+              )
+              .sort(compare),
+            compare,
+            cursorOf: ({ id }) => cursors.get(id) as string,
+          };
+          await expectWalks(list, step);
+          const { after, before, first, last } = page;
+          const at = (place: number | undefined) =>
+            place === undefined ? undefined : tags[place % tags.length];
+          const [from, to] = [at(after), at(before)];
+          await expectPage(list, {
+            ...(last === undefined ? (first === undefined ? {} : { first }) : { last }),
+            ...(from ? { after: from } : {}),
+            ...(to ? { before: to } : {}),
+          });
+        }
+      }),
       { numRuns: 30 },
     );
   });
