@@ -22,16 +22,21 @@ export interface ListUnderTest<
 
 const idsOf = (rows: readonly { readonly id: string }[]): string[] => rows.map(({ id }) => id);
 
+/** A request as a list is asked it: the model knows rows where a list knows cursors. */
+export const argumentsOf = <Expected>(
+  list: { cursorOf(row: Expected): string },
+  { after, before, ...rest }: ModelRequest<Expected>,
+): PageArguments => ({
+  ...rest,
+  ...(after === undefined ? {} : { after: list.cursorOf(after) }),
+  ...(before === undefined ? {} : { before: list.cursorOf(before) }),
+});
+
 export async function expectPage<
   Row extends { readonly id: string },
   Expected extends { readonly id: string },
 >(list: ListUnderTest<Row, Expected>, request: ModelRequest<Expected>): Promise<Listed<Row>> {
-  const { after, before, ...rest } = request;
-  const page = await list.read({
-    ...rest,
-    ...(after === undefined ? {} : { after: list.cursorOf(after) }),
-    ...(before === undefined ? {} : { before: list.cursorOf(before) }),
-  });
+  const page = await list.read(argumentsOf(list, request));
   const expected = modelPage(list.sorted, list.compare, request);
   const [hasNextPage, hasPreviousPage, totalCount] = await Promise.all([
     page.hasNextPage(),

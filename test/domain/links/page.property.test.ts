@@ -14,7 +14,7 @@ import {
 } from "../../support/databases.js";
 import { propertyInTime } from "../../support/properties.js";
 import { type Compare, compareIds, compareTexts, type ModelRequest, modelFold } from "../model.js";
-import { expectPage, expectWalks, type ListUnderTest, walk } from "../pages.js";
+import { argumentsOf, expectPage, expectWalks, type ListUnderTest, walk } from "../pages.js";
 import { amount, callerOf, type NewLink, storeLinks, urlOf } from "../support.js";
 import {
   type FilterSeed,
@@ -316,33 +316,38 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     );
   });
 
+  /** The lists of the links of each of a world's tags, all read through one service, as one request does. */
+  async function listsOfTags({ channel, links, tags }: World) {
+    const compare = toCompare(null);
+    const everything = await open().page({ channelId: channel.chatId, first: 100 });
+    const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
+    const ids = tags.map(({ id }) => id);
+    const loaded = (await createLoaders(test.database, callerOf()).tag.loadMany(ids)) as Tag[];
+    return (service: Links) =>
+      loaded.map(
+        (tag): ListUnderTest<InviteLink, NewLink> => ({
+          read: (args) => service.pageOfTag(tag, args),
+          sorted: links.filter((link) => link.tags.some(({ id }) => id === tag.id)).sort(compare),
+          compare,
+          cursorOf: ({ id }) => cursors.get(id) as string,
+        }),
+      );
+  }
+
   it("of many tags are read at once, each as the contract says", async () => {
     await fc.assert(
       propertyInTime(worldSeed, fc.array(pageSeed, { minLength: 2, maxLength: 6 }), async (seed, pages) => {
         const world = await store(test.database, types, seed);
-        const compare = toCompare(null);
-        const everything = await open().page({ channelId: world.channel.chatId, first: 100 });
-        const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
-        const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(
-          world.tags.map(({ id }) => id),
-        )) as Tag[];
+        const listsThrough = await listsOfTags(world);
         for (const page of pages) {
-          const links = open();
+          const lists = listsThrough(open());
           const request = toRequest(world.links, page);
           test.statements.length = 0;
-          const lists = tags.map(
-            (tag): ListUnderTest<InviteLink, NewLink> => ({
-              read: (args) => links.pageOfTag(tag, args),
-              sorted: world.links.filter((link) => link.tags.some(({ id }) => id === tag.id)).sort(compare),
-              compare,
-              cursorOf: ({ id }) => cursors.get(id) as string,
-            }),
-          );
-          await Promise.all(lists.map((list) => list.read(readableArguments(request, cursors))));
-          expect(test.statements.length).toBe(tags.length === 0 ? 0 : 1);
+          await Promise.all(lists.map((list) => list.read(argumentsOf(list, request))));
+          expect(test.statements.length).toBe(lists.length === 0 ? 0 : 1);
           await Promise.all(lists.map((list) => expectPage(list, request)));
           // One for the rows, one for the counts, and one for each of the sides that the rows cannot tell.
-          expect(test.statements.length).toBeLessThanOrEqual(tags.length === 0 ? 0 : 4);
+          expect(test.statements.length).toBeLessThanOrEqual(lists.length === 0 ? 0 : 4);
         }
       }),
       { numRuns: 30 },
@@ -353,43 +358,12 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     await fc.assert(
       propertyInTime(worldSeed, fc.array(pageSeed, { minLength: 2, maxLength: 5 }), async (seed, pages) => {
         const world = await store(test.database, types, seed);
-        const compare = toCompare(null);
-        const everything = await open().page({ channelId: world.channel.chatId, first: 100 });
-        const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
-        const tags = (await createLoaders(test.database, callerOf()).tag.loadMany(
-          world.tags.map(({ id }) => id),
-        )) as Tag[];
-        const links = open();
+        const lists = (await listsOfTags(world))(open());
         await Promise.all(
-          pages.flatMap((page) =>
-            tags.map((tag) =>
-              expectPage<InviteLink, NewLink>(
-                {
-                  read: (args) => links.pageOfTag(tag, args),
-                  sorted: world.links
-                    .filter((link) => link.tags.some(({ id }) => id === tag.id))
-                    .sort(compare),
-                  compare,
-                  cursorOf: ({ id }) => cursors.get(id) as string,
-                },
-                toRequest(world.links, page),
-              ),
-            ),
-          ),
+          pages.flatMap((page) => lists.map((list) => expectPage(list, toRequest(world.links, page)))),
         );
       }),
       { numRuns: 20 },
     );
   });
 });
-
-function readableArguments(
-  { after, before, ...rest }: ModelRequest<NewLink>,
-  cursors: Map<string, string>,
-): PageArguments {
-  return {
-    ...rest,
-    ...(after ? { after: cursors.get(after.id) } : {}),
-    ...(before ? { before: cursors.get(before.id) } : {}),
-  };
-}
