@@ -54,6 +54,9 @@ const methods = () => control.calls().map(({ method }) => method);
 const tooMany = (retryAfter: number) => control.fail({ kind: "too-many-requests", retryAfter });
 const heard429 = () =>
   expect.poll(() => events.at(-1)?.failure?.kind, { interval: 5 }).toBe("tooManyRequests");
+/** Looked at for no longer than a 429 of three seconds holds. */
+const waitingOf = (telegram: TelegramGateway) =>
+  expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 });
 
 describe("a 429", () => {
   test("holds every call back until its time, and its own is sent again", async () => {
@@ -67,7 +70,7 @@ describe("a 429", () => {
       outcome(telegram.getChat(SUPERGROUP, telegram.deadline())),
       outcome(telegram.getMe()),
     ];
-    await expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 }).toBe(4);
+    await waitingOf(telegram).toBe(4);
     expect([methods(), own.lines, other.lines]).toEqual([
       ["createChatInviteLink"],
       ["begins", "put off"],
@@ -98,7 +101,7 @@ describe("a 429", () => {
     const early = create(telegram);
     await heard429();
     recorded();
-    await expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 }).toBe(2);
+    await waitingOf(telegram).toBe(2);
     expect(methods()).toHaveLength(1);
     expect(await Promise.all([early, late])).toEqual([null, null]);
     expect(notes.lines).toEqual(["begins", "put off", "begins"]);
@@ -130,7 +133,7 @@ describe("a client that has gone", () => {
     const deadline = telegram.forClient(leaving.signal).deadline();
     const notes = new Notes();
     const dropped = create(telegram, { sending: notes, deadline });
-    await expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 }).toBe(2);
+    await waitingOf(telegram).toBe(2);
     leaving.abort();
     const gone = { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
     expect([await dropped, notes.lines, telegram.waiting]).toEqual([gone, [], 1]);
