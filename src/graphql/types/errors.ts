@@ -97,6 +97,8 @@ builder.objectType(BotPermissionError, {
   fields: (t) => ({
     channelId: t.field({
       type: "TelegramID",
+      // Never null, but of the same type as BotNotInChannelError's, so that one document can ask for both.
+      nullable: true,
       description: "The channel's Telegram chat id.",
       resolve: (error) => error.channelId,
     }),
