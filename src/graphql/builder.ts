@@ -3,14 +3,13 @@ import ComplexityPlugin from "@pothos/plugin-complexity";
 import ErrorsPlugin from "@pothos/plugin-errors";
 import PrismaPlugin from "@pothos/plugin-prisma";
 import RelayPlugin from "@pothos/plugin-relay";
-import { Kind } from "graphql";
 import type PrismaTypes from "../database/generated/pothos.js";
 import { getDatamodel } from "../database/generated/pothos.js";
 import type { Instant } from "../database/instant.js";
 import { ValidationError } from "../domain/errors.js";
 import { globalId, type IdKind } from "../domain/ids.js";
 import type { GraphQLContext } from "./context.js";
-import { decodeNodeId } from "./ids.js";
+import { checkNodeIds, decodeNodeId } from "./ids.js";
 import {
   parseDateTime,
   parseDateTimeLiteral,
@@ -19,6 +18,7 @@ import {
   parseTelegramId,
   parseTelegramIdLiteral,
   parseUrl,
+  parseUrlLiteral,
 } from "./scalars.js";
 
 export interface SchemaTypes {
@@ -82,13 +82,20 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     nodeQueryOptions: {
       nullable: true,
       args: { id: { description: "A global id; a bare UUID does not say of what." } },
+      resolve: (_root, { id }, _context, _info, resolveNode) => {
+        checkNodeIds([["id", id]]);
+        return resolveNode(id);
+      },
       description: "By global id alone. Null for what does not exist and for what the token may not see.",
     },
     nodesQueryOptions: {
       args: { ids: { description: `Global ids, at most ${MAX_NODES}.` } },
       resolve: (_root, { ids }, _context, _info, resolveNodes) => {
-        if (ids.length <= MAX_NODES) return resolveNodes(ids);
-        throw new ValidationError([{ field: "ids", message: `Must be at most ${MAX_NODES}.` }]);
+        if (ids.length > MAX_NODES) {
+          throw new ValidationError([{ field: "ids", message: `Must be at most ${MAX_NODES}.` }]);
+        }
+        checkNodeIds(ids.map((id, index) => [`ids.${index}`, id]));
+        return resolveNodes(ids);
       },
       nullable: { list: false, items: true },
       complexity: ({ ids }: { ids: unknown[] }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),
@@ -130,5 +137,5 @@ builder.scalarType("URL", {
   description: "An absolute address.",
   serialize: (value) => value as string,
   parseValue: parseUrl,
-  parseLiteral: (node) => parseUrl(node.kind === Kind.STRING ? node.value : undefined),
+  parseLiteral: parseUrlLiteral,
 });

@@ -9,19 +9,21 @@ import {
   type OperationDefinitionNode,
   type ValidationContext,
 } from "graphql";
-import { UserError } from "../domain/errors.js";
 import { complete } from "./errors.js";
 
 /** More than any of our clients' documents has, less than hurts. The body's size is limited at the door. */
 export const LIMITS = {
   tokens: 2_000,
+  /** Fields within fields, fragments counted where they are spread. */
   depth: 12,
+  /** Brackets within brackets in a document, selection sets with their fragments, and lists and objects in variables. */
+  nesting: 64,
   aliases: 30,
   /** Fields asked for, each as often as the sizes of pages around it say. */
   cost: 25_000,
 } as const;
 
-const refusal = (code: string, message: string): GraphQLError =>
+export const refusal = (code: string, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code } });
 
 /** Counts aliases, which let one document ask the same thing again and again. */
@@ -50,12 +52,11 @@ export function maxAliasesRule(context: ValidationContext): ASTVisitor {
 export const tooManyTokens = (): GraphQLError =>
   refusal("QUERY_TOO_LONG", `The document has more than ${LIMITS.tokens} tokens.`);
 
-/** Counting reads the arguments, such as the ids given to `nodes`, and meets what is wrong with them first. */
+/** Counting reads the arguments, and meets what is wrong with them first. */
 function readingArguments<T>(count: () => T): T {
   try {
     return count();
   } catch (error) {
-    if (error instanceof UserError) throw refusal(error.code, error.message);
     if (error instanceof GraphQLError) throw complete(error, { code: "BAD_USER_INPUT" });
     throw error;
   }

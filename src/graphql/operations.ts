@@ -22,7 +22,8 @@ import { GraphQLContext } from "./context.js";
 import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
 import { type Json, jsonOf } from "./execution/json.js";
 import { executePlan } from "./execution/run.js";
-import { LIMITS, maxAliasesRule, tooManyTokens } from "./limits.js";
+import { maxAliasesRule } from "./limits.js";
+import { checkExtensions, checkFragments, checkTokens, checkVariables } from "./nesting.js";
 import { PreparedOperation } from "./prepared.js";
 import { schema } from "./schema.js";
 
@@ -30,6 +31,7 @@ export interface OperationParameters {
   readonly query: string;
   readonly operationName?: string | null | undefined;
   readonly variables?: Record<string, unknown> | null | undefined;
+  readonly extensions?: unknown;
 }
 
 /** What the door knows of a request. */
@@ -100,15 +102,26 @@ const RULES: readonly ValidationRule[] = [
   maxAliasesRule,
 ];
 
+/** @throws GraphQLError with a code. */
+function readDocument(query: string): DocumentNode {
+  try {
+    checkTokens(query);
+    return parse(query);
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    throw complete(error, { code: "GRAPHQL_PARSE_FAILED" });
+  }
+}
+
 function parseAndValidate(query: string): Prepared | { readonly errors: readonly GraphQLError[] } {
   try {
-    const document = parse(query, { maxTokens: LIMITS.tokens });
+    const document = readDocument(query);
+    checkFragments(document);
     const errors = validate(schema, document, RULES, { maxErrors: MAX_VALIDATION_ERRORS });
     return errors.length > 0 ? { errors } : { document, operations: new Map() };
   } catch (error) {
-    if (!(error instanceof GraphQLError)) throw error;
-    const tooLong = /more that \d+ tokens/.test(error.message);
-    return { errors: [tooLong ? tooManyTokens() : complete(error, { code: "GRAPHQL_PARSE_FAILED" })] };
+    if (error instanceof GraphQLError) return { errors: [error] };
+    throw error;
   }
 }
 
@@ -215,6 +228,8 @@ export class Operations {
       const operation = chooseOperation(prepared, parameters.operationName || null);
       course.operation = operation.definition;
       if (request.readOnly) requireReading(operation.definition);
+      checkVariables(given);
+      checkExtensions(parameters.extensions);
       const variables = operation.readVariables(given);
       operation.checkCost(given);
       execution = executionOf(operation, given, variables);

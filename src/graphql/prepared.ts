@@ -1,12 +1,19 @@
 import {
   type DocumentNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
   getNamedType,
   getVariableValues,
   isInputObjectType,
   isListType,
   isNonNullType,
+  Kind,
   type OperationDefinitionNode,
   typeFromAST,
+  type VariableNode,
+  visit,
 } from "graphql";
 import { complete } from "./errors.js";
 import { decidingVariables, Plan } from "./execution/plan.js";
@@ -33,6 +40,32 @@ function countingVariables({ variableDefinitions = [] }: OperationDefinitionNode
   return counting.map(({ variable }) => variable.name.value);
 }
 
+const CONDITIONS: readonly string[] = [GraphQLIncludeDirective.name, GraphQLSkipDirective.name];
+
+/** The variables at `@include` and `@skip`, in an operation and in the fragments that it spreads. */
+function conditionsOf(document: DocumentNode, operation: OperationDefinitionNode): readonly VariableNode[] {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const conditions: VariableNode[] = [];
+  // A set gives what is added while it is read, and each fragment once.
+  const asked = new Set<OperationDefinitionNode | FragmentDefinitionNode>([operation]);
+  for (const definition of asked) {
+    visit(definition, {
+      FragmentSpread({ name }) {
+        const fragment = fragments.get(name.value);
+        if (fragment) asked.add(fragment);
+      },
+      Directive({ name, arguments: given = [] }) {
+        if (!CONDITIONS.includes(name.value)) return;
+        for (const { value } of given) if (value.kind === Kind.VARIABLE) conditions.push(value);
+      },
+    });
+  }
+  return conditions;
+}
+
 /** Looks a value up, or works it out and keeps it while there is room. */
 function kept<Value>(known: Map<string, Value>, most: number, key: string, make: () => Value): Value {
   const found = known.get(key);
@@ -48,6 +81,7 @@ export class PreparedOperation {
   readonly definition: OperationDefinitionNode;
   readonly #counting: readonly string[];
   readonly #deciding: readonly string[];
+  readonly #conditions: readonly VariableNode[];
   readonly #costs = new Map<string, Cost>();
   readonly #plans = new Map<string, Plan>();
 
@@ -56,15 +90,30 @@ export class PreparedOperation {
     this.definition = definition;
     this.#counting = countingVariables(definition);
     this.#deciding = decidingVariables(document);
+    this.#conditions = conditionsOf(document, definition);
   }
 
-  /** The variables' values. @throws GraphQLError for the first that is not of its type. */
+  /** The variables' values. @throws GraphQLError for the first that is not acceptable. */
   readVariables(given: Variables): Variables {
     const { coerced, errors } = getVariableValues(schema, this.definition.variableDefinitions ?? [], given, {
       maxErrors: 1,
     });
     if (errors?.[0]) throw complete(errors[0], { code: "BAD_USER_INPUT" });
+    this.#checkConditions(coerced ?? {});
     return coerced ?? {};
+  }
+
+  /**
+   * A variable that may be null is allowed at `@include` and `@skip` where it has a default, and may be null still.
+   * Execution would notice it at one place as an error of the request, at another as one of a field, or not at all.
+   */
+  #checkConditions(variables: Variables): void {
+    const missing = this.#conditions.find(({ name }) => variables[name.value] == null);
+    if (missing === undefined) return;
+    throw new GraphQLError(
+      `Argument "if" of non-null type "Boolean!" must not be null: the variable "$${missing.name.value}" is.`,
+      { nodes: missing, extensions: { code: "BAD_USER_INPUT" } },
+    );
   }
 
   /** Refuses what would cost too much with these variables, as they came. @throws GraphQLError */

@@ -1,4 +1,4 @@
-import { GraphQLError, Kind, type ValueNode } from "graphql";
+import { GraphQLError, type GraphQLScalarLiteralParser, Kind, type ValueNode } from "graphql";
 import {
   readAmount,
   readInstant,
@@ -13,6 +13,18 @@ import {
 const refuse = (message: string): never => {
   throw new GraphQLError(message, { extensions: { code: "BAD_USER_INPUT" } });
 };
+
+/** Says of an error where in the document the literal stands. */
+const located =
+  <Value>(parse: (node: ValueNode) => Value): GraphQLScalarLiteralParser<Value> =>
+  (node) => {
+    try {
+      return parse(node);
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      throw new GraphQLError(error.message, { nodes: node, extensions: error.extensions });
+    }
+  };
 
 /** The text of a string or number literal. */
 function literalText(node: ValueNode, name: string): string | { number: string } {
@@ -33,27 +45,31 @@ function readAs<Value>(name: string, read: () => Value): Value {
 
 export const parseTelegramId = (input: unknown): number => readAs("TelegramID", () => readTelegramId(input));
 
-export function parseTelegramIdLiteral(node: ValueNode): number {
+export const parseTelegramIdLiteral = located((node) => {
   const text = literalText(node, "TelegramID");
   return parseTelegramId(typeof text === "string" ? text : text.number);
-}
+});
 
 export const parseDecimalValue = (input: unknown): string => readAs("Decimal", () => readAmount(input));
 
-export function parseDecimalLiteral(node: ValueNode): string {
+export const parseDecimalLiteral = located((node) => {
   const text = literalText(node, "Decimal");
   return readAs("Decimal", () =>
     typeof text === "string" ? readAmount(text) : readWrittenAmount(text.number),
   );
-}
+});
 
 export const parseDateTime = (input: unknown): Date => readAs("DateTime", () => readInstant(input));
 
-export function parseDateTimeLiteral(node: ValueNode): Date {
-  return parseDateTime(node.kind === Kind.STRING ? node.value : undefined);
-}
+export const parseDateTimeLiteral = located((node) =>
+  parseDateTime(node.kind === Kind.STRING ? node.value : undefined),
+);
 
 export function parseUrl(input: unknown): string {
   if (typeof input !== "string" || !URL.canParse(input)) return refuse("URL must be an absolute address.");
   return input;
 }
+
+export const parseUrlLiteral = located((node) =>
+  parseUrl(node.kind === Kind.STRING ? node.value : undefined),
+);

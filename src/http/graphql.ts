@@ -37,10 +37,10 @@ const badRequest = (message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code: "BAD_REQUEST", http: { status: 400 } } });
 
 /** What Yoga has not looked at in a request that is otherwise well-formed. */
-function readParameters({ query, operationName, variables }: GraphQLParams): OperationParameters {
+function readParameters({ query, operationName, variables, extensions }: GraphQLParams): OperationParameters {
   if (operationName != null && typeof operationName !== "string")
     throw badRequest("operationName must be a string.");
-  return { query: query ?? "", operationName, variables };
+  return { query: query ?? "", operationName, variables, extensions };
 }
 
 /** Clients that first send a document's hash alone know this answer, and send the document. */

@@ -50,5 +50,5 @@ export function plainOperation({ method, body }: FastifyRequest): OperationParam
     (isAbsent(variables) || isObject(variables)) &&
     (isAbsent(extensions) || isObject(extensions)) &&
     Object.keys(others).length === 0;
-  return isPlain ? { query, operationName, variables } : null;
+  return isPlain ? { query, operationName, variables, extensions } : null;
 }
