@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase } from "./database/database.js";
 import { claimDatabase } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
-import type { DatabasePool } from "./database/pools.js";
 import { announcePresence } from "./database/presence.js";
+import { readinessProbe } from "./database/readinessProbe.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { KnownCallers } from "./domain/access/knownCallers.js";
+import { troubleOf } from "./domain/databaseTrouble.js";
 import { LinkChanges } from "./domain/links/changes.js";
 import { Creations } from "./domain/links/creations.js";
 import type { Domain } from "./domain/request.js";
@@ -27,6 +27,7 @@ import { Metrics } from "./metrics/metrics.js";
 import { exampleChannel, fillWithSample, readSample, type Sample, toSandbox } from "./sample.js";
 import type { Sandbox } from "./sandbox/sandbox.js";
 import { TelegramGateway } from "./telegram/gateway.js";
+import { DatabaseHealth } from "./work/databaseHealth.js";
 import { firstToken, sandboxToken } from "./work/ownTokens.js";
 import { isTokenAccepted, TelegramHealth } from "./work/telegramHealth.js";
 
@@ -54,8 +55,6 @@ export interface App {
 
 /** How long the start waits for Telegram to say whether it knows the token. */
 const TOKEN_CHECK_MS = 5000;
-/** After which a database that does not answer a probe counts as away. */
-const PROBE_MS = 2000;
 
 /** Runs what was pushed, the last first; one that fails keeps none of the others from running. */
 async function closeAll(closers: (() => Promise<void> | void)[], log: Logger): Promise<void> {
@@ -66,23 +65,6 @@ async function closeAll(closers: (() => Promise<void> | void)[], log: Logger): P
       log.error({ err: error }, "a part of the server did not end cleanly");
     }
   }
-}
-
-/** Asks the database whether it answers; all who ask meanwhile hear the same. */
-function probeOf({ pool }: DatabasePool): () => Promise<"ok" | "unavailable"> {
-  let underWay: Promise<"ok" | "unavailable"> | undefined;
-  return () => {
-    underWay ??= Promise.race([
-      pool.query("select 1").then(
-        () => "ok" as const,
-        () => "unavailable" as const,
-      ),
-      delay(PROBE_MS, "unavailable" as const, { ref: false }),
-    ]).finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
-  };
 }
 
 /** A local Telegram, loaded only where there is no other. */
@@ -117,8 +99,18 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const { telegram: bot } = config;
   const folder = dataFolder(config);
 
-  const { pool, migrations } = await openDatabase({ url: config.databaseUrl, folder }, (error) =>
-    log.warn({ err: error }, "a connection to the database broke"),
+  // While the database is away all connections break, which the line of the outage tells once for all.
+  const brokeConnection =
+    (message: string) =>
+    (error: unknown): void => {
+      databaseHealth?.noteFailure(error);
+      const level = troubleOf(error) === null ? "warn" : "debug";
+      log[level]({ err: error }, message);
+    };
+  let databaseHealth: DatabaseHealth | undefined;
+  const { pool, migrations } = await openDatabase(
+    { url: config.databaseUrl, folder },
+    brokeConnection("a connection to the database broke"),
   );
   const health = new TelegramHealth(log, bot === null);
   const metrics = new Metrics({
@@ -133,8 +125,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   closers.push(() => database.close());
   if (migrations.length > 0) log.info({ migrations }, "migrations applied");
   await claimDatabase(database, bot?.botId ?? null);
-  const presence = await announcePresence(pool, (error) =>
-    log.warn({ err: error }, "the connection that shows this server's presence broke"),
+  const presence = await announcePresence(
+    pool,
+    brokeConnection("the connection that shows this server's presence broke"),
   );
   closers.push(() => presence.leave());
 
@@ -166,17 +159,32 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
 
   const underWay = new UnderWay();
   closers.push(() => underWay.drained());
-  const creations = new Creations(database, presence, gateway.botId);
+  const storageGuard = new DatabaseHealth(readinessProbe(pool), log);
+  databaseHealth = storageGuard;
+  closers.push(() => storageGuard.stop());
+  const creations = new Creations(database, presence, gateway.botId, underWay);
   const uncertain = await creations.noteAbandoned();
   if (uncertain > 0)
     log.warn({ uncertain }, "nobody knows whether Telegram made some links: see uncertainCreations");
   const changes = new LinkChanges(database, presence, underWay);
   const knownCallers = new KnownCallers({ remembers: config.cache, isShared: !pool.embedded });
   const knownTags = new KnownTags(config.cache);
-  const domain: Domain = { database, knownCallers, knownTags, gateway, creations, changes, underWay };
+  const domain: Domain = {
+    database,
+    knownCallers,
+    knownTags,
+    gateway,
+    creations,
+    changes,
+    underWay,
+    storageGuard,
+  };
   const operations = new Operations({ domain, suggestions: !config.production });
-  const authentication = new Authentication(database, knownCallers, config.adminToken, (error) =>
-    log.warn({ err: error }, "the use of a token could not be noted"),
+  const authentication = new Authentication(
+    database,
+    knownCallers,
+    config.adminToken,
+    brokeConnection("the use of a token could not be noted"),
   );
 
   const server = await createServer({
@@ -186,7 +194,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   });
   let stopping = false;
   addHealth(server, {
-    database: probeOf(pool),
+    database: () => storageGuard.check(),
     telegram: () => health.state,
     stopping: () => stopping,
   });
@@ -200,6 +208,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   });
   await addRest(server, { domain, authentication });
   const hasDashboard = await addDashboard(server, { sandboxToken: ownToken });
+  storageGuard.watch();
   await server.listen({ port: config.port, host: config.host });
   closers.push(() => server.close());
 

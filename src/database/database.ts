@@ -1,7 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { isDriverAdapterError } from "@prisma/driver-adapter-utils";
 import type { Sql } from "sql-template-tag";
-import { Prisma, PrismaClient } from "./generated/prisma/client.js";
+import { failureOf } from "./failures.js";
+import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
 import type { DatabasePool } from "./pools.js";
 import { type Reading, type ReadingStatements, Readings } from "./reading.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
@@ -35,7 +36,10 @@ export interface Database {
   readonly prisma: PrismaClient;
   /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as an Instant. */
   query<Row>(statement: Sql, use?: StatementUse): Promise<Row[]>;
-  /** All of `work` or nothing of it. It is done again where it and another transaction waited for each other. */
+  /**
+   * All of `work` or nothing of it. It is done again, from its beginning, where another transaction was in its way, at
+   * its COMMIT too, or where a row went that it was to change or to refer to.
+   */
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
   /**
    * Reads what is too long to be held, so many rows at a time, and counts, all in one snapshot. Must be closed.
@@ -50,41 +54,30 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Whether a write failed because a value that must be unique is taken. */
-export const isUniqueViolation = (error: unknown): boolean =>
-  error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002";
-
-/** Whether a write failed because a row that it refers to is not there, or no longer. */
-export const isReferenceGone = (error: unknown): boolean =>
-  error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2003";
-
-/** A value taken that must be unique, a row gone that is referred to: what two at once come to. */
-const CONFLICTS: readonly unknown[] = ["23505", "23503"];
-
-/** Whether a transaction failed because of another one, so that a second try may find things as they are now. */
-export function isConflict(error: unknown): boolean {
-  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
-  const { driverAdapterError } = (error.meta ?? {}) as {
-    driverAdapterError?: { cause?: { originalCode?: string } };
-  };
-  return CONFLICTS.includes(driverAdapterError?.cause?.originalCode);
-}
-
-/** Whether PostgreSQL ended a transaction so that one that it waited for could go on. Of SQL by hand Prisma has no code for it. */
-const isDeadlock = (error: unknown): boolean =>
-  error instanceof Prisma.PrismaClientKnownRequestError &&
-  isDriverAdapterError(error.meta?.["driverAdapterError"]) &&
-  error.meta["driverAdapterError"].cause.kind === "TransactionWriteConflict";
-
 /** Many that meet at once are ended one by one. */
 const MAX_TRIES = 10;
+/** A row that another transaction has just removed is not there the next time either, and the work says so. */
+const MAX_TRIES_WITHOUT_ROW = 3;
+/** The longest wait before the next try, in milliseconds; it grows with each try, and chance keeps two apart. */
+const WAIT_MS = 10;
 
-async function untilUndisturbed<T>(work: () => Promise<T>): Promise<T> {
+function triesOfTransaction(error: unknown): number {
+  const { kind } = failureOf(error);
+  if (kind === "conflict") return MAX_TRIES;
+  return kind === "rowGone" || kind === "missingReference" ? MAX_TRIES_WITHOUT_ROW : 1;
+}
+
+/** Does work again, from its beginning, where another transaction was in its way. */
+export async function untilUndisturbed<T>(
+  work: () => Promise<T>,
+  triesFor: (error: unknown) => number = triesOfTransaction,
+): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await work();
     } catch (error) {
-      if (tries === MAX_TRIES || !isDeadlock(error)) throw error;
+      if (tries >= triesFor(error)) throw error;
+      await delay(Math.random() * WAIT_MS * tries);
     }
   }
 }
@@ -107,7 +100,27 @@ class StatementNames {
   }
 }
 
-const TRANSACTION = { maxWait: 15_000, timeout: 15_000 };
+/** In milliseconds: a session is waited for no longer than a statement has. */
+const TRANSACTION = { maxWait: 10_000, timeout: 15_000 };
+
+/**
+ * Prisma reports what failed in a transaction once it has rolled back, for which a database that stands still takes as
+ * long again as for the statement: where it does, the failure is reported at once and the rollback goes on.
+ */
+function heardAtOnce<T>(run: (heard: (work: Promise<T>) => Promise<T>) => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const heard = async (work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        const { kind } = failureOf(error);
+        if (kind === "away" || kind === "timeLimit") reject(error);
+        throw error;
+      }
+    };
+    run(heard).then(resolve, reject);
+  });
+}
 
 /** Prisma's client and SQL by hand over one pool. Closing it closes the pool. */
 export function createDatabase(
@@ -145,14 +158,18 @@ export function createDatabase(
     read: (statements, size) => readings.begin(statements, size),
     transaction: (work) =>
       untilUndisturbed(() =>
-        prisma.$transaction(
-          (client) =>
-            work({
-              prisma: client,
-              execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
-              query: (statement) => client.$queryRawUnsafe(statement.text, ...statement.values),
-            }),
-          TRANSACTION,
+        heardAtOnce((heard) =>
+          prisma.$transaction(
+            (client) =>
+              heard(
+                work({
+                  prisma: client,
+                  execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
+                  query: (statement) => client.$queryRawUnsafe(statement.text, ...statement.values),
+                }),
+              ),
+            TRANSACTION,
+          ),
         ),
       ),
     snapshot: (work) => readSnapshot(pool, work),

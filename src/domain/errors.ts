@@ -8,7 +8,8 @@ export type ErrorCode =
   | "TELEGRAM_REJECTED"
   | "RATE_LIMITED"
   | "TELEGRAM_UNAVAILABLE"
-  | "IDEMPOTENCY_CONFLICT";
+  | "IDEMPOTENCY_CONFLICT"
+  | "DATABASE_UNAVAILABLE";
 
 /**
  * What a caller caused, or can do something about. Each door has one table that turns the kinds into its own form;
@@ -88,6 +89,12 @@ export class TelegramRejectedError extends UserError {
   }
 }
 
+interface UnavailableDetails {
+  readonly timedOut?: boolean;
+  /** Where it is not Telegram that keeps the outcome unknown. */
+  readonly message?: string;
+}
+
 export class TelegramUnavailableError extends UserError {
   override readonly name = "TelegramUnavailableError";
   readonly code = "TELEGRAM_UNAVAILABLE";
@@ -96,11 +103,12 @@ export class TelegramUnavailableError extends UserError {
   /** There was no answer in time, rather than one that is of no use, or a connection that failed. */
   readonly timedOut: boolean;
 
-  constructor(outcomeUnknown: boolean, { timedOut = false } = {}) {
+  constructor(outcomeUnknown: boolean, { timedOut = false, message }: UnavailableDetails = {}) {
     super(
-      outcomeUnknown
-        ? "Nobody knows whether Telegram carried the request out. It is not tried again blindly."
-        : "Telegram cannot be used at the moment. Nothing was done; try again later.",
+      message ??
+        (outcomeUnknown
+          ? "Nobody knows whether Telegram carried the request out. It is not tried again blindly."
+          : "Telegram cannot be used at the moment. Nothing was done; try again later."),
     );
     this.outcomeUnknown = outcomeUnknown;
     this.timedOut = timedOut;
@@ -121,6 +129,32 @@ export class RateLimitedError extends UserError {
 export class IdempotencyConflictError extends UserError {
   override readonly name = "IdempotencyConflictError";
   readonly code = "IDEMPOTENCY_CONFLICT";
+}
+
+/** What is the matter with the database: the words for callers, and how long to wait, in seconds. */
+const DATABASE_TROUBLES = {
+  away: ["The server's database is away.", 5],
+  busy: ["The server's database has no session to spare: it is too busy.", 2],
+  slow: ["The server's database did not answer in time.", 5],
+  full: ["The server's database is out of space and stores nothing.", 30],
+  "read-only": ["The server's database is read-only at the moment and stores nothing.", 30],
+} as const satisfies Record<string, readonly [message: string, retryAfterSeconds: number]>;
+
+export type DatabaseTrouble = keyof typeof DATABASE_TROUBLES;
+
+/** The database cannot do what was asked for. Nothing was begun in Telegram that the answer does not tell of. */
+export class DatabaseUnavailableError extends UserError {
+  override readonly name = "DatabaseUnavailableError";
+  readonly code = "DATABASE_UNAVAILABLE";
+  readonly trouble: DatabaseTrouble;
+  readonly retryAfterSeconds: number;
+
+  constructor(trouble: DatabaseTrouble) {
+    const [message, seconds] = DATABASE_TROUBLES[trouble];
+    super(`${message} Try again later.`);
+    this.trouble = trouble;
+    this.retryAfterSeconds = seconds;
+  }
 }
 
 const MAX_FIELD_ERRORS = 20;

@@ -5,6 +5,7 @@ import type { Caller } from "./access/caller.js";
 import type { KnownCallers } from "./access/knownCallers.js";
 import { Tokens } from "./access/tokens.js";
 import { Channels } from "./channels/channels.js";
+import type { StorageGuard } from "./databaseTrouble.js";
 import type { LinkChanges } from "./links/changes.js";
 import type { Creations } from "./links/creations.js";
 import { LinkEditor } from "./links/linkEditor.js";
@@ -28,6 +29,7 @@ export interface Domain {
   readonly creations: Creations;
   readonly changes: LinkChanges;
   readonly underWay: UnderWay;
+  readonly storageGuard: StorageGuard;
 }
 
 /** Who asks, and for whom. */
@@ -67,8 +69,12 @@ export class DomainRequest {
     this.#asking = asking;
   }
 
-  /** From now on sees what was changed meanwhile: nothing that it looked up before is used any more. */
+  /**
+   * From now on sees what was changed meanwhile: nothing that it looked up before is used any more.
+   * @throws DatabaseUnavailableError while nothing can be stored.
+   */
   protected renew(): void {
+    this.#domain.storageGuard.requireWritable();
     this.#parts = {};
   }
 

@@ -1,5 +1,12 @@
 import { GraphQLError } from "graphql";
-import { RateLimitedError, TelegramUnavailableError, UserError, ValidationError } from "../domain/errors.js";
+import { toUserError } from "../domain/databaseTrouble.js";
+import {
+  DatabaseUnavailableError,
+  RateLimitedError,
+  TelegramUnavailableError,
+  type UserError,
+  ValidationError,
+} from "../domain/errors.js";
 import type { Logger } from "../log.js";
 
 /** How an HTTP door is to answer an error; it leaves this out of what it sends. */
@@ -36,11 +43,23 @@ export const complete = (error: GraphQLError, missing: Record<string, unknown>):
 export const withoutSuggestions = (error: GraphQLError): GraphQLError =>
   reword(error, error.message.replace(/ ?Did you mean [^?]*\?/g, ""), { ...error.extensions });
 
+/** In every media type: whoever balances servers, or repeats requests, goes by the status. */
+export const databaseUnavailable = ({ retryAfterSeconds }: DatabaseUnavailableError): HttpExtension => ({
+  status: 503,
+  headers: { "Retry-After": String(retryAfterSeconds) },
+});
+
+/** Whether the database could not do what an error is about. */
+export const isOfDatabase = (error: GraphQLError): boolean =>
+  error.extensions["code"] === "DATABASE_UNAVAILABLE";
+
 /** What a domain error says beside its message: in a query's errors, which have no types of their own. */
 function userErrorExtensions(error: UserError): Record<string, unknown> {
   if (error instanceof ValidationError) return { code: error.code, fieldErrors: error.fieldErrors };
   if (error instanceof RateLimitedError)
     return { code: error.code, retryAfterSeconds: error.retryAfterSeconds };
+  if (error instanceof DatabaseUnavailableError)
+    return { code: error.code, retryAfterSeconds: error.retryAfterSeconds, http: databaseUnavailable(error) };
   if (error instanceof TelegramUnavailableError)
     return { code: error.code, outcomeUnknown: error.outcomeUnknown };
   return { code: error.code };
@@ -49,8 +68,8 @@ function userErrorExtensions(error: UserError): Record<string, unknown> {
 /** An error of the execution as the caller may see it; what nobody planned for is logged here, and nowhere else. */
 export function toShown(error: GraphQLError, requestId: string, log: Logger): GraphQLError {
   const cause = error.originalError;
-  if (cause instanceof UserError)
-    return reword(error, cause.message, { ...userErrorExtensions(cause), requestId });
+  const known = toUserError(cause);
+  if (known) return reword(error, known.message, { ...userErrorExtensions(known), requestId });
   // Made by graphql-js itself, of a value that the caller gave; or by one of our scalars.
   if (cause === undefined || (cause instanceof GraphQLError && cause.originalError === undefined)) {
     return complete(error, {

@@ -19,7 +19,14 @@ import type { Caller } from "../domain/access/caller.js";
 import type { Domain } from "../domain/request.js";
 import type { Logger } from "../log.js";
 import { GraphQLContext } from "./context.js";
-import { BAD_REQUEST, complete, type HttpExtension, toShown, withoutSuggestions } from "./errors.js";
+import {
+  BAD_REQUEST,
+  complete,
+  type HttpExtension,
+  isOfDatabase,
+  toShown,
+  withoutSuggestions,
+} from "./errors.js";
 import { type Json, jsonOf } from "./execution/json.js";
 import { executePlan } from "./execution/run.js";
 import { maxAliasesRule } from "./limits.js";
@@ -241,8 +248,10 @@ export class Operations {
     course.context = context;
     const result = await execution(context);
     if (!result.errors) return result;
+    for (const { originalError } of result.errors) this.#domain.storageGuard.noteFailure(originalError);
     const errors = result.errors.map((error) => this.#worded(toShown(error, request.requestId, request.log)));
-    return { ...result, errors };
+    // An answer with holes would be taken for the whole, by what keeps answers above all.
+    return errors.some(isOfDatabase) ? { errors } : { ...result, errors };
   }
 
   #prepare(query: string): ReturnType<typeof parseAndValidate> {

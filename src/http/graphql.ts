@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type ExecutionResult, GraphQLError } from "graphql";
 import { createYoga, type GraphQLParams, type Plugin } from "graphql-yoga";
 import type { Authentication } from "../domain/access/authentication.js";
-import { type HttpExtension, reword } from "../graphql/errors.js";
+import { toUserError } from "../domain/databaseTrouble.js";
+import { DatabaseUnavailableError } from "../domain/errors.js";
+import { databaseUnavailable, type HttpExtension, reword } from "../graphql/errors.js";
 import { bytesOf, parseJson } from "../graphql/execution/json.js";
 import type {
   OperationParameters,
@@ -216,6 +218,12 @@ export function addGraphQL(
           message: "The request is not acceptable.",
           code: "BAD_REQUEST",
         });
+      }
+      const unavailable = toUserError(error);
+      // Whoever calls could not be found out.
+      if (unavailable instanceof DatabaseUnavailableError) {
+        const { status, headers = {} } = databaseUnavailable(unavailable);
+        return sendGraphQLError(reply.headers(headers), status, unavailable);
       }
       request.log.error({ err: error }, "a request failed unexpectedly");
       return sendGraphQLError(reply, 500, {

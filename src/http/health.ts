@@ -2,8 +2,8 @@ import type { FastifyInstance } from "fastify";
 
 /** The state of the parts that /readyz names. */
 export interface Readiness {
-  /** Whether the database answers; its migrations were applied before the server listened. */
-  database(): Promise<"ok" | "unavailable">;
+  /** Whether the database answers and stores; its migrations were applied before the server listened. */
+  database(): Promise<"ok" | "unavailable" | "read-only" | "full">;
   telegram(): string;
   stopping(): boolean;
 }

@@ -3,9 +3,9 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import type { Presence } from "../../database/presence.js";
 import type { Deadline, Sending } from "../../telegram/gateway.js";
-import { NotFoundError, RateLimitedError, TelegramUnavailableError } from "../errors.js";
+import { NotFoundError, RateLimitedError } from "../errors.js";
 import type { UnderWay } from "../underWay.js";
-import { insist } from "./storing.js";
+import { insist, waitAMoment } from "./storing.js";
 
 /** What Telegram may have done to a link without our hearing of it. */
 export interface Doubts {
@@ -53,8 +53,8 @@ export class ClaimedLink {
   sending(doubt: Doubt): Sending {
     return {
       begins: async () => {
-        // Another run has it by now.
-        if (!(await this.#record(doubt, true))) throw new TelegramUnavailableError(false);
+        // Another run has it by now, having taken this one for dead.
+        if (!(await this.#record(doubt, true))) throw new RateLimitedError(1);
         this.#now = { ...this.#now, [doubt]: true };
       },
       putOff: () => this.nothingDone(doubt),
@@ -64,7 +64,8 @@ export class ClaimedLink {
   /** The call certainly did nothing. */
   async nothingDone(doubt: Doubt): Promise<void> {
     this.#now = { ...this.#now, [doubt]: this.doubts[doubt] };
-    await this.#record(doubt, this.doubts[doubt]);
+    // Where that fails, giving the link back tells of it; the caller is to hear what Telegram said.
+    await waitAMoment(this.#record(doubt, this.doubts[doubt]));
   }
 
   /** Stores what Telegram says of the link, in one transaction: there is no doubt about it any more. */
@@ -151,20 +152,15 @@ export class LinkChanges {
     }
   }
 
-  /** Gives a link back: later, where the database is away just now. */
+  /** Gives a link back: later, where the database is away just now, for which no caller waits. */
   async #release(claimed: ClaimedLink): Promise<void> {
-    const released = () => this.#claimed.delete(claimed.linkId);
-    try {
-      await claimed.giveBack();
-      released();
-    } catch {
-      // Given up, it stays in this run's name, and is its next request's.
-      const later = insist(
-        () => claimed.giveBack(),
-        () => true,
-      );
-      void this.#underWay.track(later.finally(released));
-    }
+    const given = insist(
+      () => claimed.giveBack(),
+      () => true,
+    );
+    // Given up, it stays in this run's name, and is its next request's.
+    const released = given.catch(() => {}).finally(() => this.#claimed.delete(claimed.linkId));
+    await waitAMoment(this.#underWay.track(released));
   }
 
   async #claim(linkId: string, deadline: Deadline): Promise<ClaimedLink> {

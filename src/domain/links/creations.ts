@@ -1,12 +1,15 @@
 import { EventEmitter, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Database, isUniqueViolation, type UnitOfWork } from "../../database/database.js";
+import type { Database, UnitOfWork } from "../../database/database.js";
+import { failureOf } from "../../database/failures.js";
 import type { CreationState, LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
 import type { Presence } from "../../database/presence.js";
 import type { Deadline, Sending } from "../../telegram/gateway.js";
 import type { Caller } from "../access/caller.js";
 import { IdempotencyConflictError, TelegramUnavailableError } from "../errors.js";
 import { newId } from "../ids.js";
+import { UnderWay } from "../underWay.js";
+import { insist, waitAMoment } from "./storing.js";
 
 export interface CreationRequest {
   readonly idempotencyKey: string | null;
@@ -38,10 +41,21 @@ export class Creations {
   /** Those that this run is carrying out: others in its name were left when storing them failed. */
   readonly #underWay = new Set<string>();
   readonly #storing = new Set<string>();
+  /** Why those failed of which the database has not been told yet. */
+  readonly #failed = new Map<string, string>();
   /** Tells of each id of those that it is left. */
   readonly #left = new EventEmitter().setMaxListeners(0);
 
-  constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, botId: number) {
+  readonly #tracker: UnderWay;
+
+  /** @param tracker of what goes on though no request waits for it any more. */
+  constructor(
+    database: Database,
+    presence: Pick<Presence, "id" | "isAlive">,
+    botId: number,
+    tracker = new UnderWay(),
+  ) {
+    this.#tracker = tracker;
     this.#database = database;
     this.#presence = presence;
     this.#botId = botId;
@@ -91,7 +105,7 @@ export class Creations {
         return { creationId: id };
       } catch (error) {
         this.#underWay.delete(id);
-        if (!isUniqueViolation(error)) throw error;
+        if (failureOf(error).kind !== "uniqueViolation") throw error;
         const claim = await this.earlier(caller, request, deadline);
         if (claim) return claim;
       }
@@ -130,21 +144,34 @@ export class Creations {
 
   /**
    * Nothing was made, for certain: the key is free again. Taken for dead meanwhile, this run still knows better than
-   * whoever noted that nobody does.
+   * whoever noted that nobody does; and where the database cannot be told, this run remembers.
    */
-  async markFailed(id: string, failure: string): Promise<void> {
-    await this.#database.prisma.linkCreation.updateMany({
-      where: { id, state: { in: ["PREPARED", "SENT", "UNCERTAIN"] }, ownerId: this.#presence.id },
-      data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
+  markFailed(id: string, failure: string): Promise<void> {
+    this.#failed.set(id, failure);
+    return this.#insist(id, async () => {
+      await this.#database.prisma.linkCreation.updateMany({
+        where: { id, state: { in: ["PREPARED", "SENT", "UNCERTAIN"] }, ownerId: this.#presence.id },
+        data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
+      });
+      this.#failed.delete(id);
     });
   }
 
   /** Nobody knows; but what was answered stays so. */
-  async markUncertain(id: string, failure: string): Promise<void> {
-    await this.#database.prisma.linkCreation.updateMany({
-      where: { id, state: "SENT" },
-      data: { state: "UNCERTAIN", failure, updatedAt: new Date() },
+  markUncertain(id: string, failure: string): Promise<void> {
+    return this.#insist(id, async () => {
+      await this.#database.prisma.linkCreation.updateMany({
+        where: { id, state: "SENT" },
+        data: { state: "UNCERTAIN", failure, updatedAt: new Date() },
+      });
     });
+  }
+
+  /** Notes how one ended, for as long as a database takes to come back; returns after a moment at the latest. */
+  async #insist(id: string, note: () => Promise<void>): Promise<void> {
+    const noted = this.#tracker.track(insist(note, () => true));
+    this.keepFor(id, noted);
+    await waitAMoment(noted);
   }
 
   /**
@@ -220,6 +247,11 @@ export class Creations {
 
   /** False where it is not as it was any more. */
   async #noteAbandoned({ id, ownerId }: LinkCreation): Promise<boolean> {
+    const failure = this.#failed.get(id);
+    if (failure !== undefined) {
+      await this.markFailed(id, failure);
+      return false;
+    }
     const { count } = await this.#database.prisma.linkCreation.updateMany({
       where: { id, state: "SENT", ownerId },
       data: {

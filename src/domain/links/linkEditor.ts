@@ -14,6 +14,7 @@ import type { KnownCallers } from "../access/knownCallers.js";
 import { audit, type Change } from "../audit.js";
 import { FollowedChat } from "../channels/followedChat.js";
 import { BOT_STATUS, storeFailedStanding } from "../channels/store.js";
+import type { StorageGuard } from "../databaseTrouble.js";
 import { NotFoundError, Problems } from "../errors.js";
 import { parseId } from "../ids.js";
 import type { Loaders } from "../loaders.js";
@@ -31,7 +32,7 @@ import {
   settingsOf,
   settledColumns,
 } from "./settings.js";
-import { inTime, storeWhateverHappens } from "./storing.js";
+import { afterwards, guarded, inTime, storeWhateverHappens, waitAMoment } from "./storing.js";
 import { checkTags, distinct, parseTagIds, replaceTags } from "./tagging.js";
 
 /** What is left out stays as it is; null clears the name, the date and the limit, and nothing else. */
@@ -64,6 +65,7 @@ interface EditorShared {
   readonly gateway: TelegramGateway;
   readonly changes: LinkChanges;
   readonly underWay: UnderWay;
+  readonly storageGuard: StorageGuard;
 }
 
 /** Changing links, for one request. */
@@ -73,6 +75,7 @@ export class LinkEditor {
   readonly #gateway: TelegramGateway;
   readonly #changes: LinkChanges;
   readonly #underWay: UnderWay;
+  readonly #guard: StorageGuard;
   readonly #log: Logger;
   readonly #caller: Caller;
   readonly #loaders: Loaders;
@@ -83,6 +86,7 @@ export class LinkEditor {
     this.#gateway = shared.gateway;
     this.#changes = shared.changes;
     this.#underWay = shared.underWay;
+    this.#guard = shared.storageGuard;
     this.#caller = request.caller;
     this.#loaders = request.loaders;
     this.#log = request.log;
@@ -94,7 +98,7 @@ export class LinkEditor {
    * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
    */
   update(input: UpdateInviteLinkInput): Promise<InviteLink> {
-    return this.#underWay.track(this.#update(input));
+    return this.#guarded(() => this.#update(input));
   }
 
   /**
@@ -102,11 +106,22 @@ export class LinkEditor {
    * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
    */
   revoke(input: { readonly id: string }): Promise<InviteLink> {
-    return this.#underWay.track(this.#revoke(input));
+    return this.#guarded(() => this.#revoke(input));
+  }
+
+  /** Begins nothing while nothing can be stored. */
+  async #guarded<T>(change: () => Promise<T>): Promise<T> {
+    requireRole(this.#caller, "EDITOR");
+    this.#guard.requireWritable();
+    try {
+      return await this.#underWay.track(change());
+    } catch (error) {
+      this.#guard.noteFailure(error);
+      throw error;
+    }
   }
 
   async #update(input: UpdateInviteLinkInput): Promise<InviteLink> {
-    requireRole(this.#caller, "EDITOR");
     const link = await this.#find(input.id);
     const problems = new Problems();
     for (const field of NEVER_NULL) if (input[field] === null) problems.add(field, "Must not be null.");
@@ -127,19 +142,18 @@ export class LinkEditor {
       await this.#changes.withLink(link.id, deadline, (claimed) =>
         this.#edit(claimed, changed, own, problems, deadline),
       );
-    } else {
-      problems.check();
-      await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
+      return afterwards(() => this.#changed(link.id));
     }
+    problems.check();
+    await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
     return this.#changed(link.id);
   }
 
   async #revoke(input: { readonly id: string }): Promise<InviteLink> {
-    requireRole(this.#caller, "EDITOR");
     const { id } = await this.#find(input.id);
     const deadline = this.#gateway.deadline();
     await this.#changes.withLink(id, deadline, (claimed) => this.#makeInvalid(claimed, deadline));
-    return this.#changed(id);
+    return afterwards(() => this.#changed(id));
   }
 
   async #find(text: string): Promise<InviteLink> {
@@ -196,7 +210,7 @@ export class LinkEditor {
     }
     problems.check();
     if (!isTelegrams) return this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
-    const answer = await this.#call(claimed, link, "maybeEdited", (chatId, sending) =>
+    const answer = await this.#call(claimed, link, "maybeEdited", deadline, (chatId, sending) =>
       link.subscriptionPrice === null
         ? this.#gateway.editInviteLink(chatId, link.url, settings, deadline, sending)
         : this.#gateway.editSubscriptionInviteLink(chatId, link.url, settings.name, deadline, sending),
@@ -218,7 +232,7 @@ export class LinkEditor {
     const problems = new Problems();
     this.#checkOwn(link, problems);
     problems.check();
-    const answer = await this.#call(claimed, link, "maybeRevoked", (chatId, sending) =>
+    const answer = await this.#call(claimed, link, "maybeRevoked", deadline, (chatId, sending) =>
       this.#gateway.revokeInviteLink(chatId, link.url, deadline, sending),
     );
     await this.#storeRevoked(claimed, link, answer, deadline);
@@ -233,18 +247,24 @@ export class LinkEditor {
     claimed: ClaimedLink,
     link: InviteLink,
     doubt: keyof Doubts,
+    deadline: Deadline,
     call: (chatId: number, sending: Sending) => Promise<TelegramInviteLink>,
   ): Promise<TelegramInviteLink | null> {
     const chat = new FollowedChat(this.#shared, this.#caller, link.chatId);
     try {
-      return await chat.ask((chatId) => call(chatId, claimed.sending(doubt)));
+      const sending = guarded(claimed.sending(doubt), this.#guard, deadline);
+      return await chat.ask((chatId) => call(chatId, sending));
     } catch (error) {
-      if (!(error instanceof TelegramCallError)) throw error;
+      if (!(error instanceof TelegramCallError)) {
+        // It was not sent.
+        await claimed.nothingDone(doubt);
+        throw error;
+      }
       const { failure } = error;
       if (!(failure.kind === "unavailable" && failure.carriedOut === "maybe"))
         await claimed.nothingDone(doubt);
       if (failure.kind === "noUsableLink" && claimed.doubts.maybeRevoked) return null;
-      await storeFailedStanding(this.#database, chat.id, failure);
+      await waitAMoment(storeFailedStanding(this.#database, chat.id, failure));
       throw userErrorOf(failure, chat.id);
     }
   }
@@ -285,7 +305,8 @@ export class LinkEditor {
       answer,
       about: { linkId: link.id },
     };
-    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log));
+    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log, this.#guard));
+    this.#guard.holdFor(stored);
     claimed.keepFor(stored);
     await inTime(stored, deadline);
   }

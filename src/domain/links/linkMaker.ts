@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import sql from "sql-template-tag";
-import { type Database, isReferenceGone } from "../../database/database.js";
+import type { Database } from "../../database/database.js";
+import { failureOf } from "../../database/failures.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
 import type { Deadline, Sending, TelegramGateway, TelegramInviteLink } from "../../telegram/gateway.js";
@@ -9,6 +10,7 @@ import type { KnownCallers } from "../access/knownCallers.js";
 import type { Channel } from "../channels/channel.js";
 import { FollowedChat } from "../channels/followedChat.js";
 import { isLinkable, storeChannel, storeFailedStanding } from "../channels/store.js";
+import type { StorageGuard } from "../databaseTrouble.js";
 import { Problems, UserError, ValidationError } from "../errors.js";
 import type { Loaders } from "../loaders.js";
 import { codePoints, isStorable } from "../text.js";
@@ -18,7 +20,7 @@ import type { CreationRequest, Creations } from "./creations.js";
 import { type InviteLink, inviteLinkColumns, SUBSCRIPTION_PERIOD_SECONDS } from "./inviteLink.js";
 import { checkBudget, checkSettings, checkSubscription, MAX_SUBSCRIPTION_STARS } from "./settings.js";
 import { type LinkPlan, storeMadeLink } from "./storeMadeLink.js";
-import { inTime, storeWhateverHappens } from "./storing.js";
+import { afterwards, guarded, inTime, storeWhateverHappens, takingTime, waitAMoment } from "./storing.js";
 import { checkTags, distinct, parseTagIds } from "./tagging.js";
 
 export interface CreateInviteLinkInput {
@@ -69,6 +71,7 @@ interface MakerShared {
   readonly gateway: TelegramGateway;
   readonly creations: Creations;
   readonly underWay: UnderWay;
+  readonly storageGuard: StorageGuard;
 }
 
 /** Making links, for one request. */
@@ -78,6 +81,7 @@ export class LinkMaker {
   readonly #gateway: TelegramGateway;
   readonly #creations: Creations;
   readonly #underWay: UnderWay;
+  readonly #guard: StorageGuard;
   readonly #log: Logger;
   readonly #caller: Caller;
   readonly #loaders: Loaders;
@@ -88,6 +92,7 @@ export class LinkMaker {
     this.#gateway = shared.gateway;
     this.#creations = shared.creations;
     this.#underWay = shared.underWay;
+    this.#guard = shared.storageGuard;
     this.#caller = request.caller;
     this.#loaders = request.loaders;
     this.#log = request.log;
@@ -95,7 +100,8 @@ export class LinkMaker {
 
   /**
    * Makes a link in Telegram and stores it. With an idempotency key, a repeated call gives the first call's link.
-   * @throws ForbiddenError, ValidationError, IdempotencyConflictError, and what Telegram's answers mean.
+   * @throws ForbiddenError, ValidationError, IdempotencyConflictError, DatabaseUnavailableError where nothing was made
+   * since it could not be stored, and what Telegram's answers mean.
    */
   create(input: CreateInviteLinkInput): Promise<InviteLink> {
     return this.#underWay.track(this.#create(input));
@@ -103,10 +109,11 @@ export class LinkMaker {
 
   async #create(input: CreateInviteLinkInput): Promise<InviteLink> {
     requireRole(this.#caller, "EDITOR");
+    this.#guard.requireWritable();
     try {
       return await this.#try(input);
     } catch (error) {
-      if (!isReferenceGone(error)) throw error;
+      if (failureOf(error).kind !== "missingReference") throw error;
       // Following the chat made one channel of two, before anything was stored here.
       this.#forgetChannels();
       return this.#try(input);
@@ -130,9 +137,13 @@ export class LinkMaker {
           await this.#creations.markFailed(claim.creationId, error.message);
         throw error;
       });
+      const requireTimeLeft = takingTime(deadline);
       claim ??= await this.#creations.prepare(this.#caller, request, channel.id, deadline);
       if ("madeLinkId" in claim) return await this.#made(claim.madeLinkId);
-      return await this.#carryOut(claim.creationId, channel, plan, deadline);
+      return await this.#carryOut(claim.creationId, channel, plan, deadline, requireTimeLeft);
+    } catch (error) {
+      this.#guard.noteFailure(error);
+      throw error;
     } finally {
       if (claim && "creationId" in claim) this.#creations.leave(claim.creationId);
     }
@@ -228,20 +239,22 @@ export class LinkMaker {
     channel: Channel,
     plan: LinkPlan,
     deadline: Deadline,
+    requireTimeLeft: () => void,
   ): Promise<InviteLink> {
-    const sending = this.#creations.sendingOf(creationId);
+    const sending = guarded(this.#creations.sendingOf(creationId), this.#guard, deadline);
     const chat = new FollowedChat(this.#shared, this.#caller, channel.chatId);
     let answer: TelegramInviteLink;
     try {
+      requireTimeLeft();
       answer = await chat.ask((chatId) => this.#call(chatId, plan, deadline, sending));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
-        // Following the chat failed here, between two calls of which the first made nothing.
+        // It was not sent: the database failed, or following the chat did, after a call that made nothing.
         await this.#creations.markFailed(creationId, "the server failed");
         throw error;
       }
       await this.#noteFailure(creationId, error.failure);
-      await storeFailedStanding(this.#database, chat.id, error.failure);
+      await waitAMoment(storeFailedStanding(this.#database, chat.id, error.failure));
       throw userErrorOf(error.failure, chat.id);
     }
     const made = {
@@ -265,12 +278,13 @@ export class LinkMaker {
       answer,
       about: { creationId, chatId: chat.id },
     };
-    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log));
+    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log, this.#guard));
+    this.#guard.holdFor(stored);
     this.#creations.keepFor(creationId, stored);
     const linkId = await inTime(stored, deadline);
     // What is told of the channel is what the creation has just shown.
     this.#forgetChannels();
-    return this.#made(linkId);
+    return afterwards(() => this.#made(linkId));
   }
 
   #call(

@@ -1,12 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../log.js";
-import type { Deadline, TelegramInviteLink } from "../../telegram/gateway.js";
-import { TelegramUnavailableError } from "../errors.js";
+import type { Deadline, Sending, TelegramInviteLink } from "../../telegram/gateway.js";
+import { type StorageGuard, troubleOf } from "../databaseTrouble.js";
+import { DatabaseUnavailableError, TelegramUnavailableError } from "../errors.js";
 
 /** The waits, in milliseconds, between tries: as long as a database takes to restart. */
 const RETRIES_MS = [100, 500, 2000, 5000, 10_000];
 /** How long a request waits for it at least, though Telegram took all the time there was. */
 const GRACE_MS = 1000;
+/** How long it waits at most: a request is answered within 15 s. */
+const MOST_MS = 10_000;
+/** What a caller is told where Telegram has done it and the database is what fails. */
+const NOT_STORED =
+  "Telegram has carried the request out, and the server's database could not store it in time. Do not repeat it blindly: it may be stored later.";
+const NOT_READ =
+  "Telegram has carried the request out and it is stored; the server's database could not be read for the answer.";
 const GAVE_UP = Symbol("gave up");
 
 /** Trying again cannot store it. */
@@ -47,17 +55,22 @@ export async function insist<T>(work: () => Promise<T>, mayHelp: (error: unknown
 export async function storeWhateverHappens<T>(
   { store, giveUp, answer, about }: Storing<T>,
   log: Logger,
+  guard: StorageGuard,
 ): Promise<T> {
   try {
     return await insist(store, (error) => {
       if (error instanceof NotStorableError) return false;
-      log.warn({ err: error, ...about }, "storing what Telegram has done is tried again");
+      guard.noteFailure(error);
+      const trouble = troubleOf(error);
+      // What is the matter has a line of its own; a fault that nobody planned for is told with all there is.
+      const why = trouble === null ? { err: error } : { database: trouble };
+      log.warn({ ...why, ...about }, "storing what Telegram has done is tried again");
       return true;
     });
   } catch (error) {
     log.fatal({ err: error, ...about, answer }, "what Telegram has done could not be stored");
     await giveUp().catch(() => {});
-    throw new TelegramUnavailableError(true);
+    throw new TelegramUnavailableError(true, { message: NOT_STORED });
   }
 }
 
@@ -66,8 +79,67 @@ export async function storeWhateverHappens<T>(
  * @throws TelegramUnavailableError, with its outcome unknown.
  */
 export async function inTime<T>(stored: Promise<T>, deadline: Deadline): Promise<T> {
-  const gaveUp = delay(Math.max(GRACE_MS, deadline.at - Date.now()), GAVE_UP, { ref: false });
+  const milliseconds = Math.min(MOST_MS, Math.max(GRACE_MS, deadline.at - Date.now()));
+  const gaveUp = delay(milliseconds, GAVE_UP, { ref: false });
   const outcome = await Promise.race([stored, gaveUp]);
-  if (outcome === GAVE_UP) throw new TelegramUnavailableError(true, { timedOut: true });
+  if (outcome === GAVE_UP) throw new TelegramUnavailableError(true, { timedOut: true, message: NOT_STORED });
   return outcome;
 }
+
+/**
+ * What only notes how something ended, such as that a creation failed: tried until it succeeds, as long as a database
+ * takes to come back, and waited for a moment alone, so that a caller hears of the end itself.
+ * @param noting the whole of it, with its retries.
+ */
+export async function waitAMoment(noting: Promise<unknown>): Promise<void> {
+  const moment = new AbortController();
+  const ended = noting.then(
+    () => {},
+    () => {},
+  );
+  const over = delay(GRACE_MS, undefined, { ref: false, signal: moment.signal }).catch(() => {});
+  await Promise.race([ended, over]);
+  moment.abort();
+}
+
+/**
+ * Reads what an operation came to, once Telegram has done it.
+ * @throws TelegramUnavailableError, with its outcome unknown, where the database cannot be read: a caller who was told
+ * of the database alone would repeat what was done.
+ */
+export async function afterwards<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (troubleOf(error) === null) throw error;
+    throw new TelegramUnavailableError(true, { message: NOT_READ });
+  }
+}
+
+/** Milliseconds in which a call to Telegram can begin. */
+const LEAST_MS = 20;
+const hasTime = ({ at }: Deadline): boolean => at - Date.now() >= LEAST_MS;
+
+/**
+ * To be called before the database is waited for, with a call to Telegram to follow; what it returns, after that.
+ * @returns throws DatabaseUnavailableError where that took all the time there was: Telegram did not keep anybody waiting.
+ */
+export function takingTime(deadline: Deadline): () => void {
+  const hadTime = hasTime(deadline);
+  return () => {
+    if (hadTime && !hasTime(deadline)) throw new DatabaseUnavailableError("slow");
+  };
+}
+
+/** As `sending`, and what could not be stored afterwards is not sent. */
+export const guarded = (sending: Sending, guard: StorageGuard, deadline: Deadline): Sending => ({
+  begins: async () => {
+    guard.requireWritable();
+    const requireTimeLeft = takingTime(deadline);
+    await sending.begins();
+    requireTimeLeft();
+    // Storing may have failed for another request meanwhile.
+    guard.requireWritable();
+  },
+  putOff: () => sending.putOff(),
+});

@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
-import { type Database, isConflict, type UnitOfWork } from "../../database/database.js";
+import { type Database, type UnitOfWork, untilUndisturbed } from "../../database/database.js";
+import { isMeetingOfWriters } from "../../database/failures.js";
 import type { Caller } from "../access/caller.js";
 import { type FieldError, Problems } from "../errors.js";
 import { type Known, keyOfTag, lookUp } from "./known.js";
@@ -164,18 +165,15 @@ export class LinkImport {
     return { plan: planner.plan, untouched };
   }
 
-  async #write(batch: readonly MovedLink[], tries = TRIES): Promise<Planned> {
-    try {
-      return await this.#database.transaction(async (unit) => {
+  #write(batch: readonly MovedLink[]): Promise<Planned> {
+    const write = () =>
+      this.#database.transaction(async (unit) => {
         if (this.#options.update) await hold(unit, batch);
         const planned = this.#plan(await lookUp(unit.prisma, batch), batch, () => false);
         await carryOut(unit, this.#caller, planned.plan);
         return planned;
       });
-    } catch (error) {
-      if (!isConflict(error) || tries === 1) throw error;
-      return this.#write(batch, tries - 1);
-    }
+    return untilUndisturbed(write, (error) => (isMeetingOfWriters(error) ? TRIES : 1));
   }
 
   async #imagine(batch: readonly MovedLink[]): Promise<Planned> {

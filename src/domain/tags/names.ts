@@ -1,4 +1,4 @@
-import { isUniqueViolation } from "../../database/database.js";
+import { failureOf } from "../../database/failures.js";
 import { type Problems, ValidationError } from "../errors.js";
 import { tidyName } from "../text.js";
 
@@ -17,6 +17,6 @@ export async function refusingTwins<T>(
   try {
     return await work;
   } catch (error) {
-    throw isUniqueViolation(error) ? new ValidationError([{ field, message }]) : error;
+    throw failureOf(error).kind === "uniqueViolation" ? new ValidationError([{ field, message }]) : error;
   }
 }

@@ -25,6 +25,8 @@ const CODES: Record<ErrorCode, string> = {
     "Telegram could not be reached, or did not answer in time; see outcomeUnknown. (502, 504)",
   IDEMPOTENCY_CONFLICT:
     "Another request with the same idempotency key is under way, or was made with other arguments. (409)",
+  DATABASE_UNAVAILABLE:
+    "This server's database is away; nothing was begun that the answer does not tell of. For mutations as for queries a top-level error, with Retry-After. (503)",
 };
 
 // The errors that a mutation can give, as types of the graph: the one table from the domain's kinds to these.

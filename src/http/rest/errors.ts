@@ -1,12 +1,14 @@
 import type { FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
+import { toUserError } from "../../domain/databaseTrouble.js";
 import {
+  DatabaseUnavailableError,
   type ErrorCode,
   type FieldError,
   NotFoundError,
   RateLimitedError,
   TelegramUnavailableError,
-  UserError,
+  type UserError,
   ValidationError,
 } from "../../domain/errors.js";
 import { notesOf } from "../notes.js";
@@ -51,6 +53,7 @@ const REFUSALS = {
   429: ["Telegram, or this server, asks to wait: see Retry-After.", RefusalShape],
   500: ["Something went wrong on the server.", MaskedShape],
   502: ["Telegram cannot be used.", UnavailableShape],
+  503: ["The server's database cannot be used: see Retry-After.", RefusalShape],
   504: ["Telegram did not answer in time.", UnavailableShape],
 } as const;
 
@@ -68,7 +71,7 @@ export function answers<Status extends 200 | 201, Shape extends z.ZodType>(
   shape: Shape,
   ...refusals: readonly RefusalStatus[]
 ) {
-  const refused = ([401, ...refusals, 422, 500] as const).map((refusal) => {
+  const refused = ([401, ...refusals, 422, 500, 503] as const).map((refusal) => {
     const [said, form] = REFUSALS[refusal];
     return [refusal, inJson<z.ZodType>(said, form)];
   });
@@ -89,6 +92,7 @@ const TABLE: Record<ErrorCode, { readonly status: number; readonly detail?: stri
   RATE_LIMITED: { status: 429 },
   TELEGRAM_UNAVAILABLE: { status: 502 },
   IDEMPOTENCY_CONFLICT: { status: 409 },
+  DATABASE_UNAVAILABLE: { status: 503 },
 };
 
 /** The domain's names of what it is given, in a request's; of several, the one that the route has. */
@@ -153,7 +157,8 @@ function sendUserError(error: UserError, reply: FastifyReply): FastifyReply {
     return send(reply, status, { detail: error.fieldErrors.map((wrong) => problemOf(wrong, schema)) });
   }
   if (error instanceof NotFoundError) return send(reply, status, { detail: notFound(error) });
-  if (error instanceof RateLimitedError) reply.header("retry-after", error.retryAfterSeconds);
+  if (error instanceof RateLimitedError || error instanceof DatabaseUnavailableError)
+    reply.header("retry-after", error.retryAfterSeconds);
   if (error instanceof TelegramUnavailableError) {
     const { timedOut, outcomeUnknown } = error;
     return send(reply, timedOut ? 504 : status, { detail, outcome_unknown: outcomeUnknown });
@@ -180,9 +185,10 @@ export function answerError(
   reply: FastifyReply,
 ): FastifyReply {
   const { codes } = notesOf(request);
-  if (error instanceof UserError) {
-    codes.push(error.code);
-    return sendUserError(error, reply);
+  const known = toUserError(error);
+  if (known) {
+    codes.push(known.code);
+    return sendUserError(known, reply);
   }
   if (error instanceof MalformedRequestError) {
     codes.push("BAD_USER_INPUT");

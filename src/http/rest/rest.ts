@@ -73,7 +73,10 @@ export async function addRest(
     door.addHook("onRequest", authenticatedBy(authentication));
     door.addHook("onRequest", forgetTypeOfNothing);
     door.addHook("preHandler", refuseMalformed);
-    door.setErrorHandler(answerError);
+    door.setErrorHandler<Error>((error, request, reply) => {
+      domain.storageGuard.noteFailure(error);
+      return answerError(error, request, reply);
+    });
     door.setValidatorCompiler(validatorCompiler);
     door.setSerializerCompiler(serializerCompiler);
     const readJson = door.getDefaultJsonParser("remove", "remove");

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Database, isConflict, isUniqueViolation } from "../../../src/database/database.js";
+import type { Database } from "../../../src/database/database.js";
+import { isMeetingOfWriters } from "../../../src/database/failures.js";
 import { followMigration } from "../../../src/domain/channels/migration.js";
 import { UserError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
@@ -208,10 +209,9 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 /** What may be refused, or given up for another writer's sake: then nothing of it is written, or counted. */
 const isRefusal = (error: unknown): boolean =>
   error instanceof UserError ||
-  isConflict(error) ||
-  isUniqueViolation(error) ||
-  // Taken, referred to or gone, too large, or ended so that another could go on.
-  (error instanceof pg.DatabaseError && ["23505", "23503", "22003", "40P01"].includes(error.code ?? ""));
+  isMeetingOfWriters(error) ||
+  // Too large.
+  (error instanceof pg.DatabaseError && error.code === "22003");
 
 /** Each way of writing once, after some links were made: what is seldom may not come up by chance. */
 const EACH_ONCE: readonly Step[] = [

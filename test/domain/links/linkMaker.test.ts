@@ -10,7 +10,7 @@ import { createLog } from "../../../src/log.js";
 import { TelegramCallError } from "../../../src/telegram/failures.js";
 import type { Deadline, LinkSettings, Sending, TelegramGateway } from "../../../src/telegram/gateway.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
-import { noKnownCallers } from "../support.js";
+import { noKnownCallers, UNGUARDED } from "../support.js";
 
 const CHAT = -1_001_000_000_001;
 const BOT = 42;
@@ -67,7 +67,14 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
     write: (line) => lines.push(JSON.parse(line)),
   });
   return new LinkMaker(
-    { database, knownCallers: noKnownCallers, gateway, creations, underWay: new UnderWay() },
+    {
+      database,
+      knownCallers: noKnownCallers,
+      gateway,
+      creations,
+      underWay: new UnderWay(),
+      storageGuard: UNGUARDED,
+    },
     { caller, loaders, log },
   );
 }

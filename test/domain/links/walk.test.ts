@@ -1,6 +1,7 @@
 import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, it, test } from "vitest";
-import { type Database, isReferenceGone } from "../../../src/database/database.js";
+import type { Database } from "../../../src/database/database.js";
+import { failureOf } from "../../../src/database/failures.js";
 import { newId } from "../../../src/domain/ids.js";
 import type { InviteLinkFilter, TagGroup } from "../../../src/domain/links/filter.js";
 import { type LinkPageArguments, Links } from "../../../src/domain/links/links.js";
@@ -211,7 +212,7 @@ test("what a link carries has the link's moment of creation, whatever is written
     await prisma.inviteLink.create({ data: link });
     const carried = { linkId, tagId: tag.id, channelId: channel.id, typeId };
     await expect(prisma.inviteLinkTag.create({ data: { ...carried, createdAt: other } })).rejects.toSatisfy(
-      isReferenceGone,
+      (error) => failureOf(error).kind === "missingReference",
     );
     await prisma.inviteLinkTag.create({ data: { ...carried, createdAt } });
     await prisma.inviteLink.update({ where: { id: linkId }, data: { createdAt: other } });

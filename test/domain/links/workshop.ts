@@ -12,7 +12,7 @@ import { createLog } from "../../../src/log.js";
 import { type OtherLink, type Sandbox, startSandbox } from "../../../src/sandbox/sandbox.js";
 import { TelegramGateway } from "../../../src/telegram/gateway.js";
 import { type DatabaseForm, openPool, openTestDatabase, type TestDatabase } from "../../support/databases.js";
-import { callerOf, noKnownCallers } from "../support.js";
+import { callerOf, noKnownCallers, UNGUARDED } from "../support.js";
 
 /** What Telegram knows of a link, and we do. */
 export interface LinkState {
@@ -107,7 +107,14 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
         underWay,
         editor: (caller = callerOf(null, "EDITOR")) =>
           new LinkEditor(
-            { database: mine, knownCallers: noKnownCallers, gateway, changes, underWay },
+            {
+              database: mine,
+              knownCallers: noKnownCallers,
+              gateway,
+              changes,
+              underWay,
+              storageGuard: UNGUARDED,
+            },
             { caller, loaders: createLoaders(mine, caller), log },
           ),
         tags() {

@@ -1,0 +1,340 @@
+/** What an error says of the database, or of a write to it. */
+export type DatabaseFailure =
+  /** A value that must be unique is taken. `constraint`: its name, or its columns, where that was said. */
+  | { readonly kind: "uniqueViolation"; readonly constraint: string | null }
+  /** A row that is referred to is not there, or one that is to go is still referred to. */
+  | { readonly kind: "missingReference" }
+  /** The row that was to be changed is not there. */
+  | { readonly kind: "rowGone" }
+  /** Another transaction is in the way: a second try may find things as they are by then. */
+  | { readonly kind: "conflict" }
+  /** There is no connection, or the server refuses everybody: stopped, starting, unreachable, a wrong password. */
+  | { readonly kind: "away" }
+  /** The server answers and has no session, lock or memory to spare. */
+  | { readonly kind: "busy" }
+  /** A statement or a transaction did not end in the time it has. */
+  | { readonly kind: "timeLimit" }
+  /** There is no space left on its disk. */
+  | { readonly kind: "full" }
+  /** It only reads at the moment: a standby, or one set to be read-only. */
+  | { readonly kind: "readOnly" }
+  /** Nothing that passes by itself: a fault of this program or damage to the data. */
+  | { readonly kind: "other" };
+
+export type FailureKind = DatabaseFailure["kind"];
+
+/**
+ * The meaning of PostgreSQL's classes of SQLSTATE, the first two characters; those that are not named are "other".
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export const SQLSTATE_CLASSES: Readonly<Record<string, FailureKind>> = {
+  "00": "other", // successful completion
+  "01": "other", // warning
+  "02": "other", // no data
+  "03": "other", // SQL statement not yet complete
+  "08": "away", // connection exception
+  "09": "other", // triggered action exception
+  "0A": "other", // feature not supported
+  "0B": "other", // invalid transaction initiation
+  "0F": "other", // locator exception
+  "0L": "other", // invalid grantor
+  "0P": "other", // invalid role specification
+  "0Z": "other", // diagnostics exception
+  "10": "other", // XQuery error
+  "20": "other", // case not found
+  "21": "other", // cardinality violation
+  "22": "other", // data exception
+  "23": "other", // integrity constraint violation
+  "24": "other", // invalid cursor state
+  "25": "other", // invalid transaction state
+  "26": "other", // invalid SQL statement name
+  "27": "other", // triggered data change violation
+  "28": "away", // invalid authorization specification
+  "2B": "other", // dependent privilege descriptors still exist
+  "2D": "other", // invalid transaction termination
+  "2F": "other", // SQL routine exception
+  "34": "other", // invalid cursor name
+  "38": "other", // external routine exception
+  "39": "other", // external routine invocation exception
+  "3B": "other", // savepoint exception
+  "3D": "away", // invalid catalog name: there is no such database
+  "3F": "other", // invalid schema name
+  "40": "conflict", // transaction rollback
+  "42": "other", // syntax error or access rule violation
+  "44": "other", // WITH CHECK OPTION violation
+  "53": "busy", // insufficient resources: memory, sessions, a configured limit
+  "54": "other", // program limit exceeded
+  "55": "busy", // object not in prerequisite state: in use, or its lock is not to be had
+  "57": "away", // operator intervention
+  "58": "away", // system error, outside of PostgreSQL
+  "72": "other", // snapshot failure
+  F0: "other", // configuration file error
+  HV: "other", // foreign data wrapper error
+  P0: "other", // PL/pgSQL error
+  XX: "other", // internal error, damaged data
+};
+
+/** The SQLSTATEs that mean something else than their class. */
+export const SQLSTATES: Readonly<Record<string, FailureKind>> = {
+  "23001": "missingReference", // restrict violation
+  "23503": "missingReference", // foreign key violation
+  "23505": "uniqueViolation",
+  "25006": "readOnly", // read-only SQL transaction
+  "25P03": "timeLimit", // idle in transaction session timeout
+  "25P04": "timeLimit", // transaction timeout
+  "40002": "other", // transaction integrity constraint violation
+  "53100": "full", // disk full
+  "55000": "other", // object not in prerequisite state
+  "55P02": "other", // cannot change runtime parameter
+  "55P04": "other", // unsafe new enum value usage
+  "57014": "timeLimit", // query canceled
+  "72000": "conflict", // snapshot too old
+};
+
+/**
+ * The meaning of Prisma's codes, https://www.prisma.io/docs/orm/reference/error-reference; those that are not named are
+ * "other". Where an error brings the database's own SQLSTATE, that decides.
+ */
+export const PRISMA_CODES: Readonly<Record<string, FailureKind>> = {
+  P1000: "away", // authentication failed
+  P1001: "away", // can't reach the server
+  P1002: "away", // reached, but timed out
+  P1003: "away", // no such database
+  P1008: "away", // socket timeout
+  P1009: "other", // database exists already
+  P1010: "away", // access denied
+  P1011: "away", // TLS
+  P1012: "other", // schema validation
+  P1013: "other", // invalid address
+  P1014: "other", // model's table missing
+  P1015: "other", // server's version not supported
+  P1016: "other", // wrong number of parameters
+  P1017: "away", // connection closed
+  P1018: "timeLimit", // transaction closed already
+  P2000: "other", // value too long
+  P2001: "rowGone", // record of the condition missing
+  P2002: "uniqueViolation",
+  P2003: "missingReference",
+  P2004: "other", // constraint failed
+  P2005: "other", // stored value invalid
+  P2006: "other", // value invalid
+  P2007: "other", // data validation
+  P2008: "other", // query parsing
+  P2009: "other", // query validation
+  P2010: "other", // raw query failed: see its SQLSTATE
+  P2011: "other", // null constraint
+  P2012: "other", // missing value
+  P2013: "other", // missing argument
+  P2014: "missingReference", // required relation violated
+  P2015: "rowGone", // related record missing
+  P2016: "other", // query interpretation
+  P2017: "rowGone", // records of a relation not connected
+  P2018: "rowGone", // required connected records missing
+  P2019: "other", // input error
+  P2020: "other", // value out of range
+  P2021: "other", // table missing
+  P2022: "other", // column missing
+  P2023: "other", // inconsistent column data
+  P2024: "busy", // no session of the pool in time
+  P2025: "rowGone", // a required record was not found
+  P2026: "other", // feature not supported
+  P2027: "other", // several errors
+  P2028: "timeLimit", // transaction API: expired; see START_OF_TRANSACTION
+  P2029: "other", // query parameter limit
+  P2030: "other", // fulltext index
+  P2031: "other", // MongoDB
+  P2033: "other", // number too large
+  P2034: "conflict", // write conflict or deadlock
+  P2035: "other", // assertion violated
+  P2036: "other", // error of the driver adapter
+  P2037: "busy", // too many connections
+  P2038: "other",
+  P2039: "other", // any other error of the database: see its SQLSTATE
+};
+
+/** The kinds of @prisma/driver-adapter-utils' errors, which reach us as they are where Prisma has no code for them. */
+export const ADAPTER_KINDS: Readonly<Record<string, FailureKind>> = {
+  UniqueConstraintViolation: "uniqueViolation",
+  ForeignKeyConstraintViolation: "missingReference",
+  RestrictViolation: "missingReference",
+  TransactionWriteConflict: "conflict",
+  TransactionAlreadyClosed: "timeLimit",
+  DatabaseNotReachable: "away",
+  DatabaseDoesNotExist: "away",
+  DatabaseAccessDenied: "away",
+  AuthenticationFailed: "away",
+  TlsConnectionError: "away",
+  ConnectionClosed: "away",
+  SocketTimeout: "away",
+  TooManyConnections: "busy",
+};
+
+/** Codes of Node.js' own errors that tell of a connection. */
+export const NETWORK_CODES: ReadonlySet<string> = new Set([
+  "EADDRNOTAVAIL",
+  "EAI_AGAIN",
+  "EAI_FAIL",
+  "ECONNABORTED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "ENETDOWN",
+  "ENETRESET",
+  "ENETUNREACH",
+  "ENOTCONN",
+  "ENOTFOUND",
+  "EPIPE",
+  "EPROTO",
+  "ETIMEDOUT",
+  "ERR_SOCKET_CLOSED",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
+]);
+const TLS_CODE =
+  /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
+
+/** The beginnings of what `pg`, pg-pool and PGlite say in errors that have no code. */
+export const MESSAGES: readonly (readonly [beginning: string, kind: FailureKind])[] = [
+  ["Connection terminated", "away"],
+  ["Client has encountered a connection error and is not queryable", "away"],
+  ["Client was closed and is not queryable", "away"],
+  ["Cannot use a pool after calling end on the pool", "away"],
+  ["The server does not support SSL connections", "away"],
+  ["There was an error establishing an SSL connection", "away"],
+  ["PGlite is closed", "away"],
+  ["PGlite is closing", "away"],
+  ["timeout exceeded when trying to connect", "busy"],
+  ["timeout expired", "away"],
+  ["Query read timeout", "timeLimit"],
+];
+
+/** What Prisma's P2028 says where no session was to be had in time. */
+const START_OF_TRANSACTION = "Unable to start a transaction in the given time";
+
+/** More of an error's causes are not looked at. */
+const MOST_CAUSES = 50;
+const MOST_ERRORS = 20;
+
+/** Reads a property of anything. Getters and proxies may throw, which says nothing of the database. */
+function read(value: unknown, key: string | number): unknown {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
+  try {
+    return (value as Record<string | number, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+}
+
+const textOf = (value: unknown, key: string): string | null => {
+  const text = read(value, key);
+  return typeof text === "string" ? text : null;
+};
+
+/** The meaning of a name in a table, which must not be one of every object's own. */
+const meaningIn = (
+  table: Readonly<Record<string, FailureKind>>,
+  name: string | null,
+): FailureKind | undefined => (name !== null && Object.hasOwn(table, name) ? table[name] : undefined);
+
+const kindOfState = (state: string): FailureKind =>
+  meaningIn(SQLSTATES, state) ?? meaningIn(SQLSTATE_CLASSES, state.slice(0, 2)) ?? "other";
+
+function kindOfCode(code: string, message: string): FailureKind {
+  if (NETWORK_CODES.has(code) || TLS_CODE.test(code)) return "away";
+  if (/^P[1-6]\d{3}$/.test(code)) {
+    if (code === "P2028" && message.includes(START_OF_TRANSACTION)) return "busy";
+    return meaningIn(PRISMA_CODES, code) ?? "other";
+  }
+  return /^[0-9A-Z]{5}$/.test(code) ? kindOfState(code) : "other";
+}
+
+/** What one object among an error's causes says by itself. */
+function kindOf(value: unknown): FailureKind {
+  const message = textOf(value, "message") ?? "";
+  const codes = ["originalCode", "code", "errorCode"].map((key) => textOf(value, key));
+  for (const code of codes) {
+    const kind = code === null ? "other" : kindOfCode(code, message);
+    if (kind !== "other") return kind;
+  }
+  // A Unix socket's path: of any other file these codes say nothing of the database.
+  if (codes.some((code) => code === "ENOENT" || code === "EACCES") && textOf(value, "syscall") === "connect")
+    return "away";
+  const adapterKind = meaningIn(ADAPTER_KINDS, textOf(value, "kind"));
+  if (adapterKind) return adapterKind;
+  // An error with a code that means nothing here is one of something else, whatever it says.
+  if (codes.some((code) => code !== null)) return "other";
+  return MESSAGES.find(([beginning]) => message.startsWith(beginning))?.[1] ?? "other";
+}
+
+/** The objects that an error was made of, itself first. */
+function causesOf(error: unknown): unknown[] {
+  const found = new Set<unknown>([error]);
+  for (const value of found) {
+    if (found.size >= MOST_CAUSES) break;
+    const errors = read(value, "errors");
+    const several = Array.from({ length: MOST_ERRORS }, (_, index) => read(errors, index));
+    const driver = read(read(value, "meta"), "driverAdapterError");
+    for (const cause of [driver, read(value, "cause"), read(value, "originalError"), ...several]) {
+      if (typeof cause === "object" && cause !== null) found.add(cause);
+    }
+  }
+  return [...found];
+}
+
+/** The name of what must be unique, or its columns, wherever Prisma or PostgreSQL says it. */
+function constraintOf(causes: readonly unknown[]): string | null {
+  for (const cause of causes) {
+    const constraint = read(cause, "constraint");
+    if (typeof constraint === "string") return constraint;
+    const index = textOf(constraint, "index");
+    if (index !== null) return index;
+    for (const columns of [read(constraint, "fields"), read(read(cause, "meta"), "target")]) {
+      const names = Array.from({ length: MOST_ERRORS }, (_, at) => read(columns, at)).filter(
+        (name) => typeof name === "string",
+      );
+      if (typeof columns === "string") return columns;
+      if (names.length > 0) return names.join(", ");
+    }
+  }
+  return null;
+}
+
+/**
+ * What anything that was thrown says of the database. Never throws, whatever it is given: what is hostile, cyclic or no
+ * error at all is "other".
+ */
+export function failureOf(error: unknown): DatabaseFailure {
+  const causes = causesOf(error);
+  // The outermost that has a meaning: Prisma's P2010 and P2039 have none, and what they were made of lies deeper.
+  const kind = causes.map(kindOf).find((found) => found !== "other") ?? "other";
+  return kind === "uniqueViolation" ? { kind, constraint: constraintOf(causes) } : { kind };
+}
+
+const UNAVAILABLE = {
+  away: true,
+  busy: true,
+  timeLimit: true,
+  full: true,
+  readOnly: true,
+  conflict: true,
+  uniqueViolation: false,
+  missingReference: false,
+  rowGone: false,
+  other: false,
+} as const satisfies Record<FailureKind, boolean>;
+
+/** The kinds that pass without this program's doing anything about it. */
+export type Unavailability = {
+  [Kind in FailureKind]: (typeof UNAVAILABLE)[Kind] extends true ? Kind : never;
+}[FailureKind];
+
+/** Why the database cannot be used at the moment; null where that is not what the error says. */
+export function unavailabilityOf(error: unknown): Unavailability | null {
+  const { kind } = failureOf(error);
+  return UNAVAILABLE[kind] ? (kind as Unavailability) : null;
+}
+
+/** Whether two writers met, so that the work may succeed when it is done again from its beginning. */
+export const isMeetingOfWriters = (error: unknown): boolean =>
+  ["uniqueViolation", "missingReference", "rowGone", "conflict"].includes(failureOf(error).kind);
