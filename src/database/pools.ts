@@ -25,7 +25,7 @@ export const CONNECTION_TIMEOUT_MS = 15_000;
 /** Those of the pool. */
 const MOST_SESSIONS = 10;
 
-const QUERY_TIMEOUT_MS = 30_000;
+const QUERY_TIMEOUT_MS = 10_000;
 
 const { types, Pool } = pg;
 const { builtins } = types;

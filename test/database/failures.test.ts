@@ -55,7 +55,7 @@ const carriers: Record<string, (code: string) => unknown> = {
       hint: undefined,
     }),
   "as another error's cause": (code) => new Error("outer", { cause: ofPostgres(code) }),
-  "among several": (code) => new AggregateError([new Error("first"), ofPostgres(code)]),
+  "among several": (code) => new AggregateError([new Error("first"), ofPostgres(code)], "several"),
 };
 
 describe.each(Object.entries(carriers))("a SQLSTATE %s", (_how, made) => {
@@ -230,7 +230,7 @@ test("whatever is thrown, classifying it does not throw", () => {
     { kind: "constructor" },
     { meta: throwing, cause: throwing, errors: throwing },
     known("P2025", { driverAdapterError: null }),
-    new AggregateError([null, undefined, throwing]),
+    new AggregateError([null, undefined, throwing], "several"),
   ];
   for (const error of strange) {
     expect(["other", "rowGone"]).toContain(failureOf(error).kind);

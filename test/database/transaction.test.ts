@@ -1,6 +1,7 @@
 import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { UnitOfWork } from "../../src/database/database.js";
+import { failureOf } from "../../src/database/failures.js";
 import { newId } from "../../src/domain/ids.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
 
@@ -53,4 +54,49 @@ await describeOnForms("transactions", ["server"], () => {
       expect(one?.name).toBe(two?.name);
     },
   );
+
+  test("of many that meet under serializable isolation all take place, though they are told so at COMMIT alone", async () => {
+    const { database } = open;
+    const nameKey = `counted ${newId()}`;
+    const count = 6;
+    let tries = 0;
+    let arrived = 0;
+    let allHere = () => {};
+    const together = new Promise<void>((resolve) => {
+      allHere = resolve;
+    });
+    const places = await Promise.all(
+      Array.from({ length: count }, () =>
+        database.transaction(async (unit) => {
+          tries += 1;
+          // As on a database whose default it is.
+          await unit.execute(sql`set transaction isolation level serializable`);
+          const [row] = await unit.query<{ rows: string }>(
+            sql`select count(*)::text as rows from tag_type where name = ${nameKey}`,
+          );
+          arrived += 1;
+          if (arrived === count) allHere();
+          await together;
+          const place = Number(row?.rows);
+          await unit.execute(sql`
+            insert into tag_type (id, name, name_key, created_at)
+            values (${newId()}::uuid, ${nameKey}, ${`${nameKey} ${newId()}`}, now())`);
+          return place;
+        }),
+      ),
+    );
+    expect(places.sort()).toEqual(Array.from({ length: count }, (_, place) => place));
+    expect(tries).toBeGreaterThan(count);
+  });
+
+  test("a row that is gone is looked for again, and its going told in the end", async () => {
+    const { database } = open;
+    let tries = 0;
+    const gone = database.transaction(async ({ prisma }) => {
+      tries += 1;
+      await prisma.tagType.update({ where: { id: newId() }, data: { name: "Nobody" } });
+    });
+    await expect(gone).rejects.toSatisfy((error) => failureOf(error).kind === "rowGone");
+    expect(tries).toBe(3);
+  });
 });

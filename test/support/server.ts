@@ -57,11 +57,13 @@ export interface TestServer {
 /**
  * The whole server over real HTTP, on a database of its own, with the sample and its sandbox for Telegram.
  * @param fill stores something else in place of the sample, before the server starts.
+ * @param reach gives the address at which the server is to find its database, such as a proxy's before it.
  */
 export async function startTestServer(
   overrides: Partial<Config> = {},
   form: DatabaseForm = USUAL_FORMS[0] ?? "embedded",
   fill?: (database: Database) => Promise<void>,
+  reach: (url: string) => string = (url) => url,
 ): Promise<TestServer> {
   const database = await prepareTestDatabase(form);
   if (fill) {
@@ -75,7 +77,7 @@ export async function startTestServer(
     ...readConfig({}),
     port: 0,
     dataDir,
-    databaseUrl: database.url,
+    databaseUrl: database.url && reach(database.url),
     logLevel: "debug",
     ...overrides,
   };

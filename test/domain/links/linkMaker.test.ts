@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Caller } from "../../../src/domain/access/caller.js";
 import { IdempotencyConflictError, TelegramRejectedError } from "../../../src/domain/errors.js";
 import { newId } from "../../../src/domain/ids.js";
@@ -289,5 +290,72 @@ describe("what Telegram made", () => {
     await expect.poll(async () => (await creation()).state).toBe("ANSWERED");
     expect((await maker().create(input)).url).toContain("t.me");
     expect(calls).toBe(1);
+  });
+});
+
+describe("a database that fails", () => {
+  const away = () => Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  /** How many of the coming statements that note how a creation ended fail. */
+  let failing = 0;
+  const updateMany = vi.fn();
+  beforeEach(() => {
+    const { linkCreation } = test_.database.prisma;
+    const original = linkCreation.updateMany.bind(linkCreation);
+    updateMany.mockImplementation(async (query: { data: { state?: string } }) => {
+      const { state } = query.data;
+      if ((state === "FAILED" || state === "UNCERTAIN") && failing > 0) {
+        failing -= 1;
+        throw away();
+      }
+      return original(query as never);
+    });
+    vi.spyOn(linkCreation, "updateMany").mockImplementation(updateMany);
+  });
+  afterEach(() => {
+    failing = 0;
+    vi.restoreAllMocks();
+  });
+
+  test("as it is to note that nothing was made keeps nobody from Telegram's answer, nor the creation uncertain", async () => {
+    failing = 2;
+    answer = async () => {
+      throw new TelegramCallError("createChatInviteLink", { kind: "rejected", description: "no" });
+    };
+    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
+    await expect.poll(async () => (await creation()).state, { timeout: 20_000 }).toBe("FAILED");
+    answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
+    expect((await maker().create(input)).name).toBe("n");
+  });
+
+  test("for as long as it takes leaves what was not sent with a free key, once it is back", async () => {
+    const creations = new Creations(test_.database, { id: us, isAlive: async () => true }, BOT);
+    await leaveAt("SENT", us);
+    const { id } = await creation();
+    // More often than it is tried.
+    failing = 6;
+    await creations.markFailed(id, "no");
+    await expect.poll(() => failing, { timeout: 60_000 }).toBe(0);
+    expect((await creation()).state).toBe("SENT");
+    expect(await creations.noteAbandoned()).toBe(0);
+    expect((await creation()).state).toBe("FAILED");
+  });
+
+  test("before the call is sent keeps it from being sent, and says so of the database", async () => {
+    updateMany.mockImplementationOnce(async () => {
+      throw away();
+    });
+    await expect(maker().create(input)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
+  });
+
+  test("by taking all the time there was is not told as Telegram's failure", async () => {
+    patienceMs = 300;
+    const { linkCreation } = test_.database.prisma;
+    updateMany.mockImplementationOnce(async (query: never) => {
+      await delay(400);
+      return linkCreation.findFirst().then(() => ({ count: query ? 1 : 0 }));
+    });
+    await expect(maker().create(input)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+    expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
   });
 });

@@ -26,6 +26,32 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
   afterAll(() => opened.close());
   beforeEach(() => empty(database));
 
+  test("looks again where a link that it is to change goes meanwhile", async () => {
+    await importText(database, jsonLines(link("going", { name: "Before" })));
+    // As of a row that another transaction has just removed, the first change finds nothing to change.
+    for (const statement of [
+      "create sequence goings",
+      `create function go() returns trigger language plpgsql as
+         $$ begin if nextval('goings') < 3 then return null; end if; return new; end $$`,
+      "create trigger going before update on invite_link for each row execute function go()",
+    ])
+      await database.prisma.$executeRawUnsafe(statement);
+    try {
+      const { counts } = await importText(database, jsonLines(link("going", { name: "After" })), {
+        update: true,
+      });
+      expect(counts).toMatchObject({ updated: 1, created: 0 });
+      expect(await linksOf(database)).toMatchObject([{ name: "After" }]);
+    } finally {
+      for (const statement of [
+        "drop trigger going on invite_link",
+        "drop function go()",
+        "drop sequence goings",
+      ])
+        await database.prisma.$executeRawUnsafe(statement);
+    }
+  });
+
   test("keeps what is said of a link, exactly", async () => {
     const { counts } = await importText(
       database,

@@ -1,0 +1,82 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, connect as open, type Server, type Socket } from "node:net";
+
+/** Stands before a database server, and can take it away from those who reach it here. */
+export class DatabaseProxy {
+  readonly #target: { readonly host: string; readonly port: number };
+  readonly #sockets = new Set<Socket>();
+  #server: Server;
+  #port = 0;
+  #isStalled = false;
+
+  constructor(url: string) {
+    const { hostname, port } = new URL(url);
+    this.#target = { host: hostname, port: Number(port) };
+    this.#server = this.#serve();
+  }
+
+  async listen(): Promise<void> {
+    this.#server.listen(this.#port, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The address of a database on the server, by way of this. */
+  reach(url: string): string {
+    const through = new URL(url);
+    through.hostname = "127.0.0.1";
+    through.port = String(this.#port);
+    return through.href;
+  }
+
+  /** The server is away: its connections break, and new ones are refused. */
+  async goAway(): Promise<void> {
+    this.#server.close();
+    this.breakConnections();
+    this.#server = this.#serve();
+  }
+
+  async comeBack(): Promise<void> {
+    await this.listen();
+  }
+
+  breakConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
+  /** The server stands still: it takes connections and everything that is sent, and says nothing. */
+  standStill(): void {
+    this.#isStalled = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  goOn(): void {
+    this.#isStalled = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
+  close(): void {
+    this.#server.close();
+    this.breakConnections();
+  }
+
+  #serve(): Server {
+    return createServer((near) => {
+      const far = open(this.#target);
+      for (const [socket, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(socket);
+        socket.on("data", (bytes) => other.write(bytes));
+        socket.on("error", () => {});
+        socket.on("close", () => {
+          this.#sockets.delete(socket);
+          other.destroy();
+        });
+        if (this.#isStalled) socket.pause();
+      }
+    });
+  }
+}
