@@ -207,6 +207,9 @@ export const MESSAGES: readonly (readonly [beginning: string, kind: FailureKind]
   ["timeout exceeded when trying to connect", "busy"],
   ["timeout expired", "away"],
   ["Query read timeout", "timeLimit"],
+  // Of this project's own sessions.
+  ["The database took a connection and did not answer on it", "away"],
+  ["There is no session", "busy"],
 ];
 
 /** What Prisma's P2028 says where no session was to be had in time. */

@@ -33,6 +33,9 @@ export interface StorageGuard {
   requireWritable(): void;
   /** Takes note of anything that was thrown; what tells nothing of the database is let be. */
   noteFailure(error: unknown): void;
-  /** Counts the database as failing until this ends, where it is said to fail now: it shows whether storing works again. */
+  /**
+   * Told of everything that Telegram has done and is being stored. While the database is said to be full or read-only,
+   * it counts as that until this ends: whether it is stored shows whether storing works again.
+   */
   holdFor(storing: Promise<unknown>): void;
 }

@@ -62,6 +62,7 @@ export class DomainRequest {
   readonly #domain: Domain;
   readonly #asking: Asking;
   #parts: Partial<Parts> = {};
+  #hasChangedTelegram = false;
 
   constructor(domain: Domain, asking: Asking) {
     this.caller = asking.caller;
@@ -78,12 +79,29 @@ export class DomainRequest {
     this.#parts = {};
   }
 
+  /**
+   * Whether Telegram has done something for this request: a caller who is told that the database failed would have it
+   * done again.
+   */
+  get hasChangedTelegram(): boolean {
+    return this.#hasChangedTelegram;
+  }
+
   /** What all requests share; whatever asks Telegram asks for this client. */
   get #shared(): Domain {
     const { gone } = this.#asking;
-    if (!gone) return this.#domain;
+    const guard = this.#domain.storageGuard;
+    const storageGuard: StorageGuard = {
+      requireWritable: () => guard.requireWritable(),
+      noteFailure: (error) => guard.noteFailure(error),
+      holdFor: (storing) => {
+        this.#hasChangedTelegram = true;
+        guard.holdFor(storing);
+      },
+    };
+    if (!gone) return { ...this.#domain, storageGuard };
     this.#parts.gateway ??= this.#domain.gateway.forClient(gone());
-    return { ...this.#domain, gateway: this.#parts.gateway };
+    return { ...this.#domain, storageGuard, gateway: this.#parts.gateway };
   }
 
   get loaders(): Loaders {

@@ -35,6 +35,14 @@ export function reword(
   });
 }
 
+/** An error at the same place for another reason. */
+export const locatedAs = (error: GraphQLError, originalError: Error): GraphQLError =>
+  new GraphQLError(originalError.message, {
+    nodes: error.nodes ?? null,
+    path: error.path ?? null,
+    originalError,
+  });
+
 /** Gives an error a code, where it has none of its own, and what else is missing. */
 export const complete = (error: GraphQLError, missing: Record<string, unknown>): GraphQLError =>
   reword(error, error.message, { ...missing, ...error.extensions });

@@ -16,6 +16,7 @@ import {
 import type { PromiseOrValue } from "graphql/jsutils/PromiseOrValue.js";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../domain/access/caller.js";
+import { answerUnreadable } from "../domain/links/storing.js";
 import type { Domain } from "../domain/request.js";
 import type { Logger } from "../log.js";
 import { GraphQLContext } from "./context.js";
@@ -24,6 +25,7 @@ import {
   complete,
   type HttpExtension,
   isOfDatabase,
+  locatedAs,
   toShown,
   withoutSuggestions,
 } from "./errors.js";
@@ -249,7 +251,12 @@ export class Operations {
     const result = await execution(context);
     if (!result.errors) return result;
     for (const { originalError } of result.errors) this.#domain.storageGuard.noteFailure(originalError);
-    const errors = result.errors.map((error) => this.#worded(toShown(error, request.requestId, request.log)));
+    const { hasChangedTelegram } = context;
+    const errors = result.errors.map((error) => {
+      const shown = toShown(error, request.requestId, request.log);
+      if (!hasChangedTelegram || !isOfDatabase(shown)) return this.#worded(shown);
+      return toShown(locatedAs(error, answerUnreadable()), request.requestId, request.log);
+    });
     // An answer with holes would be taken for the whole, by what keeps answers above all.
     return errors.some(isOfDatabase) ? { errors } : { ...result, errors };
   }

@@ -95,6 +95,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     await direct.query(`
       drop trigger if exists trouble on invite_link;
       drop trigger if exists trouble on write_probe;
+      drop trigger if exists trouble on tag_type;
       drop function if exists trouble()`);
     await untilReady();
   });
@@ -228,6 +229,25 @@ await describeOnForms("a database that fails", ["server"], () => {
       });
     },
   );
+
+  test("after Telegram has made a link is not told as if nothing had been done", async () => {
+    await untilReady();
+    await failWrites("tag_type", "53100");
+    const { status, errors, data } = await server.ask(
+      `mutation ($a: CreateInviteLinkInput!) {
+        a: createInviteLink(input: $a) { __typename }
+        b: createTagType(input: { name: "No room" }) { __typename }
+      }`,
+      { a: input("made before").input },
+      ADMIN,
+    );
+    expect([status, made("made before").length, data]).toEqual([200, 1, null]);
+    expect(errors?.[0]).toMatchObject({
+      path: ["b"],
+      message: expect.stringMatching(/database/),
+      extensions: { code: "TELEGRAM_UNAVAILABLE", outcomeUnknown: true },
+    });
+  });
 
   test("to store what Telegram has made keeps others from making more there, and stores it when it can", async () => {
     await untilReady();

@@ -14,7 +14,7 @@ const MOST_MS = 10_000;
 const NOT_STORED =
   "Telegram has carried the request out, and the server's database could not store it in time. Do not repeat it blindly: it may be stored later.";
 const NOT_READ =
-  "Telegram has carried the request out and it is stored; the server's database could not be read for the answer.";
+  "Telegram has carried out what was asked for; the server's database failed before the whole could be answered. Do not repeat it blindly.";
 const GAVE_UP = Symbol("gave up");
 
 /** Trying again cannot store it. */
@@ -102,17 +102,20 @@ export async function waitAMoment(noting: Promise<unknown>): Promise<void> {
   moment.abort();
 }
 
+/** What is told in place of the database's trouble where Telegram has done something for a request. */
+export const answerUnreadable = (): TelegramUnavailableError =>
+  new TelegramUnavailableError(true, { message: NOT_READ });
+
 /**
  * Reads what an operation came to, once Telegram has done it.
  * @throws TelegramUnavailableError, with its outcome unknown, where the database cannot be read: a caller who was told
  * of the database alone would repeat what was done.
  */
-export async function afterwards<T>(read: () => Promise<T>): Promise<T> {
+export async function afterwards<T>(read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (troubleOf(error) === null) throw error;
-    throw new TelegramUnavailableError(true, { message: NOT_READ });
+    throw troubleOf(error) === null ? error : answerUnreadable();
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { NotFoundError } from "../../domain/errors.js";
+import { afterwards } from "../../domain/links/storing.js";
 import type { Door, Open } from "./door.js";
 import { answers } from "./errors.js";
 import { amount, id, instant, integer, orderedFields, ordersOf, paging, telegramId } from "./fields.js";
@@ -130,7 +131,7 @@ export function addLinks(door: Door, open: Open): void {
         tagIds: body.tags ?? [],
         idempotencyKey: headers["idempotency-key"],
       });
-      return reply.code(201).send(showLink({ ...link, tags: await loaders.tagsOf(link) }));
+      return reply.code(201).send(showLink({ ...link, tags: await afterwards(() => loaders.tagsOf(link)) }));
     },
   });
 }
