@@ -2,7 +2,10 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -16,13 +19,18 @@ export const BOT_TOKEN = "7000000001:bench";
 
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
+/** How often a server that starts is asked whether it has said where it listens, in milliseconds. */
+const LOOK_EVERY_MS = 5;
+
 /**
  * A server as a process of its own, with nothing in its environment but what is given.
  */
 export class ServerProcess {
   /** @type {import("node:child_process").ChildProcess} */
   child;
-  #said = "";
+  #folder = mkdtempSync(join(tmpdir(), "invite-links-log-"));
+  #stderr = "";
+  #hasExited = false;
   /** @type {Promise<unknown>} */
   #exited;
 
@@ -32,6 +40,8 @@ export class ServerProcess {
    * @param {{ node?: string }} [options] another Node.js than the one that runs this
    */
   constructor(command, environment, { node = process.execPath } = {}) {
+    // A file, since it costs the server next to nothing, and nobody has to read all of its log.
+    const log = openSync(this.#log, "a");
     this.child = spawn(node, command, {
       env: {
         PATH: process.env["PATH"] ?? "",
@@ -40,26 +50,35 @@ export class ServerProcess {
         PORT: "0",
         ...environment,
       },
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", log, "pipe"],
     });
+    closeSync(log);
     this.child.stderr?.setEncoding("utf8").on("data", (text) => {
-      this.#said = (this.#said + text).slice(-10_000);
-      this.child.emit("said");
+      this.#stderr = (this.#stderr + text).slice(-10_000);
     });
-    this.#exited = once(this.child, "close");
+    this.#exited = once(this.child, "close").finally(() => {
+      this.#hasExited = true;
+      rmSync(this.#folder, { recursive: true, force: true });
+    });
   }
 
-  /** @returns {Promise<URL>} where it listens, once it has said "… ready: <address>" on stderr */
+  get #log() {
+    return join(this.#folder, "stdout");
+  }
+
+  /**
+   * @returns {Promise<URL>} where it listens, once it has said so: this server in a JSON line on stdout, the others
+   *   by "ready: <address>" on stderr
+   */
   async ready() {
-    const address = () => /\bready: (http\S+)/.exec(this.#said)?.[1];
-    while (address() === undefined) {
-      const ended = await Promise.race([
-        once(this.child, "said").then(() => false),
-        this.#exited.then(() => true),
-      ]);
-      if (ended) throw new Error(`The server ended: ${this.#said}`);
+    while (!this.#hasExited) {
+      const address =
+        /\bready: (http\S+)/.exec(this.#stderr) ??
+        /^{.*"url":"(http[^"]+)".*"msg":"invite-links is ready/m.exec(readFileSync(this.#log, "utf8"));
+      if (address?.[1] !== undefined) return new URL(address[1]);
+      await delay(LOOK_EVERY_MS);
     }
-    return new URL(/** @type {string} */ (address()));
+    throw new Error(`The server ended: ${this.#stderr}`);
   }
 
   get pid() {

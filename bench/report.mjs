@@ -174,7 +174,7 @@ has its options, such as \`--scale 10000000\`, whose results stand beside the ot
 
 - **The limit** is a program of node:http and pg that sends one statement, in which PostgreSQL itself writes the JSON, and
   writes the answer to the socket. It works on plain tables with the indexes its statements take (data/plain.sql).
-- **This server** runs as a user starts it in production: \`invite-links serve\` with an API token, limits, log (to /dev/null) and
+- **This server** runs as a user starts it in production: \`invite-links serve\` with an API token, limits, log (to a file) and
   metrics, on its own tables.
 - **The peers** work on the plain tables, each as its own guide advises: hand-written SQL and loaders for Mercurius, the
   schema of its own making for PostGraphile, \`include\` for Prisma. Where one has no row, its schema has no such thing.

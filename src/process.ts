@@ -4,6 +4,7 @@ import type { Config } from "./config.js";
 import { FolderInUseError, FolderUnusableError } from "./database/folder.js";
 import { ForeignDatabaseError } from "./database/installation.js";
 import { DatabaseUnreachableError } from "./database/open.js";
+import { greetingOf } from "./greeting.js";
 import { createLog, readableLines, secretForms } from "./log.js";
 
 /** How long requests under way may take to end, once the process was asked to. */
@@ -39,36 +40,17 @@ function refusalOf(error: unknown, { host, port }: Config): string | null {
   }
 }
 
-/**
- * What is said to whoever started the server. It is no log, and the one place that may show a token: in production,
- * where stdout is the log's alone, it goes to stderr.
- */
-function greet(app: App, config: Config): void {
-  const lines = [`invite-links is ready: ${app.url}${config.graphiql ? " (GraphiQL in a browser)" : ""}`];
-  if (app.dashboardUrl !== null) lines.push(`The dashboard: ${app.dashboardUrl}`);
-  if (app.tokenToShow !== null) {
-    lines.push(`API token: ${app.tokenToShow}`);
-    if (app.sandbox === null) lines.push("This token has the role ADMIN and is shown this once: keep it.");
-  } else if (config.adminToken !== null) {
-    lines.push("API token: the one in ADMIN_TOKEN");
-  }
-  if (app.sandbox !== null) {
-    lines.push(
-      "This is the sandbox, no real Telegram: set TELEGRAM_BOT_TOKEN to your bot's token for the real one.",
-    );
-  }
-  const stream = config.production ? process.stderr : process.stdout;
-  stream.write(`\n${lines.map((line) => `  ${line}\n`).join("")}\n`);
-}
-
 /** Becomes the server: starts it, and ends with it when asked to. */
 export async function run(config: Config): Promise<void> {
   // While the young generation is small, at a start, V8 finds that most rows of what is asked then outlive it, and from
   // there on makes all rows in the old one: there they are not missed for long, and keep every text of theirs.
   setFlagsFromString("--no-allocation-site-pretenuring");
+  // A reader that ends, as `head` does, or a terminal that was closed takes lines away, but not the server.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const isReadable = process.stdout.isTTY === true && !config.production;
   const log = createLog({
     level: config.logLevel,
-    format: process.stdout.isTTY === true && !config.production ? await readableLines() : null,
+    format: isReadable ? await readableLines() : null,
     secrets: [
       ...secretForms(config.telegram?.token),
       ...secretForms(config.adminToken),
@@ -104,10 +86,11 @@ export async function run(config: Config): Promise<void> {
   }
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
+  process.on("SIGHUP", end);
 
   try {
     app = await startApp(config, log);
-    greet(app, config);
+    write(greetingOf(app, config, isReadable));
   } catch (error) {
     const reason = refusalOf(error, config);
     if (reason === null) log.fatal({ err: error }, "the server could not start");

@@ -9,7 +9,7 @@ import { toLine, UsageError } from "./errors.js";
 import { exportCommand } from "./export.js";
 import { importCommand } from "./import.js";
 import { migrateCommand } from "./migrate.js";
-import { note } from "./output.js";
+import { allowReadersToEnd, note } from "./output.js";
 import { serveCommand } from "./serve.js";
 import { telegramCommand } from "./telegram.js";
 import { tokenCommand } from "./token.js";
@@ -78,6 +78,7 @@ async function report(error: unknown): Promise<number> {
   return error instanceof UsageError || error instanceof ValidationError ? WRONG_USAGE : FAILED;
 }
 
+allowReadersToEnd();
 try {
   await commandLine().parseAsync();
 } catch (error) {

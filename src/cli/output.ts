@@ -23,3 +23,12 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join("\n");
 }
+
+/** A reader of the output that ends, as `head` does, has enough: nothing that anybody has to be told. */
+export function allowReadersToEnd(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", ({ code }: NodeJS.ErrnoException) => {
+      if (code !== "EPIPE") process.exitCode = 1;
+    });
+  }
+}

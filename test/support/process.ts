@@ -5,6 +5,16 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
+/** What the server says when it is ready, on a stdout that is no terminal. */
+export interface Greeting {
+  readonly url: string;
+  readonly dashboardUrl: string | null;
+  readonly graphiql: boolean;
+  readonly apiToken: string | null;
+  readonly sandbox: boolean;
+  readonly msg: string;
+}
+
 /** The built server as a process of its own, with nothing in its environment but what is given. */
 export class ServerProcess {
   readonly child: ChildProcess;
@@ -31,20 +41,36 @@ export class ServerProcess {
     this.exited = once(this.child, "close").then(([code]) => code as number | null);
   }
 
+  /** The lines of stdout so far, each as JSON: a server without a terminal writes nothing else there. */
+  get lines(): { readonly msg: string; readonly [key: string]: unknown }[] {
+    const whole = this.stdout.slice(0, this.stdout.lastIndexOf("\n") + 1);
+    return whole
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+
+  get greeting(): Greeting | undefined {
+    if (!this.stdout.includes("invite-links is ready")) return undefined;
+    const found: object | undefined = this.lines.find(({ msg }) => msg.startsWith("invite-links is ready"));
+    return found as Greeting | undefined;
+  }
+
   /** Waits until it greets whoever started it, and says where it is; fails where it ends before that. */
   async ready(): Promise<string> {
-    const url = () => /invite-links is ready: (\S+)[\s\S]*\n\n/.exec(this.stdout + this.stderr)?.[1];
-    while (url() === undefined) {
+    for (;;) {
+      const { greeting } = this;
+      if (greeting !== undefined) return greeting.url;
       const said = once(this.child, "said").then(() => true);
       if (!(await Promise.race([said, this.exited.then(() => false)]))) {
         throw new Error(`The server ended: ${this.stdout}${this.stderr}`);
       }
     }
-    return url() as string;
   }
 
+  /** The API token that it shows; undefined where it shows none. */
   get token(): string | undefined {
-    return /API token: (\S+)/.exec(this.stdout)?.[1];
+    return this.greeting?.apiToken ?? undefined;
   }
 
   end(signal: NodeJS.Signals): Promise<number | null> {

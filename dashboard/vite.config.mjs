@@ -2,17 +2,20 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig } from "vite";
 
 const GENERATE = fileURLToPath(new URL("../tools/documents.mjs", import.meta.url));
 
 /** In a process of its own: Vite would take another form of graphql than codegen does, and no two go together. */
-const generateDocuments = async (): Promise<void> => {
+const generateDocuments = async () => {
   await promisify(execFile)(process.execPath, [GENERATE]);
 };
 
-/** The documents' types are there before they are imported, and follow what is edited. */
-const documents: Plugin = {
+/**
+ * The documents' types are there before they are imported, and follow what is edited.
+ * @type {import("vite").Plugin}
+ */
+const documents = {
   name: "documents",
   buildStart: generateDocuments,
   async hotUpdate({ file }) {
