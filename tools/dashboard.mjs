@@ -1,18 +1,10 @@
 // Builds the dashboard into dist/dashboard, where what it is made from has changed since the last time.
 
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withPlainPath } from "./plainPath.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = join(ROOT, "dashboard");
@@ -35,25 +27,6 @@ function fingerprint() {
   return `${hash.digest("hex")}\n`;
 }
 
-/**
- * Calls `work` with a path to this folder that Vite can take: it reads a `#` or `?` in a file's path as the end of the
- * path, and does not find the file. Where there is one, the path is a link's.
- * @param {(root: string) => Promise<void>} work
- */
-async function withPlainPath(work) {
-  if (!/[#?]/.test(ROOT)) return work(ROOT);
-  const places = [tmpdir(), "/tmp"];
-  const folder = mkdtempSync(join(places.find((place) => !/[#?]/.test(place)) ?? tmpdir(), "invite-links-"));
-  const link = join(folder, "root");
-  try {
-    // The kind of link that needs no permission on Windows; elsewhere there is only one.
-    symlinkSync(ROOT, link, "junction");
-    await work(link);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 async function build() {
   const wanted = fingerprint();
   const isBuilt = existsSync(join(OUTPUT, "index.html")) && existsSync(STAMP);
@@ -64,14 +37,14 @@ async function build() {
   process.env["NODE_ENV"] = "production";
   // Loaded only here: an unchanged dashboard costs a start next to nothing.
   const vite = await import("vite");
-  await withPlainPath(async (root) => {
+  await withPlainPath(async (root, isLink) => {
     await vite.build({
       root: join(root, "dashboard"),
       // Node.js' own import, unlike Vite's bundler, takes the file wherever it is.
       configLoader: "native",
       configFile: join(SOURCES, "vite.config.mjs"),
       // Otherwise Vite follows the link back.
-      resolve: { preserveSymlinks: root !== ROOT },
+      resolve: { preserveSymlinks: isLink },
       logLevel: "warn",
     });
   });

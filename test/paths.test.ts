@@ -1,0 +1,57 @@
+import { copyFile, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
+import { ROOT, runNode } from "./cli/support.js";
+import { ServerProcess } from "./support/process.js";
+
+/** What a folder's name may have in it that stands for something else in an address, a pattern or a shell. */
+const NAMES = ["a #1", "what?", "50%20", 'it\'s "quoted"', "Привет ü", "[x] (y) & $z"];
+
+let parent: string;
+let folder: string;
+beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), "invite-links-path-"));
+});
+afterEach(() => rm(parent, { recursive: true, force: true }));
+
+/** This folder's sources in another one, beside the same packages. */
+async function copyTo(name: string): Promise<void> {
+  folder = join(parent, name);
+  await mkdir(folder);
+  for (const part of [
+    "dashboard",
+    "prisma",
+    "tools",
+    "schema.graphql",
+    "package.json",
+    "package-lock.json",
+  ]) {
+    await cp(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  await copyFile(join(ROOT, "tsconfig.json"), join(folder, "tsconfig.json"));
+  await cp(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
+  await rm(join(folder, "dist/dashboard"), { recursive: true });
+  await rm(join(folder, "dist/.dashboard"));
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"), "junction");
+}
+
+test("the dashboard is built, and the server runs, in a folder of any name", async () => {
+  await copyTo(NAMES.join(" "));
+  const built = await runNode(["tools/dashboard.mjs"], {}, folder);
+  expect(built).toEqual({ code: 0, stdout: "", stderr: "building the dashboard …\n" });
+  const dataDir = join(folder, "data");
+  await mkdir(join(dataDir, "sandbox"), { recursive: true, mode: 0o700 });
+  await cp(inject("embeddedTemplate"), join(dataDir, "sandbox"), { recursive: true });
+  const server = new ServerProcess({ DATA_DIR: dataDir }, [join(folder, "dist/main.js")]);
+  try {
+    await server.ready();
+    const page = await (await fetch(server.greeting?.dashboardUrl ?? "")).text();
+    const script = /src="(\/assets\/[^"]+\.js)"/.exec(page)?.[1] ?? "";
+    const answer = await fetch(new URL(script, server.greeting?.url));
+    expect([answer.status, (await answer.text()).length > 100_000]).toEqual([200, true]);
+    expect(await server.end("SIGTERM")).toBe(0);
+  } finally {
+    await server.end("SIGKILL");
+  }
+});
