@@ -40,12 +40,66 @@ describe("the process", () => {
     const server = start();
     const url = await server.ready();
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/graphql$/);
-    await expect.poll(() => server.stdout).toContain("TELEGRAM_BOT_TOKEN");
-    expect(server.stdout).toContain("sandbox");
+    expect(server.greeting).toMatchObject({
+      url,
+      dashboardUrl: url.replace("/graphql", "/"),
+      sandbox: true,
+      apiToken: expect.any(String),
+      msg: expect.stringContaining("TELEGRAM_BOT_TOKEN"),
+    });
     expect((await askAt(url, server.token ?? "", countLinks)).data.inviteLinks.totalCount).toBe(24);
     expect((await stat(join(dataDir, "sandbox", "api-token"))).mode & 0o077).toBe(0);
     expect(await server.end("SIGTERM")).toBe(0);
     expect(server.stderr).toBe("");
+  });
+
+  test("writes only JSON lines where stdout is no terminal, and shows the token whatever LOG_LEVEL says", async () => {
+    const server = start({ LOG_LEVEL: "silent" });
+    await server.ready();
+    expect(await server.end("SIGTERM")).toBe(0);
+    // Reading the lines parses each of them.
+    expect(server.lines).toEqual([expect.objectContaining({ apiToken: server.token })]);
+    expect([server.stderr, server.token]).toEqual(["", expect.any(String)]);
+  });
+
+  test.each(["stdout", "stderr"] as const)("goes on when the reader of %s ends", async (stream) => {
+    const server = start({ LOG_LEVEL: "debug" });
+    const url = await server.ready();
+    server.child[stream]?.destroy();
+    for (let requests = 0; requests < 20; requests += 1) {
+      const { data } = await askAt(url, server.token ?? "", countLinks);
+      expect(data.inviteLinks.totalCount).toBe(24);
+    }
+    expect(await server.end("SIGTERM")).toBe(0);
+  });
+
+  test("starts although nobody reads what it says", async () => {
+    const telegram = await startSandbox();
+    const port = new URL(telegram.apiRoot).port;
+    await telegram.close();
+    const server = start({ PORT: port });
+    server.child.stdout?.destroy();
+    server.child.stderr?.destroy();
+    await expect
+      .poll(
+        () =>
+          fetch(`http://127.0.0.1:${port}/readyz`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        {
+          timeout: 110_000,
+        },
+      )
+      .toBe(200);
+    expect(await server.end("SIGTERM")).toBe(0);
+  });
+
+  test("answers requests under way and ends with 0 on SIGHUP, as on SIGTERM", async () => {
+    const server = start();
+    await server.ready();
+    expect(await server.end("SIGHUP")).toBe(0);
+    expect(server.lines.map(({ msg }) => msg)).toContain("ending: requests under way are answered first");
   });
 
   test("keeps its data, the sandbox's state and the token through a restart and a kill", async () => {
@@ -177,7 +231,7 @@ describe("with a real bot", () => {
     ).toBe(0);
   });
 
-  test("in production its log is JSON, line by line", async () => {
+  test("in production all of stdout is JSON, line by line", async () => {
     const telegram = await startSandbox({ bot });
     const server = start({
       NODE_ENV: "production",
@@ -187,11 +241,9 @@ describe("with a real bot", () => {
     });
     await askAt(await server.ready(), "an-admin-token-of-mine", "{ viewer { name } }");
     expect(await server.end("SIGTERM")).toBe(0);
-    const lines = server.stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { msg: string });
-    expect(lines.map(({ msg }) => msg)).toContain("request");
+    expect(server.lines.map(({ msg }) => msg)).toContain("request");
+    expect(server.greeting).toMatchObject({ apiToken: null, sandbox: false });
+    expect(server.stderr).toBe("");
     expect(server.stdout).not.toContain("an-admin-token-of-mine");
     await telegram.close();
   });

@@ -10,11 +10,20 @@ import { exportCommand } from "./export.js";
 import { importCommand } from "./import.js";
 import { migrateCommand } from "./migrate.js";
 import { allowReadersToEnd, note } from "./output.js";
+import { recountCommand } from "./recount.js";
 import { serveCommand } from "./serve.js";
 import { telegramCommand } from "./telegram.js";
 import { tokenCommand } from "./token.js";
 
-const COMMANDS = [serveCommand, telegramCommand, tokenCommand, migrateCommand, importCommand, exportCommand];
+const COMMANDS = [
+  serveCommand,
+  telegramCommand,
+  tokenCommand,
+  migrateCommand,
+  importCommand,
+  exportCommand,
+  recountCommand,
+];
 
 const FAILED = 1;
 const WRONG_USAGE = 2;

@@ -3,6 +3,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import type { Sql } from "sql-template-tag";
 import { failureOf } from "./failures.js";
 import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
+import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from "./maintenance.js";
 import type { DatabasePool } from "./pools.js";
 import { type Reading, type ReadingStatements, Readings } from "./reading.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
@@ -51,6 +52,8 @@ export interface Database {
   ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null>;
   /** For reading much at leisure: `work` has the embedded database's one session for as long as it takes. */
   snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
+  /** One transaction of an operator's work, which no time limit of the server's requests ends. */
+  maintenance<T>(mode: MaintenanceMode, work: (session: MaintenanceSession) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -173,6 +176,7 @@ export function createDatabase(
         ),
       ),
     snapshot: (work) => readSnapshot(pool, work),
+    maintenance: (mode, work) => runMaintenance(pool, mode, work),
     async close() {
       await prisma.$disconnect();
       await close();

@@ -9,6 +9,7 @@ import { newId } from "../../../src/domain/ids.js";
 import { LinkTags } from "../../../src/domain/links/linkTags.js";
 import { giveTags, replaceTags } from "../../../src/domain/links/tagging.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
+import { recount } from "../../../src/domain/recount.js";
 import { TagChanges } from "../../../src/domain/tags/tagChanges.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { propertyInTime } from "../../support/properties.js";
@@ -213,6 +214,13 @@ const isRefusal = (error: unknown): boolean =>
   // Too large.
   (error instanceof pg.DatabaseError && error.code === "22003");
 
+/** How long the stress test writes, and what it chooses its writes by. */
+const STRESS_SECONDS = Number(process.env["STRESS_SECONDS"] ?? 5);
+const STRESS_SEED = Number(process.env["STRESS_SEED"] ?? Date.now() % 2 ** 31);
+const STRESS_WRITERS = 5;
+/** The writes are taken from so many, over and over. */
+const STRESS_STEPS = 5000;
+
 /** Each way of writing once, after some links were made: what is seldom may not come up by chance. */
 const EACH_ONCE: readonly Step[] = [
   ...[1, 2, 3].map((a) => ({ name: "make", a, b: a, c: a })),
@@ -283,6 +291,53 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it(
+    `is as the links are after ${STRESS_SECONDS} s of several writers (STRESS_SECONDS, STRESS_SEED)`,
+    async () => {
+      await begin();
+      const steps = fc.sample(step, { seed: STRESS_SEED, numRuns: STRESS_STEPS });
+      const end = performance.now() + STRESS_SECONDS * 1000;
+      let next = 0;
+      let failure: Error | undefined;
+      const write = async () => {
+        while (failure === undefined && performance.now() < end) {
+          const taken = steps[next % steps.length];
+          next += 1;
+          if (taken === undefined) throw new TypeError("There is no step to take.");
+          await take(taken).catch((cause: unknown) => {
+            const words = `Seed ${STRESS_SEED}, write ${next} (${JSON.stringify(taken)}): ${String(cause)}`;
+            failure ??= new Error(words, { cause });
+          });
+        }
+      };
+      await Promise.all(Array.from({ length: STRESS_WRITERS }, write));
+      if (failure !== undefined) throw failure;
+      const found = await recount(test.database, { chatId: null, checkOnly: true });
+      expect(found, `seed ${STRESS_SEED}, after ${next} writes`).toEqual([]);
+      await expectExactCounts(test);
+    },
+    STRESS_SECONDS * 1000 + 120_000,
+  );
+
+  it("is found right by a check beside writers, and repaired beside them", async () => {
+    await begin();
+    for (const one of EACH_ONCE) await take(one);
+    await begin();
+    const steps = fc.sample(step, { seed: STRESS_SEED, numRuns: 60 });
+    const writing = Promise.all(
+      [0, 1, 2].map(async (writer) => {
+        for (const one of steps.slice(writer * 20, writer * 20 + 20)) await take(one);
+      }),
+    );
+    const found = await recount(test.database, { chatId: null, checkOnly: true });
+    // In the midst of it all days are counted wrongly, and are put right while the others go on.
+    await test.pool.query("update link_day set links = links + 1");
+    const repaired = recount(test.database, { chatId: null, checkOnly: false });
+    await Promise.all([writing, repaired]);
+    expect(found).toEqual([]);
+    await expectExactCounts(test);
   });
 
   describe("of more links than a block has", () => {
