@@ -27,16 +27,22 @@ import { Metrics } from "./metrics/metrics.js";
 import { exampleChannel, fillWithSample, readSample, type Sample, toSandbox } from "./sample.js";
 import type { Sandbox } from "./sandbox/sandbox.js";
 import { TelegramGateway } from "./telegram/gateway.js";
+import { summarize } from "./telegram/holds.js";
 import { DatabaseHealth } from "./work/databaseHealth.js";
 import { firstToken, sandboxToken } from "./work/ownTokens.js";
-import { isTokenAccepted, TelegramHealth } from "./work/telegramHealth.js";
+import { refusalOfToken, TelegramHealth } from "./work/telegramHealth.js";
+import { DatabaseHolds } from "./work/telegramHolds.js";
 
 /** The real Telegram does not know the bot token. */
 export class BotTokenRefusedError extends Error {
   override readonly name = "BotTokenRefusedError";
 
-  constructor() {
-    super("TELEGRAM_BOT_TOKEN: found a token that Telegram does not accept, not a bot token that is valid");
+  constructor(status: 401 | 404) {
+    super(
+      status === 401
+        ? "TELEGRAM_BOT_TOKEN: found a token that Telegram does not accept, not a bot token that is valid"
+        : "TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: found a token or an address that is answered with 404, not a bot token that is valid and the address of a Bot API server",
+    );
   }
 }
 
@@ -117,6 +123,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     pool: pool.pool,
     telegramState: () => health.state,
     waitingCalls: () => gateway.waiting,
+    holds: async () => summarize(await gateway.holds()),
   });
   const database = createDatabase(pool, (event) => {
     metrics.noteStatement(event);
@@ -142,6 +149,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const gateway = new TelegramGateway({
     ...target,
     timeoutMs: config.telegramTimeoutMs,
+    holdStore: new DatabaseHolds(database, (error) =>
+      log.warn({ err: error }, "a hold of Telegram's could not be stored: other servers do not know of it"),
+    ),
     onCall: (event) => {
       health.note(event);
       metrics.noteCall(event);
@@ -150,7 +160,8 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
       else requestLog.warn(event, "Telegram answered with something else");
     },
   });
-  if (bot !== null && !(await isTokenAccepted(gateway, TOKEN_CHECK_MS))) throw new BotTokenRefusedError();
+  const refused = bot === null ? null : await refusalOfToken(gateway, TOKEN_CHECK_MS);
+  if (refused !== null) throw new BotTokenRefusedError(refused);
   health.watch(gateway);
 
   if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
@@ -196,6 +207,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   addHealth(server, {
     database: () => storageGuard.check(),
     telegram: () => health.state,
+    updates: async () => ({ holds: summarize(await gateway.holds()) }),
     stopping: () => stopping,
   });
   addMetrics(server, metrics.registry);

@@ -5,6 +5,8 @@ export interface Readiness {
   /** Whether the database answers and stores; its migrations were applied before the server listened. */
   database(): Promise<"ok" | "unavailable" | "read-only" | "full">;
   telegram(): string;
+  /** What is to be known of the traffic with Telegram; a name for each thing. */
+  updates(): Promise<object>;
   stopping(): boolean;
 }
 
@@ -12,6 +14,7 @@ export interface Readiness {
 export function addHealth(server: FastifyInstance, readiness: Readiness): void {
   server.get("/healthz", async () => ({ status: "ok" }));
   server.get("/readyz", async (_request, reply) => {
+    const updates = readiness.updates();
     const database = readiness.stopping() ? "stopping" : await readiness.database();
     const ready = database === "ok";
     return reply
@@ -22,6 +25,7 @@ export function addHealth(server: FastifyInstance, readiness: Readiness): void {
         database,
         migrations: ready ? "ok" : database,
         telegram: readiness.telegram(),
+        updates: await updates,
       });
   });
 }

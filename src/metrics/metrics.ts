@@ -4,6 +4,7 @@ import type { DatabasePool } from "../database/pools.js";
 import type { OperationEvent } from "../graphql/operations.js";
 import type { RequestEvent } from "../http/server.js";
 import type { CallEvent } from "../telegram/gateway.js";
+import type { HoldSummary } from "../telegram/holds.js";
 import { TELEGRAM_STATES, type TelegramState } from "../work/telegramHealth.js";
 import { BoundedNames } from "./boundedNames.js";
 
@@ -17,6 +18,7 @@ export interface MetricsSources {
   readonly telegramState: () => TelegramState;
   /** Calls to Telegram that wait for their turn. */
   readonly waitingCalls: () => number;
+  readonly holds: () => Promise<readonly HoldSummary[]>;
 }
 
 /**
@@ -72,7 +74,7 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor({ pool, telegramState, waitingCalls }: MetricsSources) {
+  constructor({ pool, telegramState, waitingCalls, holds }: MetricsSources) {
     collectDefaultMetrics({ register: this.registry });
     this.#look(
       "invite_links_telegram_waiting_calls",
@@ -86,6 +88,17 @@ export class Metrics {
       "Transactions and statements that wait for a connection.",
       () => pool.waitingCount,
     );
+    new Gauge({
+      name: "invite_links_telegram_hold_seconds",
+      help: "How long calls to Telegram are still held back after a 429: a method in some chats, a method, or all calls of the bot (method all).",
+      labelNames: ["scope", "method"],
+      registers: [this.registry],
+      async collect() {
+        const live = await holds();
+        this.reset();
+        for (const { scope, method, seconds } of live) this.set({ scope, method: method ?? "all" }, seconds);
+      },
+    });
     new Gauge({
       name: "invite_links_telegram_state",
       help: "1 for the state Telegram is in, as /readyz names it: the bot token refused, Telegram out of reach, or well.",

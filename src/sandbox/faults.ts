@@ -23,6 +23,8 @@ export type SandboxFault =
 export interface FaultTarget {
   /** Case-insensitive; without it every method, getUpdates included. */
   method?: string;
+  /** The chat that the call names by its id; without it every call, those about no chat included. */
+  chatId?: number;
   /** To how many of the matching calls it happens (default 1). */
   times?: number;
   /** How many matching calls pass before the first (default 0). */
@@ -32,6 +34,7 @@ export interface FaultTarget {
 interface ArmedFault {
   fault: SandboxFault;
   method: string | undefined;
+  chatId: number | undefined;
   times: number;
   skip: number;
 }
@@ -44,6 +47,7 @@ export class Faults {
     const armed: ArmedFault = {
       fault,
       method: target.method?.toLowerCase(),
+      chatId: target.chatId,
       times: target.times ?? (fault.kind === "unauthorized" ? Number.POSITIVE_INFINITY : 1),
       skip: target.skip ?? 0,
     };
@@ -54,9 +58,12 @@ export class Faults {
   }
 
   /** The fault that happens to this call, if any: the one armed first, where several match. */
-  take(method: string): SandboxFault | undefined {
+  take(method: string, parameters: Record<string, unknown>): SandboxFault | undefined {
     for (const armed of this.#armed) {
       if (armed.method !== undefined && armed.method !== method.toLowerCase()) {
+        continue;
+      }
+      if (armed.chatId !== undefined && String(parameters["chat_id"]) !== String(armed.chatId)) {
         continue;
       }
       if (armed.skip > 0) {

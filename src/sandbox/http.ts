@@ -64,7 +64,7 @@ export class HttpServer {
     const name = method?.name ?? called.method;
     this.#context.calls.record({ method: name, parameters: values, at: new Date(this.#context.now()) });
 
-    const fault = this.#context.faults.take(name);
+    const fault = this.#context.faults.take(name, values);
     const instead = fault && answerInstead(fault);
     if (instead) {
       return send(response, instead);

@@ -2,7 +2,9 @@ import { Telegram } from "telegraf";
 import * as z from "zod";
 import { type HttpAnswer, watchingAnswer } from "./answers.js";
 import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
+import type { Hold, HoldStore, HoldTarget } from "./holds.js";
 import { GaveUpError, GoneError, Pace, type Turn } from "./pace.js";
+import { NO_STORE, SharedHolds } from "./sharedHolds.js";
 import { Silence } from "./silence.js";
 
 /** Of a description that is passed on. */
@@ -39,10 +41,13 @@ export interface CallEvent {
 
 export interface BotApiOptions {
   readonly token: string;
+  readonly botId: number;
   readonly apiRoot: string;
   /** For one call, in milliseconds. */
   readonly timeoutMs: number;
   readonly onCall: (event: CallEvent) => void;
+  /** Default: none. */
+  readonly holdStore?: HoldStore;
 }
 
 export interface Call<Result> {
@@ -52,9 +57,16 @@ export interface Call<Result> {
   readonly deadline: Deadline;
   /** Only of a call that changes something. */
   readonly sending?: Sending;
+  /** Whether it goes before everything else that waits. */
+  readonly isUrgent?: boolean;
 }
 
-const LOOK = { method: "getMe", payload: {}, result: z.unknown() };
+/** The call that shows whether it is this bot's Telegram that answers: one of another bot's is none of it. */
+export const getMe = (botId: number) => ({
+  method: "getMe",
+  payload: {},
+  result: z.object({ id: z.literal(botId) }),
+});
 
 /** What keeps a call from its turn. */
 function failureOf(error: unknown): TelegramFailure {
@@ -65,6 +77,11 @@ function failureOf(error: unknown): TelegramFailure {
   throw error;
 }
 
+const targetOf = ({ method, payload }: Pick<Call<unknown>, "method" | "payload">): HoldTarget => {
+  const chat = payload["chat_id"];
+  return { method, chat: chat === undefined ? null : String(chat) };
+};
+
 /** In which a call can begin, in milliseconds. */
 const timeLeft = ({ at }: Deadline): number => at - Date.now() - LEAST_MS;
 
@@ -73,8 +90,8 @@ const tooLateFor = (method: string, reason: string): TelegramCallError =>
   new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason, timedOut: true });
 
 /**
- * Carries calls to the Bot API, all of one bot through one pace. A 429 holds all of them back, and its own call waits
- * for that where its deadline allows it. What fails is a TelegramCallError.
+ * Carries calls to the Bot API, all of one bot through one queue. A 429 holds those back that it concerns, on every
+ * server, and its own call waits for that where its deadline allows it. What fails is a TelegramCallError.
  */
 export class BotApi {
   readonly #telegram: Telegram;
@@ -82,15 +99,19 @@ export class BotApi {
   readonly #timeoutMs: number;
   readonly #lookMs: number;
   readonly #onCall: (event: CallEvent) => void;
+  readonly #look: ReturnType<typeof getMe>;
   readonly #pace = new Pace();
+  readonly #holds: SharedHolds;
   readonly #silence = new Silence();
 
-  constructor({ token, apiRoot, timeoutMs, onCall }: BotApiOptions) {
+  constructor({ token, botId, apiRoot, timeoutMs, onCall, holdStore = NO_STORE }: BotApiOptions) {
     this.#token = token;
     this.#telegram = new Telegram(token, { apiRoot: apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/` });
     this.#timeoutMs = timeoutMs;
     this.#lookMs = Math.min(LOOK_MS, timeoutMs);
     this.#onCall = onCall;
+    this.#look = getMe(botId);
+    this.#holds = new SharedHolds(holdStore, this.#pace);
   }
 
   /** How many calls wait for their turn. */
@@ -98,46 +119,57 @@ export class BotApi {
     return this.#pace.waiting;
   }
 
+  /** The holds of all servers; where their store does not answer, those that are known here. */
+  async holds(): Promise<readonly Hold[]> {
+    await this.#holds.refresh();
+    return this.#pace.holds;
+  }
+
   async call<Result>(call: Call<Result>): Promise<Result> {
     const asked = performance.now();
+    const target = targetOf(call);
     let turn: Turn | undefined;
     for (;;) {
       turn = await this.#turn(call, turn);
       let succeeded = false;
       let begun = false;
       try {
-        await this.#requireAnybody(call, asked);
-        await call.sending?.begins();
-        begun = true;
-        // Another call's 429 may have come meanwhile.
-        if (!this.#pace.isHeld) {
-          const result = await this.#attempt(call, this.#timeoutMs);
-          succeeded = true;
-          return result;
+        // Another server may have been answered 429 just now.
+        await this.#holds.refresh();
+        if (!this.#pace.isHeld(target)) {
+          await this.#requireAnybody(call, asked);
+          await call.sending?.begins();
+          begun = true;
+          // Another call's 429 may have come meanwhile.
+          if (!this.#pace.isHeld(target)) {
+            const result = await this.#attempt(call, this.#timeoutMs);
+            succeeded = true;
+            return result;
+          }
         }
       } catch (error) {
         if (!(error instanceof TelegramCallError)) throw error;
         const { failure } = error;
+        // Held by now, it waits for its next turn.
         if (failure.kind !== "tooManyRequests") {
           succeeded = failure.kind !== "unavailable";
           throw error;
         }
-        this.#pace.hold(failure.retryAfterSeconds * 1000);
       } finally {
         turn.end(succeeded);
       }
       // Without time for another try, the next turn is refused.
-      if (begun && this.#pace.leavesTime(timeLeft(call.deadline))) await call.sending?.putOff();
+      if (begun && this.#pace.leavesTime(target, timeLeft(call.deadline))) await call.sending?.putOff();
     }
   }
 
   /** Those about one chat wait for each other, and for no other chat's. */
-  async #turn({ method, payload, deadline }: Call<unknown>, again: Turn | undefined): Promise<Turn> {
+  async #turn(call: Call<unknown>, again: Turn | undefined): Promise<Turn> {
+    const { method, deadline, isUrgent } = call;
     const milliseconds = timeLeft(deadline);
     if (milliseconds < 0 && !again) throw tooLateFor(method, "no time left");
-    const lane = String(payload["chat_id"] ?? method);
     try {
-      return await this.#pace.turn({ lane, milliseconds, gone: deadline.gone }, again);
+      return await this.#pace.turn({ ...targetOf(call), isUrgent, milliseconds, gone: deadline.gone }, again);
     } catch (error) {
       throw new TelegramCallError(method, failureOf(error));
     }
@@ -145,10 +177,10 @@ export class BotApi {
 
   /** @throws TelegramCallError where a call would only cost its time limit and leave its outcome unknown. */
   async #requireAnybody({ method, deadline }: Call<unknown>, asked: number): Promise<void> {
-    if (method === LOOK.method) return;
+    if (method === this.#look.method) return;
     const look = async (): Promise<void> => {
       try {
-        await this.#attempt({ ...LOOK, deadline: { at: Number.POSITIVE_INFINITY } }, this.#lookMs);
+        await this.#attempt({ ...this.#look, deadline: { at: Number.POSITIVE_INFINITY } }, this.#lookMs);
       } catch (error) {
         if (!(error instanceof TelegramCallError)) throw error;
         if (error.failure.kind === "tooManyRequests") throw error;
@@ -158,7 +190,7 @@ export class BotApi {
     if (deadline.gone?.aborted) throw new TelegramCallError(method, GONE);
   }
 
-  /** Sends a call, and waits for its answer so long at most. */
+  /** Sends a call, and waits for its answer so long at most. The hold of a 429 is stored when this rejects with it. */
   async #attempt<Result>(
     { method, payload, result, deadline }: Omit<Call<Result>, "sending">,
     limitMs: number,
@@ -190,6 +222,9 @@ export class BotApi {
       else if (tooLate.aborted && waitMs >= this.#lookMs) this.#silence.unanswered();
       const failure = toFailure(error, { chatId: payload["chat_id"], status, showable: this.#showable });
       report(failure);
+      if (failure.kind === "tooManyRequests") {
+        await this.#holds.add(targetOf({ method, payload }), failure.retryAfterSeconds * 1000);
+      }
       throw new TelegramCallError(method, failure);
     }
     this.#silence.answered();

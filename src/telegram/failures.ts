@@ -7,8 +7,8 @@ import { wasNeverSent } from "./neverSent.js";
  * was made. No message of Telegraf's is kept: one of them holds the bot token.
  */
 export type TelegramFailure =
-  /** The bot token is not valid (any more). */
-  | { readonly kind: "unauthorized" }
+  /** The bot token is not valid (any more): 401. Or it is malformed, or the API root is no Bot API server's: 404. */
+  | { readonly kind: "unauthorized"; readonly status: 401 | 404 }
   /** The chat is unknown to the bot, or the bot is not in it. */
   | { readonly kind: "notInChat" }
   | { readonly kind: "missingRights" }
@@ -56,6 +56,8 @@ const NOT_IN_CHAT = /chat not found|bot was kicked from|bot is not a member of/i
 const MISSING_RIGHTS = /not enough rights|CHAT_ADMIN_REQUIRED/i;
 const MEMBER_LIMIT = /USAGE_LIMIT_INVALID|member limit can't be specified/i;
 const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
+/** A 404 of a Bot API server that knows the token, and is older than the method. */
+const UNKNOWN_METHOD = /method not found/i;
 const NO_USABLE_LINK = /INVITE_HASH_EXPIRED/i;
 
 /** A day. A wait beyond all measure would end the bot's work for good; asked after a day, Telegram can say it again. */
@@ -77,7 +79,9 @@ function fromAnswer(error: TelegramError, { chatId, showable }: FailedCall): Tel
   if (typeof code !== "number" || code < 400 || code >= 500) {
     return { kind: "unavailable", carriedOut: "maybe", reason: `answered ${code ?? "without a code"}` };
   }
-  if (code === 401) return { kind: "unauthorized" };
+  if (code === 401 || (code === 404 && !UNKNOWN_METHOD.test(description))) {
+    return { kind: "unauthorized", status: code };
+  }
   if (code === 429) {
     return { kind: "tooManyRequests", retryAfterSeconds: retryAfter(parameters?.retry_after, description) };
   }
@@ -92,7 +96,7 @@ function fromAnswer(error: TelegramError, { chatId, showable }: FailedCall): Tel
 
 /** What an answer means that is no JSON: some server between, or none of Telegram's at all. */
 function fromStatus(status: number): TelegramFailure {
-  if (status === 401) return { kind: "unauthorized" };
+  if (status === 401 || status === 404) return { kind: "unauthorized", status };
   if (status === 429) return { kind: "tooManyRequests", retryAfterSeconds: 1 };
   if (status >= 400 && status < 500)
     return { kind: "rejected", description: `HTTP status ${status}, without a reason` };

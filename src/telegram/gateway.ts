@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { isSameLink, isWebAddress } from "./addresses.js";
-import { BotApi, type BotApiOptions, type Deadline, type Sending } from "./botApi.js";
+import { BotApi, type BotApiOptions, type Deadline, getMe, type Sending } from "./botApi.js";
 import { TelegramCallError } from "./failures.js";
+import type { Hold } from "./holds.js";
 
 export type { CallEvent, Deadline, Sending } from "./botApi.js";
 
@@ -21,8 +22,6 @@ const chat = z.object({
   title: text.optional().catch(undefined),
   username: text.optional().catch(undefined),
 });
-
-const user = z.object({ id: telegramId });
 
 const chatMember = z.object({
   status: z.string(),
@@ -58,10 +57,6 @@ export interface LinkSettings {
   readonly memberLimit: number | null;
 }
 
-export interface GatewayOptions extends BotApiOptions {
-  readonly botId: number;
-}
-
 const settingsPayload = ({ name, createsJoinRequest, expireDate, memberLimit }: LinkSettings) => ({
   name: name ?? undefined,
   expire_date: expireDate ?? undefined,
@@ -75,12 +70,12 @@ const settingsPayload = ({ name, createsJoinRequest, expireDate, memberLimit }: 
  */
 export class TelegramGateway {
   readonly botId: number;
-  readonly #options: GatewayOptions;
+  readonly #options: BotApiOptions;
   readonly #api: BotApi;
   readonly #gone: AbortSignal | undefined;
 
   /** @param api there is one of a bot, whoever its calls are for. */
-  constructor(options: GatewayOptions, api = new BotApi(options), gone?: AbortSignal) {
+  constructor(options: BotApiOptions, api = new BotApi(options), gone?: AbortSignal) {
     this.botId = options.botId;
     this.#options = options;
     this.#api = api;
@@ -97,13 +92,18 @@ export class TelegramGateway {
     return this.#api.waiting;
   }
 
+  /** The calls that are held back after a 429, on whichever server it came. */
+  holds(): Promise<readonly Hold[]> {
+    return this.#api.holds();
+  }
+
   /** How long a whole mutation may wait for Telegram: its calls, their turn and a 429. */
   deadline(): Deadline {
     return { at: Date.now() + Math.floor(this.#options.timeoutMs * 1.5), gone: this.#gone };
   }
 
   async getMe(deadline = this.deadline()) {
-    return this.#api.call({ method: "getMe", payload: {}, result: user, deadline });
+    return this.#api.call({ ...getMe(this.botId), deadline });
   }
 
   /** @param chatId an id, or an @username. */
@@ -189,7 +189,15 @@ export class TelegramGateway {
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url };
     const result = revokedLinkAt(url);
-    return this.#api.call({ method: "revokeChatInviteLink", payload, result, deadline, sending });
+    // A link that has leaked must not wait behind links to be made.
+    return this.#api.call({
+      method: "revokeChatInviteLink",
+      payload,
+      result,
+      deadline,
+      sending,
+      isUrgent: true,
+    });
   }
 
   /** @param price Stars a month. @param periodSeconds 2592000. */

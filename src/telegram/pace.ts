@@ -1,12 +1,14 @@
+import { type Hold, Holds, type HoldTarget } from "./holds.js";
+
 /** Turns at once, where nobody asked for less. */
 const AT_ONCE = 10;
 /** Of the latest turns that tell how long one takes. */
 const REMEMBERED = 10;
 
-/** Who asks for a turn, and how long it is of use. */
-export interface Asking {
-  /** Within a lane those that came first go first; the lanes take turns. */
-  readonly lane: string;
+/** Who asks for a turn, and how long it is of use. The calls about one chat wait in one lane. */
+export interface Asking extends HoldTarget {
+  /** Whether it goes before all that is not urgent. */
+  readonly isUrgent?: boolean | undefined;
   /** From now on until what is done in the turn must have ended. */
   readonly milliseconds: number;
   /** Aborted when the turn is of no use any more. */
@@ -38,8 +40,8 @@ export class GoneError extends Error {
   override readonly name = "GoneError";
 }
 
-interface Waiting {
-  readonly lane: string;
+interface Waiting extends HoldTarget {
+  readonly isUrgent: boolean;
   readonly number: number;
   /** When it must have ended, as of performance.now(). */
   readonly until: number;
@@ -48,19 +50,56 @@ interface Waiting {
 }
 
 /**
- * Gives turns: some at once, fair between lanes, none while they are held. After a hold they begin one by one, and one
- * more at once with each that succeeds, since all who waited together would bring the next hold about.
+ * How many turns may be under way at once: ten, until a hold. After it one, and one more with each that succeeds, since
+ * all who waited together would bring the next hold about.
+ */
+class Allowance {
+  #allowed = AT_ONCE;
+  #underWay = 0;
+  #holds = 0;
+
+  get allowed(): number {
+    return this.#allowed;
+  }
+
+  get isFree(): boolean {
+    return this.#underWay < this.#allowed;
+  }
+
+  held(): void {
+    this.#allowed = 1;
+    this.#holds += 1;
+  }
+
+  /** @returns what ends it. A turn that began before the latest hold says nothing of what is borne after it. */
+  begin(): (succeeded: boolean) => void {
+    this.#underWay += 1;
+    const holds = this.#holds;
+    return (succeeded) => {
+      this.#underWay -= 1;
+      if (succeeded && holds === this.#holds) this.#allowed = Math.min(this.#allowed + 1, AT_ONCE);
+    };
+  }
+}
+
+/** Those that wait, by lane; the lane whose turn is next stands first. */
+type Lanes = Map<string, Set<Waiting>>;
+
+const laneOf = ({ method, chat }: HoldTarget): string => chat ?? method;
+
+/**
+ * The queue of a bot's calls. It gives turns: what is urgent first, then fair between lanes, some at once, and none to
+ * what is held. What is held lets others of its lane pass.
  */
 export class Pace {
-  /** Those that wait, by lane; the lane whose turn is next stands first. */
-  readonly #lanes = new Map<string, Set<Waiting>>();
+  readonly #holds = new Holds();
+  readonly #urgent: Lanes = new Map();
+  readonly #usual: Lanes = new Map();
   #waiting = 0;
-  #underWay = 0;
-  #allowed = AT_ONCE;
+  /** Of all calls. */
+  readonly #all = new Allowance();
+  readonly #methods = new Map<string, Allowance>();
   #lastNumber = 0;
-  /** As of performance.now(). */
-  #heldUntil = 0;
-  #holds = 0;
   #holdEnds: NodeJS.Timeout | undefined;
   /** The mean length of the latest turns that succeeded, in milliseconds. */
   #length = 0;
@@ -71,8 +110,13 @@ export class Pace {
     return this.#waiting;
   }
 
-  get isHeld(): boolean {
-    return this.#heldMs() > 0;
+  /** The holds that have not ended. */
+  get holds(): readonly Hold[] {
+    return this.#holds.live;
+  }
+
+  isHeld(target: HoldTarget): boolean {
+    return this.#holds.left(target) > 0;
   }
 
   /**
@@ -80,14 +124,17 @@ export class Pace {
    * @param again a turn that was ended for nothing: before those of its lane that came later.
    * @throws GaveUpError as soon as the turn cannot come in time, GoneError.
    */
-  async turn({ lane, milliseconds, gone }: Asking, again?: Turn): Promise<Turn> {
+  async turn(asking: Asking, again?: Turn): Promise<Turn> {
+    const { method, chat, isUrgent = false, milliseconds, gone } = asking;
     const until = performance.now() + milliseconds;
     if (gone?.aborted) throw new GoneError();
-    if (!this.#canCome(until)) throw this.#gaveUp(lane);
+    const asked = { method, chat, isUrgent, until };
+    if (!this.#canCome(asked)) throw this.#gaveUp(asked);
     this.#lastNumber += 1;
     const number = again?.number ?? this.#lastNumber;
-    const isFree = this.#waiting === 0 && this.#underWay < this.#allowed && !this.isHeld;
-    if (isFree) return this.#begin(number);
+    // Those go first whose hold has just ended.
+    if (this.#waiting > 0) this.#serve();
+    if (this.#mayBegin(asking)) return this.#begin(asking, number);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
@@ -95,9 +142,8 @@ export class Pace {
         this.#remove(waiting);
       };
       const waiting: Waiting = {
-        lane,
+        ...asked,
         number,
-        until,
         begin(turn) {
           leave();
           resolve(turn);
@@ -108,56 +154,76 @@ export class Pace {
         },
       };
       const onGone = () => waiting.giveUp(new GoneError());
-      const timer = setTimeout(() => waiting.giveUp(this.#gaveUp(lane)), milliseconds);
+      const timer = setTimeout(() => waiting.giveUp(this.#gaveUp(waiting)), milliseconds);
       gone?.addEventListener("abort", onGone);
       this.#add(waiting, again !== undefined);
       this.#serve();
     });
   }
 
-  /** No turn comes for so long; where several ask for that, the longest counts. */
-  hold(milliseconds: number): void {
-    this.#heldUntil = Math.max(this.#heldUntil, performance.now() + milliseconds);
-    this.#holds += 1;
-    this.#allowed = 1;
-    for (const lane of this.#lanes.values()) {
-      for (const waiting of lane) {
-        if (!this.#canCome(waiting.until)) waiting.giveUp(this.#gaveUp(waiting.lane));
-      }
+  /** What the holds concern gets no turn until they end; of several for the same, the longest counts. */
+  hold(holds: readonly Hold[]): void {
+    const added = holds.filter((hold) => this.#holds.add(hold));
+    if (added.length === 0) return;
+    for (const { method } of added) (method === null ? this.#all : this.#ofMethod(method)).held();
+    for (const waiting of this.#everybody()) {
+      if (!this.#canCome(waiting)) waiting.giveUp(this.#gaveUp(waiting));
     }
     this.#serve();
   }
 
-  /** Whether the hold, if there is one, leaves time for a turn that must have ended so many milliseconds from now. */
-  leavesTime(milliseconds: number): boolean {
-    return this.#canCome(performance.now() + milliseconds);
+  /** Whether the holds leave time for a turn that must have ended so many milliseconds from now. */
+  leavesTime(target: HoldTarget, milliseconds: number): boolean {
+    return this.#canCome({ ...target, until: performance.now() + milliseconds });
   }
 
-  #canCome(until: number): boolean {
-    return !this.isHeld || this.#heldUntil + this.#length < until;
+  #canCome(asked: HoldTarget & { readonly until: number }): boolean {
+    const left = this.#holds.left(asked);
+    return left === 0 || performance.now() + left + this.#length < asked.until;
   }
 
-  #heldMs(): number {
-    return Math.max(0, this.#heldUntil - performance.now());
+  #mayBegin(target: HoldTarget): boolean {
+    return this.#all.isFree && this.#ofMethod(target.method).isFree && !this.isHeld(target);
   }
 
-  /** What is left of the hold; without one, how long those take that would go before a newcomer of the lane. */
-  #gaveUp(lane: string): GaveUpError {
-    const before = Math.min(this.#waiting, (this.#lanes.get(lane)?.size ?? 0) * this.#lanes.size);
-    return new GaveUpError(this.#heldMs() || (before * this.#length) / this.#allowed);
+  #ofMethod(method: string): Allowance {
+    let allowance = this.#methods.get(method);
+    if (!allowance) {
+      allowance = new Allowance();
+      this.#methods.set(method, allowance);
+    }
+    return allowance;
+  }
+
+  /** What is left of its hold; without one, how long those take that would go before a newcomer of its lane. */
+  #gaveUp(asked: HoldTarget & { readonly isUrgent: boolean }): GaveUpError {
+    const lanes = this.#lanesOf(asked);
+    const before = Math.min(this.#waiting, (lanes.get(laneOf(asked))?.size ?? 0) * lanes.size);
+    const allowed = Math.min(this.#all.allowed, this.#ofMethod(asked.method).allowed);
+    return new GaveUpError(this.#holds.left(asked) || (before * this.#length) / allowed);
+  }
+
+  #lanesOf({ isUrgent }: { readonly isUrgent: boolean }): Lanes {
+    return isUrgent ? this.#urgent : this.#usual;
+  }
+
+  #everybody(): Waiting[] {
+    return [this.#urgent, this.#usual].flatMap((lanes) => [...lanes.values()].flatMap((lane) => [...lane]));
   }
 
   #add(waiting: Waiting, again: boolean): void {
-    const lane = this.#lanes.get(waiting.lane) ?? new Set();
+    const lanes = this.#lanesOf(waiting);
+    const lane = lanes.get(laneOf(waiting)) ?? new Set();
     lane.add(waiting);
-    this.#lanes.set(waiting.lane, again ? new Set([...lane].sort((a, b) => a.number - b.number)) : lane);
+    lanes.set(laneOf(waiting), again ? new Set([...lane].sort((a, b) => a.number - b.number)) : lane);
     this.#waiting += 1;
   }
 
   #remove(waiting: Waiting): void {
-    const lane = this.#lanes.get(waiting.lane);
+    const lanes = this.#lanesOf(waiting);
+    const lane = lanes.get(laneOf(waiting));
     lane?.delete(waiting);
-    if (lane?.size === 0) this.#lanes.delete(waiting.lane);
+    if (lane?.size === 0) lanes.delete(laneOf(waiting));
     this.#waiting -= 1;
     if (this.#waiting === 0) clearTimeout(this.#holdEnds);
   }
@@ -165,46 +231,56 @@ export class Pace {
   /** Gives the turns that can be given now. */
   #serve(): void {
     clearTimeout(this.#holdEnds);
-    if (this.isHeld) {
-      if (this.#waiting > 0) this.#holdEnds = setTimeout(() => this.#serve(), Math.ceil(this.#heldMs()));
-      return;
-    }
-    while (this.#waiting > 0 && this.#underWay < this.#allowed) {
-      const next = this.#next();
+    for (let next = this.#next(); next; next = this.#next()) {
       // Begun so late, it would hardly end in time, and nobody would know what came of it.
-      if (performance.now() + this.#length > next.until) next.giveUp(this.#gaveUp(next.lane));
-      else next.begin(this.#begin(next.number));
+      if (performance.now() + this.#length > next.until) next.giveUp(this.#gaveUp(next));
+      else next.begin(this.#begin(next, next.number));
     }
+    const nextEnd = this.#waiting > 0 ? this.#holds.nextEnd : null;
+    if (nextEnd !== null) this.#holdEnds = setTimeout(() => this.#serve(), Math.ceil(nextEnd));
   }
 
-  /** The first of the lane whose turn is next; the lane goes behind the others. */
-  #next(): Waiting {
-    const [[name, lane] = []] = this.#lanes;
-    const [first] = lane ?? [];
-    if (name === undefined || lane === undefined || first === undefined) throw new TypeError("Nobody waits.");
-    this.#lanes.delete(name);
-    this.#lanes.set(name, lane);
-    return first;
+  /** Whoever is next of those that may begin; its lane goes behind the others. */
+  #next(): Waiting | undefined {
+    if (!this.#all.isFree) return undefined;
+    for (const lanes of [this.#urgent, this.#usual]) {
+      for (const [name, lane] of lanes) {
+        const first = this.#firstOf(lane);
+        if (!first) continue;
+        lanes.delete(name);
+        lanes.set(name, lane);
+        return first;
+      }
+    }
+    return undefined;
   }
 
-  #begin(number: number): Turn {
-    this.#underWay += 1;
+  #firstOf(lane: Set<Waiting>): Waiting | undefined {
+    // The calls of one method in one chat are all held, or none is.
+    const cannot = new Set<string>();
+    for (const waiting of lane) {
+      if (cannot.has(waiting.method)) continue;
+      if (this.#mayBegin(waiting)) return waiting;
+      cannot.add(waiting.method);
+    }
+    return undefined;
+  }
+
+  #begin({ method }: HoldTarget, number: number): Turn {
+    const ends = [this.#all.begin(), this.#ofMethod(method).begin()];
     const began = performance.now();
-    const holds = this.#holds;
     return {
       number,
       end: (succeeded) => {
-        this.#underWay -= 1;
-        if (succeeded) this.#learn(performance.now() - began, holds === this.#holds);
+        for (const end of ends) end(succeeded);
+        if (succeeded) this.#learn(performance.now() - began);
         this.#serve();
       },
     };
   }
 
-  /** @param sinceHold whether the turn began after the latest hold: those before it say nothing of what is borne. */
-  #learn(milliseconds: number, sinceHold: boolean): void {
+  #learn(milliseconds: number): void {
     this.#succeeded += 1;
     this.#length += (milliseconds - this.#length) / Math.min(this.#succeeded, REMEMBERED);
-    if (sinceHold) this.#allowed = Math.min(this.#allowed + 1, AT_ONCE);
   }
 }

@@ -7,17 +7,31 @@ export type TelegramState = (typeof TELEGRAM_STATES)[number];
 
 const LOOK_EVERY_MS = 30_000;
 
-/** What a call's outcome says; every other one is an answer like any. */
-const STATES: Record<string, "unauthorized" | "unreachable"> = {
-  unauthorized: "unauthorized",
-  unavailable: "unreachable",
-};
+/**
+ * What a call's outcome says of Telegram; null for nothing. Well it is where a call succeeds, and only there: a refusal
+ * may come from something else that answers at the API root. getMe has nothing to refuse but the bot token.
+ */
+function stateAfter({ method, failure }: CallEvent): Exclude<TelegramState, "sandbox"> | null {
+  switch (failure?.kind) {
+    case undefined:
+      return "ok";
+    case "unauthorized":
+      return "unauthorized";
+    case "unavailable":
+      return "unreachable";
+    case "tooManyRequests":
+      return null;
+    default:
+      return method === "getMe" ? "unreachable" : null;
+  }
+}
 
 /** How Telegram answers, as the latest call told, or the look that is taken now and then. */
 export class TelegramHealth {
   readonly #log: Logger;
   readonly #sandbox: boolean;
-  #state: Exclude<TelegramState, "sandbox"> = "ok";
+  /** Null until a call has told. */
+  #state: Exclude<TelegramState, "sandbox"> | null = null;
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
@@ -26,19 +40,25 @@ export class TelegramHealth {
     this.#sandbox = sandbox;
   }
 
+  /** A real Telegram is out of reach until a call has shown that it is not; the sandbox is in this process. */
   get state(): TelegramState {
-    return this.#sandbox && this.#state === "ok" ? "sandbox" : this.#state;
+    if (this.#sandbox) return this.#state === null || this.#state === "ok" ? "sandbox" : this.#state;
+    return this.#state ?? "unreachable";
   }
 
   /** Takes note of a call that ended. */
-  note({ failure }: CallEvent): void {
-    const state = STATES[failure?.kind ?? "result"] ?? "ok";
-    if (state === this.#state) return;
+  note(event: CallEvent): void {
+    const state = stateAfter(event);
+    if (state === null || state === this.#state) return;
+    const before = this.#state;
     this.#state = state;
-    if (state === "ok") this.#log.info("Telegram answers again");
-    else if (state === "unauthorized") {
+    const { failure } = event;
+    if (state === "ok") {
+      if (before !== null) this.#log.info("Telegram answers again");
+    } else if (state === "unauthorized") {
       this.#log.error(
-        "TELEGRAM REFUSES THE BOT TOKEN: no link can be made until TELEGRAM_BOT_TOKEN is valid again",
+        { failure },
+        "TELEGRAM REFUSES THE BOT TOKEN: no link can be made until TELEGRAM_BOT_TOKEN and TELEGRAM_API_ROOT are right again",
       );
     } else this.#log.warn({ failure }, "Telegram cannot be reached");
   }
@@ -59,12 +79,13 @@ export class TelegramHealth {
   }
 }
 
-/** Whether Telegram knows the token: false only where it says that it does not. */
-export async function isTokenAccepted(gateway: TelegramGateway, waitMs: number): Promise<boolean> {
+/** @returns the status by which Telegram says that it does not know the token; null where it knows it, or does not say. */
+export async function refusalOfToken(gateway: TelegramGateway, waitMs: number): Promise<401 | 404 | null> {
   try {
     await gateway.getMe({ at: Date.now() + waitMs });
-    return true;
+    return null;
   } catch (error) {
-    return !(error instanceof TelegramCallError && error.failure.kind === "unauthorized");
+    const failure = error instanceof TelegramCallError ? error.failure : null;
+    return failure?.kind === "unauthorized" ? failure.status : null;
   }
 }

@@ -465,8 +465,8 @@ describe("each of Telegram's answers becomes its error", () => {
     const held = await startTestServer({ telegramTimeoutMs: 2000 });
     const { data } = await held.ask(CREATE, { input: { channelId: CHANNEL, name: "Held" } });
     const { id } = data.result.inviteLink;
-    held.sandbox.control.fail({ kind: "too-many-requests", retryAfter: 7 });
-    const limited = { __typename: "RateLimitedError", retryAfterSeconds: 7 };
+    held.sandbox.control.fail({ kind: "too-many-requests", retryAfter: 5 });
+    const limited = { __typename: "RateLimitedError", retryAfterSeconds: 5 };
     expect(await asking(UPDATE, () => held)({ id, name: "Later" })).toMatchObject(limited);
     expect((await asking(REVOKE, () => held)({ id })).__typename).toBe("RateLimitedError");
     // The form as it is stored: nothing to tell Telegram, to whom nobody may speak now.

@@ -309,7 +309,13 @@ describe("answers", () => {
     const ready = await fetch(`${server.origin}/readyz`);
     expect([ready.status, await ready.json()]).toEqual([
       200,
-      { status: "ok", database: "ok", migrations: "ok", telegram: "sandbox" },
+      {
+        status: "ok",
+        database: "ok",
+        migrations: "ok",
+        telegram: "sandbox",
+        updates: { holds: [] },
+      },
     ]);
     expect((await fetch(`${server.origin}/nothing`)).status).toBe(404);
   });

@@ -1,21 +1,28 @@
 import { OperationTypeNode } from "graphql";
 import { expect, test } from "vitest";
 import { Metrics, type MetricsSources } from "../../src/metrics/metrics.js";
+import type { HoldSummary } from "../../src/telegram/holds.js";
 
 const pool = (counts: object) => counts as MetricsSources["pool"];
 const idle: MetricsSources = {
   pool: pool({ totalCount: 0, idleCount: 0, waitingCount: 0 }),
   telegramState: () => "ok",
   waitingCalls: () => 0,
+  holds: async () => [],
 };
 
 test("whoever has to wait is looked at when somebody asks", async () => {
   const counts = { totalCount: 10, idleCount: 4, waitingCount: 0 };
   let waitingCalls = 7;
+  let holds: HoldSummary[] = [
+    { scope: "chat", method: "createChatInviteLink", seconds: 60 },
+    { scope: "bot", method: null, seconds: 5 },
+  ];
   const { registry } = new Metrics({
     pool: pool(counts),
     telegramState: () => "unreachable",
     waitingCalls: () => waitingCalls,
+    holds: async () => holds,
   });
   const lines = async () => (await registry.metrics()).split("\n");
   expect(await lines()).toEqual(
@@ -24,12 +31,16 @@ test("whoever has to wait is looked at when somebody asks", async () => {
       "invite_links_database_idle_connections 4",
       "invite_links_database_waiting 0",
       "invite_links_telegram_waiting_calls 7",
+      'invite_links_telegram_hold_seconds{scope="chat",method="createChatInviteLink"} 60',
+      'invite_links_telegram_hold_seconds{scope="bot",method="all"} 5',
       'invite_links_telegram_state{state="unreachable"} 1',
       'invite_links_telegram_state{state="ok"} 0',
     ]),
   );
   counts.waitingCount = 3;
   waitingCalls = 0;
+  holds = [];
+  expect(await registry.metrics()).not.toContain("invite_links_telegram_hold_seconds{");
   expect(await lines()).toEqual(
     expect.arrayContaining(["invite_links_database_waiting 3", "invite_links_telegram_waiting_calls 0"]),
   );

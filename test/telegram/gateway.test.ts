@@ -139,7 +139,7 @@ describe("an answer that is not Telegram's", () => {
   test.each([
     [401, { kind: "unauthorized" }],
     [403, { kind: "rejected" }],
-    [404, { kind: "rejected" }],
+    [404, { kind: "unauthorized" }],
     [413, { kind: "rejected" }],
     [429, { kind: "tooManyRequests" }],
     [200, { kind: "unavailable", carriedOut: "maybe" }],
@@ -158,6 +158,29 @@ describe("an answer that is not Telegram's", () => {
       expect(requests).toHaveLength(1);
     },
   );
+});
+
+describe("a 404 of a Bot API server's", () => {
+  const answer = (description: string) => {
+    respond = (_request, response) =>
+      response.writeHead(404).end(JSON.stringify({ ok: false, error_code: 404, description }));
+  };
+
+  test("is a malformed token, or a wrong API root, whatever the method", async () => {
+    answer("Not Found");
+    expect(await failure(create(gateway()))).toEqual({ kind: "unauthorized", status: 404 });
+    expect(await failure(gateway().getMe())).toEqual({ kind: "unauthorized", status: 404 });
+  });
+
+  test("about a method that the server does not know says nothing of the token", async () => {
+    answer("Not Found: method not found");
+    expect(await failure(create(gateway()))).toMatchObject({ kind: "rejected" });
+  });
+});
+
+test("the answer about another bot is none to getMe", async () => {
+  answering({ id: 987654, is_bot: true });
+  expect(await failure(gateway().getMe())).toMatchObject({ kind: "unavailable" });
 });
 
 describe("calls", () => {

@@ -19,14 +19,20 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** Holds all calls. */
+const hold = (milliseconds: number) => pace.hold([{ method: null, chat: null, milliseconds }]);
+const ANY = { method: "create", chat: "lane" };
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 interface Asked {
   readonly lane?: string;
+  readonly method?: string;
+  readonly isUrgent?: boolean;
   readonly milliseconds?: number;
   readonly gone?: AbortSignal;
 }
-async function ask(name: string, { lane = "lane", milliseconds = LONG, gone }: Asked = {}, again?: Turn) {
-  pace.turn({ lane, milliseconds, gone }, again).then(
+async function ask(name: string, asked: Asked = {}, again?: Turn) {
+  const { lane = "lane", method = "create", isUrgent, milliseconds = LONG, gone } = asked;
+  pace.turn({ method, chat: lane, isUrgent, milliseconds, gone }, again).then(
     (turn) => begun.push({ name, turn }),
     (error) => refused.push({ name, error }),
   );
@@ -84,13 +90,15 @@ describe("fair between lanes", () => {
             const one = { lane: now.ask, number, leaving: new AbortController(), passedBy: [] };
             number += 1;
             waiting.push(one);
-            pace.turn({ lane: one.lane, milliseconds: LONG, gone: one.leaving.signal }).then(
-              (turn) => {
-                underWay.push(turn);
-                served.push(one);
-              },
-              () => left.push(one.number),
-            );
+            pace
+              .turn({ method: "create", chat: one.lane, milliseconds: LONG, gone: one.leaving.signal })
+              .then(
+                (turn) => {
+                  underWay.push(turn);
+                  served.push(one);
+                },
+                () => left.push(one.number),
+              );
           } else if ("end" in now) {
             const [turn] = underWay.splice(now.end % Math.max(1, underWay.length), 1);
             turn?.end(true);
@@ -128,18 +136,18 @@ describe("fair between lanes", () => {
 
 describe("a hold", () => {
   test("lets nobody begin before its time, the longest of several", async () => {
-    pace.hold(5000);
-    pace.hold(2000);
+    hold(5000);
+    hold(2000);
     await ask("first");
     await pass(4999);
-    expect([names(), pace.isHeld]).toEqual([[], true]);
+    expect([names(), pace.isHeld(ANY)]).toEqual([[], true]);
     await pass(1);
-    expect([names(), pace.isHeld]).toEqual([["first"], false]);
+    expect([names(), pace.isHeld(ANY)]).toEqual([["first"], false]);
     nothingIsLeft();
   });
 
   test("is followed by one at once, and one more with each that succeeds", async () => {
-    pace.hold(1000);
+    hold(1000);
     await askMany(60);
     await pass(1000);
     expect(names()).toHaveLength(1);
@@ -156,7 +164,7 @@ describe("a hold", () => {
 
   test("is not followed by more because of what began before it", async () => {
     await askMany(12);
-    pace.hold(1000);
+    hold(1000);
     for (let index = 0; index < AT_ONCE; index += 1) await end(`lane${index}`);
     await pass(1000);
     expect(names()).toHaveLength(AT_ONCE + 1);
@@ -167,18 +175,76 @@ describe("a hold", () => {
     await ask("short", { milliseconds: 3000 });
     await ask("long", { milliseconds: 9000 });
     await pass(100);
-    pace.hold(7000);
+    hold(7000);
     await pass(0);
     expect([retries(), pace.waiting]).toEqual([[["short", 7]], 1]);
     await pass(2500);
     await ask("late", { milliseconds: 4000 });
     expect(retries().at(-1)).toEqual(["late", 5]);
-    expect([pace.leavesTime(4000), pace.leavesTime(5000)]).toEqual([false, true]);
+    expect([pace.leavesTime(ANY, 4000), pace.leavesTime(ANY, 5000)]).toEqual([false, true]);
     for (let index = 0; index < AT_ONCE; index += 1) await end(`lane${index}`, false);
     await pass(4500);
     expect(names().at(-1)).toBe("long");
     nothingIsLeft();
   });
+});
+
+describe("a hold of one method in one chat", () => {
+  const CREATE_IN_A = { method: "create", chat: "a" };
+  const holdInA = (milliseconds: number) => pace.hold([{ ...CREATE_IN_A, milliseconds }]);
+
+  test("lets other methods of the chat pass those that it holds, and other chats", async () => {
+    holdInA(60_000);
+    await ask("held", { lane: "a" });
+    await ask("revoke", { lane: "a", method: "revoke" });
+    await ask("elsewhere", { lane: "b" });
+    expect([names(), pace.waiting]).toEqual([["revoke", "elsewhere"], 1]);
+    await end("elsewhere");
+    await pass(60_000);
+    expect(names().at(-1)).toBe("held");
+    nothingIsLeft();
+  });
+
+  test("lets the method go on elsewhere one at a time, and one more with each that succeeds", async () => {
+    holdInA(60_000);
+    for (const lane of ["b", "c", "d", "e"]) await ask(lane, { lane });
+    await ask("other method", { lane: "b", method: "edit" });
+    expect(names()).toEqual(["b", "other method"]);
+    await end("other method");
+    expect(names()).toHaveLength(2);
+    await end("b");
+    expect(names().slice(2)).toEqual(["c", "d"]);
+  });
+
+  test("that is told again, as every server reads it, does not slow the method down again", async () => {
+    holdInA(60_000);
+    for (const lane of ["b", "c", "d"]) await ask(lane, { lane });
+    await end("b");
+    holdInA(60_000);
+    await end("c");
+    await ask("e", { lane: "e" });
+    await ask("f", { lane: "f" });
+    expect(names()).toEqual(["b", "c", "d", "e", "f"]);
+  });
+
+  test("ends the wait of those in its chat at once who cannot outlast it, and of nobody else", async () => {
+    await askMany(AT_ONCE, { lane: "b" });
+    await ask("short", { lane: "a", milliseconds: 3000 });
+    await ask("short, other method", { lane: "a", method: "edit", milliseconds: 3000 });
+    await ask("short, other chat", { lane: "c", milliseconds: 3000 });
+    holdInA(7000);
+    await pass(0);
+    expect(retries()).toEqual([["short", 7]]);
+    expect([pace.leavesTime(CREATE_IN_A, 6000), pace.leavesTime(ANY, 6000)]).toEqual([false, true]);
+  });
+});
+
+test("what is urgent goes before everything else that waits, and is fair between lanes by itself", async () => {
+  await askMany(AT_ONCE + 5, { lane: "busy" });
+  for (const lane of ["a", "a", "b"])
+    await ask(`revoke in ${lane}`, { lane, method: "revoke", isUrgent: true });
+  for (let index = 0; index < 4; index += 1) await end(`busy${index}`);
+  expect(names().slice(AT_ONCE)).toEqual(["revoke in a", "revoke in b", "revoke in a", "busy10"]);
 });
 
 describe("whoever waits", () => {
@@ -233,7 +299,7 @@ describe("whoever waits", () => {
   test("for another turn, the first having been for nothing, goes before those of its lane that came later", async () => {
     await askMany(AT_ONCE + 2);
     const [first, second] = begun;
-    pace.hold(1000);
+    hold(1000);
     first?.turn.end(false);
     second?.turn.end(false);
     await ask("second again", {}, second?.turn);

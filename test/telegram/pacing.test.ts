@@ -107,14 +107,80 @@ describe("a 429", () => {
     expect(notes.lines).toEqual(["begins", "put off", "begins"]);
   });
 
-  test("of more than a deadline is everybody's answer at once, with what is left of it", async () => {
+  test("of five seconds is everybody's answer at once where that is beyond the deadline", async () => {
     const telegram = gateway(1000);
     const [own, other] = [new Notes(), new Notes()];
-    tooMany(30);
-    const limited = { kind: "tooManyRequests", retryAfterSeconds: 30 };
+    tooMany(5);
+    const limited = { kind: "tooManyRequests", retryAfterSeconds: 5 };
     expect(await create(telegram, { sending: own })).toEqual(limited);
     expect(await create(telegram, { chatId: SUPERGROUP, sending: other })).toEqual(limited);
     expect([methods().length, own.lines, other.lines]).toEqual([1, ["begins"], []]);
+  });
+
+  test("of more than five seconds holds its method in its chat alone", async () => {
+    const telegram = gateway(1000);
+    tooMany(30);
+    const limited = { kind: "tooManyRequests", retryAfterSeconds: 30 };
+    expect(await create(telegram)).toEqual(limited);
+    const notes = new Notes();
+    expect(await create(telegram, { sending: notes })).toEqual(limited);
+    expect(notes.lines).toEqual([]);
+    expect(await create(telegram, { chatId: SUPERGROUP })).toBeNull();
+    expect(await outcome(telegram.getChat(CHANNEL, telegram.deadline()))).toBeNull();
+    expect(methods()).toEqual(["createChatInviteLink", "createChatInviteLink", "getChat"]);
+  });
+
+  test("of more than five seconds has other chats' calls of its method go on one at a time at first", async () => {
+    const telegram = gateway();
+    tooMany(30);
+    const limited = create(telegram, { deadline: { at: Date.now() + 2000 } });
+    expect(await limited).toMatchObject({ kind: "tooManyRequests" });
+    control.fail({ kind: "slow", ms: 3000 }, { method: "createChatInviteLink" });
+    const called = control.nextCall("createChatInviteLink");
+    const others = Array.from({ length: 3 }, () => create(telegram, { chatId: SUPERGROUP }));
+    await called;
+    expect(telegram.waiting).toBe(2);
+    // Another method's calls do not wait for them.
+    expect(await outcome(telegram.getChat(SUPERGROUP, telegram.deadline()))).toBeNull();
+    expect(await Promise.all(others)).toEqual([null, null, null]);
+  });
+
+  test("to a method in a second chat holds the method in every chat, as long as the longer wait", async () => {
+    const telegram = gateway(1000);
+    tooMany(60);
+    tooMany(30);
+    expect(await create(telegram)).toMatchObject({ retryAfterSeconds: 60 });
+    expect(await create(telegram, { chatId: SUPERGROUP })).toMatchObject({ retryAfterSeconds: 60 });
+    expect(await create(telegram, { chatId: -1005 })).toMatchObject({ retryAfterSeconds: 60 });
+    expect(await outcome(telegram.getChat(CHANNEL, telegram.deadline()))).toBeNull();
+    // A second method.
+    tooMany(20);
+    expect(await outcome(telegram.getChat(CHANNEL, telegram.deadline()))).toMatchObject({
+      retryAfterSeconds: 60,
+    });
+    expect(await outcome(telegram.getMe())).toMatchObject({ retryAfterSeconds: 60 });
+    expect(methods()).toEqual(["createChatInviteLink", "createChatInviteLink", "getChat", "getChat"]);
+  });
+
+  test("of more than five seconds to two methods in one chat leaves other chats alone", async () => {
+    const telegram = gateway(1000);
+    tooMany(60);
+    tooMany(30);
+    expect(await create(telegram)).toMatchObject({ retryAfterSeconds: 60 });
+    expect(await outcome(telegram.getChat(CHANNEL, telegram.deadline()))).toMatchObject({
+      retryAfterSeconds: 30,
+    });
+    expect(await create(telegram, { chatId: SUPERGROUP })).toBeNull();
+    expect(await outcome(telegram.getChat(SUPERGROUP, telegram.deadline()))).toBeNull();
+  });
+
+  test("to getMe holds every call", async () => {
+    const telegram = gateway(1000);
+    tooMany(30);
+    const limited = { kind: "tooManyRequests", retryAfterSeconds: 30 };
+    expect(await outcome(telegram.getMe())).toEqual(limited);
+    expect(await create(telegram)).toEqual(limited);
+    expect(methods()).toEqual(["getMe"]);
   });
 
   test("beyond all measure does not end the bot's work for good", async () => {
