@@ -136,12 +136,12 @@ export class BotApi {
       try {
         // Another server may have been answered 429 just now.
         await this.#holds.refresh();
-        if (!this.#pace.isHeld(target)) {
+        if (!turn.isOutdated) {
           await this.#requireAnybody(call, asked);
           await call.sending?.begins();
           begun = true;
           // Another call's 429 may have come meanwhile.
-          if (!this.#pace.isHeld(target)) {
+          if (!turn.isOutdated) {
             const result = await this.#attempt(call, this.#timeoutMs);
             succeeded = true;
             return result;

@@ -18,6 +18,8 @@ export interface Asking extends HoldTarget {
 export interface Turn {
   /** Its place in the order of asking. */
   readonly number: number;
+  /** Whether there was a hold since it began, after which fewer may be under way at once. */
+  readonly isOutdated: boolean;
   /** @param succeeded whether it went as it should, so that as much again can be borne. */
   end(succeeded: boolean): void;
 }
@@ -71,13 +73,19 @@ class Allowance {
     this.#holds += 1;
   }
 
-  /** @returns what ends it. A turn that began before the latest hold says nothing of what is borne after it. */
-  begin(): (succeeded: boolean) => void {
+  begin(): Omit<Turn, "number"> {
     this.#underWay += 1;
     const holds = this.#holds;
-    return (succeeded) => {
-      this.#underWay -= 1;
-      if (succeeded && holds === this.#holds) this.#allowed = Math.min(this.#allowed + 1, AT_ONCE);
+    const isOutdated = () => holds !== this.#holds;
+    return {
+      get isOutdated() {
+        return isOutdated();
+      },
+      end: (succeeded) => {
+        this.#underWay -= 1;
+        // A turn that began before the latest hold says nothing of what is borne after it.
+        if (succeeded && !isOutdated()) this.#allowed = Math.min(this.#allowed + 1, AT_ONCE);
+      },
     };
   }
 }
@@ -267,12 +275,15 @@ export class Pace {
   }
 
   #begin({ method }: HoldTarget, number: number): Turn {
-    const ends = [this.#all.begin(), this.#ofMethod(method).begin()];
+    const parts = [this.#all.begin(), this.#ofMethod(method).begin()];
     const began = performance.now();
     return {
       number,
+      get isOutdated() {
+        return parts.some((part) => part.isOutdated);
+      },
       end: (succeeded) => {
-        for (const end of ends) end(succeeded);
+        for (const part of parts) part.end(succeeded);
         if (succeeded) this.#learn(performance.now() - began);
         this.#serve();
       },

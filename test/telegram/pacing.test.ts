@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { TelegramCallError, type TelegramFailure } from "../../src/telegram/failures.js";
 import { type CallEvent, type Deadline, type Sending, TelegramGateway } from "../../src/telegram/gateway.js";
+import type { HoldStore } from "../../src/telegram/holds.js";
 import { CHANNEL, type Setup, SUPERGROUP, setup } from "../sandbox/support.js";
 
 let control: Setup["sandbox"]["control"];
@@ -13,13 +14,14 @@ beforeEach(async () => {
   events.length = 0;
 });
 
-const gateway = (timeoutMs = 10_000) =>
+const gateway = (timeoutMs = 10_000, holdStore?: HoldStore) =>
   new TelegramGateway({
     token: bot.token,
     botId: bot.id,
     apiRoot,
     timeoutMs,
     onCall: (event) => events.push(event),
+    ...(holdStore && { holdStore }),
   });
 /** Writes down what it is told. */
 class Notes implements Sending {
@@ -143,6 +145,20 @@ describe("a 429", () => {
     // Another method's calls do not wait for them.
     expect(await outcome(telegram.getChat(SUPERGROUP, telegram.deadline()))).toBeNull();
     expect(await Promise.all(others)).toEqual([null, null, null]);
+  });
+
+  test("that another server has stored lets calls of its method begin one at a time here too", async () => {
+    const stored = [{ method: "createChatInviteLink", chat: String(CHANNEL), milliseconds: 60_000 }];
+    const telegram = gateway(10_000, { live: async () => stored, add: async () => stored });
+    control.fail({ kind: "slow", ms: 3000 }, { method: "createChatInviteLink" });
+    const called = control.nextCall("createChatInviteLink");
+    const notes = new Notes();
+    const others = Array.from({ length: 3 }, () => create(telegram, { chatId: SUPERGROUP, sending: notes }));
+    await called;
+    expect([methods(), notes.lines]).toEqual([["createChatInviteLink"], ["begins"]]);
+    expect(await Promise.all(others)).toEqual([null, null, null]);
+    expect(await create(telegram)).toMatchObject({ kind: "tooManyRequests" });
+    expect(methods()).toHaveLength(3);
   });
 
   test("to a method in a second chat holds the method in every chat, as long as the longer wait", async () => {
