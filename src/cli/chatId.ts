@@ -1,11 +1,21 @@
 import { InvalidArgumentError } from "commander";
-import { telegramIdOf } from "../telegram/ids.js";
+import { parseChatId, parseUserId } from "../parsers/telegramId.js";
+import { UnreadableValueError } from "../parsers/unreadable.js";
+
+/** Makes a parser one of an option's values. */
+const option =
+  <Value>(parse: (text: string) => Value) =>
+  (text: string): Value => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof UnreadableValueError)) throw error;
+      throw new InvalidArgumentError(`It ${error.message}`);
+    }
+  };
 
 /** A channel's or group's id, as an option has it. */
-export function parseChatId(text: string): number {
-  const id = telegramIdOf(text);
-  if (id === null || id > 0) {
-    throw new InvalidArgumentError("It must be the id of a channel or group, such as -1001234567890.");
-  }
-  return id;
-}
+export const chatIdOption = option(parseChatId);
+
+/** A user's id, as an option has it. */
+export const userIdOption = option(parseUserId);

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { Command, Option } from "commander";
 import type { LinkExport } from "../domain/moving/exportLinks.js";
 import type { Format } from "../moving/files.js";
-import { parseChatId } from "./chatId.js";
+import { chatIdOption } from "./chatId.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { Progress } from "./progress.js";
 
@@ -100,7 +100,7 @@ export const exportCommand = (): Command =>
     .description(
       "Write a channel's links, the oldest first, as they are at one moment; import reads the result.",
     )
-    .requiredOption("--channel <id>", "the channel, by its Telegram id", parseChatId)
+    .requiredOption("--channel <id>", "the channel, by its Telegram id", chatIdOption)
     .addOption(
       new Option("--format <format>", "csv or jsonl (default: by the file's name, else csv)").choices(
         FORMATS,

@@ -4,7 +4,9 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ImportCounts, ImportOptions, SkippedRow, SourceRow } from "../domain/moving/importLinks.js";
-import { parseChatId } from "./chatId.js";
+import type { ColumnMap } from "../moving/columnMap.js";
+import { SourceError } from "../moving/sourceError.js";
+import { chatIdOption } from "./chatId.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { UsageError } from "./errors.js";
 import { print } from "./output.js";
@@ -25,6 +27,7 @@ interface Options {
   readonly update?: true;
   readonly dryRun?: true;
   readonly report?: string;
+  readonly map: readonly string[];
 }
 
 function parseAddress(text: string): URL {
@@ -74,16 +77,27 @@ async function restSource(
   return { rows: source.rows(), total: () => total };
 }
 
-async function fileSource(file: string | undefined, signal: AbortSignal): Promise<Source> {
+/** @throws UsageError */
+async function columnMapOf(mappings: readonly string[]): Promise<ColumnMap> {
+  const { readColumnMap } = await import("../moving/columnMap.js");
+  try {
+    return readColumnMap(mappings);
+  } catch (error) {
+    throw error instanceof SourceError ? new UsageError(error.message) : error;
+  }
+}
+
+async function fileSource(file: string | undefined, { map }: Options, signal: AbortSignal): Promise<Source> {
   const fromStdin = file === undefined || file === "-";
   if (file === undefined && process.stdin.isTTY) {
     throw new UsageError("name a file, - for stdin, or an API by --from-rest");
   }
+  const columns = await columnMapOf(map);
   const { readFileOfLinks } = await import("../moving/files.js");
   const chunks: Readable = fromStdin ? process.stdin : createReadStream(file);
   // Found missing before a database is opened for it.
   if (!fromStdin) await once(chunks, "open");
-  return { rows: readFileOfLinks(addAbortSignal(signal, chunks)), total: () => null };
+  return { rows: readFileOfLinks(addAbortSignal(signal, chunks), columns), total: () => null };
 }
 
 /** Where every row that was skipped is written. */
@@ -192,9 +206,14 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   if (options.fromRest !== undefined && file !== undefined) {
     throw new UsageError("links come from a file or from --from-rest, not from both");
   }
+  if (options.fromRest !== undefined && options.map.length > 0) {
+    throw new UsageError("--map is for files: an API's properties have their names");
+  }
   const { signal, forget } = interruption();
   try {
-    const source = options.fromRest ? await restSource(options, signal) : await fileSource(file, signal);
+    const source = options.fromRest
+      ? await restSource(options, signal)
+      : await fileSource(file, options, signal);
     await importFrom(source, await Report.open(options.report), options, signal);
   } finally {
     forget();
@@ -204,7 +223,7 @@ async function run(file: string | undefined, options: Options): Promise<void> {
 export const importCommand = (): Command =>
   new Command("import")
     .description("Take over links that exist already, from files or another API. Telegram is not asked.")
-    .argument("[file]", "CSV or JSON lines, whichever it is; - or none for stdin")
+    .argument("[file]", "CSV, JSON lines or a JSON array, whichever it is; - or none for stdin")
     .option("--from-rest <url>", "read the API whose paths begin with this address, instead", parseAddress)
     .addOption(
       new Option(
@@ -218,10 +237,18 @@ export const importCommand = (): Command =>
       parsePageSize,
       DEFAULT_PAGE_SIZE,
     )
-    .option("--channel <id>", "the channel of all links; files may name each link's instead", parseChatId)
+    .option("--channel <id>", "the channel of all links; files may name each link's instead", chatIdOption)
     .option(
       "--update",
       "bring links that are known already up to what the source has, rather than leave them",
+    )
+    .addOption(
+      new Option(
+        "--map <field=column>",
+        "what a column (in JSON: a property) holds that is called otherwise; repeatable",
+      )
+        .argParser((text: string, mappings: readonly string[]) => [...mappings, text])
+        .default([], "none"),
     )
     .option("--dry-run", "do everything but write")
     .option("--report <file>", "where to write each row that was skipped, and why, as JSON lines")
@@ -232,10 +259,15 @@ export const importCommand = (): Command =>
 Links are known by their addresses, so that the command can be repeated, and goes on where it was stopped. Rows that
 are not acceptable are skipped, and make the exit code 1; all others are imported.
 
+Fields are url, name, budget, created_at, expire_date, tag:TYPE… (docs/moving.md has them all). An address is read in
+any spelling (t.me/+…, joinchat/…, tg://join?invite=…), a date as ISO 8601, as PostgreSQL writes it, or as 21.11.2026,
+in UTC where it names no offset, and a budget as 1500.50 or 1 500,50.
+
 In a pipe the output is JSON: {"created": 2, "updated": 0, "known": 1, "skipped": 0, …}.
 
 Examples:
   $ invite-links import links.csv --channel -1001234567890 --dry-run
+  $ invite-links import links.csv --map url=Ссылка --map budget=Бюджет --map tag:Platform=Площадка
   $ invite-links import --from-rest https://links.example.com/api --channel -1001234567890`,
     )
     .action(run);

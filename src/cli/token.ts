@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Prisma } from "../database/generated/prisma/client.js";
 import { type Caller, ROLES, type Role } from "../domain/access/caller.js";
-import { telegramIdOf } from "../telegram/ids.js";
+import { chatIdOption, userIdOption } from "./chatId.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { note, print, table } from "./output.js";
 
@@ -63,13 +63,10 @@ function parseRole(text: string): Role {
   return role;
 }
 
-function parseId(text: string): number {
-  const id = telegramIdOf(text);
-  if (id === null) throw new InvalidArgumentError("It must be an id of Telegram's, of at most 52 bits.");
-  return id;
-}
-
-const addId = (text: string, ids: readonly number[] | undefined): number[] => [...(ids ?? []), parseId(text)];
+const addId = (text: string, ids: readonly number[] | undefined): number[] => [
+  ...(ids ?? []),
+  chatIdOption(text),
+];
 
 interface CreateOptions {
   readonly name: string;
@@ -127,7 +124,11 @@ const createCommand = (): Command =>
       "the Telegram id of a channel it may use, repeatable (default: every channel)",
       addId,
     )
-    .option("--telegram-user <id>", "the Telegram user behind it, who is the creator of its links", parseId)
+    .option(
+      "--telegram-user <id>",
+      "the Telegram user behind it, who is the creator of its links",
+      userIdOption,
+    )
     .addHelpText("after", DATABASE_HELP)
     .addHelpText(
       "after",

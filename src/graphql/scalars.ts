@@ -1,11 +1,9 @@
 import { GraphQLError, type GraphQLScalarLiteralParser, Kind, type ValueNode } from "graphql";
-import {
-  readAmount,
-  readInstant,
-  readTelegramId,
-  readWrittenAmount,
-  UnreadableValueError,
-} from "../domain/values.js";
+import { parseAmount, parseWrittenAmount } from "../parsers/amount.js";
+import { parseRfc3339Instant } from "../parsers/instant.js";
+import { parseInviteLinkUrl } from "../parsers/inviteLinkUrl.js";
+import { parseTelegramId as readTelegramId } from "../parsers/telegramId.js";
+import { UnreadableValueError } from "../parsers/unreadable.js";
 
 // Each parse function takes what JSON gave, or a literal's own text, and throws for what the scalar does not hold.
 // A literal's digits are read as they stand, never through a rounded number.
@@ -50,22 +48,25 @@ export const parseTelegramIdLiteral = located((node) => {
   return parseTelegramId(typeof text === "string" ? text : text.number);
 });
 
-export const parseDecimalValue = (input: unknown): string => readAs("Decimal", () => readAmount(input));
+export const parseDecimalValue = (input: unknown): string => readAs("Decimal", () => parseAmount(input));
 
 export const parseDecimalLiteral = located((node) => {
   const text = literalText(node, "Decimal");
   return readAs("Decimal", () =>
-    typeof text === "string" ? readAmount(text) : readWrittenAmount(text.number),
+    typeof text === "string" ? parseAmount(text) : parseWrittenAmount(text.number),
   );
 });
 
-export const parseDateTime = (input: unknown): Date => readAs("DateTime", () => readInstant(input));
+export const parseDateTime = (input: unknown): Date => readAs("DateTime", () => parseRfc3339Instant(input));
 
 export const parseDateTimeLiteral = located((node) =>
   parseDateTime(node.kind === Kind.STRING ? node.value : undefined),
 );
 
+/** An invite link's address may be spelled in any way, without a scheme too. */
 export function parseUrl(input: unknown): string {
+  const inviteLink = typeof input === "string" ? parseInviteLinkUrl(input) : null;
+  if (inviteLink !== null) return inviteLink;
   if (typeof input !== "string" || !URL.canParse(input)) return refuse("URL must be an absolute address.");
   return input;
 }

@@ -1,13 +1,11 @@
-import { pipeline, Readable } from "node:stream";
-import { CsvError, type InfoRecord, parse } from "csv-parse";
 import { stringify } from "csv-stringify/sync";
 import type { ExportedLink, LinkExport } from "../domain/moving/exportLinks.js";
 import type { SourceRow } from "../domain/moving/importLinks.js";
 import { COLUMNS, type Column, type LinkRecord } from "../domain/moving/linkRecord.js";
+import { type ColumnMap, mappedField, tagTypeOf } from "./columnMap.js";
+import { csvRecords } from "./csvRecords.js";
 import { SourceError } from "./sourceError.js";
-import { MAX_LINE_LENGTH } from "./text.js";
 
-const TAG_COLUMN = /^tag:/i;
 /** Spreadsheets write what their country separates lists by. */
 const DELIMITERS = [",", ";", "\t"] as const;
 /** What spreadsheets take for the beginning of a formula, be it behind apostrophes of ours. */
@@ -27,35 +25,59 @@ function readNames(cell: string): string[] {
   return names.map((name) => name.replace(/\\([\\|])/g, "$1").trim()).filter((name) => name !== "");
 }
 
-type Cell = { readonly column: Column } | { readonly tagType: string };
+/** What a column holds; null for one that the header does not name. */
+type Cell = { readonly column: Column } | { readonly tagType: string } | null;
 
-/** What each column of a file is. @throws SourceError naming those that are not known */
-function readHeader(header: readonly string[]): Cell[] {
-  const cells = header.map((text): Cell | string => {
-    const name = text.trim();
-    if (TAG_COLUMN.test(name)) return { tagType: name.replace(TAG_COLUMN, "").trim() };
-    return { column: name.toLowerCase() as Column };
-  }) as Cell[];
-  const names = cells.map((cell) => ("column" in cell ? cell.column : `tag:${cell.tagType}`));
-  const unknown = cells.find((cell) => "column" in cell && !COLUMNS.includes(cell.column));
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  const known = `known are ${COLUMNS.join(", ")}, and tag:TYPE for the tags of a type`;
-  if (unknown && "column" in unknown) {
-    throw new SourceError(`The column ${JSON.stringify(unknown.column)} is not known; ${known}.`);
+const KNOWN = `known are ${COLUMNS.join(", ")}, and tag:TYPE for the tags of a type`;
+
+const isBlank = (text: string | undefined): boolean => (text ?? "").trim() === "";
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 100));
+
+function readHeaderCell(text: string, map: ColumnMap): Cell {
+  const name = text.trim();
+  if (name === "") return null;
+  const field = mappedField(map, name) ?? name;
+  const tagType = tagTypeOf(field);
+  if (tagType !== null) return { tagType };
+  const column = COLUMNS.find((known) => known === field.toLowerCase());
+  if (column !== undefined) return { column };
+  throw new SourceError(
+    `The column ${quoted(name)} is not known; ${KNOWN}. Say what it holds by --map FIELD=COLUMN, such as --map budget=${quoted(name)}.`,
+  );
+}
+
+/** What each column of a file is; columns without a name behind the others are left out. @throws SourceError */
+function readHeader(header: readonly string[], map: ColumnMap): Cell[] {
+  for (const { field, column } of map.values()) {
+    if (field === "tags") {
+      throw new SourceError("In CSV each type of tags has a column of its own: use --map tag:TYPE=COLUMN.");
+    }
+    if (!header.some((name) => mappedField(map, name) === field)) {
+      throw new SourceError(
+        `There is no column ${quoted(column)}, which --map names; there are ${header.map(quoted).join(", ").slice(0, 500)}.`,
+      );
+    }
   }
+  const cells = header.map((text) => readHeaderCell(text, map));
+  const names = cells.flatMap((cell) =>
+    cell ? ["column" in cell ? cell.column : `tag:${cell.tagType}`] : [],
+  );
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new SourceError(`The column ${JSON.stringify(twice)} is there twice.`);
-  if (!names.includes("url")) throw new SourceError(`There is no column url; ${known}.`);
-  return cells;
+  if (!names.includes("url")) {
+    throw new SourceError(
+      `There is no column url; ${KNOWN}. Where it is called otherwise, say so by --map url=COLUMN.`,
+    );
+  }
+  return cells.slice(0, cells.findLastIndex((cell) => cell !== null) + 1);
 }
 
-function readCell(column: Column, cell: string): string {
-  if (column === "name") return readText(cell);
-  // Where commas do not separate cells they are what amounts have before their cents.
-  return column === "budget" ? cell.trim().replace(/^(\d+),(\d{1,2})$/, "$1.$2") : cell;
-}
+/** Spreadsheets write empty cells beyond the last column, as far as anything was ever formatted. */
+const fits = (header: readonly Cell[], row: readonly string[]): boolean =>
+  row.length >= header.length && row.slice(header.length).every(isBlank);
 
 function readRow(header: readonly Cell[], row: readonly string[]): SourceRow["record"] {
-  if (row.length !== header.length) {
+  if (!fits(header, row)) {
     return { unreadable: `There are ${row.length} cells, and ${header.length} columns in the header.` };
   }
   const record: Partial<Record<Column, string>> = {};
@@ -63,8 +85,13 @@ function readRow(header: readonly Cell[], row: readonly string[]): SourceRow["re
   const tagTypes: string[] = [];
   for (const [index, cell] of header.entries()) {
     const text = row[index] ?? "";
-    if ("column" in cell) record[cell.column] = readCell(cell.column, text);
-    else {
+    if (cell === null) {
+      if (!isBlank(text)) {
+        return { unreadable: `Cell ${index + 1} is in a column that has no name in the header.` };
+      }
+    } else if ("column" in cell) {
+      record[cell.column] = cell.column === "name" ? readText(text) : text;
+    } else {
       tagTypes.push(cell.tagType);
       tags.push(...readNames(text).map((name) => ({ type: cell.tagType, name })));
     }
@@ -72,36 +99,43 @@ function readRow(header: readonly Cell[], row: readonly string[]): SourceRow["re
   return tagTypes.length === 0 ? record : ({ ...record, tags, tagTypes } satisfies LinkRecord);
 }
 
-/** @param header a file's first line. */
-export function delimiterOf(header: string): string {
-  const unquoted = header.replace(/"[^"]*"?/g, "");
-  const counts = DELIMITERS.map((delimiter) => unquoted.split(delimiter).length);
-  return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",";
+/** A first line by which Excel is told what separates the cells: sep=; or, for a tab, sep= and a tab or a \t. */
+const SEPARATOR_LINE = /^"?sep=(\\t|[^\w\s"]|\t)"?[,;\t ]*$/i;
+
+/** What separates the cells, and whether a line says so before the header. */
+export interface Separation {
+  readonly delimiter: string;
+  readonly isSaid: boolean;
 }
 
-/** Reads one link a row. @throws SourceError for a file that is no such table, or breaks off being one */
-export async function* readCsv(texts: AsyncIterable<string>, delimiter: string): AsyncGenerator<SourceRow> {
-  const parser = parse({
-    delimiter,
-    record_delimiter: ["\r\n", "\n", "\r"],
-    info: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    // Spreadsheets write rows that somebody emptied, or only formatted.
-    skip_records_with_empty_values: true,
-    max_record_size: MAX_LINE_LENGTH,
-  });
-  // What fails on either side is thrown where the rows are taken.
-  pipeline(Readable.from(texts), parser, () => {});
+/** @param line a file's first line. */
+export function separationOf(line: string): Separation {
+  const said = SEPARATOR_LINE.exec(line)?.[1];
+  if (said !== undefined) return { delimiter: said === "\\t" ? "\t" : said, isSaid: true };
+  const unquoted = line.replace(/"[^"]*"?/g, "");
+  const counts = DELIMITERS.map((delimiter) => unquoted.split(delimiter).length);
+  return { delimiter: DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",", isSaid: false };
+}
+
+/** Reads one link a row. @throws SourceError for a file whose header is not one of links */
+export async function* readCsv(
+  texts: AsyncIterable<string>,
+  { delimiter, isSaid }: Separation,
+  map: ColumnMap,
+): AsyncGenerator<SourceRow> {
   let header: Cell[] | undefined;
-  try {
-    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: InfoRecord }>) {
-      if (header) yield { place: `line ${info.lines}`, record: readRow(header, record) };
-      else header = readHeader(record);
-    }
-  } catch (error) {
-    if (error instanceof CsvError) throw new SourceError(`This is no CSV: ${error.message}.`);
-    throw error;
+  let isSeparatorNext = isSaid;
+  for await (const { line, record } of csvRecords(
+    texts,
+    delimiter,
+    (cells) => !header || fits(header, cells),
+  )) {
+    if (isSeparatorNext) isSeparatorNext = false;
+    else if ("unreadable" in record) {
+      if (!header) throw new SourceError(`This is no CSV: line ${line}: ${record.unreadable}`);
+      yield { place: `line ${line}`, record };
+    } else if (header) yield { place: `line ${line}`, record: readRow(header, record) };
+    else header = readHeader(record, map);
   }
 }
 

@@ -1,6 +1,8 @@
 import type { LinkExport } from "../domain/moving/exportLinks.js";
 import type { SourceRow } from "../domain/moving/importLinks.js";
-import { delimiterOf, readCsv, writeCsv } from "./csv.js";
+import type { ColumnMap } from "./columnMap.js";
+import { readCsv, separationOf, writeCsv } from "./csv.js";
+import { readJsonArray } from "./jsonArray.js";
 import { readJsonLines, writeJsonLines } from "./jsonLines.js";
 import { decodeUtf8, peekLine } from "./text.js";
 
@@ -11,10 +13,16 @@ export const FORMATS = { csv: writeCsv, jsonl: writeJsonLines } as const satisfi
 export type Format = keyof typeof FORMATS;
 
 /**
- * Reads links from CSV or JSON lines, whichever it is: only the latter begin with a brace. An empty file has no links.
+ * Reads links from CSV, JSON lines or a JSON array, whichever it is: JSON lines begin with a brace, an array with a
+ * bracket. An empty file has no links.
  * @throws SourceError
  */
-export async function* readFileOfLinks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<SourceRow> {
+export async function* readFileOfLinks(
+  chunks: AsyncIterable<Uint8Array>,
+  map: ColumnMap = new Map(),
+): AsyncGenerator<SourceRow> {
   const { line, whole } = await peekLine(decodeUtf8(chunks));
-  if (line !== "") yield* line.startsWith("{") ? readJsonLines(whole) : readCsv(whole, delimiterOf(line));
+  if (line.startsWith("{")) yield* readJsonLines(whole, map);
+  else if (line.startsWith("[")) yield* readJsonArray(whole, map);
+  else if (line !== "") yield* readCsv(whole, separationOf(line), map);
 }

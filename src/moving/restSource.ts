@@ -78,6 +78,12 @@ function toRecord(item: Readonly<Record<string, unknown>>): LinkRecord {
   };
 }
 
+/** What an item is called; a list or an object there is no name, however deep it is. */
+function nameOf({ id, invite_link }: Readonly<Record<string, unknown>>): string {
+  const name = [id, invite_link].find((value) => typeof value === "string" || typeof value === "number");
+  return name === undefined ? "without an id" : String(name);
+}
+
 /** What Retry-After says, as seconds or as a date. */
 function retryAfterMs(header: string | null): number | null {
   if (header === null) return null;
@@ -128,7 +134,7 @@ export class RestSource {
         total = page.total;
         for (const item of page.items) {
           const record = toRecord(item);
-          const place = `link ${String(item["id"] ?? record.url)}`;
+          const place = `link ${nameOf(item)}`;
           const before = seen.get(place);
           seen.set(place, pass);
           if (before !== pass) given += 1;

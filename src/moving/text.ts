@@ -3,6 +3,9 @@ import { SourceError } from "./sourceError.js";
 /** What no line of a link's reaches; more is not gathered in memory. In UTF-16 units. */
 export const MAX_LINE_LENGTH = 1_000_000;
 
+/** Where a line ends: behind LF, CRLF or CR. */
+const LINE_END = /(?<=\n|\r(?!\n))/;
+
 /** Bytes as text, without a byte order mark. @throws SourceError where they are not UTF-8 */
 export async function* decodeUtf8(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -27,7 +30,10 @@ export async function peekLine(
     const { value, done } = await texts.next();
     if (done) break;
     begun += value;
-    line = /(\S[^\r\n]*)[\r\n]/.exec(begun)?.[1];
+    // Two searches, each in one pass: one pattern for both would start again at every character of a long line.
+    const rest = begun.trimStart();
+    const end = rest.search(/[\r\n]/);
+    if (end > 0) line = rest.slice(0, end);
   }
   return {
     line: line ?? begun.trim(),
@@ -38,12 +44,12 @@ export async function peekLine(
   };
 }
 
-/** A text's lines with their numbers. @throws SourceError where one is longer than any link's */
+/** A text's lines with their numbers and line ends. @throws SourceError where one is longer than any link's */
 export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<[number: number, line: string]> {
   let number = 0;
   let rest = "";
   for await (const text of texts) {
-    const lines = (rest + text).split("\n");
+    const lines = (rest + text).split(LINE_END);
     rest = lines.pop() ?? "";
     for (const line of lines) {
       number += 1;

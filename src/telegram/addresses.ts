@@ -1,3 +1,5 @@
+import { parseInviteLinkUrl } from "../parsers/inviteLinkUrl.js";
+
 /** Characters; longer ones are no link of Telegram's. */
 const MAX_URL = 2048;
 
@@ -8,14 +10,6 @@ export const isWebAddress = (text: string): boolean =>
   URL.canParse(text) &&
   /^https?:$/.test(new URL(text).protocol);
 
-const INVITE_LINK = /^https?:\/\/(?:t|telegram)\.(?:me|dog)\/(?:\+|joinchat\/)([\w-]{1,128})\/?$/i;
-
-/** An invite link's address as Telegram's own answers have it, however a person wrote it; null where it is none. */
-export function inviteLinkAddress(text: string): string | null {
-  const hash = INVITE_LINK.exec(text.trim())?.[1];
-  return hash === undefined ? null : `https://t.me/+${hash}`;
-}
-
 /** Whether two addresses are one invite link's, however each is written. */
 export const isSameLink = (one: string, other: string): boolean =>
-  (inviteLinkAddress(one) ?? one) === (inviteLinkAddress(other) ?? other);
+  (parseInviteLinkUrl(one) ?? one) === (parseInviteLinkUrl(other) ?? other);

@@ -1,5 +1,5 @@
 import { TelegramError } from "telegraf";
-import { MAX_TELEGRAM_ID } from "./ids.js";
+import { MAX_TELEGRAM_ID } from "../parsers/telegramId.js";
 import { wasNeverSent } from "./neverSent.js";
 
 /**

@@ -1,5 +1,5 @@
-import { parseChat } from "./chats.js";
-import { toExpireDate } from "./dates.js";
+import { parseChatWithTopic } from "../parsers/telegramId.js";
+import { readingAs, toExpireDate } from "./dates.js";
 import { callOnce } from "./oneCall.js";
 
 export interface InvitationLinkOptions {
@@ -73,7 +73,7 @@ function checkToken(token: unknown): string {
 function checkChat(chat: unknown): number | string {
   if (typeof chat !== "string" && typeof chat !== "number")
     throw new TypeError("chat must be a text or a number");
-  return parseChat(String(chat)).id;
+  return readingAs("chat", () => parseChatWithTopic(String(chat)).id);
 }
 
 function checkTitle(title: unknown): string {

@@ -1,8 +1,9 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { parseChat } from "../../parsers/telegramId.js";
+import { UnreadableValueError } from "../../parsers/unreadable.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
-import { MAX_TELEGRAM_ID } from "../../telegram/ids.js";
 import { type Caller, requireChannel, requireRole, visible } from "../access/caller.js";
 import type { KnownCallers } from "../access/knownCallers.js";
 import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError } from "../errors.js";
@@ -41,11 +42,13 @@ export interface UpdateChannelInput {
 }
 
 function readChat(text: string, problems: Problems): number | string | null {
-  const chat = text.trim();
-  if (/^-?\d{1,16}$/.test(chat) && Math.abs(Number(chat)) <= MAX_TELEGRAM_ID) return Number(chat);
-  if (/^@[A-Za-z]\w{2,31}$/.test(chat)) return chat;
-  problems.add("chat", "Must be a chat's id, such as -1001234567890, or its @username.");
-  return null;
+  try {
+    return parseChat(text);
+  } catch (error) {
+    if (!(error instanceof UnreadableValueError)) throw error;
+    problems.add("chat", error.sentence);
+    return null;
+  }
 }
 
 function readCurrency(text: string, problems: Problems): string {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import type { LinkCreation, Prisma } from "../../database/generated/prisma/client.js";
-import { inviteLinkAddress } from "../../telegram/addresses.js";
+import { parseInviteLinkUrl } from "../../parsers/inviteLinkUrl.js";
 import { cleanLinkName } from "../../telegram/names.js";
 import { type Caller, requireRole } from "../access/caller.js";
 import { audit } from "../audit.js";
@@ -84,7 +84,7 @@ export class UncertainCreations {
     const problems = new Problems();
     const id = parseId("UncertainCreation", input.id, "id", problems);
     const given = input.url ?? null;
-    const url = given === null ? null : inviteLinkAddress(given);
+    const url = given === null ? null : parseInviteLinkUrl(given);
     if (given === null && !input.notMade)
       problems.add("url", "Give the link's address, or say that it was not made.");
     if (given !== null && input.notMade) problems.add("notMade", "A link that was not made has no address.");

@@ -1,6 +1,8 @@
-import * as z from "zod";
-import { inviteLinkAddress } from "../../telegram/addresses.js";
-import { MAX_TELEGRAM_ID } from "../../telegram/ids.js";
+import { parseWrittenByHand } from "../../parsers/amount.js";
+import { parseInstant } from "../../parsers/instant.js";
+import { readInviteLinkUrl } from "../../parsers/inviteLinkUrl.js";
+import { parseChatId, parseUserId } from "../../parsers/telegramId.js";
+import { refuse, UnreadableValueError } from "../../parsers/unreadable.js";
 import type { Problems } from "../errors.js";
 import { MAX_MEMBER_LIMIT, MAX_SUBSCRIPTION_STARS } from "../links/settings.js";
 import { MAX_TAGS } from "../links/tagging.js";
@@ -33,62 +35,51 @@ export type LinkRecord = { readonly [Name in Column]?: unknown } & {
   readonly tagTypes?: readonly string[] | undefined;
 };
 
-/** Reads what is there, as text; undefined for what is not acceptable. */
-type Read<T> = (text: string) => T | undefined;
+/** Reads what is there, as text. @throws UnreadableValueError */
+type Read<T> = (text: string) => T;
 
-const MAX_URL_LENGTH = 255;
 /** Telegram's own have 32; a source may have kept more. */
 const MAX_NAME_CODE_POINTS = 255;
 /** What fits into the index by which links are ordered and searched. */
 const MAX_KEY_BYTES = 2000;
-const MAX_WHOLE_DIGITS = 12;
-
-const INVITE_URL = /^https?:\/\/(t|telegram)\.(me|dog)\/(\+|joinchat\/)[!-~]+$/i;
-const DECIMAL = /^0*(\d+)(?:\.(\d{1,2})0*)?$/;
-const INSTANT = z.iso.datetime({ offset: true, local: true });
-const DAY = z.iso.date();
-/** PostgreSQL has no year 0. */
-const FIRST_INSTANT = Date.parse("0001-01-01T00:00:00.000Z");
-const LAST_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** As Telegram's own answers have it, so that its updates find the link; one that Telegram shortened as it is. */
 const readUrl: Read<string> = (text) =>
-  text.length <= MAX_URL_LENGTH && INVITE_URL.test(text) ? (inviteLinkAddress(text) ?? text) : undefined;
+  readInviteLinkUrl(text)?.url ??
+  refuse("must be the address of an invite link, such as https://t.me/+AbCdEfGhIjKl.");
 
 const readLinkName: Read<string> = (text) =>
   isStorable(text) &&
   codePoints(text) <= MAX_NAME_CODE_POINTS &&
   Buffer.byteLength(foldName(text)) <= MAX_KEY_BYTES
     ? text
-    : undefined;
+    : refuse(`must be well-formed text without NUL, of at most ${MAX_NAME_CODE_POINTS} characters.`);
 
-const readAmount: Read<string> = (text) => {
-  const [, whole = "", fraction = ""] = DECIMAL.exec(text) ?? [];
-  return whole === "" || whole.length > MAX_WHOLE_DIGITS ? undefined : `${whole}.${fraction.padEnd(2, "0")}`;
-};
+const readBudget: Read<string> = (text) =>
+  text.startsWith("-") ? refuse("must not be negative.") : parseWrittenByHand(text);
 
-/** Without an offset a time is UTC's, a day its beginning there. */
-const readInstant: Read<Date> = (text) => {
-  const iso = text.replace(/^(\d{4}-\d\d-\d\d) (?=\d)/, "$1T");
-  const zoned = /[zZ]|[+-]\d\d:?\d\d$/.test(iso.slice(10));
-  const known = DAY.safeParse(iso).success || INSTANT.safeParse(iso).success;
-  const instant = known ? Date.parse(iso.length > 10 && !zoned ? `${iso}Z` : iso) : Number.NaN;
-  return instant >= FIRST_INSTANT && instant <= LAST_INSTANT ? new Date(instant) : undefined;
-};
+const readInstant: Read<Date> = (text) => parseInstant(text, { dayFirst: true });
 
 const wholeNumber =
-  (min: number, max: number): Read<number> =>
+  (min: number, max: number, unit = ""): Read<number> =>
   (text) => {
     const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    return value >= min && value <= max ? value : undefined;
+    return value >= min && value <= max
+      ? value
+      : refuse(`must be a whole number${unit} from ${min} to ${max}.`);
   };
 
-const readChatId = wholeNumber(-MAX_TELEGRAM_ID, -1);
-const readCreator = wholeNumber(1, MAX_TELEGRAM_ID);
 const readLimit = wholeNumber(0, MAX_MEMBER_LIMIT);
+const readStars = wholeNumber(1, MAX_SUBSCRIPTION_STARS, " of Stars");
 
-const YES_NO: Readonly<Record<string, boolean>> = { true: true, yes: true, false: false, no: false };
-const readBoolean: Read<boolean> = (text) => YES_NO[text.toLowerCase()];
+const YES_NO: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["yes", true],
+  ["false", false],
+  ["no", false],
+]);
+const readBoolean: Read<boolean> = (text) =>
+  YES_NO.get(text.toLowerCase()) ?? refuse("must be true or false.");
 
 /** A value's text; undefined for what has none, "" for none. */
 function textOf(value: unknown): string | undefined {
@@ -107,48 +98,42 @@ class RecordReader {
   }
 
   /** Undefined where nothing is said, or nothing acceptable. */
-  value<T>(column: Column, read: Read<T>, accepts: string): T | undefined {
+  value<T>(column: Column, read: Read<T>): T | undefined {
     const text = textOf(this.#record[column]);
     if (text === "") return undefined;
-    const value = text === undefined ? undefined : read(column === "name" ? text : text.trim());
-    if (value === undefined) this.#problems.add(column, `Must be ${accepts}.`);
-    return value;
+    if (text === undefined) {
+      this.#problems.add(column, "Must be one value, not a list or an object.");
+      return undefined;
+    }
+    try {
+      return read(column === "name" ? text : text.trim());
+    } catch (error) {
+      if (!(error instanceof UnreadableValueError)) throw error;
+      this.#problems.add(column, error.sentence);
+      return undefined;
+    }
   }
 
   /** As value; null where the record has the column, and nothing in it. */
-  nullable<T>(column: Column, read: Read<T>, accepts: string): T | null | undefined {
+  nullable<T>(column: Column, read: Read<T>): T | null | undefined {
     const isNone = this.#record[column] !== undefined && textOf(this.#record[column]) === "";
-    return isNone ? null : this.value(column, read, accepts);
+    return isNone ? null : this.value(column, read);
   }
 
   fields(): MovedFields {
-    const instant = "an ISO 8601 date or time that exists, such as 2026-11-21T18:58:00Z";
-    const yesNo = "true or false";
-    const memberLimit = this.nullable("member_limit", readLimit, `a whole number up to ${MAX_MEMBER_LIMIT}`);
+    const memberLimit = this.nullable("member_limit", readLimit);
     return {
-      name: this.nullable(
-        "name",
-        readLinkName,
-        `well-formed text without NUL, of at most ${MAX_NAME_CODE_POINTS} characters`,
-      ),
-      budget: this.value(
-        "budget",
-        readAmount,
-        "an amount up to 999999999999.99, with at most two fraction digits",
-      ),
-      createdAt: this.value("created_at", readInstant, instant),
-      creatorId: this.nullable("creator_id", readCreator, "the id of a Telegram user"),
-      expireDate: this.nullable("expire_date", readInstant, instant),
+      name: this.nullable("name", readLinkName),
+      budget: this.value("budget", readBudget),
+      createdAt: this.value("created_at", readInstant),
+      creatorId: this.nullable("creator_id", parseUserId),
+      expireDate: this.nullable("expire_date", readInstant),
       // Telegram's way to say that there is none.
       memberLimit: memberLimit === 0 ? null : memberLimit,
-      createsJoinRequest: this.value("creates_join_request", readBoolean, yesNo),
-      subscriptionPrice: this.nullable(
-        "subscription_price",
-        wholeNumber(1, MAX_SUBSCRIPTION_STARS),
-        `a whole number of Stars from 1 to ${MAX_SUBSCRIPTION_STARS}`,
-      ),
-      isBotCreated: this.value("is_bot_created", readBoolean, yesNo),
-      isRevoked: this.value("is_revoked", readBoolean, yesNo),
+      createsJoinRequest: this.value("creates_join_request", readBoolean),
+      subscriptionPrice: this.nullable("subscription_price", readStars),
+      isBotCreated: this.value("is_bot_created", readBoolean),
+      isRevoked: this.value("is_revoked", readBoolean),
     };
   }
 
@@ -187,12 +172,8 @@ class RecordReader {
  */
 export function readLink(record: LinkRecord, chatId: number | null, problems: Problems): MovedLink | null {
   const reader = new RecordReader(record, problems);
-  const own = reader.value("channel_id", readChatId, "the id of a channel or group, such as -1001234567890");
-  const url = reader.value(
-    "url",
-    readUrl,
-    "the address of an invite link, such as https://t.me/+AbCdEfGhIjKl",
-  );
+  const own = reader.value("channel_id", parseChatId);
+  const url = reader.value("url", readUrl);
   const link = { fields: reader.fields(), tags: reader.tags() };
   if (textOf(record.url) === "") problems.add("url", "Must be there: links are known by their addresses.");
   if (own !== undefined && chatId !== null && own !== chatId) {

@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { readAmount, readInstant, readTelegramId, UnreadableValueError } from "../../domain/values.js";
+import { parseAmount } from "../../parsers/amount.js";
+import { parseRfc3339Instant } from "../../parsers/instant.js";
+import { parseTelegramId } from "../../parsers/telegramId.js";
+import { UnreadableValueError } from "../../parsers/unreadable.js";
 
 // The values in requests. A query has texts alone, so that an integer is taken as its decimal string as well, in
 // bodies too; nothing else is taken for what it is not.
@@ -33,8 +36,7 @@ const given = <Value>(read: (input: unknown) => Value, shape: Record<string, unk
         context.addIssue({ code: "custom", message: "Field required", input });
       } catch (error) {
         if (!(error instanceof UnreadableValueError)) throw error;
-        const message = `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}`;
-        context.addIssue({ code: "custom", message, input });
+        context.addIssue({ code: "custom", message: error.sentence, input });
       }
       return z.NEVER;
     })
@@ -46,19 +48,19 @@ export const integer = (shape: Record<string, unknown> = {}) =>
   given((input) => readInteger(digitsOf(input)), { ...INTEGER, ...shape });
 
 export const telegramId = (description: string) =>
-  given((input) => readTelegramId(digitsOf(input)), { type: "integer", format: "int64", description });
+  given((input) => parseTelegramId(digitsOf(input)), { type: "integer", format: "int64", description });
 
 export const amount = (description: string) =>
   given(
     (input) => {
       if (typeof input !== "number") throw new UnreadableValueError("must be a number.");
-      return readAmount(input);
+      return parseAmount(input);
     },
     { type: "number", minimum: 0, description },
   );
 
 export const instant = (description: string) =>
-  given(readInstant, { type: "string", format: "date-time", description });
+  given(parseRfc3339Instant, { type: "string", format: "date-time", description });
 
 /** Whether it is one, and of the right kind of thing, the domain says. */
 export const id = (description: string) =>
