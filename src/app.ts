@@ -15,7 +15,9 @@ import type { Domain } from "./domain/request.js";
 import { KnownTags } from "./domain/tags/knownTags.js";
 import { UnderWay } from "./domain/underWay.js";
 import { Operations } from "./graphql/operations.js";
+import { BearerTokens } from "./http/bearer.js";
 import { addDashboard } from "./http/dashboard.js";
+import { readArrived } from "./http/drain.js";
 import { exampleQueries } from "./http/examples.js";
 import { addGraphQL, GRAPHQL_PATH } from "./http/graphql.js";
 import { addHealth } from "./http/health.js";
@@ -55,7 +57,7 @@ export interface App {
   readonly sandbox: Sandbox | null;
   /** A token to show to whoever started the server: the sandbox's own, or the very first with a real bot. */
   readonly tokenToShow: string | null;
-  /** Takes no new requests, ends those under way, and closes every part in the opposite order of its start. */
+  /** Serves on for SHUTDOWN_DELAY_MS while /readyz says 503; then takes no new requests, ends those under way, and closes every part in the opposite order of its start. */
   stop(): Promise<void>;
 }
 
@@ -198,12 +200,15 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     brokeConnection("the use of a token could not be noted"),
   );
 
+  const bearer = new BearerTokens(authentication);
+  let stopping = false;
   const server = await createServer({
     log,
+    trustProxy: config.trustProxy,
+    isStopping: () => stopping,
     corsOrigins: config.corsOrigins,
     onOver: metrics.noteRequest,
   });
-  let stopping = false;
   addHealth(server, {
     database: () => storageGuard.check(),
     telegram: () => health.state,
@@ -213,12 +218,12 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   addMetrics(server, metrics.registry);
   addGraphQL(server, {
     operations,
-    authentication,
+    bearer,
     graphiql: config.graphiql
       ? { sandboxToken: ownToken, examples: exampleQueries(sample && exampleChannel(sample)) }
       : null,
   });
-  await addRest(server, { domain, authentication });
+  await addRest(server, { domain, bearer });
   const hasDashboard = await addDashboard(server, { sandboxToken: ownToken });
   storageGuard.watch();
   await server.listen({ port: config.port, host: config.host });
@@ -233,6 +238,8 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     tokenToShow: ownToken ?? first,
     async stop() {
       stopping = true;
+      await delay(config.shutdownDelayMs);
+      await readArrived();
       await closeAll(closers.splice(0), log);
     },
   };

@@ -42,6 +42,10 @@ export interface Config {
   readonly adminToken: string | null;
   readonly graphiql: boolean;
   readonly corsOrigins: readonly string[];
+  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
+  /** How long requests are still served once the server was asked to stop, in milliseconds. */
+  readonly shutdownDelayMs: number;
   readonly logLevel: LogLevel;
   /** Whether tokens and tags are remembered between requests. */
   readonly cache: boolean;
@@ -68,6 +72,21 @@ const httpUrl = z
 const origin = z
   .string()
   .refine((text) => URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text);
+
+/** Comma-separated; empty parts do not count. */
+const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ""),
+);
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
 
 const onOff = z.enum(["on", "off"]).transform((value) => value === "on");
 
@@ -118,17 +137,14 @@ const VARIABLES = {
   },
   GRAPHIQL: { schema: onOff, accepts: "on or off" },
   CORS_ORIGINS: {
-    schema: z
-      .string()
-      .transform((text) =>
-        text
-          .split(",")
-          .map((part) => part.trim())
-          .filter((part) => part !== ""),
-      )
-      .pipe(z.array(origin)),
+    schema: list.pipe(z.array(origin)),
     accepts: "comma-separated origins such as https://app.example.com",
   },
+  TRUST_PROXY: {
+    schema: list.pipe(z.array(z.string().refine(isNetwork))),
+    accepts: "comma-separated IP addresses or networks such as 10.0.0.0/8",
+  },
+  SHUTDOWN_DELAY_MS: { schema: integer(0, 600_000), accepts: "milliseconds from 0 to 600000" },
   LOG_LEVEL: { schema: z.enum(LOG_LEVELS), accepts: LOG_LEVELS.join(", ") },
   CACHE: { schema: onOff, accepts: "on or off" },
 } satisfies Record<string, Variable<unknown>>;
@@ -213,6 +229,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     adminToken: values.ADMIN_TOKEN ?? null,
     graphiql: values.GRAPHIQL ?? !production,
     corsOrigins: values.CORS_ORIGINS ?? [],
+    trustProxy: values.TRUST_PROXY ?? [],
+    shutdownDelayMs: values.SHUTDOWN_DELAY_MS ?? (production ? 5000 : 0),
     logLevel: values.LOG_LEVEL ?? "info",
     cache: values.CACHE ?? true,
   };

@@ -7,7 +7,7 @@ import { DatabaseUnreachableError } from "./database/open.js";
 import { greetingOf } from "./greeting.js";
 import { createLog, readableLines, secretForms } from "./log.js";
 
-/** How long requests under way may take to end, once the process was asked to. */
+/** How long requests under way may take to end, once the listener closes. */
 const DRAIN_MS = 25_000;
 const ASKED_AGAIN_MS = 1000;
 
@@ -80,7 +80,7 @@ export async function run(config: Config): Promise<void> {
     setTimeout(() => {
       log.error("requests under way did not end in time");
       process.exit(1);
-    }, DRAIN_MS).unref();
+    }, config.shutdownDelayMs + DRAIN_MS).unref();
     await app?.stop();
     process.exit(0);
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import serveFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
+import { asPrivatePage } from "./page.js";
 import { isForThisMachine } from "./thisMachine.js";
 
 export interface DashboardOptions {
@@ -52,13 +53,9 @@ export async function addDashboard(
   if (!page.includes(NO_TOKEN)) throw new Error("The dashboard's page has no place for a token.");
   server.get("/", (request, reply) => {
     const shown = sandboxToken !== null && isForThisMachine(request) ? sandboxToken : "";
-    return reply
-      .header("content-type", "text/html; charset=utf-8")
-      .header("cache-control", "no-store")
-      .header("content-security-policy", POLICY)
-      .header("x-frame-options", "DENY")
-      .header("referrer-policy", "no-referrer")
-      .send(page.replace(NO_TOKEN, () => NO_TOKEN.replace('""', `"${shown}"`)));
+    return asPrivatePage(reply, POLICY).send(
+      page.replace(NO_TOKEN, () => NO_TOKEN.replace('""', `"${shown}"`)),
+    );
   });
   // The name of each has a hash of its content.
   await server.register(serveFiles, {

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type ExecutionResult, GraphQLError } from "graphql";
 import { createYoga, type GraphQLParams, type Plugin } from "graphql-yoga";
-import type { Authentication } from "../domain/access/authentication.js";
 import { toUserError } from "../domain/databaseTrouble.js";
 import { DatabaseUnavailableError } from "../domain/errors.js";
 import { databaseUnavailable, type HttpExtension, reword } from "../graphql/errors.js";
@@ -13,17 +12,24 @@ import type {
   Operations,
 } from "../graphql/operations.js";
 import type { Logger } from "../log.js";
-import { findCaller } from "./bearer.js";
+import type { BearerTokens } from "./bearer.js";
 import { goneSignal } from "./gone.js";
-import { type GraphiQLOptions, graphiqlPage, wantsPage } from "./graphiql.js";
+import { type GraphiQLOptions, GraphiQLPage } from "./graphiql.js";
 import { notesOf, type RequestNotes } from "./notes.js";
-import { plainOperation, plainType } from "./plain.js";
+import { plainOperation } from "./plain.js";
+import {
+  addRequestFormat,
+  isNestedTooDeep,
+  negotiate,
+  RequestRefusedError,
+  tooDeep,
+} from "./requestFormat.js";
 
 export const GRAPHQL_PATH = "/graphql";
 
 export interface GraphQLDoorOptions {
   readonly operations: Operations;
-  readonly authentication: Authentication;
+  readonly bearer: BearerTokens;
   /** Null: no page. */
   readonly graphiql: GraphiQLOptions | null;
 }
@@ -96,21 +102,21 @@ function sendGraphQLError(
 
 const FASTIFY_CODES: Record<string, { readonly message: string; readonly code: string }> = {
   FST_ERR_CTP_BODY_TOO_LARGE: { message: "The body is too large.", code: "PAYLOAD_TOO_LARGE" },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
-    message: "Send the operation as application/json.",
-    code: "UNSUPPORTED_MEDIA_TYPE",
-  },
 };
 
-/** Media types that an answer can have, and the ranges that hold them. Looked at first: Yoga would execute first. */
-const ANSWERS = /^(\*\/\*|application\/(\*|json|graphql-response\+json)|text\/event-stream)$/;
+const EVENT_STREAM = "text/event-stream";
+/** Media types of answers. Yoga is told the one that was chosen, so that it has none to refuse after it executed. */
+const ANSWERS = ["application/json", "application/graphql-response+json", EVENT_STREAM] as const;
 
-function acceptsAnswer({ headers }: FastifyRequest): boolean {
-  const ranges = (headers.accept ?? "*/*").toLowerCase().split(",");
-  return ranges.some((range) => {
-    const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
-    return ANSWERS.test(type) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-  });
+/** Whether a browser asks for GraphiQL: by a GET that prefers HTML to what operations are answered with. */
+const wantsPage = ({ method, headers: { accept } }: FastifyRequest): boolean =>
+  method === "GET" && negotiate(accept, [...ANSWERS, "text/html"]) === "text/html";
+
+/** The parameters of a GET that are JSON texts. */
+function checkQueryDepth({ query }: FastifyRequest): void {
+  const { variables, extensions } = query as Record<string, unknown>;
+  const texts = [variables, extensions].flat().filter((text) => typeof text === "string");
+  if (texts.some(isNestedTooDeep)) throw tooDeep();
 }
 
 /** Nothing of the Host header: Yoga has no use for it, and not every text in it makes an address. */
@@ -120,17 +126,17 @@ function operationUrl({ raw }: FastifyRequest): string {
 }
 
 /** Of the headers only what Yoga decides by. */
-function operationInit({ method, headers, body }: FastifyRequest): RequestInit {
-  const accept = headers.accept === undefined ? {} : { accept: headers.accept };
+function operationInit({ method, answerType, body }: FastifyRequest): RequestInit {
+  const headers = { accept: answerType ?? ANSWERS[0] };
   return method === "POST"
-    ? { method, headers: { ...accept, "content-type": "application/json" }, body: body as string }
-    : { method: "GET", headers: accept };
+    ? { method, headers: { ...headers, "content-type": "application/json" }, body: (body ?? "") as string }
+    : { method: "GET", headers };
 }
 
 /** GraphQL over HTTP, with GraphiQL for a browser. */
 export function addGraphQL(
   server: FastifyInstance,
-  { operations, authentication, graphiql }: GraphQLDoorOptions,
+  { operations, bearer, graphiql }: GraphQLDoorOptions,
 ): void {
   const yoga = createYoga<DoorContext>({
     graphqlEndpoint: GRAPHQL_PATH,
@@ -146,17 +152,12 @@ export function addGraphQL(
     logging: false,
   });
 
+  const page = graphiql && new GraphiQLPage(graphiql);
+
   /** Before the body is read: nobody unknown has one kept here. */
   const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
-    if (graphiql && wantsPage(request)) {
-      return reply
-        .header("content-type", "text/html; charset=utf-8")
-        .header("cache-control", "no-store")
-        .header("x-frame-options", "DENY")
-        .header("referrer-policy", "no-referrer")
-        .send(graphiqlPage(request, graphiql));
-    }
-    const caller = await findCaller(authentication, request);
+    if (page && wantsPage(request)) return page.send(request, reply);
+    const caller = await bearer.findCaller(request);
     notesOf(request).caller = caller;
     if (caller !== null) return;
     reply.header("www-authenticate", 'Bearer realm="invite-links"');
@@ -170,12 +171,7 @@ export function addGraphQL(
     const notes = notesOf(request);
     const { caller } = notes;
     if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
-    if (!acceptsAnswer(request)) {
-      return sendGraphQLError(reply, 406, {
-        message: "Accept application/graphql-response+json or application/json.",
-        code: "NOT_ACCEPTABLE",
-      });
-    }
+    if (request.method !== "POST") checkQueryDepth(request);
     const asked: OperationRequest = {
       caller,
       requestId: request.id,
@@ -188,8 +184,8 @@ export function addGraphQL(
       },
     };
     // What most clients send needs nothing of what Yoga knows; only the form of errors is left to it.
-    const type = plainType(request.headers.accept);
-    const operation = type && plainOperation(request);
+    const type = request.answerType;
+    const operation = type === EVENT_STREAM ? null : plainOperation(request);
     const result = operation && (await operations.run(operation, asked));
     if (result && !result.errors) {
       return reply.header("content-type", `${type}; charset=utf-8`).send(bytesOf(`{"data":${result.data}}`));
@@ -203,14 +199,13 @@ export function addGraphQL(
   // Encapsulated: the parser and the form of errors are this door's alone.
   server.register((door, _options, registered) => {
     door.addHook("onRequest", authenticate);
-    door.removeAllContentTypeParsers();
     // As text: Yoga parses it.
-    door.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) =>
-      done(null, body),
-    );
+    addRequestFormat(door, { answers: ANSWERS, parse: (_request, text, done) => done(null, text) });
     door.setErrorHandler((error: { code?: string; statusCode?: number }, request, reply) => {
       // The client left, and the answer's stream with it.
       if (error.code === "ERR_STREAM_PREMATURE_CLOSE") return;
+      if (error instanceof RequestRefusedError)
+        return sendGraphQLError(reply.headers(error.headers), error.statusCode, error);
       const known = FASTIFY_CODES[error.code ?? ""];
       if (known) return sendGraphQLError(reply, error.statusCode ?? 400, known);
       if (error.statusCode !== undefined && error.statusCode < 500) {
@@ -233,14 +228,17 @@ export function addGraphQL(
     });
     const methods = ["GET", "POST"];
     door.route({ url: GRAPHQL_PATH, method: methods, handler: answer });
+    const refused = async (_request: FastifyRequest, reply: FastifyReply) =>
+      sendGraphQLError(reply.header("allow", methods.join(", ")), 405, {
+        message: "Send operations by POST, or queries by GET.",
+        code: "METHOD_NOT_ALLOWED",
+      });
     door.route({
       url: GRAPHQL_PATH,
       method: ["PUT", "PATCH", "DELETE"],
-      handler: async (_request, reply) =>
-        sendGraphQLError(reply.header("allow", methods.join(", ")), 405, {
-          message: "Send operations by POST, or queries by GET.",
-          code: "METHOD_NOT_ALLOWED",
-        }),
+      config: { refusesMethod: true },
+      onRequest: refused,
+      handler: refused,
     });
     registered();
   });

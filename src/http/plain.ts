@@ -1,29 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { OperationParameters } from "../graphql/operations.js";
 
-const TYPES = ["application/graphql-response+json", "application/json"] as const;
-/** Of answers to requests without errors, which are all that is sent by the shorter way. */
-export type PlainType = (typeof TYPES)[number];
-
-const RANGES: Readonly<Record<string, PlainType>> = {
-  "application/graphql-response+json": "application/graphql-response+json",
-  "application/json": "application/json",
-  "application/*": "application/json",
-  "*/*": "application/json",
-};
-
-/**
- * The media type that Yoga would choose for an answer: that of the first range it can serve, whatever the ranges' weights
- * are. Null for what is not that simple, which is Yoga's.
- */
-export function plainType(accept = "*/*"): PlainType | null {
-  const known = RANGES[accept];
-  if (known !== undefined) return known;
-  const [first = ""] = accept.replace(/\s/g, "").toLowerCase().split(",");
-  const [range = "", ...parameters] = first.split(";");
-  return parameters.some((parameter) => !parameter.startsWith("q=")) ? null : (RANGES[range] ?? null);
-}
-
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -8,13 +8,21 @@ import fastify, {
   type onRequestHookHandler,
 } from "fastify";
 import { type Logger, runForRequest } from "../log.js";
+import { clientErrorHandler, type UnroutedRequest } from "./clientErrors.js";
+import { type Connections, trackConnections } from "./connections.js";
 import { addDrain } from "./drain.js";
 import { addNotes, notesOf, type RequestNotes } from "./notes.js";
+import { addOptions } from "./options.js";
 import { whenOver } from "./over.js";
+import { RequestRefusedError } from "./requestFormat.js";
 
 /** Bytes of a request's body; longer ones are not read. */
 const BODY_LIMIT = 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 30_000;
+/**
+ * For a request's headers, and for the whole request, to arrive. Node.js takes the shorter of the two for the headers,
+ * whichever it is, and looks every `checkMs` which requests are late; its default is 30 seconds.
+ */
+const TIME_LIMITS: TimeLimits = { headersMs: 10_000, requestMs: 30_000, checkMs: 1000 };
 /** Of an operation's name in the log. */
 const MAX_NAME = 64;
 /** What a caller may give as a request's id, so that its log and ours can be laid side by side. */
@@ -40,8 +48,20 @@ const noCompiler = () => () => {
   throw new TypeError("A route with a schema needs the compiler of its door.");
 };
 
+/** In milliseconds. */
+export interface TimeLimits {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly checkMs: number;
+}
+
 export interface ServerOptions {
   readonly log: Logger;
+  /** Addresses of proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy?: readonly string[];
+  /** Whether the server is about to close its listener. */
+  readonly isStopping?: () => boolean;
+  readonly timeLimits?: TimeLimits;
   /** Origins that browsers may call from. */
   readonly corsOrigins: readonly string[];
   readonly onOver: (event: RequestEvent) => void;
@@ -63,9 +83,18 @@ function writeLine(log: Logger, event: RequestEvent): void {
   log[isProbe ? "debug" : "info"](line, "request");
 }
 
+/** A request by an ambiguous name of the server could mean one thing to a proxy and another to this server. */
+function checkHost({ raw: { rawHeaders } }: FastifyRequest): void {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === "host") hosts += 1;
+  }
+  if (hosts > 1) throw new RequestRefusedError(400, "BAD_REQUEST", "The request has several Host headers.");
+}
+
 /** The server with what every door has: ids, one log line a request, CORS, limits on bodies. Doors are added to it. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { log, corsOrigins, onOver } = options;
+  const { log, corsOrigins, onOver, trustProxy = [], timeLimits = TIME_LIMITS, isStopping } = options;
   const tell = (request: FastifyRequest, status: number, milliseconds: number): void => {
     const { method, routeOptions } = request;
     const route = routeOptions.url ?? "unknown";
@@ -73,6 +102,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     writeLine(request.log as Logger, event);
     onOver(event);
   };
+  const tellUnrouted = ({ requestId, status, code }: UnroutedRequest): void => {
+    const nobody = { caller: null, operation: null, codes: [code], milliseconds: 0, isProbe: false };
+    const event: RequestEvent = { ...nobody, method: "unknown", route: "unknown", status };
+    writeLine(log.child({ requestId }), event);
+    onOver(event);
+  };
+  const connections: Connections = new Map();
   const server = fastify({
     loggerInstance: log,
     bodyLimit: BODY_LIMIT,
@@ -81,13 +117,21 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       const given = headers["x-request-id"];
       return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    // For a whole request to arrive, in milliseconds.
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: timeLimits.requestMs,
+    http: {
+      headersTimeout: timeLimits.headersMs,
+      requestTimeout: timeLimits.requestMs,
+      connectionsCheckingInterval: timeLimits.checkMs,
+    },
+    clientErrorHandler: clientErrorHandler(connections, tellUnrouted),
+    trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
     forceCloseConnections: "idle",
     // Whoever asks while the server ends, /readyz among them, is answered as always.
     return503OnClosing: false,
     frameworkErrors: (_error, request, reply) => {
-      const refusal = { detail: "The address is not acceptable.", requestId: request.id };
+      const code = "BAD_REQUEST";
+      const refusal = { detail: "The address is not acceptable.", code, requestId: request.id };
+      notesOf(request as FastifyRequest).codes.push(code);
       (reply as FastifyReply).header("x-request-id", request.id).code(400).send(refusal);
       // It never gets as far as to a hook.
       tell(request, 400, 0);
@@ -101,8 +145,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
+    try {
+      checkHost(request);
+    } catch (error) {
+      return done(error as Error);
+    }
     done();
   });
+  addOptions(server);
   // Only for the lines at debug: to follow a request through every promise costs time.
   if (log.isLevelEnabled("debug")) {
     const follow: onRequestHookHandler = (request, _reply, done) =>
@@ -111,7 +161,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // And again after the body, whose end comes from the socket and has lost the request.
     server.addHook("preValidation", follow);
   }
-  addDrain(server);
+  trackConnections(server, connections);
+  addDrain(server, connections, isStopping);
   whenOver(server, (request, reply, gone) =>
     tell(request, gone ? CLIENT_GONE : reply.statusCode, reply.elapsedTime),
   );
@@ -119,6 +170,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     reply.code(404).send({ detail: "There is nothing here.", requestId: request.id }),
   );
   server.setErrorHandler((error: { statusCode?: number }, request, reply) => {
+    if (error instanceof RequestRefusedError) {
+      const { statusCode, code, message: detail, headers } = error;
+      notesOf(request).codes.push(code);
+      return reply.code(statusCode).headers(headers).send({ detail, code, requestId: request.id });
+    }
     const status = error.statusCode ?? 500;
     if (status < 500)
       return reply.code(status).send({ detail: "The request is not acceptable.", requestId: request.id });

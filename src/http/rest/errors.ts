@@ -12,9 +12,11 @@ import {
   ValidationError,
 } from "../../domain/errors.js";
 import { notesOf } from "../notes.js";
+import { RequestRefusedError } from "../requestFormat.js";
 import { MalformedRequestError, type Problem } from "./validation.js";
 
 const RefusalShape = z.object({ detail: z.string() }).meta({ id: "Refusal" });
+const CodedShape = z.object({ detail: z.string(), code: z.string().optional() }).meta({ id: "CodedRefusal" });
 const UnavailableShape = z
   .object({
     detail: z.string(),
@@ -42,15 +44,26 @@ const MaskedShape = z.object({ detail: z.string(), request_id: z.string() }).met
 
 /** Every refusal that a route can answer with, for its description. */
 const REFUSALS = {
-  400: ["Telegram refused the request, or the body is no JSON.", RefusalShape],
+  400: [
+    "Telegram refused the request, or the address or the body cannot be read as UTF-8 and JSON.",
+    RefusalShape,
+  ],
   401: ["No valid API token.", RefusalShape],
   403: ["The token may not do this, or the bot has no right to invite users.", RefusalShape],
   404: ["There is no such thing, or the token may not see it.", RefusalShape],
+  406: ["The answer would be JSON in UTF-8, which Accept does not allow. Nothing was done.", CodedShape],
+  408: ["The request did not arrive in time.", RefusalShape],
   409: ["The bot is not in the channel; or another request has, or had, the idempotency key.", RefusalShape],
   413: ["The body is too large.", RefusalShape],
-  415: ["The body is of another type than application/json.", RefusalShape],
+  415: [
+    "The body is of another type than application/json, in another charset than UTF-8, or compressed.",
+    RefusalShape,
+  ],
   422: ["What is given is not acceptable.", InvalidShape],
-  429: ["Telegram, or this server, asks to wait: see Retry-After.", RefusalShape],
+  429: [
+    "Telegram, or this server, asks to wait: see Retry-After. The code RATE_LIMITED: too many wrong API tokens.",
+    CodedShape,
+  ],
   500: ["Something went wrong on the server.", MaskedShape],
   502: ["Telegram cannot be used.", UnavailableShape],
   503: ["The server's database cannot be used: see Retry-After.", RefusalShape],
@@ -71,7 +84,7 @@ export function answers<Status extends 200 | 201, Shape extends z.ZodType>(
   shape: Shape,
   ...refusals: readonly RefusalStatus[]
 ) {
-  const refused = ([401, ...refusals, 422, 500, 503] as const).map((refusal) => {
+  const refused = ([400, 401, 406, ...refusals, 422, 429, 500, 503] as const).map((refusal) => {
     const [said, form] = REFUSALS[refusal];
     return [refusal, inJson<z.ZodType>(said, form)];
   });
@@ -172,10 +185,18 @@ export function refuse(reply: FastifyReply, status: number, code: string, detail
   return send(reply, status, { detail });
 }
 
+/** Statuses that the former API did not have, so that their bodies can name a code. */
+const CODED: ReadonlySet<number> = new Set([406, 429]);
+
+function refuseForm(error: RequestRefusedError, reply: FastifyReply): FastifyReply {
+  const { statusCode, code, message: detail, headers } = error;
+  notesOf(reply.request).codes.push(code);
+  return send(reply.headers(headers), statusCode, CODED.has(statusCode) ? { detail, code } : { detail });
+}
+
 /** What Fastify itself refuses. */
 const FASTIFY_CODES: Readonly<Record<string, readonly [code: string, detail: string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ["PAYLOAD_TOO_LARGE", "The body is too large."],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ["UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json."],
 };
 
 /** Whatever a request came to grief by, in this face's form. */
@@ -194,6 +215,7 @@ export function answerError(
     codes.push("BAD_USER_INPUT");
     return send(reply, 422, { detail: error.problems });
   }
+  if (error instanceof RequestRefusedError) return refuseForm(error, reply);
   const { statusCode = 500 } = error;
   if (statusCode < 500) {
     const known = FASTIFY_CODES[error.code ?? ""] ?? ["BAD_REQUEST", "The body is no JSON that can be read."];

@@ -77,7 +77,7 @@ export function addLinks(door: Door, open: Open): void {
         ordered_fields: orderedFields("-created_at"),
       }),
       body: Filter,
-      response: answers(200, "A page of links.", LinkPageShape, 400, 403, 413, 415, 429),
+      response: answers(200, "A page of links.", LinkPageShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
       const { links } = open(request, reply);
@@ -116,7 +116,7 @@ export function addLinks(door: Door, open: Open): void {
         }),
       }),
       body: NewLink,
-      response: answers(201, "The new link.", LinkShape, 400, 403, 409, 413, 415, 429, 502, 504),
+      response: answers(201, "The new link.", LinkShape, 403, 408, 409, 413, 415, 502, 504),
     },
     handler: async (request, reply) => {
       const { linkMaker, loaders } = open(request, reply);

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
-import type { Authentication } from "../../domain/access/authentication.js";
 import { type Domain, DomainRequest } from "../../domain/request.js";
 import type { Logger } from "../../log.js";
-import { findCaller } from "../bearer.js";
+import type { BearerTokens } from "../bearer.js";
 import { goneSignal } from "../gone.js";
 import { notesOf } from "../notes.js";
+import { addRequestFormat } from "../requestFormat.js";
 import { addDocs } from "./docs.js";
 import type { Door, Open } from "./door.js";
 import { answerError, refuse } from "./errors.js";
@@ -15,24 +15,17 @@ import { refuseMalformed, validatorCompiler } from "./validation.js";
 
 export interface RestOptions {
   readonly domain: Domain;
-  readonly authentication: Authentication;
+  readonly bearer: BearerTokens;
 }
 
 /** Before the body is read: nobody unknown has one kept here. */
-const authenticatedBy =
-  (authentication: Authentication) => async (request: FastifyRequest, reply: FastifyReply) => {
-    const caller = await findCaller(authentication, request);
-    notesOf(request).caller = caller;
-    if (caller !== null) return;
-    reply.header("www-authenticate", 'Bearer realm="invite-links"');
-    return refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized");
-  };
-
-/** Many a client names a type even where it sends nothing; a body that may be absent is absent then. */
-async function forgetTypeOfNothing({ headers }: FastifyRequest): Promise<void> {
-  const length = headers["content-length"] ?? "0";
-  if (length === "0" && headers["transfer-encoding"] === undefined) delete headers["content-type"];
-}
+const authenticatedBy = (bearer: BearerTokens) => async (request: FastifyRequest, reply: FastifyReply) => {
+  const caller = await bearer.findCaller(request);
+  notesOf(request).caller = caller;
+  if (caller !== null) return;
+  reply.header("www-authenticate", 'Bearer realm="invite-links"');
+  return refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized");
+};
 
 const METHODS: readonly HTTPMethods[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -46,7 +39,14 @@ function refuseOtherMethods(door: Door, paths: ReadonlySet<string>): void {
     const refused = async (_request: FastifyRequest, reply: FastifyReply) =>
       refuse(reply.header("allow", allow), 405, "METHOD_NOT_ALLOWED", `This path takes ${allow}.`);
     // Before a body is read, whatever its type.
-    door.route({ url, method: others, schema: { hide: true }, onRequest: refused, handler: refused });
+    door.route({
+      url,
+      method: others,
+      schema: { hide: true },
+      config: { refusesMethod: true },
+      onRequest: refused,
+      handler: refused,
+    });
   }
 }
 
@@ -54,10 +54,7 @@ function refuseOtherMethods(door: Door, paths: ReadonlySet<string>): void {
  * The REST face, for the clients of the former API: the same paths, parameters, JSON and statuses, over the same
  * domain as the graph. Each route's schemas are its types, its validation and its place in /openapi.json.
  */
-export async function addRest(
-  server: FastifyInstance,
-  { domain, authentication }: RestOptions,
-): Promise<void> {
+export async function addRest(server: FastifyInstance, { domain, bearer }: RestOptions): Promise<void> {
   const open: Open = (request, reply) => {
     const { caller } = notesOf(request);
     if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
@@ -70,8 +67,7 @@ export async function addRest(
     door.addHook("onRoute", ({ url }) => {
       paths.add(url);
     });
-    door.addHook("onRequest", authenticatedBy(authentication));
-    door.addHook("onRequest", forgetTypeOfNothing);
+    door.addHook("onRequest", authenticatedBy(bearer));
     door.addHook("preHandler", refuseMalformed);
     door.setErrorHandler<Error>((error, request, reply) => {
       domain.storageGuard.noteFailure(error);
@@ -80,11 +76,13 @@ export async function addRest(
     door.setValidatorCompiler(validatorCompiler);
     door.setSerializerCompiler(serializerCompiler);
     const readJson = door.getDefaultJsonParser("remove", "remove");
-    door.removeAllContentTypeParsers();
-    door.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
-      // No body, though its type was announced.
-      if (body === "") done(null, undefined);
-      else void readJson(request, body, done);
+    addRequestFormat(inside, {
+      answers: ["application/json"],
+      parse(request, text, done) {
+        // A body in chunks, none of which came.
+        if (text === "") done(null, undefined);
+        else void readJson(request, text, done);
+      },
     });
     addLinks(door, open);
     addTags(door, open);

@@ -33,7 +33,7 @@ export function addTags(door: Door, open: Open): void {
         type_id: id("Only tags of this type").optional(),
         ordered_fields: orderedFields("name"),
       }),
-      response: answers(200, "A page of tags.", TagPageShape, 403, 429),
+      response: answers(200, "A page of tags.", TagPageShape, 403),
     },
     handler: async (request, reply) => {
       const { tags } = open(request, reply);
@@ -57,7 +57,7 @@ export function addTags(door: Door, open: Open): void {
       summary: "Makes a tag in a channel",
       tags: ["tags"],
       body: z.object({ channel_id: channelId, name, color, tag_type_id: id("Its type") }),
-      response: answers(201, "The new tag.", TagShape, 400, 403, 413, 415),
+      response: answers(201, "The new tag.", TagShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
       const { tagChanges } = open(request, reply);
@@ -107,7 +107,7 @@ export function addTags(door: Door, open: Open): void {
       tags: ["tags"],
       params: TagPath,
       querystring: z.object({ channel_id: channelId, name, color, type_id: id("Its type") }),
-      response: answers(200, "The tag.", TagShape, 403, 404),
+      response: answers(200, "The tag.", TagShape, 403, 404, 408, 413, 415),
     },
     handler: async (request, reply) => {
       const { tagChanges, tags } = open(request, reply);

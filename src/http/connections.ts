@@ -1,0 +1,21 @@
+import type { Socket } from "node:net";
+import type { FastifyInstance, FastifyReply } from "fastify";
+
+/** The open connections, each with the reply to its newest request; null before the first. */
+export type Connections = Map<Socket, FastifyReply | null>;
+
+/** Keeps `connections` up to date. */
+export function trackConnections(server: FastifyInstance, connections: Connections): void {
+  server.server.on("connection", (socket: Socket) => {
+    connections.set(socket, null);
+    socket.once("close", () => connections.delete(socket));
+  });
+  server.addHook("onRequest", ({ raw }, reply, done) => {
+    if (connections.has(raw.socket)) connections.set(raw.socket, reply);
+    done();
+  });
+}
+
+/** Whether the reply's request was received whole, and its answer not yet sent. */
+export const isBeingAnswered = ({ request, raw }: FastifyReply): boolean =>
+  request.raw.complete && !raw.writableFinished;

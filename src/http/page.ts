@@ -1,0 +1,15 @@
+import type { FastifyReply } from "fastify";
+
+const CORS_HEADERS = ["access-control-allow-origin", "access-control-expose-headers"];
+
+/** The headers of a page that may hold a token: it is not kept, not framed, and not for another origin's scripts. */
+export function asPrivatePage(reply: FastifyReply, contentPolicy: string): FastifyReply {
+  for (const name of CORS_HEADERS) reply.removeHeader(name);
+  return reply
+    .header("content-type", "text/html; charset=utf-8")
+    .header("cache-control", "no-store")
+    .header("content-security-policy", contentPolicy)
+    .header("cross-origin-resource-policy", "same-origin")
+    .header("x-frame-options", "DENY")
+    .header("referrer-policy", "no-referrer");
+}
