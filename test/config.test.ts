@@ -27,6 +27,8 @@ const DEFAULTS = {
   adminToken: null,
   graphiql: true,
   corsOrigins: [],
+  trustProxy: [],
+  shutdownDelayMs: 0,
   logLevel: "info",
   cache: true,
 };
@@ -47,6 +49,8 @@ const NAMES = [
   "NODE_ENV",
   "GRAPHIQL",
   "CORS_ORIGINS",
+  "TRUST_PROXY",
+  "SHUTDOWN_DELAY_MS",
   "LOG_LEVEL",
 ] as const;
 const SECRETS = new Set(["DATABASE_URL", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "ADMIN_TOKEN"]);
@@ -81,17 +85,22 @@ describe("readConfig", () => {
     [{ NODE_ENV: "test" }, { production: false }],
     [
       { NODE_ENV: "production", TELEGRAM_SANDBOX: "on" },
-      { production: true, graphiql: false, telegram: null },
+      { production: true, graphiql: false, telegram: null, shutdownDelayMs: 5000 },
     ],
     [
       { NODE_ENV: "production", TELEGRAM_SANDBOX: "on", GRAPHIQL: "on" },
-      { production: true, graphiql: true },
+      { production: true, graphiql: true, shutdownDelayMs: 5000 },
     ],
     [{ GRAPHIQL: "off" }, { graphiql: false }],
     [
       { CORS_ORIGINS: "https://a.example, http://localhost:3000 ,," },
       { corsOrigins: ["https://a.example", "http://localhost:3000"] },
     ],
+    [
+      { TRUST_PROXY: "127.0.0.1, 10.0.0.0/8 ,,2001:db8::/32,::1" },
+      { trustProxy: ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "::1"] },
+    ],
+    [{ SHUTDOWN_DELAY_MS: "1500" }, { shutdownDelayMs: 1500 }],
     [{ LOG_LEVEL: "silent" }, { logLevel: "silent" }],
     [{ TELEGRAM_SANDBOX: "off" }, { telegram: null }],
     [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
@@ -162,6 +171,13 @@ describe("readConfig", () => {
     ["ADMIN_TOKEN", "x".repeat(513)],
     ["NODE_ENV", "prod"],
     ["GRAPHIQL", "true"],
+    ["TRUST_PROXY", "proxy.example"],
+    ["TRUST_PROXY", "10.0.0.0/33"],
+    ["TRUST_PROXY", "10.0.0.1/"],
+    ["TRUST_PROXY", "true"],
+    ["TRUST_PROXY", "::1/129"],
+    ["SHUTDOWN_DELAY_MS", "-1"],
+    ["SHUTDOWN_DELAY_MS", "5s"],
     ["CORS_ORIGINS", "*"],
     ["CORS_ORIGINS", "https://a.example/"],
     ["CORS_ORIGINS", "https://a.example,b.example"],
