@@ -184,11 +184,8 @@ describe("what is not acceptable is a 422 that says where, all of it at once", (
     ["an unknown order", `${channel}&ordered_fields=name&ordered_fields=budget`, ["query.ordered_fields.1"]],
     ["orders in one text", `${channel}&ordered_fields=name,-created_at`, ["query.ordered_fields.0"]],
     ["NUL in the name", `${channel}&name=%00`, ["query.name"]],
-    ["half a character", `${channel}&name=%F0%9F`, []],
   ])("in a query: %s", async (_what, query, expected) => {
-    const answer = await all(query);
-    if (expected.length > 0) expect(wrong(answer).sort()).toEqual(expected);
-    else expect(answer.status).toBe(200);
+    expect(wrong(await all(query)).sort()).toEqual(expected);
   });
 
   test.each<[string, unknown, string[]]>([
