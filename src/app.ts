@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase } from "./database/database.js";

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Difference } from "../domain/recount.js";
-import { parseChatId } from "./chatId.js";
+import { chatIdOption } from "./chatId.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { print, table } from "./output.js";
 
@@ -38,7 +38,7 @@ async function run({ channel, check = false }: Options): Promise<void> {
 export const recountCommand = (): Command =>
   new Command("recount")
     .description("Work out anew what is counted of links, and say where the counters differed.")
-    .option("--channel <id>", "only this channel, by its Telegram id (default: every channel)", parseChatId)
+    .option("--channel <id>", "only this channel, by its Telegram id (default: every channel)", chatIdOption)
     .option("--check", "change nothing, and exit with 1 where a counter differs")
     .addHelpText("after", DATABASE_HELP)
     .addHelpText(
