@@ -5,8 +5,8 @@
 // skip every .ts file and find nothing wrong; this import fails instead.
 import "@swc/core";
 
-/** Every source below may import these: the log, the type of the configuration, and the parsers of what people write. */
-const SHARED = "^src/((log|config)[.]ts$|parsers/)";
+/** Every source below may import these: the log, the type of the configuration, the reading of a database address, and the parsers of what people write. */
+const SHARED = "^src/((log|config|databaseAddress)[.]ts$|parsers/)";
 
 /**
  * @param {string} name

@@ -118,7 +118,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     };
   let databaseHealth: DatabaseHealth | undefined;
   const { pool, migrations } = await openDatabase(
-    { url: config.databaseUrl, folder },
+    { url: config.databaseUrl, directUrl: config.databaseDirectUrl, sessions: config.databasePool, folder },
     brokeConnection("a connection to the database broke"),
   );
   const health = new TelegramHealth(log, bot === null);

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import * as z from "zod";
+import { readDatabaseAddress } from "./databaseAddress.js";
 
 /** An environment that the server cannot start with; each message is one line, without any secret's text. */
 export class ConfigurationError extends Error {
@@ -34,6 +35,10 @@ export interface Config {
   readonly port: number;
   /** Null: the embedded database in dataDir. */
   readonly databaseUrl: string | null;
+  /** The same database without a pooler, for what needs a session of its own; null: databaseUrl. */
+  readonly databaseDirectUrl: string | null;
+  /** Sessions of the database for requests at the most. */
+  readonly databasePool: number;
   readonly dataDir: string;
   /** Null: the sandbox. */
   readonly telegram: TelegramConfig | null;
@@ -93,17 +98,19 @@ const onOff = z.enum(["on", "off"]).transform((value) => value === "on");
 const hostName =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 
+const databaseUrl = z.string().refine((text) => readDatabaseAddress(text) !== null);
+const DATABASE_ADDRESS =
+  "a PostgreSQL address such as postgresql://user:password@host:5432/database?schema=public";
+
 const VARIABLES = {
   PORT: { schema: integer(0, 65535), accepts: "a whole number from 0 to 65535" },
   HOST: {
     schema: z.string().refine((text) => isIP(text) !== 0 || hostName.test(text)),
     accepts: "an IP address or a host name",
   },
-  DATABASE_URL: {
-    schema: z.string().refine((text) => URL.canParse(text) && /^postgres(ql)?:\/\//.test(text)),
-    accepts: "a PostgreSQL address such as postgresql://user:password@host:5432/database",
-    secret: true,
-  },
+  DATABASE_URL: { schema: databaseUrl, accepts: DATABASE_ADDRESS, secret: true },
+  DATABASE_DIRECT_URL: { schema: databaseUrl, accepts: DATABASE_ADDRESS, secret: true },
+  DATABASE_POOL: { schema: integer(1, 1000), accepts: "a whole number from 1 to 1000" },
   DATA_DIR: { schema: z.string().refine((text) => !text.includes("\0")), accepts: "a folder's path" },
   TELEGRAM_BOT_TOKEN: {
     schema: z.string().regex(/^[1-9]\d{0,15}:[A-Za-z0-9_-]+$/),
@@ -217,12 +224,18 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const { values, problems } = readVariables(env);
   const production = values.NODE_ENV === "production";
   const telegram = telegramConfig(values, production, problems);
+  if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined)
+    problems.push(
+      "DATABASE_URL: found nothing, though DATABASE_DIRECT_URL is set; set both or DATABASE_URL alone",
+    );
   if (problems.length > 0) throw new ConfigurationError(problems);
   return {
     production,
     host: values.HOST ?? "127.0.0.1",
     port: values.PORT ?? 4000,
     databaseUrl: values.DATABASE_URL ?? null,
+    databaseDirectUrl: values.DATABASE_DIRECT_URL ?? null,
+    databasePool: values.DATABASE_POOL ?? 10,
     dataDir: resolve(values.DATA_DIR ?? "data"),
     telegram,
     telegramTimeoutMs: values.TELEGRAM_TIMEOUT_MS ?? 10_000,

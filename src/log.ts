@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Logger, pino } from "pino";
 import type { LogLevel } from "./config.js";
+import { readDatabaseAddress } from "./databaseAddress.js";
 
 export type { Logger } from "pino";
 
@@ -59,13 +60,24 @@ function decoded(text: string): string {
   }
 }
 
+/** The user's name and password as they stand before an address' host; undefined where there are none. */
+const credentialsOf = (text: string): string | undefined => /^[a-z]+:\/\/([^/?#]*:[^/?#]*)@/i.exec(text)?.[1];
+
 /** Every form in which a secret may turn up in a text, such as an address with the password in it. */
 export function secretForms(secret: string | null | undefined): string[] {
   if (secret === null || secret === undefined || secret === "") return [];
   const forms = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
+  const credentials = credentialsOf(secret);
+  if (credentials !== undefined) forms.push(credentials, decoded(credentials));
   if (URL.canParse(secret)) {
     const { username, password } = new URL(secret);
     if (password !== "") forms.push(`${username}:${password}`, `${username}:${decoded(password)}`);
+  }
+  const connection = readDatabaseAddress(secret)?.connection;
+  if (connection?.password !== undefined) {
+    const { user = "", password } = connection;
+    const parameter = /[?&](password=[^&#]*)/.exec(secret)?.[1] ?? `password=${password}`;
+    forms.push(`${user}:${password}`, `password=${password}`, parameter);
   }
   return [...new Set(forms)];
 }

@@ -3,7 +3,7 @@ import { type App, BotTokenRefusedError, startApp } from "./app.js";
 import type { Config } from "./config.js";
 import { FolderInUseError, FolderUnusableError } from "./database/folder.js";
 import { ForeignDatabaseError } from "./database/installation.js";
-import { DatabaseUnreachableError } from "./database/open.js";
+import { DatabaseUnreachableError, DatabaseUnusableError } from "./database/open.js";
 import { greetingOf } from "./greeting.js";
 import { createLog, readableLines, secretForms } from "./log.js";
 
@@ -15,6 +15,7 @@ const REFUSALS = [
   FolderInUseError,
   FolderUnusableError,
   DatabaseUnreachableError,
+  DatabaseUnusableError,
   ForeignDatabaseError,
   BotTokenRefusedError,
 ];
@@ -55,6 +56,7 @@ export async function run(config: Config): Promise<void> {
       ...secretForms(config.telegram?.token),
       ...secretForms(config.adminToken),
       ...secretForms(config.databaseUrl),
+      ...secretForms(config.databaseDirectUrl),
       ...(config.telegram?.updates.mode === "webhook" ? secretForms(config.telegram.updates.secret) : []),
     ],
     write,

@@ -21,6 +21,8 @@ const DEFAULTS = {
   host: "127.0.0.1",
   port: 4000,
   databaseUrl: null,
+  databaseDirectUrl: null,
+  databasePool: 10,
   dataDir: resolve("data"),
   telegram: null,
   telegramTimeoutMs: 10_000,
@@ -37,6 +39,8 @@ const NAMES = [
   "PORT",
   "HOST",
   "DATABASE_URL",
+  "DATABASE_DIRECT_URL",
+  "DATABASE_POOL",
   "DATA_DIR",
   "TELEGRAM_BOT_TOKEN",
   "TELEGRAM_SANDBOX",
@@ -53,7 +57,13 @@ const NAMES = [
   "SHUTDOWN_DELAY_MS",
   "LOG_LEVEL",
 ] as const;
-const SECRETS = new Set(["DATABASE_URL", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "ADMIN_TOKEN"]);
+const SECRETS = new Set([
+  "DATABASE_URL",
+  "DATABASE_DIRECT_URL",
+  "TELEGRAM_BOT_TOKEN",
+  "TELEGRAM_WEBHOOK_SECRET",
+  "ADMIN_TOKEN",
+]);
 
 describe("readConfig", () => {
   it("needs nothing", () => {
@@ -77,6 +87,23 @@ describe("readConfig", () => {
     [{ HOST: "a-b.example" }, { host: "a-b.example" }],
     [{ DATABASE_URL: "postgresql://u:p@h:5432/d" }, { databaseUrl: "postgresql://u:p@h:5432/d" }],
     [{ DATABASE_URL: "postgres://h/d?sslmode=require" }, { databaseUrl: "postgres://h/d?sslmode=require" }],
+    ...[
+      "postgresql:///db?host=/run/postgresql",
+      "postgres://user@%2Frun%2Fpostgresql/db",
+      "postgres://user:pass@/db?host=/run/postgresql",
+      "postgresql://",
+      "POSTGRES://h/d",
+      "socket:/run/postgresql?db=d",
+      "postgresql://h/d?schema=tenant&connection_limit=5&pgbouncer=true&connect_timeout=10",
+      "postgresql://h/d?schema=o%27dd%20name%2C",
+    ].map((url): [NodeJS.ProcessEnv, Partial<ReturnType<typeof readConfig>>] => [
+      { DATABASE_URL: url },
+      { databaseUrl: url },
+    ]),
+    [
+      { DATABASE_URL: "postgres://h/d", DATABASE_DIRECT_URL: "postgres://i/d", DATABASE_POOL: "1" },
+      { databaseUrl: "postgres://h/d", databaseDirectUrl: "postgres://i/d", databasePool: 1 },
+    ],
     [{ DATA_DIR: "/var/lib/x" }, { dataDir: resolve("/var/lib/x") }],
     [{ DATA_DIR: "x/y" }, { dataDir: resolve("x/y") }],
     [{ TELEGRAM_TIMEOUT_MS: "100" }, { telegramTimeoutMs: 100 }],
@@ -150,6 +177,14 @@ describe("readConfig", () => {
     ["DATABASE_URL", "mysql://hunter2@h/d"],
     ["DATABASE_URL", "hunter2"],
     ["DATABASE_URL", "postgresql:hunter2"],
+    ["DATABASE_URL", "postgresql://u:hunter2@h:99999/d"],
+    ["DATABASE_URL", "postgresql://u:hunter2@h/d?schema=%00"],
+    ["DATABASE_URL", "postgresql://u:hunter2@h/d?schema=$user"],
+    ["DATABASE_URL", "postgresql://u:hunter2@h/d?schema=a%22b"],
+    ["DATABASE_URL", `postgresql://u:hunter2@h/d?schema=${"é".repeat(32)}`],
+    ["DATABASE_DIRECT_URL", "hunter2"],
+    ["DATABASE_POOL", "0"],
+    ["DATABASE_POOL", "1.5"],
     ["DATA_DIR", "a\0b"],
     ["TELEGRAM_BOT_TOKEN", "hunter2"],
     ["TELEGRAM_BOT_TOKEN", "0:hunter2"],

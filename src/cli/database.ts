@@ -31,9 +31,19 @@ export async function withDatabase(
   const { KnownCallers } = await import("../domain/access/knownCallers.js");
   const config = readConfig(process.env);
   const folder = dataFolder(config);
-  const { pool, migrations } = await openDatabase({ url: config.databaseUrl, folder }, () => {
-    // The statement that needs the connection fails, and says so.
-  }).catch((error: unknown) => {
+  const { pool, migrations } = await openDatabase(
+    // What a command does may take as long as it needs.
+    {
+      url: config.databaseUrl,
+      directUrl: config.databaseDirectUrl,
+      sessions: config.databasePool,
+      unlimited: true,
+      folder,
+    },
+    () => {
+      // The statement that needs the connection fails, and says so.
+    },
+  ).catch((error: unknown) => {
     throw error instanceof FolderInUseError
       ? new Error(`The database in ${folder} is used by a running server: ${instead}`)
       : error;

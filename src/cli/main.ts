@@ -70,6 +70,7 @@ async function withoutSecrets(text: string): Promise<string> {
   const { secretForms } = await import("../log.js");
   return [
     "DATABASE_URL",
+    "DATABASE_DIRECT_URL",
     "ADMIN_TOKEN",
     "TELEGRAM_BOT_TOKEN",
     "TELEGRAM_WEBHOOK_SECRET",

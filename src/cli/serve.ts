@@ -4,6 +4,8 @@ const HELP = `
 The server is set up by environment variables alone:
   PORT, HOST               where to listen (default: 4000, 127.0.0.1); port 0 picks a free one
   DATABASE_URL             a PostgreSQL server, 14 or newer (default: embedded)
+  DATABASE_DIRECT_URL      the same database without a pooler, for migrations (default: DATABASE_URL)
+  DATABASE_POOL            database sessions for requests at the most (default: 10)
   DATA_DIR                 the embedded databases' folder (default: ./data)
   TELEGRAM_BOT_TOKEN       the helper bot (default: none, a local sandbox of Telegram)
   TELEGRAM_SANDBOX         on asks for the sandbox where NODE_ENV is production

@@ -7,6 +7,7 @@ import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from ".
 import type { DatabasePool } from "./pools.js";
 import { type Reading, type ReadingStatements, Readings } from "./reading.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
+import { StatementNames } from "./statementNames.js";
 
 /** One statement that ran, for counting and timing; never with its values. */
 export interface StatementEvent {
@@ -85,26 +86,10 @@ export async function untilUndisturbed<T>(
   }
 }
 
-/** Of those that are prepared: each stays in every session, on both sides. */
-const MOST_PREPARED = 500;
-
-/** Names for the statements that are prepared. */
-class StatementNames {
-  readonly #names = new Map<string, string>();
-
-  /** Undefined where there are too many already. */
-  nameOf(text: string): string | undefined {
-    let name = this.#names.get(text);
-    if (name === undefined && this.#names.size < MOST_PREPARED) {
-      name = `invite_links_${this.#names.size + 1}`;
-      this.#names.set(text, name);
-    }
-    return name;
-  }
-}
-
 /** In milliseconds: a session is waited for no longer than a statement has. */
 const TRANSACTION = { maxWait: 10_000, timeout: 15_000 };
+/** For commands that take long, such as an import; milliseconds. */
+const UNLIMITED_TRANSACTION = { maxWait: 15_000, timeout: 86_400_000 };
 
 /**
  * Prisma reports what failed in a transaction once it has rolled back, for which a database that stands still takes as
@@ -130,14 +115,14 @@ export function createDatabase(
   databasePool: DatabasePool,
   onStatement: (event: StatementEvent) => void = () => {},
 ): Database {
-  const { pool, close } = databasePool;
+  const { pool, schema, unlimited, close } = databasePool;
   const prisma = new PrismaClient({
-    adapter: new PrismaPg(pool, { disposeExternalPool: false }),
+    adapter: new PrismaPg(pool, { schema, disposeExternalPool: false }),
     log: [{ emit: "event", level: "query" }],
     errorFormat: "minimal",
   });
   prisma.$on("query", ({ query, duration }) => onStatement({ text: query, milliseconds: duration }));
-  const names = new StatementNames();
+  const names = new StatementNames(schema);
   const run = async (
     session: Pick<DatabasePool["quick"], "query">,
     { text, values }: Sql,
@@ -171,7 +156,7 @@ export function createDatabase(
                   query: (statement) => client.$queryRawUnsafe(statement.text, ...statement.values),
                 }),
               ),
-            TRANSACTION,
+            unlimited ? UNLIMITED_TRANSACTION : TRANSACTION,
           ),
         ),
       ),

@@ -3,6 +3,7 @@ import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { claimFolder } from "./folder.js";
 import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
+import { SessionClient, type SessionConfig } from "./session.js";
 import { EmbeddedWire } from "./wire.js";
 
 /**
@@ -10,6 +11,8 @@ import { EmbeddedWire } from "./wire.js";
  * have no room for.
  */
 const SETTINGS = ["-c", "shared_buffers=32MB"];
+
+const SCHEMA = "public";
 
 /**
  * PostgreSQL in this process (PGlite), kept in `folder`, which no other process may use meanwhile.
@@ -27,14 +30,20 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
     claim.release();
     throw error;
   }
-  const pool = new pg.Pool({
+  const config: SessionConfig = {
     user: "postgres",
     database: "postgres",
-    max: 1,
-    idleTimeoutMillis: 0,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     types: decoding,
     stream: () => new EmbeddedWire(database) as never,
+    // Nothing could end a statement here: it has this process's thread.
+    session: { schema: SCHEMA, applicationName: "invite-links", statementTimeoutMs: 0 },
+  };
+  const pool = new pg.Pool({
+    ...config,
+    max: 1,
+    idleTimeoutMillis: 0,
+    Client: SessionClient as unknown as new () => pg.ClientBase,
   });
   pool.on("error", onError);
   return {
@@ -43,6 +52,11 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
     quick: pool,
     often: pool,
     embedded: true,
+    schema: SCHEMA,
+    size: 1,
+    unlimited: false,
+    ownSession: null,
+    giveUpOne: async () => {},
     async close() {
       await pool.end();
       await database.close();

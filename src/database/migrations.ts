@@ -7,7 +7,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
 } from "@prisma/driver-adapter-utils";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
-import type pg from "pg";
+import pg from "pg";
 
 const PRISMA_FOLDER = new URL("../../prisma/", import.meta.url);
 const NO_FILTERS: bindings.SchemaFilter = { externalTables: [], externalEnums: [] };
@@ -80,8 +80,8 @@ async function openSchemaEngine(
 class ScriptKeepingAdapter extends PrismaPg {
   readonly #pool: pg.Pool;
 
-  constructor(pool: pg.Pool) {
-    super(pool);
+  constructor(pool: pg.Pool, schema: string) {
+    super(pool, { schema });
     this.#pool = pool;
   }
 
@@ -94,12 +94,16 @@ class ScriptKeepingAdapter extends PrismaPg {
   }
 }
 
+/** The bookkeeping of the schema that is used, whatever other schemas there are. */
+const BOOKS = "to_regclass(format('%I._prisma_migrations', $1::text))";
+
 /** Whether every migration stands in Prisma's bookkeeping as finished and unchanged: the usual start. */
-async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList): Promise<boolean> {
-  const known = await pool.query("select to_regclass('_prisma_migrations') is not null as known");
+async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schema: string): Promise<boolean> {
+  const known = await pool.query(`select ${BOOKS} is not null as known`, [schema]);
   if (known.rows[0]?.known !== true) return false;
   const applied = await pool.query<{ migration_name: string; checksum: string }>(
-    "select migration_name, checksum from _prisma_migrations where finished_at is not null and rolled_back_at is null",
+    `select migration_name, checksum from ${pg.escapeIdentifier(schema)}._prisma_migrations
+     where finished_at is not null and rolled_back_at is null`,
   );
   const checksums = new Map(applied.rows.map((row) => [row.migration_name, row.checksum]));
   return migrations.migrationDirectories.every(({ path, migrationFile }) => {
@@ -113,13 +117,19 @@ async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList): Prom
  * Applies what prisma/migrations has and the database has not, as `prisma migrate deploy` does: the same engine,
  * bookkeeping table and lock (PostgreSQL's advisory lock 72707369, so that however many replicas start together, or
  * somebody deploys by hand, each migration is applied once). The pool must be one that is ended afterwards or has
- * one session, since the lock is held by the session.
+ * one session, since the lock is held by the session; its sessions have `schema` on their search path.
+ * @param beforeApplying runs only where something is to be applied.
  * @returns the names of those applied now.
  */
-export async function applyMigrations(pool: pg.Pool): Promise<string[]> {
+export async function applyMigrations(
+  pool: pg.Pool,
+  schema = "public",
+  beforeApplying: () => Promise<void> = async () => {},
+): Promise<string[]> {
   const migrationsList = await readMigrations();
-  if (await upToDate(pool, migrationsList)) return [];
-  const engine = await openSchemaEngine(new ScriptKeepingAdapter(pool));
+  if (await upToDate(pool, migrationsList, schema)) return [];
+  await beforeApplying();
+  const engine = await openSchemaEngine(new ScriptKeepingAdapter(pool, schema));
   try {
     const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
     return appliedMigrationNames;

@@ -1,28 +1,19 @@
-import pg from "pg";
+import { checkedServer, prepareSchema } from "./checks.js";
 import { applyMigrations } from "./migrations.js";
-import { type DatabasePool, serverPool } from "./pools.js";
+import { type DatabasePool, type ServerOptions, serverPool, sessionConfig } from "./pools.js";
+import { WaitingPool } from "./waitingPool.js";
 
-export interface DatabaseLocation {
+export { DatabaseUnreachableError, DatabaseUnusableError } from "./refusals.js";
+
+export interface DatabaseLocation extends ServerOptions {
   /** Null: embedded in `folder`. */
   readonly url: string | null;
   readonly folder: string;
 }
 
-/** No PostgreSQL can be used at DATABASE_URL, whose text is not told. */
-export class DatabaseUnreachableError extends Error {
-  override readonly name = "DatabaseUnreachableError";
-
-  constructor(cause: unknown) {
-    const { code, message } = cause as { code?: string; message?: string };
-    super(
-      `DATABASE_URL: found an address at which no database answers (${code ?? message}), not one that can be used`,
-    );
-  }
-}
-
 /**
  * Opens the database and brings it up to date; says which migrations were applied.
- * @throws FolderInUseError, FolderUnusableError, DatabaseUnreachableError
+ * @throws FolderInUseError, FolderUnusableError, DatabaseUnreachableError, DatabaseUnusableError
  */
 export async function openDatabase(
   location: DatabaseLocation,
@@ -39,18 +30,21 @@ export async function openDatabase(
       throw error;
     }
   }
-  const migrations = await migrateServer(location.url);
-  return { pool: serverPool(location.url, onError), migrations };
+  await checkedServer(location.url, location.directUrl ?? null);
+  const migrations = await migrateServer(location.directUrl ?? location.url);
+  return { pool: serverPool(location.url, onError, location), migrations };
 }
 
 /** In a session of its own, which holds the migrations' lock and ends with it. */
 async function migrateServer(url: string): Promise<string[]> {
-  const session = new pg.Pool({ connectionString: url, max: 1, application_name: "invite-links migrations" });
+  const config = sessionConfig(url, "invite-links migrations", true);
+  const session = new WaitingPool({ ...config, max: 1, answerTimeoutMs: null });
+  // A statement that needs the session fails, and says so.
+  session.on("error", () => {});
   try {
-    await session.query("select 1").catch((error: unknown) => {
-      throw new DatabaseUnreachableError(error);
-    });
-    return await applyMigrations(session);
+    return await applyMigrations(session, config.session.schema, () =>
+      prepareSchema(session, config.session.schema),
+    );
   } finally {
     await session.end();
   }

@@ -1,7 +1,9 @@
 import pg from "pg";
+import { SessionClient, type SessionConfig } from "./session.js";
+import { STARVED } from "./waitingPool.js";
 
-/** Two keep each other's answers from waiting; more would have the database's processes woken for each statement. */
-const SESSIONS = 2;
+/** After a session could not be opened, the pool answers alone for so long. */
+const OPEN_AGAIN_MS = 5000;
 
 /** How long a statement may keep those behind it waiting, in milliseconds. */
 const PATIENCE_MS = 25;
@@ -35,15 +37,32 @@ const isHeldUp = ({ underWay, since }: Session): boolean =>
  */
 export class Pipelines {
   readonly #pool: pg.Pool;
-  readonly #config: pg.ClientConfig;
+  readonly #config: SessionConfig;
+  readonly #most: number;
   readonly #onError: (error: Error) => void;
+  /** Only such as have their settings. */
   #sessions: Session[] = [];
+  readonly #opening = new Set<pg.Client>();
+  /** By performance.now(). */
+  #openAgainAt = 0;
+  #ended = false;
 
-  /** @param pool takes over for a session that broke, or is held up. */
-  constructor(pool: pg.Pool, config: pg.ClientConfig, onError: (error: Error) => void) {
+  /**
+   * @param pool takes over for a session that is not open yet, broke, or is held up.
+   * @param most sessions. Two keep each other's answers from waiting; more would have the database's processes woken for
+   *   each statement. With 0 the pool answers everything.
+   */
+  constructor(pool: pg.Pool, config: SessionConfig, most: number, onError: (error: Error) => void) {
     this.#pool = pool;
     this.#config = { ...config, pipeline: true };
+    this.#most = most;
     this.#onError = onError;
+    // The pool comes first: it answers what no session of these can.
+    (pool as NodeJS.EventEmitter).on(STARVED, () => {
+      this.#openAgainAt = performance.now() + OPEN_AGAIN_MS;
+      const [session] = this.#sessions;
+      if (session) this.#drop(session);
+    });
   }
 
   query(statement: pg.QueryConfig): Promise<pg.QueryResult> {
@@ -83,12 +102,15 @@ export class Pipelines {
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#sessions.splice(0).map(({ client }) => client.end()));
+    this.#ended = true;
+    const clients = [...this.#sessions.splice(0).map(({ client }) => client), ...this.#opening];
+    await Promise.all(clients.map((client) => client.end()));
   }
 
-  /** The session with the least to do; none where all are held up. */
+  /** The session with the least to do; none where none is open or all are held up. */
   #freest(): Session | undefined {
-    if (this.#sessions.length < SESSIONS) return this.#open();
+    const isComplete = this.#sessions.length + this.#opening.size >= this.#most;
+    if (!isComplete && performance.now() >= this.#openAgainAt && this.#pool.idleCount > 0) this.#open();
     let freest: Session | undefined;
     for (const session of this.#sessions) {
       if (!isHeldUp(session) && session.underWay.length < (freest?.underWay.length ?? Infinity))
@@ -131,17 +153,26 @@ export class Pipelines {
     session.watch ??= setTimeout(() => setImmediate(look), PATIENCE_MS).unref();
   }
 
-  #open(): Session {
-    const client = new pg.Client(this.#config);
+  /** Opens a session beside what is asked meanwhile: it takes part once its settings are confirmed. */
+  #open(): void {
+    const client = new SessionClient(this.#config);
     const session: Session = { client, underWay: [], since: 0, isGathering: false, watch: undefined };
     client.on("error", (error) => {
+      if (this.#opening.has(client)) return;
       this.#drop(session);
       this.#onError(error);
     });
-    // What was to be sent fails with it, and is asked elsewhere.
-    client.connect().catch(() => this.#drop(session));
-    this.#sessions.push(session);
-    return session;
+    this.#opening.add(client);
+    client.connect().then(
+      () => {
+        this.#opening.delete(client);
+        if (!this.#ended) this.#sessions.push(session);
+      },
+      () => {
+        this.#opening.delete(client);
+        this.#openAgainAt = performance.now() + OPEN_AGAIN_MS;
+      },
+    );
   }
 
   #drop(session: Session): void {

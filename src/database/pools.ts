@@ -1,6 +1,9 @@
 import pg from "pg";
+import { readDatabaseAddress } from "../databaseAddress.js";
 import { readTimestamp } from "./instant.js";
 import { Pipelines } from "./pipelines.js";
+import { SessionClient, type SessionConfig } from "./session.js";
+import { WaitingPool } from "./waitingPool.js";
 
 /** What answers statements. */
 interface Asking {
@@ -16,18 +19,31 @@ export interface DatabasePool {
   readonly often: Asking;
   /** One session, in this process: no other process can be at work in it. */
   readonly embedded: boolean;
+  /** The schema that every session uses. */
+  readonly schema: string;
+  /** How many sessions `pool` has at the most. */
+  readonly size: number;
+  /** Whether statements and transactions may take as long as they need. */
+  readonly unlimited: boolean;
+  /** A session beside the pool, not connected yet, under its own application name; null on the embedded database. */
+  readonly ownSession: ((applicationName: string) => pg.Client) | null;
+  /** Ends a session of the pool where it has several: for a session beside it that cannot be had otherwise. */
+  giveUpOne(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Long enough for a burst to drain on the embedded database's one session. */
 export const CONNECTION_TIMEOUT_MS = 15_000;
 
-/** Those of the pool. */
-const MOST_SESSIONS = 10;
+/** Sessions for requests, where nothing else is asked for. */
+const SESSIONS = 10;
 
-const QUERY_TIMEOUT_MS = 10_000;
+/** How long PostgreSQL lets a statement run. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+/** How long this process waits for an answer; a little longer, so that PostgreSQL's own error comes first. */
+const ANSWER_TIMEOUT_MS = 11_000;
 
-const { types, Pool } = pg;
+const { types } = pg;
 const { builtins } = types;
 
 function safeInteger(text: string): number {
@@ -35,12 +51,6 @@ function safeInteger(text: string): number {
   if (!Number.isSafeInteger(value)) throw new RangeError("A bigint of the database is no safe integer.");
   return value;
 }
-
-/**
- * A machine that vanished without a word holds its locks, and shows its presence, until the server notices: left to
- * itself after two hours, so after 25 s.
- */
-const NOTICED_WHEN_GONE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
 
 /** PostgreSQL's name for uuid[], which `builtins` lacks. */
 const UUID_ARRAY = 2951;
@@ -61,29 +71,73 @@ export const decoding: pg.CustomTypesConfig = {
     types.getTypeParser(oid, format as "text")) as typeof types.getTypeParser,
 };
 
-/** A PostgreSQL server. Sessions run in UTC, which Prisma's adapter takes for granted. */
-export function serverPool(url: string, onError: (error: Error) => void): DatabasePool {
-  const config: pg.ClientConfig = {
-    connectionString: url,
+export interface ServerOptions {
+  /** Where sessions are opened that must not be shared with anybody: the server without its pooler. */
+  readonly directUrl?: string | null;
+  /** Sessions at the most, the pipelined ones included; 1 or more. */
+  readonly sessions?: number;
+  /** Whether statements may take as long as they need, as those of an export. */
+  readonly unlimited?: boolean;
+}
+
+/** @throws TypeError where `pg` does not accept the address. */
+export function sessionConfig(url: string, applicationName: string, unlimited = false): SessionConfig {
+  const address = readDatabaseAddress(url);
+  if (address === null) throw new TypeError("The address of the database is not acceptable.");
+  return {
+    ...address.connection,
+    client_encoding: "utf8",
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     types: decoding,
     // A server that vanished without a word is noticed, rather than waited for by every request.
     keepAlive: true,
-    query_timeout: QUERY_TIMEOUT_MS,
-    options: `-c TimeZone=UTC ${NOTICED_WHEN_GONE}`,
-    application_name: "invite-links",
+    keepAliveInitialDelayMillis: 10_000,
+    ...(!unlimited && { query_timeout: ANSWER_TIMEOUT_MS }),
+    session: {
+      schema: address.schema,
+      applicationName,
+      statementTimeoutMs: unlimited ? 0 : STATEMENT_TIMEOUT_MS,
+    },
   };
-  const pool = new Pool({ ...config, max: MOST_SESSIONS });
+}
+
+/** Pipelined sessions of each of the two kinds, so that at least half of all sessions are the pool's. */
+function pipelinesOf(sessions: number): number {
+  if (sessions < 4) return 0;
+  return sessions < 8 ? 1 : 2;
+}
+
+/** A PostgreSQL server. */
+export function serverPool(
+  url: string,
+  onError: (error: Error) => void,
+  { directUrl = null, sessions = SESSIONS, unlimited = false }: ServerOptions = {},
+): DatabasePool {
+  const config = sessionConfig(url, "invite-links", unlimited);
+  const pipelined = pipelinesOf(sessions);
+  const size = sessions - 2 * pipelined;
+  const pool = new WaitingPool({
+    ...config,
+    max: size,
+    answerTimeoutMs: unlimited ? null : ANSWER_TIMEOUT_MS,
+    // A single session may hold the cursors of long lists.
+    ...(size === 1 && { idleTimeoutMillis: 0 }),
+  });
   pool.on("error", onError);
   // Apart, so that what is always quick waits for nothing that is not.
-  const pipelined = { ...config, application_name: "invite-links pipeline" };
-  const quick = new Pipelines(pool, pipelined, onError);
-  const often = new Pipelines(pool, pipelined, onError);
+  const pipelinedConfig = sessionConfig(url, "invite-links pipeline", unlimited);
+  const quick = new Pipelines(pool, pipelinedConfig, pipelined, onError);
+  const often = new Pipelines(pool, pipelinedConfig, pipelined, onError);
   return {
     pool,
     quick,
     often,
     embedded: false,
+    schema: config.session.schema,
+    size,
+    unlimited,
+    ownSession: (applicationName) => new SessionClient(sessionConfig(directUrl ?? url, applicationName)),
+    giveUpOne: () => pool.giveUpOne(),
     async close() {
       await Promise.all([quick.end(), often.end()]);
       await pool.end();

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
-import pg from "pg";
+import type pg from "pg";
 import type { DatabasePool } from "./pools.js";
+import { DatabaseUnusableError } from "./refusals.js";
+import { isSessionLimit } from "./waitingPool.js";
 
 /**
  * Which runs of the server are alive: so that what a run left half done when it died is told from what another
@@ -15,38 +17,42 @@ export interface Presence {
 }
 
 const RECONNECT_AFTER_MS = 1000;
-/** So that a connection that is half open is noticed: its lock is gone already. */
-const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
+const NO_SESSION =
+  "DATABASE_URL: found a database that has no further connection for the session that shows this server's presence, not one that allows at least two; raise the limit of the role, the database or the pooler";
 
 /** The embedded database has one process at a time: whoever else is named in it is gone. */
 function aloneInDatabase(id: string): Presence {
   return { id, isAlive: async (other) => other === id, leave: async () => {} };
 }
 
-/** Keeps a connection of its own, beside the pool, that holds the lock; comes back after it was lost. */
+/**
+ * Keeps a connection of its own, beside the pool, that holds the lock; comes back after it was lost.
+ * @throws DatabaseUnusableError where the database has no session for it.
+ */
 export async function announcePresence(
-  { pool, embedded }: DatabasePool,
+  { pool, ownSession, giveUpOne }: DatabasePool,
   onError: (error: Error) => void,
 ): Promise<Presence> {
   const id = randomUUID();
-  if (embedded) return aloneInDatabase(id);
+  if (ownSession === null) return aloneInDatabase(id);
   let client: pg.Client | undefined;
   let left = false;
   let retry: NodeJS.Timeout | undefined;
 
   const join = async (): Promise<void> => {
-    const joining = new pg.Client({
-      ...pool.options,
-      ...KEEP_ALIVE,
-      application_name: "invite-links presence",
-    });
+    const joining = ownSession("invite-links presence");
     client = joining;
     joining.on("error", onError);
     // Comes for a connection that could not be made as well as for one that was lost.
     joining.on("end", () => {
       if (left) return;
       retry = setTimeout(() => {
-        join().catch(onError);
+        join().catch(async (error: Error) => {
+          onError(error);
+          // The pool took the connection meanwhile: it can do with one less.
+          if (isSessionLimit(error)) await giveUpOne().catch(onError);
+        });
       }, RECONNECT_AFTER_MS);
       retry.unref();
     });
@@ -55,7 +61,11 @@ export async function announcePresence(
     await joining.query("select pg_advisory_lock(hashtextextended($1, 0))", [id]);
   };
 
-  await join();
+  await join().catch((error: unknown) => {
+    left = true;
+    clearTimeout(retry);
+    throw isSessionLimit(error) ? new DatabaseUnusableError(NO_SESSION) : error;
+  });
   return {
     id,
     async isAlive(other) {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
+import type pg from "pg";
 import { failureOf } from "./failures.js";
 import type { DatabasePool } from "./pools.js";
 
@@ -63,12 +63,13 @@ async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T>
 
 /** One session that is opened when it is needed, and opened anew after it failed. */
 class OwnSession {
-  readonly #config: pg.ClientConfig;
+  readonly #make: () => pg.Client;
   #client: Promise<pg.Client> | undefined;
   #abandon: () => void = () => {};
 
-  constructor(config: pg.ClientConfig) {
-    this.#config = config;
+  /** @param make makes a client that is not connected yet. */
+  constructor(make: () => pg.Client) {
+    this.#make = make;
   }
 
   async query(statement: string): Promise<void> {
@@ -95,7 +96,7 @@ class OwnSession {
   }
 
   async #open(): Promise<pg.Client> {
-    const client = new pg.Client(this.#config);
+    const client = this.#make();
     this.#abandon = () => client.connection.stream.destroy();
     // What is asked next fails, and the session is opened anew.
     client.on("error", () => {});
@@ -105,8 +106,11 @@ class OwnSession {
 }
 
 /** A session beside the pool, so that no request keeps readiness waiting. */
-function onServer({ pool }: DatabasePool): ReadinessProbe {
-  const session = new OwnSession({ ...pool.options, application_name: "invite-links readiness" });
+function onServer(
+  pool: DatabasePool["pool"],
+  ownSession: NonNullable<DatabasePool["ownSession"]>,
+): ReadinessProbe {
+  const session = new OwnSession(() => ownSession("invite-links readiness"));
   const ask = async (statement: string): Promise<void> => {
     try {
       await session.query(statement);
@@ -132,4 +136,4 @@ const inProcess = ({ pool }: DatabasePool): ReadinessProbe => ({
 });
 
 export const readinessProbe = (pool: DatabasePool): ReadinessProbe =>
-  pool.embedded ? inProcess(pool) : onServer(pool);
+  pool.ownSession === null ? inProcess(pool) : onServer(pool.pool, pool.ownSession);

@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import sql, { raw, type Sql } from "sql-template-tag";
 import type { DatabasePool } from "./pools.js";
+import { liftTimeLimit } from "./session.js";
 
 /** Rows that are read bit by bit, all as they were at one moment. */
 export interface Reading<Row> {
@@ -17,8 +18,8 @@ export interface ReadingStatements {
   readonly rows: Sql;
 }
 
-/** A few, so that whoever takes everything leaves sessions for the others. */
-const MOST_AT_ONCE = 4;
+/** At once at the most. */
+const MOST_READINGS = 4;
 /** However slowly it is taken, in milliseconds: until then a session, or what it keeps on the disk, is lent. */
 const LONGEST_MS = 600_000;
 
@@ -28,13 +29,15 @@ type RunIn = (session: Pick<PoolClient, "query">, statement: Sql) => Promise<unk
 
 /**
  * Reads long lists through cursors, with constant memory. A server lends a session, with its transaction, for as long
- * as a reading lasts. The embedded database has but one session: there the cursor is held (WITH HOLD), so that the
- * database sets the rows aside at once, on its disk, and is free again while they are fetched, at whatever pace.
+ * as a reading lasts, and keeps at least one for everybody else. Where there is but one session, as on the embedded
+ * database, the cursor is held (WITH HOLD): the database sets the rows aside at once, on its disk, and is free again
+ * while they are fetched, at whatever pace.
  */
 export class Readings {
   readonly #pool: DatabasePool;
   readonly #run: RunIn;
   readonly #longestMs: number;
+  readonly #most: number;
   #open = 0;
   #opened = 0;
 
@@ -43,6 +46,7 @@ export class Readings {
     this.#pool = pool;
     this.#run = run;
     this.#longestMs = longestMs;
+    this.#most = pool.size === 1 ? MOST_READINGS : Math.min(MOST_READINGS, pool.size - 1);
   }
 
   /**
@@ -53,7 +57,7 @@ export class Readings {
     statements: ReadingStatements,
     size: number,
   ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null> {
-    if (this.#open >= MOST_AT_ONCE) return null;
+    if (this.#open >= this.#most) return null;
     this.#open += 1;
     try {
       return await this.#begin<Row>(statements, size);
@@ -64,7 +68,8 @@ export class Readings {
   }
 
   async #begin<Row>({ count, rows }: ReadingStatements, size: number) {
-    const { pool, embedded } = this.#pool;
+    const { pool, size: sessions } = this.#pool;
+    const isHeld = sessions === 1;
     this.#opened += 1;
     const cursor = raw(`reading_${this.#opened}`);
     const session = await pool.connect();
@@ -77,18 +82,19 @@ export class Readings {
     let counted: number;
     try {
       await inSession(sql`begin isolation level repeatable read, read only`);
+      await liftTimeLimit(session);
       const [row] = (await inSession(count)) as { count: number }[];
       counted = row?.count ?? 0;
-      const hold = embedded ? sql`with hold` : sql`without hold`;
+      const hold = isHeld ? sql`with hold` : sql`without hold`;
       await inSession(sql`declare ${cursor} no scroll cursor ${hold} for ${rows}`);
-      if (embedded) await inSession(sql`commit`);
+      if (isHeld) await inSession(sql`commit`);
     } catch (error) {
       await giveBack();
       throw error;
     }
-    if (embedded) session.release();
-    const run: Run = embedded ? (statement) => this.#run(pool, statement) : inSession;
-    const end = embedded ? () => run(sql`close ${cursor}`) : giveBack;
+    if (isHeld) session.release();
+    const run: Run = isHeld ? (statement) => this.#run(pool, statement) : inSession;
+    const end = isHeld ? () => run(sql`close ${cursor}`) : giveBack;
     return {
       count: counted,
       reading: this.#reading<Row>(() => run(sql`fetch ${raw(String(size))} from ${cursor}`), end),

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { Sql } from "sql-template-tag";
+import { liftTimeLimit } from "./session.js";
 
 /** The database as it stood at one moment, whatever is written meanwhile. Values come as from Database.query. */
 export interface Snapshot {
@@ -30,6 +31,7 @@ export async function readSnapshot<T>(pool: pg.Pool, work: (snapshot: Snapshot) 
   const session = await pool.connect();
   try {
     await session.query("begin isolation level repeatable read, read only");
+    await liftTimeLimit(session);
     const result = await work(snapshotOf(session));
     await session.query("commit");
     session.release();

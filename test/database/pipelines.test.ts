@@ -21,13 +21,12 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     const { rows } = await database.quick.query({ text, values, ...(name !== undefined && { name }) });
     return rows[0] as Record<string, unknown>;
   };
-  /** Not the pool's, of which some may be asked as well. */
+  /** Those that answer; not the pool's, of which some may be asked as well. */
   const sessions = async () => {
-    await Promise.all([quick("select 1"), quick("select 2")]);
-    const { rows } = await database.pool.query<{ pid: number }>(
-      "select pid from pg_stat_activity where application_name = 'invite-links pipeline' and datname = current_database()",
-    );
-    return rows.map(({ pid }) => pid);
+    const which = "select pg_backend_pid() as pid, current_setting('application_name') as name";
+    const answers = await Promise.all([quick(which), quick(which)]);
+    const pipelined = answers.filter(({ name }) => name === "invite-links pipeline");
+    return [...new Set(pipelined.map(({ pid }) => Number(pid)))];
   };
   const terminateAll = async () => {
     await expect.poll(sessions).toHaveLength(2);

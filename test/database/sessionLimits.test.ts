@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { openDatabase } from "../../src/database/open.js";
+import { describeOnForms } from "../support/databases.js";
+import { missingPooler, type Pooler, startPooler } from "../support/pgbouncer.js";
+import { type OwnedDatabase, ownedDatabase } from "../support/roles.js";
+import { CHANNEL, startTestServer } from "../support/server.js";
+
+const MANY = 40;
+
+/** Reads and creations, all at once, through HTTP; gives each one's status and whether it was answered rightly. */
+async function askMany(databaseUrl: string, databasePool = 10) {
+  const server = await startTestServer({ databaseUrl, databasePool }, "server");
+  try {
+    const answers = await Promise.all(
+      Array.from({ length: MANY }, (_, index) =>
+        index % 4 === 0
+          ? server.ask("mutation ($name: String!) { createTagType(input: { name: $name }) { __typename } }", {
+              name: `Type ${index}`,
+            })
+          : server.ask(
+              `{ inviteLinks(channelId: ${CHANNEL}, first: 5, filter: { name: "a${index}" }) { totalCount nodes { name tags { name } } } viewer { name } }`,
+            ),
+      ),
+    );
+    return answers.map(({ status, errors, data }) => [
+      status,
+      errors,
+      data?.createTagType?.__typename ?? typeof data?.inviteLinks.totalCount,
+    ]);
+  } finally {
+    await server.stop();
+  }
+}
+
+const ALL_RIGHT = Array.from({ length: MANY }, (_, index) => [
+  200,
+  undefined,
+  index % 4 === 0 ? "CreateTagTypeSuccess" : "number",
+]);
+
+await describeOnForms("few sessions", ["server"], () => {
+  let owned: OwnedDatabase;
+
+  beforeAll(async () => {
+    owned = await ownedDatabase();
+  });
+  afterAll(() => owned?.remove());
+
+  it.each([8, 3])("make the server slow and refuse nobody, where the role may have %i", async (limit) => {
+    await owned.asSuperuser(`alter role ${owned.role} connection limit ${limit}`);
+    expect(await askMany(owned.url)).toEqual(ALL_RIGHT);
+  });
+
+  it.each([1, 2, 5])("suffice for everything, where DATABASE_POOL is %i", async (databasePool) => {
+    await owned.asSuperuser(`alter role ${owned.role} connection limit ${databasePool + 1}`);
+    expect(await askMany(owned.url, databasePool)).toEqual(ALL_RIGHT);
+  });
+
+  it("are too few, and that is said in one line, where there is only one", async () => {
+    await owned.asSuperuser(`alter role ${owned.role} connection limit 1`);
+    await expect(startTestServer({ databaseUrl: owned.url }, "server")).rejects.toThrow(
+      /^DATABASE_URL: found a database that has no further connection [^\n]*$/,
+    );
+  });
+});
+
+await describeOnForms("a pooler", missingPooler === null ? ["server"] : [], () => {
+  let owned: OwnedDatabase;
+  const poolers: Pooler[] = [];
+
+  beforeAll(async () => {
+    owned = await ownedDatabase();
+  });
+  afterAll(async () => {
+    await Promise.all(poolers.map((pooler) => pooler.stop()));
+    await owned?.remove();
+  });
+  const pooler = async (settings: Record<string, string>) => {
+    const started = await startPooler(owned.url, settings);
+    poolers.push(started);
+    return started;
+  };
+
+  it("in session mode serves everything, as it comes", async () => {
+    const { through } = await pooler({ pool_mode: "session" });
+    expect(await askMany(through(owned.url))).toEqual(ALL_RIGHT);
+  });
+
+  it("in session mode serves everything, though it has few sessions or takes few clients", async () => {
+    const few = await pooler({ pool_mode: "session", default_pool_size: "3" });
+    expect(await askMany(few.through(owned.url))).toEqual(ALL_RIGHT);
+    const crowded = await pooler({ pool_mode: "session", max_client_conn: "4" });
+    expect(await askMany(crowded.through(owned.url))).toEqual(ALL_RIGHT);
+  });
+
+  it("in session mode serves everything, though it resets no session", async () => {
+    const { through } = await pooler({
+      pool_mode: "session",
+      server_reset_query: "",
+      default_pool_size: "6",
+    });
+    for (let start = 0; start < 2; start += 1) expect(await askMany(through(owned.url))).toEqual(ALL_RIGHT);
+  });
+
+  it.each(["transaction", "statement"])(
+    "in %s mode is refused in one line, with nothing done",
+    async (mode) => {
+      const { through } = await pooler({ pool_mode: mode });
+      const { rows: before } = await owned.asSuperuser("select count(*)::int as count from pg_class");
+      const url = new URL(through(owned.url));
+      url.searchParams.set("schema", `in_${mode}`);
+      const opening = openDatabase({ url: url.href, directUrl: owned.url, folder: "" }, () => {});
+      await expect(opening).rejects.toThrow(/^DATABASE_URL: found a pooler that shares sessions [^\n]*$/);
+      expect((await owned.asSuperuser("select count(*)::int as count from pg_class")).rows).toEqual(before);
+    },
+  );
+
+  it("is passed by for migrations, by DATABASE_DIRECT_URL, which must lead to the same database", async () => {
+    const { through } = await pooler({ pool_mode: "session" });
+    const location = { url: through(owned.url), folder: "" };
+    const { pool } = await openDatabase({ ...location, directUrl: owned.url }, () => {});
+    await pool.close();
+    const elsewhere = [
+      owned.with((url) => url.searchParams.set("schema", "another")),
+      owned.with((url) => {
+        url.username = "postgres";
+        url.pathname = "postgres";
+      }),
+    ];
+    for (const directUrl of elsewhere)
+      await expect(openDatabase({ ...location, directUrl }, () => {})).rejects.toThrow(
+        /^DATABASE_DIRECT_URL: found an address of another database or schema [^\n]*$/,
+      );
+  });
+});
+
+if (missingPooler !== null) it.skip(`a pooler is left out: ${missingPooler}`, () => {});

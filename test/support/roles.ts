@@ -1,0 +1,64 @@
+import pg from "pg";
+import { type PreparedDatabase, prepareTestDatabase } from "./databases.js";
+
+/** An empty database of a test's own that belongs to a role of its own. */
+export interface OwnedDatabase {
+  /** The role's address. */
+  readonly url: string;
+  /** The role's name, and quoted. */
+  readonly role: string;
+  /** The database's name. */
+  readonly name: string;
+  /** Runs statements as the superuser, in this database. */
+  asSuperuser(...statements: string[]): Promise<pg.QueryResult>;
+  /** The role's address with another part. */
+  with(change: (url: URL) => void): string;
+  remove(): Promise<void>;
+}
+
+/** For what a test itself does, whatever defaults it gave the database. */
+const AS_USUAL =
+  "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c search_path=public";
+
+/** @param attributes of the role, such as `connection limit 8`. */
+export async function ownedDatabase(attributes = "", migrated = false): Promise<OwnedDatabase> {
+  const prepared: PreparedDatabase = await prepareTestDatabase("server", migrated);
+  const superuser = prepared.url as string;
+  const name = new URL(superuser).pathname.slice(1);
+  const role = `role_${name}`;
+  const asSuperuser = async (...statements: string[]) => {
+    const client = new pg.Client({ connectionString: superuser, options: AS_USUAL });
+    await client.connect();
+    try {
+      let result = await client.query("select 1");
+      for (const statement of statements) result = await client.query(statement);
+      return result;
+    } finally {
+      await client.end();
+    }
+  };
+  await asSuperuser(`create role ${role} login ${attributes}`, `alter database ${name} owner to ${role}`);
+  const changed = (change: (url: URL) => void) => {
+    const url = new URL(superuser);
+    url.username = role;
+    change(url);
+    return url.href;
+  };
+  return {
+    url: changed(() => {}),
+    role,
+    name,
+    asSuperuser,
+    with: changed,
+    async remove() {
+      const client = new pg.Client(superuser.replace(/[^/]*$/, "postgres"));
+      await client.connect();
+      try {
+        await client.query(`drop database if exists ${name} with (force)`);
+        await client.query(`drop role if exists ${role}`);
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
