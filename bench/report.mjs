@@ -18,11 +18,11 @@ const MAIN_LINKS = 500_000;
 
 const keyOf = (/** @type {Run} */ { kind, links }) => `${kind} ${links}`;
 
-/** @returns {Run[]} the one of 500,000 links first, then the smaller before the larger, the embedded and the start last */
+/** @returns {Run[]} the one of 500,000 links first, then the smaller before the larger; then fairness, the embedded and the start */
 function readResults() {
   if (!existsSync(file("results.json"))) return [];
   const order = (/** @type {Run} */ { kind, links }) => [
-    ["server", "embedded", "start"].indexOf(kind),
+    ["server", "fair", "embedded", "start"].indexOf(kind),
     links === MAIN_LINKS ? 0 : links,
   ];
   return Object.values(JSON.parse(readFileSync(file("results.json"), "utf8"))).sort((a, b) => {
@@ -122,8 +122,56 @@ function startTables({ forms, installed }) {
   ].join("\n\n");
 }
 
+/** @param {Run} run */
+function fairTable({ links, inChannel, aliases, milliseconds, commit, at, phases }) {
+  const row = (
+    /** @type {string} */ title,
+    /** @type {import("./fair.mjs").Fairness} */ {
+      creations,
+      failed,
+      p50,
+      p99,
+      most,
+      ready,
+      unready,
+      answered,
+      refused,
+    },
+  ) => [
+    title,
+    `${creations}`,
+    `${failed}`,
+    short(p50),
+    short(p99),
+    short(most),
+    `${unready} of ${ready + unready}`,
+    `${answered}`,
+    `${refused}`,
+  ];
+  return [
+    "## W8: creations beside another caller's costly reads",
+    `${grouped(links)} links, ${grouped(inChannel)} of them in the channel. One token makes links one after another; another sends four documents at a time, each of ${aliases} lists with totalCount, totals and facets under a name, isBotCreated and five groups of twenty tags: the costliest that are taken, up to 29 lists. ${milliseconds / 1000} s each; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}.`,
+    markdown([
+      [
+        "",
+        "creations",
+        "failed",
+        "p50 ms",
+        "p99 ms",
+        "longest ms",
+        "probes that failed",
+        "documents answered",
+        "documents with errors",
+      ],
+      row("creations alone", phases.alone),
+      row("beside the reads", phases.beside),
+    ]),
+  ].join("\n\n");
+}
+
 /** What is shown of a run, in Markdown. @param {Run} run */
 export function table(run) {
+  if (run.kind === "fair") return fairTable(run);
   if (run.kind === "start") return `## Start-up and size\n\n${startTables(run)}`;
   const title =
     run.kind === "embedded"

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { prepareDatabase, prepareEmbedded } from "./data.mjs";
+import { measureFairness } from "./fair.mjs";
 import { checkGuard, GUARD, guardTable } from "./guard.mjs";
 import { machine } from "./machine.mjs";
 import { measure } from "./measure.mjs";
@@ -14,6 +15,9 @@ import { candidates } from "./servers.mjs";
 import { measureStart } from "./start.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
+/** What is measured beside the workloads of servers in rotation. */
+const OTHER_PARTS = ["embedded", "start", "fair"];
+
 const HELP = `npm run bench -- [options]
 
   --scale N            links, from 10000 to 10000000 (default: 500000)
@@ -21,7 +25,7 @@ const HELP = `npm run bench -- [options]
   --rounds N           slices of each server in each workload (default: 6)
   --slice MS           how long one is (default: 2000)
   --connections N      at once (default: 32)
-  --only A,B           of ${[...Object.keys(WORKLOADS), "embedded", "start"].join(", ")} (default: all)
+  --only A,B           of ${[...Object.keys(WORKLOADS), ...OTHER_PARTS].join(", ")} (default: all)
   --candidates A,B     of ${Object.keys(candidates({})).join(", ")} (default: all)
   --ours-env KEY=VALUE for this server's environment, repeatable
   --url URL            a PostgreSQL server to measure on (default: one of the bench's own)
@@ -63,20 +67,20 @@ const options = {
   connections: Number(given.connections ?? 32),
 };
 const EMBEDDED_LINKS = 20_000;
+/** A fifth of them in the channel that is read. */
+const FAIR_LINKS = 1_000_000;
+const FAIR_MS = 30_000;
 const EMBEDDED_WORKLOADS = ["W1", "W1c", "W2", "W3", "W4"];
 
 const say = (/** @type {string} */ line) => console.error(line);
 
-const parts = given.only?.split(",") ?? [
-  ...Object.keys(WORKLOADS),
-  ...(given.guard ? [] : ["embedded", "start"]),
-];
+const parts = given.only?.split(",") ?? [...Object.keys(WORKLOADS), ...(given.guard ? [] : OTHER_PARTS)];
 /** @param {readonly string[]} asked @param {readonly string[]} known */
 function onlyKnown(asked, known) {
   const unknown = asked.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`${unknown.join(", ")}: there are ${known.join(", ")}`);
 }
-onlyKnown(parts, [...Object.keys(WORKLOADS), "embedded", "start"]);
+onlyKnown(parts, [...Object.keys(WORKLOADS), ...OTHER_PARTS]);
 const workloads = Object.keys(WORKLOADS).filter((name) => parts.includes(name));
 const chosen = given.guard ? ["limit", "forgetful"] : given.candidates?.split(",");
 onlyKnown(chosen ?? [], Object.keys(candidates({})));
@@ -154,6 +158,11 @@ async function main() {
   try {
     if (workloads.length > 0) conclude(await measureServers(server));
     if (parts.includes("embedded")) conclude(await measureEmbedded(server));
+    if (parts.includes("fair")) {
+      const links = Number(given.scale ?? (small ? options.links : FAIR_LINKS));
+      const milliseconds = small ? FAIR_MS / 3 : FAIR_MS;
+      conclude(await measureFairness(server, { links, seed: options.seed, milliseconds, say }));
+    }
     if (parts.includes("start")) {
       conclude(await measureStart(server, { seed: options.seed, data: given.data, say }));
     }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { Sql } from "sql-template-tag";
 import { failureOf } from "./failures.js";
+import { FairShare, type Reader, shareOf } from "./fairShare.js";
 import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
 import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from "./maintenance.js";
 import type { DatabasePool } from "./pools.js";
@@ -51,6 +52,12 @@ export interface Database {
     statements: ReadingStatements,
     size: number,
   ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null>;
+  /**
+   * The same database for one reader, whose reads by `query` and `read` have a fair share of the sessions: those that
+   * can be costly wait for each other, and leave sessions to other readers and to writes. A statement that is quick
+   * waits for nothing.
+   */
+  forReader(reader: Reader): Database;
   /** For reading much at leisure: `work` has the embedded database's one session for as long as it takes. */
   snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
   /** One transaction of an operator's work, which no time limit of the server's requests ends. */
@@ -139,8 +146,26 @@ export function createDatabase(
     return use === "often" ? databasePool.often : databasePool.quick;
   };
   const readings = new Readings(databasePool, run);
-  return {
+  const share = new FairShare(shareOf(databasePool.size));
+  /** Runs a statement that can be costly when its reader's turn has come. */
+  const runInTurn = (reader: Reader, statement: Sql, use?: StatementUse): Promise<unknown[]> => {
+    if (use === "often and quick") return run(databasePool.quick, statement, use);
+    // The embedded database has one session, in which nothing is held up by another statement of its own.
+    if (use === undefined || databasePool.embedded) return share.run(reader, () => run(pool, statement, use));
+    const { often } = databasePool;
+    const inTurn: Pick<DatabasePool["often"], "query"> = {
+      query: (config) => often.query(config, () => share.run(reader, () => pool.query(config))),
+    };
+    return run(inTurn, statement, use);
+  };
+  const database: Database = {
     prisma,
+    forReader: (reader) => ({
+      ...database,
+      query: async <Row>(statement: Sql, use?: StatementUse) =>
+        (await runInTurn(reader, statement, use)) as Row[],
+      read: (statements, size) => readings.begin(statements, size, reader.key),
+    }),
     query: async <Row>(statement: Sql, use?: StatementUse) =>
       (await run(sessionsFor(use), statement, use)) as Row[],
     read: (statements, size) => readings.begin(statements, size),
@@ -167,4 +192,5 @@ export function createDatabase(
       await close();
     },
   };
+  return database;
 }

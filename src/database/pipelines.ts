@@ -65,9 +65,13 @@ export class Pipelines {
     });
   }
 
-  query(statement: pg.QueryConfig): Promise<pg.QueryResult> {
+  /** @param elsewhere has what is held up answered by a session of the pool, at once where nothing else is said. */
+  query(
+    statement: pg.QueryConfig,
+    elsewhere: () => Promise<pg.QueryResult> = () => this.#pool.query(statement),
+  ): Promise<pg.QueryResult> {
     const session = this.#freest();
-    if (!session) return this.#pool.query(statement);
+    if (!session) return elsewhere();
     return new Promise((resolve, reject) => {
       let asking = 1;
       let isAskedElsewhere = false;
@@ -80,7 +84,7 @@ export class Pipelines {
         if (isAskedElsewhere) return;
         isAskedElsewhere = true;
         asking += 1;
-        this.#pool.query(statement).then(resolve, fail);
+        elsewhere().then(resolve, fail);
       };
       this.#begin(session, askElsewhere);
       this.#gather(session);

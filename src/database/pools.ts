@@ -10,13 +10,19 @@ interface Asking {
   query(statement: pg.QueryConfig): Promise<pg.QueryResult>;
 }
 
+/** What answers statements that are quick as a rule. */
+interface AskingOften {
+  /** @param elsewhere has a statement answered that is held up; without it the pool answers at once. Not for a pool. */
+  query(statement: pg.QueryConfig, elsewhere?: () => Promise<pg.QueryResult>): Promise<pg.QueryResult>;
+}
+
 /** The one pool that Prisma and SQL by hand share. */
 export interface DatabasePool {
   readonly pool: pg.Pool;
   /** For reading what is quick, whatever is asked for. */
   readonly quick: Asking;
   /** For reading what is asked for often, and is quick as a rule. */
-  readonly often: Asking;
+  readonly often: AskingOften;
   /** One session, in this process: no other process can be at work in it. */
   readonly embedded: boolean;
   /** The schema that every session uses. */

@@ -1,5 +1,6 @@
 import type { PoolClient } from "pg";
 import sql, { raw, type Sql } from "sql-template-tag";
+import { readingShareOf, type ShareSize } from "./fairShare.js";
 import type { DatabasePool } from "./pools.js";
 import { liftTimeLimit } from "./session.js";
 
@@ -18,8 +19,8 @@ export interface ReadingStatements {
   readonly rows: Sql;
 }
 
-/** At once at the most. */
-const MOST_READINGS = 4;
+/** The embedded database lends no session for a reading: there only what is kept on the disk is bounded. */
+const EMBEDDED_SHARE: ShareSize = { all: 4, ofOne: 2 };
 /** However slowly it is taken, in milliseconds: until then a session, or what it keeps on the disk, is lent. */
 const LONGEST_MS = 600_000;
 
@@ -29,15 +30,20 @@ type RunIn = (session: Pick<PoolClient, "query">, statement: Sql) => Promise<unk
 
 /**
  * Reads long lists through cursors, with constant memory. A server lends a session, with its transaction, for as long
- * as a reading lasts, and keeps at least one for everybody else. Where there is but one session, as on the embedded
- * database, the cursor is held (WITH HOLD): the database sets the rows aside at once, on its disk, and is free again
- * while they are fetched, at whatever pace.
+ * as a reading lasts. The embedded database has but one session, and so has a pool of one: there the cursor is held
+ * (WITH HOLD), so that the database sets the rows aside at once, on its disk, and is free again while they are fetched,
+ * at whatever pace.
  */
 export class Readings {
   readonly #pool: DatabasePool;
   readonly #run: RunIn;
   readonly #longestMs: number;
-  readonly #most: number;
+  /** How many last at once: few, so that whoever takes everything leaves sessions for the others. */
+  readonly #share: ShareSize;
+  /** Whether the rows are set aside, rather than a session lent. */
+  readonly #holds: boolean;
+  /** By the reader's key. */
+  readonly #openOf = new Map<string, number>();
   #open = 0;
   #opened = 0;
 
@@ -46,30 +52,41 @@ export class Readings {
     this.#pool = pool;
     this.#run = run;
     this.#longestMs = longestMs;
-    this.#most = pool.size === 1 ? MOST_READINGS : Math.min(MOST_READINGS, pool.size - 1);
+    this.#share = pool.embedded ? EMBEDDED_SHARE : readingShareOf(pool.size);
+    this.#holds = pool.size === 1;
   }
 
   /**
    * @param size of each bit, in rows.
-   * @returns null where too many are being read already.
+   * @param reader the key of whoever reads; all readings without one are one reader's.
+   * @returns null where too many are being read already, by this reader or by all together.
    */
   async begin<Row>(
     statements: ReadingStatements,
     size: number,
+    reader = "",
   ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null> {
-    if (this.#open >= this.#most) return null;
-    this.#open += 1;
+    const { all, ofOne } = this.#share;
+    if (this.#open >= all || (this.#openOf.get(reader) ?? 0) >= ofOne) return null;
+    this.#note(reader, 1);
     try {
-      return await this.#begin<Row>(statements, size);
+      return await this.#begin<Row>(statements, size, reader);
     } catch (error) {
-      this.#open -= 1;
+      this.#note(reader, -1);
       throw error;
     }
   }
 
-  async #begin<Row>({ count, rows }: ReadingStatements, size: number) {
-    const { pool, size: sessions } = this.#pool;
-    const isHeld = sessions === 1;
+  #note(reader: string, change: 1 | -1): void {
+    const open = (this.#openOf.get(reader) ?? 0) + change;
+    this.#open += change;
+    if (open === 0) this.#openOf.delete(reader);
+    else this.#openOf.set(reader, open);
+  }
+
+  async #begin<Row>({ count, rows }: ReadingStatements, size: number, reader: string) {
+    const { pool } = this.#pool;
+    const isHeld = this.#holds;
     this.#opened += 1;
     const cursor = raw(`reading_${this.#opened}`);
     const session = await pool.connect();
@@ -97,11 +114,11 @@ export class Readings {
     const end = isHeld ? () => run(sql`close ${cursor}`) : giveBack;
     return {
       count: counted,
-      reading: this.#reading<Row>(() => run(sql`fetch ${raw(String(size))} from ${cursor}`), end),
+      reading: this.#reading<Row>(() => run(sql`fetch ${raw(String(size))} from ${cursor}`), end, reader),
     };
   }
 
-  #reading<Row>(fetch: () => Promise<unknown[]>, end: () => Promise<unknown>): Reading<Row> {
+  #reading<Row>(fetch: () => Promise<unknown[]>, end: () => Promise<unknown>, reader: string): Reading<Row> {
     let ended: Promise<unknown> | undefined;
     let fetching: Promise<unknown> = Promise.resolve();
     const close = () => {
@@ -111,7 +128,7 @@ export class Readings {
         .then(end)
         .finally(() => {
           clearTimeout(limit);
-          this.#open -= 1;
+          this.#note(reader, -1);
         });
       return ended;
     };

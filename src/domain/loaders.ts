@@ -46,16 +46,16 @@ const BIGINT = sql`bigint`;
  */
 export function createLoaders(database: Database, caller: Caller, knownTags = new KnownTags(false)) {
   const seen = () => visible(caller, sql`c.chat_id`);
-  const channelsWhere = (condition: Sql) =>
+  const channelsWhere = (condition: Sql, keys: readonly unknown[]) =>
     database.query<Channel>(
       sql`select ${channelColumns} from channel c where ${condition} and ${seen()}`,
-      "often",
+      howOften(keys),
     );
   const channel = new DataLoader<string, Channel | null>(async (ids) =>
-    inOrder(ids, await channelsWhere(isOneOf(sql`c.id`, ids, UUID)), ({ id }) => id),
+    inOrder(ids, await channelsWhere(isOneOf(sql`c.id`, ids, UUID), ids), ({ id }) => id),
   );
   const channelByChatId = new DataLoader<number, Channel | null>(async (chatIds) => {
-    const channels = await channelsWhere(isOneOf(sql`c.chat_id`, chatIds, BIGINT));
+    const channels = await channelsWhere(isOneOf(sql`c.chat_id`, chatIds, BIGINT), chatIds);
     // A page of links asks for its channel by chat id, each of its links by the channel's own.
     for (const found of channels) channel.prime(found.id, found);
     return inOrder(chatIds, channels, ({ chatId }) => chatId);
@@ -104,6 +104,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
         ids,
         await database.query<TagType>(
           sql`select ${tagTypeColumns} from tag_type y where ${isOneOf(sql`y.id`, ids, UUID)}`,
+          howOften(ids),
         ),
         ({ id }) => id,
       ),

@@ -6,6 +6,7 @@ import type { KnownCallers } from "./access/knownCallers.js";
 import { Tokens } from "./access/tokens.js";
 import { Channels } from "./channels/channels.js";
 import type { StorageGuard } from "./databaseTrouble.js";
+import { RateLimitedError } from "./errors.js";
 import type { LinkChanges } from "./links/changes.js";
 import type { Creations } from "./links/creations.js";
 import { LinkEditor } from "./links/linkEditor.js";
@@ -40,8 +41,12 @@ export interface Asking {
   readonly gone: (() => AbortSignal) | null;
 }
 
+/** In seconds: by then some of the caller's own reads are done. */
+const RETRY_AFTER = 5;
+
 /** What a request makes when it is first needed: most need but one or two. */
 interface Parts {
+  reading: Database;
   gateway: TelegramGateway;
   loaders: Loaders;
   links: Links;
@@ -104,13 +109,25 @@ export class DomainRequest {
     return { ...this.#domain, storageGuard, gateway: this.#parts.gateway };
   }
 
+  /**
+   * The database for what the caller reads, which has a share of its sessions; what serves a mutation waits for no
+   * share. A read whose turn does not come in time is the caller's to ask again: it waited behind its own.
+   */
+  get #reading(): Database {
+    this.#parts.reading ??= this.#domain.database.forReader({
+      key: this.caller.key,
+      gone: this.#asking.gone,
+      refusal: () => new RateLimitedError(RETRY_AFTER),
+    });
+    return this.#parts.reading;
+  }
+
   get loaders(): Loaders {
-    const { database, knownTags } = this.#domain;
-    this.#parts.loaders ??= createLoaders(database, this.caller, knownTags);
+    this.#parts.loaders ??= createLoaders(this.#reading, this.caller, this.#domain.knownTags);
     return this.#parts.loaders;
   }
   get links(): Links {
-    this.#parts.links ??= new Links(this.#domain.database, this.caller, this.loaders);
+    this.#parts.links ??= new Links(this.#reading, this.caller, this.loaders);
     return this.#parts.links;
   }
   get linkMaker(): LinkMaker {
@@ -130,7 +147,7 @@ export class DomainRequest {
     return this.#parts.uncertainCreations;
   }
   get tags(): Tags {
-    this.#parts.tags ??= new Tags(this.#domain.database, this.caller, this.loaders);
+    this.#parts.tags ??= new Tags(this.#reading, this.caller, this.loaders);
     return this.#parts.tags;
   }
   get tagChanges(): TagChanges {
@@ -138,11 +155,15 @@ export class DomainRequest {
     return this.#parts.tagChanges;
   }
   get tagTypes(): TagTypes {
-    this.#parts.tagTypes ??= new TagTypes(this.#domain.database, this.caller);
+    this.#parts.tagTypes ??= new TagTypes(this.#reading, this.caller);
     return this.#parts.tagTypes;
   }
   get channels(): Channels {
-    this.#parts.channels ??= new Channels(this.#shared, this.caller, this.loaders);
+    this.#parts.channels ??= new Channels(
+      { ...this.#shared, database: this.#reading },
+      this.caller,
+      this.loaders,
+    );
     return this.#parts.channels;
   }
   get tokens(): Tokens {

@@ -3,7 +3,7 @@ import type { CountedPage } from "../domain/paging/list.js";
 import type { Edge } from "../domain/paging/page.js";
 
 /** What it costs to count, or to sum up: all that match is read, however small the page. */
-export const COUNTING_COST = 10;
+export const COUNTING_COST = 3;
 
 /** What a page costs: its size times what is asked of each of its things. */
 export const pageComplexity = (args: PageArguments) => ({

@@ -5,11 +5,13 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
+  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   type ValidationContext,
 } from "graphql";
 import { complete } from "./errors.js";
+import { computedUnderFilters } from "./filterCost.js";
 
 /** More than any of our clients' documents has, less than hurts. The body's size is limited at the door. */
 export const LIMITS = {
@@ -82,7 +84,11 @@ export function costOf(
     (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
   );
   const asked: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
-  return readingArguments(() => complexityFromQuery(asked, { schema, variables, ctx: {} }));
+  return readingArguments(() => {
+    const { complexity, depth } = complexityFromQuery(asked, { schema, variables, ctx: {} });
+    const { coerced = {} } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+    return { complexity: complexity + computedUnderFilters(schema, operation, fragments, coerced), depth };
+  });
 }
 
 /** Refuses what is too deep, or costs too much. @throws GraphQLError */

@@ -66,6 +66,10 @@ function conditionsOf(document: DocumentNode, operation: OperationDefinitionNode
   return conditions;
 }
 
+/** A letter for whether a variable is given: its default stands for one that is not, and an empty text constrains nothing. */
+const presenceOf = (value: unknown): string =>
+  value === undefined ? "d" : value === null || value === "" ? "n" : "g";
+
 /** Looks a value up, or works it out and keeps it while there is room. */
 function kept<Value>(known: Map<string, Value>, most: number, key: string, make: () => Value): Value {
   const found = known.get(key);
@@ -80,6 +84,8 @@ export class PreparedOperation {
   readonly document: DocumentNode;
   readonly definition: OperationDefinitionNode;
   readonly #counting: readonly string[];
+  /** The other variables: such as a part of a name, of which only matters whether it is given. */
+  readonly #others: readonly string[];
   readonly #deciding: readonly string[];
   readonly #conditions: readonly VariableNode[];
   readonly #costs = new Map<string, Cost>();
@@ -89,6 +95,9 @@ export class PreparedOperation {
     this.document = document;
     this.definition = definition;
     this.#counting = countingVariables(definition);
+    this.#others = (definition.variableDefinitions ?? [])
+      .map(({ variable }) => variable.name.value)
+      .filter((name) => !this.#counting.includes(name));
     this.#deciding = decidingVariables(document);
     this.#conditions = conditionsOf(document, definition);
   }
@@ -119,7 +128,10 @@ export class PreparedOperation {
   /** Refuses what would cost too much with these variables, as they came. @throws GraphQLError */
   checkCost(given: Variables): void {
     // One that is not given has its default, which a null has not.
-    const key = this.#counting.map((name) => JSON.stringify(given[name]) ?? "absent").join();
+    const key = [
+      ...this.#counting.map((name) => JSON.stringify(given[name]) ?? "absent"),
+      ...this.#others.map((name) => presenceOf(given[name])),
+    ].join();
     checkCost(
       kept(this.#costs, MOST_COSTS, key, () => costOf(schema, this.document, this.definition, given)),
     );

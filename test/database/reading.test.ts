@@ -31,8 +31,8 @@ await describeOnForms("readings", ALL_FORMS, (form) => {
       async (session, { text, values }) => (await session.query({ text, values })).rows,
       longestMs,
     );
-  const begin = async (from: Readings, to = 5) => {
-    const begun = await from.begin<{ n: number }>(numbers(to), 2);
+  const begin = async (from: Readings, reader?: string, to = 5) => {
+    const begun = await from.begin<{ n: number }>(numbers(to), 2, reader);
     if (begun === null) throw new Error("Too many are being read.");
     return begun;
   };
@@ -56,7 +56,7 @@ await describeOnForms("readings", ALL_FORMS, (form) => {
     expect(lent()).toBe(0);
   });
 
-  test("are no more than four, and leave no session behind where a statement fails", async () => {
+  test("are no more than four, two of one reader, and leave no session behind where a statement fails", async () => {
     const some = readings();
     const broken = { ...numbers(1), rows: sql`select 1 / 0 as n from generate_series(1, 3)` };
     for (let time = 0; time < 5; time += 1) {
@@ -67,10 +67,12 @@ await describeOnForms("readings", ALL_FORMS, (form) => {
     }
     await expect(some.begin({ ...numbers(1), count: sql`select nothing` }, 2)).rejects.toThrow("nothing");
     expect(lent()).toBe(0);
-    const four = await Promise.all([begin(some), begin(some), begin(some), begin(some)]);
-    expect(await some.begin(numbers(1), 2)).toBeNull();
+    const two = await Promise.all([begin(some, "one"), begin(some, "one")]);
+    expect(await some.begin(numbers(1), 2, "one")).toBeNull();
+    const four = [...two, ...(await Promise.all([begin(some, "other"), begin(some, "other")]))];
+    expect(await some.begin(numbers(1), 2, "third")).toBeNull();
     await four[0]?.reading.close();
-    const fifth = await begin(some);
+    const fifth = await begin(some, "third");
     for (const { reading } of [...four, fifth]) await reading.close();
     expect(lent()).toBe(0);
   });

@@ -19,7 +19,8 @@ function failing() {
   const fail = async () => {
     throw new Error("relation invite_link: connection to 10.0.0.5 refused");
   };
-  const domain = { database: { query: fail } as unknown as Database } as Domain;
+  const database = { query: fail, forReader: () => database } as unknown as Database;
+  const domain = { database } as Domain;
   const operations = new Operations({ domain, suggestions: true });
   const run = (query: string) =>
     operations.run(

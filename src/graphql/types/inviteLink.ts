@@ -1,12 +1,10 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder.js";
 import { pageComplexity } from "../connection.js";
+import { depthCost, filterCost } from "../filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
 import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
-
-/** What a group of the filter costs: the more there are, the longer the database thinks of how to find their links. */
-const GROUP_COST = 100;
 
 const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSubscription").implement({
   description: "What the members of a link pay.",
@@ -135,7 +133,7 @@ builder.queryFields((t) => ({
       },
       complexity: (args) => {
         const { field, multiplier } = pageComplexity(args);
-        return { field: field + GROUP_COST * (args.filter?.tagGroups?.length ?? 0), multiplier };
+        return { field: field + filterCost(args.filter) + depthCost(args.page, multiplier), multiplier };
       },
       resolve: async (_root, args, { links }) => toLinkConnection(await links.page(args)),
     },

@@ -4,6 +4,7 @@ import type { Tag } from "../../domain/tags/tag.js";
 import { builder } from "../builder.js";
 import { pageComplexity, toConnection } from "../connection.js";
 import { OF_ITS_OBJECT } from "../execution/plan.js";
+import { SCAN_COST } from "../filterCost.js";
 import { COMMON_ERRORS } from "./errors.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
@@ -91,7 +92,10 @@ builder.queryFields((t) => ({
         name: t.arg.string({ description: "Only tags whose name contains this, folded as for links." }),
         typeId: t.arg.id({ description: "Only tags of this type: its global id, or the bare UUID." }),
       },
-      complexity: pageComplexity,
+      complexity: (args) => {
+        const { field, multiplier } = pageComplexity(args);
+        return { field: field + (args.name ? SCAN_COST : 0), multiplier };
+      },
       resolve: async (_root, args, { tags }) => toConnection(await tags.page(args)),
     },
     TagConnection,

@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { FairShare, type Reader, readingShareOf, shareOf } from "../../src/database/fairShare.js";
+
+class Refused extends Error {}
+
+const readerOf = (key: string, gone: AbortSignal | null = null): Reader => ({
+  key,
+  gone: gone && (() => gone),
+  refusal: () => new Refused("asked for too much"),
+});
+
+/** Reads that begin when the share lets them, and end when the test says so. */
+function readsOf(share: FairShare) {
+  const begun: string[] = [];
+  const ends = new Map<string, () => void>();
+  const read = (reader: Reader, name: string): Promise<string> =>
+    share.run(reader, () => {
+      begun.push(name);
+      return new Promise((resolve) => ends.set(name, () => resolve(name)));
+    });
+  const end = async (name: string): Promise<void> => {
+    ends.get(name)?.();
+    // What waits begins once the end is known to whoever asked.
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { begun, read, end };
+}
+
+describe("a fair share", () => {
+  test("is half of the sessions, half of that for one reader, and never less than one", () => {
+    expect([1, 2, 3, 5, 6, 16].map(shareOf)).toEqual([
+      { all: 1, ofOne: 1 },
+      { all: 1, ofOne: 1 },
+      { all: 1, ofOne: 1 },
+      { all: 2, ofOne: 1 },
+      { all: 3, ofOne: 2 },
+      { all: 8, ofOne: 4 },
+    ]);
+  });
+
+  test("of long lists is a third of the sessions, and leaves one for writes beside all costly reads", () => {
+    for (let sessions = 3; sessions <= 40; sessions += 1) {
+      expect(shareOf(sessions).all + readingShareOf(sessions).all).toBeLessThan(sessions);
+    }
+  });
+
+  test("lets one reader have its part alone, and another begin beside it at once", async () => {
+    const { begun, read, end } = readsOf(new FairShare({ all: 3, ofOne: 2 }));
+    const [a, b] = [readerOf("a"), readerOf("b")];
+    const reads = ["a1", "a2", "a3", "a4"].map((name) => read(a, name));
+    expect(begun).toEqual(["a1", "a2"]);
+    reads.push(read(b, "b1"));
+    expect(begun).toEqual(["a1", "a2", "b1"]);
+    for (const name of ["a2", "b1", "a1", "a3", "a4"]) await end(name);
+    expect(await Promise.all(reads)).toEqual(["a1", "a2", "a3", "a4", "b1"]);
+    expect(begun).toEqual(["a1", "a2", "b1", "a3", "a4"]);
+  });
+
+  test("takes readers in turn, and each one's reads in their order", async () => {
+    const { begun, read, end } = readsOf(new FairShare({ all: 1, ofOne: 1 }));
+    const [a, b, c] = [readerOf("a"), readerOf("b"), readerOf("c")];
+    const reads = ["a1", "a2", "a3", "a4"].map((name) => read(a, name));
+    reads.push(read(b, "b1"), read(b, "b2"), read(c, "c1"));
+    for (const name of ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]) await end(name);
+    await Promise.all(reads);
+    expect(begun).toEqual(["a1", "b1", "c1", "a2", "b2", "a3", "a4"]);
+  });
+
+  test("goes on after a read that failed", async () => {
+    const share = new FairShare({ all: 1, ofOne: 1 });
+    const a = readerOf("a");
+    const failed = share.run(a, async () => {
+      throw new Error("broken");
+    });
+    const next = share.run(a, async () => "next");
+    await expect(failed).rejects.toThrow("broken");
+    expect(await next).toBe("next");
+  });
+
+  test("drops what waits for a reader that has gone, and what was asked after it had", async () => {
+    const share = new FairShare({ all: 1, ofOne: 1 });
+    const { begun, read, end } = readsOf(share);
+    const leaving = new AbortController();
+    const a = readerOf("a", leaving.signal);
+    const first = read(a, "a1");
+    const second = read(a, "a2");
+    const others = read(readerOf("b"), "b1");
+    expect(share.waiting).toBe(2);
+    leaving.abort();
+    await expect(second).rejects.toThrow(Refused);
+    await expect(read(a, "a3")).rejects.toThrow(Refused);
+    expect(share.waiting).toBe(1);
+    await end("a1");
+    await end("b1");
+    await Promise.all([first, others]);
+    expect(begun).toEqual(["a1", "b1"]);
+  });
+
+  test("refuses what has waited too long, with the reader's own error", async () => {
+    const share = new FairShare({ all: 1, ofOne: 1 }, 20);
+    const { begun, read, end } = readsOf(share);
+    const first = read(readerOf("a"), "a1");
+    await expect(read(readerOf("a"), "a2")).rejects.toThrow("asked for too much");
+    expect([begun, share.waiting]).toEqual([["a1"], 0]);
+    await end("a1");
+    expect(await first).toBe("a1");
+  });
+});

@@ -1,0 +1,146 @@
+import pg from "pg";
+import sql from "sql-template-tag";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createDatabase, type Database } from "../../src/database/database.js";
+import type { Reader } from "../../src/database/fairShare.js";
+import { type DatabasePool, serverPool } from "../../src/database/pools.js";
+import { describeOnForms, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
+
+const KEY = 42;
+/** Until the test says so, no statement of this kind ends. */
+const HELD = sql`select pg_advisory_lock_shared(${KEY}::bigint)::text, pg_advisory_unlock_shared(${KEY}::bigint), 1 as done`;
+const POLL = { timeout: 60_000, interval: 20 };
+
+const raise = (error: Error): never => {
+  throw error;
+};
+const readerOf = (key: string, gone: Reader["gone"] = null): Reader => ({
+  key,
+  gone,
+  refusal: () => new Error("refused"),
+});
+
+await describeOnForms("a reader's database", ["server"], (form) => {
+  let prepared: PreparedDatabase;
+  let holder: pg.Client;
+  let opened: Database | undefined;
+
+  beforeEach(async () => {
+    prepared = await prepareTestDatabase(form);
+    holder = new pg.Client(prepared.url as string);
+    await holder.connect();
+    await holder.query("select pg_advisory_lock($1)", [KEY]);
+  });
+  afterEach(async () => {
+    await holder.end();
+    await opened?.close();
+    await prepared.remove();
+  });
+
+  const open = (pool: DatabasePool): Database => {
+    opened = createDatabase(pool);
+    return opened;
+  };
+  /** A pool of so many sessions for requests, the pipelined ones included. */
+  const poolOf = (sessions: number): DatabasePool => serverPool(prepared.url as string, raise, { sessions });
+  const release = () => holder.query("select pg_advisory_unlock($1)", [KEY]);
+  /** Sessions in which a statement is held up. */
+  const heldUp = async () => {
+    const { rows } = await holder.query<{ count: number }>(
+      `select count(*)::int as count from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`,
+    );
+    return rows[0]?.count;
+  };
+  /** Asks so many times at once. On a busy machine a reader's own reads may last so long that some are refused. */
+  const all = async (database: Database, count: number, use?: "often") => {
+    const asked = Array.from({ length: count }, () =>
+      database.query<{ done: number }>(HELD, use).then(
+        ([row]) => row?.done,
+        (error: Error) => error.message,
+      ),
+    );
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer !== "refused")).toEqual(
+      Array(answers.filter((answer) => answer !== "refused").length).fill(1),
+    );
+    return answers;
+  };
+  const ONE = [{ one: 1 }];
+  const one = sql`select 1 as one`;
+
+  test("has a few of the sessions, and leaves the others to other readers, to writes and to quick reads", async () => {
+    const database = open(serverPool(prepared.url as string, raise));
+    const [greedy, modest] = [database.forReader(readerOf("greedy")), database.forReader(readerOf("modest"))];
+    const costly = all(greedy, 40);
+    await expect.poll(heldUp, POLL).toBe(2);
+    expect(await modest.query(one)).toEqual(ONE);
+    expect(await greedy.query(one, "often and quick")).toEqual(ONE);
+    expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
+    expect(await heldUp()).toBe(2);
+    await release();
+    expect((await costly).slice(0, 2)).toEqual([1, 1]);
+  });
+
+  test("has no more of the pool for what is asked often and turns out to be slow", async () => {
+    const database = open(serverPool(prepared.url as string, raise));
+    const [greedy, modest] = [database.forReader(readerOf("greedy")), database.forReader(readerOf("modest"))];
+    const costly = [all(greedy, 20, "often"), all(greedy, 20)];
+    // The two that the first of them are sent down, and the reader's two of the pool.
+    await expect.poll(heldUp, POLL).toBe(4);
+    expect(await modest.query(one, "often")).toEqual(ONE);
+    expect(await modest.query(one)).toEqual(ONE);
+    expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
+    expect(await heldUp()).toBe(4);
+    await release();
+    expect((await Promise.all(costly)).flat()).toHaveLength(40);
+  });
+
+  test("leaves sessions for writes, however many readers ask for much", async () => {
+    const database = open(serverPool(prepared.url as string, raise));
+    const costly = Array.from({ length: 8 }, (_, index) => all(database.forReader(readerOf(`${index}`)), 5));
+    await expect.poll(heldUp, POLL).toBe(3);
+    expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
+    await release();
+    expect((await Promise.all(costly)).flat()).toHaveLength(40);
+  });
+
+  test("does not ask what waits for a reader that has gone", async () => {
+    const database = open(poolOf(5));
+    const leaving = new AbortController();
+    const greedy = database.forReader(readerOf("greedy", () => leaving.signal));
+    const costly = Promise.allSettled(Array.from({ length: 5 }, () => greedy.query(HELD)));
+    await expect.poll(heldUp, POLL).toBe(1);
+    leaving.abort();
+    await release();
+    expect((await costly).map(({ status }) => status)).toEqual(["fulfilled", ...Array(4).fill("rejected")]);
+  });
+
+  test.each([1, 2, 3])("is slow and not wrong where the pool has %i sessions", async (sessions) => {
+    await release();
+    const database = open(poolOf(sessions));
+    const numbers = (to: number) => ({
+      count: sql`select count(*) as count from generate_series(1, ${to}::int)`,
+      rows: sql`select n from generate_series(1, ${to}::int) n`,
+    });
+    const readers = ["a", "b", "c"].map((key) => database.forReader(readerOf(key)));
+    const begun = await readers[0]?.read<{ n: number }>(numbers(5), 2);
+    expect(begun?.count).toBe(5);
+    const rows: number[] = [];
+    const work = [
+      ...readers.flatMap((reader) => [all(reader, 5), all(reader, 5, "often")]),
+      ...Array.from({ length: 10 }, () =>
+        database.transaction(async ({ query }) => [await query(one), await query(one)]),
+      ),
+    ];
+    for (let bit = await begun?.reading.next(); bit && bit.length > 0; bit = await begun?.reading.next())
+      rows.push(...bit.map(({ n }) => n));
+    await begun?.reading.close();
+    expect(rows).toEqual([1, 2, 3, 4, 5]);
+    const answers = await Promise.all<unknown>(work);
+    expect(answers.map((answer) => (answer as unknown[]).length)).toEqual([
+      ...Array(6).fill(5),
+      ...Array(10).fill(2),
+    ]);
+  });
+});
