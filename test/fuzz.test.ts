@@ -173,6 +173,12 @@ function check(sent: Sent, { status, headers, body }: Answer): void {
   const isGraphQL = /^\/graphql\/?(\?|$)/.test(sent.path) && OPERATION_METHODS.includes(sent.method);
   if (isGraphQL && isJson) checkGraphQL(status, text);
   else if (status >= 400) {
+    // Whoever asked for an event stream gets the refusal as an event.
+    if (isGraphQL && /^text\/event-stream(;|$)/.test(type)) {
+      const [, event = ""] = /^data: (.+)$/m.exec(text) ?? [];
+      checkGraphQL(status, event);
+      return;
+    }
     expect(type).toMatch(/^application\/(graphql-response\+)?json(;|$)/);
     checkRefusal(status, text);
   } else if (isJson) JSON.parse(text);

@@ -17,6 +17,9 @@ The server is set up by environment variables alone:
   NODE_ENV                 development, production or test (default: development)
   GRAPHIQL                 on or off (default: on, in production off)
   CORS_ORIGINS             comma-separated origins that browsers may call from (default: none)
+  TRUST_PROXY              proxies whose X-Forwarded-For is believed (default: none)
+  SHUTDOWN_DELAY_MS        how long /readyz says 503 after SIGTERM before the server stops listening
+                           (default: 0, in production 5000)
   LOG_LEVEL                trace, debug, info, warn, error, fatal or silent (default: info)
   CACHE                    off remembers neither tokens nor tags between requests (default: on)
 

@@ -146,7 +146,8 @@ export function createDatabase(
     return use === "often" ? databasePool.often : databasePool.quick;
   };
   const readings = new Readings(databasePool, run);
-  const share = new FairShare(shareOf(databasePool.size));
+  // A session that is lent for a long list is none that costly reads could have. A held cursor takes no session.
+  const share = new FairShare(() => shareOf(databasePool.size - readings.lent));
   /** Runs a statement that can be costly when its reader's turn has come. */
   const runInTurn = (reader: Reader, statement: Sql, use?: StatementUse): Promise<unknown[]> => {
     if (use === "often and quick") return run(databasePool.quick, statement, use);

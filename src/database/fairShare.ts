@@ -45,24 +45,28 @@ const share = (all: number): ShareSize => {
  */
 export const shareOf = (sessions: number): ShareSize => share(sessions / 2);
 
+/** Long lists that may be read at once, however large the pool is. */
+const MOST_READINGS = 4;
+
 /**
- * The share of a pool's sessions that long lists may hold while they are read: a third. Together with costly reads they
- * leave a session for writes and for quick reads in every pool of three sessions or more.
+ * The share of a pool's sessions that long lists may hold while they are read. It leaves one session for a costly read
+ * and one for writes and quick reads in every pool of three sessions or more.
  */
-export const readingShareOf = (sessions: number): ShareSize => share(sessions / 3);
+export const readingShareOf = (sessions: number): ShareSize => share(Math.min(MOST_READINGS, sessions - 2));
 
 /**
  * Lets costly reads begin, a few at a time: in turn between readers (round robin), first in first out within one.
  * Whatever takes part must not hold a session while it waits here, or two could wait for each other.
  */
 export class FairShare {
-  readonly #size: ShareSize;
+  readonly #size: () => ShareSize;
   readonly #longestWaitMs: number;
   readonly #lines = new Map<string, Line>();
   #running = 0;
   #turns = 0;
 
-  constructor(size: ShareSize, longestWaitMs = LONGEST_WAIT_MS) {
+  /** @param size is asked whenever a read may begin. */
+  constructor(size: () => ShareSize, longestWaitMs = LONGEST_WAIT_MS) {
     this.#size = size;
     this.#longestWaitMs = longestWaitMs;
   }
@@ -88,13 +92,14 @@ export class FairShare {
     } finally {
       line.running -= 1;
       this.#running -= 1;
-      this.#next();
+      while (this.#next());
       this.#forget(reader.key, line);
     }
   }
 
   #mayBegin({ running }: Line): boolean {
-    return this.#running < this.#size.all && running < this.#size.ofOne;
+    const { all, ofOne } = this.#size();
+    return this.#running < all && running < ofOne;
   }
 
   #begin(line: Line): void {
@@ -133,8 +138,11 @@ export class FairShare {
     });
   }
 
-  /** Gives the turn that has become free to whoever's last turn is longest ago. */
-  #next(): void {
+  /**
+   * Gives a free turn to whoever's last turn is longest ago.
+   * @returns whether there was a free turn, and a read that waited for one.
+   */
+  #next(): boolean {
     let next: Line | undefined;
     for (const line of this.#lines.values()) {
       if (line.waiting.size === 0 || !this.#mayBegin(line)) continue;
@@ -142,6 +150,7 @@ export class FairShare {
     }
     const [first] = next?.waiting ?? [];
     first?.begin();
+    return first !== undefined;
   }
 
   #forget(key: string, line: Line): void {

@@ -56,6 +56,11 @@ export class Readings {
     this.#holds = pool.size === 1;
   }
 
+  /** The sessions that readings hold. */
+  get lent(): number {
+    return this.#holds ? 0 : this.#open;
+  }
+
   /**
    * @param size of each bit, in rows.
    * @param reader the key of whoever reads; all readings without one are one reader's.

@@ -18,7 +18,7 @@ export interface MetricsSources {
   readonly telegramState: () => TelegramState;
   /** Calls to Telegram that wait for their turn. */
   readonly waitingCalls: () => number;
-  readonly holds: () => Promise<readonly HoldSummary[]>;
+  readonly holds: () => readonly HoldSummary[];
 }
 
 /**
@@ -93,10 +93,10 @@ export class Metrics {
       help: "How long calls to Telegram are still held back after a 429: a method in some chats, a method, or all calls of the bot (method all).",
       labelNames: ["scope", "method"],
       registers: [this.registry],
-      async collect() {
-        const live = await holds();
+      collect() {
         this.reset();
-        for (const { scope, method, seconds } of live) this.set({ scope, method: method ?? "all" }, seconds);
+        for (const { scope, method, seconds } of holds())
+          this.set({ scope, method: method ?? "all" }, seconds);
       },
     });
     new Gauge({

@@ -31,7 +31,9 @@ const idOf = (text: string): number => (DECIMAL.test(text) ? Number(text) : 0);
 export function parseChatId(text: string): number {
   const id = idOf(text);
   if (isTelegramId(id) && id < 0) return id;
-  return refuse("must be the id of a channel or group, such as -1001234567890.");
+  return refuse(
+    "must be the id of a channel or group (negative, of at most 52 bits), such as -1001234567890.",
+  );
 }
 
 /** Reads the id of a user, which is positive. @throws UnreadableValueError */

@@ -119,6 +119,10 @@ export class BotApi {
     return this.#pace.waiting;
   }
 
+  get knownHolds(): readonly Hold[] {
+    return this.#pace.holds;
+  }
+
   /** The holds of all servers; where their store does not answer, those that are known here. */
   async holds(): Promise<readonly Hold[]> {
     await this.#holds.refresh();

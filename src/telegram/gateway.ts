@@ -92,6 +92,11 @@ export class TelegramGateway {
     return this.#api.waiting;
   }
 
+  /** The holds that this server knows of, without asking the other servers' store. */
+  get knownHolds(): readonly Hold[] {
+    return this.#api.knownHolds;
+  }
+
   /** The calls that are held back after a 429, on whichever server it came. */
   holds(): Promise<readonly Hold[]> {
     return this.#api.holds();

@@ -67,6 +67,7 @@ describe("the package", () => {
     expect(rest.sort()).toEqual([
       "LICENSE",
       "README.md",
+      "docs/database.md",
       "docs/moving.md",
       "docs/oint.md",
       "docs/rest.md",
@@ -104,7 +105,10 @@ describe("the package", () => {
   });
 
   test("refuses an environment before it loads a server", async () => {
-    const main = join(await installWith(["zod"]), "node_modules/invite-links/dist/main.js");
+    const main = join(
+      await installWith(["zod", "pg-connection-string"]),
+      "node_modules/invite-links/dist/main.js",
+    );
     const { code, stdout, stderr } = await runNode([main], { PORT: "65536" });
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^PORT: found "65536"[^\n]*\n$/);

@@ -52,6 +52,13 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     );
     return rows[0]?.count;
   };
+  const pipelined = async () => {
+    const { rows } = await holder.query<{ count: number }>(
+      `select count(*)::int as count from pg_stat_activity
+       where datname = current_database() and application_name = 'invite-links pipeline'`,
+    );
+    return rows[0]?.count;
+  };
   /** Asks so many times at once. On a busy machine a reader's own reads may last so long that some are refused. */
   const all = async (database: Database, count: number, use?: "often") => {
     const asked = Array.from({ length: count }, () =>
@@ -85,6 +92,14 @@ await describeOnForms("a reader's database", ["server"], (form) => {
   test("has no more of the pool for what is asked often and turns out to be slow", async () => {
     const database = open(serverPool(prepared.url as string, raise));
     const [greedy, modest] = [database.forReader(readerOf("greedy")), database.forReader(readerOf("modest"))];
+    // The pipelined sessions are opened one by one while the pool has an idle session.
+    await expect
+      .poll(async () => {
+        await modest.query(one);
+        await modest.query(one, "often");
+        return pipelined();
+      }, POLL)
+      .toBe(2);
     const costly = [all(greedy, 20, "often"), all(greedy, 20)];
     // The two that the first of them are sent down, and the reader's two of the pool.
     await expect.poll(heldUp, POLL).toBe(4);

@@ -7,6 +7,8 @@ import { CHANNEL, startTestServer } from "../support/server.js";
 
 const MANY = 40;
 
+let names = 0;
+
 /** Reads and creations, all at once, through HTTP; gives each one's status and whether it was answered rightly. */
 async function askMany(databaseUrl: string, databasePool = 10) {
   const server = await startTestServer({ databaseUrl, databasePool }, "server");
@@ -15,7 +17,7 @@ async function askMany(databaseUrl: string, databasePool = 10) {
       Array.from({ length: MANY }, (_, index) =>
         index % 4 === 0
           ? server.ask("mutation ($name: String!) { createTagType(input: { name: $name }) { __typename } }", {
-              name: `Type ${index}`,
+              name: `Type ${names++}`,
             })
           : server.ask(
               `{ inviteLinks(channelId: ${CHANNEL}, first: 5, filter: { name: "a${index}" }) { totalCount nodes { name tags { name } } } viewer { name } }`,

@@ -20,7 +20,12 @@ function failing() {
     throw new Error("relation invite_link: connection to 10.0.0.5 refused");
   };
   const database = { query: fail, forReader: () => database } as unknown as Database;
-  const domain = { database } as Domain;
+  const storageGuard: Domain["storageGuard"] = {
+    requireWritable: () => {},
+    noteFailure: () => {},
+    holdFor: () => {},
+  };
+  const domain = { database, storageGuard } as Domain;
   const operations = new Operations({ domain, suggestions: true });
   const run = (query: string) =>
     operations.run(

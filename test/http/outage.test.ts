@@ -283,7 +283,7 @@ await describeOnForms("readiness", ["embedded", "server"], (form) => {
       const response = await fetch(`${server.origin}/readyz`);
       expect([response.status, await response.json()]).toEqual([
         200,
-        { status: "ok", database: "ok", migrations: "ok", telegram: "sandbox" },
+        { status: "ok", database: "ok", migrations: "ok", telegram: "sandbox", updates: { holds: [] } },
       ]);
       expect(server.log.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
     } finally {

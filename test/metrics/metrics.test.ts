@@ -8,7 +8,7 @@ const idle: MetricsSources = {
   pool: pool({ totalCount: 0, idleCount: 0, waitingCount: 0 }),
   telegramState: () => "ok",
   waitingCalls: () => 0,
-  holds: async () => [],
+  holds: () => [],
 };
 
 test("whoever has to wait is looked at when somebody asks", async () => {
@@ -22,7 +22,7 @@ test("whoever has to wait is looked at when somebody asks", async () => {
     pool: pool(counts),
     telegramState: () => "unreachable",
     waitingCalls: () => waitingCalls,
-    holds: async () => holds,
+    holds: () => holds,
   });
   const lines = async () => (await registry.metrics()).split("\n");
   expect(await lines()).toEqual(
