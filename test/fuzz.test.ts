@@ -169,8 +169,7 @@ function check(sent: Sent, { status, headers, body }: Answer): void {
   }
   const type = String(headers["content-type"] ?? "");
   const isJson = /^application\/(graphql-response\+)?json(;|$)/.test(type);
-  // Other methods have no route at this path, and are answered as at every unknown address.
-  const isGraphQL = /^\/graphql\/?(\?|$)/.test(sent.path) && OPERATION_METHODS.includes(sent.method);
+  const isGraphQL = /^\/graphql\/?(\?|$)/.test(sent.path);
   if (isGraphQL && isJson) checkGraphQL(status, text);
   else if (status >= 400) {
     // Whoever asked for an event stream gets the refusal as an event.
@@ -313,8 +312,19 @@ function restRequest(draw: Draw): Sent {
   return { method: route.method, path: `${path}?${query.join("&")}`, headers, ...body };
 }
 
-const OPERATION_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-const METHODS = [...OPERATION_METHODS, "OPTIONS", "HEAD", "TRACE", "PROPFIND", "QUERY"];
+const METHODS = [
+  "GET",
+  "POST",
+  "PUT",
+  "PATCH",
+  "DELETE",
+  "OPTIONS",
+  "HEAD",
+  "TRACE",
+  "PROPFIND",
+  "QUERY",
+  "LOCK",
+];
 const TYPES = [
   "application/json",
   "application/json; charset=utf-8",
@@ -450,7 +460,7 @@ const ALL_HEADERS: Record<string, (draw: Draw) => string> = {
   "idempotency-key": (draw) => drawOne(draw, ["a", "", "é"]),
   "x-telegram-bot-api-secret-token": (draw) => drawOne(draw, ["a", ""]),
   "x-forwarded-for": (draw) => drawOne(draw, ["1.2.3.4", "x, y", "::"]),
-  expect: () => "100-continue",
+  expect: (draw) => drawOne(draw, ["100-continue", "100-Continue", "200-ok", ""]),
   cookie: () => "a=b; c",
 };
 

@@ -19,6 +19,9 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, code: string, 
 };
 const MALFORMED = [400, "BAD_REQUEST", "The request is not valid HTTP."] as const;
 
+/** The start of a request to /graphql, whose clients expect the form of GraphQL's errors. */
+const GRAPHQL_TARGET = /^[A-Z-]+ \/graphql[/? ]/i;
+
 const exempt = new WeakSet<Socket>();
 
 /**
@@ -36,7 +39,7 @@ export function allowLongBody({ raw }: FastifyRequest): void {
  * complete, the refusal has the form of the endpoint; otherwise it is written to the socket.
  */
 export function clientErrorHandler(connections: Connections, onRefused: (request: UnroutedRequest) => void) {
-  return (error: Error & { code?: string }, socket: Socket): void => {
+  return (error: Error & { code?: string; rawPacket?: unknown }, socket: Socket): void => {
     if (error.code === "ECONNRESET" || socket.destroyed) return;
     const isTimeout = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
     // Node.js tells of a request's time limit once and leaves the connection to this handler.
@@ -60,7 +63,11 @@ export function clientErrorHandler(connections: Connections, onRefused: (request
     // A connection that was opened and never used, as browsers do beforehand, is no request.
     if (socket.bytesRead === 0 || !socket.writable) return void socket.destroy();
     const requestId = randomUUID();
-    const body = JSON.stringify({ detail: message, code, requestId });
+    const body = JSON.stringify(
+      GRAPHQL_TARGET.test(String(error.rawPacket))
+        ? { errors: [{ message, extensions: { code, requestId } }] }
+        : { detail: message, code, requestId },
+    );
     socket.end(
       [
         `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

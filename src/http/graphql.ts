@@ -15,6 +15,7 @@ import type { Logger } from "../log.js";
 import type { BearerTokens } from "./bearer.js";
 import { goneSignal } from "./gone.js";
 import { type GraphiQLOptions, GraphiQLPage } from "./graphiql.js";
+import { refuseOtherMethods } from "./methods.js";
 import { notesOf, type RequestNotes } from "./notes.js";
 import { plainOperation } from "./plain.js";
 import {
@@ -108,9 +109,9 @@ const EVENT_STREAM = "text/event-stream";
 /** Media types of answers. Yoga is told the one that was chosen, so that it has none to refuse after it executed. */
 const ANSWERS = ["application/json", "application/graphql-response+json", EVENT_STREAM] as const;
 
-/** Whether a browser asks for GraphiQL: by a GET that prefers HTML to what operations are answered with. */
+/** Whether a browser asks for GraphiQL, by preferring HTML to what operations are answered with. */
 const wantsPage = ({ method, headers: { accept } }: FastifyRequest): boolean =>
-  method === "GET" && negotiate(accept, [...ANSWERS, "text/html"]) === "text/html";
+  (method === "GET" || method === "HEAD") && negotiate(accept, [...ANSWERS, "text/html"]) === "text/html";
 
 /** The parameters of a GET that are JSON texts. */
 function checkQueryDepth({ query }: FastifyRequest): void {
@@ -192,7 +193,10 @@ export function addGraphQL(
     }
     const context: DoorContext = { ...asked, notes, result };
     const response = await yoga.fetch(operationUrl(request), operationInit(request), context);
-    for (const [name, value] of response.headers) reply.header(name, value);
+    for (const [name, value] of response.headers) {
+      // Whether the connection is kept is the server's decision, not Yoga's.
+      if (name.toLowerCase() !== "connection") reply.header(name, value);
+    }
     return reply.code(response.status).send(response.body ?? "");
   };
 
@@ -226,20 +230,8 @@ export function addGraphQL(
         code: "INTERNAL_SERVER_ERROR",
       });
     });
-    const methods = ["GET", "POST"];
-    door.route({ url: GRAPHQL_PATH, method: methods, handler: answer });
-    const refused = async (_request: FastifyRequest, reply: FastifyReply) =>
-      sendGraphQLError(reply.header("allow", methods.join(", ")), 405, {
-        message: "Send operations by POST, or queries by GET.",
-        code: "METHOD_NOT_ALLOWED",
-      });
-    door.route({
-      url: GRAPHQL_PATH,
-      method: ["PUT", "PATCH", "DELETE"],
-      config: { refusesMethod: true },
-      onRequest: refused,
-      handler: refused,
-    });
+    door.route({ url: GRAPHQL_PATH, method: ["GET", "POST"], handler: answer });
+    refuseOtherMethods(door, [GRAPHQL_PATH]);
     registered();
   });
 }

@@ -11,6 +11,7 @@ import { type Logger, runForRequest } from "../log.js";
 import { clientErrorHandler, type UnroutedRequest } from "./clientErrors.js";
 import { type Connections, trackConnections } from "./connections.js";
 import { addDrain } from "./drain.js";
+import { addMethods } from "./methods.js";
 import { addNotes, notesOf, type RequestNotes } from "./notes.js";
 import { addOptions } from "./options.js";
 import { whenOver } from "./over.js";
@@ -83,13 +84,25 @@ function writeLine(log: Logger, event: RequestEvent): void {
   log[isProbe ? "debug" : "info"](line, "request");
 }
 
-/** A request by an ambiguous name of the server could mean one thing to a proxy and another to this server. */
-function checkHost({ raw: { rawHeaders } }: FastifyRequest): void {
-  let hosts = 0;
+/** Of several such headers a proxy could have judged another one than this server does. */
+const SINGLE_HEADERS: ReadonlySet<string> = new Set(["host", "authorization", "content-type"]);
+const CONTINUE = /^100-continue$/i;
+
+/** Refuses headers that are ambiguous, or that ask for what this server does not do. */
+function checkHeaders({ raw, headers: { expect } }: FastifyRequest): void {
+  const { rawHeaders, httpVersion } = raw;
+  const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() === "host") hosts += 1;
+    const name = rawHeaders[index]?.toLowerCase() ?? "";
+    if (!SINGLE_HEADERS.has(name)) continue;
+    if (seen.has(name))
+      throw new RequestRefusedError(400, "BAD_REQUEST", `The request has several ${name} headers.`);
+    seen.add(name);
   }
-  if (hosts > 1) throw new RequestRefusedError(400, "BAD_REQUEST", "The request has several Host headers.");
+  if (httpVersion === "1.1" && !seen.has("host"))
+    throw new RequestRefusedError(400, "BAD_REQUEST", "The request has no host header.");
+  if (expect !== undefined && !CONTINUE.test(expect))
+    throw new RequestRefusedError(417, "EXPECTATION_FAILED", "Expect nothing but 100-continue.");
 }
 
 /** The server with what every door has: ids, one log line a request, CORS, limits on bodies. Doors are added to it. */
@@ -122,6 +135,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       headersTimeout: timeLimits.headersMs,
       requestTimeout: timeLimits.requestMs,
       connectionsCheckingInterval: timeLimits.checkMs,
+      // checkHeaders refuses requests without it, with a body.
+      requireHostHeader: false,
     },
     clientErrorHandler: clientErrorHandler(connections, tellUnrouted),
     trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
@@ -140,13 +155,18 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   }) as unknown as FastifyInstance;
 
+  // Node.js would answer without a body; checkHeaders refuses such a request like any other.
+  server.server.on("checkExpectation", (request, response) => {
+    server.server.emit("request", request, response);
+  });
+  addMethods(server);
   addNotes(server);
   // Hooks that await nothing are no async functions: each would be a promise of every request.
   server.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
     try {
-      checkHost(request);
+      checkHeaders(request);
     } catch (error) {
       return done(error as Error);
     }

@@ -15,10 +15,12 @@ const PROXY_HEADER =
  * Whether nobody but this machine's user can have asked: not through a proxy, not by a page of another origin, and not
  * where others are let in.
  */
-export function isForThisMachine({ headers, server }: FastifyRequest): boolean {
+export function isForThisMachine({ headers, raw, server }: FastifyRequest): boolean {
   const { host = "", origin } = headers;
   const addresses = server.addresses();
   return (
+    // Only proxies are asked for whole addresses, whose host then counts instead of the header.
+    raw.url?.startsWith("/") === true &&
     LOOPBACK_HOST.test(host) &&
     (origin === undefined || origin === `http://${host}`) &&
     !Object.keys(headers).some((name) => PROXY_HEADER.test(name)) &&

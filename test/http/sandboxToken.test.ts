@@ -69,6 +69,14 @@ describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
     expect(text).not.toContain(server.token);
   });
 
+  test("holds no token for a whole address, as proxies are asked for", async () => {
+    for (const host of ["evil.example", new URL(server.origin).host]) {
+      const { status, text } = await load(`http://${host}${path}`);
+      expect(status).toBe(200);
+      expect(text).not.toContain(server.token);
+    }
+  });
+
   test("cannot be read by a page of another origin, an allowed one included", async () => {
     const { headers } = await load(path, { origin: FRIEND });
     for (const name of Object.keys(headers)) expect(name).not.toMatch(/^access-control-/);

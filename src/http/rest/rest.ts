@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
 import { type Domain, DomainRequest } from "../../domain/request.js";
 import type { Logger } from "../../log.js";
 import type { BearerTokens } from "../bearer.js";
 import { goneSignal } from "../gone.js";
+import { refuseOtherMethods } from "../methods.js";
 import { notesOf } from "../notes.js";
 import { addRequestFormat } from "../requestFormat.js";
 import { addDocs } from "./docs.js";
@@ -26,29 +27,6 @@ const authenticatedBy = (bearer: BearerTokens) => async (request: FastifyRequest
   reply.header("www-authenticate", 'Bearer realm="invite-links"');
   return refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized");
 };
-
-const METHODS: readonly HTTPMethods[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-
-/** Says of each of the paths which methods it has, to whoever comes with another. */
-function refuseOtherMethods(door: Door, paths: ReadonlySet<string>): void {
-  for (const url of paths) {
-    const [known, others] = [true, false].map((has) =>
-      METHODS.filter((method) => door.hasRoute({ url, method }) === has),
-    ) as [HTTPMethods[], HTTPMethods[]];
-    const allow = known.join(", ");
-    const refused = async (_request: FastifyRequest, reply: FastifyReply) =>
-      refuse(reply.header("allow", allow), 405, "METHOD_NOT_ALLOWED", `This path takes ${allow}.`);
-    // Before a body is read, whatever its type.
-    door.route({
-      url,
-      method: others,
-      schema: { hide: true },
-      config: { refusesMethod: true },
-      onRequest: refused,
-      handler: refused,
-    });
-  }
-}
 
 /**
  * The REST face, for the clients of the former API: the same paths, parameters, JSON and statuses, over the same
@@ -86,7 +64,7 @@ export async function addRest(server: FastifyInstance, { domain, bearer }: RestO
     });
     addLinks(door, open);
     addTags(door, open);
-    refuseOtherMethods(door, new Set(paths));
+    refuseOtherMethods(inside, [...paths]);
   };
   const face: FastifyPluginAsync = async (inside) => {
     await addDocs(inside);
