@@ -61,11 +61,18 @@ async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T>
   }
 }
 
+interface OpenedSession {
+  readonly client: Promise<pg.Client>;
+  /** Ends it without waiting for a server that may never answer. */
+  readonly destroy: () => void;
+  /** Whether the server did not answer on it in time, for which whoever else waits on it is told the same. */
+  hadNoAnswer: boolean;
+}
+
 /** One session that is opened when it is needed, and opened anew after it failed. */
 class OwnSession {
   readonly #make: () => pg.Client;
-  #client: Promise<pg.Client> | undefined;
-  #abandon: () => void = () => {};
+  #session: OpenedSession | undefined;
 
   /** @param make makes a client that is not connected yet. */
   constructor(make: () => pg.Client) {
@@ -73,35 +80,45 @@ class OwnSession {
   }
 
   async query(statement: string): Promise<void> {
-    const isNew = this.#client === undefined;
-    this.#client ??= this.#open();
-    const asked = this.#client.then((client) => client.query(statement));
+    const isNew = this.#session === undefined;
+    this.#session ??= this.#open();
+    const session = this.#session;
     try {
-      await withinLimit(asked, () => this.close());
+      await (await session.client).query(statement);
     } catch (error) {
+      if (session.hadNoAnswer) throw new NoAnswerError();
       const { kind } = failureOf(error);
       // After any other failure the session is as good as before.
-      if (kind === "away" || kind === "busy" || kind === "timeLimit") this.close();
+      if (kind === "away" || kind === "busy" || kind === "timeLimit") this.#close(session);
       // A session that was lost since it was last used, as by an administrator's hand, says nothing of the server.
-      if (!isNew && kind === "away" && !(error instanceof NoAnswerError)) return this.query(statement);
+      if (!isNew && kind === "away") return this.query(statement);
       throw error;
     }
   }
 
-  /** Without waiting for a server that may never answer. */
-  close(): void {
-    this.#abandon();
-    this.#abandon = () => {};
-    this.#client = undefined;
+  /** To be called where the server does not answer in time. */
+  giveUp(): void {
+    if (this.#session) this.#session.hadNoAnswer = true;
+    this.close();
   }
 
-  async #open(): Promise<pg.Client> {
+  close(): void {
+    if (this.#session) this.#close(this.#session);
+  }
+
+  #close(session: OpenedSession): void {
+    session.destroy();
+    // Somebody else who waited on it may have opened another one.
+    if (this.#session === session) this.#session = undefined;
+  }
+
+  #open(): OpenedSession {
     const client = this.#make();
-    this.#abandon = () => client.connection.stream.destroy();
-    // What is asked next fails, and the session is opened anew.
-    client.on("error", () => {});
-    await client.connect();
-    return client;
+    return {
+      client: client.connect().then(() => client),
+      destroy: () => client.connection.stream.destroy(),
+      hadNoAnswer: false,
+    };
   }
 }
 
@@ -117,10 +134,16 @@ function onServer(
     } catch (error) {
       // The role has no session to spare: one of the pool is as good, and waited for.
       if (failureOf(error).kind !== "busy") throw error;
-      await withinLimit(pool.query(statement), () => {});
+      await pool.query(statement);
     }
   };
-  return { read: () => ask("select 1"), write: () => ask(WRITE), close: () => session.close() };
+  // The limit is for all of it: a session that is opened anew, or waited for, has no more time.
+  const askInTime = (statement: string) => withinLimit(ask(statement), () => session.giveUp());
+  return {
+    read: () => askInTime("select 1"),
+    write: () => askInTime(WRITE),
+    close: () => session.close(),
+  };
 }
 
 /**

@@ -107,6 +107,9 @@ export class SessionClient extends pg.Client {
   constructor(config: SessionConfig) {
     super(config);
     this.#settings = settingsOf(config.session);
+    // An error event that nobody listens to would end the process. What breaks a session reaches the statement that is
+    // waited for, or the next one.
+    this.on("error", ignore);
   }
 
   override connect(): Promise<pg.Client>;
@@ -125,8 +128,6 @@ export class SessionClient extends pg.Client {
 
   async #connect(): Promise<pg.Client> {
     await super.connect();
-    // The statement below hears of an error of the connection as well.
-    this.on("error", ignore);
     const settings = { text: this.#settings, query_timeout: SETTINGS_ANSWERED_MS };
     try {
       await this.query(settings);
@@ -134,7 +135,6 @@ export class SessionClient extends pg.Client {
       this.end().catch(ignore);
       throw (error as Error).message === "Query read timeout" ? new NoSessionGivenError() : error;
     }
-    this.removeListener("error", ignore);
     return this;
   }
 }

@@ -57,10 +57,13 @@ export async function storeWhateverHappens<T>(
   log: Logger,
   guard: StorageGuard,
 ): Promise<T> {
+  let isTold = false;
   try {
     return await insist(store, (error) => {
       if (error instanceof NotStorableError) return false;
       guard.noteFailure(error);
+      if (isTold) return true;
+      isTold = true;
       const trouble = troubleOf(error);
       // What is the matter has a line of its own; a fault that nobody planned for is told with all there is.
       const why = trouble === null ? { err: error } : { database: trouble };

@@ -1,0 +1,70 @@
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
+import { type DatabasePool, serverPool } from "../../src/database/pools.js";
+import { type ReadinessProbe, readinessProbe } from "../../src/database/readinessProbe.js";
+import { DatabaseProxy } from "../support/databaseProxy.js";
+import { describeOnForms, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
+
+await describeOnForms("the probe of readiness", ["server"], () => {
+  let prepared: PreparedDatabase;
+  let proxy: DatabaseProxy;
+  let pool: DatabasePool;
+  let probe: ReadinessProbe;
+  /** How many sessions the probe has opened. */
+  let opened = 0;
+
+  beforeAll(async () => {
+    const { url } = await (await fetch(inject("serverAddress"))).json();
+    prepared = await prepareTestDatabase("server");
+    proxy = new DatabaseProxy(url);
+    await proxy.listen();
+    const own = serverPool(proxy.reach(prepared.url ?? ""), () => {});
+    pool = {
+      ...own,
+      ownSession(applicationName) {
+        opened += 1;
+        if (own.ownSession === null) throw new Error("A server's pool has sessions of its own.");
+        return own.ownSession(applicationName);
+      },
+    };
+    probe = readinessProbe(pool);
+  });
+  afterAll(async () => {
+    probe.close();
+    await pool.close();
+    proxy.close();
+    await prepared.remove();
+  });
+  afterEach(() => proxy.goOn());
+
+  it("opens no second session, and so takes no second time limit, where one that others wait on is not answered", async () => {
+    await probe.read();
+    const before = opened;
+    proxy.standStill();
+    const write = probe.write();
+    // Later, so that what the first one ends is found by the other while it has time left.
+    await delay(300);
+    const outcomes = await Promise.allSettled([write, probe.read()]);
+    expect(outcomes).toEqual(
+      outcomes.map(() => ({ status: "rejected", reason: expect.objectContaining({ code: "ETIMEDOUT" }) })),
+    );
+    expect(opened).toBe(before);
+    proxy.goOn();
+    await probe.read();
+    expect(opened).toBe(before + 1);
+  });
+
+  it("takes a session that an administrator ended for no failure of the server", async () => {
+    await probe.read();
+    const before = opened;
+    const admin = new pg.Client(prepared.url ?? "");
+    await admin.connect();
+    await admin.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'invite-links readiness' and datname = current_database()",
+    );
+    await admin.end();
+    await Promise.all([probe.read(), probe.write()]);
+    expect(opened).toBe(before + 1);
+  });
+});
