@@ -1,4 +1,5 @@
 import { DriverAdapterError } from "@prisma/driver-adapter-utils";
+import fc from "fast-check";
 import pg from "pg";
 import { describe, expect, test } from "vitest";
 import {
@@ -239,6 +240,53 @@ test("whatever is thrown, classifying it does not throw", () => {
   expect(
     failureOf(new Error("outer", { cause: { cause: ofPostgres("57P01"), errors: throwing } })).kind,
   ).toBe("away");
+});
+
+test("of any object whose parts look like an error's, one of the kinds is told", () => {
+  const part = fc.oneof(
+    fc.constantFrom(...Object.keys(PRISMA_CODES), ...Object.keys(SQLSTATES), ...Object.keys(ADAPTER_KINDS)),
+    fc.constantFrom(...NETWORK_CODES, ...MESSAGES.map(([beginning]) => beginning), "toString", "P2", "P9999"),
+    fc.string({ unit: "binary", maxLength: 6 }),
+    fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withNullPrototype: true,
+      withSparseArray: true,
+    }),
+  );
+  const { error } = fc.letrec((tie) => ({
+    error: fc.record(
+      {
+        code: part,
+        originalCode: part,
+        errorCode: part,
+        kind: part,
+        message: part,
+        syscall: part,
+        constraint: fc.oneof(part, fc.record({ index: part, fields: part })),
+        cause: fc.oneof({ maxDepth: 2 }, part, tie("error")),
+        originalError: fc.oneof({ maxDepth: 2 }, part, tie("error")),
+        errors: fc.oneof({ maxDepth: 2 }, part, fc.array(tie("error"), { maxLength: 2 })),
+        meta: fc.record({ driverAdapterError: fc.oneof({ maxDepth: 2 }, part, tie("error")), target: part }),
+      },
+      { requiredKeys: [] },
+    ),
+  }));
+  const kinds: ReadonlySet<string> = new Set([
+    ...Object.values({ ...SQLSTATE_CLASSES, ...SQLSTATES, ...PRISMA_CODES, ...ADAPTER_KINDS }),
+    "other",
+  ]);
+  fc.assert(
+    fc.property(error, (thrown) => {
+      const failure = failureOf(thrown);
+      expect(kinds).toContain(failure.kind);
+      if (failure.kind === "uniqueViolation")
+        expect(["string", "object"]).toContain(typeof failure.constraint);
+      expect(() => unavailabilityOf(thrown)).not.toThrow();
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test("what two writers come to is told from what is a fault", () => {
