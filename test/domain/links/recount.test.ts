@@ -248,6 +248,25 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
     await expectExactCounts(test);
   });
 
+  it("gives places to more links than a block has", async () => {
+    const chatId = newChatId();
+    const { id } = await storeChannel(test.database, chatId);
+    await test.pool.query(
+      `insert into invite_link (id, channel_id, url, budget, created_at)
+      select gen_random_uuid(), $1, 'https://t.me/+many_' || n, n / 100.0, '2026-03-01' from generate_series(1, 9000) n`,
+      [id],
+    );
+    await test.pool.query(
+      "delete from link_place where link_id in (select id from invite_link where channel_id = $1)",
+      [id],
+    );
+    expect(await repair(chatId)).toContainEqual(
+      expect.objectContaining({ counter: "link_place", channelId: chatId, rows: 9000 }),
+    );
+    expect(await check()).toEqual([]);
+    await expectExactCounts(test);
+  });
+
   it("refuses a channel that is not known", async () => {
     await expect(check(newChatId())).rejects.toThrow("There is no such channel.");
   });
