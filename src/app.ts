@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
@@ -228,7 +229,9 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   await addRest(server, { domain, bearer });
   const hasDashboard = await addDashboard(server, { sandboxToken: ownToken });
   storageGuard.watch();
-  await server.listen({ port: config.port, host: config.host });
+  // Given the name localhost, Fastify opens a second server, which it closes without waiting for its requests.
+  const { address: host } = await lookup(config.host, { order: "ipv4first" });
+  await server.listen({ port: config.port, host });
   closers.push(() => server.close());
 
   // Last: a token that is made though nobody is shown it would lock everybody out.
