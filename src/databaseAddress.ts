@@ -32,6 +32,15 @@ function readSchema(name: unknown): string | null {
 }
 
 /**
+ * What the parser takes for verify-full, with a warning of several lines that another version will take it for less.
+ * Named so, it is checked by every version alike.
+ */
+const verified = (text: string): string =>
+  /[?&]uselibpqcompat=true(&|$)/.test(text)
+    ? text
+    : text.replace(/([?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/g, "$1verify-full");
+
+/**
  * Reads an address as `pg` does, by its own parser. Parameters that are meant for others (Prisma's `connection_limit`,
  * `pgbouncer`, `connect_timeout`) are dropped.
  * @returns null where `pg` does not accept it, or it names a schema that cannot be.
@@ -40,7 +49,7 @@ export function readDatabaseAddress(text: string): DatabaseAddress | null {
   // The parser takes any text for a database's name.
   if (!/^(postgres(ql)?:\/\/|socket:|\/)/i.test(text)) return null;
   try {
-    const parsed = parse(text);
+    const parsed = parse(verified(text));
     const schema = readSchema(parsed["schema"]);
     const port = parsed.port ? Number(parsed.port) : undefined;
     if (schema === null || (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))) {

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { applyMigrations } from "../../src/database/migrations.js";
 import { openDatabase } from "../../src/database/open.js";
 import { connectionRefusal } from "../../src/database/refusals.js";
+import { readDatabaseAddress } from "../../src/databaseAddress.js";
 import { secretForms } from "../../src/log.js";
 import { describeOnForms } from "../support/databases.js";
 import { type OwnedDatabase, ownedDatabase } from "../support/roles.js";
@@ -226,6 +227,22 @@ await describeOnForms("the schema that the address names", ["server"], () => {
       await pool.end();
     }
   });
+});
+
+describe("an address of a database", () => {
+  it.each(["prefer", "require", "verify-ca", "verify-full"])(
+    "that asks for TLS by sslmode=%s has the certificate checked, without a warning",
+    (mode) => {
+      const warn = vi.spyOn(process, "emitWarning").mockReturnValue();
+      try {
+        const address = readDatabaseAddress(`postgresql://h/d?schema=s&sslmode=${mode}`);
+        expect(address).toEqual({ schema: "s", connection: { host: "h", database: "d", ssl: {} } });
+        expect(warn).not.toHaveBeenCalled();
+      } finally {
+        warn.mockRestore();
+      }
+    },
+  );
 });
 
 describe("an address of a database in the log", () => {
