@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { readDatabaseAddress } from "../databaseAddress.js";
 import { sessionConfig } from "./pools.js";
-import { connectionRefusal, DatabaseUnusableError } from "./refusals.js";
-import { SessionClient } from "./session.js";
+import { connectionRefusal, DatabaseUnreachableError, DatabaseUnusableError } from "./refusals.js";
+import { liftingTimeLimit, SessionClient } from "./session.js";
 import { isSessionLimit, SESSION_WAIT_MS } from "./waitingPool.js";
 
 /** PostgreSQL 14, by server_version_num. */
@@ -12,6 +12,8 @@ const OLDEST_VERSION = 140_000;
 /** How often two sessions are compared. */
 const ROUNDS = 10;
 const RETRY_MS = 250;
+/** How often what an address leads to is found out, where sessions are lost meanwhile. */
+const MOST_TRIES = 5;
 
 const ignore = (): void => {};
 
@@ -40,8 +42,19 @@ async function plainSession(url: string, variable: string, waitMs = SESSION_WAIT
   }
 }
 
+/**
+ * Asks for one row in a session to which nothing may be set: only for as long as this takes is the time limit lifted that
+ * the role has by default.
+ */
+async function askPlainly<Row>(session: pg.Client, select: string): Promise<Row | undefined> {
+  const text = `set local statement_timeout = 0; ${select}`;
+  // Of a text of two statements `pg` gives two results, which its types do not say.
+  const results = (await liftingTimeLimit(() => session.query(text))) as unknown as pg.QueryResult[];
+  return results[1]?.rows[0];
+}
+
 const processId = async (session: pg.Client): Promise<unknown> =>
-  (await session.query("select pg_backend_pid() as pid")).rows[0]?.pid;
+  (await askPlainly<{ pid: number }>(session, "select pg_backend_pid() as pid"))?.pid;
 
 /**
  * Whether what two clients ask meets in the same session of PostgreSQL, as behind a pooler in transaction or statement
@@ -58,10 +71,11 @@ async function isShared(one: pg.Client, other: pg.Client): Promise<boolean> {
 }
 
 async function checkVersionAndEncoding(session: pg.Client, variable: string): Promise<void> {
-  const { rows } = await session.query<{ version: number; shown: string; encoding: string }>(`
-    select current_setting('server_version_num')::int as version, current_setting('server_version') as shown,
-      current_setting('server_encoding') as encoding`);
-  const [found] = rows;
+  const found = await askPlainly<{ version: number; shown: string; encoding: string }>(
+    session,
+    `select current_setting('server_version_num')::int as version, current_setting('server_version') as shown,
+       current_setting('server_encoding') as encoding`,
+  );
   if (!found) return;
   if (found.version < OLDEST_VERSION)
     throw refuse(variable, `found PostgreSQL ${found.shown.split(" ")[0]}, not version 14 or newer`);
@@ -91,18 +105,32 @@ async function checkSessionsAreOwn(session: pg.Client, url: string, variable: st
   }
 }
 
-/** Names a setting of the session that may not be set, such as session_replication_role. */
+/** Where a setting may not be set, such as session_replication_role, an error that names it. */
 function settingRefusal(error: unknown, variable: string): unknown {
-  if (!(error instanceof pg.DatabaseError)) return connectionRefusal(error, variable);
-  const setting = /"([a-z_.]+)"/.exec(error.message)?.[1] ?? "a setting";
+  const setting = error instanceof pg.DatabaseError ? /"([a-z_.]+)"/.exec(error.message)?.[1] : undefined;
+  if (!(error instanceof pg.DatabaseError) || setting === undefined) return error;
   return refuse(
     variable,
     `found a role with an unusual default of ${setting} that it may not change (${error.code}), not one whose sessions the server can set up; reset that default of the role or the database`,
   );
 }
 
-/** What one address leads to: a session of it, in which all settings hold. */
+/**
+ * What one address leads to: a session of it, in which all settings hold. A session that was lost meanwhile, as by a
+ * default of the role that ends idle ones, says little, and is opened anew.
+ */
 async function checkedSession(url: string, variable: string): Promise<pg.Client> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await checkedSessionOnce(url, variable);
+    } catch (error) {
+      if (error instanceof DatabaseUnusableError || error instanceof DatabaseUnreachableError) throw error;
+      if (tries === MOST_TRIES) throw connectionRefusal(error, variable);
+    }
+  }
+}
+
+async function checkedSessionOnce(url: string, variable: string): Promise<pg.Client> {
   const plain = await plainSession(url, variable);
   try {
     await checkVersionAndEncoding(plain, variable);

@@ -67,14 +67,17 @@ const CONDITIONAL = [
 /** What an earlier client may have left in a session that a pooler hands on without resetting it. */
 const LEFTOVERS = ["close all", "unlisten *", "deallocate all", "select pg_advisory_unlock_all()"];
 
-/** One text of several statements, which PostgreSQL carries out together or not at all. */
+/**
+ * One text of several statements, which PostgreSQL carries out together or not at all. The time limit comes first: until
+ * then the role's own, which may be a millisecond, applies to each statement.
+ */
 const settingsOf = ({ schema, applicationName, statementTimeoutMs }: SessionNeeds): string =>
   [
+    `set statement_timeout = ${statementTimeoutMs}`,
     ...LEFTOVERS,
     ...Object.entries(SETTINGS).map(([name, value]) => `set ${name} = '${value}'`),
     `set search_path = ${pg.escapeIdentifier(schema)}`,
     `set application_name = '${applicationName}'`,
-    `set statement_timeout = ${statementTimeoutMs}`,
     ...CONDITIONAL,
   ].join("; ");
 
@@ -95,6 +98,30 @@ export class NoSessionGivenError extends Error {
 }
 
 const ignore = (): void => {};
+
+const QUERY_CANCELED = "57014";
+const MOST_TRIES_TO_SET = 50;
+
+/**
+ * Has a text carried out whose first statement lifts the session's time limit. That statement alone is still subject to
+ * the limit that the role has by default, and is tried again where it was too slow for it.
+ */
+export async function liftingTimeLimit<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isTooSlow = (error as { code?: unknown }).code === QUERY_CANCELED;
+      if (!isTooSlow || tries === MOST_TRIES_TO_SET) throw error;
+    }
+  }
+}
+
+/**
+ * Whether a session was ended for being idle. Its settings forbid that, so it was before they held: the role has a short
+ * idle_session_timeout by default, and this process was busy for longer.
+ */
+export const wasIdleTooLong = (error: unknown): boolean => (error as { code?: unknown }).code === "57P05";
 
 /**
  * A session of the database. It counts as connected once PostgreSQL has confirmed all settings. They are set by SET
@@ -128,13 +155,20 @@ export class SessionClient extends pg.Client {
 
   async #connect(): Promise<pg.Client> {
     await super.connect();
+    // Why the connection ended, where that was before anything was asked: the statement below is told only that it did.
+    let lost: Error | undefined;
+    const noteLoss = (error: Error): void => {
+      lost ??= error;
+    };
+    this.on("error", noteLoss);
     const settings = { text: this.#settings, query_timeout: SETTINGS_ANSWERED_MS };
     try {
-      await this.query(settings);
+      await liftingTimeLimit(() => this.query(settings));
     } catch (error) {
       this.end().catch(ignore);
-      throw (error as Error).message === "Query read timeout" ? new NoSessionGivenError() : error;
+      throw (error as Error).message === "Query read timeout" ? new NoSessionGivenError() : (lost ?? error);
     }
+    this.removeListener("error", noteLoss);
     return this;
   }
 }

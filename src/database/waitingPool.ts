@@ -1,5 +1,11 @@
 import pg from "pg";
-import { NoSessionGivenError, SessionClient, type SessionConfig, setAnswerTimeout } from "./session.js";
+import {
+  NoSessionGivenError,
+  SessionClient,
+  type SessionConfig,
+  setAnswerTimeout,
+  wasIdleTooLong,
+} from "./session.js";
 
 export interface WaitingPoolConfig extends SessionConfig {
   readonly max: number;
@@ -116,6 +122,10 @@ export class WaitingPool extends pg.Pool {
 
   /** Tries again after a try that failed, where that can help; the caller's time is up after SESSION_WAIT_MS. */
   #again(error: Error, since: number, callback: Connected): void {
+    if (wasIdleTooLong(error) && !this.ending && performance.now() < since + SESSION_WAIT_MS) {
+      this.#connect(since, callback);
+      return;
+    }
     const isAtLimit =
       isSessionLimit(error) || (this.#open > 0 && NOT_CONNECTED.includes((error as { code?: unknown }).code));
     const pause = this.#open > 0 ? 0 : RETRY_MS;

@@ -1,7 +1,9 @@
+import { Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { DatabasePool } from "../../src/database/pools.js";
-import { serverPool } from "../../src/database/pools.js";
+import { serverPool, sessionConfig } from "../../src/database/pools.js";
 import { StatementNames } from "../../src/database/statementNames.js";
+import { WaitingPool } from "../../src/database/waitingPool.js";
 import { describeOnForms, openPool, prepareTestDatabase } from "../support/databases.js";
 import { type OwnedDatabase, ownedDatabase } from "../support/roles.js";
 import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
@@ -166,6 +168,15 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     await expectWorks(server);
   });
 
+  it("is used as any other one, where a statement has a millisecond by default", async () => {
+    await owned.asSuperuser(
+      `alter role ${owned.role} set statement_timeout = 1`,
+      `alter role ${owned.role} set client_min_messages = debug5`,
+    );
+    server = await startTestServer({ databaseUrl: owned.url }, "server");
+    await expectWorks(server);
+  });
+
   it("is used as any other one, where the address' options say otherwise", async () => {
     const options = Object.entries(UNUSUAL)
       .map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`)
@@ -211,6 +222,35 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     const values = [await timeout(pool), await timeout(unlimited)];
     await Promise.all([pool.close(), unlimited.close()]);
     expect(values).toEqual(["10s", "0"]);
+  });
+
+  it("gives another session in place of one that was ended for being idle before its settings held", async () => {
+    await owned.asSuperuser(`alter role ${owned.role} set idle_session_timeout = '50ms'`);
+    let opened = 0;
+    const stream = () => {
+      opened += 1;
+      const socket = new Socket();
+      // As where this process is busy while its first session is being opened.
+      if (opened === 1)
+        socket.once("data", () => {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+        });
+      return socket;
+    };
+    const pool = new WaitingPool({
+      ...sessionConfig(owned.url, "invite-links test"),
+      stream,
+      max: 1,
+      answerTimeoutMs: null,
+    });
+    pool.on("error", () => {});
+    try {
+      const { rows } = await pool.query("select current_setting('idle_session_timeout') as value");
+      expect(rows).toEqual([{ value: "0" }]);
+      expect(opened).toBeGreaterThan(1);
+    } finally {
+      await pool.end();
+    }
   });
 
   it("is refused in one line, where triggers do not fire and the role may not change that", async () => {
