@@ -135,6 +135,66 @@ describe("the command import", PATIENT, () => {
     expect(unknown.stderr).toMatch(/^error: The column "budjet" is not known; [^\n]*\n$/);
   });
 
+  test("takes a spreadsheet's file as it is, where --map says what its columns hold", async () => {
+    const rows = [
+      "sep=;",
+      "Ссылка;Бюджет;Площадка;Истекает;;",
+      't.me/+a;"1 500,50";VK | YouTube;15.11.2036;;',
+      ";;;;;",
+      'https://t.me/joinchat/b?x=y#z,;1.500,50;"a ""b""";2036-11-15 12:30:00+03;;',
+      't.me/+c;5" disc;;;;',
+      "t.me/+d...;7;;;;",
+      "",
+    ];
+    const text = `\ufeff${rows.join("\r\n")}`;
+    const mappings = ["url=ССЫЛКА", "budget=Бюджет", "tag:Platform=Площадка", "expire_date=Истекает"];
+    const args = ["import", ...toChannel, ...mappings.flatMap((mapping) => ["--map", mapping])];
+    const counts = { updated: 0, skipped: 1, firstSkipped: [{ place: "line 6" }] };
+    const dryRun = await run([...args, "--dry-run"], text);
+    expect(JSON.parse(dryRun.stdout)).toMatchObject({ ...counts, created: 3, known: 0, dryRun: true });
+    const first = await run(args, text);
+    expect(JSON.parse(first.stdout)).toMatchObject({ ...counts, created: 3, known: 0, tags: 3, tagTypes: 1 });
+    expect([first.code, first.stderr]).toEqual([1, expect.stringMatching(/^error: 1 skipped, [^\n]*\n$/)]);
+    const again = await run([...args, "--update"], text);
+    expect(JSON.parse(again.stdout)).toMatchObject({ ...counts, created: 0, known: 3, tags: 0 });
+
+    const { stdout } = await run(["export", ...toChannel, "--format", "jsonl"]);
+    const exported = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(exported.map(({ url, budget, expire_date }) => [url, budget, expire_date])).toEqual([
+      ["https://t.me/+a", "1500.50", "2036-11-15T00:00:00.000Z"],
+      ["https://t.me/+b", "1500.50", "2036-11-15T09:30:00.000Z"],
+      ["https://t.me/+d...", "7.00", null],
+    ]);
+  });
+
+  test.each([
+    [["--map", "budjet=Cost"], 2, /"budjet" is no field/],
+    [["--map", "budget"], 2, /takes FIELD=COLUMN/],
+    [["--from-rest", "http://a.example", "--map", "budget=Cost"], 2, /--map/],
+    [["--map", "budget=Cost"], 1, /no column "Cost", which --map names; there are "url", "name"/],
+  ])("with %j ends with exit code %i and one line", async (args, expected, message) => {
+    const { code, stderr } = await run(["import", ...toChannel, ...args], "url,name\nt.me/+a,x\n");
+    expect(code).toBe(expected);
+    expect(stderr).toMatch(/^error: [^\n]+\n$/);
+    expect(stderr).toMatch(message);
+  });
+
+  test.each([
+    ["Windows-1251", Buffer.from("url,name\nt.me/+a,\xc8\xec\xff\n", "latin1")],
+    ["UTF-16", Buffer.from("\ufeffurl,name\nt.me/+a,x\n", "utf16le")],
+  ])("refuses a file in %s in one line", async (_encoding, bytes) => {
+    await writeFile(file, bytes);
+    const { code, stdout, stderr } = await run(["import", file, ...toChannel]);
+    expect([code, stderr]).toEqual([
+      1,
+      "error: The file is not UTF-8 text. A spreadsheet can save it as such: CSV UTF-8.\n",
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({ created: 0, skipped: 0 });
+  });
+
   test("leaves a database alone that a running server holds, and says what to do", async () => {
     const claim = claimFolder(join(dataDir, "sandbox"));
     for (const args of [

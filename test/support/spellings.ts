@@ -1,7 +1,7 @@
 // How people and programs write the values that every face takes. A row is [written, what it is]; null where a face
 // must refuse it. Each face's test runs the part of the table that the face accepts, and the rest as refusals.
 
-const HASH = "AbCd_-0123456789";
+export const HASH = "AbCd_-0123456789";
 export const LINK = `https://t.me/+${HASH}`;
 
 export const ADDRESSES: readonly (readonly [text: string, url: string | null])[] = [
@@ -20,6 +20,13 @@ export const ADDRESSES: readonly (readonly [text: string, url: string | null])[]
   [`${LINK}#top`, LINK],
   [`${LINK}.`, LINK],
   [`${LINK}),`, LINK],
+  [`\u00a0\u200b${LINK}\u200c\u00a0`, LINK],
+  [`WWW.T.ME/joinchat/${HASH}?x=y#z,`, LINK],
+  [`tg:join?invite=${HASH}`, LINK],
+  [`${LINK}...`, null],
+  [`${LINK}…`, null],
+  [`[a link](${LINK})`, null],
+  [`http:/t.me/+${HASH}`, null],
   [`https://t.me/${HASH}`, null],
   [`https://t.me.example.com/+${HASH}`, null],
   [`https://example.com/t.me/+${HASH}`, null],
