@@ -98,6 +98,11 @@ describe("a table of links from a spreadsheet", () => {
     expect(rows[3]?.record).toMatchObject({ name: 'D; "quoted"\nname' });
   });
 
+  test("keeps a row between two stray quotation marks that would join their lines to one row", async () => {
+    const rows = await read('url;name;budget\na;A;1\nb;"Bob;2\nc;C;3\n";D;4\ne;E;5\n');
+    expect(budgets(rows)).toEqual(["1", "unreadable", "3", "unreadable", "5"]);
+  });
+
   test("loses no more rows than have a stray quotation mark", async () => {
     const cell = fc.constantFrom("x", "", '"y"', '"a ""b"" c"', '"two\nlines"', '"; ,"');
     const row = fc.oneof(
