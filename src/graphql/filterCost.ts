@@ -44,6 +44,10 @@ export function filterCost(filter: InviteLinkFilter | null | undefined): number 
 export const depthCost = (page: number | null | undefined, size: number): number =>
   Math.min(SCAN_COST, Math.ceil((Math.max(0, (page ?? 1) - 1) * size) / PASSED_BY_FOR_ONE));
 
+/** What an order costs: by several things no index serves it. */
+export const orderCost = (orderBy: readonly unknown[] | null | undefined): number =>
+  (orderBy?.length ?? 0) > 1 ? SCAN_COST : 0;
+
 /** What each computation over all rows of a list costs besides, by the list's arguments. */
 const SCANS: Readonly<Record<string, (args: Record<string, unknown>) => number>> = {
   // Tag groups alone are counted by bitmaps, and are paid for with the list.

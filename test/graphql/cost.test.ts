@@ -84,6 +84,15 @@ describe("what a filter costs", () => {
     expect(cost(2_000_000_000) - cost(1)).toBe(100);
   });
 
+  test("is a hundred for an order by several things, which no index has", () => {
+    const cost = (orderBy: string) =>
+      complexityOf(`{ inviteLinks(channelId: -1, first: 1, orderBy: ${orderBy}) { nodes { id } } }`);
+    const name = "{ field: NAME, direction: ASC }";
+    const budget = "{ field: BUDGET, direction: DESC }";
+    for (const orderBy of ["[]", `[${name}]`, `[${budget}]`]) expect(cost(orderBy)).toBe(cost("null"));
+    expect(cost(`[${budget}, ${name}]`) - cost("null")).toBe(100);
+  });
+
   test("refuses many lists under a filter that no index serves, with all that can be computed", () => {
     const filter = { name: "x", isBotCreated: true, tagGroups: groups(5, 20) };
     const lists = Array.from(

@@ -72,9 +72,18 @@ const withSums = (
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;
 
-/** Under tag groups of which few links match many are read. */
-function howOften({ conditions, groups }: LinkSelection): StatementUse | undefined {
-  if (conditions.length > 0) return undefined;
+/** Of the order that a caller asks for, before the id makes it total. */
+const MOST_INDEXED_KEYS = 1;
+
+/**
+ * Under tag groups of which few links match many are read. No index is in an order by several things: all links are
+ * sorted, or as many as share the first.
+ */
+function howOften(
+  { conditions, groups }: LinkSelection,
+  ordering: Ordering<InviteLink>,
+): StatementUse | undefined {
+  if (conditions.length > 0 || ordering.length - 1 > MOST_INDEXED_KEYS) return undefined;
   return groups.length === 0 ? "often and quick" : "often";
 }
 
@@ -90,7 +99,7 @@ function listOf(selection: LinkSelection, chatId: number, ordering: Ordering<Inv
     table: sql`invite_link l`,
     alias: sql`l`,
     slice: walkOf(selection, ordering),
-    use: howOften(selection),
+    use: howOften(selection, ordering),
     count: isCounted ? () => countInBlocks(selection) : undefined,
     leap: isWhole ? (order, offset) => leapOverDays(channelId, order, offset) : undefined,
   };

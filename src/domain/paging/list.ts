@@ -140,12 +140,15 @@ export type NumberedPage<Row> = { readonly total: number } & (
   | { readonly reading: Reading<Row> }
 );
 
+/** Rows of a long page that are read and written in one go: other requests are answered in between. */
+const MOST_IN_ONE_GO = 100;
+
 /** Of those who read long lists, one will soon be done. */
 const RETRY_SECONDS = 5;
 
 /**
  * A page of any size of what a statement lists.
- * @param most rows that are held at once; a longer page is read so many at a time, all in one snapshot.
+ * @param most rows that are held at once; a longer page is read in parts of no more, all in one snapshot.
  * @throws RateLimitedError where too many long pages are being read.
  */
 export async function readNumberedList<Row>(
@@ -168,7 +171,7 @@ export async function readNumberedList<Row>(
     ]);
     return { total: counted[0]?.count ?? 0, rows };
   }
-  const begun = await database.read<Row>({ count, rows: all }, most);
+  const begun = await database.read<Row>({ count, rows: all }, Math.min(most, MOST_IN_ONE_GO));
   if (begun === null) throw new RateLimitedError(RETRY_SECONDS);
   return { total: begun.count, reading: begun.reading };
 }

@@ -1,7 +1,7 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder.js";
 import { pageComplexity } from "../connection.js";
-import { depthCost, filterCost } from "../filterCost.js";
+import { depthCost, filterCost, orderCost } from "../filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
 import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
@@ -133,7 +133,8 @@ builder.queryFields((t) => ({
       },
       complexity: (args) => {
         const { field, multiplier } = pageComplexity(args);
-        return { field: field + filterCost(args.filter) + depthCost(args.page, multiplier), multiplier };
+        const cost = filterCost(args.filter) + orderCost(args.orderBy) + depthCost(args.page, multiplier);
+        return { field: field + cost, multiplier };
       },
       resolve: async (_root, args, { links }) => toLinkConnection(await links.page(args)),
     },
