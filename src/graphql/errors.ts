@@ -47,6 +47,12 @@ export const locatedAs = (error: GraphQLError, originalError: Error): GraphQLErr
 export const complete = (error: GraphQLError, missing: Record<string, unknown>): GraphQLError =>
   reword(error, error.message, { ...missing, ...error.extensions });
 
+/** With no more of its message than so many characters. */
+export const shortened = (error: GraphQLError, characters: number): GraphQLError =>
+  error.message.length <= characters
+    ? error
+    : reword(error, `${error.message.slice(0, characters)}…`, { ...error.extensions });
+
 /** graphql-js names fields that were perhaps meant: of use while developing, telling strangers the graph elsewhere. */
 export const withoutSuggestions = (error: GraphQLError): GraphQLError =>
   reword(error, error.message.replace(/ ?Did you mean [^?]*\?/g, ""), { ...error.extensions });

@@ -15,11 +15,15 @@ import { computedUnderFilters } from "./filterCost.js";
 
 /** More than any of our clients' documents has, less than hurts. The body's size is limited at the door. */
 export const LIMITS = {
+  /** Of a document: more than as many tokens of ids have. */
+  characters: 200_000,
   tokens: 2_000,
   /** Fields within fields, fragments counted where they are spread. */
   depth: 12,
   /** Brackets within brackets in a document, selection sets with their fragments, and lists and objects in variables. */
   nesting: 64,
+  /** Texts, numbers, lists and objects in all variables together, or in the extensions. */
+  values: 50_000,
   aliases: 30,
   /** Fields asked for, each as often as the sizes of pages around it say. */
   cost: 25_000,
@@ -28,12 +32,21 @@ export const LIMITS = {
 export const refusal = (code: string, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code } });
 
+/** As many aliases an alias in introspection counts as, since the cost says nothing of the whole schema's size. */
+const INTROSPECTION_ALIAS = 10;
+
+const isOfIntrospection = (name: string | undefined): boolean => name?.startsWith("__") === true;
+
 /** Counts aliases, which let one document ask the same thing again and again. */
 export function maxAliasesRule(context: ValidationContext): ASTVisitor {
   let aliases = 0;
   return {
-    Field(field) {
-      if (field.alias !== undefined) aliases += 1;
+    Field({ alias, name }) {
+      if (alias === undefined) return;
+      const isIntrospection =
+        isOfIntrospection(context.getParentType()?.name) ||
+        (isOfIntrospection(name.value) && name.value !== "__typename");
+      aliases += isIntrospection ? INTROSPECTION_ALIAS : 1;
     },
     Document: {
       leave() {
@@ -41,7 +54,7 @@ export function maxAliasesRule(context: ValidationContext): ASTVisitor {
           context.reportError(
             refusal(
               "QUERY_TOO_MANY_ALIASES",
-              `The document has ${aliases} aliases; at most ${LIMITS.aliases} are taken.`,
+              `The document has ${aliases} aliases, one in introspection counted as ${INTROSPECTION_ALIAS}; at most ${LIMITS.aliases} are taken.`,
             ),
           );
         }
@@ -50,9 +63,9 @@ export function maxAliasesRule(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** A document that has more tokens is not read to its end. */
-export const tooManyTokens = (): GraphQLError =>
-  refusal("QUERY_TOO_LONG", `The document has more than ${LIMITS.tokens} tokens.`);
+/** A document that has more of something is not read to its end. */
+export const tooLong = (what: "characters" | "tokens"): GraphQLError =>
+  refusal("QUERY_TOO_LONG", `The document has more than ${LIMITS[what]} ${what}.`);
 
 /** Counting reads the arguments, and meets what is wrong with them first. */
 function readingArguments<T>(count: () => T): T {

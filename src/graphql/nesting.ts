@@ -9,7 +9,7 @@ import {
   validate,
   visit,
 } from "graphql";
-import { LIMITS, refusal, tooManyTokens } from "./limits.js";
+import { LIMITS, refusal, tooLong } from "./limits.js";
 import { schema } from "./schema.js";
 
 // graphql-js parses, validates and executes by recursion, so a document or a value that is nested deeply enough exhausts
@@ -22,16 +22,17 @@ const tooNested = (what: string): GraphQLError =>
   refusal("QUERY_TOO_DEEP", `${what}; at most ${LIMITS.nesting} levels are taken.`);
 
 /**
- * Bounds a document's number of tokens and the nesting of its brackets of every kind: selection sets, literals, arguments
+ * Bounds a document's length, its number of tokens and the nesting of its brackets of every kind: selection sets, literals, arguments
  * and type references. To be called before the document is parsed.
  * @throws GraphQLError, also the lexer's for a text that is no sequence of tokens.
  */
 export function checkTokens(query: string): void {
+  if (query.length > LIMITS.characters) throw tooLong("characters");
   const lexer = new Lexer(new Source(query));
   let nesting = 0;
   for (let tokens = 0; lexer.advance().kind !== TokenKind.EOF; ) {
     tokens += 1;
-    if (tokens > LIMITS.tokens) throw tooManyTokens();
+    if (tokens > LIMITS.tokens) throw tooLong("tokens");
     const { kind } = lexer.token;
     if (OPENING.has(kind)) nesting += 1;
     else if (CLOSING.has(kind)) nesting -= 1;
@@ -101,36 +102,40 @@ export function checkFragments(document: DocumentNode): void {
   }
 }
 
-/** Whether lists and objects in a value from JSON are nested more deeply than is taken. */
-function isTooNested(value: unknown): boolean {
-  const waiting: (readonly [value: unknown, level: number])[] = [[value, 0]];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const [current, level] = next;
-    if (typeof current !== "object" || current === null) continue;
-    if (level >= LIMITS.nesting) return true;
-    for (const inner of Object.values(current)) {
-      if (typeof inner === "object" && inner !== null) waiting.push([inner, level + 1]);
+/**
+ * What is too much about a value from JSON, as the end of a sentence; null for nothing.
+ * @param outermost the level of the value itself.
+ */
+function excessOf(value: object, outermost: number): string | null {
+  let values = 0;
+  let level: object[] = [value];
+  for (let nesting = outermost; level.length > 0; nesting += 1) {
+    if (nesting > LIMITS.nesting) return `are nested too deeply; at most ${LIMITS.nesting} levels are taken`;
+    const inner: object[] = [];
+    for (const current of level) {
+      for (const one of Array.isArray(current) ? current : Object.values(current)) {
+        values += 1;
+        if (values > LIMITS.values) return `hold too many values; at most ${LIMITS.values} are taken`;
+        if (typeof one === "object" && one !== null) inner.push(one);
+      }
     }
+    level = inner;
   }
-  return false;
+  return null;
 }
 
-/** Bounds the nesting of every variable that is given, declared or not. @throws GraphQLError */
+/**
+ * Bounds the number of values and the nesting of the variables that are given, declared or not. What is left of the work
+ * with them, such as reading each several times, is short then.
+ * @throws GraphQLError
+ */
 export function checkVariables(variables: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(variables)) {
-    if (!isTooNested(value)) continue;
-    throw refusal(
-      "BAD_USER_INPUT",
-      `Variable ${JSON.stringify(`$${name.slice(0, 64)}`)} is nested too deeply; at most ${LIMITS.nesting} levels are taken.`,
-    );
-  }
+  const excess = excessOf(variables, 0);
+  if (excess !== null) throw refusal("BAD_USER_INPUT", `The variables ${excess}.`);
 }
 
-/** Bounds the nesting of a request's extensions. @throws GraphQLError */
+/** Bounds a request's extensions alike. @throws GraphQLError */
 export function checkExtensions(extensions: unknown): void {
-  if (!isTooNested(extensions)) return;
-  throw refusal(
-    "BAD_USER_INPUT",
-    `extensions are nested too deeply; at most ${LIMITS.nesting} levels are taken.`,
-  );
+  const excess = typeof extensions === "object" && extensions !== null ? excessOf(extensions, 1) : null;
+  if (excess !== null) throw refusal("BAD_USER_INPUT", `The extensions ${excess}.`);
 }

@@ -26,6 +26,7 @@ import {
   type HttpExtension,
   isOfDatabase,
   locatedAs,
+  shortened,
   toShown,
   withoutSuggestions,
 } from "./errors.js";
@@ -83,6 +84,8 @@ export interface OperationsOptions {
 /** Characters of documents that are kept parsed: in memory they take some hundred times as much. */
 const CACHE_CHARACTERS = 300_000;
 const MAX_VALIDATION_ERRORS = 20;
+/** In characters: graphql-js repeats names and values, which can be as long as a request. */
+const LONGEST_MESSAGE = 1_000;
 
 /** How far an operation got. */
 interface Course {
@@ -281,6 +284,7 @@ export class Operations {
   }
 
   #worded(error: GraphQLError): GraphQLError {
-    return this.#suggestions ? error : withoutSuggestions(error);
+    const short = shortened(error, LONGEST_MESSAGE);
+    return this.#suggestions ? short : withoutSuggestions(short);
   }
 }

@@ -1,6 +1,7 @@
 import { getIntrospectionQuery, Lexer, Source, TokenKind } from "graphql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Caller } from "../../src/domain/access/caller.js";
+import { globalId, newId } from "../../src/domain/ids.js";
 import type { Domain } from "../../src/domain/request.js";
 import { LIMITS } from "../../src/graphql/limits.js";
 import { type OperationParameters, Operations } from "../../src/graphql/operations.js";
@@ -290,4 +291,65 @@ test("fragments that spread each other in every way are judged with a bounded am
   // Doubling at every step would take longer than the machine lasts.
   expect(performance.now() - started).toBeLessThan(60_000);
   expect((await server.ask(`{ channel(telegramId: ${CHANNEL}) { title } }`)).errors).toBeUndefined();
+});
+
+describe("the limits on sizes", () => {
+  const codesOf = async (query: string, variables: Record<string, unknown> = {}) =>
+    (await server.ask(query, variables)).errors?.map(({ extensions }) => extensions.code);
+
+  test("refuse a document of too many characters before it is read, comments and texts included", async () => {
+    const document = (characters: number) => `{ ${viewer} } #`.padEnd(characters, "x");
+    expect(await codesOf(document(LIMITS.characters))).toBeUndefined();
+    expect(await codesOf(document(LIMITS.characters + 1))).toEqual(["QUERY_TOO_LONG"]);
+    const text = `"""${"\n 1".repeat(LIMITS.characters / 3)}"""`;
+    expect(await codesOf(`{ inviteLinks(channelId: ${text}) { totalCount } }`)).toEqual(["QUERY_TOO_LONG"]);
+  });
+
+  test("leave room for as many ids as a document has tokens for", () => {
+    const id = globalId("InviteLink", newId());
+    expect(LIMITS.tokens * `"${id}" `.length).toBeLessThan(LIMITS.characters);
+  });
+
+  test.each([
+    ["lists", []],
+    ["objects", {}],
+    ["numbers", 1],
+  ])("refuse too many values in the variables, declared or not: %s", async (_what, value) => {
+    // The list itself is one of them.
+    const most = Array.from({ length: LIMITS.values - 1 }, () => value);
+    expect(await codesOf(`{ ${viewer} }`, { v: most })).toBeUndefined();
+    expect(await codesOf(`{ ${viewer} }`, { v: [...most, value] })).toEqual(["BAD_USER_INPUT"]);
+  });
+
+  test("leave room for as many ids as a filter takes", async () => {
+    const query = `query ($filter: InviteLinkFilter) {
+      inviteLinks(channelId: -1001, first: 1, filter: $filter) { totalCount } }`;
+    const ids = Array.from({ length: 10_000 }, () => globalId("InviteLink", newId()));
+    const { errors } = await server.ask(query, { filter: { ids } });
+    expect(errors?.map(({ extensions }) => extensions.code) ?? []).not.toContain("BAD_USER_INPUT");
+  });
+
+  test("keep the whole schema from being asked for many times at once", async () => {
+    const schemas = (count: number) =>
+      Array.from({ length: count }, (_, index) => `a${index}: __schema { types { name } }`).join(" ");
+    const fields = (count: number) =>
+      Array.from({ length: count }, (_, index) => `a${index}: fields { name }`).join(" ");
+    const names = Array.from({ length: 20 }, (_, index) => `a${index}: __typename`).join(" ");
+    expect(await codesOf(`{ ${schemas(3)} }`)).toBeUndefined();
+    expect(await codesOf(`{ ${schemas(4)} }`)).toEqual(["QUERY_TOO_MANY_ALIASES"]);
+    expect(await codesOf(`{ __schema { types { ${fields(4)} } } }`)).toEqual(["QUERY_TOO_MANY_ALIASES"]);
+    expect(await codesOf(`{ ${names} }`)).toBeUndefined();
+  });
+
+  test("keep what is repeated of a request in an error short", async () => {
+    const { errors: ofName } = await server.ask(`{ ${"x".repeat(10_000)} }`);
+    const { errors: ofValue } = await server.ask(
+      "query ($channelId: TelegramID!) { inviteLinks(channelId: $channelId) { totalCount } }",
+      { channelId: "x".repeat(100_000) },
+    );
+    for (const errors of [ofName, ofValue]) {
+      expect(errors).toHaveLength(1);
+      expect(errors?.[0]?.message.length).toBeLessThan(1_100);
+    }
+  });
 });
