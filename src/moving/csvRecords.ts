@@ -1,5 +1,5 @@
 import { CsvError, parse } from "csv-parse/sync";
-import { linesOf, MAX_LINE_LENGTH } from "./text.js";
+import { linesOf, MAX_LINE_LENGTH, TOO_LONG } from "./text.js";
 
 /** A record of a CSV file, or why there is none to be had of its line. */
 export interface CsvRecord {
@@ -47,6 +47,10 @@ export async function* csvRecords(
     const first = again.pop() ?? (await lines.next()).value;
     if (first === undefined) return;
     const [line, begin] = first as [number, string];
+    if (begin.length > MAX_LINE_LENGTH) {
+      yield { line, record: TOO_LONG };
+      continue;
+    }
     const followers: [number, string][] = [];
     let text = begin;
     let isOpen = isOdd(begin);

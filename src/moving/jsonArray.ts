@@ -2,7 +2,7 @@ import type { SourceRow } from "../domain/moving/importLinks.js";
 import type { ColumnMap } from "./columnMap.js";
 import { checkMap, readJsonRecord } from "./jsonLines.js";
 import { SourceError } from "./sourceError.js";
-import { MAX_LINE_LENGTH } from "./text.js";
+import { cutTooLong } from "./text.js";
 
 /**
  * The items of a JSON array, as texts that are not parsed yet. A streaming parser would end at the first item that is
@@ -41,8 +41,7 @@ async function* itemsOf(texts: AsyncIterable<string>): AsyncGenerator<string> {
         if (!isOver) count += 1;
       }
     }
-    if (depth > 0 && !isOver) item += text.slice(from);
-    if (item.length > MAX_LINE_LENGTH) throw new SourceError(`Item ${count} is too long for a link.`);
+    if (depth > 0 && !isOver) item = cutTooLong(item + text.slice(from));
   }
   if (!isOver) throw new SourceError(`The JSON array is not closed: the file ends within item ${count}.`);
 }

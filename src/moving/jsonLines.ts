@@ -3,7 +3,7 @@ import type { SourceRow } from "../domain/moving/importLinks.js";
 import { COLUMNS } from "../domain/moving/linkRecord.js";
 import { type ColumnMap, mappedField, tagTypeOf } from "./columnMap.js";
 import { SourceError } from "./sourceError.js";
-import { linesOf } from "./text.js";
+import { linesOf, MAX_LINE_LENGTH, TOO_LONG } from "./text.js";
 
 const KNOWN: readonly string[] = [...COLUMNS, "tags"];
 
@@ -16,6 +16,7 @@ export function checkMap(map: ColumnMap): void {
 
 /** A link's record from its JSON. V8 parses JSON without recursion, so that its depth is of no concern. */
 export function readJsonRecord(json: string, map: ColumnMap): SourceRow["record"] {
+  if (json.length > MAX_LINE_LENGTH) return TOO_LONG;
   let record: unknown;
   try {
     record = JSON.parse(json);

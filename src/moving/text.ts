@@ -44,7 +44,15 @@ export async function peekLine(
   };
 }
 
-/** A text's lines with their numbers and line ends. @throws SourceError where one is longer than any link's */
+/** Why a line, or an item of a JSON array, is no link. */
+export const TOO_LONG = {
+  unreadable: `This has more than ${MAX_LINE_LENGTH} characters, which no link has.`,
+};
+
+/** A text with no more of it than shows that it is too long, so that memory is bounded. */
+export const cutTooLong = (text: string): string => text.slice(0, MAX_LINE_LENGTH + 1);
+
+/** A text's lines with their numbers and line ends; one that is too long is cut. */
 export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<[number: number, line: string]> {
   let number = 0;
   let rest = "";
@@ -55,7 +63,7 @@ export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<[nu
       number += 1;
       yield [number, line];
     }
-    if (rest.length > MAX_LINE_LENGTH) throw new SourceError(`Line ${number + 1} is too long for a link.`);
+    rest = cutTooLong(rest);
   }
   if (rest !== "") yield [number + 1, rest];
 }

@@ -206,9 +206,21 @@ describe("links in JSON", () => {
     ['[{"url":"a"}] x', /behind the JSON array/],
     ["[1]\n[2]\n", /behind the JSON array/],
     [`[${"[".repeat(50_000)}`, /not closed/],
-    [`["${"x".repeat(1_100_000)}"]`, /Item 1 is too long/],
   ])("that are no whole array end the import in one line: %#", async (text, message) => {
     await expect(read(text, 65_536)).rejects.toThrow(message);
+  });
+
+  test.each([
+    ["a line of JSON", (long: string) => `{"url":"a"}\n{"url":"${long}"}\n{"url":"b"}\n`],
+    ["a line of CSV", (long: string) => `url,name\na,\nx,${long}\nb,\n`],
+    ["an item of an array", (long: string) => `[{"url":"a"},{"url":"${long}"},{"url":"b"}]`],
+  ])("that are far longer than any link, as %s, are a problem of that one alone", async (_, fileOf) => {
+    const rows = await read(fileOf("x".repeat(3_000_000)), 65_536);
+    const [first, long, last] = rows.map(({ record }) => record);
+    expect(rows).toHaveLength(3);
+    expect(first).toMatchObject({ url: "a" });
+    expect(long).toEqual({ unreadable: "This has more than 1000000 characters, which no link has." });
+    expect(last).toMatchObject({ url: "b" });
   });
 
   const open = "[".repeat(100_000);
