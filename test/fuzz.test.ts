@@ -26,10 +26,11 @@ import {
 } from "./support/server.js";
 
 // Sends whatever a caller could think of to everything that the server answers. FUZZ_SECONDS says for how long, 60 where
-// it is not set. FUZZ_SEED repeats a run: a failure names the seed of the round that failed.
+// it is not set. FUZZ_SEED chooses the requests: every usual run sends the same ones, so that a change fails by what it
+// did and not by chance, and a failure names the seed of the round that failed.
 
 const SECONDS = Number(process.env["FUZZ_SECONDS"] || 60);
-const SEED = Number(process.env["FUZZ_SEED"] || Date.now() % 2 ** 31);
+const SEED = Number(process.env["FUZZ_SEED"] || 1);
 /** Requests of one round; the server is asked after each whether it still answers. */
 const RUNS = 20;
 const AT_ONCE = 6;
@@ -169,7 +170,7 @@ function check(sent: Sent, { status, headers, body }: Answer): void {
   }
   const type = String(headers["content-type"] ?? "");
   const isJson = /^application\/(graphql-response\+)?json(;|$)/.test(type);
-  const isGraphQL = /^\/graphql\/?(\?|$)/.test(sent.path);
+  const isGraphQL = sent.method !== "OPTIONS" && /^\/graphql\/?(\?|$)/.test(sent.path);
   if (isGraphQL && isJson) checkGraphQL(status, text);
   else if (status >= 400) {
     // Whoever asked for an event stream gets the refusal as an event.

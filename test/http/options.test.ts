@@ -39,7 +39,10 @@ describe.each([[[]], [["https://app.example"]]])("with CORS_ORIGINS %j", (corsOr
 
   test("OPTIONS of a path that there is not is a 404", async () => {
     const answer = await fetch(`${server.origin}/nothing`, { method: "OPTIONS" });
-    expect(answer.status).toBe(404);
+    expect([answer.status, await answer.json()]).toEqual([
+      404,
+      { detail: expect.any(String), requestId: expect.any(String) },
+    ]);
   });
 
   test("a preflight is allowed where CORS_ORIGINS names the origin", async () => {
