@@ -38,8 +38,6 @@ export class DatabaseHealth implements StorageGuard {
   readonly #probe: ReadinessProbe;
   readonly #log: Logger;
   #state: DatabaseState = "ok";
-  /** A request lost its connection, and no write has succeeded since. */
-  #isDoubtful = false;
   /** What Telegram has done and cannot be stored: that it is stored shows that the database stores again. */
   readonly #held = new Set<Promise<unknown>>();
   #reading: Promise<DatabaseState> | undefined;
@@ -75,7 +73,6 @@ export class DatabaseHealth implements StorageGuard {
 
   requireWritable(): void {
     if (this.#state !== "ok") throw new DatabaseUnavailableError(TROUBLES[this.#state]);
-    if (this.#isDoubtful) throw new DatabaseUnavailableError("away");
   }
 
   noteFailure(error: unknown): void {
@@ -84,9 +81,9 @@ export class DatabaseHealth implements StorageGuard {
     if (trouble === "full" || trouble === "read-only") {
       this.#become(STATES[trouble]);
       this.#tryWriteAfter(RETRY_EVERY_MS);
-    } else if (trouble === "away" && !this.#isDoubtful && this.#state === "ok") {
-      // One lost connection is no outage: the next write tells.
-      this.#isDoubtful = true;
+    } else if (trouble === "away" && this.#state === "ok") {
+      // One lost connection is no outage: the next write tells. Until then nothing needs to be refused, since what is
+      // about to be asked of Telegram is noted in the database before that.
       void this.#tryWrite();
     }
   }
@@ -128,7 +125,6 @@ export class DatabaseHealth implements StorageGuard {
       this.#noteProbe(error);
       return;
     }
-    this.#isDoubtful = false;
     // Some other table, or a larger row, may still find no room.
     const isStillFailing = this.#held.size > 0 && (this.#state === "full" || this.#state === "read-only");
     if (!isStillFailing) this.#become("ok");

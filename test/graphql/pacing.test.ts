@@ -113,7 +113,8 @@ test("a channel with many creations does not hold up another one's", async () =>
   await eventually(() => calls().length).toBe(10);
   const calm = create({ channelId: GROUP, name: "Calm" });
   await Promise.all([...busy, calm]);
-  expect(namesCalled().indexOf("Calm")).toBeLessThan(12);
+  // Among the ten that begin when the first ten have ended, in whatever order those reach Telegram.
+  expect(namesCalled().indexOf("Calm")).toBeLessThan(20);
   expect(calls()).toHaveLength(31);
 });
 
