@@ -17,9 +17,8 @@ const isPreflight = ({ headers }: FastifyRequest): boolean =>
 export function addOptions(server: FastifyInstance): void {
   const allowed = new Map<string, Set<string>>();
   server.addHook("onRequest", (request, reply, done) => {
-    if (request.method !== "OPTIONS" || isPreflight(request)) return done();
-    // The handler of unknown addresses answers these by itself.
-    if (request.is404) return done();
+    // The handler of unknown addresses answers by itself.
+    if (request.method !== "OPTIONS" || isPreflight(request) || request.is404) return done();
     const methods = allowed.get(request.routeOptions.url ?? "");
     if (methods === undefined) return void reply.callNotFound();
     reply

@@ -11,7 +11,7 @@ const NAMED_CHAT = /^(-?\d{1,20}|@\w{1,64})(?:\*(\d{1,16}))?$/;
 const PUBLIC_USERNAME = /^@[A-Za-z]\w{2,31}$/;
 
 /** Whether a number can be the id of a chat or user. */
-export const isTelegramId = (id: number): boolean =>
+const isTelegramId = (id: number): boolean =>
   Number.isInteger(id) && id !== 0 && Math.abs(id) <= MAX_TELEGRAM_ID;
 
 /** Reads an id from an integer or its decimal string; 0 is taken, and is nobody's. @throws UnreadableValueError */
