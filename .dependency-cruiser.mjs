@@ -1,4 +1,4 @@
-// The import rules of the project, for dependency-cruiser: cli → main → app → http, work → graphql → domain →
+// The import rules of the project, for dependency-cruiser: cli → main → app → http, background → graphql → domain →
 // telegram, database. Type-only imports count: a layer that knows another's types knows the layer.
 
 // TypeScript 7 has no JavaScript API, so that swc reads the sources. Without it dependency-cruiser would
@@ -64,20 +64,20 @@ export default {
     mayOnlyImport(
       "doors-point-down",
       "Only main.ts starts the application, and only app.ts puts it together.",
-      "^src/(http|work)/",
-      "^src/(http|work|graphql|domain|telegram|database)/",
+      "^src/(http|background)/",
+      "^src/(http|background|graphql|domain|telegram|database)/",
     ),
     mayOnlyImport(
       "cli-points-down",
       "A command is a door without HTTP: it calls the domain, and the server only as a whole.",
       "^src/cli/",
-      "^src/(cli|moving|domain|telegram|database)/|^src/main[.]ts$",
+      "^src/(cli|import-export|domain|telegram|database)/|^src/main[.]ts$",
     ),
     mayOnlyImport(
-      "moving-knows-links-alone",
+      "import-export-knows-links-alone",
       "Files and other APIs are turned into the domain's records and back, whatever database and terminal there are.",
-      "^src/moving/",
-      "^src/(moving|domain/moving)/",
+      "^src/import-export/",
+      "^src/(import-export|domain/transfer)/",
     ),
     {
       name: "light-without-a-server",
@@ -94,7 +94,7 @@ export default {
       "metrics-point-down",
       "They count what the other parts tell, without being known to them.",
       "^src/metrics/",
-      "^src/(metrics|http|work|graphql|domain|telegram|database)/",
+      "^src/(metrics|http|background|graphql|domain|telegram|database)/",
     ),
     {
       name: "app-below-main",

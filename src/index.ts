@@ -5,4 +5,4 @@ export {
   type InvitationLinkOptions,
   type TelegramAnswer,
 } from "./telegram/invitationLink.js";
-export { TelegramConnectionError } from "./telegram/oneCall.js";
+export { TelegramConnectionError } from "./telegram/singleCall.js";

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import type { Database } from "./database/database.js";
-import { newId } from "./domain/ids.js";
-import { foldName } from "./domain/text.js";
+import { newId } from "./domain/shared/ids.js";
+import { foldName } from "./domain/shared/text.js";
 import type { SandboxSeed } from "./sandbox/sandbox.js";
 
 const DAY_MS = 86_400_000;

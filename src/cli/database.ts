@@ -1,5 +1,5 @@
 import type { Database } from "../database/database.js";
-import type { KnownCallers } from "../domain/access/knownCallers.js";
+import type { KnownCallers } from "../domain/access/callerCache.js";
 
 /** What a command finds in the configured database. */
 export interface OpenedDatabase {
@@ -28,7 +28,7 @@ export async function withDatabase(
   const { createDatabase } = await import("../database/database.js");
   const { FolderInUseError } = await import("../database/folder.js");
   const { openDatabase } = await import("../database/open.js");
-  const { KnownCallers } = await import("../domain/access/knownCallers.js");
+  const { KnownCallers } = await import("../domain/access/callerCache.js");
   const config = readConfig(process.env);
   const folder = dataFolder(config);
   const { pool, migrations } = await openDatabase(

@@ -3,10 +3,10 @@ import { open, realpath, rename, rm, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Command, Option } from "commander";
-import type { LinkExport } from "../domain/moving/exportLinks.js";
-import type { Format } from "../moving/files.js";
-import { chatIdOption } from "./chatId.js";
+import type { LinkExport } from "../domain/transfer/exportLinks.js";
+import type { Format } from "../import-export/files.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
+import { chatIdOption } from "./idOptions.js";
 import { Progress } from "./progress.js";
 
 const RUNNING_SERVER = "stop it for as long as the export takes.";
@@ -73,9 +73,9 @@ const formatOf = ({ format, output }: Options): Format =>
   format ?? FORMATS.find((known) => extname(output ?? "").toLowerCase() === `.${known}`) ?? "csv";
 
 async function run(options: Options): Promise<void> {
-  const { exportLinks } = await import("../domain/moving/exportLinks.js");
-  const { NotFoundError } = await import("../domain/errors.js");
-  const formats = (await import("../moving/files.js")).FORMATS;
+  const { exportLinks } = await import("../domain/transfer/exportLinks.js");
+  const { NotFoundError } = await import("../domain/shared/errors.js");
+  const formats = (await import("../import-export/files.js")).FORMATS;
   const { channel, output = "-" } = options;
   const progress = new Progress();
   await withDatabase(RUNNING_SERVER, ({ database }) =>

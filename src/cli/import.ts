@@ -3,12 +3,12 @@ import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { ImportCounts, ImportOptions, SkippedRow, SourceRow } from "../domain/moving/importLinks.js";
-import type { ColumnMap } from "../moving/columnMap.js";
-import { SourceError } from "../moving/sourceError.js";
-import { chatIdOption } from "./chatId.js";
+import type { ImportCounts, ImportOptions, SkippedRow, SourceRow } from "../domain/transfer/importLinks.js";
+import type { ColumnMap } from "../import-export/columnMap.js";
+import { SourceError } from "../import-export/sourceError.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { UsageError } from "./errors.js";
+import { chatIdOption } from "./idOptions.js";
 import { print } from "./output.js";
 import { Progress } from "./progress.js";
 
@@ -62,7 +62,7 @@ async function restSource(
       "--from-rest takes --channel, and a token: in INVITE_LINKS_IMPORT_TOKEN, or by --token",
     );
   }
-  const { RestSource } = await import("../moving/restSource.js");
+  const { RestSource } = await import("../import-export/restSource.js");
   let total: number | null = null;
   const source = new RestSource({
     url: fromRest,
@@ -79,7 +79,7 @@ async function restSource(
 
 /** @throws UsageError */
 async function columnMapOf(mappings: readonly string[]): Promise<ColumnMap> {
-  const { readColumnMap } = await import("../moving/columnMap.js");
+  const { readColumnMap } = await import("../import-export/columnMap.js");
   try {
     return readColumnMap(mappings);
   } catch (error) {
@@ -93,7 +93,7 @@ async function fileSource(file: string | undefined, { map }: Options, signal: Ab
     throw new UsageError("name a file, - for stdin, or an API by --from-rest");
   }
   const columns = await columnMapOf(map);
-  const { readFileOfLinks } = await import("../moving/files.js");
+  const { readFileOfLinks } = await import("../import-export/files.js");
   const chunks: Readable = fromStdin ? process.stdin : createReadStream(file);
   // Found missing before a database is opened for it.
   if (!fromStdin) await once(chunks, "open");
@@ -168,7 +168,7 @@ async function importFrom(
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const { LinkImport } = await import("../domain/moving/importLinks.js");
+  const { LinkImport } = await import("../domain/transfer/importLinks.js");
   const progress = new Progress();
   const dryRun = options.dryRun === true;
   const importing: ImportOptions = {

@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { ValidationError } from "../domain/errors.js";
+import { ValidationError } from "../domain/shared/errors.js";
 import { toLine, UsageError } from "./errors.js";
 import { exportCommand } from "./export.js";
 import { importCommand } from "./import.js";

@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import type { Difference } from "../domain/recount.js";
-import { chatIdOption } from "./chatId.js";
+import type { Difference } from "../domain/links/counts/recount.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
+import { chatIdOption } from "./idOptions.js";
 import { print, table } from "./output.js";
 
 interface Options {
@@ -23,8 +23,8 @@ function readable(differences: readonly Difference[], isRepaired: boolean): stri
 }
 
 async function run({ channel, check = false }: Options): Promise<void> {
-  const { recount } = await import("../domain/recount.js");
-  const { NotFoundError } = await import("../domain/errors.js");
+  const { recount } = await import("../domain/links/counts/recount.js");
+  const { NotFoundError } = await import("../domain/shared/errors.js");
   await withDatabase("stop it for as long as this takes.", async ({ database }) => {
     const options = { chatId: channel ?? null, checkOnly: check };
     const differences = await recount(database, options).catch((error: unknown) => {

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Prisma } from "../database/generated/prisma/client.js";
-import { type Caller, ROLES, type Role } from "../domain/access/caller.js";
-import { chatIdOption, userIdOption } from "./chatId.js";
+import { type Caller, ROLES, type Role } from "../domain/shared/caller.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
+import { chatIdOption, userIdOption } from "./idOptions.js";
 import { note, print, table } from "./output.js";
 
 /** Whoever can open the database may do everything with it anyway. */

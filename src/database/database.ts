@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { Sql } from "sql-template-tag";
+import { type Reading, type ReadingStatements, Readings } from "./cursorReader.js";
 import { failureOf } from "./failures.js";
 import { FairShare, type Reader, shareOf } from "./fairShare.js";
 import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
 import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from "./maintenance.js";
 import type { DatabasePool } from "./pools.js";
-import { type Reading, type ReadingStatements, Readings } from "./reading.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
 import { StatementNames } from "./statementNames.js";
 

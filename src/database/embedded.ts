@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { claimFolder } from "./folder.js";
+import { EmbeddedWire } from "./pgliteSocket.js";
 import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
 import { SessionClient, type SessionConfig } from "./session.js";
-import { EmbeddedWire } from "./wire.js";
 
 /**
  * Of PostgreSQL's own 128 MB all are written to at the start, and taken for good. The operating system keeps what these

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { readDatabaseAddress } from "../databaseAddress.js";
 import { readTimestamp } from "./instant.js";
-import { Pipelines } from "./pipelines.js";
+import { Pipelines } from "./pipelinedSessions.js";
 import { SessionClient, type SessionConfig } from "./session.js";
 import { WaitingPool } from "./waitingPool.js";
 

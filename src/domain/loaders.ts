@@ -1,11 +1,10 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../database/database.js";
-import { type Caller, visible } from "./access/caller.js";
 import { type Channel, channelColumns } from "./channels/channel.js";
 import { type InviteLink, inviteLinkColumns } from "./links/inviteLink.js";
 import { MAX_PAGE_SIZE } from "./paging/arguments.js";
-import { KnownTags, type VersionedTag } from "./tags/knownTags.js";
+import { type Caller, visible } from "./shared/caller.js";
 import {
   type Tag,
   type TagType,
@@ -14,6 +13,7 @@ import {
   tagJoins,
   tagTypeColumns,
 } from "./tags/tag.js";
+import { KnownTags, type VersionedTag } from "./tags/tagCache.js";
 
 /** Puts rows into the order of the keys asked for; null where there is none. */
 function inOrder<Row, Key>(

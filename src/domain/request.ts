@@ -1,25 +1,25 @@
 import type { Database } from "../database/database.js";
 import type { Logger } from "../log.js";
 import type { TelegramGateway } from "../telegram/gateway.js";
-import type { Caller } from "./access/caller.js";
-import type { KnownCallers } from "./access/knownCallers.js";
+import type { KnownCallers } from "./access/callerCache.js";
 import { Tokens } from "./access/tokens.js";
 import { Channels } from "./channels/channels.js";
-import type { StorageGuard } from "./databaseTrouble.js";
-import { RateLimitedError } from "./errors.js";
-import type { LinkChanges } from "./links/changes.js";
-import type { Creations } from "./links/creations.js";
-import { LinkEditor } from "./links/linkEditor.js";
-import { LinkMaker } from "./links/linkMaker.js";
-import { Links } from "./links/links.js";
-import { LinkTags } from "./links/linkTags.js";
-import { UncertainCreations } from "./links/uncertainCreations.js";
+import type { Creations } from "./links/create/creationIntents.js";
+import { LinkMaker } from "./links/create/linkCreator.js";
+import { UncertainCreations } from "./links/create/uncertainCreations.js";
+import type { LinkChanges } from "./links/edit/editLocks.js";
+import { LinkEditor } from "./links/edit/linkEditor.js";
+import { Links } from "./links/query/linkQueries.js";
+import { LinkTags } from "./links/tagging/bulkTagging.js";
 import { createLoaders, type Loaders } from "./loaders.js";
-import type { KnownTags } from "./tags/knownTags.js";
-import { TagChanges } from "./tags/tagChanges.js";
-import { Tags } from "./tags/tags.js";
+import type { Caller } from "./shared/caller.js";
+import type { StorageGuard } from "./shared/databaseErrors.js";
+import { RateLimitedError } from "./shared/errors.js";
+import type { UnderWay } from "./shared/pendingWork.js";
+import type { KnownTags } from "./tags/tagCache.js";
+import { TagChanges } from "./tags/tagCommands.js";
+import { Tags } from "./tags/tagQueries.js";
 import { TagTypes } from "./tags/tagTypes.js";
-import type { UnderWay } from "./underWay.js";
 
 /** What all requests share. */
 export interface Domain {

@@ -7,21 +7,21 @@ import {
   lexicographicSortSchema,
   printSchema,
 } from "graphql";
-import type { UserError } from "../domain/errors.js";
-import { globalId, type IdKind } from "../domain/ids.js";
-import { builder } from "./builder.js";
-import type { GraphQLContext } from "./context.js";
-import { OF_ITS_OBJECT } from "./execution/plan.js";
-import "./types/apiToken.js";
-import "./types/channel.js";
-import "./types/createInviteLink.js";
-import "./types/editInviteLink.js";
-import "./types/inviteLink.js";
-import "./types/setInviteLinkTags.js";
-import "./types/tag.js";
-import "./types/tagType.js";
-import "./types/uncertainCreation.js";
-import "./types/viewer.js";
+import type { UserError } from "../domain/shared/errors.js";
+import { globalId, type IdKind } from "../domain/shared/ids.js";
+import { builder } from "./builder/builder.js";
+import type { GraphQLContext } from "./builder/context.js";
+import { OF_ITS_OBJECT } from "./executor/planned/executionPlan.js";
+import "./nodes/apiToken.js";
+import "./nodes/channel.js";
+import "./mutations/createInviteLink.js";
+import "./mutations/editInviteLink.js";
+import "./nodes/inviteLink.js";
+import "./mutations/setInviteLinkTags.js";
+import "./nodes/tag.js";
+import "./nodes/tagType.js";
+import "./nodes/uncertainCreation.js";
+import "./nodes/viewer.js";
 
 /** Has the context note the errors that mutations give as members of their unions: nothing else tells of them. */
 function notingGivenErrors(graph: GraphQLSchema): GraphQLSchema {

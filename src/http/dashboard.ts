@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import serveFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
-import { asPrivatePage } from "./page.js";
-import { isForThisMachine } from "./thisMachine.js";
+import { asPrivatePage } from "./lifecycle/htmlPage.js";
+import { isForThisMachine } from "./lifecycle/localRequest.js";
 
 export interface DashboardOptions {
   /** Put into the page, where nobody but this machine's user can see it. */

@@ -8,14 +8,14 @@ import fastify, {
   type onRequestHookHandler,
 } from "fastify";
 import { type Logger, runForRequest } from "../log.js";
-import { clientErrorHandler, type UnroutedRequest } from "./clientErrors.js";
-import { type Connections, trackConnections } from "./connections.js";
-import { addDrain } from "./drain.js";
-import { addMethods } from "./methods.js";
-import { addNotes, notesOf, type RequestNotes } from "./notes.js";
-import { addOptions } from "./options.js";
-import { whenOver } from "./over.js";
-import { RequestRefusedError } from "./requestFormat.js";
+import { clientErrorHandler, type UnroutedRequest } from "./lifecycle/clientErrors.js";
+import { type Connections, trackConnections } from "./lifecycle/connections.js";
+import { addDrain } from "./lifecycle/drain.js";
+import { addMethods } from "./lifecycle/methods.js";
+import { addOptions } from "./lifecycle/options.js";
+import { whenOver } from "./lifecycle/requestFinished.js";
+import { RequestRefusedError } from "./lifecycle/requestFormat.js";
+import { addNotes, notesOf, type RequestNotes } from "./lifecycle/requestRecord.js";
 
 /** Bytes of a request's body; longer ones are not read. */
 const BODY_LIMIT = 1024 * 1024;

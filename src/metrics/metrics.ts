@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { TELEGRAM_STATES, type TelegramState } from "../background/telegramHealth.js";
 import type { StatementEvent } from "../database/database.js";
 import type { DatabasePool } from "../database/pools.js";
-import type { OperationEvent } from "../graphql/operations.js";
+import type { OperationEvent } from "../graphql/pipeline/executeOperation.js";
 import type { RequestEvent } from "../http/server.js";
 import type { CallEvent } from "../telegram/gateway.js";
 import type { HoldSummary } from "../telegram/holds.js";
-import { TELEGRAM_STATES, type TelegramState } from "../work/telegramHealth.js";
 import { BoundedNames } from "./boundedNames.js";
 
 /** Of a statement, a call or a request, in seconds: a mutation waits for Telegram up to fifteen. */

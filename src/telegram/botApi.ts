@@ -1,11 +1,11 @@
 import { Telegram } from "telegraf";
 import * as z from "zod";
-import { type HttpAnswer, watchingAnswer } from "./answers.js";
+import { GaveUpError, GoneError, Pace, type Turn } from "./callQueue.js";
+import { Silence } from "./circuitBreaker.js";
 import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
 import type { Hold, HoldStore, HoldTarget } from "./holds.js";
-import { GaveUpError, GoneError, Pace, type Turn } from "./pace.js";
+import { type HttpAnswer, watchingAnswer } from "./responseStatus.js";
 import { NO_STORE, SharedHolds } from "./sharedHolds.js";
-import { Silence } from "./silence.js";
 
 /** Of a description that is passed on. */
 const MAX_DESCRIPTION = 300;

@@ -1,6 +1,6 @@
 import { TelegramError } from "telegraf";
 import { MAX_TELEGRAM_ID } from "../parsers/telegramId.js";
-import { wasNeverSent } from "./neverSent.js";
+import { wasNeverSent } from "./unsentErrors.js";
 
 /**
  * Why a call to Telegram gave no result, in Telegram's terms; what that means to a caller is decided where the call

@@ -1,6 +1,6 @@
 import { parseChatWithTopic } from "../parsers/telegramId.js";
 import { readingAs, toExpireDate } from "./dates.js";
-import { callOnce } from "./oneCall.js";
+import { callOnce } from "./singleCall.js";
 
 export interface InvitationLinkOptions {
   /** The bot's token; the bot must be an administrator of the chat that may invite users. */

@@ -1,5 +1,5 @@
+import type { Pace } from "./callQueue.js";
 import { type Hold, type HoldStore, type HoldTarget, holdAskedFor, widerHolds } from "./holds.js";
-import type { Pace } from "./pace.js";
 
 /** How long a call, or whoever asks for the holds, waits for the store. After that, memory decides. */
 const STORE_MS = 1000;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { createDatabase } from "../../src/database/database.js";
 import { claimFolder } from "../../src/database/folder.js";
 import { Authentication } from "../../src/domain/access/authentication.js";
-import { globalId } from "../../src/domain/ids.js";
+import { globalId } from "../../src/domain/shared/ids.js";
 import { noKnownCallers } from "../domain/support.js";
 import { openPool, prepareTestDatabase } from "../support/databases.js";
 import { CHANNEL, GROUP } from "../support/server.js";

@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { UnitOfWork } from "../../src/database/database.js";
 import { failureOf } from "../../src/database/failures.js";
-import { newId } from "../../src/domain/ids.js";
+import { newId } from "../../src/domain/shared/ids.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
 
 await describeOnForms("transactions", ["server"], () => {

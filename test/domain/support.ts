@@ -1,9 +1,9 @@
 import type { Database } from "../../src/database/database.js";
-import type { Caller } from "../../src/domain/access/caller.js";
-import { KnownCallers } from "../../src/domain/access/knownCallers.js";
-import type { StorageGuard } from "../../src/domain/databaseTrouble.js";
-import { newId } from "../../src/domain/ids.js";
-import { foldName } from "../../src/domain/text.js";
+import { KnownCallers } from "../../src/domain/access/callerCache.js";
+import type { Caller } from "../../src/domain/shared/caller.js";
+import type { StorageGuard } from "../../src/domain/shared/databaseErrors.js";
+import { newId } from "../../src/domain/shared/ids.js";
+import { foldName } from "../../src/domain/shared/text.js";
 
 /** A caller of every channel, or of some. */
 export const callerOf = (

@@ -9,7 +9,7 @@ import {
   type TestServer,
   YOUTUBE,
 } from "../support/server.js";
-import { globalId, NOWHERE } from "./mutations.js";
+import { globalId, NOWHERE } from "./mutations/mutating.js";
 
 let server: TestServer;
 /** Tokens limited to the channel; nothing of the group is theirs. */

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Pace } from "../../src/telegram/callQueue.js";
 import { type Hold, type HoldStore, Holds, type HoldTarget } from "../../src/telegram/holds.js";
-import { Pace } from "../../src/telegram/pace.js";
 import { SharedHolds } from "../../src/telegram/sharedHolds.js";
 import { propertyInTime } from "../support/properties.js";
 

@@ -1,7 +1,7 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import type { Caller, Role } from "./caller.js";
-import type { KnownCallers } from "./knownCallers.js";
+import type { Caller, Role } from "../shared/caller.js";
+import type { KnownCallers } from "./callerCache.js";
 import { hashSecret, sameHash } from "./secrets.js";
 
 interface TokenRow {

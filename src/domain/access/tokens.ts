@@ -1,12 +1,12 @@
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
-import { audit, SERVER } from "../audit.js";
-import { ForbiddenError, NotFoundError, Problems } from "../errors.js";
-import { newId, parseId } from "../ids.js";
-import { tidyName } from "../text.js";
-import { type Caller, type Role, requireRole } from "./caller.js";
-import type { KnownCallers } from "./knownCallers.js";
+import { audit, SERVER } from "../shared/audit.js";
+import { type Caller, type Role, requireRole } from "../shared/caller.js";
+import { ForbiddenError, NotFoundError, Problems } from "../shared/errors.js";
+import { newId, parseId } from "../shared/ids.js";
+import { tidyName } from "../shared/text.js";
+import type { KnownCallers } from "./callerCache.js";
 import { hashSecret, newSecret } from "./secrets.js";
 
 const MAX_NAME_CODE_POINTS = 100;

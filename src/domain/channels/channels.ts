@@ -4,15 +4,15 @@ import { parseChat } from "../../parsers/telegramId.js";
 import { UnreadableValueError } from "../../parsers/unreadable.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
-import { type Caller, requireChannel, requireRole, visible } from "../access/caller.js";
-import type { KnownCallers } from "../access/knownCallers.js";
-import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError } from "../errors.js";
-import { parseId } from "../ids.js";
+import type { KnownCallers } from "../access/callerCache.js";
 import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { errorOfInquiry } from "../userErrorOf.js";
+import { type Caller, requireChannel, requireRole, visible } from "../shared/caller.js";
+import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError } from "../shared/errors.js";
+import { parseId } from "../shared/ids.js";
+import { errorOfInquiry } from "../shared/userErrorOf.js";
 import { type Channel, channelColumns } from "./channel.js";
 import { FollowedChat } from "./followedChat.js";
 import {
@@ -22,7 +22,7 @@ import {
   storeChannel,
   storeCurrency,
   storeFailedStanding,
-} from "./store.js";
+} from "./storeChannel.js";
 
 const OLDEST_FIRST: Ordering<Channel> = [
   { key: { name: "id", column: sql`c.id`, type: "uuid", valueOf: ({ id }) => id }, direction: "ASC" },

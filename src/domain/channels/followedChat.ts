@@ -1,8 +1,8 @@
 import type { Database } from "../../database/database.js";
 import { TelegramCallError } from "../../telegram/failures.js";
-import type { Caller } from "../access/caller.js";
-import type { KnownCallers } from "../access/knownCallers.js";
-import { followMigration } from "./migration.js";
+import type { KnownCallers } from "../access/callerCache.js";
+import type { Caller } from "../shared/caller.js";
+import { followMigration } from "./chatMigration.js";
 
 /** A chat that is asked something of, by the id it has: followed once where Telegram has given it another. */
 export class FollowedChat {

@@ -1,7 +1,7 @@
 import type { LinkSettings, TelegramInviteLink } from "../../telegram/gateway.js";
 import { cleanLinkName } from "../../telegram/names.js";
-import type { Problems } from "../errors.js";
-import { codePoints, foldName } from "../text.js";
+import type { Problems } from "../shared/errors.js";
+import { codePoints, foldName } from "../shared/text.js";
 import { type InviteLink, isExpired } from "./inviteLink.js";
 
 /** Telegram silently cuts what is longer. */

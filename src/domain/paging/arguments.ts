@@ -1,4 +1,4 @@
-import { Problems } from "../errors.js";
+import { Problems } from "../shared/errors.js";
 
 export const DEFAULT_PAGE_SIZE = 10;
 export const MAX_PAGE_SIZE = 100;

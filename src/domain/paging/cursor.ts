@@ -1,5 +1,5 @@
-import { Problems } from "../errors.js";
-import { isStorable } from "../text.js";
+import { Problems } from "../shared/errors.js";
+import { isStorable } from "../shared/text.js";
 import type { KeyValue, Ordering, OrderKey } from "./ordering.js";
 
 /** Told apart from cursors that an older or newer server gave out. */

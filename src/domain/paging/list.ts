@@ -1,8 +1,8 @@
 import sql, { empty, join, type Sql } from "sql-template-tag";
+import type { Reading } from "../../database/cursorReader.js";
 import type { Database, StatementUse } from "../../database/database.js";
-import type { Reading } from "../../database/reading.js";
-import { RateLimitedError } from "../errors.js";
-import { once } from "../once.js";
+import { RateLimitedError } from "../shared/errors.js";
+import { once } from "../shared/lazy.js";
 import type { PageRequest } from "./arguments.js";
 import { type Ordering, orderBy, type Steps } from "./ordering.js";
 import { anyOf, type Page, type PageSource, readPage, type Slice } from "./page.js";

@@ -1,6 +1,6 @@
 import { failureOf } from "../../database/failures.js";
-import { type Problems, ValidationError } from "../errors.js";
-import { tidyName } from "../text.js";
+import { type Problems, ValidationError } from "../shared/errors.js";
+import { tidyName } from "../shared/text.js";
 
 const MAX_CODE_POINTS = 64;
 

@@ -1,10 +1,10 @@
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
-import { type Caller, requireEveryChannel, requireRole } from "../access/caller.js";
-import { audit, differences } from "../audit.js";
-import { NotFoundError, Problems, ValidationError } from "../errors.js";
-import { newId, parseId } from "../ids.js";
-import { foldName } from "../text.js";
+import { audit, differences } from "../shared/audit.js";
+import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
+import { NotFoundError, Problems, ValidationError } from "../shared/errors.js";
+import { newId, parseId } from "../shared/ids.js";
+import { foldName } from "../shared/text.js";
 import { readName, refusingTwins } from "./names.js";
 import { type TagType, tagTypeColumns } from "./tag.js";
 

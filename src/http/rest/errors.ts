@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
-import { toUserError } from "../../domain/databaseTrouble.js";
+import { toUserError } from "../../domain/shared/databaseErrors.js";
 import {
   DatabaseUnavailableError,
   type ErrorCode,
@@ -10,9 +10,9 @@ import {
   TelegramUnavailableError,
   type UserError,
   ValidationError,
-} from "../../domain/errors.js";
-import { notesOf } from "../notes.js";
-import { RequestRefusedError } from "../requestFormat.js";
+} from "../../domain/shared/errors.js";
+import { RequestRefusedError } from "../lifecycle/requestFormat.js";
+import { notesOf } from "../lifecycle/requestRecord.js";
 import { MalformedRequestError, type Problem } from "./validation.js";
 
 const RefusalShape = z.object({ detail: z.string() }).meta({ id: "Refusal" });

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
-import type { Reading } from "../../database/reading.js";
+import type { Reading } from "../../database/cursorReader.js";
 import type { NumberedPage } from "../../domain/paging/list.js";
 
 /** How long a client may take nothing of an answer that is being read for it, in milliseconds. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Database } from "../../../src/database/database.js";
-import { globalId, type IdKind, newId } from "../../../src/domain/ids.js";
-import type { InviteLinkFilter } from "../../../src/domain/links/filter.js";
+import type { InviteLinkFilter } from "../../../src/domain/links/query/filter.js";
+import { globalId, type IdKind, newId } from "../../../src/domain/shared/ids.js";
 import { contains } from "../model.js";
 import {
   type NewLink,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ValidationError } from "../../../src/domain/errors.js";
 import { type PageArguments, readPageArguments } from "../../../src/domain/paging/arguments.js";
+import { ValidationError } from "../../../src/domain/shared/errors.js";
 
 function fieldsOf(args: PageArguments): string[] {
   try {

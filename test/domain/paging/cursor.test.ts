@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import sql from "sql-template-tag";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ValidationError } from "../../../src/domain/errors.js";
 import { cursorsOf, decodeCursor } from "../../../src/domain/paging/cursor.js";
 import type { KeyValue, Ordering, OrderKey } from "../../../src/domain/paging/ordering.js";
-import { foldName } from "../../../src/domain/text.js";
+import { ValidationError } from "../../../src/domain/shared/errors.js";
+import { foldName } from "../../../src/domain/shared/text.js";
 import {
   describeOnForms,
   openTestDatabase,

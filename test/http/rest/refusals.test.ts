@@ -1,7 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { Tags } from "../../../src/domain/tags/tags.js";
+import { Tags } from "../../../src/domain/tags/tagQueries.js";
 import type { SandboxFault } from "../../../src/sandbox/sandbox.js";
 import {
   CHANNEL,

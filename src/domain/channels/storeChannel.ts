@@ -1,0 +1,115 @@
+import sql from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
+import type { TelegramFailure } from "../../telegram/failures.js";
+import type { BotStanding, TelegramChat } from "../../telegram/gateway.js";
+import { audit, differences } from "../shared/audit.js";
+import { type Caller, mayUseChannel } from "../shared/caller.js";
+import { NotFoundError } from "../shared/errors.js";
+import { newId } from "../shared/ids.js";
+import type { BotStatus, Channel, ChatKind } from "./channel.js";
+
+const KINDS = { channel: "CHANNEL", supergroup: "SUPERGROUP", group: "GROUP" } as const satisfies Record<
+  string,
+  ChatKind
+>;
+
+/** A chat in which there can be invite links. */
+export type LinkableChat = TelegramChat & { readonly type: keyof typeof KINDS };
+
+export const isLinkable = (chat: TelegramChat): chat is LinkableChat => chat.type in KINDS;
+
+export const BOT_STATUS = {
+  ready: "READY",
+  missingRights: "MISSING_PERMISSION",
+  notInChat: "NOT_IN_CHANNEL",
+} as const satisfies Record<BotStanding, BotStatus>;
+
+const toChannel = (row: ChannelRow): Channel => ({
+  ...row,
+  chatId: Number(row.chatId),
+  createdAt: row.createdAt.toISOString(),
+});
+
+/**
+ * Stores what Telegram says of a chat. What is not given stays as it is known: a new channel's currency is USD, what
+ * the bot may do in it unknown.
+ */
+export async function storeChannel(
+  database: Database,
+  caller: Caller,
+  chat: LinkableChat,
+  { botStatus, currency = null }: { readonly botStatus?: BotStatus; readonly currency?: string | null } = {},
+): Promise<Channel> {
+  const seen = {
+    kind: KINDS[chat.type],
+    title: chat.title ?? String(chat.id),
+    username: chat.username ?? null,
+    ...(currency === null ? {} : { currency }),
+    ...(botStatus === undefined ? {} : { botStatus }),
+  };
+  return database.transaction(async (unit) => {
+    const row = await unit.prisma.channel.upsert({
+      where: { chatId: BigInt(chat.id) },
+      create: { id: newId(), chatId: BigInt(chat.id), createdAt: new Date(), ...seen },
+      update: { updatedAt: new Date(), ...seen },
+    });
+    await audit(unit, caller, {
+      action: "channel.store",
+      subjectId: row.id,
+      channelId: row.id,
+      change: seen,
+    });
+    return toChannel(row);
+  });
+}
+
+/**
+ * Stores what a channel's budgets are counted in from now on.
+ * @throws NotFoundError where there is no such channel, and where the caller may not use it.
+ */
+export async function storeCurrency(
+  database: Database,
+  caller: Caller,
+  id: string | null,
+  currency: string,
+): Promise<Channel> {
+  return database.transaction(async (unit) => {
+    await unit.execute(sql`select from channel where id = ${id}::uuid for no key update`);
+    const row = id && (await unit.prisma.channel.findUnique({ where: { id } }));
+    if (!row || !mayUseChannel(caller, Number(row.chatId))) throw new NotFoundError("channel");
+    if (row.currency === currency) return toChannel(row);
+    await audit(unit, caller, {
+      action: "channel.update",
+      subjectId: row.id,
+      channelId: row.id,
+      change: differences(row, { currency }),
+    });
+    return toChannel(
+      await unit.prisma.channel.update({ where: { id: row.id }, data: { currency, updatedAt: new Date() } }),
+    );
+  });
+}
+
+/** Notes what the bot turned out to be able to do in a channel, where it was not known already. */
+export async function storeBotStatus(
+  database: Database,
+  chatId: number,
+  botStatus: BotStatus,
+): Promise<void> {
+  await database.prisma.channel.updateMany({
+    where: { chatId: BigInt(chatId), NOT: { botStatus } },
+    data: { botStatus, updatedAt: new Date() },
+  });
+}
+
+/** Notes what a call's failure tells of the bot's standing in a channel, if anything. */
+export async function storeFailedStanding(
+  database: Database,
+  chatId: number,
+  failure: TelegramFailure,
+): Promise<void> {
+  const { kind } = failure;
+  if (kind === "notInChat" || kind === "missingRights")
+    await storeBotStatus(database, chatId, BOT_STATUS[kind]);
+}

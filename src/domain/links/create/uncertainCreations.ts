@@ -1,0 +1,171 @@
+import * as z from "zod";
+import type { Database, UnitOfWork } from "../../../database/database.js";
+import type { LinkCreation, Prisma } from "../../../database/generated/prisma/client.js";
+import { parseInviteLinkUrl } from "../../../parsers/inviteLinkUrl.js";
+import { cleanLinkName } from "../../../telegram/names.js";
+import { audit } from "../../shared/audit.js";
+import { type Caller, requireRole } from "../../shared/caller.js";
+import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js";
+import { parseId } from "../../shared/ids.js";
+import type { Creations } from "./creationIntents.js";
+import { LinkKnownError, type LinkPlan, storeMadeLink } from "./storeCreatedLink.js";
+
+export interface ResolveCreationInput {
+  /** Global or bare. */
+  readonly id: string;
+  /** Of the link that was made. */
+  readonly url?: string | null | undefined;
+  /** No link was made. */
+  readonly notMade: boolean;
+}
+
+/** How a request's arguments are kept; see toRequest in linkMaker.ts. */
+const keptArguments = z.object({
+  name: z.string(),
+  createsJoinRequest: z.boolean(),
+  expireDate: z.coerce.date().nullable(),
+  memberLimit: z.number().nullable(),
+  budget: z.string(),
+  tagIds: z.array(z.string()),
+  priceStars: z.number().nullable(),
+});
+
+/** What a creation was to make. */
+export function plannedLink({ arguments: kept }: Pick<LinkCreation, "arguments">): LinkPlan {
+  const { name, createsJoinRequest, expireDate, memberLimit, priceStars, ...rest } =
+    keptArguments.parse(kept);
+  return {
+    settings: {
+      name: cleanLinkName(name),
+      createsJoinRequest,
+      expireDate: expireDate && Math.floor(expireDate.getTime() / 1000),
+      memberLimit,
+    },
+    subscriptionPrice: priceStars,
+    ...rest,
+  };
+}
+
+/** Creations of which nobody knows whether Telegram made the link, for one request. */
+export class UncertainCreations {
+  readonly #database: Database;
+  readonly #creations: Creations;
+  readonly #caller: Caller;
+
+  constructor({ database, creations }: { database: Database; creations: Creations }, caller: Caller) {
+    this.#database = database;
+    this.#creations = creations;
+    this.#caller = caller;
+  }
+
+  /** Those that the caller may see and resolve. */
+  get visible(): Prisma.LinkCreationWhereInput {
+    const { role, channelIds } = this.#caller;
+    if (role !== "ADMIN") return { id: { in: [] } };
+    const channel = channelIds && { chatId: { in: [...channelIds].map(BigInt) } };
+    return { state: "UNCERTAIN", ...(channel && { channel }) };
+  }
+
+  /** As `visible`, for one who asks for the list of them, brought up to date. @throws ForbiddenError */
+  async listed(): Promise<Prisma.LinkCreationWhereInput> {
+    requireRole(this.#caller, "ADMIN");
+    await this.#creations.noteAbandoned();
+    return this.visible;
+  }
+
+  /**
+   * Ends the doubt about a creation, as someone has found out in Telegram: its key gives the link from now on, or is
+   * free.
+   * @returns the link's id; null where none was made.
+   * @throws ForbiddenError, NotFoundError, ValidationError
+   */
+  async resolve(input: ResolveCreationInput): Promise<string | null> {
+    const where = await this.listed();
+    const problems = new Problems();
+    const id = parseId("UncertainCreation", input.id, "id", problems);
+    const given = input.url ?? null;
+    const url = given === null ? null : parseInviteLinkUrl(given);
+    if (given === null && !input.notMade)
+      problems.add("url", "Give the link's address, or say that it was not made.");
+    if (given !== null && input.notMade) problems.add("notMade", "A link that was not made has no address.");
+    if (given !== null && url === null)
+      problems.add("url", "Must be the address of an invite link, such as https://t.me/+AbCdEf0123456789.");
+    problems.check();
+    const creation =
+      id && (await this.#database.prisma.linkCreation.findFirst({ where: { AND: [where, { id }] } }));
+    if (!creation) throw new NotFoundError("uncertain creation");
+    if (url === null) return this.#notMade(creation);
+    return this.#made(creation, url);
+  }
+
+  async #notMade({ id, channelId }: LinkCreation): Promise<null> {
+    await this.#database.transaction(async (unit) => {
+      const { count } = await unit.prisma.linkCreation.updateMany({
+        where: { id, state: "UNCERTAIN" },
+        data: {
+          state: "FAILED",
+          idempotencyKey: null,
+          failure: "found not to have been made",
+          updatedAt: new Date(),
+        },
+      });
+      if (count === 0) throw new NotFoundError("uncertain creation");
+      const change = { made: false };
+      await audit(unit, this.#caller, { action: "linkCreation.resolve", subjectId: id, channelId, change });
+    });
+    return null;
+  }
+
+  async #made(creation: LinkCreation, url: string): Promise<string> {
+    const { id, channelId, createdAt } = creation;
+    const creatorId = await this.#creatorOf(creation);
+    try {
+      return await this.#database.transaction(async (unit) => {
+        const { count } = await unit.prisma.linkCreation.updateMany({
+          where: { id, state: "UNCERTAIN" },
+          data: { updatedAt: new Date() },
+        });
+        if (count === 0) throw new NotFoundError("uncertain creation");
+        await this.#requireUnknownElsewhere(unit, creation, url);
+        const linkId = await storeMadeLink(unit, {
+          creationId: id,
+          botId: Number(creation.botId),
+          caller: this.#caller,
+          creatorId,
+          madeAt: createdAt,
+          plan: plannedLink(creation),
+          answer: { invite_link: url },
+        });
+        await this.#creations.markAnswered(unit, id, linkId);
+        const change = { made: true, url };
+        await audit(unit, this.#caller, { action: "linkCreation.resolve", subjectId: id, channelId, change });
+        return linkId;
+      });
+    } catch (error) {
+      if (!(error instanceof LinkKnownError)) throw error;
+      throw new ValidationError([
+        { field: "url", message: "This link is known already, and came of something else." },
+      ]);
+    }
+  }
+
+  /** A link belongs to one chat. @throws LinkKnownError where it is another's. */
+  async #requireUnknownElsewhere({ prisma }: UnitOfWork, { id }: LinkCreation, url: string): Promise<void> {
+    const { channelId } = await prisma.linkCreation.findUniqueOrThrow({
+      where: { id },
+      select: { channelId: true },
+    });
+    const elsewhere = { url, channelId: { not: channelId } };
+    if (await prisma.inviteLink.findFirst({ where: elsewhere, select: { id: true } })) {
+      throw new LinkKnownError(url);
+    }
+  }
+
+  /** The person behind the token with which it was asked for, where there is one. */
+  async #creatorOf({ caller }: LinkCreation): Promise<number | null> {
+    const [kind, id] = caller.split(":");
+    if (kind !== "token" || id === undefined) return null;
+    const token = await this.#database.prisma.apiToken.findUnique({ where: { id } });
+    return token?.telegramUserId == null ? null : Number(token.telegramUserId);
+  }
+}

@@ -1,0 +1,49 @@
+import sql from "sql-template-tag";
+import {
+  type Direction,
+  type Order,
+  type Ordering,
+  type OrderKey,
+  type Steps,
+  totalOrdering,
+} from "../../paging/ordering.js";
+import type { InviteLink } from "../inviteLink.js";
+
+type Key = OrderKey<InviteLink>;
+
+const ORDER_KEYS = {
+  NAME: {
+    name: "name",
+    column: sql`l.name_key`,
+    type: "text",
+    nullable: true,
+    valueOf: (link) => link.nameKey,
+  },
+  CREATED_AT: {
+    name: "created",
+    column: sql`l.created_at`,
+    type: "timestamptz",
+    valueOf: (link) => link.createdAt,
+  },
+  BUDGET: { name: "budget", column: sql`l.budget`, type: "numeric", valueOf: (link) => link.budget },
+} satisfies Record<string, Key>;
+
+const ID: Key = { name: "id", column: sql`l.id`, type: "uuid", valueOf: (link) => link.id };
+
+/** Whether this is the order in which links were created, from either end. */
+export const isByCreation = (ordering: Ordering<InviteLink>): boolean =>
+  ordering.length === 2 && ordering[0]?.key === ORDER_KEYS.CREATED_AT;
+
+export type InviteLinkOrderField = keyof typeof ORDER_KEYS;
+
+export type InviteLinkOrder = Order<InviteLinkOrderField>;
+
+const NEWEST_FIRST: InviteLinkOrder = { field: "CREATED_AT", direction: "DESC" };
+
+/** The order that a caller asks for; by default the newest first. */
+export const linkOrdering = (orders: readonly InviteLinkOrder[] | null | undefined): Ordering<InviteLink> =>
+  totalOrdering<InviteLink, InviteLinkOrderField>(ORDER_KEYS, ID, NEWEST_FIRST, orders);
+
+/** The direction of an order by creation, whatever it is by next; null for any other. */
+export const directionByCreation = ([first]: Steps): Direction | null =>
+  first?.key.name === ORDER_KEYS.CREATED_AT.name ? first.direction : null;

@@ -1,0 +1,76 @@
+import type { Database } from "../../../database/database.js";
+import type { Loaders } from "../../loaders.js";
+import { audit } from "../../shared/audit.js";
+import { type Caller, requireRole } from "../../shared/caller.js";
+import { NotFoundError, Problems } from "../../shared/errors.js";
+import { parseIds } from "../../shared/ids.js";
+import type { InviteLink } from "../inviteLink.js";
+import { changeTags, checkTags, distinct, parseTagIds } from "./linkTags.js";
+
+export interface SetInviteLinkTagsInput {
+  readonly ids: readonly string[];
+  readonly addTagIds: readonly string[];
+  readonly removeTagIds: readonly string[];
+}
+
+const MAX_LINKS = 250;
+
+/** Giving and taking tags of many links at once, for one request. */
+export class LinkTags {
+  readonly #database: Database;
+  readonly #caller: Caller;
+  readonly #loaders: Loaders;
+
+  constructor(database: Database, caller: Caller, loaders: Loaders) {
+    this.#database = database;
+    this.#caller = caller;
+    this.#loaders = loaders;
+  }
+
+  /**
+   * Gives tags to links of one channel, and takes others of them: all or none.
+   * @returns the links, each once.
+   * @throws ForbiddenError, NotFoundError where one of the links is not there, ValidationError
+   */
+  async set(input: SetInviteLinkTagsInput): Promise<InviteLink[]> {
+    requireRole(this.#caller, "EDITOR");
+    const problems = new Problems();
+    const ids = distinct(parseIds("InviteLink", input.ids, "ids", problems, MAX_LINKS));
+    const added = parseTagIds(input.addTagIds, "addTagIds", problems);
+    const removed = parseTagIds(input.removeTagIds, "removeTagIds", problems);
+    problems.check();
+    const found = await this.#load(ids);
+    if (found.length < ids.length) throw new NotFoundError("invite link");
+    const channelId = found[0]?.channelId;
+    if (channelId === undefined) return [];
+    if (found.some((link) => link.channelId !== channelId))
+      problems.add("ids", "Must be links of one channel.");
+    await checkTags(added, channelId, "addTagIds", this.#loaders, problems);
+    await checkTags(removed, channelId, "removeTagIds", this.#loaders, problems);
+    for (const [index, id] of removed.entries()) {
+      if (id !== null && added.includes(id))
+        problems.add(`removeTagIds.${index}`, "This tag is to be added.");
+    }
+    problems.check();
+    await this.#database.transaction(async (unit) => {
+      const tagging = { linkIds: ids, tagIds: distinct(added) };
+      const changes = await changeTags(unit, tagging, distinct(removed));
+      const entries = changes.map(({ linkId: subjectId, ...change }) => ({
+        action: "inviteLink.setTags",
+        subjectId,
+        channelId,
+        change,
+      }));
+      await audit(unit, this.#caller, ...entries);
+    });
+    // As they stand now; one that went with its channel meanwhile is left out.
+    for (const id of ids) this.#loaders.inviteLink.clear(id);
+    return this.#load(ids);
+  }
+
+  /** Those that are there for the caller. */
+  async #load(ids: readonly string[]): Promise<InviteLink[]> {
+    const links = await Promise.all(ids.map((id) => this.#loaders.inviteLink.load(id)));
+    return links.filter((link) => link !== null);
+  }
+}

@@ -1,0 +1,190 @@
+import sql from "sql-template-tag";
+import type { Database, UnitOfWork } from "../../database/database.js";
+import type { Tag as TagRow } from "../../database/generated/prisma/client.js";
+import { audit, differences } from "../shared/audit.js";
+import { type Caller, mayUseChannel, requireChannel, requireRole } from "../shared/caller.js";
+import { NotFoundError, Problems } from "../shared/errors.js";
+import { newId, parseId } from "../shared/ids.js";
+import { foldName } from "../shared/text.js";
+import { readName, refusingTwins } from "./names.js";
+import type { Tag, TagType } from "./tag.js";
+
+const TAKEN = "There is a tag of this name and type in the channel already.";
+
+export interface CreateTagInput {
+  readonly channelId: number;
+  readonly name: string;
+  readonly color: string;
+  readonly tagTypeId: string;
+}
+
+/** What is left out stays as it is; null is no value for any of them. */
+export interface UpdateTagInput {
+  readonly id: string;
+  /** In which it must be; by default in any. */
+  readonly channelId?: number;
+  readonly name?: string | null | undefined;
+  readonly color?: string | null | undefined;
+  readonly tagTypeId?: string | null | undefined;
+}
+
+const CHANGEABLE = ["name", "color", "tagTypeId"] as const satisfies (keyof UpdateTagInput)[];
+
+function readColor(text: string, problems: Problems): string {
+  if (!/^#[0-9a-f]{6}$/i.test(text)) problems.add("color", "Must be a color as #RRGGBB.");
+  return text.toUpperCase();
+}
+
+/**
+ * The type that a tag is to have, which nobody can delete before the transaction ends.
+ * @returns null, having said in `problems` that there is none.
+ */
+async function holdType(unit: UnitOfWork, id: string, problems: Problems): Promise<TagType | null> {
+  await unit.execute(sql`select from tag_type where id = ${id}::uuid for key share`);
+  const type = await unit.prisma.tagType.findUnique({ where: { id } });
+  if (!type) problems.add("tagTypeId", "There is no such tag type.");
+  return type;
+}
+
+/** As holdType, for the channel that a tag is to be in. */
+async function holdChannel(unit: UnitOfWork, chatId: number, problems: Problems) {
+  await unit.execute(sql`select from channel where chat_id = ${chatId}::bigint for key share`);
+  const channel = await unit.prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
+  if (!channel)
+    problems.add("channelId", "This channel is not known yet; connect it first, with connectChannel.");
+  return channel;
+}
+
+const toTag = ({ createdAt, updatedAt, ...tag }: TagRow, chatId: number, typeName: string): Tag => ({
+  ...tag,
+  chatId,
+  typeName,
+  createdAt: createdAt.toISOString(),
+  updatedAt: updatedAt?.toISOString() ?? null,
+});
+
+/** Making, changing and deleting tags, for one request. */
+export class TagChanges {
+  readonly #database: Database;
+  readonly #caller: Caller;
+
+  constructor(database: Database, caller: Caller) {
+    this.#database = database;
+    this.#caller = caller;
+  }
+
+  /** @throws ForbiddenError, ValidationError where the channel is not known, or the name taken within channel and type. */
+  async create(input: CreateTagInput): Promise<Tag> {
+    requireRole(this.#caller, "EDITOR");
+    requireChannel(this.#caller, input.channelId);
+    const problems = new Problems();
+    const name = readName(input.name, problems);
+    const color = readColor(input.color, problems);
+    const typeId = parseId("TagType", input.tagTypeId, "tagTypeId", problems);
+    const stored = this.#database.transaction(async (unit) => {
+      const channel = await holdChannel(unit, input.channelId, problems);
+      const type = typeId && (await holdType(unit, typeId, problems));
+      problems.check();
+      if (!channel || !type) throw new TypeError("A problem was not said.");
+      const tag = await unit.prisma.tag.create({
+        data: {
+          id: newId(),
+          channelId: channel.id,
+          typeId: type.id,
+          name,
+          nameKey: foldName(name),
+          color,
+          createdAt: new Date(),
+        },
+      });
+      await audit(unit, this.#caller, {
+        action: "tag.create",
+        subjectId: tag.id,
+        channelId: channel.id,
+        change: { name, color, typeId: type.id },
+      });
+      return toTag(tag, input.channelId, type.name);
+    });
+    return refusingTwins(stored, TAKEN);
+  }
+
+  /**
+   * Renames and recolors a tag and moves it to another type, on every link that carries it. Where all is as it was,
+   * nothing is stored.
+   * @throws ForbiddenError, NotFoundError, ValidationError where the name is taken within channel and type.
+   */
+  async update(input: UpdateTagInput): Promise<Tag> {
+    requireRole(this.#caller, "EDITOR");
+    const problems = new Problems();
+    const id = parseId("Tag", input.id, "id", problems);
+    for (const field of CHANGEABLE) {
+      if (input[field] === null) problems.add(field, "Must not be null; leave it out to keep it.");
+    }
+    const name = input.name == null ? null : readName(input.name, problems);
+    const color = input.color == null ? null : readColor(input.color, problems);
+    const typeId =
+      input.tagTypeId == null ? null : parseId("TagType", input.tagTypeId, "tagTypeId", problems);
+    const stored = this.#database.transaction(async (unit) => {
+      const type = typeId && (await holdType(unit, typeId, problems));
+      problems.check();
+      const tag = await this.#hold(unit, id, input.channelId);
+      const became = { name: name ?? tag.name, color: color ?? tag.color, typeId: typeId ?? tag.typeId };
+      const change = differences(tag, became);
+      if (Object.keys(change).length === 0) return tag;
+      const updated = await unit.prisma.tag.update({
+        where: { id: tag.id },
+        data: { ...became, nameKey: foldName(became.name), updatedAt: new Date() },
+      });
+      await audit(unit, this.#caller, {
+        action: "tag.update",
+        subjectId: tag.id,
+        channelId: tag.channelId,
+        change,
+      });
+      return toTag(updated, tag.chatId, type ? type.name : tag.typeName);
+    });
+    return refusingTwins(stored, TAKEN, name === null ? "tagTypeId" : "name");
+  }
+
+  /**
+   * Deletes a tag, and takes it from every link that carries it.
+   * @returns its id.
+   * @throws ForbiddenError, ValidationError, NotFoundError
+   */
+  async delete(input: { readonly id: string }): Promise<string> {
+    requireRole(this.#caller, "EDITOR");
+    const problems = new Problems();
+    const id = parseId("Tag", input.id, "id", problems);
+    problems.check();
+    return this.#database.transaction(async (unit) => {
+      const { name, color, typeId, ...tag } = await this.#hold(unit, id);
+      await unit.prisma.tag.delete({ where: { id: tag.id } });
+      await audit(unit, this.#caller, {
+        action: "tag.delete",
+        subjectId: tag.id,
+        channelId: tag.channelId,
+        change: { name, color, typeId },
+      });
+      return tag.id;
+    });
+  }
+
+  /**
+   * The tag as it stands, nobody else's to change before the transaction ends.
+   * @throws NotFoundError where there is none (in the channel, where one is given), or the caller may not see it.
+   */
+  async #hold(unit: UnitOfWork, id: string | null, chatId?: number): Promise<Tag> {
+    await unit.execute(sql`select from tag where id = ${id}::uuid for update`);
+    const found =
+      id &&
+      (await unit.prisma.tag.findUnique({
+        where: { id },
+        include: { channel: { select: { chatId: true } }, type: { select: { name: true } } },
+      }));
+    const foundIn = Number(found ? found.channel.chatId : Number.NaN);
+    if (!found || !mayUseChannel(this.#caller, foundIn) || (chatId ?? foundIn) !== foundIn)
+      throw new NotFoundError("tag");
+    const { channel, type, ...tag } = found;
+    return toTag(tag, foundIn, type.name);
+  }
+}

@@ -1,0 +1,84 @@
+import sql from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import type { InviteLink } from "../links/inviteLink.js";
+import { NotFoundError } from "../shared/errors.js";
+import type { Column } from "./linkRecord.js";
+import type { MovedTag } from "./transferLink.js";
+
+/** A link as it is written: what readLink takes, and reads as the same. */
+export type ExportedLink = Readonly<Record<Column, string | number | boolean | null>> & {
+  readonly tags: readonly MovedTag[];
+};
+
+export interface LinkExport {
+  readonly total: number;
+  /** Those of the tags that links of the channel carry, by name. */
+  readonly tagTypes: readonly string[];
+  /** The oldest first, read only as they are taken. */
+  readonly links: AsyncIterable<ExportedLink>;
+}
+
+type LinkRow = Omit<InviteLink, "id" | "channelId" | "chatId" | "nameKey" | "updatedAt"> & {
+  readonly tags: readonly MovedTag[];
+};
+
+const PORTION = 500;
+
+const toExported = (chatId: number, row: LinkRow): ExportedLink => ({
+  channel_id: chatId,
+  url: row.url,
+  name: row.name,
+  budget: row.budget,
+  created_at: row.createdAt,
+  creator_id: row.creatorId,
+  expire_date: row.expireDate,
+  member_limit: row.memberLimit,
+  creates_join_request: row.createsJoinRequest,
+  subscription_price: row.subscriptionPrice,
+  is_bot_created: row.isBotCreated,
+  is_revoked: row.isRevoked,
+  tags: row.tags,
+});
+
+/**
+ * Hands a channel's links over as they are at one moment.
+ * @throws NotFoundError where the channel is not known.
+ */
+export async function exportLinks(
+  database: Database,
+  chatId: number,
+  write: (links: LinkExport) => Promise<void>,
+): Promise<void> {
+  await database.snapshot(async (snapshot) => {
+    const [channel] = await snapshot.query<{ id: string; total: number }>(sql`
+      select c.id, (select count(*) from invite_link l where l.channel_id = c.id) as total
+      from channel c where c.chat_id = ${chatId}::bigint`);
+    if (!channel) throw new NotFoundError("channel");
+    const types = await snapshot.query<{ name: string }>(sql`
+      select y.name from tag_type y
+      where y.id in (select type_id from invite_link_tag where channel_id = ${channel.id}::uuid)
+      order by y.name_key`);
+    const portions = snapshot.portions<LinkRow>(
+      sql`
+      select l.url, l.name, l.budget, l.created_at as "createdAt", l.creator_id as "creatorId",
+        l.expire_date as "expireDate", l.member_limit as "memberLimit",
+        l.creates_join_request as "createsJoinRequest", l.subscription_price as "subscriptionPrice",
+        l.is_bot_created as "isBotCreated", l.is_revoked as "isRevoked",
+        coalesce((
+          select json_agg(json_build_object('type', y.name, 'name', t.name, 'color', t.color)
+            order by y.name_key, t.name_key)
+          from invite_link_tag lt join tag t on t.id = lt.tag_id join tag_type y on y.id = t.type_id
+          where lt.link_id = l.id
+        ), '[]') as tags
+      from invite_link l where l.channel_id = ${channel.id}::uuid order by l.created_at, l.id`,
+      PORTION,
+    );
+    await write({
+      total: channel.total,
+      tagTypes: types.map(({ name }) => name),
+      links: (async function* () {
+        for await (const rows of portions) for (const row of rows) yield toExported(chatId, row);
+      })(),
+    });
+  });
+}

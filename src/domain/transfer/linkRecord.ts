@@ -1,0 +1,189 @@
+import { parseWrittenByHand } from "../../parsers/amount.js";
+import { parseInstant } from "../../parsers/instant.js";
+import { readInviteLinkUrl } from "../../parsers/inviteLinkUrl.js";
+import { parseChatId, parseUserId } from "../../parsers/telegramId.js";
+import { refuse, UnreadableValueError } from "../../parsers/unreadable.js";
+import { MAX_MEMBER_LIMIT, MAX_SUBSCRIPTION_STARS } from "../links/settings.js";
+import { MAX_TAGS } from "../links/tagging/linkTags.js";
+import type { Problems } from "../shared/errors.js";
+import { codePoints, foldName, isStorable } from "../shared/text.js";
+import { readName } from "../tags/names.js";
+import type { MovedFields, MovedLink, MovedTag, MovedTags } from "./transferLink.js";
+
+/** What a link's record has, in the order in which files have it: the words of the REST API, but for `url`. */
+export const COLUMNS = [
+  "channel_id",
+  "url",
+  "name",
+  "budget",
+  "created_at",
+  "creator_id",
+  "expire_date",
+  "member_limit",
+  "creates_join_request",
+  "subscription_price",
+  "is_bot_created",
+  "is_revoked",
+] as const;
+export type Column = (typeof COLUMNS)[number];
+
+/** A link as a source writes it, not yet checked. A value may be JSON's own or its text; null and "" are none. */
+export type LinkRecord = { readonly [Name in Column]?: unknown } & {
+  /** A list of `{ type, name, color }`. */
+  readonly tags?: unknown;
+  /** The types that the record speaks of; left out where `tags` are all tags of the link. */
+  readonly tagTypes?: readonly string[] | undefined;
+};
+
+/** Reads what is there, as text. @throws UnreadableValueError */
+type Read<T> = (text: string) => T;
+
+/** Telegram's own have 32; a source may have kept more. */
+const MAX_NAME_CODE_POINTS = 255;
+/** What fits into the index by which links are ordered and searched. */
+const MAX_KEY_BYTES = 2000;
+
+/** As Telegram's own answers have it, so that its updates find the link; one that Telegram shortened as it is. */
+const readUrl: Read<string> = (text) =>
+  readInviteLinkUrl(text)?.url ??
+  refuse("must be the address of an invite link, such as https://t.me/+AbCdEfGhIjKl.");
+
+const readLinkName: Read<string> = (text) =>
+  isStorable(text) &&
+  codePoints(text) <= MAX_NAME_CODE_POINTS &&
+  Buffer.byteLength(foldName(text)) <= MAX_KEY_BYTES
+    ? text
+    : refuse(`must be well-formed text without NUL, of at most ${MAX_NAME_CODE_POINTS} characters.`);
+
+const readBudget: Read<string> = (text) =>
+  text.startsWith("-") ? refuse("must not be negative.") : parseWrittenByHand(text);
+
+const readInstant: Read<Date> = (text) => parseInstant(text, { dayFirst: true });
+
+const wholeNumber =
+  (min: number, max: number, unit = ""): Read<number> =>
+  (text) => {
+    const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max
+      ? value
+      : refuse(`must be a whole number${unit} from ${min} to ${max}.`);
+  };
+
+const readLimit = wholeNumber(0, MAX_MEMBER_LIMIT);
+const readStars = wholeNumber(1, MAX_SUBSCRIPTION_STARS, " of Stars");
+
+const YES_NO: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["yes", true],
+  ["false", false],
+  ["no", false],
+]);
+const readBoolean: Read<boolean> = (text) =>
+  YES_NO.get(text.toLowerCase()) ?? refuse("must be true or false.");
+
+/** A value's text; undefined for what has none, "" for none. */
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return "";
+  return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
+}
+
+/** Reads one record, saying in `problems` what is not acceptable of it. */
+class RecordReader {
+  readonly #record: LinkRecord;
+  readonly #problems: Problems;
+
+  constructor(record: LinkRecord, problems: Problems) {
+    this.#record = record;
+    this.#problems = problems;
+  }
+
+  /** Undefined where nothing is said, or nothing acceptable. */
+  value<T>(column: Column, read: Read<T>): T | undefined {
+    const text = textOf(this.#record[column]);
+    if (text === "") return undefined;
+    if (text === undefined) {
+      this.#problems.add(column, "Must be one value, not a list or an object.");
+      return undefined;
+    }
+    try {
+      return read(column === "name" ? text : text.trim());
+    } catch (error) {
+      if (!(error instanceof UnreadableValueError)) throw error;
+      this.#problems.add(column, error.sentence);
+      return undefined;
+    }
+  }
+
+  /** As value; null where the record has the column, and nothing in it. */
+  nullable<T>(column: Column, read: Read<T>): T | null | undefined {
+    const isNone = this.#record[column] !== undefined && textOf(this.#record[column]) === "";
+    return isNone ? null : this.value(column, read);
+  }
+
+  fields(): MovedFields {
+    const memberLimit = this.nullable("member_limit", readLimit);
+    return {
+      name: this.nullable("name", readLinkName),
+      budget: this.value("budget", readBudget),
+      createdAt: this.value("created_at", readInstant),
+      creatorId: this.nullable("creator_id", parseUserId),
+      expireDate: this.nullable("expire_date", readInstant),
+      // Telegram's way to say that there is none.
+      memberLimit: memberLimit === 0 ? null : memberLimit,
+      createsJoinRequest: this.value("creates_join_request", readBoolean),
+      subscriptionPrice: this.nullable("subscription_price", readStars),
+      isBotCreated: this.value("is_bot_created", readBoolean),
+      isRevoked: this.value("is_revoked", readBoolean),
+    };
+  }
+
+  tags(): MovedTags | undefined {
+    const { tags, tagTypes } = this.#record;
+    if (tags === undefined) return undefined;
+    const list = tags ?? [];
+    if (!Array.isArray(list) || list.length > MAX_TAGS) {
+      this.#problems.add("tags", `Must be a list of at most ${MAX_TAGS} tags.`);
+      return undefined;
+    }
+    return { ofTypes: tagTypes ?? null, tags: list.map((tag, index) => this.#tag(tag, `tags.${index}`)) };
+  }
+
+  #tag(tag: unknown, field: string): MovedTag {
+    const { type, name, color = null, ...rest } = Object(tag) as Readonly<Record<string, unknown>>;
+    const unknown = Object.keys(rest);
+    if (typeof type !== "string" || typeof name !== "string" || unknown.length > 0) {
+      this.#problems.add(field, "Must have a type and a name, which are texts, and at most a color beside.");
+      return { type: "", name: "", color: null };
+    }
+    const isColor = typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color);
+    if (color !== null && !isColor) this.#problems.add(`${field}.color`, "Must be a color as #RRGGBB.");
+    return {
+      type: readName(type, this.#problems, `${field}.type`),
+      name: readName(name, this.#problems, `${field}.name`),
+      color: isColor ? color.toUpperCase() : null,
+    };
+  }
+}
+
+/**
+ * The link that a record tells of.
+ * @param chatId the channel that all records are of; null where each says its own.
+ * @returns null, having said in `problems` what is not acceptable of it.
+ */
+export function readLink(record: LinkRecord, chatId: number | null, problems: Problems): MovedLink | null {
+  const reader = new RecordReader(record, problems);
+  const own = reader.value("channel_id", parseChatId);
+  const url = reader.value("url", readUrl);
+  const link = { fields: reader.fields(), tags: reader.tags() };
+  if (textOf(record.url) === "") problems.add("url", "Must be there: links are known by their addresses.");
+  if (own !== undefined && chatId !== null && own !== chatId) {
+    problems.add("channel_id", `This is another channel than ${chatId}, the one to import into.`);
+  }
+  const channel = chatId ?? own;
+  if (channel === undefined && textOf(record.channel_id) === "") {
+    problems.add("channel_id", "Must be there, or the channel be named for all links.");
+  }
+  return problems.found || channel === undefined || url === undefined
+    ? null
+    : { chatId: channel, url, ...link };
+}

@@ -1,0 +1,43 @@
+import sql from "sql-template-tag";
+import type { UnitOfWork } from "../../database/database.js";
+import { auditMany } from "../shared/audit.js";
+import type { Caller } from "../shared/caller.js";
+import type { LinkTag, NewLink, Plan } from "./importPlan.js";
+
+// What comes in hundreds is written by hand: Prisma takes several times as long for it as the database.
+
+async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<void> {
+  await unit.execute(sql`
+    insert into invite_link (id, channel_id, url, name, name_key, budget, created_at, creator_id, expire_date,
+      member_limit, creates_join_request, subscription_price, is_bot_created, is_revoked)
+    select id, "channelId", url, name, "nameKey", budget, "createdAt", "creatorId", "expireDate",
+      "memberLimit", "createsJoinRequest", "subscriptionPrice", "isBotCreated", "isRevoked"
+    from json_to_recordset(${JSON.stringify(links)}::json) as link (
+      id uuid, "channelId" uuid, url text, name text, "nameKey" text, budget numeric, "createdAt" timestamptz,
+      "creatorId" bigint, "expireDate" timestamptz, "memberLimit" int, "createsJoinRequest" boolean,
+      "subscriptionPrice" int, "isBotCreated" boolean, "isRevoked" boolean)`);
+}
+
+/** A tag that goes or changes its type meanwhile is a conflict: what links refer to is checked. */
+async function giveTags(unit: UnitOfWork, given: readonly LinkTag[]): Promise<void> {
+  await unit.execute(sql`
+    insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+    select l.id, "tagId", "channelId", "typeId", l.created_at
+    from json_to_recordset(${JSON.stringify(given)}::json)
+      as given ("linkId" uuid, "tagId" uuid, "channelId" uuid, "typeId" uuid)
+    join invite_link l on l.id = "linkId"
+    on conflict do nothing`);
+}
+
+/** Writes a plan. */
+export async function carryOut(unit: UnitOfWork, caller: Pick<Caller, "key">, plan: Plan): Promise<void> {
+  const { prisma } = unit;
+  if (plan.channels.length > 0) await prisma.channel.createMany({ data: plan.channels });
+  if (plan.types.length > 0) await prisma.tagType.createMany({ data: plan.types });
+  if (plan.tags.length > 0) await prisma.tag.createMany({ data: plan.tags });
+  if (plan.links.length > 0) await writeLinks(unit, plan.links);
+  for (const { id, data } of plan.updates) await prisma.inviteLink.update({ where: { id }, data });
+  if (plan.taken.length > 0) await prisma.inviteLinkTag.deleteMany({ where: { OR: plan.taken } });
+  if (plan.given.length > 0) await giveTags(unit, plan.given);
+  if (plan.changes.length > 0) await auditMany(unit, caller, plan.changes);
+}

@@ -1,0 +1,141 @@
+import {
+  type DocumentNode,
+  type GraphQLError,
+  Kind,
+  Lexer,
+  NoFragmentCyclesRule,
+  Source,
+  TokenKind,
+  validate,
+  visit,
+} from "graphql";
+import { schema } from "../schema.js";
+import { LIMITS, refusal, tooLong } from "./limits.js";
+
+// graphql-js parses, validates and executes by recursion, so a document or a value that is nested deeply enough exhausts
+// the stack. The functions of this file bound the nesting first. None of them recurses over what a caller sent.
+
+const OPENING: ReadonlySet<TokenKind> = new Set([TokenKind.PAREN_L, TokenKind.BRACKET_L, TokenKind.BRACE_L]);
+const CLOSING: ReadonlySet<TokenKind> = new Set([TokenKind.PAREN_R, TokenKind.BRACKET_R, TokenKind.BRACE_R]);
+
+const tooNested = (what: string): GraphQLError =>
+  refusal("QUERY_TOO_DEEP", `${what}; at most ${LIMITS.nesting} levels are taken.`);
+
+/**
+ * Bounds a document's length, its number of tokens and the nesting of its brackets of every kind: selection sets, literals, arguments
+ * and type references. To be called before the document is parsed.
+ * @throws GraphQLError, also the lexer's for a text that is no sequence of tokens.
+ */
+export function checkTokens(query: string): void {
+  if (query.length > LIMITS.characters) throw tooLong("characters");
+  const lexer = new Lexer(new Source(query));
+  let nesting = 0;
+  for (let tokens = 0; lexer.advance().kind !== TokenKind.EOF; ) {
+    tokens += 1;
+    if (tokens > LIMITS.tokens) throw tooLong("tokens");
+    const { kind } = lexer.token;
+    if (OPENING.has(kind)) nesting += 1;
+    else if (CLOSING.has(kind)) nesting -= 1;
+    if (nesting > LIMITS.nesting) throw tooNested("The document's brackets are nested too deeply");
+  }
+}
+
+/** A definition's own selection sets. */
+interface Outline {
+  /** How many levels the deepest one has. */
+  nesting: number;
+  /** The fragments that it spreads, each with the level at which it does. */
+  readonly spreads: { readonly name: string; readonly level: number }[];
+}
+
+function outlinesOf(document: DocumentNode): { fragments: Map<string, Outline>; all: Set<Outline> } {
+  const fragments = new Map<string, Outline>();
+  const all = new Set<Outline>();
+  for (const definition of document.definitions) {
+    const name = definition.kind === Kind.FRAGMENT_DEFINITION ? definition.name.value : null;
+    // Two fragments of one name are refused by validation, and count as one until then.
+    const outline = (name !== null && fragments.get(name)) || { nesting: 0, spreads: [] };
+    if (name !== null) fragments.set(name, outline);
+    all.add(outline);
+    let level = 0;
+    visit(definition, {
+      SelectionSet: {
+        enter() {
+          level += 1;
+          outline.nesting = Math.max(outline.nesting, level);
+        },
+        leave() {
+          level -= 1;
+        },
+      },
+      FragmentSpread(spread) {
+        outline.spreads.push({ name: spread.name.value, level });
+      },
+    });
+  }
+  return { fragments, all };
+}
+
+/**
+ * Bounds the nesting of selection sets with the fragments that are spread in them. To be called before the document is
+ * validated. A start only ever grows, up to the limit, so the work is at most the limit times the number of spreads.
+ * @throws GraphQLError
+ */
+export function checkFragments(document: DocumentNode): void {
+  const { fragments, all } = outlinesOf(document);
+  /** The deepest level at which a definition's content is known to stand. */
+  const starts = new Map<Outline, number>();
+  const waiting = [...all];
+  for (let outline = waiting.pop(); outline !== undefined; outline = waiting.pop()) {
+    const start = starts.get(outline) ?? 0;
+    if (start + outline.nesting > LIMITS.nesting) {
+      // A fragment that spreads itself has no end, which is said more clearly.
+      const [cycle] = validate(schema, document, [NoFragmentCyclesRule], { maxErrors: 1 });
+      throw cycle ?? tooNested("The document's fragments are nested too deeply");
+    }
+    for (const { name, level } of outline.spreads) {
+      const spread = fragments.get(name);
+      if (spread === undefined || start + level <= (starts.get(spread) ?? 0)) continue;
+      starts.set(spread, start + level);
+      waiting.push(spread);
+    }
+  }
+}
+
+/**
+ * What is too much about a value from JSON, as the end of a sentence; null for nothing.
+ * @param outermost the level of the value itself.
+ */
+function excessOf(value: object, outermost: number): string | null {
+  let values = 0;
+  let level: object[] = [value];
+  for (let nesting = outermost; level.length > 0; nesting += 1) {
+    if (nesting > LIMITS.nesting) return `are nested too deeply; at most ${LIMITS.nesting} levels are taken`;
+    const inner: object[] = [];
+    for (const current of level) {
+      for (const one of Array.isArray(current) ? current : Object.values(current)) {
+        values += 1;
+        if (values > LIMITS.values) return `hold too many values; at most ${LIMITS.values} are taken`;
+        if (typeof one === "object" && one !== null) inner.push(one);
+      }
+    }
+    level = inner;
+  }
+  return null;
+}
+
+/**
+ * Bounds the number of values and the nesting of the variables that are given, declared or not. What is left of the work
+ * with them, such as reading each several times, is short then.
+ * @throws GraphQLError
+ */
+export function checkVariables(variables: Readonly<Record<string, unknown>>): void {
+  const excess = excessOf(variables, 0);
+  if (excess !== null) throw refusal("BAD_USER_INPUT", `The variables ${excess}.`);
+}
+
+/** Bounds a request's extensions alike. @throws GraphQLError */
+export function checkExtensions(extensions: unknown): void {
+  const excess = typeof extensions === "object" && extensions !== null ? excessOf(extensions, 1) : null;
+  if (excess !== null) throw refusal("BAD_USER_INPUT", `The extensions ${excess}.`);
+}

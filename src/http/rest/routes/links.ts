@@ -1,0 +1,137 @@
+import { z } from "zod";
+import { afterwards } from "../../../domain/links/persistResult.js";
+import { NotFoundError } from "../../../domain/shared/errors.js";
+import type { Door, Open } from "../endpoint.js";
+import { answers } from "../errors.js";
+import { amount, id, instant, integer, orderedFields, ordersOf, paging, telegramId } from "../fields.js";
+import { sendPage, toNumbered } from "../page.js";
+import { LinkPageShape, LinkShape, showLink } from "../shapes.js";
+
+const channelId = telegramId("The Telegram chat id of the channel.");
+
+const Filter = z
+  .object({
+    tags: z
+      .array(
+        z.object({
+          tag_type_id: id("The tag type"),
+          without_type: z.boolean().default(false).meta({
+            description: "Also links that carry no tag of this type.",
+          }),
+          tags: z.array(id("A tag of this type")),
+        }),
+      )
+      .nullish()
+      .meta({ description: "Of one type any of the tags will do; every type that is named must match." }),
+    links_ids: z.array(id("A link")).nullish().meta({ description: "Only these; none given, all." }),
+  })
+  .nullish();
+
+const NewLink = z.object({
+  channel_id: channelId,
+  name: z.string().meta({ description: "1 to 32 characters." }),
+  creates_join_request: z.boolean().default(false),
+  expire_date: instant("In the future; null for a link that does not expire.").nullish(),
+  member_limit: integer({
+    minimum: 1,
+    maximum: 99_999,
+    description: "Not together with creates_join_request; null for no limit.",
+  }).nullish(),
+  budget: amount("At most two fraction digits.").prefault(0),
+  tags: z.array(id("A tag of the channel")).nullish(),
+});
+
+/** /invite_links */
+export function addLinks(door: Door, open: Open): void {
+  door.route({
+    method: "GET",
+    url: "/invite_links/:invite_link_id",
+    schema: {
+      operationId: "getInviteLink",
+      summary: "An invite link by its id",
+      tags: ["invite_links"],
+      params: z.object({ invite_link_id: id("The link") }),
+      querystring: z.object({ channel_id: channelId }),
+      response: answers(200, "The link.", LinkShape, 404),
+    },
+    handler: async (request, reply) => {
+      const { links, loaders } = open(request, reply);
+      const link = await links.find(request.params.invite_link_id, request.query.channel_id);
+      if (link === null) throw new NotFoundError("invite link");
+      return reply.send(showLink({ ...link, tags: await loaders.tagsOf(link) }));
+    },
+  });
+
+  door.route({
+    method: "POST",
+    url: "/invite_links/all",
+    schema: {
+      operationId: "listInviteLinks",
+      summary: "The invite links of a channel, filtered and paged",
+      tags: ["invite_links"],
+      querystring: z.object({
+        ...paging,
+        channel_id: channelId,
+        name: z.string().optional().meta({ description: "Part of the name, whatever its case." }),
+        creator_id: telegramId("Links that this Telegram user made.").optional(),
+        ordered_fields: orderedFields("-created_at"),
+      }),
+      body: Filter,
+      response: answers(200, "A page of links.", LinkPageShape, 403, 408, 413, 415),
+    },
+    handler: async (request, reply) => {
+      const { links } = open(request, reply);
+      const { channel_id, name, creator_id, ordered_fields, ...asked } = request.query;
+      const { tags, links_ids } = request.body ?? {};
+      const found = await links.numberedPage({
+        ...toNumbered(asked),
+        channelId: channel_id,
+        orderBy: ordersOf(ordered_fields),
+        filter: {
+          name,
+          creatorId: creator_id,
+          tagGroups: tags?.map((group) => ({
+            tagTypeId: group.tag_type_id,
+            withoutType: group.without_type,
+            tagIds: group.tags,
+          })),
+          ids: links_ids?.length ? links_ids : null,
+        },
+      });
+      return sendPage(reply, asked, found, showLink);
+    },
+  });
+
+  door.route({
+    method: "POST",
+    url: "/invite_links",
+    schema: {
+      operationId: "createInviteLink",
+      summary: "Makes an invite link through the helper bot",
+      tags: ["invite_links"],
+      headers: z.looseObject({
+        "idempotency-key": z.string().optional().meta({
+          description:
+            "1 to 255 characters, the caller's own, kept for 24 hours: a repeated call with it gives the first call's link.",
+        }),
+      }),
+      body: NewLink,
+      response: answers(201, "The new link.", LinkShape, 403, 408, 409, 413, 415, 502, 504),
+    },
+    handler: async (request, reply) => {
+      const { linkMaker, loaders } = open(request, reply);
+      const { body, headers } = request;
+      const link = await linkMaker.create({
+        channelId: body.channel_id,
+        name: body.name,
+        createsJoinRequest: body.creates_join_request,
+        expireDate: body.expire_date,
+        memberLimit: body.member_limit,
+        budget: body.budget,
+        tagIds: body.tags ?? [],
+        idempotencyKey: headers["idempotency-key"],
+      });
+      return reply.code(201).send(showLink({ ...link, tags: await afterwards(() => loaders.tagsOf(link)) }));
+    },
+  });
+}

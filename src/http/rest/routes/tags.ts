@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { NotFoundError } from "../../../domain/shared/errors.js";
+import type { TagWithLinks } from "../../../domain/tags/tag.js";
+import type { Door, Open } from "../endpoint.js";
+import { answers } from "../errors.js";
+import { id, orderedFields, ordersOf, paging, telegramId } from "../fields.js";
+import { sendPage, toNumbered } from "../page.js";
+import { showTag, showType, TagPageShape, TagShape, TypesShape } from "../shapes.js";
+
+const channelId = telegramId("The Telegram chat id of the channel.");
+const name = z.string().meta({ description: "1 to 64 characters; unique within channel and type." });
+const color = z.string().meta({ description: "#RRGGBB" });
+const TagPath = z.object({ tag_id: id("The tag") });
+
+function found(tag: TagWithLinks | null): TagWithLinks {
+  if (tag === null) throw new NotFoundError("tag");
+  return tag;
+}
+
+/** /tags */
+export function addTags(door: Door, open: Open): void {
+  door.route({
+    method: "GET",
+    url: "/tags",
+    schema: {
+      operationId: "listTags",
+      summary: "The tags of a channel, filtered and paged",
+      tags: ["tags"],
+      querystring: z.object({
+        ...paging,
+        channel_id: channelId,
+        name: z.string().optional().meta({ description: "Part of the name, whatever its case." }),
+        type_id: id("Only tags of this type").optional(),
+        ordered_fields: orderedFields("name"),
+      }),
+      response: answers(200, "A page of tags.", TagPageShape, 403),
+    },
+    handler: async (request, reply) => {
+      const { tags } = open(request, reply);
+      const { channel_id, name, type_id, ordered_fields, ...asked } = request.query;
+      const page = await tags.numberedPage({
+        ...toNumbered(asked),
+        channelId: channel_id,
+        orderBy: ordersOf(ordered_fields),
+        name,
+        typeId: type_id,
+      });
+      return sendPage(reply, asked, page, showTag);
+    },
+  });
+
+  door.route({
+    method: "POST",
+    url: "/tags",
+    schema: {
+      operationId: "createTag",
+      summary: "Makes a tag in a channel",
+      tags: ["tags"],
+      body: z.object({ channel_id: channelId, name, color, tag_type_id: id("Its type") }),
+      response: answers(201, "The new tag.", TagShape, 403, 408, 413, 415),
+    },
+    handler: async (request, reply) => {
+      const { tagChanges } = open(request, reply);
+      const { channel_id, name, color, tag_type_id } = request.body;
+      const tag = await tagChanges.create({ channelId: channel_id, name, color, tagTypeId: tag_type_id });
+      return reply.code(201).send(showTag({ ...tag, links: [] }));
+    },
+  });
+
+  door.route({
+    method: "GET",
+    url: "/tags/types",
+    schema: {
+      operationId: "listTagTypes",
+      summary: "All tag types, by name",
+      tags: ["tags"],
+      response: answers(200, "The types.", TypesShape),
+    },
+    handler: async (request, reply) => {
+      const types = await open(request, reply).tagTypes.list();
+      return reply.send(types.map(showType));
+    },
+  });
+
+  door.route({
+    method: "GET",
+    url: "/tags/:tag_id",
+    schema: {
+      operationId: "getTag",
+      summary: "A tag by its id",
+      tags: ["tags"],
+      params: TagPath,
+      response: answers(200, "The tag.", TagShape, 404),
+    },
+    handler: async (request, reply) => {
+      const { tags } = open(request, reply);
+      return reply.send(showTag(found(await tags.findWithLinks(request.params.tag_id))));
+    },
+  });
+
+  door.route({
+    method: "PATCH",
+    url: "/tags/:tag_id",
+    schema: {
+      operationId: "updateTag",
+      summary: "Renames and recolors a tag of a channel, and moves it to another type",
+      tags: ["tags"],
+      params: TagPath,
+      querystring: z.object({ channel_id: channelId, name, color, type_id: id("Its type") }),
+      response: answers(200, "The tag.", TagShape, 403, 404, 408, 413, 415),
+    },
+    handler: async (request, reply) => {
+      const { tagChanges, tags } = open(request, reply);
+      const { channel_id, name, color, type_id } = request.query;
+      const { id } = await tagChanges.update({
+        id: request.params.tag_id,
+        channelId: channel_id,
+        name,
+        color,
+        tagTypeId: type_id,
+      });
+      return reply.send(showTag(found(await tags.findWithLinks(id))));
+    },
+  });
+}

@@ -1,0 +1,28 @@
+import type { LinkExport } from "../domain/transfer/exportLinks.js";
+import type { SourceRow } from "../domain/transfer/importLinks.js";
+import type { ColumnMap } from "./columnMap.js";
+import { readCsv, separationOf, writeCsv } from "./csv.js";
+import { readJsonArray } from "./jsonArray.js";
+import { readJsonLines, writeJsonLines } from "./jsonLines.js";
+import { decodeUtf8, peekLine } from "./text.js";
+
+export const FORMATS = { csv: writeCsv, jsonl: writeJsonLines } as const satisfies Record<
+  string,
+  (links: LinkExport) => AsyncGenerator<string>
+>;
+export type Format = keyof typeof FORMATS;
+
+/**
+ * Reads links from CSV, JSON lines or a JSON array, whichever it is: JSON lines begin with a brace, an array with a
+ * bracket. An empty file has no links.
+ * @throws SourceError
+ */
+export async function* readFileOfLinks(
+  chunks: AsyncIterable<Uint8Array>,
+  map: ColumnMap = new Map(),
+): AsyncGenerator<SourceRow> {
+  const { line, whole } = await peekLine(decodeUtf8(chunks));
+  if (line.startsWith("{")) yield* readJsonLines(whole, map);
+  else if (line.startsWith("[")) yield* readJsonArray(whole, map);
+  else if (line !== "") yield* readCsv(whole, separationOf(line), map);
+}

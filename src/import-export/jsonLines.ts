@@ -1,0 +1,57 @@
+import type { ExportedLink, LinkExport } from "../domain/transfer/exportLinks.js";
+import type { SourceRow } from "../domain/transfer/importLinks.js";
+import { COLUMNS } from "../domain/transfer/linkRecord.js";
+import { type ColumnMap, mappedField, tagTypeOf } from "./columnMap.js";
+import { SourceError } from "./sourceError.js";
+import { linesOf, MAX_LINE_LENGTH, TOO_LONG } from "./text.js";
+
+const KNOWN: readonly string[] = [...COLUMNS, "tags"];
+
+/** @throws SourceError for a mapping that JSON has no use for */
+export function checkMap(map: ColumnMap): void {
+  if ([...map.values()].some(({ field }) => tagTypeOf(field) !== null)) {
+    throw new SourceError("In JSON all tags are in one list: use --map tags=PROPERTY.");
+  }
+}
+
+/** A link's record from its JSON. V8 parses JSON without recursion, so that its depth is of no concern. */
+export function readJsonRecord(json: string, map: ColumnMap): SourceRow["record"] {
+  if (json.length > MAX_LINE_LENGTH) return TOO_LONG;
+  let record: unknown;
+  try {
+    record = JSON.parse(json);
+  } catch {
+    return { unreadable: "This is not JSON." };
+  }
+  if (typeof record !== "object" || record === null || Array.isArray(record)) {
+    return { unreadable: "This is not a JSON object." };
+  }
+  const entries = Object.entries(record).map(
+    ([name, value]) => [mappedField(map, name) ?? name, value] as const,
+  );
+  const names = entries.map(([name]) => name);
+  const unknown = names.find((name) => !KNOWN.includes(name));
+  if (unknown !== undefined) {
+    return {
+      unreadable: `${JSON.stringify(unknown.slice(0, 100))} is not known; known are ${KNOWN.join(", ")}. Say what it holds by --map FIELD=PROPERTY.`,
+    };
+  }
+  if (new Set(names).size < names.length) return { unreadable: "Two properties hold the same, by --map." };
+  return Object.fromEntries(entries);
+}
+
+/** Reads one link a line. @throws SourceError */
+export async function* readJsonLines(
+  texts: AsyncIterable<string>,
+  map: ColumnMap,
+): AsyncGenerator<SourceRow> {
+  checkMap(map);
+  for await (const [number, line] of linesOf(texts)) {
+    if (line.trim() !== "") yield { place: `line ${number}`, record: readJsonRecord(line, map) };
+  }
+}
+
+/** Writes one link a line. */
+export async function* writeJsonLines({ links }: LinkExport): AsyncGenerator<string> {
+  for await (const link of links) yield `${JSON.stringify(link satisfies ExportedLink)}\n`;
+}

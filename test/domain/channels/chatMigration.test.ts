@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { followMigration } from "../../../src/domain/channels/chatMigration.js";
+import { newId } from "../../../src/domain/shared/ids.js";
+import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
+import { callerOf, newChatId, noKnownCallers, storeChannel, storeTags, storeTagType } from "../support.js";
+
+let test_: TestDatabase;
+beforeAll(async () => {
+  test_ = await openTestDatabase(USUAL_FORMS[0] ?? "embedded");
+});
+afterAll(() => test_.close());
+
+const SHARED = "https://t.me/+Shared";
+
+/** A chat under its old id and under its new one, as two channels: the one with our links, the other as updates show it. */
+async function twoOfOne() {
+  const { database } = test_;
+  const { prisma } = database;
+  const from = await storeChannel(database);
+  const to = await storeChannel(database);
+  const typeId = await storeTagType(database, newId());
+  const [old, equal] = [newId(), newId()];
+  await storeTags(database, from.id, [{ id: old, typeId, name: "Equal" }]);
+  await storeTags(database, to.id, [{ id: equal, typeId, name: "EQUAL" }]);
+  const link = async (channelId: string, url: string, isBotCreated: boolean, tagId?: string) => {
+    const [id, createdAt] = [newId(), new Date()];
+    await prisma.inviteLink.create({
+      data: { id, channelId, url, isBotCreated, budget: isBotCreated ? "7.00" : "0.00", createdAt },
+    });
+    if (tagId)
+      await prisma.inviteLinkTag.create({ data: { linkId: id, tagId, channelId, typeId, createdAt } });
+    return id;
+  };
+  return { prisma, from, to, equal, link, old };
+}
+
+const follow = ({ from, to }: { from: { chatId: number }; to: { chatId: number } }) =>
+  followMigration(
+    { database: test_.database, knownCallers: noKnownCallers },
+    callerOf(),
+    from.chatId,
+    to.chatId,
+  );
+
+test("what turns out to be one channel has the links of both, and one of equal tags", async () => {
+  const both = await twoOfOne();
+  const { prisma, from, to, equal, link, old } = both;
+  const ours = await link(from.id, "https://t.me/+Ours", true, old);
+  const theirs = await link(to.id, "https://t.me/+Theirs", true, equal);
+  await follow(both);
+  expect(await prisma.channel.count({ where: { id: from.id } })).toBe(0);
+  const links = await prisma.inviteLink.findMany({ where: { channelId: to.id }, include: { tags: true } });
+  expect(links.map(({ id }) => id).sort()).toEqual([ours, theirs].sort());
+  expect(links.flatMap(({ tags }) => tags.map(({ tagId }) => tagId))).toEqual([equal, equal]);
+});
+
+test.each([
+  ["under the old id", true],
+  ["under the new id", false],
+])("a link that we made %s is kept, whatever updates showed of it under the other", async (_where, isOld) => {
+  const both = await twoOfOne();
+  const { prisma, from, to, equal, link, old } = both;
+  const older = await link(from.id, SHARED, isOld, isOld ? old : undefined);
+  const newer = await link(to.id, SHARED, !isOld, isOld ? undefined : equal);
+  const ours = isOld ? older : newer;
+  const creation = newId();
+  await prisma.linkCreation.create({
+    data: {
+      id: creation,
+      caller: "admin",
+      idempotencyKey: creation,
+      argumentsHash: new Uint8Array(32),
+      arguments: {},
+      state: "ANSWERED",
+      ownerId: newId(),
+      channelId: isOld ? from.id : to.id,
+      botId: 1n,
+      linkId: ours,
+      createdAt: new Date(),
+    },
+  });
+  await follow(both);
+  const links = await prisma.inviteLink.findMany({
+    where: { channelId: to.id },
+    include: { tags: true, creation: true },
+  });
+  expect(links).toMatchObject([
+    { id: ours, isBotCreated: true, tags: [{ tagId: equal }], creation: { id: creation } },
+  ]);
+  expect(links[0]?.budget.toFixed(2)).toBe("7.00");
+});
+
+test("a chat that is not known under its new id keeps its channel", async () => {
+  const { prisma, from } = await twoOfOne();
+  const chatId = newChatId();
+  await follow({ from, to: { chatId } });
+  expect(await prisma.channel.findUnique({ where: { id: from.id } })).toMatchObject({
+    chatId: BigInt(chatId),
+  });
+});

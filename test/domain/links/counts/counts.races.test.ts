@@ -1,0 +1,120 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { PoolClient } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { newId } from "../../../../src/domain/shared/ids.js";
+import { describeOnForms, openTestDatabase, type TestDatabase } from "../../../support/databases.js";
+import { storeChannel, storeLinks, storeTags, storeTagType } from "../../support.js";
+import { expectExactCounts } from "./expectCounts.js";
+
+// What random writes meet too seldom: the very moments at which one transaction must wait for another, or must not.
+
+await describeOnForms("two who write at once", ["server"], (form) => {
+  let test: TestDatabase;
+  let [one, other]: PoolClient[] = [];
+  let [channelId, elsewhere, linkId, carried, free] = ["", "", "", "", ""];
+
+  beforeAll(async () => {
+    test = await openTestDatabase(form);
+  });
+  afterAll(() => test?.close());
+
+  beforeEach(async () => {
+    const { database, pool } = test;
+    const typeId = await storeTagType(database, newId());
+    [channelId, elsewhere, linkId, carried, free] = [
+      (await storeChannel(database)).id,
+      (await storeChannel(database)).id,
+      newId(),
+      newId(),
+      newId(),
+    ];
+    const tags = [carried, free].map((id) => ({ id, typeId, name: id }));
+    await storeTags(database, channelId, tags);
+    const flags = { isRevoked: false, isBotCreated: true, expireDate: null, creatorId: null };
+    const link = { id: linkId, name: "Ad", createdAt: new Date(), cents: 700n, ...flags };
+    await storeLinks(database, channelId, [{ ...link, tags: tags.slice(0, 1) }]);
+    [one, other] = [await pool.connect(), await pool.connect()];
+    await one.query("begin");
+    await other.query("begin");
+  });
+  afterEach(() => {
+    one?.release();
+    other?.release();
+  });
+
+  const sessions = () => {
+    if (!one || !other) throw new TypeError("No session was opened.");
+    return { one, other };
+  };
+  const take = (session: PoolClient) =>
+    session.query("delete from invite_link_tag where link_id = $1 and tag_id = $2", [linkId, carried]);
+  const add = (session: PoolClient, url: string) =>
+    session.query(
+      "insert into invite_link (id, channel_id, url, budget, created_at) values ($1, $2, $3, 5, now())",
+      [newId(), channelId, url],
+    );
+
+  /** Ends the first one's transaction once the second waits for it, then the second's. */
+  async function finish(waiting: Promise<unknown>): Promise<void> {
+    const { one, other } = sessions();
+    for (let looks = 0; looks < 200; looks += 1) {
+      const { rows } = await test.pool.query(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      if (rows.length > 0) break;
+      await delay(10);
+    }
+    await one.query("commit");
+    await waiting;
+    await other.query("commit");
+    await expectExactCounts(test);
+  }
+
+  it("give a link a tag of the type of which the other takes one", async () => {
+    const { one, other } = sessions();
+    await one.query(
+      `insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+      select l.id, t.id, t.channel_id, t.type_id, l.created_at from invite_link l, tag t where l.id = $1 and t.id = $2`,
+      [linkId, free],
+    );
+    await finish(take(other));
+  });
+
+  it("take a tag from a link that the other moves to another channel", async () => {
+    const { one, other } = sessions();
+    await one.query("update invite_link set channel_id = $2 where id = $1", [linkId, elsewhere]);
+    await finish(take(other));
+  });
+
+  it("move a link to another channel from which the other takes a tag", async () => {
+    const { one, other } = sessions();
+    await take(one);
+    await finish(other.query("update invite_link set channel_id = $2 where id = $1", [linkId, elsewhere]));
+  });
+
+  it("move a tag to another type while the other gives it", async () => {
+    const { one, other } = sessions();
+    const typeId = await storeTagType(test.database, newId());
+    await one.query(
+      `insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+      select l.id, t.id, t.channel_id, t.type_id, l.created_at from invite_link l, tag t where l.id = $1 and t.id = $2`,
+      [linkId, free],
+    );
+    await finish(other.query("update tag set type_id = $2 where id = any($1)", [[carried, free], typeId]));
+  });
+
+  it("add links to a channel without waiting for each other", async () => {
+    const { one, other } = sessions();
+    await add(one, "https://t.me/+one");
+    await other.query("set local lock_timeout = '5s'");
+    await add(other, "https://t.me/+other");
+    await other.query("commit");
+    await one.query("commit");
+    await expectExactCounts(test);
+    const { rows } = await test.pool.query(
+      "select sum(bit_count(links))::int as links from link_block where channel_id = $1",
+      [channelId],
+    );
+    expect(rows).toEqual([{ links: 3 }]);
+  });
+});

@@ -1,0 +1,363 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { Creations } from "../../../../src/domain/links/create/creationIntents.js";
+import { LinkMaker } from "../../../../src/domain/links/create/linkCreator.js";
+import { createLoaders } from "../../../../src/domain/loaders.js";
+import type { Caller } from "../../../../src/domain/shared/caller.js";
+import { IdempotencyConflictError, TelegramRejectedError } from "../../../../src/domain/shared/errors.js";
+import { newId } from "../../../../src/domain/shared/ids.js";
+import { UnderWay } from "../../../../src/domain/shared/pendingWork.js";
+import { createLog } from "../../../../src/log.js";
+import { TelegramCallError } from "../../../../src/telegram/failures.js";
+import type { Deadline, LinkSettings, Sending, TelegramGateway } from "../../../../src/telegram/gateway.js";
+import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../../support/databases.js";
+import { noKnownCallers, UNGUARDED } from "../../support.js";
+
+const CHAT = -1_001_000_000_001;
+const BOT = 42;
+const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
+
+let test_: TestDatabase;
+const alive = new Set<string>();
+const us = newId();
+let calls: number;
+/** How long a request waits for Telegram and the database. */
+let patienceMs: number;
+let answer: () => Promise<{ invite_link: string; name?: string }>;
+const lines: { level: string; msg: string }[] = [];
+
+beforeAll(async () => {
+  test_ = await openTestDatabase(USUAL_FORMS[0] ?? "embedded");
+  await test_.database.prisma.channel.create({
+    data: { id: newId(), chatId: BigInt(CHAT), kind: "CHANNEL", title: "C", createdAt: new Date() },
+  });
+});
+afterAll(() => test_.close());
+beforeEach(async () => {
+  alive.clear();
+  alive.add(us);
+  calls = 0;
+  patienceMs = 10_000;
+  lines.length = 0;
+  answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
+  await test_.database.prisma.linkCreation.deleteMany();
+});
+
+/** A request to the server that runs under the id. */
+function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
+  const { database } = test_;
+  const gateway = {
+    botId: BOT,
+    deadline: () => ({ at: Date.now() + patienceMs }),
+    createInviteLink: async (
+      _chatId: number,
+      _settings: LinkSettings,
+      _deadline: Deadline,
+      sending: Sending,
+    ) => {
+      await sending.begins();
+      calls += 1;
+      return answer();
+    },
+  } as unknown as TelegramGateway;
+  const creations = new Creations(database, { id: owner, isAlive: async (id) => alive.has(id) }, BOT);
+  const log = createLog({
+    level: "debug",
+    format: null,
+    secrets: [],
+    write: (line) => lines.push(JSON.parse(line)),
+  });
+  return new LinkMaker(
+    {
+      database,
+      knownCallers: noKnownCallers,
+      gateway,
+      creations,
+      underWay: new UnderWay(),
+      storageGuard: UNGUARDED,
+    },
+    { caller, loaders, log },
+  );
+}
+const input = {
+  channelId: CHAT,
+  name: "n",
+  createsJoinRequest: false,
+  budget: "0.00",
+  tagIds: [],
+  idempotencyKey: "key",
+};
+const links = () => test_.database.prisma.inviteLink.count();
+const creation = () => test_.database.prisma.linkCreation.findFirstOrThrow();
+const leaveAt = async (state: "PREPARED" | "SENT", ownerId: string) => {
+  await maker(ownerId).create(input);
+  const { id } = await creation();
+  await test_.database.prisma.linkCreation.update({ where: { id }, data: { state, linkId: null, ownerId } });
+  calls = 0;
+};
+
+test("a channel that another one swallowed meanwhile is looked up again", async () => {
+  const loaders = createLoaders(test_.database, caller);
+  const channel = await loaders.channelByChatId.load(CHAT);
+  loaders.channelByChatId.clear(CHAT).prime(CHAT, channel && { ...channel, id: newId() });
+  expect(await maker(us, loaders).create(input)).toMatchObject({ chatId: CHAT, channelId: channel?.id });
+  expect(calls).toBe(1);
+});
+
+describe("a creation that a server left when it died", () => {
+  test("before it was marked as sent is carried out by the next request", async () => {
+    await leaveAt("PREPARED", newId());
+    const before = await links();
+    expect((await maker().create(input)).name).toBe("n");
+    expect([calls, await links(), (await creation()).state]).toEqual([1, before + 1, "ANSWERED"]);
+  });
+
+  test("after that is uncertain for good, and never tried again", async () => {
+    await leaveAt("SENT", newId());
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+    }
+    expect([calls, (await creation()).state]).toEqual([0, "UNCERTAIN"]);
+  });
+
+  test("before it was marked has a free key when it cannot be carried out any more", async () => {
+    const { prisma } = test_.database;
+    const { id: channelId } = await prisma.channel.findFirstOrThrow();
+    const type = { id: newId(), name: "T", nameKey: "t", createdAt: new Date() };
+    await prisma.tagType.create({ data: type });
+    const tag = { id: newId(), channelId, typeId: type.id, name: "t", nameKey: "t", color: "#000000" };
+    await prisma.tag.create({ data: { ...tag, createdAt: new Date() } });
+    const tagged = { ...input, tagIds: [tag.id] };
+    await maker(newId()).create(tagged);
+    const { id } = await creation();
+    await prisma.linkCreation.update({
+      where: { id },
+      data: { state: "PREPARED", linkId: null, ownerId: newId() },
+    });
+    await prisma.tag.delete({ where: { id: tag.id } });
+    await expect(maker().create(tagged)).rejects.toMatchObject({
+      fieldErrors: [{ field: "tagIds.0", message: expect.any(String) }],
+    });
+    expect((await maker().create(input)).name).toBe("n");
+  });
+
+  test("after that, though it was only taken for dead, is not uncertain when nothing was made for certain", async () => {
+    const { prisma } = test_.database;
+    answer = async () => {
+      alive.delete(us);
+      await expect(maker(newId()).create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+      throw new TelegramCallError("createChatInviteLink", { kind: "rejected", description: "no" });
+    };
+    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
+    expect(await prisma.linkCreation.findFirst({ where: { state: "UNCERTAIN" } })).toBeNull();
+    answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
+    expect((await maker().create(input)).name).toBe("n");
+  });
+
+  test("is left alone while that server lives", async () => {
+    patienceMs = 400;
+    const other = newId();
+    for (const state of ["PREPARED", "SENT"] as const) {
+      await leaveAt(state, other);
+      alive.add(other);
+      await expect(maker().create(input)).rejects.toBeInstanceOf(IdempotencyConflictError);
+      expect([calls, (await creation()).state]).toEqual([0, state]);
+      await test_.database.prisma.linkCreation.deleteMany();
+    }
+  });
+
+  test("is carried out once where two servers find it", async () => {
+    await leaveAt("PREPARED", newId());
+    const other = newId();
+    alive.add(other);
+    const both = await Promise.all([maker(us).create(input), maker(other).create(input)]);
+    expect([calls, new Set(both.map(({ id }) => id)).size]).toEqual([1, 1]);
+  });
+});
+
+test("many requests at once carry a creation out that their own server left, once, and all get its link", async () => {
+  await leaveAt("PREPARED", us);
+  let answered = () => {};
+  const waits = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  const url = `https://t.me/+${newId()}`;
+  answer = async () => {
+    await waits;
+    return { invite_link: url, name: "n" };
+  };
+  const together = maker();
+  const requests = Array.from({ length: 5 }, () => together.create(input));
+  await expect.poll(() => calls).toBe(1);
+  answered();
+  expect(new Set((await Promise.all(requests)).map((link) => link.url))).toEqual(new Set([url]));
+  expect(calls).toBe(1);
+});
+
+test("a key stands for its request for a day", async () => {
+  const first = await maker().create(input);
+  const { id } = await creation();
+  const dated = (hours: number) =>
+    test_.database.prisma.linkCreation.update({
+      where: { id },
+      data: { updatedAt: new Date(Date.now() - hours * 3_600_000) },
+    });
+  await dated(23.9);
+  expect((await maker().create(input)).id).toBe(first.id);
+  await dated(24.1);
+  expect((await maker().create({ ...input, name: "other" })).id).not.toBe(first.id);
+});
+
+test("what was answered does not become uncertain", async () => {
+  await maker().create(input);
+  const { id } = await creation();
+  const creations = new Creations(test_.database, { id: us, isAlive: async () => true }, BOT);
+  await creations.markUncertain(id, "a commit whose answer was lost");
+  await creations.markFailed(id, "likewise");
+  expect((await creation()).state).toBe("ANSWERED");
+});
+
+describe("what Telegram made", () => {
+  test("is stored with its intent, though it was seen in an update before", async () => {
+    const url = `https://t.me/+${newId()}`;
+    const { id: channelId } = await test_.database.prisma.channel.findFirstOrThrow();
+    const seen = newId();
+    answer = async () => {
+      await test_.database.prisma.inviteLink.create({
+        data: { id: seen, channelId, url, isBotCreated: false, createdAt: new Date() },
+      });
+      return { invite_link: url, name: "n" };
+    };
+    expect(await maker().create({ ...input, budget: "7.00" })).toMatchObject({
+      id: seen,
+      budget: "7.00",
+      isBotCreated: true,
+    });
+  });
+
+  test("is what was asked for, where Telegram says nothing of it", async () => {
+    const expireDate = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000);
+    answer = async () => ({ invite_link: `https://t.me/+${newId()}` });
+    const link = await maker().create({ ...input, name: " as asked ", expireDate, memberLimit: 7 });
+    expect(link).toMatchObject({
+      name: "as asked",
+      expireDate: expireDate.toISOString(),
+      memberLimit: 7,
+      createsJoinRequest: false,
+    });
+  });
+
+  test("is not a link that was there before it was asked for: that one keeps what it had", async () => {
+    const url = `https://t.me/+${newId()}`;
+    const { id: channelId } = await test_.database.prisma.channel.findFirstOrThrow();
+    const old = {
+      id: newId(),
+      channelId,
+      url,
+      name: "old",
+      budget: 5,
+      createdAt: new Date(Date.now() - 1000),
+    };
+    await test_.database.prisma.inviteLink.create({ data: old });
+    answer = async () => ({ invite_link: url, name: "n" });
+    await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+    const kept = await test_.database.prisma.inviteLink.findUniqueOrThrow({ where: { id: old.id } });
+    expect([kept.name, Number(kept.budget), (await creation()).state]).toEqual(["old", 5, "UNCERTAIN"]);
+  });
+
+  test("is not another creation's link: that one keeps what it had", async () => {
+    const url = `https://t.me/+${newId()}`;
+    answer = async () => ({ invite_link: url, name: "n" });
+    const first = await maker().create({ ...input, budget: "7.00" });
+    await expect(maker().create({ ...input, idempotencyKey: "other" })).rejects.toMatchObject({
+      outcomeUnknown: true,
+    });
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: "fatal", answer: { invite_link: url, name: "n" } }),
+    );
+    expect(await maker().create({ ...input, budget: "7.00" })).toEqual(first);
+  });
+
+  test("is stored when the database comes back, though its request could not wait for that", async () => {
+    patienceMs = 400;
+    const { database } = test_;
+    const transaction = database.transaction;
+    database.transaction = async () => {
+      throw new Error("the database restarts");
+    };
+    await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+    database.transaction = transaction;
+    await expect.poll(async () => (await creation()).state).toBe("ANSWERED");
+    expect((await maker().create(input)).url).toContain("t.me");
+    expect(calls).toBe(1);
+  });
+});
+
+describe("a database that fails", () => {
+  const away = () => Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  /** How many of the coming statements that note how a creation ended fail. */
+  let failing = 0;
+  const updateMany = vi.fn();
+  beforeEach(() => {
+    const { linkCreation } = test_.database.prisma;
+    const original = linkCreation.updateMany.bind(linkCreation);
+    updateMany.mockImplementation(async (query: { data: { state?: string } }) => {
+      const { state } = query.data;
+      if ((state === "FAILED" || state === "UNCERTAIN") && failing > 0) {
+        failing -= 1;
+        throw away();
+      }
+      return original(query as never);
+    });
+    vi.spyOn(linkCreation, "updateMany").mockImplementation(updateMany);
+  });
+  afterEach(() => {
+    failing = 0;
+    vi.restoreAllMocks();
+  });
+
+  test("as it is to note that nothing was made keeps nobody from Telegram's answer, nor the creation uncertain", async () => {
+    failing = 2;
+    answer = async () => {
+      throw new TelegramCallError("createChatInviteLink", { kind: "rejected", description: "no" });
+    };
+    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
+    await expect.poll(async () => (await creation()).state, { timeout: 20_000 }).toBe("FAILED");
+    answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
+    expect((await maker().create(input)).name).toBe("n");
+  });
+
+  test("for as long as it takes leaves what was not sent with a free key, once it is back", async () => {
+    const creations = new Creations(test_.database, { id: us, isAlive: async () => true }, BOT);
+    await leaveAt("SENT", us);
+    const { id } = await creation();
+    // More often than it is tried.
+    failing = 6;
+    await creations.markFailed(id, "no");
+    await expect.poll(() => failing, { timeout: 60_000 }).toBe(0);
+    expect((await creation()).state).toBe("SENT");
+    expect(await creations.noteAbandoned()).toBe(0);
+    expect((await creation()).state).toBe("FAILED");
+  });
+
+  test("before the call is sent keeps it from being sent, and says so of the database", async () => {
+    updateMany.mockImplementationOnce(async () => {
+      throw away();
+    });
+    // Without a key, marking it as sent is the first of such statements.
+    const unmarked = maker().create({ ...input, idempotencyKey: null });
+    await expect(unmarked).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
+  });
+
+  test("by taking all the time there was is not told as Telegram's failure", async () => {
+    patienceMs = 300;
+    const { linkCreation } = test_.database.prisma;
+    updateMany.mockImplementationOnce(async (query: never) => {
+      await delay(400);
+      return linkCreation.findFirst().then(() => ({ count: query ? 1 : 0 }));
+    });
+    await expect(maker().create(input)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+    expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
+  });
+});

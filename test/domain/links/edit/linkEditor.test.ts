@@ -1,0 +1,405 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { NotFoundError, RateLimitedError, ValidationError } from "../../../../src/domain/shared/errors.js";
+import { newId } from "../../../../src/domain/shared/ids.js";
+import { USUAL_FORMS } from "../../../support/databases.js";
+import { callerOf, storeTags, storeTagType } from "../../support.js";
+import { openWorkshop, type WorkingServer, type Workshop } from "../workshop.js";
+
+let workshop: Workshop;
+let server: WorkingServer;
+beforeAll(async () => {
+  workshop = await openWorkshop(USUAL_FORMS[0] ?? "embedded");
+  server = await workshop.serve();
+});
+afterAll(() => workshop.close());
+afterEach(async () => {
+  workshop.sandbox.control.clearFaults();
+  await server.underWay.drained();
+  await workshop.test.database.prisma.linkChange.deleteMany();
+});
+
+const calls = () => workshop.sandbox.control.calls().length;
+const doubts = () => workshop.test.database.prisma.linkChange.findMany();
+const both = async (id: string) => [await workshop.stored(id), await workshop.inTelegram(id)];
+const agree = async (id: string) => {
+  const [stored, inTelegram] = await both(id);
+  expect(stored).toEqual(inTelegram);
+};
+const auditOf = async (subjectId: string) =>
+  (
+    await workshop.test.database.prisma.auditEntry.findMany({ where: { subjectId }, orderBy: { id: "asc" } })
+  ).map(({ action, change }) => ({ action, change }));
+const fieldsOf = async (answer: Promise<unknown>) => {
+  const error = await answer.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ValidationError);
+  return (error as ValidationError).fieldErrors.map(({ field }) => field);
+};
+
+describe("a link of another administrator's", () => {
+  test.each([
+    ["that was seen", { isBotCreated: false, botId: null }],
+    ["that another bot made", { botId: 7n }],
+    ["that this bot saw", { isBotCreated: false }],
+  ])("%s is changed in nothing that Telegram knows of", async (_what, row) => {
+    const id = await workshop.makeLink({}, row);
+    const before = calls();
+    expect(await fieldsOf(server.editor().update({ id, name: "Mine now" }))).toEqual(["id"]);
+    expect(await fieldsOf(server.editor().update({ id, memberLimit: 0, budget: "-1.00" }))).toEqual([
+      "budget",
+      "id",
+      "memberLimit",
+    ]);
+    expect(await fieldsOf(server.editor().revoke({ id }))).toEqual(["id"]);
+    const same = { id, name: "Made", createsJoinRequest: false, expireDate: null, memberLimit: null };
+    expect(await server.editor().update({ ...same, budget: "7.00" })).toMatchObject({ budget: "7.00" });
+    expect(await server.editor().update({ id, budget: "8.00" })).toMatchObject({ budget: "8.00" });
+    expect(calls()).toBe(before);
+    expect(await doubts()).toEqual([]);
+  });
+
+  test("that was imported as the bot's own is tried", async () => {
+    const id = await workshop.makeLink({}, { botId: null });
+    expect(await server.editor().update({ id, name: "Imported" })).toMatchObject({ name: "Imported" });
+    await agree(id);
+  });
+});
+
+describe("an expired link", () => {
+  const past = new Date("2020-01-01T00:00:00Z");
+  const expired = () => workshop.makeLink({ expireDate: past.getTime() / 1000 });
+
+  test("is changed in Telegram only where that revives it", async () => {
+    const id = await expired();
+    const before = calls();
+    const form = { id, name: "Made", createsJoinRequest: false, expireDate: past, memberLimit: null };
+    expect(await fieldsOf(server.editor().update({ id, name: "Other" }))).toEqual(["expireDate"]);
+    expect(await fieldsOf(server.editor().update({ ...form, name: "Other" }))).toEqual(["expireDate"]);
+    expect(await fieldsOf(server.editor().update({ id, memberLimit: 0 }))).toEqual([
+      "expireDate",
+      "memberLimit",
+    ]);
+    expect(await server.editor().update({ ...form, budget: "9.00" })).toMatchObject({ budget: "9.00" });
+    expect(calls()).toBe(before);
+    expect(await server.editor().update({ id, expireDate: null })).toMatchObject({ expireDate: null });
+    await agree(id);
+    const other = await expired();
+    const soon = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000);
+    expect(await server.editor().update({ id: other, expireDate: soon, name: "B" })).toMatchObject({
+      expireDate: soon.toISOString(),
+      name: "B",
+    });
+    await agree(other);
+  });
+
+  test("can be revoked", async () => {
+    const id = await expired();
+    expect(await server.editor().revoke({ id })).toMatchObject({
+      isRevoked: true,
+      expireDate: past.toISOString(),
+    });
+    await agree(id);
+  });
+});
+
+describe("what nobody knows of a link", () => {
+  test("is put right by sending its settings as they are", async () => {
+    const id = await workshop.makeLink({ memberLimit: 5 });
+    workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
+    await expect(server.editor().update({ id, name: "Lost", memberLimit: null })).rejects.toMatchObject({
+      outcomeUnknown: true,
+    });
+    expect(await doubts()).toMatchObject([{ linkId: id, ownerId: null, maybeEdited: true }]);
+    const before = calls();
+    await server.editor().update({ id, budget: "1.00", tagIds: [] });
+    expect(calls()).toBe(before);
+    await server.editor().update({ id, name: "Made" });
+    expect(await both(id)).toEqual([
+      expect.objectContaining({ name: "Made", memberLimit: 5 }),
+      expect.objectContaining({ name: "Made", memberLimit: 5 }),
+    ]);
+    expect(await doubts()).toEqual([]);
+  });
+
+  test("stays unknown where the next call is refused", async () => {
+    const id = await workshop.makeLink();
+    workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
+    await expect(server.editor().update({ id, name: "Lost" })).rejects.toThrow();
+    for (const description of ["Bad Request: not enough rights", "Bad Request: OTHER"]) {
+      workshop.sandbox.control.fail({ kind: "error", error_code: 400, description });
+      await expect(server.editor().update({ id, memberLimit: 3 })).rejects.toThrow();
+      expect(await doubts()).toMatchObject([{ linkId: id, ownerId: null, maybeEdited: true }]);
+    }
+    await server.editor().update({ id, createsJoinRequest: false });
+    await agree(id);
+  });
+
+  test("is told by a revocation's answer, of what Telegram has cleared, too", async () => {
+    const id = await workshop.makeLink({ memberLimit: 5, expireDate: Math.floor(Date.now() / 1000) + 999 });
+    workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
+    const cleared = { name: null, memberLimit: null, expireDate: null };
+    await expect(server.editor().update({ id, ...cleared })).rejects.toThrow();
+    await server.editor().revoke({ id });
+    await agree(id);
+    expect(await workshop.stored(id)).toMatchObject({ ...cleared, isRevoked: true });
+    expect(await doubts()).toEqual([]);
+  });
+
+  test("whether it was revoked, an update finds out", async () => {
+    const id = await workshop.makeLink();
+    workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
+    await expect(server.editor().revoke({ id })).rejects.toMatchObject({ outcomeUnknown: true });
+    expect(await fieldsOf(server.editor().update({ id, name: "Other" }))).toEqual(["id"]);
+    await agree(id);
+    expect(await doubts()).toEqual([]);
+    expect(await auditOf(id)).toEqual([{ action: "inviteLink.revoke", change: expect.anything() }]);
+
+    const other = await workshop.makeLink();
+    workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
+    await expect(server.editor().revoke({ id: other })).rejects.toMatchObject({ outcomeUnknown: true });
+    // A form that is sent whole changes the budget alone.
+    expect(await server.editor().update({ id: other, name: "Made", budget: "3.00" })).toMatchObject({
+      isRevoked: true,
+      budget: "3.00",
+    });
+    await agree(other);
+
+    const third = await workshop.makeLink();
+    workshop.sandbox.control.fail({ kind: "cut", effect: "before" });
+    await expect(server.editor().revoke({ id: third })).rejects.toMatchObject({ outcomeUnknown: true });
+    expect(await server.editor().update({ id: third, name: "Alive" })).toMatchObject({ isRevoked: false });
+    await agree(third);
+    expect(await doubts()).toEqual([]);
+  });
+
+  test("a refusal of the same link without doubt is Telegram's", async () => {
+    const id = await workshop.makeLink();
+    workshop.sandbox.control.fail({ kind: "cut", effect: "before" });
+    await expect(server.editor().update({ id, name: "Lost" })).rejects.toThrow();
+    workshop.sandbox.control.fail({
+      kind: "error",
+      error_code: 400,
+      description: "Bad Request: INVITE_HASH_EXPIRED",
+    });
+    // The doubt is another one.
+    await expect(server.editor().revoke({ id })).rejects.toMatchObject({ code: "TELEGRAM_REJECTED" });
+    expect(await workshop.stored(id)).toMatchObject({ isRevoked: false });
+  });
+});
+
+describe("a claim", () => {
+  const claim = (linkId: string, ownerId: string | null, maybeEdited = false) =>
+    workshop.test.database.prisma.linkChange.create({
+      data: { linkId, ownerId, maybeEdited, createdAt: new Date() },
+    });
+
+  test("of a run that died is taken over, with its doubts", async () => {
+    const id = await workshop.makeLink();
+    await claim(id, newId(), true);
+    const before = calls();
+    await server.editor().update({ id, name: "Made" });
+    expect(calls()).toBe(before + 1);
+    expect(await doubts()).toEqual([]);
+  });
+
+  test("of a run that lives is waited for, and then it is said that it takes too long", async () => {
+    const hasty = await workshop.serve(100);
+    const id = await workshop.makeLink();
+    const other = newId();
+    workshop.alive.add(other);
+    await claim(id, other);
+    await expect(hasty.editor().update({ id, name: "Late" })).rejects.toBeInstanceOf(RateLimitedError);
+    await expect(hasty.editor().revoke({ id })).rejects.toBeInstanceOf(RateLimitedError);
+    expect(await doubts()).toMatchObject([{ ownerId: other }]);
+    expect(await hasty.editor().update({ id, budget: "2.00" })).toMatchObject({ budget: "2.00" });
+    const waiting = server.editor().update({ id, name: "In time" });
+    await workshop.test.database.prisma.linkChange.deleteMany();
+    expect(await waiting).toMatchObject({ name: "In time" });
+  });
+
+  test("left in this run's own name is no hindrance", async () => {
+    const id = await workshop.makeLink();
+    await claim(id, server.id);
+    expect(await server.editor().update({ id, name: "Again" })).toMatchObject({ name: "Again" });
+    expect(await doubts()).toEqual([]);
+  });
+
+  test("is given back though the database was away just then", async () => {
+    const id = await workshop.makeLink();
+    const { database } = server;
+    const { query } = database;
+    let failures = 0;
+    database.query = async (statement) => {
+      if (
+        /^\s*(update|delete from) link_change/.test(statement.text) &&
+        !statement.text.includes("returning")
+      ) {
+        failures += 1;
+        if (failures === 1) throw new Error("the database restarts");
+      }
+      return query(statement) as never;
+    };
+    try {
+      expect(await fieldsOf(server.editor().update({ id, memberLimit: 0 }))).toEqual(["memberLimit"]);
+      await server.underWay.drained();
+    } finally {
+      database.query = query;
+    }
+    expect(failures).toBeGreaterThan(0);
+    expect(await doubts()).toEqual([]);
+  });
+
+  test.each(["ours first", "theirs first"])(
+    "lost to a run that took this one for dead leaves a doubt, not two states: %s",
+    async (order) => {
+      const [one, other] = [await workshop.serve(10_000), await workshop.serve(10_000)];
+      const id = await workshop.makeLink();
+      const { control } = workshop.sandbox;
+      const slow = order === "ours first" ? [2000, 4000] : [3000, 1];
+      control.fail({ kind: "slow", ms: slow[0] ?? 0 }, { method: "editChatInviteLink" });
+      const called = control.nextCall("editChatInviteLink");
+      const first = one.editor().update({ id, name: "One" });
+      await called;
+      workshop.alive.delete(one.id);
+      control.fail({ kind: "slow", ms: slow[1] ?? 0 }, { method: "editChatInviteLink" });
+      const second = other.editor().update({ id, name: "Other" });
+      await Promise.all([first, second]);
+      expect(await doubts()).toMatchObject([{ ownerId: null, maybeEdited: true }]);
+      const { name } = await workshop.stored(id);
+      await server.editor().update({ id, name });
+      await agree(id);
+      expect(await doubts()).toEqual([]);
+    },
+  );
+
+  test("lost while nobody heard what became of the call leaves the doubt", async () => {
+    const [one, other] = [await workshop.serve(2500), await workshop.serve()];
+    const id = await workshop.makeLink();
+    const { control } = workshop.sandbox;
+    control.fail({ kind: "hang", effect: "after" }, { method: "editChatInviteLink" });
+    const called = control.nextCall("editChatInviteLink");
+    const first = one.editor().update({ id, name: "One" });
+    await called;
+    workshop.alive.delete(one.id);
+    await other.editor().update({ id, name: "Other" });
+    await expect(first).rejects.toMatchObject({ outcomeUnknown: true });
+    expect(await doubts()).toMatchObject([{ ownerId: null, maybeEdited: true }]);
+  });
+});
+
+describe("what Telegram has accepted", () => {
+  test.each(["update", "revoke"] as const)(
+    "is stored when the database comes back, though its request could not wait for that: %s",
+    async (what) => {
+      const hasty = await workshop.serve(700);
+      const id = await workshop.makeLink();
+      const { database } = hasty;
+      const { transaction } = database;
+      database.transaction = async () => {
+        throw new Error("the database restarts");
+      };
+      const answer =
+        what === "update" ? hasty.editor().update({ id, name: "Kept" }) : hasty.editor().revoke({ id });
+      await expect(answer).rejects.toMatchObject({ outcomeUnknown: true });
+      // It is still this run's, and nobody else's to change.
+      expect(await doubts()).toMatchObject([{ ownerId: hasty.id }]);
+      database.transaction = transaction;
+      await hasty.underWay.drained();
+      await agree(id);
+      expect(await doubts()).toEqual([]);
+      expect(await auditOf(id)).toHaveLength(1);
+    },
+  );
+
+  test("is stored in the channel that its own became meanwhile, with its tags", async () => {
+    const { control } = workshop.sandbox;
+    const { database } = workshop.test;
+    const chatId = control.addChat({ type: "group", title: "Growing" });
+    const store = async (id: number) => {
+      const channelId = newId();
+      await database.prisma.channel.create({
+        data: { id: channelId, chatId: BigInt(id), kind: "GROUP", title: "G", createdAt: new Date() },
+      });
+      return channelId;
+    };
+    const oldChannel = await store(chatId);
+    const tag = { id: newId(), name: "Moves", typeId: await storeTagType(database, "Moving") };
+    await storeTags(database, oldChannel, [tag]);
+    const id = await workshop.makeLink({}, {}, chatId);
+    const newChannel = await store(control.upgrade(chatId));
+    await server.editor(callerOf(null, "EDITOR")).update({ id, name: "Moved", tagIds: [tag.id] });
+    await agree(id);
+    expect(await database.prisma.inviteLinkTag.findMany({ where: { linkId: id } })).toMatchObject([
+      { tagId: tag.id, channelId: newChannel },
+    ]);
+    const [entry] = await database.prisma.auditEntry.findMany({ where: { subjectId: id } });
+    expect(entry?.channelId).toBe(newChannel);
+  });
+});
+
+test("requests whose chat another one has just followed see their result", async () => {
+  const { control } = workshop.sandbox;
+  const chatId = control.addChat({ type: "group", title: "Followed" });
+  await workshop.test.database.prisma.channel.create({
+    data: { id: newId(), chatId: BigInt(chatId), kind: "GROUP", title: "G", createdAt: new Date() },
+  });
+  const ids = await Promise.all([1, 2, 3].map(() => workshop.makeLink({}, {}, chatId)));
+  const [first = ""] = ids;
+  const to = control.upgrade(chatId);
+  const callers = [...ids, first, first].map(() => callerOf([chatId], "EDITOR"));
+  const answers = await Promise.all(
+    [...ids, first, first].map((id, index) =>
+      server.editor(callers[index]).update({ id, name: `Followed ${index}` }),
+    ),
+  );
+  expect(answers.map((link) => link.chatId)).toEqual(answers.map(() => to));
+  expect(callers.map(({ channelIds }) => channelIds?.has(to))).toEqual(callers.map(() => true));
+  for (const id of ids) await agree(id);
+});
+
+test("what a call shows of the bot is remembered", async () => {
+  const id = await workshop.makeLink();
+  const status = async () =>
+    (await workshop.test.database.prisma.channel.findUniqueOrThrow({ where: { id: workshop.channelId } }))
+      .botStatus;
+  const refuse = (description: string) =>
+    workshop.sandbox.control.fail({ kind: "error", error_code: 400, description });
+  refuse("Bad Request: CHAT_ADMIN_REQUIRED");
+  await expect(server.editor().update({ id, name: "No" })).rejects.toThrow();
+  expect(await status()).toBe("MISSING_PERMISSION");
+  await server.editor().update({ id, name: "Yes" });
+  expect(await status()).toBe("READY");
+  refuse("Bad Request: chat not found");
+  await expect(server.editor().revoke({ id })).rejects.toThrow();
+  expect(await status()).toBe("NOT_IN_CHANNEL");
+  await server.editor().revoke({ id });
+  expect(await status()).toBe("READY");
+});
+
+test("the audit says what changed, and nothing else", async () => {
+  const { database } = workshop.test;
+  const tag = { id: newId(), name: "Audited", typeId: await storeTagType(database, "Auditing") };
+  await storeTags(database, workshop.channelId, [tag]);
+  const id = await workshop.makeLink({ memberLimit: 9 });
+  await server.editor().update({ id, name: "Made", memberLimit: 9, budget: "0.00", tagIds: [] });
+  expect(await auditOf(id)).toEqual([]);
+  await server.editor().update({ id, name: "B", memberLimit: 9, budget: "0.00", tagIds: [] });
+  await server.editor().update({ id, name: "B", memberLimit: null, budget: "5.00", tagIds: [] });
+  await server.editor().update({ id, budget: "5.00", tagIds: [tag.id] });
+  await server.editor().revoke({ id });
+  await server.editor().revoke({ id });
+  const action = "inviteLink.update";
+  expect(await auditOf(id)).toEqual([
+    { action, change: { name: "B" } },
+    { action, change: { memberLimit: null, budget: "5.00" } },
+    { action, change: { tagIds: [tag.id] } },
+    { action: "inviteLink.revoke", change: { url: expect.stringContaining("t.me") } },
+  ]);
+});
+
+test("a link that is not there", async () => {
+  await expect(server.editor().update({ id: newId(), name: "x" })).rejects.toBeInstanceOf(NotFoundError);
+  await expect(server.editor().revoke({ id: newId() })).rejects.toBeInstanceOf(NotFoundError);
+});

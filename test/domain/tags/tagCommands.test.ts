@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { NotFoundError, ValidationError } from "../../../src/domain/shared/errors.js";
+import { newId } from "../../../src/domain/shared/ids.js";
+import { TagChanges } from "../../../src/domain/tags/tagCommands.js";
+import { TagTypes } from "../../../src/domain/tags/tagTypes.js";
+import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { callerOf, storeChannel, storeTags, storeTagType } from "../support.js";
+
+/** Runs what has to end well or with a typed error. @returns the fields that a ValidationError names. */
+const fieldsOf = async (work: Promise<unknown>): Promise<string[] | "done"> => {
+  try {
+    await work;
+    return "done";
+  } catch (error) {
+    if (error instanceof ValidationError) return error.fieldErrors.map(({ field }) => field);
+    throw error;
+  }
+};
+
+await describeOnForms("a change that meets another's, not yet ended", ["server"], (form) => {
+  let test: TestDatabase;
+  let tags: TagChanges;
+  let types: TagTypes;
+  beforeAll(async () => {
+    test = await openTestDatabase(form);
+    tags = new TagChanges(test.database, callerOf(null, "EDITOR"));
+    types = new TagTypes(test.database, callerOf(null, "EDITOR"));
+  });
+  afterAll(() => test?.close());
+
+  let made = 0;
+  const setUp = async () => {
+    made += 1;
+    const channel = await storeChannel(test.database);
+    const [typeId, otherTypeId] = [
+      await storeTagType(test.database, `Type ${made}`),
+      await storeTagType(test.database, `Other type ${made}`),
+    ];
+    const tag = { id: newId(), typeId: otherTypeId, name: "There" };
+    await storeTags(test.database, channel.id, [tag]);
+    const input = { channelId: channel.chatId, name: "New", color: "#000000", tagTypeId: typeId };
+    return { channel, typeId, tag, input };
+  };
+
+  /** Another session's statement runs, then `work` until it waits for that session, which then ends. */
+  async function meanwhile<T>(
+    statement: string,
+    ids: readonly string[],
+    work: () => Promise<T>,
+    end = "commit",
+  ) {
+    const client = await test.pool.connect();
+    try {
+      const { rows } = await client.query("select pg_backend_pid() as pid");
+      await client.query("begin");
+      await client.query(statement, [...ids]);
+      const pending = work();
+      pending.catch(() => {});
+      const waiting = "select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))";
+      await vi.waitFor(
+        async () => expect((await test.pool.query(waiting, [rows[0].pid])).rows).toHaveLength(1),
+        { timeout: 10_000, interval: 5 },
+      );
+      await client.query(end);
+      return await pending;
+    } finally {
+      client.release();
+    }
+  }
+  const deleteType = "delete from tag_type where id = $1";
+  const insertTag = `insert into tag (id, channel_id, type_id, name, name_key, color, created_at)
+    values ($1, $2, $3, 'New', 'new', '#000000', now())`;
+
+  it("makes or moves no tag of a type that goes", async () => {
+    const { typeId, tag, input } = await setUp();
+    expect(await meanwhile(deleteType, [typeId], () => fieldsOf(tags.create(input)), "rollback")).toBe(
+      "done",
+    );
+    await test.database.prisma.tag.deleteMany({ where: { typeId } });
+    expect(await meanwhile(deleteType, [typeId], () => fieldsOf(tags.create(input)))).toEqual(["tagTypeId"]);
+    const again = await setUp();
+    const move = { id: again.tag.id, tagTypeId: again.typeId };
+    expect(await meanwhile(deleteType, [again.typeId], () => fieldsOf(tags.update(move)))).toEqual([
+      "tagTypeId",
+    ]);
+    expect(await fieldsOf(tags.update({ id: tag.id, name: "Still there" }))).toBe("done");
+  });
+
+  it("makes no tag in a channel that goes", async () => {
+    const { channel, input } = await setUp();
+    const deleteChannel = "delete from channel where id = $1";
+    expect(await meanwhile(deleteChannel, [channel.id], () => fieldsOf(tags.create(input)))).toEqual([
+      "channelId",
+    ]);
+  });
+
+  it("deletes no type of which a tag comes", async () => {
+    const { channel, typeId } = await setUp();
+    const [inserted, remove] = [[newId(), channel.id, typeId], () => fieldsOf(types.delete({ id: typeId }))];
+    expect(await meanwhile(insertTag, inserted, remove)).toEqual(["id"]);
+    const { channel: other, typeId: free } = await setUp();
+    const undone = [newId(), other.id, free];
+    expect(await meanwhile(insertTag, undone, () => fieldsOf(types.delete({ id: free })), "rollback")).toBe(
+      "done",
+    );
+  });
+
+  it("takes no name that another has just taken", async () => {
+    const { channel, typeId, tag, input } = await setUp();
+    const taking = [newId(), channel.id, typeId];
+    expect(await meanwhile(insertTag, taking, () => fieldsOf(tags.create(input)))).toEqual(["name"]);
+    const second = await setUp();
+    await tags.update({ id: second.tag.id, name: "New" });
+    const move = { id: second.tag.id, tagTypeId: second.typeId };
+    const takingThere = [newId(), second.channel.id, second.typeId];
+    expect(await meanwhile(insertTag, takingThere, () => fieldsOf(tags.update(move)))).toEqual(["tagTypeId"]);
+    const rename = "update tag_type set name_key = 'mine' where id = $1";
+    expect(
+      await meanwhile(rename, [tag.typeId], () => fieldsOf(types.update({ id: typeId, name: "MINE" }))),
+    ).toEqual(["name"]);
+  });
+
+  it("finds nothing any more where that has gone", async () => {
+    const [{ tag, typeId }, deleteTag] = [await setUp(), "delete from tag where id = $1"];
+    const update = () => tags.update({ id: tag.id, name: "Late" });
+    await expect(meanwhile(deleteTag, [tag.id], update)).rejects.toThrow(NotFoundError);
+    const second = (await setUp()).tag.id;
+    await expect(meanwhile(deleteTag, [second], () => tags.delete({ id: second }))).rejects.toThrow(
+      NotFoundError,
+    );
+    await expect(meanwhile(deleteType, [typeId], () => types.delete({ id: typeId }))).rejects.toThrow(
+      NotFoundError,
+    );
+  });
+
+  it("changes what the other has left, not what it saw before", async () => {
+    const { tag } = await setUp();
+    const recolor = "update tag set color = '#FFFFFF' where id = $1";
+    const renamed = await meanwhile(recolor, [tag.id], () => tags.update({ id: tag.id, name: "Renamed" }));
+    expect(renamed).toMatchObject({ name: "Renamed", color: "#FFFFFF" });
+    const { change } = await test.database.prisma.auditEntry.findFirstOrThrow({
+      where: { subjectId: tag.id },
+    });
+    expect(change).toEqual({ name: { from: "There", to: "Renamed" } });
+  });
+});

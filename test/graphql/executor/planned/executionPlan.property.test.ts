@@ -1,0 +1,263 @@
+import fc from "fast-check";
+import {
+  buildSchema,
+  type ExecutionResult,
+  execute,
+  type GraphQLSchema,
+  getOperationAST,
+  getVariableValues,
+  isAbstractType,
+  isObjectType,
+  parse,
+  validate,
+} from "graphql";
+import { expect, test } from "vitest";
+import { parseJson } from "../../../../src/graphql/executor/json.js";
+import { decidingVariables, Plan } from "../../../../src/graphql/executor/planned/executionPlan.js";
+import { executePlan, type PlanResult } from "../../../../src/graphql/executor/planned/run.js";
+
+const schema: GraphQLSchema = buildSchema(`
+  interface Thing { text: String required: String! one: Thing }
+  type Leaf implements Thing { text: String required: String! number(plus: Int = 1, of: [Int!]): Int one: Thing }
+  type Branch implements Thing {
+    text: String required: String! one: Thing must: Thing! any: Either leaves: [Leaf] all: [Leaf!]! kind: Kind checked: Checked
+  }
+  type Checked { text: String required: String! }
+  union Either = Leaf | Branch
+  enum Kind { OLD NEW }
+  type Query { branch: Branch must: Branch! things: [Thing!] either: Either nested: [[Branch]] number(plus: Int!): Int }
+`);
+
+/** Throws, rejects, gives null, an Error or the value, now or later: as a seed and the place say, the same every time. */
+function behaviour(seed: number, trouble: number) {
+  return (place: string, make: () => unknown, isItem = false): unknown => {
+    let hash = seed;
+    for (const letter of place) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
+    // graphql-js leaves rejections to nobody where one item of a list fails at once, and others later.
+    const [kind, isLate] = [hash % 100, (hash >> 8) % 2 === 1 || (isItem && trouble > 0)];
+    const give = (): unknown => {
+      if (kind < trouble) throw new Error(`trouble at ${place}`);
+      if (kind < 2 * trouble) return null;
+      if (kind < 3 * trouble) return new Error(`an error at ${place}`);
+      return make();
+    };
+    return isLate ? Promise.resolve().then(give) : give();
+  };
+}
+
+interface Source {
+  readonly place: string;
+  readonly type: string;
+}
+
+type Give = ReturnType<typeof behaviour>;
+
+for (const type of Object.values(schema.getTypeMap())) {
+  if (isAbstractType(type)) {
+    type.resolveType = (value) => {
+      const { type: name, place } = value as Source;
+      return place.length % 2 === 0 ? Promise.resolve(name) : name;
+    };
+  }
+  if (!isObjectType(type) || type.name.startsWith("__")) continue;
+  if (type.name === "Checked") type.isTypeOf = (value) => (value as Source).place.length % 3 !== 0;
+  for (const field of Object.values(type.getFields())) {
+    field.resolve = (source: Source | undefined, args, give: Give, info) => {
+      const place = `${source?.place ?? ""}/${info.path.key}:${info.fieldName}${JSON.stringify(args)}`;
+      const item = (index: number, of: string) =>
+        give(`${place}.${index}`, () => ({ place: `${place}.${index}`, type: of }), true);
+      const values: Record<string, () => unknown> = {
+        text: () => `text of ${info.parentType.name} under ${info.path.prev?.key}`,
+        required: () => "required",
+        number: () => 40 + ((args as { plus?: number }).plus ?? 0),
+        kind: () => (place.length % 5 === 0 ? "unknown" : "NEW"),
+        leaves: () => (place.length % 7 === 0 ? "no list" : [0, 1].map((index) => item(index, "Leaf"))),
+        all: () => [0, 1, 2].map((index) => item(index, "Leaf")),
+        things: () => ["Leaf", "Branch"].map((of, index) => item(index, of)),
+        nested: () => [[item(0, "Branch")], null, [item(1, "Branch"), item(2, "Branch")]],
+        checked: () => ({ place, type: "Checked" }),
+        branch: () => ({ place, type: "Branch" }),
+        one: () => ({ place, type: place.length % 2 === 0 ? "Leaf" : "Branch" }),
+        must: () => ({ place, type: "Branch" }),
+        any: () => ({ place, type: place.length % 4 === 0 ? "Query" : "Leaf" }),
+        either: () => ({ place, type: "Branch" }),
+      };
+      return give(place, () => values[field.name]?.());
+    };
+  }
+}
+
+const FIELDS: Record<string, readonly (readonly [name: string, type: string | null])[]> = {
+  Query: [
+    ["branch", "Branch"],
+    ["must", "Branch"],
+    ["things", "Thing"],
+    ["either", "Either"],
+    ["nested", "Branch"],
+    ["number(plus: $n)", null],
+  ],
+  Branch: [
+    ["text", null],
+    ["required", null],
+    ["one", "Thing"],
+    ["must", "Thing"],
+    ["any", "Either"],
+    ["leaves", "Leaf"],
+    ["all", "Leaf"],
+    ["kind", null],
+    ["checked", "Checked"],
+  ],
+  Leaf: [
+    ["text", null],
+    ["required", null],
+    ["number", null],
+    ["number(plus: $m)", null],
+    ["number(plus: 5, of: [1, $n])", null],
+    ["one", "Thing"],
+  ],
+  Thing: [
+    ["text", null],
+    ["required", null],
+    ["one", "Thing"],
+  ],
+  Checked: [
+    ["text", null],
+    ["required", null],
+  ],
+  Either: [],
+};
+const CONDITIONS: Record<string, readonly string[]> = {
+  Thing: ["Leaf", "Branch", "Thing"],
+  Either: ["Leaf", "Branch", "Thing"],
+  Leaf: ["Leaf", "Thing"],
+  Branch: ["Branch", "Thing"],
+  Query: ["Query"],
+  Checked: ["Checked"],
+};
+const directive = fc.constantFrom(
+  "",
+  "",
+  "",
+  "",
+  "@skip(if: $yes)",
+  "@include(if: $yes)",
+  "@include(if: $no)",
+  "@skip(if: true)",
+);
+const alias = fc.constantFrom("", "", "", "a: ", "b: ", "__proto__: ");
+
+function selection(type: string, depth: number): fc.Arbitrary<string> {
+  const fields = FIELDS[type] ?? [];
+  const possible = depth > 0 ? fields : fields.filter(([, of]) => of === null);
+  const parts: fc.Arbitrary<string>[] = [fc.constant("__typename"), alias.map((name) => `${name}__typename`)];
+  for (const [name, of] of possible) {
+    const below =
+      of === null ? fc.constant("") : fc.option(selection(of, depth - 1), { nil: "{ __typename }" });
+    parts.push(fc.tuple(alias, directive, below).map(([as, when, set]) => `${as}${name} ${when} ${set}`));
+  }
+  if (depth > 0) {
+    for (const on of CONDITIONS[type] ?? []) {
+      parts.push(
+        fc.tuple(directive, selection(on, depth - 1)).map(([when, set]) => `... on ${on} ${when} ${set}`),
+      );
+      parts.push(directive.map((when) => `...${on}Fragment ${when}`));
+    }
+  }
+  return fc.array(fc.oneof(...parts), { minLength: 1, maxLength: 5 }).map((all) => `{ ${all.join(" ")} }`);
+}
+
+const operation = fc.record({
+  root: selection("Query", 4),
+  fragments: fc.tuple(
+    ...["Leaf", "Branch", "Thing", "Query", "Checked"].map((on) =>
+      selection(on, 0).map((set) => `fragment ${on}Fragment on ${on} ${set}`),
+    ),
+  ),
+  variables: fc.record(
+    {
+      n: fc.integer({ min: 0, max: 9 }),
+      yes: fc.boolean(),
+      no: fc.boolean(),
+      m: fc.option(fc.integer({ min: 0, max: 9 })),
+    },
+    { requiredKeys: ["n", "yes", "no"] },
+  ),
+  seed: fc.nat(),
+  trouble: fc.constantFrom(0, 0, 2, 5, 20),
+});
+
+/** Whether an error ended more than its own place. */
+function hasEndedMore(data: unknown, path: readonly (string | number)[]): boolean {
+  let place = data;
+  for (const key of path) {
+    if (place === null || place === undefined) return true;
+    place = (place as Record<string | number, unknown>)[key];
+  }
+  return false;
+}
+
+/** Of several errors that end the same object, which ones are told of is nobody's promise; that one is, is. */
+const facts = ({ data, errors = [] }: ExecutionResult) => ({
+  data: JSON.stringify(data),
+  hasErrors: errors.length > 0,
+  errors: errors
+    .filter(({ path = [] }) => !hasEndedMore(data, path))
+    .map(({ message, path, locations }) => JSON.stringify({ message, path, locations }))
+    .sort(),
+});
+
+const parsed = ({ data, ...rest }: PlanResult) => ({
+  ...rest,
+  data: parseJson(data) as Record<string, unknown>,
+});
+
+const REMARKS = /Abstract type|Expected value of type|Runtime Object type/;
+
+test("answers what graphql-js answers", async () => {
+  let compared = 0;
+  await fc.assert(
+    fc.asyncProperty(operation, async ({ root, fragments, variables, seed, trouble }) => {
+      const used = fragments.filter((text) => new RegExp(`\\.\\.\\.${text.split(" ")[1]}\\b`).test(root));
+      const document = parse(
+        `query Q($n: Int!, $m: Int, $yes: Boolean!, $no: Boolean!) ${root} ${used.join(" ")}`,
+      );
+      const problems = validate(schema, document).filter(({ message }) => !/is never used/.test(message));
+      // Two fields of one name that are not the same: no server executes it.
+      if (problems.length > 0) return;
+      compared += 1;
+      const definition = getOperationAST(document);
+      if (!definition) throw new TypeError("There is an operation.");
+      const { coerced = {} } = getVariableValues(schema, definition.variableDefinitions ?? [], variables);
+      const deciding = Object.fromEntries(decidingVariables(document).map((name) => [name, coerced[name]]));
+      const plan = new Plan(schema, document, definition, deciding);
+      const expected = await execute({
+        schema,
+        document,
+        variableValues: variables,
+        contextValue: behaviour(seed, trouble),
+      });
+      for (let times = 0; times < 2; times += 1) {
+        const found = await executePlan(plan, behaviour(seed, trouble), coerced);
+        const [ours, theirs] = [facts(parsed(found)), facts(expected)];
+        expect([ours.data, ours.hasErrors]).toEqual([theirs.data, theirs.hasErrors]);
+        if (!REMARKS.test(theirs.errors.join())) expect(ours.errors).toEqual(theirs.errors);
+        else expect(ours.errors).toHaveLength(theirs.errors.length);
+      }
+    }),
+    { numRuns: 800 },
+  );
+  expect(compared).toBeGreaterThan(200);
+});
+
+test("leaves no rejection to nobody where an item of a list fails at once", async () => {
+  const failing = buildSchema("type Query { list: [Item!] } type Item { late: Int! }");
+  const list = failing.getQueryType()?.getFields()["list"];
+  if (!list) throw new TypeError("There is a list.");
+  const late = () => Promise.reject(new Error("late"));
+  list.resolve = () => [{ late }, new Error("at once"), late(), { late }];
+  const document = parse("{ list { late } }");
+  const plan = new Plan(failing, document, getOperationAST(document) as never, {});
+  const { data, errors } = await executePlan(plan, null, {});
+  expect(data).toBe('{"list":null}');
+  expect(errors?.map(({ message }) => message)).toEqual(["at once"]);
+});

@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import type { Database } from "../../../src/database/database.js";
+import type { Domain } from "../../../src/domain/request.js";
+import type { Caller } from "../../../src/domain/shared/caller.js";
+import { Operations } from "../../../src/graphql/pipeline/executeOperation.js";
+import { createLog } from "../../../src/log.js";
+
+const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
+
+/** A server whose database fails with words that are nobody's business. */
+function failing() {
+  const lines: { msg: string; requestId: string; err: { message: string } }[] = [];
+  const log = createLog({
+    level: "debug",
+    format: null,
+    secrets: [],
+    write: (line) => lines.push(JSON.parse(line)),
+  });
+  const fail = async () => {
+    throw new Error("relation invite_link: connection to 10.0.0.5 refused");
+  };
+  const database = { query: fail, forReader: () => database } as unknown as Database;
+  const storageGuard: Domain["storageGuard"] = {
+    requireWritable: () => {},
+    noteFailure: () => {},
+    holdFor: () => {},
+  };
+  const domain = { database, storageGuard } as Domain;
+  const operations = new Operations({ domain, suggestions: true });
+  const run = (query: string) =>
+    operations.run(
+      { query },
+      {
+        caller,
+        requestId: "r-1",
+        log: log.child({ requestId: "r-1" }),
+        readOnly: false,
+        gone: null,
+        onEnd: () => {},
+      },
+    );
+  return { run, lines };
+}
+
+describe("what nobody planned for", () => {
+  test("is masked, and logged once with the request's id", async () => {
+    const { run, lines } = failing();
+    const { data, errors } = await run("{ channel(telegramId: 5) { id } viewer { name } }");
+    expect(data).toBe('{"channel":null,"viewer":{"name":"Test"}}');
+    expect(errors).toHaveLength(1);
+    expect(errors?.[0]?.toJSON()).toMatchObject({
+      message: "Something went wrong on the server; the request's id leads to it in the log.",
+      path: ["channel"],
+      extensions: { code: "INTERNAL_SERVER_ERROR", requestId: "r-1" },
+    });
+    expect(JSON.stringify(errors)).not.toContain("10.0.0.5");
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: "error",
+        requestId: "r-1",
+        err: expect.objectContaining({ message: expect.stringContaining("10.0.0.5") }),
+      }),
+    ]);
+  });
+
+  test("takes nothing else with it where its field may be null", async () => {
+    const { run } = failing();
+    const { data } = await run("{ a: viewer { name } tagTypes { id } }");
+    expect(data).toBe("null");
+  });
+});

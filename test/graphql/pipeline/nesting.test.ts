@@ -1,0 +1,355 @@
+import { getIntrospectionQuery, Lexer, Source, TokenKind } from "graphql";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Domain } from "../../../src/domain/request.js";
+import type { Caller } from "../../../src/domain/shared/caller.js";
+import { globalId, newId } from "../../../src/domain/shared/ids.js";
+import { type OperationParameters, Operations } from "../../../src/graphql/pipeline/executeOperation.js";
+import { LIMITS } from "../../../src/graphql/pipeline/limits.js";
+import { createLog } from "../../../src/log.js";
+import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+
+/** What a refusal may be called: all of these are the caller's doing. */
+const CODES = [
+  "GRAPHQL_PARSE_FAILED",
+  "GRAPHQL_VALIDATION_FAILED",
+  "QUERY_TOO_DEEP",
+  "QUERY_TOO_LONG",
+  "BAD_USER_INPUT",
+  "BAD_REQUEST",
+];
+const DEPTHS = [1, 2, 12, 13, 63, 64, 65, 400, 1_000, 5_000, 20_000, 100_000];
+/** Bytes of a body that the server reads. */
+const BODY_LIMIT = 1024 * 1024;
+
+const wrapped = (open: string, inner: string, close: string, depth: number): string =>
+  open.repeat(depth) + inner + close.repeat(depth);
+const chain = (depth: number, spread: (next: string) => string, last: string): string =>
+  `{ ...f0 } ${Array.from({ length: depth }, (_, index) => `fragment f${index} on Query { ${spread(`...f${index + 1}`)} }`).join(" ")} fragment f${depth} on Query { ${last} }`;
+const viewer = "viewer { name }";
+
+/** Documents that are nested in every way that GraphQL has. */
+const DOCUMENTS: Record<string, (depth: number) => string> = {
+  "fields that have none below them": (depth) => `{ viewer ${wrapped("{ name ", "", "}", depth)} }`,
+  "fields that do": (depth) =>
+    `{ tag(id: "x") ${wrapped("{ inviteLinks { nodes { tags ", "{ name }", "} } }", depth)} }`,
+  "selection sets without an end": (depth) => "{ viewer ".repeat(depth),
+  "inline fragments": (depth) => `{ ${wrapped("... on Query { ", viewer, "}", depth)} }`,
+  "inline fragments without a type": (depth) =>
+    `{ ${wrapped("... @include(if: true) { ", viewer, "}", depth)} }`,
+  "list literals": (depth) => `{ nodes(ids: ${wrapped("[", "", "]", depth)}) { id } }`,
+  "list literals without an end": (depth) => `{ inviteLinks(channelId: ${"[".repeat(depth)}`,
+  "list literals for a scalar": (depth) => `{ channel(telegramId: ${wrapped("[", "5", "]", depth)}) { id } }`,
+  "object literals": (depth) =>
+    `{ inviteLinks(channelId: 5, filter: ${wrapped("{ tagGroups: ", "[]", "}", depth)}) { totalCount } }`,
+  "object literals without an end": (depth) => `{ channel(telegramId: ${"{a:".repeat(depth)}`,
+  "types of variables": (depth) =>
+    `query ($ids: ${wrapped("[", "ID", "]", depth)}) { nodes(ids: $ids) { id } }`,
+  "defaults of variables": (depth) =>
+    `query ($ids: [ID!]! = ${wrapped("[", "", "]", depth)}) { nodes(ids: $ids) { id } }`,
+  "arguments of directives": (depth) =>
+    `{ viewer @include(if: ${wrapped("[", "true", "]", depth)}) { name } }`,
+  "arguments of directives of the operation": (depth) =>
+    `query @unknown(a: ${wrapped("{ a: ", "1", "}", depth)}) { ${viewer} }`,
+  parentheses: (depth) => `{ viewer${"(".repeat(depth)}`,
+  introspection: (depth) =>
+    `{ __schema { types { fields { type ${wrapped("{ ofType ", "{ name }", "}", depth)} } } } }`,
+  "a chain of fragments": (depth) => chain(depth, (next) => next, viewer),
+  "a chain of fragments, each of which spreads the next twice": (depth) =>
+    chain(depth, (next) => `${next} ${next}`, viewer),
+  "a chain of fragments beneath inline fragments": (depth) =>
+    chain(depth, (next) => `... on Query { ${next} }`, viewer),
+  "a chain of fragments that is written backwards": (depth) =>
+    `${Array.from({ length: depth }, (_, index) => `fragment f${index + 1} on Query { ...f${index} }`).join(" ")} fragment f0 on Query { ${viewer} } { ...f${depth} }`,
+  "a chain of fragments that nobody spreads": (depth) =>
+    `{ ${viewer} } ${chain(depth, (next) => next, viewer).replace("{ ...f0 }", "")}`,
+  "a cycle of fragments": (depth) => chain(depth, (next) => next, "...f0"),
+  "a cycle of fragments of every two": (depth) =>
+    chain(depth, (next) => `${next} ...f0 ... { ...f${Math.floor(depth / 2)} }`, "...f0"),
+};
+
+const nested = (depth: number): string => wrapped("[", "", "]", depth);
+const nestedObject = (depth: number): string => wrapped('{"tagGroups":', "null", "}", depth);
+
+/** Bodies whose JSON is nested beside the document. */
+const BODIES: Record<string, (depth: number) => string> = {
+  "a list's variable": (depth) =>
+    `{"query":"query ($v: [ID!]!) { nodes(ids: $v) { id } }","variables":{"v":${nested(depth)}}}`,
+  "a scalar's variable": (depth) =>
+    `{"query":"query ($v: TelegramID!) { channel(telegramId: $v) { id } }","variables":{"v":${nested(depth)}}}`,
+  "a string's variable": (depth) =>
+    `{"query":"query ($v: String) { tags(channelId: 5, name: $v) { totalCount } }","variables":{"v":${nestedObject(depth)}}}`,
+  "an input object's variable": (depth) =>
+    `{"query":"query ($v: InviteLinkFilter) { inviteLinks(channelId: 5, filter: $v) { totalCount } }","variables":{"v":${nestedObject(depth)}}}`,
+  "a condition's variable": (depth) =>
+    `{"query":"query ($v: Boolean!) { viewer @include(if: $v) { name } }","variables":{"v":${nested(depth)}}}`,
+  "a mutation's variable": (depth) =>
+    `{"query":"mutation ($v: CreateTagTypeInput!) { createTagType(input: $v) { __typename } }","variables":{"v":{"name":${nested(depth)}}}}`,
+};
+/** Those of which nothing is wrong but the nesting. */
+const HARMLESS: Record<string, (depth: number) => string> = {
+  "a variable that is not declared": (depth) =>
+    `{"query":"{ viewer { name } }","variables":{"v":${nested(depth)}}}`,
+  extensions: (depth) => `{"query":"{ viewer { name } }","extensions":{"v":${nestedObject(depth)}}}`,
+};
+
+async function answerTo(body: string) {
+  const response = await fetch(server.url, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${server.token}`,
+      "content-type": "application/json",
+      accept: "application/graphql-response+json",
+    },
+    body,
+  });
+  const { data, errors = [] } = (await response.json()) as {
+    data?: unknown;
+    errors?: { extensions: { code: string } }[];
+  };
+  return { status: response.status, data, codes: errors.map(({ extensions }) => extensions.code) };
+}
+
+/** Answered, or refused with a code that says that the caller did it. */
+async function expectFair(body: string, isTooDeep: boolean): Promise<void> {
+  const { status, data, codes } = await answerTo(body);
+  for (const code of codes) expect(CODES).toContain(code);
+  if (isTooDeep) expect([status, data]).toEqual([400, undefined]);
+  else if (codes.length === 0) expect(status).toBe(200);
+}
+
+describe("no depth ends in an error of the server's", () => {
+  test.each(Object.entries(DOCUMENTS))("in a document: %s", async (_what, document) => {
+    for (const depth of DEPTHS) {
+      const body = JSON.stringify({ query: document(depth) });
+      if (body.length < BODY_LIMIT) await expectFair(body, depth > LIMITS.nesting);
+    }
+  });
+
+  test.each(Object.entries({ ...BODIES, ...HARMLESS }))("in a request's JSON: %s", async (_what, body) => {
+    for (const depth of DEPTHS) {
+      if (body(depth).length < BODY_LIMIT) await expectFair(body(depth), depth > LIMITS.nesting);
+    }
+  });
+
+  test("in the address of a GET", async () => {
+    // A longer address is more than the server's HTTP parser takes, which answers 431.
+    for (const depth of [1, 60, 65, 400]) {
+      for (const [name, value] of [
+        ["variables", `{"v":${nested(depth)}}`],
+        ["extensions", nestedObject(depth)],
+        ["query", `{ ${wrapped("...{", viewer, "}", depth)} }`],
+      ] as const) {
+        const query = new URLSearchParams({ query: `{ ${viewer} }`, [name]: value });
+        const response = await fetch(`${server.url}?${query}`, {
+          headers: {
+            authorization: `Bearer ${server.token}`,
+            accept: "application/graphql-response+json",
+          },
+        });
+        const { errors } = (await response.json()) as { errors?: { extensions: { code: string } }[] };
+        for (const { extensions } of errors ?? []) expect(CODES).toContain(extensions.code);
+        expect([name, depth, response.status]).toEqual([name, depth, depth > LIMITS.nesting ? 400 : 200]);
+      }
+    }
+  });
+});
+
+describe("the limit on nesting", () => {
+  test("is refused as what it is", async () => {
+    const code = async (query: string, variables = {}) =>
+      (await server.ask(query, variables)).errors?.map(({ extensions }) => extensions.code);
+    const over = LIMITS.nesting;
+    expect(await code(`{ ${wrapped("... {", viewer, "}", over - 2)} }`)).toBeUndefined();
+    expect(await code(`{ ${wrapped("... {", viewer, "}", over - 1)} }`)).toEqual(["QUERY_TOO_DEEP"]);
+    expect(await code(chain(over - 3, (next) => next, viewer))).toBeUndefined();
+    expect(await code(chain(over - 2, (next) => next, viewer))).toEqual(["QUERY_TOO_DEEP"]);
+    expect(await code(`{ inviteLinks(channelId: ${"[".repeat(5_000)}`)).toEqual(["QUERY_TOO_DEEP"]);
+    expect(await code(`{ ${viewer} }`, { v: JSON.parse(nested(over)) })).toBeUndefined();
+    expect(await code(`{ ${viewer} }`, { v: JSON.parse(nested(over + 1)) })).toEqual(["BAD_USER_INPUT"]);
+  });
+
+  test("says that a fragment spreads itself where one does, however long the way", async () => {
+    for (const length of [1, 5, 100, 200]) {
+      const { errors } = await server.ask(chain(length, (next) => next, "...f0"));
+      expect(errors?.[0]).toMatchObject({
+        message: expect.stringContaining("within itself"),
+        extensions: { code: "GRAPHQL_VALIDATION_FAILED" },
+      });
+    }
+  });
+
+  test("leaves room for what clients ask of the schema", async () => {
+    const { errors } = await server.ask(getIntrospectionQuery({ inputValueDeprecation: true }));
+    expect(errors).toBeUndefined();
+  });
+});
+
+describe("the limit on tokens", () => {
+  const tokensOf = (query: string): number => {
+    const lexer = new Lexer(new Source(query));
+    let tokens = 0;
+    while (lexer.advance().kind !== TokenKind.EOF) tokens += 1;
+    return tokens;
+  };
+
+  test("is exact, and leaves comments out", async () => {
+    const document = (names: number) => `# A comment\n{ viewer { ${"name ".repeat(names)} } }`;
+    const codesOf = async (query: string) =>
+      (await server.ask(query)).errors?.map(({ extensions }) => extensions.code);
+    const most = document(LIMITS.tokens - 5);
+    expect(tokensOf(most)).toBe(LIMITS.tokens);
+    // So many fields of one name are compared with each other for too long, and refused for that.
+    expect(await codesOf(most)).toEqual(["GRAPHQL_VALIDATION_FAILED"]);
+    expect(await codesOf(document(LIMITS.tokens - 4))).toEqual(["QUERY_TOO_LONG"]);
+  });
+
+  test("comes before what is wrong further back", async () => {
+    const { errors } = await server.ask(`{ viewer { ${"name ".repeat(LIMITS.tokens)} ' } }`);
+    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["QUERY_TOO_LONG"]);
+  });
+});
+
+/** Calls a function with a share of the stack left. */
+function withStackLeft<T>(share: number, call: () => T): T {
+  let frames = 0;
+  const descend = (left: number): T => {
+    frames += 1;
+    return left > 0 ? descend(left - 1) : call();
+  };
+  expect(() => descend(Number.POSITIVE_INFINITY)).toThrow(RangeError);
+  return descend(Math.floor(frames * (1 - share)));
+}
+
+test("everything that is taken is worked out with a fifth of the stack", async () => {
+  const caller: Caller = {
+    key: "admin",
+    name: "Test",
+    role: "ADMIN",
+    channelIds: null,
+    telegramUserId: null,
+  };
+  const lines: string[] = [];
+  const log = createLog({ level: "error", format: null, secrets: [], write: (line) => lines.push(line) });
+  const operations = new Operations({ domain: { database: {} } as Domain, suggestions: true });
+  const run = (parameters: OperationParameters) =>
+    operations.run(parameters, { caller, requestId: "r", log, readOnly: false, gone: null, onEnd: () => {} });
+  for (const depth of [1, 12, 30, 60, 62, 63, 64, 65, 400, 30_000]) {
+    for (const document of Object.values(DOCUMENTS)) {
+      const { errors = [] } = await withStackLeft(0.2, () => run({ query: document(depth) }));
+      // What reads the database fails here for want of one, and not of stack.
+      for (const { message } of errors) expect(message).not.toMatch(/call stack/);
+    }
+    for (const body of Object.values(BODIES)) {
+      const parameters = JSON.parse(body(depth)) as OperationParameters;
+      const { errors = [] } = await withStackLeft(0.2, () => run(parameters));
+      for (const { message } of errors) expect(message).not.toMatch(/call stack/);
+    }
+  }
+  expect(lines.filter((line) => /call stack/.test(line))).toEqual([]);
+});
+
+test("fragments that spread each other in every way are judged with a bounded amount of work", async () => {
+  const rounds = (layers: number, width: number) => {
+    const names = (layer: number) => Array.from({ length: width }, (_, index) => `f${layer}_${index}`);
+    const spreads = (layer: number) =>
+      names(layer)
+        .map((name) => `...${name}`)
+        .join(" ");
+    const fragments = Array.from({ length: layers }, (_, layer) =>
+      names(layer).map(
+        (name) => `fragment ${name} on Query { ${layer + 1 < layers ? spreads(layer + 1) : viewer} }`,
+      ),
+    );
+    return `{ ${spreads(0)} } ${fragments.flat().join(" ")}`;
+  };
+  const started = performance.now();
+  for (const document of [
+    rounds(30, 4),
+    rounds(15, 7),
+    rounds(60, 2),
+    chain(12, (next) => `${next} ${next}`, viewer),
+    // Each fragment asks twice for the same field, and there for the next fragment.
+    `{ tag(id: "x") { ...f0 } } ${Array.from({ length: 40 }, (_, index) => `fragment f${index} on Tag { inviteLinks { nodes { tags { ...f${index + 1} } } } inviteLinks { nodes { tags { ...f${index + 1} } } } }`).join(" ")} fragment f40 on Tag { name }`,
+    chain(20, (next) => `a: node(id: 1) { ... on Tag { id } } ${next} b: node(id: 1) { id } ${next}`, viewer),
+  ]) {
+    const { errors = [] } = await server.ask(document);
+    for (const { extensions } of errors)
+      expect([
+        "QUERY_TOO_LONG",
+        "BAD_USER_INPUT",
+        ...CODES,
+        "QUERY_TOO_COSTLY",
+        "QUERY_TOO_MANY_ALIASES",
+      ]).toContain(extensions.code);
+  }
+  // Doubling at every step would take longer than the machine lasts.
+  expect(performance.now() - started).toBeLessThan(60_000);
+  expect((await server.ask(`{ channel(telegramId: ${CHANNEL}) { title } }`)).errors).toBeUndefined();
+});
+
+describe("the limits on sizes", () => {
+  const codesOf = async (query: string, variables: Record<string, unknown> = {}) =>
+    (await server.ask(query, variables)).errors?.map(({ extensions }) => extensions.code);
+
+  test("refuse a document of too many characters before it is read, comments and texts included", async () => {
+    const document = (characters: number) => `{ ${viewer} } #`.padEnd(characters, "x");
+    expect(await codesOf(document(LIMITS.characters))).toBeUndefined();
+    expect(await codesOf(document(LIMITS.characters + 1))).toEqual(["QUERY_TOO_LONG"]);
+    const text = `"""${"\n 1".repeat(LIMITS.characters / 3)}"""`;
+    expect(await codesOf(`{ inviteLinks(channelId: ${text}) { totalCount } }`)).toEqual(["QUERY_TOO_LONG"]);
+  });
+
+  test("leave room for as many ids as a document has tokens for", () => {
+    const id = globalId("InviteLink", newId());
+    expect(LIMITS.tokens * `"${id}" `.length).toBeLessThan(LIMITS.characters);
+  });
+
+  test.each([
+    ["lists", []],
+    ["objects", {}],
+    ["numbers", 1],
+  ])("refuse too many values in the variables, declared or not: %s", async (_what, value) => {
+    // The list itself is one of them.
+    const most = Array.from({ length: LIMITS.values - 1 }, () => value);
+    expect(await codesOf(`{ ${viewer} }`, { v: most })).toBeUndefined();
+    expect(await codesOf(`{ ${viewer} }`, { v: [...most, value] })).toEqual(["BAD_USER_INPUT"]);
+  });
+
+  test("leave room for as many ids as a filter takes", async () => {
+    const query = `query ($filter: InviteLinkFilter) {
+      inviteLinks(channelId: -1001, first: 1, filter: $filter) { totalCount } }`;
+    const ids = Array.from({ length: 10_000 }, () => globalId("InviteLink", newId()));
+    const { errors } = await server.ask(query, { filter: { ids } });
+    expect(errors?.map(({ extensions }) => extensions.code) ?? []).not.toContain("BAD_USER_INPUT");
+  });
+
+  test("keep the whole schema from being asked for many times at once", async () => {
+    const schemas = (count: number) =>
+      Array.from({ length: count }, (_, index) => `a${index}: __schema { types { name } }`).join(" ");
+    const fields = (count: number) =>
+      Array.from({ length: count }, (_, index) => `a${index}: fields { name }`).join(" ");
+    const names = Array.from({ length: 20 }, (_, index) => `a${index}: __typename`).join(" ");
+    expect(await codesOf(`{ ${schemas(3)} }`)).toBeUndefined();
+    expect(await codesOf(`{ ${schemas(4)} }`)).toEqual(["QUERY_TOO_MANY_ALIASES"]);
+    expect(await codesOf(`{ __schema { types { ${fields(4)} } } }`)).toEqual(["QUERY_TOO_MANY_ALIASES"]);
+    expect(await codesOf(`{ ${names} }`)).toBeUndefined();
+  });
+
+  test("keep what is repeated of a request in an error short", async () => {
+    const { errors: ofName } = await server.ask(`{ ${"x".repeat(10_000)} }`);
+    const { errors: ofValue } = await server.ask(
+      "query ($channelId: TelegramID!) { inviteLinks(channelId: $channelId) { totalCount } }",
+      { channelId: "x".repeat(100_000) },
+    );
+    for (const errors of [ofName, ofValue]) {
+      expect(errors).toHaveLength(1);
+      expect(errors?.[0]?.message.length).toBeLessThan(1_100);
+    }
+  });
+});

@@ -1,0 +1,232 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { SourceRow } from "../../src/domain/transfer/importLinks.js";
+import { RestSource, type RestSourceOptions } from "../../src/import-export/restSource.js";
+import { type Fault, itemOf, json, type LinksApi, startLinksApi, TOKEN } from "../support/links-api.js";
+
+const CHAT = -1001234567890;
+const items = (count: number) => Array.from({ length: count }, (_, index) => itemOf(index));
+
+let api: LinksApi;
+let pauses: number[];
+beforeEach(async () => {
+  api = await startLinksApi(items(25));
+  pauses = [];
+});
+afterEach(() => api.close());
+
+const source = (options: Partial<RestSourceOptions> = {}) =>
+  new RestSource({
+    url: api.url,
+    token: TOKEN,
+    chatId: CHAT,
+    pageSize: 10,
+    pause: async (milliseconds) => {
+      pauses.push(milliseconds);
+    },
+    ...options,
+  });
+const read = async (options?: Partial<RestSourceOptions>): Promise<SourceRow[]> => {
+  const rows: SourceRow[] = [];
+  for await (const row of source(options).rows()) rows.push(row);
+  return rows;
+};
+const places = (rows: readonly SourceRow[]) => rows.map(({ place }) => place);
+const all = (count: number) => items(count).map(({ id }) => `link ${id}`);
+
+describe("an API of links", () => {
+  test("is read page by page, the oldest first", async () => {
+    const totals: number[] = [];
+    const rows = await read({ onTotal: (total) => totals.push(total) });
+    expect(places(rows)).toEqual(all(25));
+    expect(rows[1]?.record).toEqual({
+      channel_id: CHAT,
+      url: "https://t.me/+1",
+      name: "Link 1",
+      budget: 0.25,
+      created_at: new Date(1.7e12 + 1000).toISOString(),
+      creator_id: 456,
+      expire_date: null,
+      member_limit: null,
+      creates_join_request: false,
+      is_bot_created: true,
+      tags: [{ type: "Platform", name: "Tag 1", color: "#00FF00" }],
+    });
+    expect(totals).toEqual([25, 25, 25]);
+    expect(api.asked.map(({ method, page, limit, body }) => [method, page, limit, body])).toEqual([
+      ["POST", 1, 10, "{}"],
+      ["POST", 2, 10, "{}"],
+      ["POST", 3, 10, "{}"],
+    ]);
+    expect(api.asked[0]?.query.getAll("ordered_fields")).toEqual(["created_at", "name"]);
+    expect(api.asked[0]?.query.get("channel_id")).toBe(String(CHAT));
+  });
+
+  test("without links is asked once", async () => {
+    api.items = [];
+    expect(await read()).toEqual([]);
+    expect(api.asked).toHaveLength(1);
+  });
+
+  test("may have pages of no more than it likes", async () => {
+    const few: Fault = ({ page }, response) => {
+      api.faults.push(few);
+      return json(response, 200, { total: 25, items: api.items.slice((page - 1) * 4, page * 4) });
+    };
+    api.faults.push(few);
+    expect(places(await read())).toEqual(all(25));
+  });
+
+  test("may have tags without a color that could be kept, and no tags", async () => {
+    const tag = { name: "N", color: "red", type: { name: "T" } };
+    api.items = [itemOf(0, { tags: [tag] }), itemOf(1, { tags: null }), itemOf(2, { tags: "?" })];
+    expect((await read()).map(({ record }) => (record as { tags: unknown }).tags)).toEqual([
+      [{ type: "T", name: "N", color: null }],
+      null,
+      "?",
+    ]);
+  });
+
+  test("gives links that are made meanwhile as well, and each once", async () => {
+    api.faults.push(({ page }) => {
+      if (page === 2) api.items = [...api.items, itemOf(25), itemOf(26)];
+      return false;
+    });
+    expect(places(await read())).toEqual(all(27));
+  });
+
+  test("is read again for those that were moved to a page before when others were deleted", async () => {
+    let deleted = false;
+    api.faults.push(({ page }) => {
+      if (page === 2 && !deleted) {
+        deleted = true;
+        // Number 10 comes to the first page, which was read already.
+        api.items = api.items.slice(1);
+      }
+      return false;
+    });
+    expect(places(await read()).sort()).toEqual(all(25).sort());
+  });
+
+  test("that never gives as many as it counts is told so", async () => {
+    const lying: Fault = (_, response) => {
+      api.faults.push(lying);
+      return json(response, 200, { total: 30, items: [] });
+    };
+    api.faults.push(lying);
+    await expect(read()).rejects.toThrow(/counts 30 links and gave 0.*again/);
+  });
+});
+
+describe("an API that fails", () => {
+  const status =
+    (code: number, headers = {}): Fault =>
+    (_, response) =>
+      json(response, code, { detail: "not now" }, headers);
+  const cut: Fault = (_, response) => {
+    response.destroy();
+    return true;
+  };
+  const half: Fault = (_, response) => {
+    response.writeHead(200, { "content-length": "1000" });
+    response.write('{"total": 25, "items": [');
+    setImmediate(() => response.destroy());
+    return true;
+  };
+  const halfWhole: Fault = (_, response) => {
+    response.writeHead(200).end('{"total": 25, "items": [');
+    return true;
+  };
+
+  test("is asked again, for the same page", async () => {
+    api.faults.push(({ page }, response) => page === 2 && status(503)({} as never, response), cut, half);
+    api.faults.push(halfWhole, status(500));
+    expect(places(await read())).toEqual(all(25));
+    expect(api.asked.map(({ page }) => page)).toEqual([1, 2, 2, 2, 2, 2, 2, 3]);
+    expect(pauses).toEqual([500, 1000, 2000, 4000, 8000]);
+  });
+
+  test("is waited for as long as it asks", async () => {
+    const soon = new Date(Date.now() + 60_000).toUTCString();
+    api.faults.push(status(429, { "retry-after": "7" }), status(429, { "retry-after": soon }), status(429));
+    expect(await read()).toHaveLength(25);
+    expect([pauses[0], pauses[2]]).toEqual([7000, 500]);
+    expect(pauses[1]).toBeGreaterThan(50_000);
+    expect(pauses[1]).toBeLessThanOrEqual(60_000);
+  });
+
+  test.each([
+    ["5xx", status(502), /fails \(502\)/, 7],
+    ["429", status(429, { "retry-after": "1" }), /no more requests/, 11],
+    ["cut connections", cut, /cannot be reached, or breaks off/, 7],
+    ["half answers", halfWhole, /not JSON/, 7],
+  ])("with %s for ever is given up", async (_, fault, message, tries) => {
+    const forever: Fault = (asked, response) => {
+      api.faults.push(forever);
+      return fault(asked, response);
+    };
+    api.faults.push(forever);
+    await expect(read()).rejects.toThrow(message);
+    expect(api.asked).toHaveLength(tries);
+  });
+
+  test("and hangs is given up in time", async () => {
+    const hanging: Fault = () => {
+      api.faults.push(hanging);
+      return true;
+    };
+    api.faults.push(hanging);
+    await expect(read({ timeoutMs: 20 })).rejects.toThrow(/within 0.02 s/);
+  });
+
+  test.each([
+    [{ items: [], total: "5" }, /total: /],
+    [{ total: 1, items: {} }, /items: /],
+    [{ total: 1, items: [5] }, /items\.0: /],
+    [[], /the whole: /],
+  ])("to answer with a page, as %j, is told what of it is wrong", async (body, message) => {
+    api.faults.push((_, response) => json(response, 200, body));
+    await expect(read()).rejects.toThrow(message);
+    expect(api.asked).toHaveLength(1);
+  });
+
+  test.each([
+    [403, { detail: "Forbidden" }, /may not read the channel -1001234567890 \(403\).*Forbidden/],
+    [404, { detail: "Not Found" }, /nothing at http:.*invite_links\/all \(404\)/],
+    [422, { detail: [{ loc: ["query", "limit"], msg: "too large" }] }, /\(422\).*too large/],
+    [400, `no\u0007 ${TOKEN}`, /\(400\)/],
+  ])("by a refusal, %s, is not asked again", async (code, body, message) => {
+    api.faults.push((_, response) => json(response, code, body));
+    const error = await read().catch(String);
+    expect(error).toMatch(message);
+    expect(error).not.toMatch(new RegExp(`${TOKEN}|[\\n\\u0007]`));
+    expect(api.asked).toHaveLength(1);
+  });
+
+  test("to know the token is told so, without it", async () => {
+    const error = await read({ token: "another-token" }).catch(String);
+    expect(error).toMatch(/does not accept the token \(401\)/);
+    expect(error).not.toContain("another-token");
+  });
+
+  test("to be where it was said to be does not get the token sent elsewhere", async () => {
+    const other = await startLinksApi();
+    const location = `${new URL("/base/invite_links/all?a=secret", other.url)}`;
+    api.faults.push((_, response) => json(response, 307, {}, { location }));
+    const error = await read().catch(String);
+    expect(error).toContain(`to ${other.url.origin}/base/invite_links/all,`);
+    expect(error).not.toContain("secret");
+    expect(other.asked).toEqual([]);
+    await other.close();
+  });
+
+  test("is not asked on when the import is stopped", async () => {
+    const controller = new AbortController();
+    api.faults.push(status(503));
+    const stopped = read({
+      signal: controller.signal,
+      pause: async () => controller.abort(new Error("enough")),
+    });
+    await expect(stopped).rejects.toThrow("enough");
+    expect(api.asked).toHaveLength(1);
+  });
+});
