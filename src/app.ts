@@ -13,13 +13,13 @@ import { openDatabase } from "./database/open.js";
 import { announcePresence } from "./database/presence.js";
 import { readinessProbe } from "./database/readinessProbe.js";
 import { Authentication } from "./domain/access/authentication.js";
-import { KnownCallers } from "./domain/access/callerCache.js";
-import { Creations } from "./domain/links/create/creationIntents.js";
-import { LinkChanges } from "./domain/links/edit/editLocks.js";
+import { CallerCache } from "./domain/access/callerCache.js";
+import { CreationIntents } from "./domain/links/create/creationIntents.js";
+import { EditLocks } from "./domain/links/edit/editLocks.js";
 import type { Domain } from "./domain/request.js";
 import { troubleOf } from "./domain/shared/databaseErrors.js";
-import { UnderWay } from "./domain/shared/pendingWork.js";
-import { KnownTags } from "./domain/tags/tagCache.js";
+import { PendingWork } from "./domain/shared/pendingWork.js";
+import { TagCache } from "./domain/tags/tagCache.js";
 import { Operations } from "./graphql/pipeline/executeOperation.js";
 import { addDashboard } from "./http/dashboard.js";
 import { exampleQueries } from "./http/graphql/exampleQueries.js";
@@ -173,22 +173,22 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const ownToken =
     sandbox && config.adminToken === null ? await sandboxToken(database, join(folder, "api-token")) : null;
 
-  const underWay = new UnderWay();
+  const underWay = new PendingWork();
   closers.push(() => underWay.drained());
   const storageGuard = new DatabaseHealth(readinessProbe(pool), log);
   databaseHealth = storageGuard;
   closers.push(() => storageGuard.stop());
-  const creations = new Creations(database, presence, gateway.botId, underWay);
+  const creations = new CreationIntents(database, presence, gateway.botId, underWay);
   const uncertain = await creations.noteAbandoned();
   if (uncertain > 0)
     log.warn({ uncertain }, "nobody knows whether Telegram made some links: see uncertainCreations");
-  const changes = new LinkChanges(database, presence, underWay);
-  const knownCallers = new KnownCallers({ remembers: config.cache, isShared: !pool.embedded });
-  const knownTags = new KnownTags(config.cache);
+  const changes = new EditLocks(database, presence, underWay);
+  const callerCache = new CallerCache({ remembers: config.cache, isShared: !pool.embedded });
+  const tagCache = new TagCache(config.cache);
   const domain: Domain = {
     database,
-    knownCallers,
-    knownTags,
+    callerCache,
+    tagCache,
     gateway,
     creations,
     changes,
@@ -198,7 +198,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   const operations = new Operations({ domain, suggestions: !config.production });
   const authentication = new Authentication(
     database,
-    knownCallers,
+    callerCache,
     config.adminToken,
     brokeConnection("the use of a token could not be noted"),
   );

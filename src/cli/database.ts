@@ -1,10 +1,10 @@
 import type { Database } from "../database/database.js";
-import type { KnownCallers } from "../domain/access/callerCache.js";
+import type { CallerCache } from "../domain/access/callerCache.js";
 
 /** What a command finds in the configured database. */
 export interface OpenedDatabase {
   readonly database: Database;
-  readonly knownCallers: KnownCallers;
+  readonly callerCache: CallerCache;
   /** Those applied just now, by their names. */
   readonly migrations: readonly string[];
 }
@@ -28,7 +28,7 @@ export async function withDatabase(
   const { createDatabase } = await import("../database/database.js");
   const { FolderInUseError } = await import("../database/folder.js");
   const { openDatabase } = await import("../database/open.js");
-  const { KnownCallers } = await import("../domain/access/callerCache.js");
+  const { CallerCache } = await import("../domain/access/callerCache.js");
   const config = readConfig(process.env);
   const folder = dataFolder(config);
   const { pool, migrations } = await openDatabase(
@@ -50,8 +50,8 @@ export async function withDatabase(
   });
   const database = createDatabase(pool);
   try {
-    const knownCallers = new KnownCallers({ remembers: false, isShared: !pool.embedded });
-    await use({ database, knownCallers, migrations });
+    const callerCache = new CallerCache({ remembers: false, isShared: !pool.embedded });
+    await use({ database, callerCache, migrations });
   } finally {
     await database.close();
   }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { claimFolder } from "./folder.js";
-import { EmbeddedWire } from "./pgliteSocket.js";
+import { PgliteSocket } from "./pgliteSocket.js";
 import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
 import { SessionClient, type SessionConfig } from "./session.js";
 
@@ -35,7 +35,7 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
     database: "postgres",
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     types: decoding,
-    stream: () => new EmbeddedWire(database) as never,
+    stream: () => new PgliteSocket(database) as never,
     // Nothing could end a statement here: it has this process's thread.
     session: { schema: SCHEMA, applicationName: "invite-links", statementTimeoutMs: 0 },
   };

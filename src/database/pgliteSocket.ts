@@ -10,7 +10,7 @@ const TERMINATE = "X".charCodeAt(0);
  * pg.Pool (with one client, as the embedded database has one session) serves Prisma and SQL by hand with the
  * same types, errors and named statements as it does with a server.
  */
-export class EmbeddedWire extends Duplex {
+export class PgliteSocket extends Duplex {
   readonly #database: PGlite;
   #pending: Buffer = Buffer.alloc(0);
   #started = false;

@@ -35,7 +35,7 @@ const isHeldUp = ({ underWay, since }: Session): boolean =>
  * database goes on from one to the next, where a session of a pool sleeps in between and has to be woken. For reading
  * alone, since what waits behind a slow statement is asked elsewhere as well.
  */
-export class Pipelines {
+export class PipelinedSessions {
   readonly #pool: pg.Pool;
   readonly #config: SessionConfig;
   readonly #most: number;

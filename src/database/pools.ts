@@ -1,7 +1,7 @@
 import pg from "pg";
 import { readDatabaseAddress } from "../databaseAddress.js";
 import { readTimestamp } from "./instant.js";
-import { Pipelines } from "./pipelinedSessions.js";
+import { PipelinedSessions } from "./pipelinedSessions.js";
 import { SessionClient, type SessionConfig } from "./session.js";
 import { WaitingPool } from "./waitingPool.js";
 
@@ -132,8 +132,8 @@ export function serverPool(
   pool.on("error", onError);
   // Apart, so that what is always quick waits for nothing that is not.
   const pipelinedConfig = sessionConfig(url, "invite-links pipeline", unlimited);
-  const quick = new Pipelines(pool, pipelinedConfig, pipelined, onError);
-  const often = new Pipelines(pool, pipelinedConfig, pipelined, onError);
+  const quick = new PipelinedSessions(pool, pipelinedConfig, pipelined, onError);
+  const often = new PipelinedSessions(pool, pipelinedConfig, pipelined, onError);
   return {
     pool,
     quick,

@@ -13,7 +13,7 @@ import {
   tagJoins,
   tagTypeColumns,
 } from "./tags/tag.js";
-import { KnownTags, type VersionedTag } from "./tags/tagCache.js";
+import { TagCache, type VersionedTag } from "./tags/tagCache.js";
 
 /** Puts rows into the order of the keys asked for; null where there is none. */
 function inOrder<Row, Key>(
@@ -44,7 +44,7 @@ const BIGINT = sql`bigint`;
  * What hangs on what, looked up for all askers of a moment in one statement. They live as long as a request, so that
  * nothing leaks from one caller to another, and find only what the request's caller may see.
  */
-export function createLoaders(database: Database, caller: Caller, knownTags = new KnownTags(false)) {
+export function createLoaders(database: Database, caller: Caller, tagCache = new TagCache(false)) {
   const seen = () => visible(caller, sql`c.chat_id`);
   const channelsWhere = (condition: Sql, keys: readonly unknown[]) =>
     database.query<Channel>(
@@ -69,7 +69,7 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
     );
     return inOrder(
       ids,
-      tags.map((found) => knownTags.note(found)),
+      tags.map((found) => tagCache.note(found)),
       ({ id }) => id,
     );
   });
@@ -89,10 +89,10 @@ export function createLoaders(database: Database, caller: Caller, knownTags = ne
       ),
     ),
     tag,
-    rememberedTag: (id: string) => knownTags.remembered(id),
+    rememberedTag: (id: string) => tagCache.remembered(id),
     /** The tags that a link carries, the oldest first: at once where they are known as they are by now. */
     tagsOf({ tagIds, tagsVersion }: InviteLink): readonly Tag[] | Promise<readonly Tag[]> {
-      const known = tagIds.map((id) => knownTags.find(id, tagsVersion));
+      const known = tagIds.map((id) => tagCache.find(id, tagsVersion));
       if (!known.includes(undefined)) return known as Tag[];
       const tags = known.map((found, index) => found ?? tag.load(tagIds[index] as string));
       // One that is deleted by now is carried no more.

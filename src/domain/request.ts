@@ -1,35 +1,35 @@
 import type { Database } from "../database/database.js";
 import type { Logger } from "../log.js";
 import type { TelegramGateway } from "../telegram/gateway.js";
-import type { KnownCallers } from "./access/callerCache.js";
+import type { CallerCache } from "./access/callerCache.js";
 import { Tokens } from "./access/tokens.js";
 import { Channels } from "./channels/channels.js";
-import type { Creations } from "./links/create/creationIntents.js";
-import { LinkMaker } from "./links/create/linkCreator.js";
+import type { CreationIntents } from "./links/create/creationIntents.js";
+import { LinkCreator } from "./links/create/linkCreator.js";
 import { UncertainCreations } from "./links/create/uncertainCreations.js";
-import type { LinkChanges } from "./links/edit/editLocks.js";
+import type { EditLocks } from "./links/edit/editLocks.js";
 import { LinkEditor } from "./links/edit/linkEditor.js";
 import { Links } from "./links/query/linkQueries.js";
-import { LinkTags } from "./links/tagging/bulkTagging.js";
+import { BulkTagging } from "./links/tagging/bulkTagging.js";
 import { createLoaders, type Loaders } from "./loaders.js";
 import type { Caller } from "./shared/caller.js";
 import type { StorageGuard } from "./shared/databaseErrors.js";
 import { RateLimitedError } from "./shared/errors.js";
-import type { UnderWay } from "./shared/pendingWork.js";
-import type { KnownTags } from "./tags/tagCache.js";
-import { TagChanges } from "./tags/tagCommands.js";
+import type { PendingWork } from "./shared/pendingWork.js";
+import type { TagCache } from "./tags/tagCache.js";
+import { TagCommands } from "./tags/tagCommands.js";
 import { Tags } from "./tags/tagQueries.js";
 import { TagTypes } from "./tags/tagTypes.js";
 
 /** What all requests share. */
 export interface Domain {
   readonly database: Database;
-  readonly knownCallers: KnownCallers;
-  readonly knownTags: KnownTags;
+  readonly callerCache: CallerCache;
+  readonly tagCache: TagCache;
   readonly gateway: TelegramGateway;
-  readonly creations: Creations;
-  readonly changes: LinkChanges;
-  readonly underWay: UnderWay;
+  readonly creations: CreationIntents;
+  readonly changes: EditLocks;
+  readonly underWay: PendingWork;
   readonly storageGuard: StorageGuard;
 }
 
@@ -50,12 +50,12 @@ interface Parts {
   gateway: TelegramGateway;
   loaders: Loaders;
   links: Links;
-  linkMaker: LinkMaker;
+  linkCreator: LinkCreator;
   linkEditor: LinkEditor;
-  linkTags: LinkTags;
+  bulkTagging: BulkTagging;
   uncertainCreations: UncertainCreations;
   tags: Tags;
-  tagChanges: TagChanges;
+  tagCommands: TagCommands;
   tagTypes: TagTypes;
   channels: Channels;
   tokens: Tokens;
@@ -123,24 +123,24 @@ export class DomainRequest {
   }
 
   get loaders(): Loaders {
-    this.#parts.loaders ??= createLoaders(this.#reading, this.caller, this.#domain.knownTags);
+    this.#parts.loaders ??= createLoaders(this.#reading, this.caller, this.#domain.tagCache);
     return this.#parts.loaders;
   }
   get links(): Links {
     this.#parts.links ??= new Links(this.#reading, this.caller, this.loaders);
     return this.#parts.links;
   }
-  get linkMaker(): LinkMaker {
-    this.#parts.linkMaker ??= new LinkMaker(this.#shared, { ...this.#asking, loaders: this.loaders });
-    return this.#parts.linkMaker;
+  get linkCreator(): LinkCreator {
+    this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#asking, loaders: this.loaders });
+    return this.#parts.linkCreator;
   }
   get linkEditor(): LinkEditor {
     this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#asking, loaders: this.loaders });
     return this.#parts.linkEditor;
   }
-  get linkTags(): LinkTags {
-    this.#parts.linkTags ??= new LinkTags(this.#domain.database, this.caller, this.loaders);
-    return this.#parts.linkTags;
+  get bulkTagging(): BulkTagging {
+    this.#parts.bulkTagging ??= new BulkTagging(this.#domain.database, this.caller, this.loaders);
+    return this.#parts.bulkTagging;
   }
   get uncertainCreations(): UncertainCreations {
     this.#parts.uncertainCreations ??= new UncertainCreations(this.#shared, this.caller);
@@ -150,9 +150,9 @@ export class DomainRequest {
     this.#parts.tags ??= new Tags(this.#reading, this.caller, this.loaders);
     return this.#parts.tags;
   }
-  get tagChanges(): TagChanges {
-    this.#parts.tagChanges ??= new TagChanges(this.#domain.database, this.caller);
-    return this.#parts.tagChanges;
+  get tagCommands(): TagCommands {
+    this.#parts.tagCommands ??= new TagCommands(this.#domain.database, this.caller);
+    return this.#parts.tagCommands;
   }
   get tagTypes(): TagTypes {
     this.#parts.tagTypes ??= new TagTypes(this.#reading, this.caller);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import serveFiles from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 import { asPrivatePage } from "./lifecycle/htmlPage.js";
-import { isForThisMachine } from "./lifecycle/localRequest.js";
+import { isLocalRequest } from "./lifecycle/localRequest.js";
 
 export interface DashboardOptions {
   /** Put into the page, where nobody but this machine's user can see it. */
@@ -52,7 +52,7 @@ export async function addDashboard(
   const page = await readFile(index, "utf8");
   if (!page.includes(NO_TOKEN)) throw new Error("The dashboard's page has no place for a token.");
   server.get("/", (request, reply) => {
-    const shown = sandboxToken !== null && isForThisMachine(request) ? sandboxToken : "";
+    const shown = sandboxToken !== null && isLocalRequest(request) ? sandboxToken : "";
     return asPrivatePage(reply, POLICY).send(
       page.replace(NO_TOKEN, () => NO_TOKEN.replace('""', `"${shown}"`)),
     );

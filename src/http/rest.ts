@@ -3,10 +3,10 @@ import { serializerCompiler } from "fastify-type-provider-zod";
 import { type Domain, DomainRequest } from "../domain/request.js";
 import type { Logger } from "../log.js";
 import type { BearerTokens } from "./lifecycle/bearer.js";
-import { goneSignal } from "./lifecycle/clientAbort.js";
+import { clientAbortSignal } from "./lifecycle/clientAbort.js";
 import { refuseOtherMethods } from "./lifecycle/methods.js";
 import { addRequestFormat } from "./lifecycle/requestFormat.js";
-import { notesOf } from "./lifecycle/requestRecord.js";
+import { requestRecordOf } from "./lifecycle/requestRecord.js";
 import type { Door, Open } from "./rest/endpoint.js";
 import { answerError, refuse } from "./rest/errors.js";
 import { addDocs } from "./rest/openApi.js";
@@ -22,7 +22,7 @@ export interface RestOptions {
 /** Before the body is read: nobody unknown has one kept here. */
 const authenticatedBy = (bearer: BearerTokens) => async (request: FastifyRequest, reply: FastifyReply) => {
   const caller = await bearer.findCaller(request);
-  notesOf(request).caller = caller;
+  requestRecordOf(request).caller = caller;
   if (caller !== null) return;
   reply.header("www-authenticate", 'Bearer realm="invite-links"');
   return refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized");
@@ -34,9 +34,9 @@ const authenticatedBy = (bearer: BearerTokens) => async (request: FastifyRequest
  */
 export async function addRest(server: FastifyInstance, { domain, bearer }: RestOptions): Promise<void> {
   const open: Open = (request, reply) => {
-    const { caller } = notesOf(request);
+    const { caller } = requestRecordOf(request);
     if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
-    return new DomainRequest(domain, { caller, log: request.log as Logger, gone: goneSignal(reply) });
+    return new DomainRequest(domain, { caller, log: request.log as Logger, gone: clientAbortSignal(reply) });
   };
   // Encapsulated: who calls, how bodies are read and the form of errors are these routes' alone.
   const routes: FastifyPluginAsync = async (inside) => {

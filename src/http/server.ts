@@ -13,9 +13,9 @@ import { type Connections, trackConnections } from "./lifecycle/connections.js";
 import { addDrain } from "./lifecycle/drain.js";
 import { addMethods } from "./lifecycle/methods.js";
 import { addOptions } from "./lifecycle/options.js";
-import { whenOver } from "./lifecycle/requestFinished.js";
+import { onRequestFinished } from "./lifecycle/requestFinished.js";
 import { RequestRefusedError } from "./lifecycle/requestFormat.js";
-import { addNotes, notesOf, type RequestNotes } from "./lifecycle/requestRecord.js";
+import { addRequestRecord, type RequestRecord, requestRecordOf } from "./lifecycle/requestRecord.js";
 
 /** Bytes of a request's body; longer ones are not read. */
 const BODY_LIMIT = 1024 * 1024;
@@ -34,7 +34,7 @@ const CLIENT_GONE = 499;
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /** A request that is over. */
-export interface RequestEvent extends Readonly<RequestNotes> {
+export interface RequestEvent extends Readonly<RequestRecord> {
   readonly method: string;
   /** The path as the server knows it, without anything of the caller's; "unknown" where there is nothing. */
   readonly route: string;
@@ -111,7 +111,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const tell = (request: FastifyRequest, status: number, milliseconds: number): void => {
     const { method, routeOptions } = request;
     const route = routeOptions.url ?? "unknown";
-    const event = { ...notesOf(request), method, route, status, milliseconds, isProbe: PROBES.has(route) };
+    const event = {
+      ...requestRecordOf(request),
+      method,
+      route,
+      status,
+      milliseconds,
+      isProbe: PROBES.has(route),
+    };
     writeLine(request.log as Logger, event);
     onOver(event);
   };
@@ -146,7 +153,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     frameworkErrors: (_error, request, reply) => {
       const code = "BAD_REQUEST";
       const refusal = { detail: "The address is not acceptable.", code, requestId: request.id };
-      notesOf(request as FastifyRequest).codes.push(code);
+      requestRecordOf(request as FastifyRequest).codes.push(code);
       (reply as FastifyReply).header("x-request-id", request.id).code(400).send(refusal);
       // It never gets as far as to a hook.
       tell(request, 400, 0);
@@ -160,7 +167,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     server.server.emit("request", request, response);
   });
   addMethods(server);
-  addNotes(server);
+  addRequestRecord(server);
   // Hooks that await nothing are no async functions: each would be a promise of every request.
   server.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
@@ -183,7 +190,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   }
   trackConnections(server, connections);
   addDrain(server, connections, isStopping);
-  whenOver(server, (request, reply, gone) =>
+  onRequestFinished(server, (request, reply, gone) =>
     tell(request, gone ? CLIENT_GONE : reply.statusCode, reply.elapsedTime),
   );
   server.setNotFoundHandler((request, reply) =>
@@ -192,7 +199,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.setErrorHandler((error: { statusCode?: number }, request, reply) => {
     if (error instanceof RequestRefusedError) {
       const { statusCode, code, message: detail, headers } = error;
-      notesOf(request).codes.push(code);
+      requestRecordOf(request).codes.push(code);
       return reply.code(statusCode).headers(headers).send({ detail, code, requestId: request.id });
     }
     const status = error.statusCode ?? 500;

@@ -1,7 +1,7 @@
 import { Telegram } from "telegraf";
 import * as z from "zod";
-import { GaveUpError, GoneError, Pace, type Turn } from "./callQueue.js";
-import { Silence } from "./circuitBreaker.js";
+import { CallQueue, GaveUpError, GoneError, type Turn } from "./callQueue.js";
+import { CircuitBreaker } from "./circuitBreaker.js";
 import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
 import type { Hold, HoldStore, HoldTarget } from "./holds.js";
 import { type HttpAnswer, watchingAnswer } from "./responseStatus.js";
@@ -100,9 +100,9 @@ export class BotApi {
   readonly #lookMs: number;
   readonly #onCall: (event: CallEvent) => void;
   readonly #look: ReturnType<typeof getMe>;
-  readonly #pace = new Pace();
+  readonly #pace = new CallQueue();
   readonly #holds: SharedHolds;
-  readonly #silence = new Silence();
+  readonly #silence = new CircuitBreaker();
 
   constructor({ token, botId, apiRoot, timeoutMs, onCall, holdStore = NO_STORE }: BotApiOptions) {
     this.#token = token;

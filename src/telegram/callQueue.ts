@@ -99,7 +99,7 @@ const laneOf = ({ method, chat }: HoldTarget): string => chat ?? method;
  * The queue of a bot's calls. It gives turns: what is urgent first, then fair between lanes, some at once, and none to
  * what is held. What is held lets others of its lane pass.
  */
-export class Pace {
+export class CallQueue {
   readonly #holds = new Holds();
   readonly #urgent: Lanes = new Map();
   readonly #usual: Lanes = new Map();

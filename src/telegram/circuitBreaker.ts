@@ -5,7 +5,7 @@ const MANY = 3;
  * Whether there is anybody at the other end. A call that nobody answers costs its caller the whole time limit and
  * leaves unknown what came of it; so after several of them it is asked first, by a call that is short and does nothing.
  */
-export class Silence {
+export class CircuitBreaker {
   #calls = 0;
   #looking: Promise<void> | undefined;
   /** When the latest look ended in vain, as of performance.now(). */

@@ -1,4 +1,4 @@
-import type { Pace } from "./callQueue.js";
+import type { CallQueue } from "./callQueue.js";
 import { type Hold, type HoldStore, type HoldTarget, holdAskedFor, widerHolds } from "./holds.js";
 
 /** How long a call, or whoever asks for the holds, waits for the store. After that, memory decides. */
@@ -22,11 +22,11 @@ export const NO_STORE: HoldStore = { live: async () => [], add: async () => [] }
 /** Keeps a server's holds and the stored ones the same. While the store is away, the server goes by its own. */
 export class SharedHolds {
   readonly #store: HoldStore;
-  readonly #pace: Pace;
+  readonly #pace: CallQueue;
   /** Whether there may be holds here that could not be stored. */
   #isStoreBehind = false;
 
-  constructor(store: HoldStore, pace: Pace) {
+  constructor(store: HoldStore, pace: CallQueue) {
     this.#store = store;
     this.#pace = pace;
   }

@@ -1,5 +1,5 @@
 import type { Database } from "../../src/database/database.js";
-import { KnownCallers } from "../../src/domain/access/callerCache.js";
+import { CallerCache } from "../../src/domain/access/callerCache.js";
 import type { Caller } from "../../src/domain/shared/caller.js";
 import type { StorageGuard } from "../../src/domain/shared/databaseErrors.js";
 import { newId } from "../../src/domain/shared/ids.js";
@@ -18,7 +18,7 @@ export const callerOf = (
 });
 
 /** Remembers nobody. */
-export const noKnownCallers = new KnownCallers({ remembers: false, isShared: false });
+export const noKnownCallers = new CallerCache({ remembers: false, isShared: false });
 
 let lastChatId = -1_000_000_000_000;
 

@@ -49,7 +49,7 @@ const namesCalled = () => calls().map(({ parameters }) => parameters["name"]);
 const statements = (beginning: string) =>
   server.log.filter(({ sql }) => String(sql ?? "").startsWith(`${beginning} "public"."link_creation"`))
     .length;
-/** Creations of which the intent is stored: they wait for their turn, or for Telegram. */
+/** CreationIntents of which the intent is stored: they wait for their turn, or for Telegram. */
 const prepared = () => statements("INSERT INTO");
 const tooMany = (retryAfter: number) =>
   server.sandbox.control.fail({ kind: "too-many-requests", retryAfter });

@@ -1,17 +1,17 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { GaveUpError, GoneError, Pace, type Turn } from "../../src/telegram/callQueue.js";
+import { CallQueue, GaveUpError, GoneError, type Turn } from "../../src/telegram/callQueue.js";
 
 const AT_ONCE = 10;
 const LONG = 1_000_000;
 
-let pace: Pace;
+let pace: CallQueue;
 /** What became of each that asked, in that order: its name and turn, or the error. */
 let begun: { readonly name: string; readonly turn: Turn }[];
 let refused: { readonly name: string; readonly error: Error }[];
 beforeEach(() => {
   vi.useFakeTimers();
-  pace = new Pace();
+  pace = new CallQueue();
   begun = [];
   refused = [];
 });
@@ -77,7 +77,7 @@ describe("fair between lanes", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
-        pace = new Pace();
+        pace = new CallQueue();
         const underWay: Turn[] = [];
         const served: { lane: string; number: number }[] = [];
         const left: number[] = [];

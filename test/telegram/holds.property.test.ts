@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Pace } from "../../src/telegram/callQueue.js";
+import { CallQueue } from "../../src/telegram/callQueue.js";
 import { type Hold, type HoldStore, Holds, type HoldTarget } from "../../src/telegram/holds.js";
 import { SharedHolds } from "../../src/telegram/sharedHolds.js";
 import { propertyInTime } from "../support/properties.js";
@@ -79,7 +79,7 @@ const step = fc.oneof(
 );
 
 /** Milliseconds that a turn at once says are left of a call's hold; 0 where it may be sent. */
-function leftAt(pace: Pace, target: HoldTarget): number {
+function leftAt(pace: CallQueue, target: HoldTarget): number {
   const ends = pace.holds.filter(
     ({ method, chat }) =>
       (method === null || method === target.method) && (chat === null || chat === target.chat),
@@ -94,7 +94,7 @@ test("three servers that share a store hold back what the rules say, whichever i
     propertyInTime(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
       const store = new SharedStore();
       const start = () => {
-        const pace = new Pace();
+        const pace = new CallQueue();
         return { pace, holds: new SharedHolds(store, pace) };
       };
       const servers = [start(), start(), start()];
@@ -121,7 +121,7 @@ test("three servers that share a store hold back what the rules say, whichever i
 
 test("a server whose store is away goes by what it knows, and stores that when the store is back", async () => {
   const store = new SharedStore();
-  const [pace, other] = [new Pace(), new Pace()];
+  const [pace, other] = [new CallQueue(), new CallQueue()];
   const [own, others] = [new SharedHolds(store, pace), new SharedHolds(store, other)];
   const target = { method: "createChatInviteLink", chat: "-1" };
   store.isAway = true;
@@ -137,7 +137,7 @@ test("a server whose store is away goes by what it knows, and stores that when t
 
 test("a store that hangs is not waited for", async () => {
   const never = new Promise<readonly Hold[]>(() => {});
-  const pace = new Pace();
+  const pace = new CallQueue();
   const holds = new SharedHolds({ live: () => never, add: () => never }, pace);
   const target = { method: "createChatInviteLink", chat: "-1" };
   const added = holds.add(target, 60_000);

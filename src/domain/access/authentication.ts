@@ -1,7 +1,7 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Caller, Role } from "../shared/caller.js";
-import type { KnownCallers } from "./callerCache.js";
+import type { CallerCache } from "./callerCache.js";
 import { hashSecret, sameHash } from "./secrets.js";
 
 interface TokenRow {
@@ -25,14 +25,14 @@ const adminCaller = (): Caller => ({
 /** Finds out who is calling. */
 export class Authentication {
   readonly #database: Database;
-  readonly #known: KnownCallers;
+  readonly #known: CallerCache;
   readonly #adminHash: Uint8Array | null;
   readonly #onError: (error: unknown) => void;
 
   /** @param adminToken ADMIN_TOKEN, which always works. @param onError where noting a token's use failed. */
   constructor(
     database: Database,
-    known: KnownCallers,
+    known: CallerCache,
     adminToken: string | null,
     onError: (error: unknown) => void,
   ) {

@@ -12,7 +12,7 @@ interface Known {
   readonly until: number;
 }
 
-export interface KnownCallersOptions {
+export interface CallerCacheOptions {
   /** False: every request asks the database who is calling. */
   readonly remembers: boolean;
   /** Whether other servers, or the command line, can be at work on the same database. */
@@ -23,14 +23,14 @@ export interface KnownCallersOptions {
  * Whose tokens were read a moment ago, so that not every request asks for its caller again. What changes what tokens may
  * do (revoking one, a chat's new id) is over only when no server goes by what it read before: see `forget`.
  */
-export class KnownCallers {
+export class CallerCache {
   readonly #remembers: boolean;
   readonly #isShared: boolean;
   readonly #known = new LRUCache<string, Known>({ max: MOST_CALLERS });
   /** Counts what was forgotten: what was asked for before is not remembered after. */
   #forgotten = 0;
 
-  constructor({ remembers, isShared }: KnownCallersOptions) {
+  constructor({ remembers, isShared }: CallerCacheOptions) {
     this.#remembers = remembers;
     this.#isShared = isShared;
   }

@@ -6,7 +6,7 @@ import { type Caller, type Role, requireRole } from "../shared/caller.js";
 import { ForbiddenError, NotFoundError, Problems } from "../shared/errors.js";
 import { newId, parseId } from "../shared/ids.js";
 import { tidyName } from "../shared/text.js";
-import type { KnownCallers } from "./callerCache.js";
+import type { CallerCache } from "./callerCache.js";
 import { hashSecret, newSecret } from "./secrets.js";
 
 const MAX_NAME_CODE_POINTS = 100;
@@ -83,15 +83,12 @@ export async function isKnownSecret({ prisma }: Database, secret: string): Promi
 /** API tokens, for one request. */
 export class Tokens {
   readonly #database: Database;
-  readonly #known: KnownCallers;
+  readonly #known: CallerCache;
   readonly #caller: Caller;
 
-  constructor(
-    { database, knownCallers }: { database: Database; knownCallers: KnownCallers },
-    caller: Caller,
-  ) {
+  constructor({ database, callerCache }: { database: Database; callerCache: CallerCache }, caller: Caller) {
     this.#database = database;
-    this.#known = knownCallers;
+    this.#known = callerCache;
     this.#caller = caller;
   }
 

@@ -4,7 +4,7 @@ import { parseChat } from "../../parsers/telegramId.js";
 import { UnreadableValueError } from "../../parsers/unreadable.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
-import type { KnownCallers } from "../access/callerCache.js";
+import type { CallerCache } from "../access/callerCache.js";
 import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
@@ -59,7 +59,7 @@ function readCurrency(text: string, problems: Problems): string {
 
 interface ChannelsShared {
   readonly database: Database;
-  readonly knownCallers: KnownCallers;
+  readonly callerCache: CallerCache;
   readonly gateway: TelegramGateway;
 }
 

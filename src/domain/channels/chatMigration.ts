@@ -1,6 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
-import type { KnownCallers } from "../access/callerCache.js";
+import type { CallerCache } from "../access/callerCache.js";
 import { audit, SERVER } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 
@@ -35,7 +35,7 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
  * that hangs on it; tokens' grants go over, that of the caller at hand included.
  */
 export async function followMigration(
-  { database, knownCallers }: { database: Database; knownCallers: KnownCallers },
+  { database, callerCache }: { database: Database; callerCache: CallerCache },
   caller: Caller,
   fromChatId: number,
   toChatId: number,
@@ -72,5 +72,5 @@ export async function followMigration(
     }
   });
   if (caller.channelIds?.delete(fromChatId)) caller.channelIds.add(toChatId);
-  await knownCallers.forget();
+  await callerCache.forget();
 }

@@ -1,18 +1,18 @@
 import type { Database } from "../../database/database.js";
 import { TelegramCallError } from "../../telegram/failures.js";
-import type { KnownCallers } from "../access/callerCache.js";
+import type { CallerCache } from "../access/callerCache.js";
 import type { Caller } from "../shared/caller.js";
 import { followMigration } from "./chatMigration.js";
 
 /** A chat that is asked something of, by the id it has: followed once where Telegram has given it another. */
 export class FollowedChat {
-  readonly #shared: { readonly database: Database; readonly knownCallers: KnownCallers };
+  readonly #shared: { readonly database: Database; readonly callerCache: CallerCache };
   readonly #caller: Caller;
   #id: number;
   #followed = false;
 
   constructor(
-    shared: { readonly database: Database; readonly knownCallers: KnownCallers },
+    shared: { readonly database: Database; readonly callerCache: CallerCache },
     caller: Caller,
     chatId: number,
   ) {

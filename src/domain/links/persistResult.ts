@@ -52,7 +52,7 @@ export async function insist<T>(work: () => Promise<T>, mayHelp: (error: unknown
  * Stores what Telegram has done, whatever happens: it has no way to ask again which links there are.
  * @throws TelegramUnavailableError, with its outcome unknown, where that cannot be done.
  */
-export async function storeWhateverHappens<T>(
+export async function persistResult<T>(
   { store, giveUp, answer, about }: Storing<T>,
   log: Logger,
   guard: StorageGuard,

@@ -1,5 +1,5 @@
 /** Work that goes on though nobody may wait for its outcome any more, such as storing what Telegram has done. */
-export class UnderWay {
+export class PendingWork {
   readonly #work = new Set<Promise<void>>();
 
   /** Counts work as under way until it ends, whichever way. */

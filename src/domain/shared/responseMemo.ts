@@ -8,7 +8,7 @@ const LONGEST_TEXT = 600;
 const DERIVED = Symbol("derived");
 
 /** Texts that were made of one thing, by what tells the ways of making them apart. */
-export class Derived {
+export class ResponseMemo {
   readonly #texts = new Map<string, string>();
 
   find(way: string): string | undefined {
@@ -24,9 +24,9 @@ export class Derived {
 }
 
 /** Has a thing keep what is made of it: copies of it, which may come to be something else, do not. */
-export const keepingDerived = <Thing extends object>(thing: Thing): Thing =>
-  Object.defineProperty(thing, DERIVED, { value: new Derived() });
+export const withResponseMemo = <Thing extends object>(thing: Thing): Thing =>
+  Object.defineProperty(thing, DERIVED, { value: new ResponseMemo() });
 
 /** Undefined for what keeps nothing. */
-export const derivedOf = (thing: unknown): Derived | undefined =>
-  (thing as { readonly [DERIVED]?: Derived })[DERIVED];
+export const responseMemoOf = (thing: unknown): ResponseMemo | undefined =>
+  (thing as { readonly [DERIVED]?: ResponseMemo })[DERIVED];

@@ -1,4 +1,4 @@
-import { keepingDerived } from "../shared/responseMemo.js";
+import { withResponseMemo } from "../shared/responseMemo.js";
 import type { Tag } from "./tag.js";
 
 const MOST_TAGS = 50_000;
@@ -18,7 +18,7 @@ export interface RememberedTag {
  * Tags that were read before. Whoever looks for one says which version the channel's tags are of now, as the statement
  * found that gave the tag's id: so nobody is shown a tag as it was before, whichever server changed it.
  */
-export class KnownTags {
+export class TagCache {
   readonly #remembers: boolean;
   readonly #tags = new Map<string, RememberedTag>();
 
@@ -42,7 +42,7 @@ export class KnownTags {
     if (!this.#remembers) return tag;
     // All of them, since to know which was used last would cost more than to read them again.
     if (this.#tags.size >= MOST_TAGS) this.#tags.clear();
-    this.#tags.set(tag.id, { tag: keepingDerived(tag), version });
+    this.#tags.set(tag.id, { tag: withResponseMemo(tag), version });
     return tag;
   }
 }

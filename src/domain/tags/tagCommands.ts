@@ -64,7 +64,7 @@ const toTag = ({ createdAt, updatedAt, ...tag }: TagRow, chatId: number, typeNam
 });
 
 /** Making, changing and deleting tags, for one request. */
-export class TagChanges {
+export class TagCommands {
   readonly #database: Database;
   readonly #caller: Caller;
 

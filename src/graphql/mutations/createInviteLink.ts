@@ -70,7 +70,7 @@ builder.mutationField("createInviteLink", (t) =>
       union: { name: "CreateInviteLinkResult" },
     },
     resolve: async (_root, { input }, context) => ({
-      inviteLink: await context.afresh().linkMaker.create(input),
+      inviteLink: await context.afresh().linkCreator.create(input),
     }),
   }),
 );

@@ -43,7 +43,7 @@ builder.mutationField("setInviteLinkTags", (t) =>
     },
     errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "SetInviteLinkTagsResult" } },
     resolve: async (_root, { input }, context) => ({
-      inviteLinks: await context.afresh().linkTags.set(input),
+      inviteLinks: await context.afresh().bulkTagging.set(input),
     }),
   }),
 );

@@ -166,20 +166,20 @@ builder.mutationFields((t) => ({
     description: "Makes a tag in a channel. Takes the role EDITOR.",
     args: { input: t.arg({ type: CreateTagInput, required: true, description: "What to make." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "CreateTagResult" } },
-    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tagChanges.create(input) }),
+    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tagCommands.create(input) }),
   }),
   updateTag: t.field({
     type: UpdateTagSuccess,
     description: "Renames and recolors a tag and moves it to another type. Takes the role EDITOR.",
     args: { input: t.arg({ type: UpdateTagInput, required: true, description: "What it becomes." }) },
     errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "UpdateTagResult" } },
-    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tagChanges.update(input) }),
+    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tagCommands.update(input) }),
   }),
   deleteTag: t.field({
     type: DeleteTagSuccess,
     description: "Deletes a tag and takes it from every link that carries it. Takes the role EDITOR.",
     args: { input: t.arg({ type: DeleteTagInput, required: true, description: "Which one." }) },
     errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "DeleteTagResult" } },
-    resolve: async (_root, { input }, context) => ({ id: await context.afresh().tagChanges.delete(input) }),
+    resolve: async (_root, { input }, context) => ({ id: await context.afresh().tagCommands.delete(input) }),
   }),
 }));

@@ -6,7 +6,7 @@ import type * as renderer from "@graphql-yoga/render-graphiql";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
 import { asPrivatePage } from "../lifecycle/htmlPage.js";
-import { isForThisMachine } from "../lifecycle/localRequest.js";
+import { isLocalRequest } from "../lifecycle/localRequest.js";
 
 export interface GraphiQLOptions {
   /** A tab each. */
@@ -88,7 +88,7 @@ export class GraphiQLPage {
 
   async send(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { sandboxToken } = this.#options;
-    const page = await this.#page(sandboxToken !== null && isForThisMachine(request) ? sandboxToken : null);
+    const page = await this.#page(sandboxToken !== null && isLocalRequest(request) ? sandboxToken : null);
     asPrivatePage(reply, page.contentPolicy).header("vary", "accept, accept-encoding");
     const accepted = new Negotiator(request.raw).encodings(["br", "gzip"]);
     for (const encoding of ["br", "gzip"] as const) {

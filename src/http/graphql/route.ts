@@ -13,7 +13,7 @@ import type {
 } from "../../graphql/pipeline/executeOperation.js";
 import type { Logger } from "../../log.js";
 import type { BearerTokens } from "../lifecycle/bearer.js";
-import { goneSignal } from "../lifecycle/clientAbort.js";
+import { clientAbortSignal } from "../lifecycle/clientAbort.js";
 import { refuseOtherMethods } from "../lifecycle/methods.js";
 import {
   addRequestFormat,
@@ -22,7 +22,7 @@ import {
   RequestRefusedError,
   tooDeep,
 } from "../lifecycle/requestFormat.js";
-import { notesOf, type RequestNotes } from "../lifecycle/requestRecord.js";
+import { type RequestRecord, requestRecordOf } from "../lifecycle/requestRecord.js";
 import { plainOperation } from "./fastPath.js";
 import { type GraphiQLOptions, GraphiQLPage } from "./graphiql.js";
 
@@ -37,7 +37,7 @@ export interface GraphQLDoorOptions {
 
 /** What the door hands through Yoga to the operation. */
 interface DoorContext extends OperationRequest {
-  readonly notes: RequestNotes;
+  readonly notes: RequestRecord;
   /** What the operation came to, where it was run already, by the shorter way. */
   readonly result: OperationResult | null;
 }
@@ -93,7 +93,7 @@ function sendGraphQLError(
   error: { readonly message: string; readonly code: string },
 ): FastifyReply {
   const { message, code } = error;
-  notesOf(reply.request).codes.push(code);
+  requestRecordOf(reply.request).codes.push(code);
   const failure = new GraphQLError(message, { extensions: { code, requestId: reply.request.id } });
   return reply
     .code(status)
@@ -159,7 +159,7 @@ export function addGraphQL(
   const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
     if (page && wantsPage(request)) return page.send(request, reply);
     const caller = await bearer.findCaller(request);
-    notesOf(request).caller = caller;
+    requestRecordOf(request).caller = caller;
     if (caller !== null) return;
     reply.header("www-authenticate", 'Bearer realm="invite-links"');
     return sendGraphQLError(reply, 401, {
@@ -169,7 +169,7 @@ export function addGraphQL(
   };
 
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
-    const notes = notesOf(request);
+    const notes = requestRecordOf(request);
     const { caller } = notes;
     if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
     if (request.method !== "POST") checkQueryDepth(request);
@@ -178,7 +178,7 @@ export function addGraphQL(
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
-      gone: goneSignal(reply),
+      gone: clientAbortSignal(reply),
       onEnd(operation) {
         notes.operation = operation;
         notes.codes.push(...operation.codes);

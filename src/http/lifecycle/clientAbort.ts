@@ -4,7 +4,7 @@ import type { FastifyReply } from "fastify";
 export type Gone = () => AbortSignal;
 
 /** The signal is aborted when the connection ends before the whole answer was sent: nobody hears it any more. */
-export function goneSignal({ raw }: FastifyReply): Gone {
+export function clientAbortSignal({ raw }: FastifyReply): Gone {
   let gone: AbortController | undefined;
   return () => {
     if (gone) return gone.signal;

@@ -15,7 +15,7 @@ const PROXY_HEADER =
  * Whether nobody but this machine's user can have asked: not through a proxy, not by a page of another origin, and not
  * where others are let in.
  */
-export function isForThisMachine({ headers, raw, server }: FastifyRequest): boolean {
+export function isLocalRequest({ headers, raw, server }: FastifyRequest): boolean {
   const { host = "", origin } = headers;
   const addresses = server.addresses();
   return (

@@ -11,7 +11,7 @@ declare module "fastify" {
  * but not before its handler is done.
  * @param over `gone` says that the client left before it had its whole answer.
  */
-export function whenOver(
+export function onRequestFinished(
   server: FastifyInstance,
   over: (request: FastifyRequest, reply: FastifyReply, gone: boolean) => void,
 ): void {

@@ -12,7 +12,7 @@ import {
   ValidationError,
 } from "../../domain/shared/errors.js";
 import { RequestRefusedError } from "../lifecycle/requestFormat.js";
-import { notesOf } from "../lifecycle/requestRecord.js";
+import { requestRecordOf } from "../lifecycle/requestRecord.js";
 import { MalformedRequestError, type Problem } from "./validation.js";
 
 const RefusalShape = z.object({ detail: z.string() }).meta({ id: "Refusal" });
@@ -181,7 +181,7 @@ function sendUserError(error: UserError, reply: FastifyReply): FastifyReply {
 
 /** Answers what never came as far as to the domain. */
 export function refuse(reply: FastifyReply, status: number, code: string, detail: string): FastifyReply {
-  notesOf(reply.request).codes.push(code);
+  requestRecordOf(reply.request).codes.push(code);
   return send(reply, status, { detail });
 }
 
@@ -190,7 +190,7 @@ const CODED: ReadonlySet<number> = new Set([406, 429]);
 
 function refuseForm(error: RequestRefusedError, reply: FastifyReply): FastifyReply {
   const { statusCode, code, message: detail, headers } = error;
-  notesOf(reply.request).codes.push(code);
+  requestRecordOf(reply.request).codes.push(code);
   return send(reply.headers(headers), statusCode, CODED.has(statusCode) ? { detail, code } : { detail });
 }
 
@@ -205,7 +205,7 @@ export function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const { codes } = notesOf(request);
+  const { codes } = requestRecordOf(request);
   const known = toUserError(error);
   if (known) {
     codes.push(known.code);

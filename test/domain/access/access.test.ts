@@ -98,7 +98,7 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
       links: new Links(test.database, caller, loaders),
       tags: new Tags(test.database, caller, loaders),
       channels: new Channels(
-        { database: test.database, knownCallers: noKnownCallers, gateway: null as never },
+        { database: test.database, callerCache: noKnownCallers, gateway: null as never },
         caller,
         loaders,
       ),

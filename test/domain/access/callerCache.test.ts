@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import { Authentication } from "../../../src/domain/access/authentication.js";
-import { KnownCallers } from "../../../src/domain/access/callerCache.js";
+import { CallerCache } from "../../../src/domain/access/callerCache.js";
 import { Tokens } from "../../../src/domain/access/tokens.js";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import type { Caller } from "../../../src/domain/shared/caller.js";
@@ -14,7 +14,7 @@ import { callerOf, newChatId, storeChannel } from "../support.js";
 
 describe("a caller", () => {
   const caller = callerOf();
-  const shared = () => new KnownCallers({ remembers: true, isShared: true });
+  const shared = () => new CallerCache({ remembers: true, isShared: true });
 
   test("is remembered for a moment", async () => {
     const known = shared();
@@ -27,7 +27,7 @@ describe("a caller", () => {
     const known = shared();
     await known.reading("hash", async () => null);
     expect(known.find("hash")).toBeUndefined();
-    const forgetful = new KnownCallers({ remembers: false, isShared: true });
+    const forgetful = new CallerCache({ remembers: false, isShared: true });
     await forgetful.reading("hash", async () => caller);
     expect(forgetful.find("hash")).toBeUndefined();
   });
@@ -51,7 +51,7 @@ describe("a caller", () => {
 
 await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
   let test: TestDatabase;
-  let servers: { readonly knownCallers: KnownCallers; readonly authentication: Authentication }[];
+  let servers: { readonly callerCache: CallerCache; readonly authentication: Authentication }[];
 
   beforeAll(async () => {
     test = await openTestDatabase(form);
@@ -59,17 +59,17 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
   afterAll(() => test?.close());
   beforeEach(() => {
     servers = [1, 2].map(() => {
-      const knownCallers = new KnownCallers({ remembers: true, isShared: true });
+      const callerCache = new CallerCache({ remembers: true, isShared: true });
       const fail = (error: unknown) => {
         throw error;
       };
-      return { knownCallers, authentication: new Authentication(test.database, knownCallers, null, fail) };
+      return { callerCache, authentication: new Authentication(test.database, callerCache, null, fail) };
     });
   });
 
   const on = (index: number) => servers[index] as (typeof servers)[number];
   const tokens = (index: number) =>
-    new Tokens({ database: test.database, knownCallers: on(index).knownCallers }, callerOf(null, "ADMIN"));
+    new Tokens({ database: test.database, callerCache: on(index).callerCache }, callerOf(null, "ADMIN"));
 
   it("are read once in a while", async () => {
     const { secret } = await tokens(0).create({ name: "Often", role: "VIEWER" });
@@ -95,12 +95,7 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
     await storeChannel(test.database, from);
     const { secret } = await tokens(0).create({ name: "Moved", role: "VIEWER", channelIds: [from] });
     for (const { authentication } of servers) await authentication.authenticate(secret);
-    await followMigration(
-      { database: test.database, knownCallers: on(0).knownCallers },
-      callerOf(),
-      from,
-      to,
-    );
+    await followMigration({ database: test.database, callerCache: on(0).callerCache }, callerOf(), from, to);
     for (const { authentication } of servers)
       expect((await authentication.authenticate(secret))?.channelIds).toEqual(new Set([to]));
   });

@@ -36,7 +36,7 @@ async function twoOfOne() {
 
 const follow = ({ from, to }: { from: { chatId: number }; to: { chatId: number } }) =>
   followMigration(
-    { database: test_.database, knownCallers: noKnownCallers },
+    { database: test_.database, callerCache: noKnownCallers },
     callerOf(),
     from.chatId,
     to.chatId,

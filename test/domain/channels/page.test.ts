@@ -18,7 +18,7 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
     const caller = callerOf(channelIds);
     // Reading asks nothing of Telegram.
     return new Channels(
-      { database: test.database, knownCallers: noKnownCallers, gateway: null as never },
+      { database: test.database, callerCache: noKnownCallers, gateway: null as never },
       caller,
       createLoaders(test.database, caller),
     );

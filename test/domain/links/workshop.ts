@@ -1,12 +1,12 @@
 import type { Database } from "../../../src/database/database.js";
 import { createDatabase } from "../../../src/database/database.js";
-import { LinkChanges } from "../../../src/domain/links/edit/editLocks.js";
+import { EditLocks } from "../../../src/domain/links/edit/editLocks.js";
 import { LinkEditor } from "../../../src/domain/links/edit/linkEditor.js";
-import { LinkTags } from "../../../src/domain/links/tagging/bulkTagging.js";
+import { BulkTagging } from "../../../src/domain/links/tagging/bulkTagging.js";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import type { Caller } from "../../../src/domain/shared/caller.js";
 import { newId } from "../../../src/domain/shared/ids.js";
-import { UnderWay } from "../../../src/domain/shared/pendingWork.js";
+import { PendingWork } from "../../../src/domain/shared/pendingWork.js";
 import { foldName } from "../../../src/domain/shared/text.js";
 import { createLog } from "../../../src/log.js";
 import { type OtherLink, type Sandbox, startSandbox } from "../../../src/sandbox/sandbox.js";
@@ -29,10 +29,10 @@ export interface WorkingServer {
   /** Of its run. */
   readonly id: string;
   readonly database: Database;
-  readonly underWay: UnderWay;
+  readonly underWay: PendingWork;
   /** A request's. */
   editor(caller?: Caller): LinkEditor;
-  tags(): LinkTags;
+  tags(): BulkTagging;
 }
 
 /** A Telegram with one channel in it, a database, and any number of servers at work on both. */
@@ -98,9 +98,9 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
         timeoutMs,
         onCall: () => {},
       });
-      const underWay = new UnderWay();
+      const underWay = new PendingWork();
       const presence = { id, isAlive: async (other: string) => alive.has(other) };
-      const changes = new LinkChanges(mine, presence, underWay);
+      const changes = new EditLocks(mine, presence, underWay);
       return {
         id,
         database: mine,
@@ -109,7 +109,7 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
           new LinkEditor(
             {
               database: mine,
-              knownCallers: noKnownCallers,
+              callerCache: noKnownCallers,
               gateway,
               changes,
               underWay,
@@ -119,7 +119,7 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
           ),
         tags() {
           const caller = callerOf(null, "EDITOR");
-          return new LinkTags(mine, caller, createLoaders(mine, caller));
+          return new BulkTagging(mine, caller, createLoaders(mine, caller));
         },
       };
     },

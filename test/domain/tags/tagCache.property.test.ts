@@ -6,7 +6,7 @@ import { createLoaders } from "../../../src/domain/loaders.js";
 import { ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
 import type { Tag } from "../../../src/domain/tags/tag.js";
-import { KnownTags } from "../../../src/domain/tags/tagCache.js";
+import { TagCache } from "../../../src/domain/tags/tagCache.js";
 import {
   describeOnForms,
   openTestDatabase,
@@ -74,7 +74,7 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
   }
 
   /** A server's request for the tags of a link. */
-  async function read(known: KnownTags, linkId: string): Promise<readonly Tag[]> {
+  async function read(known: TagCache, linkId: string): Promise<readonly Tag[]> {
     const loaders = createLoaders(test.database, callerOf(), known);
     const link = await loaders.inviteLink.load(linkId);
     if (!link) throw new Error("The link is there.");
@@ -82,11 +82,7 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
   }
 
   /** The same for a page under groups: its links and their tags, or what is wrong with the groups. */
-  async function readPage(
-    known: KnownTags,
-    chatId: number,
-    tagGroups: readonly TagGroup[],
-  ): Promise<unknown> {
+  async function readPage(known: TagCache, chatId: number, tagGroups: readonly TagGroup[]): Promise<unknown> {
     const loaders = createLoaders(test.database, callerOf(), known);
     try {
       const { edges } = await new Links(test.database, callerOf(), loaders).page({
@@ -104,12 +100,12 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         const { channel, link } = await world();
-        const servers = [new KnownTags(true), new KnownTags(true)] as const;
+        const servers = [new TagCache(true), new TagCache(true)] as const;
         for (const [index, { change, place, reader }] of steps.entries()) {
           await read(servers[reader === 0 ? 0 : 1], link.id);
           await test.pool.query(CHANGES[change], [`${index} ${newId()}`, channel.id, place]);
           const shown = await Promise.all(servers.map((known) => read(known, link.id)));
-          const fresh = await read(new KnownTags(false), link.id);
+          const fresh = await read(new TagCache(false), link.id);
           expect(shown).toEqual([fresh, fresh]);
         }
       }),
@@ -137,7 +133,7 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
               .filter((tag, place) => (hasOther || tag.typeId === types[type]) && (some >> (place % 3)) & 1)
               .map(({ id }) => id),
           }));
-          const [known, fresh] = [new KnownTags(true), new KnownTags(false)];
+          const [known, fresh] = [new TagCache(true), new TagCache(false)];
           for (const [index, { change, place }] of steps.entries()) {
             await read(known, link.id);
             await test.pool.query(CHANGES[change], [`${index} ${newId()}`, channel.id, place]);
@@ -159,32 +155,32 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
 
   it("are not looked up for a page under groups, which tells whether they are the same still", async () => {
     const { channel, link, types, tags } = await world();
-    const known = new KnownTags(true);
+    const known = new TagCache(true);
     await read(known, link.id);
     const groups = [0, 1].map((place) => ({
       tagTypeId: types[place] as string,
       withoutType: false,
       tagIds: [tags[place]?.id as string],
     }));
-    const statements = async (by: KnownTags) => {
+    const statements = async (by: TagCache) => {
       test.statements.length = 0;
       await readPage(by, channel.chatId, groups);
       return test.statements.length;
     };
     expect(await statements(known)).toBe(1);
     // Tags of the groups, the page, tags of its links.
-    expect(await statements(new KnownTags(false))).toBe(3);
+    expect(await statements(new TagCache(false))).toBe(3);
   });
 
   it("are not read again while nothing changes", async () => {
     const { link } = await world();
-    const known = new KnownTags(true);
+    const known = new TagCache(true);
     const first = await read(known, link.id);
     test.statements.length = 0;
     expect(await read(known, link.id)).toEqual(first);
     expect(test.statements).toHaveLength(1);
     test.statements.length = 0;
-    await read(new KnownTags(false), link.id);
+    await read(new TagCache(false), link.id);
     expect(test.statements).toHaveLength(2);
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { createLoaders } from "../../../src/domain/loaders.js";
 import { ForbiddenError, NotFoundError, ValidationError } from "../../../src/domain/shared/errors.js";
 import { globalId, type IdKind, newId } from "../../../src/domain/shared/ids.js";
-import { TagChanges } from "../../../src/domain/tags/tagCommands.js";
+import { TagCommands } from "../../../src/domain/tags/tagCommands.js";
 import { Tags } from "../../../src/domain/tags/tagQueries.js";
 import { TagTypes } from "../../../src/domain/tags/tagTypes.js";
 import {
@@ -48,7 +48,7 @@ interface Which {
 /** A database with two channels and a link in each, as the domain has it and as the model does. */
 interface Run {
   readonly model: TagModel;
-  readonly tags: TagChanges;
+  readonly tags: TagCommands;
   readonly types: TagTypes;
   readonly channels: readonly StoredChannel[];
   readonly linkIds: readonly string[];
@@ -219,7 +219,7 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
     const chatIds = seen === null ? null : [(channels[seen] as StoredChannel).chatId, UNKNOWN_CHAT];
     return {
       model: new TagModel(CHANNELS),
-      tags: new TagChanges(database, callerOf(chatIds, "EDITOR")),
+      tags: new TagCommands(database, callerOf(chatIds, "EDITOR")),
       // Types are changed by those who may use every channel.
       types: new TagTypes(database, callerOf(null, "EDITOR")),
       channels,

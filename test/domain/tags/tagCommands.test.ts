@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { NotFoundError, ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
-import { TagChanges } from "../../../src/domain/tags/tagCommands.js";
+import { TagCommands } from "../../../src/domain/tags/tagCommands.js";
 import { TagTypes } from "../../../src/domain/tags/tagTypes.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { callerOf, storeChannel, storeTags, storeTagType } from "../support.js";
@@ -19,11 +19,11 @@ const fieldsOf = async (work: Promise<unknown>): Promise<string[] | "done"> => {
 
 await describeOnForms("a change that meets another's, not yet ended", ["server"], (form) => {
   let test: TestDatabase;
-  let tags: TagChanges;
+  let tags: TagCommands;
   let types: TagTypes;
   beforeAll(async () => {
     test = await openTestDatabase(form);
-    tags = new TagChanges(test.database, callerOf(null, "EDITOR"));
+    tags = new TagCommands(test.database, callerOf(null, "EDITOR"));
     types = new TagTypes(test.database, callerOf(null, "EDITOR"));
   });
   afterAll(() => test?.close());

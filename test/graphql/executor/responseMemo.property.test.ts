@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { buildSchema, execute, type GraphQLObjectType, getOperationAST, parse, validate } from "graphql";
 import { expect, test } from "vitest";
-import { keepingDerived } from "../../../src/domain/shared/responseMemo.js";
+import { withResponseMemo } from "../../../src/domain/shared/responseMemo.js";
 import { parseJson } from "../../../src/graphql/executor/json.js";
 import {
   decidingVariables,
@@ -34,7 +34,7 @@ const hangingOnItsObject = (type: string, ...names: string[]) => {
 };
 
 const keep = () =>
-  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => keepingDerived({ id, name }));
+  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => withResponseMemo({ id, name }));
 let things = keep();
 
 resolving("Query", {

@@ -8,7 +8,7 @@ import type { Deadline, Sending } from "../../../telegram/gateway.js";
 import type { Caller } from "../../shared/caller.js";
 import { IdempotencyConflictError, TelegramUnavailableError } from "../../shared/errors.js";
 import { newId } from "../../shared/ids.js";
-import { UnderWay } from "../../shared/pendingWork.js";
+import { PendingWork } from "../../shared/pendingWork.js";
 import { insist, waitAMoment } from "../persistResult.js";
 
 export interface CreationRequest {
@@ -34,7 +34,7 @@ const isForgotten = ({ state, createdAt, updatedAt }: LinkCreation): boolean =>
  * The intents to make links. One is stored before Telegram is asked, marked before the call is sent, and ends as
  * answered, failed, or uncertain; so that after a crash at any point it is known whether a link can have been made.
  */
-export class Creations {
+export class CreationIntents {
   readonly #database: Database;
   readonly #presence: Pick<Presence, "id" | "isAlive">;
   readonly #botId: number;
@@ -46,14 +46,14 @@ export class Creations {
   /** Tells of each id of those that it is left. */
   readonly #left = new EventEmitter().setMaxListeners(0);
 
-  readonly #tracker: UnderWay;
+  readonly #tracker: PendingWork;
 
   /** @param tracker of what goes on though no request waits for it any more. */
   constructor(
     database: Database,
     presence: Pick<Presence, "id" | "isAlive">,
     botId: number,
-    tracker = new UnderWay(),
+    tracker = new PendingWork(),
   ) {
     this.#tracker = tracker;
     this.#database = database;

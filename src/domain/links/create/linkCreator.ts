@@ -5,7 +5,7 @@ import { failureOf } from "../../../database/failures.js";
 import type { Logger } from "../../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../../telegram/failures.js";
 import type { Deadline, Sending, TelegramGateway, TelegramInviteLink } from "../../../telegram/gateway.js";
-import type { KnownCallers } from "../../access/callerCache.js";
+import type { CallerCache } from "../../access/callerCache.js";
 import type { Channel } from "../../channels/channel.js";
 import { FollowedChat } from "../../channels/followedChat.js";
 import { isLinkable, storeChannel, storeFailedStanding } from "../../channels/storeChannel.js";
@@ -13,22 +13,15 @@ import type { Loaders } from "../../loaders.js";
 import { type Caller, requireChannel, requireRole } from "../../shared/caller.js";
 import type { StorageGuard } from "../../shared/databaseErrors.js";
 import { Problems, UserError, ValidationError } from "../../shared/errors.js";
-import type { UnderWay } from "../../shared/pendingWork.js";
+import type { PendingWork } from "../../shared/pendingWork.js";
 import { codePoints, isStorable } from "../../shared/text.js";
 import { errorOfInquiry, userErrorOf } from "../../shared/userErrorOf.js";
 import { type InviteLink, inviteLinkColumns, SUBSCRIPTION_PERIOD_SECONDS } from "../inviteLink.js";
-import {
-  afterwards,
-  guarded,
-  inTime,
-  storeWhateverHappens,
-  takingTime,
-  waitAMoment,
-} from "../persistResult.js";
+import { afterwards, guarded, inTime, persistResult, takingTime, waitAMoment } from "../persistResult.js";
 import { checkBudget, checkSettings, checkSubscription, MAX_SUBSCRIPTION_STARS } from "../settings.js";
 import { checkTags, distinct, parseTagIds } from "../tagging/linkTags.js";
-import type { CreationRequest, Creations } from "./creationIntents.js";
-import { type LinkPlan, storeMadeLink } from "./storeCreatedLink.js";
+import type { CreationIntents, CreationRequest } from "./creationIntents.js";
+import { type LinkPlan, storeCreatedLink } from "./storeCreatedLink.js";
 
 export interface CreateInviteLinkInput {
   readonly channelId: number;
@@ -74,20 +67,20 @@ function toRequest(
 
 interface MakerShared {
   readonly database: Database;
-  readonly knownCallers: KnownCallers;
+  readonly callerCache: CallerCache;
   readonly gateway: TelegramGateway;
-  readonly creations: Creations;
-  readonly underWay: UnderWay;
+  readonly creations: CreationIntents;
+  readonly underWay: PendingWork;
   readonly storageGuard: StorageGuard;
 }
 
 /** Making links, for one request. */
-export class LinkMaker {
+export class LinkCreator {
   readonly #shared: MakerShared;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
-  readonly #creations: Creations;
-  readonly #underWay: UnderWay;
+  readonly #creations: CreationIntents;
+  readonly #underWay: PendingWork;
   readonly #guard: StorageGuard;
   readonly #log: Logger;
   readonly #caller: Caller;
@@ -276,7 +269,7 @@ export class LinkMaker {
     const storing = {
       store: () =>
         this.#database.transaction(async (unit) => {
-          const id = await storeMadeLink(unit, made);
+          const id = await storeCreatedLink(unit, made);
           await this.#creations.markAnswered(unit, creationId, id);
           return id;
         }),
@@ -285,7 +278,7 @@ export class LinkMaker {
       answer,
       about: { creationId, chatId: chat.id },
     };
-    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log, this.#guard));
+    const stored = this.#underWay.track(persistResult(storing, this.#log, this.#guard));
     this.#guard.holdFor(stored);
     this.#creations.keepFor(creationId, stored);
     const linkId = await inTime(stored, deadline);

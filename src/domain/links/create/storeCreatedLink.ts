@@ -17,7 +17,7 @@ export interface LinkPlan {
   readonly tagIds: readonly string[];
 }
 
-export interface MadeLink {
+export interface CreatedLink {
   readonly creationId: string;
   readonly botId: number;
   /** Who says that it was made. */
@@ -35,7 +35,7 @@ export class LinkKnownError extends NotStorableError {
 }
 
 /** Stores a link that Telegram has made, with its tags. @returns its id. @throws LinkKnownError */
-export async function storeMadeLink(unit: UnitOfWork, made: MadeLink): Promise<string> {
+export async function storeCreatedLink(unit: UnitOfWork, made: CreatedLink): Promise<string> {
   const { prisma } = unit;
   const { creationId, botId, caller, creatorId, madeAt, plan, answer } = made;
   // Where the creation stands now: following a chat may have made one channel of two meanwhile, and an earlier try

@@ -7,8 +7,8 @@ import { audit } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js";
 import { parseId } from "../../shared/ids.js";
-import type { Creations } from "./creationIntents.js";
-import { LinkKnownError, type LinkPlan, storeMadeLink } from "./storeCreatedLink.js";
+import type { CreationIntents } from "./creationIntents.js";
+import { LinkKnownError, type LinkPlan, storeCreatedLink } from "./storeCreatedLink.js";
 
 export interface ResolveCreationInput {
   /** Global or bare. */
@@ -19,7 +19,7 @@ export interface ResolveCreationInput {
   readonly notMade: boolean;
 }
 
-/** How a request's arguments are kept; see toRequest in linkMaker.ts. */
+/** How a request's arguments are kept; see toRequest in linkCreator.ts. */
 const keptArguments = z.object({
   name: z.string(),
   createsJoinRequest: z.boolean(),
@@ -46,13 +46,13 @@ export function plannedLink({ arguments: kept }: Pick<LinkCreation, "arguments">
   };
 }
 
-/** Creations of which nobody knows whether Telegram made the link, for one request. */
+/** CreationIntents of which nobody knows whether Telegram made the link, for one request. */
 export class UncertainCreations {
   readonly #database: Database;
-  readonly #creations: Creations;
+  readonly #creations: CreationIntents;
   readonly #caller: Caller;
 
-  constructor({ database, creations }: { database: Database; creations: Creations }, caller: Caller) {
+  constructor({ database, creations }: { database: Database; creations: CreationIntents }, caller: Caller) {
     this.#database = database;
     this.#creations = creations;
     this.#caller = caller;
@@ -127,7 +127,7 @@ export class UncertainCreations {
         });
         if (count === 0) throw new NotFoundError("uncertain creation");
         await this.#requireUnknownElsewhere(unit, creation, url);
-        const linkId = await storeMadeLink(unit, {
+        const linkId = await storeCreatedLink(unit, {
           creationId: id,
           botId: Number(creation.botId),
           caller: this.#caller,

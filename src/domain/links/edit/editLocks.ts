@@ -4,16 +4,16 @@ import type { Database, UnitOfWork } from "../../../database/database.js";
 import type { Presence } from "../../../database/presence.js";
 import type { Deadline, Sending } from "../../../telegram/gateway.js";
 import { NotFoundError, RateLimitedError } from "../../shared/errors.js";
-import type { UnderWay } from "../../shared/pendingWork.js";
+import type { PendingWork } from "../../shared/pendingWork.js";
 import { insist, waitAMoment } from "../persistResult.js";
 
 /** What Telegram may have done to a link without our hearing of it. */
-export interface Doubts {
+export interface UnconfirmedEdits {
   readonly maybeEdited: boolean;
   readonly maybeRevoked: boolean;
 }
 
-type Doubt = keyof Doubts;
+type Doubt = keyof UnconfirmedEdits;
 
 const COLUMNS = { maybeEdited: sql`maybe_edited`, maybeRevoked: sql`maybe_revoked` } satisfies Record<
   Doubt,
@@ -21,10 +21,10 @@ const COLUMNS = { maybeEdited: sql`maybe_edited`, maybeRevoked: sql`maybe_revoke
 >;
 const POLL_MS = 50;
 
-const NO_DOUBTS: Doubts = { maybeEdited: false, maybeRevoked: false };
+const NO_DOUBTS: UnconfirmedEdits = { maybeEdited: false, maybeRevoked: false };
 
 /** Puts doubts on record; where another run has the link meanwhile, it loses it, and will find that out. */
-const doubtful = (linkId: string, { maybeEdited, maybeRevoked }: Doubts): Sql => sql`
+const doubtful = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdits): Sql => sql`
   insert into link_change (link_id, maybe_edited, maybe_revoked, created_at)
   select id, ${maybeEdited}::boolean, ${maybeRevoked}::boolean, now() from invite_link where id = ${linkId}::uuid
   on conflict (link_id) do update set owner_id = null,
@@ -32,16 +32,16 @@ const doubtful = (linkId: string, { maybeEdited, maybeRevoked }: Doubts): Sql =>
     maybe_revoked = link_change.maybe_revoked or excluded.maybe_revoked`;
 
 /** A link that is one request's alone to change in Telegram, until it is given back. */
-export class ClaimedLink {
+export class LockedLink {
   readonly linkId: string;
   /** As they were when it was claimed. */
-  readonly doubts: Doubts;
+  readonly doubts: UnconfirmedEdits;
   readonly #database: Database;
   readonly #own: Sql;
-  #now: Doubts;
+  #now: UnconfirmedEdits;
   #storing: Promise<unknown> | null = null;
 
-  constructor(database: Database, ownerId: string, linkId: string, doubts: Doubts) {
+  constructor(database: Database, ownerId: string, linkId: string, doubts: UnconfirmedEdits) {
     this.#database = database;
     this.#own = sql`link_id = ${linkId}::uuid and owner_id = ${ownerId}::uuid`;
     this.linkId = linkId;
@@ -116,14 +116,14 @@ export class ClaimedLink {
  * is stored is what came last in Telegram; and on record before they are sent, so that after a crash it is known that
  * Telegram may have another state of a link.
  */
-export class LinkChanges {
+export class EditLocks {
   readonly #database: Database;
   readonly #presence: Pick<Presence, "id" | "isAlive">;
-  readonly #underWay: UnderWay;
+  readonly #underWay: PendingWork;
   /** Links that requests of this run have: others in its name were left when giving them back failed. */
   readonly #claimed = new Set<string>();
 
-  constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, underWay: UnderWay) {
+  constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, underWay: PendingWork) {
     this.#database = database;
     this.#presence = presence;
     this.#underWay = underWay;
@@ -136,11 +136,11 @@ export class LinkChanges {
   async withLink<T>(
     linkId: string,
     deadline: Deadline,
-    work: (claimed: ClaimedLink) => Promise<T>,
+    work: (claimed: LockedLink) => Promise<T>,
   ): Promise<T> {
     while (this.#claimed.has(linkId)) await this.#waitAnother(deadline);
     this.#claimed.add(linkId);
-    let claimed: ClaimedLink | undefined;
+    let claimed: LockedLink | undefined;
     try {
       claimed = await this.#claim(linkId, deadline);
       return await work(claimed);
@@ -148,12 +148,12 @@ export class LinkChanges {
       const storing = claimed?.storing ?? null;
       if (claimed === undefined) this.#claimed.delete(linkId);
       else if (storing === null) await this.#release(claimed);
-      else void this.#underWay.track(storing.then(() => this.#release(claimed as ClaimedLink)));
+      else void this.#underWay.track(storing.then(() => this.#release(claimed as LockedLink)));
     }
   }
 
   /** Gives a link back: later, where the database is away just now, for which no caller waits. */
-  async #release(claimed: ClaimedLink): Promise<void> {
+  async #release(claimed: LockedLink): Promise<void> {
     const given = insist(
       () => claimed.giveBack(),
       () => true,
@@ -163,17 +163,17 @@ export class LinkChanges {
     await waitAMoment(this.#underWay.track(released));
   }
 
-  async #claim(linkId: string, deadline: Deadline): Promise<ClaimedLink> {
+  async #claim(linkId: string, deadline: Deadline): Promise<LockedLink> {
     // What is in this run's name was left behind: the link is no other request's of it.
     let leftBehind = this.#presence.id;
     for (;;) {
-      const [row] = await this.#database.query<Doubts>(sql`
+      const [row] = await this.#database.query<UnconfirmedEdits>(sql`
         insert into link_change (link_id, owner_id, created_at)
         select id, ${this.#presence.id}::uuid, now() from invite_link where id = ${linkId}::uuid
         on conflict (link_id) do update set owner_id = excluded.owner_id, created_at = excluded.created_at
           where link_change.owner_id is null or link_change.owner_id = ${leftBehind}::uuid
         returning maybe_edited as "maybeEdited", maybe_revoked as "maybeRevoked"`);
-      if (row) return new ClaimedLink(this.#database, this.#presence.id, linkId, row);
+      if (row) return new LockedLink(this.#database, this.#presence.id, linkId, row);
       const [other] = await this.#database.query<{ ownerId: string | null }>(sql`
         select c.owner_id as "ownerId" from invite_link l left join link_change c on c.link_id = l.id
         where l.id = ${linkId}::uuid`);

@@ -9,7 +9,7 @@ import type {
   TelegramGateway,
   TelegramInviteLink,
 } from "../../../telegram/gateway.js";
-import type { KnownCallers } from "../../access/callerCache.js";
+import type { CallerCache } from "../../access/callerCache.js";
 import { FollowedChat } from "../../channels/followedChat.js";
 import { BOT_STATUS, storeFailedStanding } from "../../channels/storeChannel.js";
 import type { Loaders } from "../../loaders.js";
@@ -18,10 +18,10 @@ import { type Caller, requireRole } from "../../shared/caller.js";
 import type { StorageGuard } from "../../shared/databaseErrors.js";
 import { NotFoundError, Problems } from "../../shared/errors.js";
 import { parseId } from "../../shared/ids.js";
-import type { UnderWay } from "../../shared/pendingWork.js";
+import type { PendingWork } from "../../shared/pendingWork.js";
 import { userErrorOf } from "../../shared/userErrorOf.js";
 import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
-import { afterwards, guarded, inTime, storeWhateverHappens, waitAMoment } from "../persistResult.js";
+import { afterwards, guarded, inTime, persistResult, waitAMoment } from "../persistResult.js";
 import {
   type ChangedSettings,
   changedSettings,
@@ -33,7 +33,7 @@ import {
   settledColumns,
 } from "../settings.js";
 import { checkTags, distinct, parseTagIds, replaceTags } from "../tagging/linkTags.js";
-import type { ClaimedLink, Doubts, LinkChanges } from "./editLocks.js";
+import type { EditLocks, LockedLink, UnconfirmedEdits } from "./editLocks.js";
 
 /** What is left out stays as it is; null clears the name, the date and the limit, and nothing else. */
 export interface UpdateInviteLinkInput {
@@ -61,10 +61,10 @@ type EditableLink = InviteLink & { readonly botId: number | null };
 
 interface EditorShared {
   readonly database: Database;
-  readonly knownCallers: KnownCallers;
+  readonly callerCache: CallerCache;
   readonly gateway: TelegramGateway;
-  readonly changes: LinkChanges;
-  readonly underWay: UnderWay;
+  readonly changes: EditLocks;
+  readonly underWay: PendingWork;
   readonly storageGuard: StorageGuard;
 }
 
@@ -73,8 +73,8 @@ export class LinkEditor {
   readonly #shared: EditorShared;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
-  readonly #changes: LinkChanges;
-  readonly #underWay: UnderWay;
+  readonly #changes: EditLocks;
+  readonly #underWay: PendingWork;
   readonly #guard: StorageGuard;
   readonly #log: Logger;
   readonly #caller: Caller;
@@ -191,7 +191,7 @@ export class LinkEditor {
   }
 
   async #edit(
-    claimed: ClaimedLink,
+    claimed: LockedLink,
     changed: ChangedSettings,
     own: OwnPart,
     problems: Problems,
@@ -226,7 +226,7 @@ export class LinkEditor {
     });
   }
 
-  async #makeInvalid(claimed: ClaimedLink, deadline: Deadline): Promise<void> {
+  async #makeInvalid(claimed: LockedLink, deadline: Deadline): Promise<void> {
     const link = await this.#read(claimed.linkId);
     if (link.isRevoked) return;
     const problems = new Problems();
@@ -244,9 +244,9 @@ export class LinkEditor {
    * @throws what its failure means
    */
   async #call(
-    claimed: ClaimedLink,
+    claimed: LockedLink,
     link: InviteLink,
-    doubt: keyof Doubts,
+    doubt: keyof UnconfirmedEdits,
     deadline: Deadline,
     call: (chatId: number, sending: Sending) => Promise<TelegramInviteLink>,
   ): Promise<TelegramInviteLink | null> {
@@ -271,7 +271,7 @@ export class LinkEditor {
 
   /** @param answer null where Telegram says no more than that it is revoked. */
   async #storeRevoked(
-    claimed: ClaimedLink,
+    claimed: LockedLink,
     link: InviteLink,
     answer: TelegramInviteLink | null,
     deadline: Deadline,
@@ -292,7 +292,7 @@ export class LinkEditor {
 
   /** Stores what Telegram has done to the link; the request waits for it as long as it can. */
   async #storeAnswer(
-    claimed: ClaimedLink,
+    claimed: LockedLink,
     link: InviteLink,
     answer: TelegramInviteLink | null,
     deadline: Deadline,
@@ -305,7 +305,7 @@ export class LinkEditor {
       answer,
       about: { linkId: link.id },
     };
-    const stored = this.#underWay.track(storeWhateverHappens(storing, this.#log, this.#guard));
+    const stored = this.#underWay.track(persistResult(storing, this.#log, this.#guard));
     this.#guard.holdFor(stored);
     claimed.keepFor(stored);
     await inTime(stored, deadline);

@@ -7,7 +7,7 @@ import { directionByCreation } from "./order.js";
  * How the links behind the first ones of a channel are found, in an order by creation: the sums over its days tell on
  * which day they begin, so that only that day's have to be passed by. In another order there is no such way.
  */
-export function leapOverDays(channelId: Sql, order: Steps, offset: bigint): Leap | null {
+export function skipWholeDays(channelId: Sql, order: Steps, offset: bigint): Leap | null {
   const direction = directionByCreation(order);
   if (direction === null) return null;
   const [first, next] =

@@ -31,10 +31,10 @@ import {
   tagsOfLinkColumn,
 } from "../inviteLink.js";
 import { type LinkSelection, selected } from "../selection.js";
-import { leapOverDays } from "./dayOffsets.js";
+import { skipWholeDays } from "./dayOffsets.js";
 import { checkGroups, type InviteLinkFilter, provenAsOf, type ReadFilter, readFilter } from "./filter.js";
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
-import { walkOf } from "./tagMergeScan.js";
+import { tagMergeScan } from "./tagMergeScan.js";
 
 interface LinksAsked {
   readonly channelId: number;
@@ -98,10 +98,10 @@ function listOf(selection: LinkSelection, chatId: number, ordering: Ordering<Inv
     columns: linkColumnsOfChat(chatId),
     table: sql`invite_link l`,
     alias: sql`l`,
-    slice: walkOf(selection, ordering),
+    slice: tagMergeScan(selection, ordering),
     use: howOften(selection, ordering),
     count: isCounted ? () => countInBlocks(selection) : undefined,
-    leap: isWhole ? (order, offset) => leapOverDays(channelId, order, offset) : undefined,
+    leap: isWhole ? (order, offset) => skipWholeDays(channelId, order, offset) : undefined,
   };
 }
 

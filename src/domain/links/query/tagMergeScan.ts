@@ -68,7 +68,7 @@ function padded(streams: readonly Stream[]): Stream[] {
  * How to find a slice of the links that are selected: what stands behind FROM, with `invite_link l`.
  * @returns null where they are not to be found by a walk.
  */
-export function walkOf(
+export function tagMergeScan(
   selection: LinkSelection,
   ordering: Ordering<InviteLink>,
 ): ((slice: Slice) => Sql) | null {

@@ -16,7 +16,7 @@ export interface SetInviteLinkTagsInput {
 const MAX_LINKS = 250;
 
 /** Giving and taking tags of many links at once, for one request. */
-export class LinkTags {
+export class BulkTagging {
   readonly #database: Database;
   readonly #caller: Caller;
   readonly #loaders: Loaders;

@@ -14,7 +14,7 @@ import {
 import { inspect } from "graphql/jsutils/inspect.js";
 import { isIterableObject } from "graphql/jsutils/isIterableObject.js";
 import { addPath, type Path, pathToArray } from "graphql/jsutils/Path.js";
-import { type Derived, derivedOf } from "../../../domain/shared/responseMemo.js";
+import { type ResponseMemo, responseMemoOf } from "../../../domain/shared/responseMemo.js";
 import { type Json, jsonOf } from "../json.js";
 import type { Arguments, Plan, PlannedField, Selection } from "./executionPlan.js";
 import type { Shape } from "./shape.js";
@@ -279,7 +279,7 @@ class Run {
   /** As #object; of what is kept between requests, what was answered before is answered again. */
   #derived(selection: Selection, path: Path | undefined, value: unknown): MaybePromise<Json> {
     const { signature } = selection;
-    const derived: Derived | undefined = signature === null ? undefined : derivedOf(value);
+    const derived: ResponseMemo | undefined = signature === null ? undefined : responseMemoOf(value);
     if (!derived) return this.#object(selection, value, path);
     const known = derived.find(signature as string);
     if (known !== undefined) return known;

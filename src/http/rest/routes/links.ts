@@ -119,9 +119,9 @@ export function addLinks(door: Door, open: Open): void {
       response: answers(201, "The new link.", LinkShape, 403, 408, 409, 413, 415, 502, 504),
     },
     handler: async (request, reply) => {
-      const { linkMaker, loaders } = open(request, reply);
+      const { linkCreator, loaders } = open(request, reply);
       const { body, headers } = request;
-      const link = await linkMaker.create({
+      const link = await linkCreator.create({
         channelId: body.channel_id,
         name: body.name,
         createsJoinRequest: body.creates_join_request,

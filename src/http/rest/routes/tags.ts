@@ -60,9 +60,9 @@ export function addTags(door: Door, open: Open): void {
       response: answers(201, "The new tag.", TagShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { tagChanges } = open(request, reply);
+      const { tagCommands } = open(request, reply);
       const { channel_id, name, color, tag_type_id } = request.body;
-      const tag = await tagChanges.create({ channelId: channel_id, name, color, tagTypeId: tag_type_id });
+      const tag = await tagCommands.create({ channelId: channel_id, name, color, tagTypeId: tag_type_id });
       return reply.code(201).send(showTag({ ...tag, links: [] }));
     },
   });
@@ -110,9 +110,9 @@ export function addTags(door: Door, open: Open): void {
       response: answers(200, "The tag.", TagShape, 403, 404, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { tagChanges, tags } = open(request, reply);
+      const { tagCommands, tags } = open(request, reply);
       const { channel_id, name, color, type_id } = request.query;
-      const { id } = await tagChanges.update({
+      const { id } = await tagCommands.update({
         id: request.params.tag_id,
         channelId: channel_id,
         name,

@@ -5,12 +5,12 @@ import type { Database } from "../../../../src/database/database.js";
 import { isMeetingOfWriters } from "../../../../src/database/failures.js";
 import { followMigration } from "../../../../src/domain/channels/chatMigration.js";
 import { recount } from "../../../../src/domain/links/counts/recount.js";
-import { LinkTags } from "../../../../src/domain/links/tagging/bulkTagging.js";
+import { BulkTagging } from "../../../../src/domain/links/tagging/bulkTagging.js";
 import { giveTags, replaceTags } from "../../../../src/domain/links/tagging/linkTags.js";
 import { createLoaders } from "../../../../src/domain/loaders.js";
 import { UserError } from "../../../../src/domain/shared/errors.js";
 import { newId } from "../../../../src/domain/shared/ids.js";
-import { TagChanges } from "../../../../src/domain/tags/tagCommands.js";
+import { TagCommands } from "../../../../src/domain/tags/tagCommands.js";
 import {
   ALL_FORMS,
   describeOnForms,
@@ -106,7 +106,7 @@ const WRITES: Readonly<Record<string, Write>> = {
       some(sameChannel(tags, channelId), b),
       some(sameChannel(tags, channelId), c & ~b),
     ];
-    await new LinkTags(database, EDITOR, createLoaders(database, EDITOR)).set({
+    await new BulkTagging(database, EDITOR, createLoaders(database, EDITOR)).set({
       ids,
       addTagIds: added.map(({ id }) => id),
       removeTagIds: removed.map(({ id }) => id),
@@ -123,14 +123,14 @@ const WRITES: Readonly<Record<string, Write>> = {
     const tagTypeId = pick(types, b);
     if (chatId === undefined || tagTypeId === undefined) return;
     const input = { channelId: chatId, tagTypeId, name: `Tag ${c % TAGS}`, color: "#00FF00" };
-    await new TagChanges(database, EDITOR).create(input);
+    await new TagCommands(database, EDITOR).create(input);
   },
   async moveTag({ database, tags, types }, a, b) {
     const id = pick(tags, a)?.id ?? newId();
-    await new TagChanges(database, EDITOR).update({ id, tagTypeId: pick(types, b) });
+    await new TagCommands(database, EDITOR).update({ id, tagTypeId: pick(types, b) });
   },
   deleteTag: ({ database, tags }, a) =>
-    new TagChanges(database, EDITOR).delete({ id: pick(tags, a)?.id ?? newId() }),
+    new TagCommands(database, EDITOR).delete({ id: pick(tags, a)?.id ?? newId() }),
   import({ database, chatIds }, a, b, c) {
     const records = some(URLS, a).map((url, index) => ({
       channel_id: pick(chatIds, b + (index % 2)),
@@ -143,7 +143,7 @@ const WRITES: Readonly<Record<string, Write>> = {
   },
   follow({ database, chatIds }, a, b) {
     const [from = 0, to = 0] = [pick(chatIds, a), pick(chatIds, a + 1 + (b % (CHANNELS - 1)))];
-    return followMigration({ database, knownCallers: noKnownCallers }, callerOf(null, "ADMIN"), from, to);
+    return followMigration({ database, callerCache: noKnownCallers }, callerOf(null, "ADMIN"), from, to);
   },
   async connect({ database, chatIds, channels }, a) {
     const chatId = pick(chatIds, a);

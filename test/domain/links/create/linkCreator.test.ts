@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { Creations } from "../../../../src/domain/links/create/creationIntents.js";
-import { LinkMaker } from "../../../../src/domain/links/create/linkCreator.js";
+import { CreationIntents } from "../../../../src/domain/links/create/creationIntents.js";
+import { LinkCreator } from "../../../../src/domain/links/create/linkCreator.js";
 import { createLoaders } from "../../../../src/domain/loaders.js";
 import type { Caller } from "../../../../src/domain/shared/caller.js";
 import { IdempotencyConflictError, TelegramRejectedError } from "../../../../src/domain/shared/errors.js";
 import { newId } from "../../../../src/domain/shared/ids.js";
-import { UnderWay } from "../../../../src/domain/shared/pendingWork.js";
+import { PendingWork } from "../../../../src/domain/shared/pendingWork.js";
 import { createLog } from "../../../../src/log.js";
 import { TelegramCallError } from "../../../../src/telegram/failures.js";
 import type { Deadline, LinkSettings, Sending, TelegramGateway } from "../../../../src/telegram/gateway.js";
@@ -60,20 +60,20 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
       return answer();
     },
   } as unknown as TelegramGateway;
-  const creations = new Creations(database, { id: owner, isAlive: async (id) => alive.has(id) }, BOT);
+  const creations = new CreationIntents(database, { id: owner, isAlive: async (id) => alive.has(id) }, BOT);
   const log = createLog({
     level: "debug",
     format: null,
     secrets: [],
     write: (line) => lines.push(JSON.parse(line)),
   });
-  return new LinkMaker(
+  return new LinkCreator(
     {
       database,
-      knownCallers: noKnownCallers,
+      callerCache: noKnownCallers,
       gateway,
       creations,
-      underWay: new UnderWay(),
+      underWay: new PendingWork(),
       storageGuard: UNGUARDED,
     },
     { caller, loaders, log },
@@ -211,7 +211,7 @@ test("a key stands for its request for a day", async () => {
 test("what was answered does not become uncertain", async () => {
   await maker().create(input);
   const { id } = await creation();
-  const creations = new Creations(test_.database, { id: us, isAlive: async () => true }, BOT);
+  const creations = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
   await creations.markUncertain(id, "a commit whose answer was lost");
   await creations.markFailed(id, "likewise");
   expect((await creation()).state).toBe("ANSWERED");
@@ -328,7 +328,7 @@ describe("a database that fails", () => {
   });
 
   test("for as long as it takes leaves what was not sent with a free key, once it is back", async () => {
-    const creations = new Creations(test_.database, { id: us, isAlive: async () => true }, BOT);
+    const creations = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
     await leaveAt("SENT", us);
     const { id } = await creation();
     // More often than it is tried.

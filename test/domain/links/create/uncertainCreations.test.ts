@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Creations } from "../../../../src/domain/links/create/creationIntents.js";
+import { CreationIntents } from "../../../../src/domain/links/create/creationIntents.js";
 import { UncertainCreations } from "../../../../src/domain/links/create/uncertainCreations.js";
 import type { Caller } from "../../../../src/domain/shared/caller.js";
 import { newId } from "../../../../src/domain/shared/ids.js";
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => test_.close());
 
-const creations = () => new Creations(test_.database, { id: newId(), isAlive: async () => false }, 42);
+const creations = () => new CreationIntents(test_.database, { id: newId(), isAlive: async () => false }, 42);
 const uncertain = () => new UncertainCreations({ database: test_.database, creations: creations() }, admin);
 const request = { idempotencyKey: "key", argumentsHash: new Uint8Array(32), arguments: {} };
 const deadline = { at: Date.now() + HOUR_MS };

@@ -1,6 +1,6 @@
 import sql from "sql-template-tag";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { LinkTags } from "../../../../src/domain/links/tagging/bulkTagging.js";
+import { BulkTagging } from "../../../../src/domain/links/tagging/bulkTagging.js";
 import { createLoaders } from "../../../../src/domain/loaders.js";
 import { UserError } from "../../../../src/domain/shared/errors.js";
 import { newId } from "../../../../src/domain/shared/ids.js";
@@ -60,7 +60,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
       await database.prisma.inviteLink.updateMany({ where: { id: { in: links } }, data: { channelId: id } });
     };
     await moveTo(became);
-    await new LinkTags(database, caller, loaders).set({ ids: links, addTagIds: [tag], removeTagIds: [] });
+    await new BulkTagging(database, caller, loaders).set({ ids: links, addTagIds: [tag], removeTagIds: [] });
     expect(await carried()).toEqual(links.map(() => [tag]));
     await moveTo(channelId);
   });
