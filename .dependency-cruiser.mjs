@@ -6,7 +6,7 @@
 import "@swc/core";
 
 /** Every source below may import these: the log, the type of the configuration, the reading of a database address, and the parsers of what people write. */
-const SHARED = "^src/((log|config|databaseAddress)[.]ts$|parsers/)";
+const SHARED = "^src/((log|config|databaseAddress|fastPaths)[.]ts$|parsers/)";
 
 /**
  * @param {string} name
@@ -137,6 +137,22 @@ export default {
       name: "no-cycles",
       severity: "error",
       from: {},
+      to: { circular: true },
+    },
+    {
+      name: "no-way-back-up",
+      comment:
+        "What puts a layer's parts together stands in the layer's own folder, and no part imports it. The rule below sees circles of neighbours, not one between a folder and a folder inside it.",
+      severity: "error",
+      from: { path: "^src/(?:(domain|http)/[^/]+|(graphql)/(?:builder|nodes|mutations|executor))/" },
+      to: { path: "^src/($1|$2)/[^/]+[.]ts$" },
+    },
+    {
+      name: "no-folder-cycles",
+      comment: "A reader who has read the folders below a folder can read it.",
+      severity: "error",
+      scope: "folder",
+      from: { path: "^src" },
       to: { circular: true },
     },
     {

@@ -20,6 +20,7 @@ import type { Domain } from "./domain/request.js";
 import { troubleOf } from "./domain/shared/databaseErrors.js";
 import { PendingWork } from "./domain/shared/pendingWork.js";
 import { TagCache } from "./domain/tags/tagCache.js";
+import { fastPaths } from "./fastPaths.js";
 import { Operations } from "./graphql/pipeline/executeOperation.js";
 import { addDashboard } from "./http/dashboard.js";
 import { exampleQueries } from "./http/graphql/exampleQueries.js";
@@ -183,8 +184,11 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
   if (uncertain > 0)
     log.warn({ uncertain }, "nobody knows whether Telegram made some links: see uncertainCreations");
   const changes = new EditLocks(database, presence, underWay);
-  const callerCache = new CallerCache({ remembers: config.cache, isShared: !pool.embedded });
-  const tagCache = new TagCache(config.cache);
+  const callerCache = new CallerCache({
+    remembers: config.cache && fastPaths.callerCache,
+    isShared: !pool.embedded,
+  });
+  const tagCache = new TagCache(config.cache && fastPaths.tagCache);
   const domain: Domain = {
     database,
     callerCache,

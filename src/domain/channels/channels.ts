@@ -5,7 +5,6 @@ import { UnreadableValueError } from "../../parsers/unreadable.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
 import type { CallerCache } from "../access/callerCache.js";
-import type { Loaders } from "../loaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
@@ -14,6 +13,7 @@ import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError 
 import { parseId } from "../shared/ids.js";
 import { errorOfInquiry } from "../shared/userErrorOf.js";
 import { type Channel, channelColumns } from "./channel.js";
+import type { ChannelLoaders } from "./channelLoaders.js";
 import { FollowedChat } from "./followedChat.js";
 import {
   BOT_STATUS,
@@ -69,9 +69,9 @@ export class Channels {
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
   readonly #caller: Caller;
-  readonly #loaders: Loaders;
+  readonly #loaders: ChannelLoaders;
 
-  constructor(shared: ChannelsShared, caller: Caller, loaders: Loaders) {
+  constructor(shared: ChannelsShared, caller: Caller, loaders: ChannelLoaders) {
     this.#shared = shared;
     this.#database = shared.database;
     this.#gateway = shared.gateway;

@@ -1,6 +1,6 @@
 import sql, { join } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import type { Loaders } from "../loaders.js";
+import type { ChannelLoaders } from "../channels/channelLoaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import {
   type CountedPage,
@@ -17,6 +17,7 @@ import { Problems } from "../shared/errors.js";
 import { parseId } from "../shared/ids.js";
 import { foldName, isStorable } from "../shared/text.js";
 import { linksOfTagColumn, type Tag, type TagWithLinks, tagColumns, tagJoins } from "./tag.js";
+import type { TagLoaders } from "./tagLoaders.js";
 
 type Key = OrderKey<Tag>;
 
@@ -59,9 +60,9 @@ export interface NumberedTagPageArguments extends NumberedPageArguments, TagSele
 export class Tags {
   readonly #database: Database;
   readonly #caller: Caller;
-  readonly #loaders: Loaders;
+  readonly #loaders: ChannelLoaders & TagLoaders;
 
-  constructor(database: Database, caller: Caller, loaders: Loaders) {
+  constructor(database: Database, caller: Caller, loaders: ChannelLoaders & TagLoaders) {
     this.#database = database;
     this.#caller = caller;
     this.#loaders = loaders;

@@ -12,7 +12,6 @@ import type {
 import type { CallerCache } from "../../access/callerCache.js";
 import { FollowedChat } from "../../channels/followedChat.js";
 import { BOT_STATUS, storeFailedStanding } from "../../channels/storeChannel.js";
-import type { Loaders } from "../../loaders.js";
 import { audit, type Change } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import type { StorageGuard } from "../../shared/databaseErrors.js";
@@ -21,6 +20,7 @@ import { parseId } from "../../shared/ids.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
 import { userErrorOf } from "../../shared/userErrorOf.js";
 import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
+import type { Loaders } from "../linkLoaders.js";
 import { afterwards, guarded, inTime, persistResult, waitAMoment } from "../persistResult.js";
 import {
   type ChangedSettings,

@@ -1,9 +1,9 @@
 import sql, { type Sql } from "sql-template-tag";
-import type { Loaders } from "../../loaders.js";
 import { Problems } from "../../shared/errors.js";
 import { parseId, parseIds } from "../../shared/ids.js";
 import { foldName, isStorable } from "../../shared/text.js";
 import type { Tag } from "../../tags/tag.js";
+import type { Loaders } from "../linkLoaders.js";
 import type { LinkSelection, TypeGroup } from "../selection.js";
 
 // More than any page of ours asks for, less than keeps the server busy.

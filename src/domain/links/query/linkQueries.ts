@@ -1,7 +1,6 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database, StatementUse } from "../../../database/database.js";
-import type { Loaders } from "../../loaders.js";
 import { type PageArguments, readPageArguments } from "../../paging/arguments.js";
 import {
   bounds,
@@ -30,6 +29,7 @@ import {
   type TaggedLink,
   tagsOfLinkColumn,
 } from "../inviteLink.js";
+import type { Loaders } from "../linkLoaders.js";
 import { type LinkSelection, selected } from "../selection.js";
 import { skipWholeDays } from "./dayOffsets.js";
 import { checkGroups, type InviteLinkFilter, provenAsOf, type ReadFilter, readFilter } from "./filter.js";
@@ -79,7 +79,7 @@ const MOST_INDEXED_KEYS = 1;
  * Under tag groups of which few links match many are read. No index is in an order by several things: all links are
  * sorted, or as many as share the first.
  */
-function howOften(
+function batchUse(
   { conditions, groups }: LinkSelection,
   ordering: Ordering<InviteLink>,
 ): StatementUse | undefined {
@@ -99,7 +99,7 @@ function listOf(selection: LinkSelection, chatId: number, ordering: Ordering<Inv
     table: sql`invite_link l`,
     alias: sql`l`,
     slice: tagMergeScan(selection, ordering),
-    use: howOften(selection, ordering),
+    use: batchUse(selection, ordering),
     count: isCounted ? () => countInBlocks(selection) : undefined,
     leap: isWhole ? (order, offset) => skipWholeDays(channelId, order, offset) : undefined,
   };

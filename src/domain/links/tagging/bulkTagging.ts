@@ -1,10 +1,10 @@
 import type { Database } from "../../../database/database.js";
-import type { Loaders } from "../../loaders.js";
 import { audit } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import { NotFoundError, Problems } from "../../shared/errors.js";
 import { parseIds } from "../../shared/ids.js";
 import type { InviteLink } from "../inviteLink.js";
+import type { Loaders } from "../linkLoaders.js";
 import { changeTags, checkTags, distinct, parseTagIds } from "./linkTags.js";
 
 export interface SetInviteLinkTagsInput {

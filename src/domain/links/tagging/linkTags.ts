@@ -1,8 +1,8 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { UnitOfWork } from "../../../database/database.js";
-import type { Loaders } from "../../loaders.js";
 import { type Problems, ValidationError } from "../../shared/errors.js";
 import { parseIds } from "../../shared/ids.js";
+import type { Loaders } from "../linkLoaders.js";
 
 /** That a link carries. */
 export const MAX_TAGS = 100;
