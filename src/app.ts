@@ -214,7 +214,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<void> 
     trustProxy: config.trustProxy,
     isStopping: () => stopping,
     corsOrigins: config.corsOrigins,
-    onOver: metrics.noteRequest,
+    onFinished: metrics.noteRequest,
   });
   addHealth(server, {
     database: () => storageGuard.check(),

@@ -259,7 +259,7 @@ export const importCommand = (): Command =>
 Links are known by their addresses, so that the command can be repeated, and goes on where it was stopped. Rows that
 are not acceptable are skipped, and make the exit code 1; all others are imported.
 
-Fields are url, name, budget, created_at, expire_date, tag:TYPE… (docs/moving.md has them all). An address is read in
+Fields are url, name, budget, created_at, expire_date, tag:TYPE… (docs/import-export.md has them all). An address is read in
 any spelling (t.me/+…, joinchat/…, tg://join?invite=…), a date as ISO 8601, as PostgreSQL writes it, or as 21.11.2026,
 in UTC where it names no offset, and a budget as 1500.50 or 1 500,50.
 

@@ -35,11 +35,11 @@ export interface Domain {
 }
 
 /** Who asks, and for whom. */
-export interface Asking {
+export interface DomainRequestOptions {
   readonly caller: Caller;
   readonly log: Logger;
   /** A signal that is aborted when the client has gone; null where there is none that could. */
-  readonly gone: (() => AbortSignal) | null;
+  readonly clientAbort: (() => AbortSignal) | null;
 }
 
 /** In seconds: by then some of the caller's own reads are done. */
@@ -66,14 +66,14 @@ interface Parts {
 export class DomainRequest {
   readonly caller: Caller;
   readonly #domain: Domain;
-  readonly #asking: Asking;
+  readonly #options: DomainRequestOptions;
   #parts: Partial<Parts> = {};
   #hasChangedTelegram = false;
 
-  constructor(domain: Domain, asking: Asking) {
-    this.caller = asking.caller;
+  constructor(domain: Domain, options: DomainRequestOptions) {
+    this.caller = options.caller;
     this.#domain = domain;
-    this.#asking = asking;
+    this.#options = options;
   }
 
   /**
@@ -95,7 +95,7 @@ export class DomainRequest {
 
   /** What all requests share; whatever asks Telegram asks for this client. */
   get #shared(): Domain {
-    const { gone } = this.#asking;
+    const { clientAbort } = this.#options;
     const guard = this.#domain.storageGuard;
     const storageGuard: StorageGuard = {
       requireWritable: () => guard.requireWritable(),
@@ -105,8 +105,8 @@ export class DomainRequest {
         guard.holdFor(storing);
       },
     };
-    if (!gone) return { ...this.#domain, storageGuard };
-    this.#parts.gateway ??= this.#domain.gateway.forClient(gone());
+    if (!clientAbort) return { ...this.#domain, storageGuard };
+    this.#parts.gateway ??= this.#domain.gateway.forClient(clientAbort());
     return { ...this.#domain, storageGuard, gateway: this.#parts.gateway };
   }
 
@@ -117,7 +117,7 @@ export class DomainRequest {
   get #reading(): Database {
     this.#parts.reading ??= this.#domain.database.forReader({
       key: this.caller.key,
-      gone: this.#asking.gone,
+      clientAbort: this.#options.clientAbort,
       refusal: () => new RateLimitedError(RETRY_AFTER),
     });
     return this.#parts.reading;
@@ -132,11 +132,11 @@ export class DomainRequest {
     return this.#parts.links;
   }
   get linkCreator(): LinkCreator {
-    this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#asking, loaders: this.loaders });
+    this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#options, loaders: this.loaders });
     return this.#parts.linkCreator;
   }
   get linkEditor(): LinkEditor {
-    this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#asking, loaders: this.loaders });
+    this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#options, loaders: this.loaders });
     return this.#parts.linkEditor;
   }
   get bulkTagging(): BulkTagging {

@@ -7,7 +7,7 @@ import { clientAbortSignal } from "./lifecycle/clientAbort.js";
 import { refuseOtherMethods } from "./lifecycle/methods.js";
 import { addRequestFormat } from "./lifecycle/requestFormat.js";
 import { requestRecordOf } from "./lifecycle/requestRecord.js";
-import type { Door, Open } from "./rest/endpoint.js";
+import type { OpenRequest, RestEndpoint } from "./rest/endpoint.js";
 import { answerError, refuse } from "./rest/errors.js";
 import { addDocs } from "./rest/openApi.js";
 import { addLinks } from "./rest/routes/links.js";
@@ -33,27 +33,31 @@ const authenticatedBy = (bearer: BearerTokens) => async (request: FastifyRequest
  * domain as the graph. Each route's schemas are its types, its validation and its place in /openapi.json.
  */
 export async function addRest(server: FastifyInstance, { domain, bearer }: RestOptions): Promise<void> {
-  const open: Open = (request, reply) => {
+  const openRequest: OpenRequest = (request, reply) => {
     const { caller } = requestRecordOf(request);
-    if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
-    return new DomainRequest(domain, { caller, log: request.log as Logger, gone: clientAbortSignal(reply) });
+    if (caller === null) throw new TypeError("A request got past the endpoint unauthenticated.");
+    return new DomainRequest(domain, {
+      caller,
+      log: request.log as Logger,
+      clientAbort: clientAbortSignal(reply),
+    });
   };
   // Encapsulated: who calls, how bodies are read and the form of errors are these routes' alone.
   const routes: FastifyPluginAsync = async (inside) => {
-    const door = inside as unknown as Door;
+    const endpoint = inside as unknown as RestEndpoint;
     const paths = new Set<string>();
-    door.addHook("onRoute", ({ url }) => {
+    endpoint.addHook("onRoute", ({ url }) => {
       paths.add(url);
     });
-    door.addHook("onRequest", authenticatedBy(bearer));
-    door.addHook("preHandler", refuseMalformed);
-    door.setErrorHandler<Error>((error, request, reply) => {
+    endpoint.addHook("onRequest", authenticatedBy(bearer));
+    endpoint.addHook("preHandler", refuseMalformed);
+    endpoint.setErrorHandler<Error>((error, request, reply) => {
       domain.storageGuard.noteFailure(error);
       return answerError(error, request, reply);
     });
-    door.setValidatorCompiler(validatorCompiler);
-    door.setSerializerCompiler(serializerCompiler);
-    const readJson = door.getDefaultJsonParser("remove", "remove");
+    endpoint.setValidatorCompiler(validatorCompiler);
+    endpoint.setSerializerCompiler(serializerCompiler);
+    const readJson = endpoint.getDefaultJsonParser("remove", "remove");
     addRequestFormat(inside, {
       answers: ["application/json"],
       parse(request, text, done) {
@@ -62,8 +66,8 @@ export async function addRest(server: FastifyInstance, { domain, bearer }: RestO
         else void readJson(request, text, done);
       },
     });
-    addLinks(door, open);
-    addTags(door, open);
+    addLinks(endpoint, openRequest);
+    addTags(endpoint, openRequest);
     refuseOtherMethods(inside, [...paths]);
   };
   const face: FastifyPluginAsync = async (inside) => {

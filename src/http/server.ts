@@ -34,7 +34,7 @@ const CLIENT_GONE = 499;
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /** A request that is over. */
-export interface RequestEvent extends Readonly<RequestRecord> {
+export interface FinishedRequest extends Readonly<RequestRecord> {
   readonly method: string;
   /** The path as the server knows it, without anything of the caller's; "unknown" where there is nothing. */
   readonly route: string;
@@ -65,11 +65,11 @@ export interface ServerOptions {
   readonly timeLimits?: TimeLimits;
   /** Origins that browsers may call from. */
   readonly corsOrigins: readonly string[];
-  readonly onOver: (event: RequestEvent) => void;
+  readonly onFinished: (event: FinishedRequest) => void;
 }
 
 /** The one line of a request. Of the caller it has what the audit has: names are not unique, and a key is no secret. */
-function writeLine(log: Logger, event: RequestEvent): void {
+function writeLine(log: Logger, event: FinishedRequest): void {
   const { method, route, status, milliseconds, isProbe, caller, operation, codes } = event;
   const line = {
     method,
@@ -107,7 +107,7 @@ function checkHeaders({ raw, headers: { expect } }: FastifyRequest): void {
 
 /** The server with what every door has: ids, one log line a request, CORS, limits on bodies. Doors are added to it. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { log, corsOrigins, onOver, trustProxy = [], timeLimits = TIME_LIMITS, isStopping } = options;
+  const { log, corsOrigins, onFinished, trustProxy = [], timeLimits = TIME_LIMITS, isStopping } = options;
   const tell = (request: FastifyRequest, status: number, milliseconds: number): void => {
     const { method, routeOptions } = request;
     const route = routeOptions.url ?? "unknown";
@@ -120,13 +120,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       isProbe: PROBES.has(route),
     };
     writeLine(request.log as Logger, event);
-    onOver(event);
+    onFinished(event);
   };
   const tellUnrouted = ({ requestId, status, code }: UnroutedRequest): void => {
     const nobody = { caller: null, operation: null, codes: [code], milliseconds: 0, isProbe: false };
-    const event: RequestEvent = { ...nobody, method: "unknown", route: "unknown", status };
+    const event: FinishedRequest = { ...nobody, method: "unknown", route: "unknown", status };
     writeLine(log.child({ requestId }), event);
-    onOver(event);
+    onFinished(event);
   };
   const connections: Connections = new Map();
   const server = fastify({

@@ -107,7 +107,7 @@ function detailOf(body: string): string {
   }
 }
 
-/** An API of links as docs/moving.md describes it. */
+/** An API of links as docs/import-export.md describes it. */
 export class RestSource {
   readonly #options: RestSourceOptions;
 

@@ -3,7 +3,7 @@ import { TELEGRAM_STATES, type TelegramState } from "../background/telegramHealt
 import type { StatementEvent } from "../database/database.js";
 import type { DatabasePool } from "../database/pools.js";
 import type { OperationEvent } from "../graphql/pipeline/executeOperation.js";
-import type { RequestEvent } from "../http/server.js";
+import type { FinishedRequest } from "../http/server.js";
 import type { CallEvent } from "../telegram/gateway.js";
 import type { HoldSummary } from "../telegram/holds.js";
 import { BoundedNames } from "./boundedNames.js";
@@ -117,7 +117,7 @@ export class Metrics {
   readonly noteCall = ({ method, failure, milliseconds }: CallEvent): void =>
     this.#callSeconds.observe({ method, outcome: failure?.kind ?? "ok" }, milliseconds / 1000);
 
-  readonly noteRequest = (request: RequestEvent): void => {
+  readonly noteRequest = (request: FinishedRequest): void => {
     const { route, method, status, milliseconds, isProbe, operation, codes } = request;
     this.#requests.inc({ route, method, status });
     if (!isProbe) this.#requestSeconds.observe({ route, method }, milliseconds / 1000);

@@ -68,7 +68,7 @@ describe("the package", () => {
       "LICENSE",
       "README.md",
       "docs/database.md",
-      "docs/moving.md",
+      "docs/import-export.md",
       "docs/oint.md",
       "docs/rest.md",
       "package.json",

@@ -14,9 +14,9 @@ const POLL = { timeout: 60_000, interval: 20 };
 const raise = (error: Error): never => {
   throw error;
 };
-const readerOf = (key: string, gone: Reader["gone"] = null): Reader => ({
+const readerOf = (key: string, clientAbort: Reader["clientAbort"] = null): Reader => ({
   key,
-  gone,
+  clientAbort,
   refusal: () => new Error("refused"),
 });
 

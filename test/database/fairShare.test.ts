@@ -5,7 +5,7 @@ class Refused extends Error {}
 
 const readerOf = (key: string, gone: AbortSignal | null = null): Reader => ({
   key,
-  gone: gone && (() => gone),
+  clientAbort: gone && (() => gone),
   refusal: () => new Refused("asked for too much"),
 });
 

@@ -112,7 +112,7 @@ describe("its files", () => {
 test("where it was not built the page says how to build it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "invite-links-dashboard-"));
   const log = createLog({ level: "silent", format: null, secrets: [], write: () => {} });
-  const bare = await createServer({ log, corsOrigins: [], onOver: () => {} });
+  const bare = await createServer({ log, corsOrigins: [], onFinished: () => {} });
   try {
     expect(await addDashboard(bare, { sandboxToken: null, folder })).toBe(false);
     const response = await bare.inject("/");

@@ -52,7 +52,7 @@ export interface OperationRequest {
   /** A GET: queries alone. */
   readonly readOnly: boolean;
   /** A signal that is aborted when the client has gone before it was answered; null where there is none that could. */
-  readonly gone: (() => AbortSignal) | null;
+  readonly clientAbort: (() => AbortSignal) | null;
   readonly onEnd: (event: OperationEvent) => void;
 }
 

@@ -178,7 +178,7 @@ export function addGraphQL(
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
-      gone: clientAbortSignal(reply),
+      clientAbort: clientAbortSignal(reply),
       onEnd(operation) {
         notes.operation = operation;
         notes.codes.push(...operation.codes);

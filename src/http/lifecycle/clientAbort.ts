@@ -1,10 +1,10 @@
 import type { FastifyReply } from "fastify";
 
 /** Tells whether a client has gone, by a signal that is made when somebody first wants to know: most requests never do. */
-export type Gone = () => AbortSignal;
+export type ClientAbort = () => AbortSignal;
 
 /** The signal is aborted when the connection ends before the whole answer was sent: nobody hears it any more. */
-export function clientAbortSignal({ raw }: FastifyReply): Gone {
+export function clientAbortSignal({ raw }: FastifyReply): ClientAbort {
   let gone: AbortController | undefined;
   return () => {
     if (gone) return gone.signal;

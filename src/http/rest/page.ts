@@ -6,16 +6,16 @@ import type { NumberedPage } from "../../domain/paging/list.js";
 /** How long a client may take nothing of an answer that is being read for it, in milliseconds. */
 const STALL_MS = 60_000;
 
-export interface AskedPage {
+export interface PageRequest {
   readonly page: number;
   readonly limit: number;
 }
 
 /** What the domain takes for it. */
-export const toNumbered = ({ page, limit }: AskedPage) => ({ page, size: limit < 0 ? null : limit });
+export const toNumbered = ({ page, limit }: PageRequest) => ({ page, size: limit < 0 ? null : limit });
 
 async function* jsonOf<Row>(
-  { page, limit }: AskedPage,
+  { page, limit }: PageRequest,
   total: number,
   reading: Reading<Row>,
   show: (row: Row) => unknown,
@@ -35,7 +35,7 @@ async function* jsonOf<Row>(
  */
 export async function sendPage<Row>(
   reply: FastifyReply,
-  asked: AskedPage,
+  asked: PageRequest,
   found: NumberedPage<Row>,
   show: (row: Row) => unknown,
 ): Promise<FastifyReply> {

@@ -35,7 +35,7 @@ function failing() {
         requestId: "r-1",
         log: log.child({ requestId: "r-1" }),
         readOnly: false,
-        gone: null,
+        clientAbort: null,
         onEnd: () => {},
       },
     );

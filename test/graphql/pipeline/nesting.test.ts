@@ -238,7 +238,14 @@ test("everything that is taken is worked out with a fifth of the stack", async (
   const log = createLog({ level: "error", format: null, secrets: [], write: (line) => lines.push(line) });
   const operations = new Operations({ domain: { database: {} } as Domain, suggestions: true });
   const run = (parameters: OperationParameters) =>
-    operations.run(parameters, { caller, requestId: "r", log, readOnly: false, gone: null, onEnd: () => {} });
+    operations.run(parameters, {
+      caller,
+      requestId: "r",
+      log,
+      readOnly: false,
+      clientAbort: null,
+      onEnd: () => {},
+    });
   for (const depth of [1, 12, 30, 60, 62, 63, 64, 65, 400, 30_000]) {
     for (const document of Object.values(DOCUMENTS)) {
       const { errors = [] } = await withStackLeft(0.2, () => run({ query: document(depth) }));

@@ -3,14 +3,14 @@ import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { allowLongBody } from "../../../src/http/lifecycle/clientErrors.js";
-import { createServer, type RequestEvent } from "../../../src/http/server.js";
+import { createServer, type FinishedRequest } from "../../../src/http/server.js";
 import { RawConnection } from "../../support/rawHttp.js";
 
 // With short limits in the place of 10 and 30 seconds. What is late is answered with 408, and its connection ends.
 
 let server: FastifyInstance;
 let origin: string;
-let events: RequestEvent[];
+let events: FinishedRequest[];
 let lines: { level: number; msg: string }[];
 beforeEach(async () => {
   events = [];
@@ -24,7 +24,7 @@ beforeEach(async () => {
   server = await createServer({
     log: pino(log),
     corsOrigins: [],
-    onOver: (event) => events.push(event),
+    onFinished: (event) => events.push(event),
     timeLimits: { headersMs: 150, requestMs: 450, checkMs: 20 },
   });
   server.post("/taken", async (request) => request.body);

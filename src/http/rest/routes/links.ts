@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { afterwards } from "../../../domain/links/persistResult.js";
 import { NotFoundError } from "../../../domain/shared/errors.js";
-import type { Door, Open } from "../endpoint.js";
+import type { OpenRequest, RestEndpoint } from "../endpoint.js";
 import { answers } from "../errors.js";
 import { amount, id, instant, integer, orderedFields, ordersOf, paging, telegramId } from "../fields.js";
 import { sendPage, toNumbered } from "../page.js";
@@ -42,8 +42,8 @@ const NewLink = z.object({
 });
 
 /** /invite_links */
-export function addLinks(door: Door, open: Open): void {
-  door.route({
+export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void {
+  endpoint.route({
     method: "GET",
     url: "/invite_links/:invite_link_id",
     schema: {
@@ -55,14 +55,14 @@ export function addLinks(door: Door, open: Open): void {
       response: answers(200, "The link.", LinkShape, 404),
     },
     handler: async (request, reply) => {
-      const { links, loaders } = open(request, reply);
+      const { links, loaders } = openRequest(request, reply);
       const link = await links.find(request.params.invite_link_id, request.query.channel_id);
       if (link === null) throw new NotFoundError("invite link");
       return reply.send(showLink({ ...link, tags: await loaders.tagsOf(link) }));
     },
   });
 
-  door.route({
+  endpoint.route({
     method: "POST",
     url: "/invite_links/all",
     schema: {
@@ -80,7 +80,7 @@ export function addLinks(door: Door, open: Open): void {
       response: answers(200, "A page of links.", LinkPageShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { links } = open(request, reply);
+      const { links } = openRequest(request, reply);
       const { channel_id, name, creator_id, ordered_fields, ...asked } = request.query;
       const { tags, links_ids } = request.body ?? {};
       const found = await links.numberedPage({
@@ -102,7 +102,7 @@ export function addLinks(door: Door, open: Open): void {
     },
   });
 
-  door.route({
+  endpoint.route({
     method: "POST",
     url: "/invite_links",
     schema: {
@@ -119,7 +119,7 @@ export function addLinks(door: Door, open: Open): void {
       response: answers(201, "The new link.", LinkShape, 403, 408, 409, 413, 415, 502, 504),
     },
     handler: async (request, reply) => {
-      const { linkCreator, loaders } = open(request, reply);
+      const { linkCreator, loaders } = openRequest(request, reply);
       const { body, headers } = request;
       const link = await linkCreator.create({
         channelId: body.channel_id,

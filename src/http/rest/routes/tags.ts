@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NotFoundError } from "../../../domain/shared/errors.js";
 import type { TagWithLinks } from "../../../domain/tags/tag.js";
-import type { Door, Open } from "../endpoint.js";
+import type { OpenRequest, RestEndpoint } from "../endpoint.js";
 import { answers } from "../errors.js";
 import { id, orderedFields, ordersOf, paging, telegramId } from "../fields.js";
 import { sendPage, toNumbered } from "../page.js";
@@ -18,8 +18,8 @@ function found(tag: TagWithLinks | null): TagWithLinks {
 }
 
 /** /tags */
-export function addTags(door: Door, open: Open): void {
-  door.route({
+export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void {
+  endpoint.route({
     method: "GET",
     url: "/tags",
     schema: {
@@ -36,7 +36,7 @@ export function addTags(door: Door, open: Open): void {
       response: answers(200, "A page of tags.", TagPageShape, 403),
     },
     handler: async (request, reply) => {
-      const { tags } = open(request, reply);
+      const { tags } = openRequest(request, reply);
       const { channel_id, name, type_id, ordered_fields, ...asked } = request.query;
       const page = await tags.numberedPage({
         ...toNumbered(asked),
@@ -49,7 +49,7 @@ export function addTags(door: Door, open: Open): void {
     },
   });
 
-  door.route({
+  endpoint.route({
     method: "POST",
     url: "/tags",
     schema: {
@@ -60,14 +60,14 @@ export function addTags(door: Door, open: Open): void {
       response: answers(201, "The new tag.", TagShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { tagCommands } = open(request, reply);
+      const { tagCommands } = openRequest(request, reply);
       const { channel_id, name, color, tag_type_id } = request.body;
       const tag = await tagCommands.create({ channelId: channel_id, name, color, tagTypeId: tag_type_id });
       return reply.code(201).send(showTag({ ...tag, links: [] }));
     },
   });
 
-  door.route({
+  endpoint.route({
     method: "GET",
     url: "/tags/types",
     schema: {
@@ -77,12 +77,12 @@ export function addTags(door: Door, open: Open): void {
       response: answers(200, "The types.", TypesShape),
     },
     handler: async (request, reply) => {
-      const types = await open(request, reply).tagTypes.list();
+      const types = await openRequest(request, reply).tagTypes.list();
       return reply.send(types.map(showType));
     },
   });
 
-  door.route({
+  endpoint.route({
     method: "GET",
     url: "/tags/:tag_id",
     schema: {
@@ -93,12 +93,12 @@ export function addTags(door: Door, open: Open): void {
       response: answers(200, "The tag.", TagShape, 404),
     },
     handler: async (request, reply) => {
-      const { tags } = open(request, reply);
+      const { tags } = openRequest(request, reply);
       return reply.send(showTag(found(await tags.findWithLinks(request.params.tag_id))));
     },
   });
 
-  door.route({
+  endpoint.route({
     method: "PATCH",
     url: "/tags/:tag_id",
     schema: {
@@ -110,7 +110,7 @@ export function addTags(door: Door, open: Open): void {
       response: answers(200, "The tag.", TagShape, 403, 404, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { tagCommands, tags } = open(request, reply);
+      const { tagCommands, tags } = openRequest(request, reply);
       const { channel_id, name, color, type_id } = request.query;
       const { id } = await tagCommands.update({
         id: request.params.tag_id,
