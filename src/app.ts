@@ -7,10 +7,11 @@ import { DatabaseHealth } from "./background/databaseHealth.js";
 import { refusalOfToken, TelegramHealth } from "./background/telegramHealth.js";
 import { DatabaseHolds } from "./background/telegramHolds.js";
 import { type Config, dataFolder } from "./config.js";
-import { createDatabase } from "./database/database.js";
+import { createDatabase, type Database } from "./database/database.js";
 import { claimDatabase } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
-import { announcePresence } from "./database/presence.js";
+import type { DatabasePool } from "./database/pools.js";
+import { announcePresence, type Presence } from "./database/presence.js";
 import { readinessProbe } from "./database/readinessProbe.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { CallerCache } from "./domain/access/callerCache.js";
@@ -38,66 +39,60 @@ import type { Sandbox } from "./sandbox/sandbox.js";
 import { TelegramGateway } from "./telegram/gateway.js";
 import { summarize } from "./telegram/holds.js";
 
-/** The real Telegram does not know the bot token. */
+/** Telegram, or whatever answers at TELEGRAM_API_ROOT, refuses the bot token. */
 export class BotTokenRefusedError extends Error {
   override readonly name = "BotTokenRefusedError";
 
   constructor(status: 401 | 404) {
     super(
       status === 401
-        ? "TELEGRAM_BOT_TOKEN: found a token that Telegram does not accept, not a bot token that is valid"
-        : "TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: found a token or an address that is answered with 404, not a bot token that is valid and the address of a Bot API server",
+        ? "TELEGRAM_BOT_TOKEN: Telegram does not accept this token. Copy the bot's current token from @BotFather."
+        : "TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: the address answers 404 for this token. Check that the token is the bot's current one, and that the address is that of a Bot API server.",
     );
   }
 }
 
 export interface App {
-  /** Where it is to be reached, as a browser on this machine would. */
+  /** The address of the GraphQL endpoint, for a browser on this machine. */
   readonly url: string;
-  /** Where people look at it; null where the dashboard was not built. */
+  /** The address of the dashboard, for a browser on this machine; null if the dashboard was not built. */
   readonly dashboardUrl: string | null;
   /** Null with a real bot. */
   readonly sandbox: Sandbox | null;
-  /** A token to show to whoever started the server: the sandbox's own, or the very first with a real bot. */
+  /**
+   * An API token to show to the person who started the server: the sandbox's token, or the very first token of an
+   * installation with a real bot. Null if there is none to show.
+   */
   readonly tokenToShow: string | null;
-  /** Serves on for SHUTDOWN_DELAY_MS while /readyz says 503; then takes no new requests, ends those under way, and closes every part in the opposite order of its start. */
+  /**
+   * Stops the server. For SHUTDOWN_DELAY_MS it still serves requests while /readyz answers 503. Then it accepts no new
+   * requests, answers the current ones, and closes all parts in the reverse order of their start.
+   */
   stop(): Promise<void>;
 }
 
-/** How long the start waits for Telegram to say whether it knows the token. */
+type Close = () => Promise<void> | void;
+
+/** The input of every step of the start. */
+interface Start {
+  readonly config: Config;
+  readonly log: Logger;
+  /** How to close each part that has been started, in the order of the start. */
+  readonly closers: Close[];
+  readonly metrics: Metrics;
+  readonly connectionFailures: ConnectionFailures;
+}
+
+/** How long the start waits for Telegram to say whether it accepts the bot token, in milliseconds. */
 const TOKEN_CHECK_MS = 5000;
 
-/** Runs what was pushed, the last first; one that fails keeps none of the others from running. */
-async function closeAll(closers: (() => Promise<void> | void)[], log: Logger): Promise<void> {
-  for (const close of closers.reverse()) {
-    try {
-      await close();
-    } catch (error) {
-      log.error({ err: error }, "a part of the server did not end cleanly");
-    }
-  }
-}
-
-/** A local Telegram, loaded only where there is no other. */
-async function startSandboxWith(sample: Sample, stateFile: string): Promise<Sandbox> {
-  const { startSandbox } = await import("./sandbox/sandbox.js");
-  return startSandbox({ stateFile, initial: toSandbox(sample, new Date()) });
-}
-
-/** What a browser on this machine would ask for. */
-function addressOf(server: FastifyInstance, { host, port }: Config): string {
-  const address = server.server.address();
-  const shown = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  const bound = typeof address === "object" && address ? address.port : port;
-  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${bound}`;
-}
-
 /**
- * Builds the server from its configuration, part by part, each with what it needs, and starts it.
- * @throws FolderInUseError, ForeignDatabaseError, BotTokenRefusedError, and what the database or the port say.
+ * Starts the server.
+ * @throws FolderInUseError, ForeignDatabaseError, BotTokenRefusedError, an error of the database, or an error of the
+ * operating system about HOST or PORT. All parts that were started are closed before.
  */
 export async function startApp(config: Config, log: Logger): Promise<App> {
-  const closers: (() => Promise<void> | void)[] = [];
+  const closers: Close[] = [];
   try {
     return await start(config, log, closers);
   } catch (error) {
@@ -106,150 +101,266 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   }
 }
 
-async function start(config: Config, log: Logger, closers: (() => Promise<void> | void)[]): Promise<App> {
-  const { telegram: bot } = config;
-  const folder = dataFolder(config);
-
-  // While the database is away all connections break, which the line of the outage tells once for all.
-  const brokeConnection =
-    (message: string) =>
-    (error: unknown): void => {
-      databaseHealth?.noteFailure(error);
-      const level = troubleOf(error) === null ? "warn" : "debug";
-      log[level]({ err: error }, message);
-    };
-  let databaseHealth: DatabaseHealth | undefined;
-  const { pool, migrations } = await openDatabase(
-    { url: config.databaseUrl, directUrl: config.databaseDirectUrl, sessions: config.databasePool, folder },
-    brokeConnection("a connection to the database broke"),
-  );
-  const health = new TelegramHealth(log, bot === null);
+/** The whole start: open the database, connect Telegram, build the domain, mount the endpoints, listen. */
+async function start(config: Config, log: Logger, closers: Close[]): Promise<App> {
+  const connectionFailures = new ConnectionFailures(log);
+  const pool = await openPool(config, log, connectionFailures);
+  const telegramHealth = new TelegramHealth(log, config.telegram === null);
   const metrics = new Metrics({
     pool: pool.pool,
-    telegramState: () => health.state,
-    waitingCalls: () => gateway.waiting,
-    // A scrape waits for nothing: calls and /readyz learn what other servers have stored.
-    holds: () => summarize(gateway.knownHolds),
+    telegramState: () => telegramHealth.state,
+    waitingCalls: () => telegram.gateway.waiting,
+    // A scrape does not wait for the database, so it shows the holds that this server knows of.
+    holds: () => summarize(telegram.gateway.knownHolds),
   });
+  const context: Start = { config, log, closers, metrics, connectionFailures };
+
+  const { database, presence } = await claimStorage(context, pool);
+  const telegram = await connectTelegram(context, database, telegramHealth);
+  const { sandbox, sample, gateway } = telegram;
+  if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
+  const ownToken =
+    sandbox && config.adminToken === null
+      ? await sandboxToken(database, join(dataFolder(config), "api-token"))
+      : null;
+
+  const { domain, databaseHealth } = await buildDomain(context, { pool, database, presence, gateway });
+  let isStopping = false;
+  const server = await createServer({
+    log,
+    trustProxy: config.trustProxy,
+    isStopping: () => isStopping,
+    corsOrigins: config.corsOrigins,
+    onFinished: metrics.noteRequest,
+  });
+  addHealth(server, {
+    database: () => databaseHealth.check(),
+    telegram: () => telegramHealth.state,
+    updates: async () => ({ holds: summarize(await gateway.holds()) }),
+    stopping: () => isStopping,
+  });
+  addMetrics(server, metrics.registry);
+  const hasDashboard = await mountFaces(context, server, { domain, sample, sandboxToken: ownToken });
+
+  databaseHealth.watch();
+  await listen(context, server);
+  // Created last: if the start failed after this, nobody would ever see the token, and the next start shows none.
+  const firstApiToken = sandbox || config.adminToken !== null ? null : await firstToken(database);
+  return {
+    url: `${addressOf(server, config)}${GRAPHQL_PATH}`,
+    dashboardUrl: hasDashboard ? `${addressOf(server, config)}/` : null,
+    sandbox,
+    tokenToShow: ownToken ?? firstApiToken,
+    async stop() {
+      isStopping = true;
+      await delay(config.shutdownDelayMs);
+      await readArrived();
+      await closeAll(closers.splice(0), log);
+    },
+  };
+}
+
+/** Closes all parts, the last one first. A part that fails to close does not keep the others open. */
+async function closeAll(closers: Close[], log: Logger): Promise<void> {
+  for (const close of closers.reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      log.error({ err: error }, "a part of the server failed to close");
+    }
+  }
+}
+
+/** Reports failures of database connections outside of requests. */
+class ConnectionFailures {
+  readonly #log: Logger;
+  /** Null until the domain is built. */
+  health: DatabaseHealth | null = null;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Makes a listener that logs each failure with `message`. */
+  logAs(message: string): (error: unknown) => void {
+    return (error) => {
+      this.health?.noteFailure(error);
+      // An outage breaks all connections. DatabaseHealth logs it once, so these lines are for debugging only.
+      const level = troubleOf(error) === null ? "warn" : "debug";
+      this.#log[level]({ err: error }, message);
+    };
+  }
+}
+
+/** Opens the database and applies the migrations that it lacks. */
+async function openPool(config: Config, log: Logger, failures: ConnectionFailures): Promise<DatabasePool> {
+  const { pool, migrations } = await openDatabase(
+    {
+      url: config.databaseUrl,
+      directUrl: config.databaseDirectUrl,
+      sessions: config.databasePool,
+      folder: dataFolder(config),
+    },
+    failures.logAs("a database connection failed"),
+  );
+  if (migrations.length > 0) log.info({ migrations }, "migrations applied");
+  return pool;
+}
+
+/** Marks the database as this bot's or the sandbox's, and shows other servers that this one is alive. */
+async function claimStorage(
+  { config, log, closers, metrics, connectionFailures }: Start,
+  pool: DatabasePool,
+): Promise<{ database: Database; presence: Presence }> {
   const database = createDatabase(pool, (event) => {
     metrics.noteStatement(event);
     (logOfRequest() ?? log).debug({ sql: event.text, ms: event.milliseconds }, "sql");
   });
   closers.push(() => database.close());
-  if (migrations.length > 0) log.info({ migrations }, "migrations applied");
-  await claimDatabase(database, bot?.botId ?? null);
+  await claimDatabase(database, config.telegram?.botId ?? null);
   const presence = await announcePresence(
     pool,
-    brokeConnection("the connection that shows this server's presence broke"),
+    connectionFailures.logAs("the database connection that shows this server's presence failed"),
   );
   closers.push(() => presence.leave());
+  return { database, presence };
+}
 
+/** The bot's connection to Telegram. `sandbox` and `sample` are null with a real bot. */
+interface Telegram {
+  readonly gateway: TelegramGateway;
+  readonly sandbox: Sandbox | null;
+  readonly sample: Sample | null;
+}
+
+/** Starts the sandbox if there is no real bot, and connects the gateway to whichever of the two is used. */
+async function connectTelegram(
+  { config, log, closers, metrics }: Start,
+  database: Database,
+  health: TelegramHealth,
+): Promise<Telegram> {
   closers.push(() => health.stop());
-  const sample = bot === null ? await readSample() : null;
-  const sandbox = sample && (await startSandboxWith(sample, join(folder, "telegram.json")));
+  const sample = config.telegram === null ? await readSample() : null;
+  const sandbox = sample && (await startSandboxWith(sample, join(dataFolder(config), "telegram.json")));
   if (sandbox) closers.push(() => sandbox.close());
-  const target = sandbox
+  const bot = sandbox
     ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot }
-    : bot;
-  if (target === null) throw new Error("There is neither a bot nor the sandbox.");
+    : config.telegram;
+  if (bot === null) throw new Error("There is neither a bot nor a sandbox.");
   const gateway = new TelegramGateway({
-    ...target,
+    ...bot,
     timeoutMs: config.telegramTimeoutMs,
     holdStore: new DatabaseHolds(database, (error) =>
-      log.warn({ err: error }, "a hold of Telegram's could not be stored: other servers do not know of it"),
+      log.warn({ err: error }, "a hold could not be stored, so other servers do not obey it yet"),
     ),
     onCall: (event) => {
       health.note(event);
       metrics.noteCall(event);
       const requestLog = logOfRequest() ?? log;
       if (event.answer === undefined) requestLog.debug(event, "telegram");
-      else requestLog.warn(event, "Telegram answered with something else");
+      else requestLog.warn(event, "Telegram's answer has an unexpected form");
     },
   });
-  const refused = bot === null ? null : await refusalOfToken(gateway, TOKEN_CHECK_MS);
+  const refused = sandbox ? null : await refusalOfToken(gateway, TOKEN_CHECK_MS);
   if (refused !== null) throw new BotTokenRefusedError(refused);
   health.watch(gateway);
+  return { gateway, sandbox, sample };
+}
 
-  if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
-  const ownToken =
-    sandbox && config.adminToken === null ? await sandboxToken(database, join(folder, "api-token")) : null;
+/** The sandbox's code is loaded only when it is used. */
+async function startSandboxWith(sample: Sample, stateFile: string): Promise<Sandbox> {
+  const { startSandbox } = await import("./sandbox/sandbox.js");
+  return startSandbox({ stateFile, initial: toSandbox(sample, new Date()) });
+}
 
+interface DomainParts {
+  readonly pool: DatabasePool;
+  readonly database: Database;
+  readonly presence: Presence;
+  readonly gateway: TelegramGateway;
+}
+
+/** Builds the state that all requests share. */
+async function buildDomain(
+  { config, log, closers, connectionFailures }: Start,
+  { pool, database, presence, gateway }: DomainParts,
+): Promise<{ domain: Domain; databaseHealth: DatabaseHealth }> {
   const underWay = new PendingWork();
   closers.push(() => underWay.drained());
-  const storageGuard = new DatabaseHealth(readinessProbe(pool), log);
-  databaseHealth = storageGuard;
-  closers.push(() => storageGuard.stop());
+  const databaseHealth = new DatabaseHealth(readinessProbe(pool), log);
+  connectionFailures.health = databaseHealth;
+  closers.push(() => databaseHealth.stop());
   const creations = new CreationIntents(database, presence, gateway.botId, underWay);
   const uncertain = await creations.noteAbandoned();
-  if (uncertain > 0)
-    log.warn({ uncertain }, "nobody knows whether Telegram made some links: see uncertainCreations");
-  const changes = new EditLocks(database, presence, underWay);
-  const callerCache = new CallerCache({
-    remembers: config.cache && fastPaths.callerCache,
-    isShared: !pool.embedded,
-  });
-  const tagCache = new TagCache(config.cache && fastPaths.tagCache);
+  if (uncertain > 0) {
+    log.warn(
+      { uncertain },
+      "it is not known whether Telegram created some links: an administrator settles them in uncertainCreations",
+    );
+  }
   const domain: Domain = {
     database,
-    callerCache,
-    tagCache,
+    callerCache: new CallerCache({
+      remembers: config.cache && fastPaths.callerCache,
+      isShared: !pool.embedded,
+    }),
+    tagCache: new TagCache(config.cache && fastPaths.tagCache),
     gateway,
     creations,
-    changes,
+    changes: new EditLocks(database, presence, underWay),
     underWay,
-    storageGuard,
+    storageGuard: databaseHealth,
   };
-  const operations = new Operations({ domain, suggestions: !config.production });
-  const authentication = new Authentication(
-    database,
-    callerCache,
-    config.adminToken,
-    brokeConnection("the use of a token could not be noted"),
-  );
+  return { domain, databaseHealth };
+}
 
+interface FaceParts {
+  readonly domain: Domain;
+  /** Null with a real bot. */
+  readonly sample: Sample | null;
+  /** Shown to the user of this machine; null if there is none to show. */
+  readonly sandboxToken: string | null;
+}
+
+/**
+ * Mounts GraphQL, REST and the dashboard.
+ * @returns whether the dashboard was built
+ */
+async function mountFaces(
+  { config, connectionFailures }: Start,
+  server: FastifyInstance,
+  { domain, sample, sandboxToken }: FaceParts,
+): Promise<boolean> {
+  const authentication = new Authentication(
+    domain.database,
+    domain.callerCache,
+    config.adminToken,
+    connectionFailures.logAs("the time of an API token's last use could not be stored"),
+  );
   const bearer = new BearerTokens(authentication);
-  let stopping = false;
-  const server = await createServer({
-    log,
-    trustProxy: config.trustProxy,
-    isStopping: () => stopping,
-    corsOrigins: config.corsOrigins,
-    onFinished: metrics.noteRequest,
-  });
-  addHealth(server, {
-    database: () => storageGuard.check(),
-    telegram: () => health.state,
-    updates: async () => ({ holds: summarize(await gateway.holds()) }),
-    stopping: () => stopping,
-  });
-  addMetrics(server, metrics.registry);
   addGraphQL(server, {
-    operations,
+    operations: new Operations({ domain, suggestions: !config.production }),
     bearer,
     graphiql: config.graphiql
-      ? { sandboxToken: ownToken, examples: exampleQueries(sample && exampleChannel(sample)) }
+      ? { sandboxToken, examples: exampleQueries(sample && exampleChannel(sample)) }
       : null,
   });
   await addRest(server, { domain, bearer });
-  const hasDashboard = await addDashboard(server, { sandboxToken: ownToken });
-  storageGuard.watch();
-  // Given the name localhost, Fastify opens a second server, which it closes without waiting for its requests.
-  const { address: host } = await lookup(config.host, { order: "ipv4first" });
-  await server.listen({ port: config.port, host });
-  closers.push(() => server.close());
+  return addDashboard(server, { sandboxToken });
+}
 
-  // Last: a token that is made though nobody is shown it would lock everybody out.
-  const first = sandbox || config.adminToken !== null ? null : await firstToken(database);
-  return {
-    url: `${addressOf(server, config)}${GRAPHQL_PATH}`,
-    dashboardUrl: hasDashboard ? `${addressOf(server, config)}/` : null,
-    sandbox,
-    tokenToShow: ownToken ?? first,
-    async stop() {
-      stopping = true;
-      await delay(config.shutdownDelayMs);
-      await readArrived();
-      await closeAll(closers.splice(0), log);
-    },
-  };
+async function listen({ config, closers }: Start, server: FastifyInstance): Promise<void> {
+  // For the name localhost Fastify would open a second listener, which it closes without waiting for its requests. So it
+  // is given an address.
+  const { address } = await lookup(config.host, { order: "ipv4first" });
+  await server.listen({ port: config.port, host: address });
+  closers.push(() => server.close());
+}
+
+/** The server's address for a browser on this machine. */
+function addressOf(server: FastifyInstance, { host, port }: Config): string {
+  const address = server.server.address();
+  const shown = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  const bound = typeof address === "object" && address ? address.port : port;
+  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${bound}`;
 }

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import * as z from "zod";
 import { readDatabaseAddress } from "./databaseAddress.js";
 
-/** An environment that the server cannot start with; each message is one line, without any secret's text. */
+/** The environment is not acceptable. Each problem is one line and contains no secret. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
   readonly problems: readonly string[];
@@ -20,9 +20,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface TelegramConfig {
   readonly token: string;
-  /** The number before the colon of the token: known without asking Telegram. */
+  /** The number before the colon of the token. */
   readonly botId: number;
-  /** Ends in "/", since Telegraf otherwise drops a path in it. */
+  /** Ends in "/", because Telegraf drops the last part of a path without it. */
   readonly apiRoot: string;
   readonly updates:
     | { readonly mode: "polling" | "off" }
@@ -33,33 +33,35 @@ export interface Config {
   readonly production: boolean;
   readonly host: string;
   readonly port: number;
-  /** Null: the embedded database in dataDir. */
+  /** Null for the embedded database in dataDir. */
   readonly databaseUrl: string | null;
-  /** The same database without a pooler, for what needs a session of its own; null: databaseUrl. */
+  /** The same database without a pooler, for migrations and the presence lock. Null if databaseUrl serves for them too. */
   readonly databaseDirectUrl: string | null;
-  /** Sessions of the database for requests at the most. */
+  /** The most database sessions that requests may use. */
   readonly databasePool: number;
   readonly dataDir: string;
-  /** Null: the sandbox. */
+  /** Null for the sandbox. */
   readonly telegram: TelegramConfig | null;
   /** How long one call to Telegram may take, in milliseconds. */
   readonly telegramTimeoutMs: number;
+  /** An API token that always works and has the role ADMIN; null if none is configured. */
   readonly adminToken: string | null;
   readonly graphiql: boolean;
   readonly corsOrigins: readonly string[];
-  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  /** Addresses and networks of the proxies whose X-Forwarded-For is trusted. */
   readonly trustProxy: readonly string[];
-  /** How long requests are still served once the server was asked to stop, in milliseconds. */
+  /** How long requests are still served after the signal to stop, in milliseconds. */
   readonly shutdownDelayMs: number;
   readonly logLevel: LogLevel;
-  /** Whether tokens and tags are remembered between requests. */
+  /** Whether the tag cache and the caller cache are used. */
   readonly cache: boolean;
 }
 
 interface Variable<T> {
   readonly schema: z.ZodType<T>;
+  /** Completes the sentence "… is not". */
   readonly accepts: string;
-  /** Its text is never shown. */
+  /** The value is never shown. */
   readonly secret?: boolean;
 }
 
@@ -78,7 +80,7 @@ const origin = z
   .string()
   .refine((text) => URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text);
 
-/** Comma-separated; empty parts do not count. */
+/** A comma-separated list; empty parts are ignored. */
 const list = z.string().transform((text) =>
   text
     .split(",")
@@ -114,7 +116,7 @@ const VARIABLES = {
   DATA_DIR: { schema: z.string().refine((text) => !text.includes("\0")), accepts: "a folder's path" },
   TELEGRAM_BOT_TOKEN: {
     schema: z.string().regex(/^[1-9]\d{0,15}:[A-Za-z0-9_-]+$/),
-    accepts: "a bot token as BotFather gives it, 123456789:AA…",
+    accepts: "a bot token such as @BotFather gives, 123456789:AA…",
     secret: true,
   },
   TELEGRAM_SANDBOX: { schema: onOff, accepts: "on or off" },
@@ -125,14 +127,17 @@ const VARIABLES = {
   },
   TELEGRAM_WEBHOOK_URL: {
     schema: httpUrl,
-    accepts: "the whole public http(s) address that Telegram shall call",
+    accepts: "the full public http(s) address that Telegram is to call",
   },
   TELEGRAM_WEBHOOK_SECRET: {
     schema: z.string().regex(/^[A-Za-z0-9_-]{1,256}$/),
     accepts: "1 to 256 characters of A-Z, a-z, 0-9, _ and -",
     secret: true,
   },
-  TELEGRAM_TIMEOUT_MS: { schema: integer(100, 600_000), accepts: "milliseconds from 100 to 600000" },
+  TELEGRAM_TIMEOUT_MS: {
+    schema: integer(100, 600_000),
+    accepts: "a number of milliseconds from 100 to 600000",
+  },
   ADMIN_TOKEN: {
     schema: z.string().regex(/^[\x21-\x7e]{1,512}$/),
     accepts: "1 to 512 printable ASCII characters without spaces",
@@ -145,20 +150,23 @@ const VARIABLES = {
   GRAPHIQL: { schema: onOff, accepts: "on or off" },
   CORS_ORIGINS: {
     schema: list.pipe(z.array(origin)),
-    accepts: "comma-separated origins such as https://app.example.com",
+    accepts: "a comma-separated list of origins such as https://app.example.com",
   },
   TRUST_PROXY: {
     schema: list.pipe(z.array(z.string().refine(isNetwork))),
-    accepts: "comma-separated IP addresses or networks such as 10.0.0.0/8",
+    accepts: "a comma-separated list of IP addresses or networks such as 10.0.0.0/8",
   },
-  SHUTDOWN_DELAY_MS: { schema: integer(0, 600_000), accepts: "milliseconds from 0 to 600000" },
-  LOG_LEVEL: { schema: z.enum(LOG_LEVELS), accepts: LOG_LEVELS.join(", ") },
+  SHUTDOWN_DELAY_MS: {
+    schema: integer(0, 600_000),
+    accepts: "a number of milliseconds from 0 to 600000",
+  },
+  LOG_LEVEL: { schema: z.enum(LOG_LEVELS), accepts: `one of ${LOG_LEVELS.join(", ")}` },
   CACHE: { schema: onOff, accepts: "on or off" },
 } satisfies Record<string, Variable<unknown>>;
 
 type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
 
-/** Reads each known variable; an empty one counts as not set. */
+/** Reads each variable of VARIABLES; an empty one counts as not set. */
 function readVariables(env: NodeJS.ProcessEnv): { values: Values; problems: string[] } {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
@@ -169,8 +177,8 @@ function readVariables(env: NodeJS.ProcessEnv): { values: Values; problems: stri
     if (parsed.success) {
       values[name] = parsed.data;
     } else {
-      const found = variable.secret ? "a value that is not" : `${JSON.stringify(text.slice(0, 200))}, not`;
-      problems.push(`${name}: found ${found} ${variable.accepts}`);
+      const shown = variable.secret ? "the value" : JSON.stringify(text.slice(0, 200));
+      problems.push(`${name}: ${shown} is not ${variable.accepts}.`);
     }
   }
   return { values: values as Values, problems };
@@ -185,24 +193,24 @@ function telegramConfig(values: Values, production: boolean, problems: string[])
       webhookUrl === undefined
         ? ["TELEGRAM_WEBHOOK_SECRET", "TELEGRAM_WEBHOOK_URL"]
         : ["TELEGRAM_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET"];
-    problems.push(`${missing}: found nothing, though ${given} is set; set both or neither`);
+    problems.push(`${missing}: not set, although ${given} is. Set both or neither.`);
   }
   const mode: UpdatesMode = values.TELEGRAM_UPDATES ?? (webhookUrl === undefined ? "polling" : "webhook");
   if (mode === "webhook" && webhookUrl === undefined && secret === undefined) {
     problems.push(
-      "TELEGRAM_WEBHOOK_URL: found nothing, though TELEGRAM_UPDATES is webhook; set it with TELEGRAM_WEBHOOK_SECRET",
+      "TELEGRAM_WEBHOOK_URL: not set, although TELEGRAM_UPDATES is webhook. Set it together with TELEGRAM_WEBHOOK_SECRET.",
     );
   }
   if (token === undefined) {
     if (production && values.TELEGRAM_SANDBOX !== true) {
       problems.push(
-        "TELEGRAM_BOT_TOKEN: found nothing, though NODE_ENV is production; set the helper bot's token, or TELEGRAM_SANDBOX=on for the sandbox",
+        "TELEGRAM_BOT_TOKEN: not set, although NODE_ENV is production. Set it to the helper bot's token, or set TELEGRAM_SANDBOX=on to use the sandbox.",
       );
     }
     return null;
   }
   if (values.TELEGRAM_SANDBOX === true) {
-    problems.push("TELEGRAM_SANDBOX: found on, though TELEGRAM_BOT_TOKEN is set; set only one of them");
+    problems.push("TELEGRAM_SANDBOX: on, although TELEGRAM_BOT_TOKEN is set. Set only one of them.");
   }
   const root = values.TELEGRAM_API_ROOT ?? "https://api.telegram.org";
   return {
@@ -217,17 +225,15 @@ function telegramConfig(values: Values, production: boolean, problems: string[])
 }
 
 /**
- * The environment as one typed value.
- * @throws ConfigurationError naming each variable that is not acceptable.
+ * Reads the environment.
+ * @throws ConfigurationError with one line for each variable that is not acceptable.
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const { values, problems } = readVariables(env);
   const production = values.NODE_ENV === "production";
   const telegram = telegramConfig(values, production, problems);
   if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined)
-    problems.push(
-      "DATABASE_URL: found nothing, though DATABASE_DIRECT_URL is set; set both or DATABASE_URL alone",
-    );
+    problems.push("DATABASE_URL: not set, although DATABASE_DIRECT_URL is. Set both, or only DATABASE_URL.");
   if (problems.length > 0) throw new ConfigurationError(problems);
   return {
     production,
@@ -249,6 +255,6 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   };
 }
 
-/** The embedded database's folder, with what belongs to it: the sandbox and real bots have one each. */
+/** The folder of the embedded database and the files beside it. The sandbox and a real bot have separate folders. */
 export const dataFolder = ({ dataDir, telegram }: Config): string =>
   join(dataDir, telegram === null ? "sandbox" : "live");

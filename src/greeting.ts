@@ -3,15 +3,15 @@ import type { Config } from "./config.js";
 import { createLog } from "./log.js";
 
 const READY = "invite-links is ready";
-const SHOWN_ONCE = "This token has the role ADMIN and is shown this once: keep it.";
-const IN_ADMIN_TOKEN = "the one in ADMIN_TOKEN";
+const SHOWN_ONCE = "This token has the role ADMIN and is shown only once. Keep it.";
+const IN_ADMIN_TOKEN = "the value of ADMIN_TOKEN";
 const SANDBOX =
-  "This is the sandbox, no real Telegram: set TELEGRAM_BOT_TOKEN to your bot's token for the real one.";
+  "This server uses a local sandbox instead of Telegram. To use Telegram, set TELEGRAM_BOT_TOKEN to your bot's token.";
 
-type Greeted = Pick<App, "url" | "dashboardUrl" | "tokenToShow" | "sandbox">;
+type GreetedApp = Pick<App, "url" | "dashboardUrl" | "tokenToShow" | "sandbox">;
 
-/** What a person reads on a terminal, as lines. */
-function readableGreeting(app: Greeted, config: Config): string {
+/** The lines that are printed on a terminal. */
+function readableGreeting(app: GreetedApp, config: Config): string {
   const lines = [`${READY}: ${app.url}${config.graphiql ? " (GraphiQL in a browser)" : ""}`];
   if (app.dashboardUrl !== null) lines.push(`The dashboard: ${app.dashboardUrl}`);
   if (app.tokenToShow !== null) {
@@ -24,8 +24,8 @@ function readableGreeting(app: Greeted, config: Config): string {
   return `\n${lines.map((line) => `  ${line}\n`).join("")}\n`;
 }
 
-/** The same as one line of the log's form, for programs that read stdout. */
-function greetingLine(app: Greeted, config: Config): string {
+/** The same as one JSON line in the form of the log, for programs that read stdout. */
+function greetingLine(app: GreetedApp, config: Config): string {
   const sentences = [`${READY}.`];
   if (app.sandbox !== null) sentences.push(SANDBOX);
   else if (app.tokenToShow !== null) sentences.push(SHOWN_ONCE);
@@ -36,7 +36,7 @@ function greetingLine(app: Greeted, config: Config): string {
   const write = (text: string): void => {
     line += text;
   };
-  // A log of its own: no level silences the greeting, and nothing hides the token that it shows on purpose.
+  // The greeting has a log of its own, so that LOG_LEVEL cannot silence it and the token that it shows is not hidden.
   createLog({ level: "info", format: null, secrets: [], write }).info(
     {
       url: app.url,
@@ -51,8 +51,9 @@ function greetingLine(app: Greeted, config: Config): string {
 }
 
 /**
- * What the server tells whoever started it: its address, a token that may be shown, and whether Telegram is the
- * sandbox. It has the log's form, since both go to stdout: lines for people on a terminal, else one line of JSON.
+ * The text for the person or program that started the server: the address, the API token if there is one to show, and
+ * whether the sandbox stands in for Telegram. The greeting and the log both go to stdout, so they have the same form:
+ * readable lines on a terminal, otherwise one line of JSON.
  */
-export const greetingOf = (app: Greeted, config: Config, isReadable: boolean): string =>
+export const greetingOf = (app: GreetedApp, config: Config, isReadable: boolean): string =>
   isReadable ? readableGreeting(app, config) : greetingLine(app, config);

@@ -1,4 +1,4 @@
-// What programs import from the package: neither the server nor its database is loaded by it.
+// The public interface of the package. Importing it loads neither the server nor a database.
 export {
   type ChatInviteLink,
   createInvitationLink,

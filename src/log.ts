@@ -5,31 +5,31 @@ import { readDatabaseAddress } from "./databaseAddress.js";
 
 export type { Logger } from "pino";
 
-/** Makes a line of an entry; undefined where it knows nothing better than JSON. */
+/** Turns a log entry into a readable line; undefined leaves the entry as JSON. */
 export type LineFormat = (entry: object) => string | undefined;
 
 export interface LogOptions {
   readonly level: LogLevel;
-  /** Null: JSON. */
+  /** Null for JSON lines. */
   readonly format: LineFormat | null;
-  /** Texts that must never be seen: each of their occurrences in a line is replaced, wherever it came from. */
+  /** Every occurrence of one of these texts in a line is replaced by "[secret]". */
   readonly secrets: readonly string[];
   readonly write: (line: string) => void;
 }
 
-/** A shorter text stands in lines for other things, and to replace it would break them. */
-const SHORTEST_HIDDEN = 6;
+/** Shorter secrets are not hidden: such a text occurs in lines by chance, and replacing it would garble them. */
+const MIN_SECRET_LENGTH = 6;
 
-/** Lines for people, on a terminal; what makes them is loaded only for that. */
+/** The format for a terminal. Its library is loaded only when it is used. */
 export async function readableLines(): Promise<LineFormat> {
   const { prettyFactory } = await import("pino-pretty");
   return prettyFactory({ colorize: false, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
 }
 
-/** The process's log, one line an event. Whatever is logged, a secret's text does not come out of it. */
+/** Creates the log of the process: one line for each event, without secrets. */
 export function createLog({ level, format, secrets, write }: LogOptions): Logger {
   const hidden = secrets
-    .filter((secret) => secret.length >= SHORTEST_HIDDEN)
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
     .sort((a, b) => b.length - a.length);
   const scrub = (line: string) => hidden.reduce((text, secret) => text.replaceAll(secret, "[secret]"), line);
   return pino(
@@ -45,13 +45,13 @@ export function createLog({ level, format, secrets, write }: LogOptions): Logger
 
 const requestLogs = new AsyncLocalStorage<Logger>();
 
-/** Runs `work`; whatever it does and starts, however late, is done for the request whose log this is. */
+/** Runs `work`, and lets logOfRequest() return `log` in everything that `work` starts, however late. */
 export const runForRequest = (log: Logger, work: () => void): void => requestLogs.run(log, work);
 
-/** The log of the request for which this is done; undefined for what is done for none, or for one not followed. */
+/** The log of the current request. Undefined outside of a request, and if LOG_LEVEL does not include debug. */
 export const logOfRequest = (): Logger | undefined => requestLogs.getStore();
 
-/** As it stands where it is not percent-encoded rightly. */
+/** Decodes percent-encoding; an invalid encoding is returned unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -60,10 +60,13 @@ function decoded(text: string): string {
   }
 }
 
-/** The user's name and password as they stand before an address' host; undefined where there are none. */
+/** The user name and password of an address as they are written there; undefined if there are none. */
 const credentialsOf = (text: string): string | undefined => /^[a-z]+:\/\/([^/?#]*:[^/?#]*)@/i.exec(text)?.[1];
 
-/** Every form in which a secret may turn up in a text, such as an address with the password in it. */
+/**
+ * Every form in which a secret can occur in a text: as it is, encoded, and for a database address also its user name and
+ * password. Empty for an empty or missing secret.
+ */
 export function secretForms(secret: string | null | undefined): string[] {
   if (secret === null || secret === undefined || secret === "") return [];
   const forms = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];

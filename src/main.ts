@@ -1,6 +1,6 @@
 import { type Config, ConfigurationError, readConfig } from "./config.js";
 
-function configured(): Config {
+function configOrExit(): Config {
   try {
     return readConfig(process.env);
   } catch (error) {
@@ -10,7 +10,7 @@ function configured(): Config {
   }
 }
 
-const config = configured();
-// Loaded only now, so that whoever mistyped a variable is told at once.
+const config = configOrExit();
+// Imported after the check, so that a mistyped variable is reported before the server's code is loaded.
 const { run } = await import("./process.js");
 await run(config);

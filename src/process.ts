@@ -7,11 +7,13 @@ import { DatabaseUnreachableError, DatabaseUnusableError } from "./database/open
 import { greetingOf } from "./greeting.js";
 import { createLog, readableLines, secretForms } from "./log.js";
 
-/** How long requests under way may take to end, once the listener closes. */
+/** How long the current requests may take to end after the listener has closed, in milliseconds. */
 const DRAIN_MS = 25_000;
-const ASKED_AGAIN_MS = 1000;
+/** A second signal ends the process at once, but only if it comes this many milliseconds after the first. */
+const SECOND_SIGNAL_MS = 1000;
 
-const REFUSALS = [
+/** Errors of the start whose message tells the operator what to change. */
+const OPERATOR_ERRORS = [
   FolderInUseError,
   FolderUnusableError,
   DatabaseUnreachableError,
@@ -24,29 +26,30 @@ const write = (line: string): void => {
   process.stdout.write(line);
 };
 
-/** What whoever started the server can put right, in one line; null for what they cannot. */
-function refusalOf(error: unknown, { host, port }: Config): string | null {
-  if (REFUSALS.some((kind) => error instanceof kind)) return (error as Error).message;
+/** One line that tells the operator what to change; null if the operator cannot do anything about the error. */
+function adviceFor(error: unknown, { host, port }: Config): string | null {
+  if (OPERATOR_ERRORS.some((kind) => error instanceof kind)) return (error as Error).message;
   switch ((error as NodeJS.ErrnoException).code) {
     case "EADDRINUSE":
-      return `PORT: found ${port}, which another process listens on, not a free one (0 picks one)`;
+      return `Port ${port} is already in use. Set PORT to another one, or to 0 to pick a free port.`;
     case "EACCES":
-      return `PORT: found ${port}, which this user may not listen on, not one that is allowed`;
+      return `This user may not listen on port ${port}. Set PORT to another one; ports above 1023 are usually allowed.`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `HOST: found ${JSON.stringify(host)}, which is not this machine's, not an address to listen on`;
+      return `HOST: ${JSON.stringify(host)} is not an address of this machine. Set HOST to one, such as 127.0.0.1, or to 0.0.0.0 for all.`;
     default:
       return null;
   }
 }
 
-/** Becomes the server: starts it, and ends with it when asked to. */
+/** Turns this process into the server: starts the server, and exits when a signal asks for it. */
 export async function run(config: Config): Promise<void> {
-  // While the young generation is small, at a start, V8 finds that most rows of what is asked then outlive it, and from
-  // there on makes all rows in the old one: there they are not missed for long, and keep every text of theirs.
+  // V8's young generation is small at the start, so most rows of the first queries outlive it. V8 would conclude that
+  // rows live long and allocate all later ones in the old generation, where they and their texts stay until a full
+  // garbage collection.
   setFlagsFromString("--no-allocation-site-pretenuring");
-  // A reader that ends, as `head` does, or a terminal that was closed takes lines away, but not the server.
+  // The server keeps running when the reader of its output ends, such as `head` or a terminal that is closed.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const isReadable = process.stdout.isTTY === true && !config.production;
   const log = createLog({
@@ -62,9 +65,9 @@ export async function run(config: Config): Promise<void> {
     write,
   });
 
-  // Through the log, which hides what is secret; Node.js would print it as it stands.
+  // The log hides secrets; Node.js itself would print the error as it is.
   process.on("uncaughtException", (error) => {
-    log.fatal({ err: error }, "the server ends, since something failed that nobody waited for");
+    log.fatal({ err: error }, "uncaught error, the server exits");
     process.exit(1);
   });
 
@@ -73,14 +76,14 @@ export async function run(config: Config): Promise<void> {
 
   async function end(signal: string): Promise<void> {
     if (endingSince !== undefined) {
-      // A terminal's Ctrl-C comes twice below npm; asked again later, whoever asks does not want to wait.
-      if (Date.now() - endingSince > ASKED_AGAIN_MS) process.exit(1);
+      // Below npm, one Ctrl-C arrives as two signals at once. A later one is from a user who does not want to wait.
+      if (Date.now() - endingSince > SECOND_SIGNAL_MS) process.exit(1);
       return;
     }
     endingSince = Date.now();
-    log.info({ signal }, "ending: requests under way are answered first");
+    log.info({ signal }, "stopping: current requests are answered first");
     setTimeout(() => {
-      log.error("requests under way did not end in time");
+      log.error("some requests did not end in time, the server exits without answering them");
       process.exit(1);
     }, config.shutdownDelayMs + DRAIN_MS).unref();
     await app?.stop();
@@ -94,9 +97,9 @@ export async function run(config: Config): Promise<void> {
     app = await startApp(config, log);
     write(greetingOf(app, config, isReadable));
   } catch (error) {
-    const reason = refusalOf(error, config);
-    if (reason === null) log.fatal({ err: error }, "the server could not start");
-    else process.stderr.write(`${reason}\n`);
+    const advice = adviceFor(error, config);
+    if (advice === null) log.fatal({ err: error }, "the server could not start");
+    else process.stderr.write(`${advice}\n`);
     process.exit(1);
   }
 }

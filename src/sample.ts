@@ -38,7 +38,7 @@ const sampleSchema = z.object({
   ),
 });
 
-/** The channels, tags and links with which a sandbox begins. */
+/** The channels, tags and links of a new sandbox. */
 export type Sample = z.infer<typeof sampleSchema>;
 
 export async function readSample(): Promise<Sample> {
@@ -49,13 +49,13 @@ export async function readSample(): Promise<Sample> {
 type SampleLink = Sample["links"][number];
 
 const createdAt = (link: SampleLink, now: Date) => new Date(now.getTime() - link.daysAgo * DAY_MS);
-/** To the second, as Telegram counts. */
+/** Rounded down to the second, because Telegram stores whole seconds. */
 const expireDate = ({ expiresInDays }: SampleLink, now: Date) =>
   expiresInDays === undefined
     ? null
     : new Date(Math.floor((now.getTime() + expiresInDays * DAY_MS) / 1000) * 1000);
 
-/** What the sandbox's Telegram has of it. */
+/** The part of the sample that the sandbox's Telegram has. */
 export function toSandbox(sample: Sample, now: Date): SandboxSeed {
   return {
     chats: sample.channels.map(({ chatId, type, title, username }) => ({
@@ -77,7 +77,7 @@ export function toSandbox(sample: Sample, now: Date): SandboxSeed {
   };
 }
 
-/** Puts the sample into a sandbox's database that knows no channel yet. */
+/** Writes the sample into the sandbox's database, unless the database has a channel already. */
 export async function fillWithSample(
   database: Database,
   sample: Sample,
@@ -91,7 +91,7 @@ export async function fillWithSample(
     const idOf = <Key>(ids: Map<Key, string>, key: Key): string => {
       const id = ids.get(key);
       if (id === undefined)
-        throw new Error(`prisma/sample.json refers to ${String(key)}, which is not in it.`);
+        throw new Error(`prisma/sample.json refers to ${String(key)}, but does not define it.`);
       return id;
     };
     const tags = sample.tags.map((tag) => ({
@@ -152,7 +152,7 @@ export async function fillWithSample(
   });
 }
 
-/** The sample's first channel with tags of two of its types, to show queries on. */
+/** The channel and the tags of two types for GraphiQL's example queries; null if the sample has none. */
 export function exampleChannel(sample: Sample) {
   const [channel] = sample.channels;
   const [first, second] = sample.tagTypes.map(({ id, name }) => ({

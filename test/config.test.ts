@@ -66,12 +66,12 @@ const SECRETS = new Set([
 ]);
 
 describe("readConfig", () => {
-  it("needs nothing", () => {
+  it("returns the defaults for an empty environment", () => {
     expect(readConfig({})).toEqual(DEFAULTS);
     expect(readConfig({ UNRELATED: "x", PATH: "/bin" })).toEqual(DEFAULTS);
   });
 
-  it("takes an empty variable for one that is not set", () => {
+  it("treats an empty variable as not set", () => {
     for (const empty of ["", " ", "\t\n"]) {
       expect(readConfig(Object.fromEntries(NAMES.map((name) => [name, empty])))).toEqual(DEFAULTS);
     }
@@ -156,7 +156,7 @@ describe("readConfig", () => {
       { TELEGRAM_WEBHOOK_URL: "https://me/", TELEGRAM_WEBHOOK_SECRET: "s", TELEGRAM_UPDATES: "polling" },
       { apiRoot: "https://api.telegram.org/", updates: { mode: "polling" } },
     ],
-  ])("with a bot's token reads %j", (env, telegram) => {
+  ])("reads %j together with a bot token", (env, telegram) => {
     const config = readConfig({ TELEGRAM_BOT_TOKEN: TOKEN, ...env });
     expect(config.telegram).toEqual({ token: TOKEN, botId: 123456789, ...telegram });
   });
@@ -219,35 +219,36 @@ describe("readConfig", () => {
     ["CORS_ORIGINS", "null"],
     ["LOG_LEVEL", "verbose"],
     ["LOG_LEVEL", "INFO"],
-  ])("refuses %s=%j in one line that says what is accepted", (name, value) => {
-    const problems = problemsOf({ [name]: value }).filter((problem) => problem.startsWith(`${name}: found `));
+  ])("refuses %s=%j in one line that names the accepted values", (name, value) => {
+    const problems = problemsOf({ [name]: value }).filter((problem) => problem.startsWith(`${name}: `));
     expect(problems).toHaveLength(1);
     const [problem = ""] = problems;
     expect(problem).not.toContain("\n");
     if (SECRETS.has(name)) {
-      expect(problem).toContain("found a value that is not ");
+      expect(problem).toContain(": the value is not ");
       expect(problem).not.toContain("hunter2");
       expect(problem).not.toContain(value);
     } else {
-      expect(problem).toContain(`found ${JSON.stringify(value).slice(0, 200)}`);
+      expect(problem).toContain(`: ${JSON.stringify(value).slice(0, 200)}`);
+      expect(problem).toContain(" is not ");
     }
   });
 
   it.each<[NodeJS.ProcessEnv, RegExp[]]>([
-    [{ NODE_ENV: "production" }, [/^TELEGRAM_BOT_TOKEN: found nothing, .*TELEGRAM_SANDBOX=on/]],
-    [{ NODE_ENV: "production", TELEGRAM_SANDBOX: "off" }, [/^TELEGRAM_BOT_TOKEN: found nothing/]],
-    [{ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_SANDBOX: "on" }, [/^TELEGRAM_SANDBOX: found on/]],
-    [{ TELEGRAM_WEBHOOK_URL: "https://me/" }, [/^TELEGRAM_WEBHOOK_SECRET: found nothing/]],
-    [{ TELEGRAM_WEBHOOK_SECRET: "s" }, [/^TELEGRAM_WEBHOOK_URL: found nothing/]],
-    [{ TELEGRAM_UPDATES: "webhook" }, [/^TELEGRAM_WEBHOOK_URL: found nothing/]],
+    [{ NODE_ENV: "production" }, [/^TELEGRAM_BOT_TOKEN: not set, .*TELEGRAM_SANDBOX=on/]],
+    [{ NODE_ENV: "production", TELEGRAM_SANDBOX: "off" }, [/^TELEGRAM_BOT_TOKEN: not set/]],
+    [{ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_SANDBOX: "on" }, [/^TELEGRAM_SANDBOX: on, although/]],
+    [{ TELEGRAM_WEBHOOK_URL: "https://me/" }, [/^TELEGRAM_WEBHOOK_SECRET: not set/]],
+    [{ TELEGRAM_WEBHOOK_SECRET: "s" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],
+    [{ TELEGRAM_UPDATES: "webhook" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],
     [{ PORT: "x", HOST: "?", LOG_LEVEL: "?" }, [/^PORT: /, /^HOST: /, /^LOG_LEVEL: /]],
-  ])("refuses %j", (env, expected) => {
+  ])("refuses %j with one line for each problem", (env, expected) => {
     const problems = problemsOf(env);
     expect(problems).toHaveLength(expected.length);
     for (const [index, pattern] of expected.entries()) expect(problems[index]).toMatch(pattern);
   });
 
-  it("never says a secret's text, and never fails otherwise", () => {
+  it("never shows a secret and throws nothing but ConfigurationError", () => {
     const secret = fc
       .string({ unit: "grapheme", minLength: 6, maxLength: 30 })
       .map((text) => `S3CR3T${text}`);

@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-/** A database as a first start would leave it, but without the wait for it. */
+/** Copies the database that a first start would create, which saves the time to create it. */
 const prepare = async (folder: "sandbox" | "live" | "other/sandbox") => {
   await mkdir(join(dataDir, folder), { recursive: true, mode: 0o700 });
   await cp(inject("embeddedTemplate"), join(dataDir, folder), { recursive: true });
@@ -33,10 +33,10 @@ const countLinks = `{ inviteLinks(channelId: ${CHANNEL}) { totalCount } }`;
 const makeLink = (name: string) =>
   `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "${name}" }) { __typename ... on CreateInviteLinkSuccess { inviteLink { url } } } }`;
 
-describe("the process", () => {
+describe("the server process", () => {
   beforeEach(() => prepare("sandbox"));
 
-  test("says where to go, with which token, and that this is the sandbox; ends cleanly when asked to", async () => {
+  test("prints its address, a token and a note about the sandbox, and exits with 0 on SIGTERM", async () => {
     const server = start();
     const url = await server.ready();
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/graphql$/);
@@ -53,7 +53,7 @@ describe("the process", () => {
     expect(server.stderr).toBe("");
   });
 
-  test("writes only JSON lines where stdout is no terminal, and shows the token whatever LOG_LEVEL says", async () => {
+  test("writes only JSON lines to a stdout that is no terminal, and prints the token at every LOG_LEVEL", async () => {
     const server = start({ LOG_LEVEL: "silent" });
     await server.ready();
     expect(await server.end("SIGTERM")).toBe(0);
@@ -62,7 +62,7 @@ describe("the process", () => {
     expect([server.stderr, server.token]).toEqual(["", expect.any(String)]);
   });
 
-  test.each(["stdout", "stderr"] as const)("goes on when the reader of %s ends", async (stream) => {
+  test.each(["stdout", "stderr"] as const)("keeps running when the reader of %s ends", async (stream) => {
     const server = start({ LOG_LEVEL: "debug" });
     const url = await server.ready();
     server.child[stream]?.destroy();
@@ -73,7 +73,7 @@ describe("the process", () => {
     expect(await server.end("SIGTERM")).toBe(0);
   });
 
-  test("starts although nobody reads what it says", async () => {
+  test("starts without a reader of its output", async () => {
     const telegram = await startSandbox();
     const port = new URL(telegram.apiRoot).port;
     await telegram.close();
@@ -95,14 +95,14 @@ describe("the process", () => {
     expect(await server.end("SIGTERM")).toBe(0);
   });
 
-  test("answers requests under way and ends with 0 on SIGHUP, as on SIGTERM", async () => {
+  test("answers the current requests and exits with 0 on SIGHUP, as on SIGTERM", async () => {
     const server = start();
     await server.ready();
     expect(await server.end("SIGHUP")).toBe(0);
-    expect(server.lines.map(({ msg }) => msg)).toContain("ending: requests under way are answered first");
+    expect(server.lines.map(({ msg }) => msg)).toContain("stopping: current requests are answered first");
   });
 
-  test("keeps its data, the sandbox's state and the token through a restart and a kill", async () => {
+  test("keeps its data, the sandbox's state and the token after a kill and a restart", async () => {
     const first = start();
     const made = await askAt(await first.ready(), first.token ?? "", makeLink("Kept"));
     await first.end("SIGKILL");
@@ -117,7 +117,7 @@ describe("the process", () => {
     );
   });
 
-  test("leaves a folder alone that another one uses", async () => {
+  test("refuses to start in a folder that another server uses", async () => {
     const first = start();
     await first.ready();
     const second = start();
@@ -125,41 +125,38 @@ describe("the process", () => {
     expect(second.stderr).toMatch(/^The folder .* is used by another invite-links server;[^\n]*\n$/);
   });
 
-  test("refuses a port that is taken, in one line", async () => {
+  test("reports a port that is already in use in one line", async () => {
     const first = start();
     const { port } = new URL(await first.ready());
     await prepare("other/sandbox");
     const second = start({ PORT: port, DATA_DIR: join(dataDir, "other") });
     expect(await second.exited).toBe(1);
-    expect(second.stderr).toMatch(/^PORT: found \d+,[^\n]*\n$/);
+    expect(second.stderr).toMatch(/^Port \d+ is already in use\.[^\n]*\n$/);
   });
 });
 
-describe("an environment that is not acceptable", () => {
+describe("a server process with an invalid environment", () => {
   test.each([
-    [{ PORT: "65536" }, /^PORT: found "65536", not a whole number from 0 to 65535\n$/],
-    [{ NODE_ENV: "production" }, /^TELEGRAM_BOT_TOKEN: found nothing, [^\n]*TELEGRAM_SANDBOX=on[^\n]*\n$/],
-    [{ TELEGRAM_BOT_TOKEN: "my-secret" }, /^TELEGRAM_BOT_TOKEN: found a value that is not [^\n]*\n$/],
-    [{ DATABASE_URL: "mysql://u:my-secret@h/d" }, /^DATABASE_URL: found a value that is not [^\n]*\n$/],
-    [{ TELEGRAM_WEBHOOK_URL: "https://a.example/" }, /^TELEGRAM_WEBHOOK_SECRET: found nothing[^\n]*\n$/],
-  ])(
-    "%j is refused in one line, without a secret's text",
-    async (environment: Record<string, string>, line) => {
-      const server = start(environment);
-      expect(await server.exited).toBe(1);
-      expect(server.stderr).toMatch(line);
-      expect(server.stdout + server.stderr).not.toContain("my-secret");
-    },
-  );
+    [{ PORT: "65536" }, /^PORT: "65536" is not a whole number from 0 to 65535\.\n$/],
+    [{ NODE_ENV: "production" }, /^TELEGRAM_BOT_TOKEN: not set, [^\n]*TELEGRAM_SANDBOX=on[^\n]*\n$/],
+    [{ TELEGRAM_BOT_TOKEN: "my-secret" }, /^TELEGRAM_BOT_TOKEN: the value is not [^\n]*\n$/],
+    [{ DATABASE_URL: "mysql://u:my-secret@h/d" }, /^DATABASE_URL: the value is not [^\n]*\n$/],
+    [{ TELEGRAM_WEBHOOK_URL: "https://a.example/" }, /^TELEGRAM_WEBHOOK_SECRET: not set[^\n]*\n$/],
+  ])("refuses %j in one line without a secret", async (environment: Record<string, string>, line) => {
+    const server = start(environment);
+    expect(await server.exited).toBe(1);
+    expect(server.stderr).toMatch(line);
+    expect(server.stdout + server.stderr).not.toContain("my-secret");
+  });
 });
 
-describe("with a real bot", () => {
+describe("a server process with a real bot", () => {
   beforeEach(() => prepare("live"));
 
   const token = "123456789:AA-secret-of-the-bot";
   const bot = { id: 123456789, token, username: "real_bot", firstName: "Real" };
 
-  test("the first start shows a token once, and no other bot is let at its database", async () => {
+  test("prints a token at its first start only, and no other bot can use its database", async () => {
     const telegram = await startSandbox({
       bot,
       initial: { chats: [{ id: CHANNEL, type: "channel", title: "Real" }] },
@@ -192,7 +189,7 @@ describe("with a real bot", () => {
     await telegram.close();
   });
 
-  test("the first token waits for a start that succeeds", async () => {
+  test("creates the first token only when the start succeeds", async () => {
     const telegram = await startSandbox({ bot });
     const environment = { TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot };
     const { port } = new URL(telegram.apiRoot);
@@ -204,7 +201,7 @@ describe("with a real bot", () => {
     await telegram.close();
   });
 
-  test("a token that Telegram does not know is a configuration error; one that is away is not", async () => {
+  test("refuses to start with a token that Telegram rejects, but starts while Telegram is unreachable", async () => {
     const telegram = await startSandbox({ bot });
     const refused = start({
       TELEGRAM_BOT_TOKEN: "123456789:AA-revoked",
@@ -231,7 +228,7 @@ describe("with a real bot", () => {
     ).toBe(0);
   });
 
-  test("in production all of stdout is JSON, line by line", async () => {
+  test("writes only JSON lines to stdout in production", async () => {
     const telegram = await startSandbox({ bot });
     const server = start({
       NODE_ENV: "production",
@@ -249,7 +246,7 @@ describe("with a real bot", () => {
   });
 });
 
-test("a state file that is broken is told, not overwritten", async () => {
+test("a broken state file of the sandbox stops the start and is not overwritten", async () => {
   await prepare("sandbox");
   const file = join(dataDir, "sandbox", "telegram.json");
   await writeFile(file, "{ half");

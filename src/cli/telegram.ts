@@ -33,7 +33,9 @@ function timeoutMs(): number {
   const text = process.env["TELEGRAM_TIMEOUT_MS"]?.trim() || String(DEFAULT_TIMEOUT_MS);
   const milliseconds = /^\d{1,15}$/.test(text) ? Number(text) : 0;
   if (milliseconds >= 100 && milliseconds <= 600_000) return milliseconds;
-  throw new Error(`TELEGRAM_TIMEOUT_MS: found ${JSON.stringify(text)}, not milliseconds from 100 to 600000`);
+  throw new Error(
+    `TELEGRAM_TIMEOUT_MS: ${JSON.stringify(text)} is not a number of milliseconds from 100 to 600000.`,
+  );
 }
 
 interface CreateOptions {

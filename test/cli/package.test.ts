@@ -111,7 +111,7 @@ describe("the package", () => {
     );
     const { code, stdout, stderr } = await runNode([main], { PORT: "65536" });
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^PORT: found "65536"[^\n]*\n$/);
+    expect(stderr).toMatch(/^PORT: "65536" is not[^\n]*\n$/);
     // As a proof that this looks at the right thing: what is acceptable does load it.
     expect((await runNode([main], { PORT: "0" })).stderr).toContain("ERR_MODULE_NOT_FOUND");
   });

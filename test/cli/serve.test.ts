@@ -29,5 +29,5 @@ test("serve is the server, and ends as that does", async () => {
 test("serve says in one line what keeps it from starting", async () => {
   const { code, stdout, stderr } = await run(["serve"], { PORT: "65536" });
   expect([code, stdout]).toEqual([1, ""]);
-  expect(stderr).toMatch(/^PORT: found "65536"[^\n]*\n$/);
+  expect(stderr).toMatch(/^PORT: "65536" is not[^\n]*\n$/);
 });

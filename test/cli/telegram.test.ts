@@ -178,7 +178,7 @@ describe("without an answer of Telegram's, stdout stays empty", () => {
     expectFailure(
       await asked("http://127.0.0.1", { TELEGRAM_TIMEOUT_MS: "soon" }),
       1,
-      /TELEGRAM_TIMEOUT_MS: found/,
+      /TELEGRAM_TIMEOUT_MS: "[^"]*" is not/,
     );
   });
 });

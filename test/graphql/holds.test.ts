@@ -237,13 +237,13 @@ test.each([
     "a JSON 404",
     404,
     '{"ok":false,"error_code":404,"description":"Not Found"}',
-    /^TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: found [^\n]* not [^\n]*$/,
+    /^TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: the address answers 404 [^\n]*$/,
   ],
   [
     "an HTML 404",
     404,
     "<html>nothing here</html>",
-    /^TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: found [^\n]* not [^\n]*$/,
+    /^TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: the address answers 404 [^\n]*$/,
   ],
 ])("a start that is answered %s to getMe ends with one line", async (_what, status, body, line) => {
   const start = await prepare("embedded");
