@@ -1,21 +1,51 @@
 import { defineConfig } from "vitest/config";
 
+const UNIT = "test/**/*.unit.test.ts";
+const PROPERTY = ["test/**/*.property.test.ts", "test/**/*.property.unit.test.ts"];
+
 export default defineConfig({
-  // The packages beneath us take graphql's CommonJS form, and there can be only one graphql in a process.
-  // Through a link where the path of this folder is none that Vite can take; see tools/vitest.mjs.
+  // graphql may be loaded only once in a process, and the packages that depend on it load its CommonJS form.
   resolve: {
+    // tools/vitest.mjs runs Vitest through a link where Vite cannot read the path of this folder.
     preserveSymlinks: process.execArgv.includes("--preserve-symlinks"),
     alias: [{ find: /^graphql$/, replacement: "graphql/index.js" }],
   },
   test: {
     environment: "node",
-    include: ["test/**/*.test.ts"],
-    globalSetup: "test/support/global-setup.ts",
     pool: "forks",
     maxWorkers: 2,
-    // Some start several servers one after the other, each in seconds where the machine has other work.
+    // Some tests start several servers, each of which takes seconds on a busy machine.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 10_000 } },
+    setupFiles: ["test/support/setup.ts"],
+    // The order puts the lines about properties above the summary.
+    reporters: ["./test/support/propertyReporter.ts", "default"],
+    // test/README.md says what belongs to each project.
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: [UNIT], setupFiles: ["test/support/noServers.ts"] },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["test/**/*.test.ts"],
+          exclude: [UNIT],
+          globalSetup: "test/support/global-setup.ts",
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "plain",
+          include: PROPERTY,
+          globalSetup: "test/support/global-setup.ts",
+          // See src/fastPaths.ts.
+          env: { FAST_PATHS_OFF: "all" },
+        },
+      },
+    ],
   },
 });

@@ -14,6 +14,7 @@ import {
   operationOf,
   rarely,
 } from "./support/fuzzing.js";
+import { givenSeed, recordRuns, repeatWith } from "./support/properties.js";
 import {
   CHANNEL,
   CREATIVE,
@@ -26,11 +27,11 @@ import {
 } from "./support/server.js";
 
 // Sends whatever a caller could think of to everything that the server answers. FUZZ_SECONDS says for how long, 60 where
-// it is not set. FUZZ_SEED chooses the requests: every usual run sends the same ones, so that a change fails by what it
+// it is not set. TEST_SEED chooses the requests: every usual run sends the same ones, so that a change fails by what it
 // did and not by chance, and a failure names the seed of the round that failed.
 
 const SECONDS = Number(process.env["FUZZ_SECONDS"] || 60);
-const SEED = Number(process.env["FUZZ_SEED"] || 1);
+const SEED = givenSeed ?? 1;
 /** Requests of one round; the server is asked after each whether it still answers. */
 const RUNS = 20;
 const AT_ONCE = 6;
@@ -500,12 +501,13 @@ async function runRounds(end: number): Promise<number> {
       checkLog();
     });
     const { failed, errorInstance } = await fc.check(property, { seed, numRuns: RUNS, endOnFailure: true });
-    const repeat = `FUZZ_SEED=${seed} repeats it.`;
+    const repeat = repeatWith(seed);
     if (failed) throw new Error(`${repeat} ${(errorInstance as Error).message}`, { cause: errorInstance });
     await checkAlive().catch((error: Error) => {
       throw new Error(`${repeat} ${error.message}`, { cause: error });
     });
   }
+  recordRuns({ planned: runs, begun: runs, seed: SEED });
   return runs;
 }
 
@@ -529,7 +531,7 @@ test("no odd value of any argument makes the server fail", { timeout: LIMIT_MS }
       const { what, ...operation } = next;
       sent += 1;
       await sendAndCheck(operationRequest(operation)).catch((error: Error) => {
-        throw new Error(`${what}, FUZZ_SEED=${SEED}: ${error.message}`, { cause: error });
+        throw new Error(`${what}: ${error.message} ${repeatWith(SEED)}`, { cause: error });
       });
     }
   };

@@ -1,19 +1,77 @@
-import fc from "fast-check";
+// Property tests: how long they run, which seed they take and what they report. Every fc.assert() of a test file goes
+// through the settings of reportProperties(), which setup.ts calls. propertyReporter.ts prints the records.
 
-/** More than all runs take on a machine with little other work, in milliseconds. */
-const BEGUN_WITHIN_MS = 15_000;
+import fc, { type RunDetails } from "fast-check";
+import { TestRunner } from "vitest";
 
-/** The real clock: with fake timers, performance.now() jumps ahead, and nearly all runs would be left out. */
+/** How many runs a property that passed was asked for and had. */
+export interface PropertyRecord {
+  /** Runs that the test asked for. */
+  readonly planned: number;
+  /** Runs that began. The others were left out since the time of the property was over. */
+  readonly begun: number;
+  readonly seed: number;
+}
+
+declare module "vitest" {
+  interface TaskMeta {
+    properties?: PropertyRecord[];
+  }
+}
+
+/** The seed of TEST_SEED, which repeats an earlier run; undefined where none is given. */
+export const givenSeed: number | undefined = process.env["TEST_SEED"]
+  ? Number(process.env["TEST_SEED"])
+  : undefined;
+
+/** How a failed run is repeated, for the message of the failure. */
+export const repeatWith = (seed: number): string => `TEST_SEED=${seed} repeats this run.`;
+
+/** Records runs of the current test, for the report at the end. */
+export function recordRuns(record: PropertyRecord): void {
+  const test = TestRunner.getCurrentTest();
+  if (test === undefined) return;
+  test.meta.properties = [...(test.meta.properties ?? []), record];
+}
+
+/** Enough for all runs on a machine with little other work, in milliseconds. */
+const TIME_LIMIT_MS = 15_000;
+
+/** The real clock. Under fake timers performance.now() jumps ahead, and nearly all runs would be left out. */
 const realNow = performance.now.bind(performance);
 
+/** Runs that the property at hand left out. The tests of a file run one after the other, so there is only one. */
+let leftOut = 0;
+
 /**
- * An asynchronous property of which no run begins once its time is over; those left out count as passed. The option
- * interruptAfterTimeLimit does not wait for the run at hand, which would go on beside the next test.
+ * An asynchronous property that begins no run after TIME_LIMIT_MS. The runs that are left out count as passed, and the
+ * report says how many they are. fast-check's interruptAfterTimeLimit does not wait for the current run, which would go on
+ * beside the next test.
  */
 export const propertyInTime: typeof fc.asyncProperty = (...parts) => {
   const property = fc.asyncProperty(...parts);
-  const end = realNow() + BEGUN_WITHIN_MS;
+  const end = realNow() + TIME_LIMIT_MS;
   const run = property.run.bind(property);
-  property.run = async (value) => (realNow() < end ? run(value) : null);
+  property.run = async (value) => {
+    if (realNow() < end) return run(value);
+    leftOut += 1;
+    return null;
+  };
   return property;
 };
+
+/** Called by fast-check after each property, whether it passed or failed. */
+function report(details: RunDetails<unknown>): void {
+  const { failed, numRuns, seed, errorInstance } = details;
+  const begun = numRuns - leftOut;
+  leftOut = 0;
+  if (failed) {
+    throw new Error(`${fc.defaultReportMessage(details)}\n\n${repeatWith(seed)}`, { cause: errorInstance });
+  }
+  recordRuns({ planned: numRuns, begun, seed });
+}
+
+/** Gives every property the seed of TEST_SEED and the report. */
+export function reportProperties(): void {
+  fc.configureGlobal({ reporter: report, ...(givenSeed !== undefined && { seed: givenSeed }) });
+}

@@ -17,7 +17,7 @@ import {
   openTestDatabase,
   type TestDatabase,
 } from "../../../support/databases.js";
-import { propertyInTime } from "../../../support/properties.js";
+import { givenSeed, propertyInTime, recordRuns, repeatWith } from "../../../support/properties.js";
 import {
   callerOf,
   newChatId,
@@ -221,7 +221,7 @@ const isRefusal = (error: unknown): boolean =>
 
 /** How long the stress test writes, and what it chooses its writes by. */
 const STRESS_SECONDS = Number(process.env["STRESS_SECONDS"] ?? 5);
-const STRESS_SEED = Number(process.env["STRESS_SEED"] ?? Date.now() % 2 ** 31);
+const STRESS_SEED = givenSeed ?? Date.now() % 2 ** 31;
 const STRESS_WRITERS = 5;
 /** The writes are taken from so many, over and over. */
 const STRESS_STEPS = 5000;
@@ -299,7 +299,7 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
   });
 
   it(
-    `is as the links are after ${STRESS_SECONDS} s of several writers (STRESS_SECONDS, STRESS_SEED)`,
+    `is as the links are after ${STRESS_SECONDS} s of several writers (STRESS_SECONDS)`,
     async () => {
       await begin();
       const steps = fc.sample(step, { seed: STRESS_SEED, numRuns: STRESS_STEPS });
@@ -312,15 +312,16 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
           next += 1;
           if (taken === undefined) throw new TypeError("There is no step to take.");
           await take(taken).catch((cause: unknown) => {
-            const words = `Seed ${STRESS_SEED}, write ${next} (${JSON.stringify(taken)}): ${String(cause)}`;
+            const words = `Write ${next} (${JSON.stringify(taken)}): ${String(cause)}. ${repeatWith(STRESS_SEED)}`;
             failure ??= new Error(words, { cause });
           });
         }
       };
       await Promise.all(Array.from({ length: STRESS_WRITERS }, write));
       if (failure !== undefined) throw failure;
+      recordRuns({ planned: next, begun: next, seed: STRESS_SEED });
       const found = await recount(test.database, { chatId: null, checkOnly: true });
-      expect(found, `seed ${STRESS_SEED}, after ${next} writes`).toEqual([]);
+      expect(found, `after ${next} writes. ${repeatWith(STRESS_SEED)}`).toEqual([]);
       await expectExactCounts(test);
     },
     STRESS_SECONDS * 1000 + 120_000,
