@@ -4,11 +4,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { firstToken, sandboxToken } from "./background/bootstrapTokens.js";
 import { DatabaseHealth } from "./background/databaseHealth.js";
-import { refusalOfToken, TelegramHealth } from "./background/telegramHealth.js";
-import { DatabaseHolds } from "./background/telegramHolds.js";
+import { TelegramHealth, tokenRejection } from "./background/telegramHealth.js";
+import { DatabaseHoldStore } from "./background/telegramHolds.js";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase, type Database } from "./database/database.js";
-import { claimDatabase } from "./database/installation.js";
+import { unavailabilityOf } from "./database/failures.js";
+import { markDatabaseOwner } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
 import type { DatabasePool } from "./database/pools.js";
 import { announcePresence, type Presence } from "./database/presence.js";
@@ -18,7 +19,6 @@ import { CallerCache } from "./domain/access/callerCache.js";
 import { CreationIntents } from "./domain/links/create/creationIntents.js";
 import { EditLocks } from "./domain/links/edit/editLocks.js";
 import type { Domain } from "./domain/request.js";
-import { troubleOf } from "./domain/shared/databaseErrors.js";
 import { PendingWork } from "./domain/shared/pendingWork.js";
 import { TagCache } from "./domain/tags/tagCache.js";
 import { fastPaths } from "./fastPaths.js";
@@ -111,7 +111,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     telegramState: () => telegramHealth.state,
     waitingCalls: () => telegram.gateway.waiting,
     // A scrape does not wait for the database, so it shows the holds that this server knows of.
-    holds: () => summarize(telegram.gateway.knownHolds),
+    holds: () => summarize(telegram.gateway.localHolds),
   });
   const context: Start = { config, log, closers, metrics, connectionFailures };
 
@@ -186,7 +186,7 @@ class ConnectionFailures {
     return (error) => {
       this.health?.noteFailure(error);
       // An outage breaks all connections. DatabaseHealth logs it once, so these lines are for debugging only.
-      const level = troubleOf(error) === null ? "warn" : "debug";
+      const level = unavailabilityOf(error) === null ? "warn" : "debug";
       this.#log[level]({ err: error }, message);
     };
   }
@@ -217,7 +217,7 @@ async function claimStorage(
     (logOfRequest() ?? log).debug({ sql: event.text, ms: event.milliseconds }, "sql");
   });
   closers.push(() => database.close());
-  await claimDatabase(database, config.telegram?.botId ?? null);
+  await markDatabaseOwner(database, config.telegram?.botId ?? null);
   const presence = await announcePresence(
     pool,
     connectionFailures.logAs("the database connection that shows this server's presence failed"),
@@ -250,7 +250,7 @@ async function connectTelegram(
   const gateway = new TelegramGateway({
     ...bot,
     timeoutMs: config.telegramTimeoutMs,
-    holdStore: new DatabaseHolds(database, (error) =>
+    holdStore: new DatabaseHoldStore(database, (error) =>
       log.warn({ err: error }, "a hold could not be stored, so other servers do not obey it yet"),
     ),
     onCall: (event) => {
@@ -261,7 +261,7 @@ async function connectTelegram(
       else requestLog.warn(event, "Telegram's answer has an unexpected form");
     },
   });
-  const refused = sandbox ? null : await refusalOfToken(gateway, TOKEN_CHECK_MS);
+  const refused = sandbox ? null : await tokenRejection(gateway, TOKEN_CHECK_MS);
   if (refused !== null) throw new BotTokenRefusedError(refused);
   health.watch(gateway);
   return { gateway, sandbox, sample };

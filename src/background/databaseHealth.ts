@@ -1,6 +1,7 @@
+import { type Unavailability, unavailabilityOf } from "../database/failures.js";
 import type { ReadinessProbe } from "../database/readinessProbe.js";
-import { type StorageGuard, troubleOf } from "../domain/shared/databaseErrors.js";
-import { type DatabaseTrouble, DatabaseUnavailableError } from "../domain/shared/errors.js";
+import type { StorageGuard } from "../domain/shared/databaseErrors.js";
+import { DatabaseUnavailableError } from "../domain/shared/errors.js";
 import type { Logger } from "../log.js";
 
 /** The state of the database as /readyz names it. */
@@ -10,18 +11,19 @@ export type DatabaseState = "ok" | "unavailable" | "read-only" | "full";
 const PROBE_EVERY_MS = 5000;
 const RETRY_EVERY_MS = 1000;
 
-const STATES: Record<DatabaseTrouble, DatabaseState> = {
-  away: "unavailable",
-  slow: "unavailable",
+const STATES: Readonly<Record<Unavailability, DatabaseState>> = {
+  unreachable: "unavailable",
+  timeout: "unavailable",
   busy: "unavailable",
-  full: "full",
-  "read-only": "read-only",
+  conflict: "unavailable",
+  diskFull: "full",
+  readOnly: "read-only",
 };
 
-const TROUBLES: Record<Exclude<DatabaseState, "ok">, DatabaseTrouble> = {
-  unavailable: "away",
-  full: "full",
-  "read-only": "read-only",
+const REASONS: Readonly<Record<Exclude<DatabaseState, "ok">, Unavailability>> = {
+  unavailable: "unreachable",
+  full: "diskFull",
+  "read-only": "readOnly",
 };
 
 const OUTAGES: Record<Exclude<DatabaseState, "ok">, string> = {
@@ -72,23 +74,23 @@ export class DatabaseHealth implements StorageGuard {
   }
 
   requireWritable(): void {
-    if (this.#state !== "ok") throw new DatabaseUnavailableError(TROUBLES[this.#state]);
+    if (this.#state !== "ok") throw new DatabaseUnavailableError(REASONS[this.#state]);
   }
 
   noteFailure(error: unknown): void {
     if (this.#stopped) return;
-    const trouble = troubleOf(error);
-    if (trouble === "full" || trouble === "read-only") {
-      this.#become(STATES[trouble]);
+    const reason = unavailabilityOf(error);
+    if (reason === "diskFull" || reason === "readOnly") {
+      this.#become(STATES[reason]);
       this.#tryWriteAfter(RETRY_EVERY_MS);
-    } else if (trouble === "away" && this.#state === "ok") {
+    } else if (reason === "unreachable" && this.#state === "ok") {
       // One lost connection is no outage: the next write tells. Until then nothing needs to be refused, since what is
       // about to be asked of Telegram is noted in the database before that.
       void this.#tryWrite();
     }
   }
 
-  holdFor(storing: Promise<unknown>): void {
+  trackStoring(storing: Promise<unknown>): void {
     this.#held.add(storing);
     const over = () => void this.#held.delete(storing);
     storing.then(over, over);
@@ -132,15 +134,15 @@ export class DatabaseHealth implements StorageGuard {
 
   #noteProbe(error: unknown): void {
     if (this.#stopped) return;
-    const trouble = troubleOf(error);
-    if (trouble === null) {
+    const reason = unavailabilityOf(error);
+    if (reason === null) {
       if (!this.#isProbeBroken)
         this.#log.warn({ err: error }, "the write that readiness tries is not possible");
       this.#isProbeBroken = true;
       return;
     }
-    // That all sessions are in use says that the database is there.
-    if (trouble !== "busy") this.#become(STATES[trouble]);
+    // A busy database is there: it answered that all its sessions are in use.
+    if (reason !== "busy" && reason !== "conflict") this.#become(STATES[reason]);
   }
 
   #become(state: DatabaseState): void {

@@ -80,7 +80,7 @@ export class TelegramHealth {
 }
 
 /** @returns the status by which Telegram says that it does not know the token; null where it knows it, or does not say. */
-export async function refusalOfToken(gateway: TelegramGateway, waitMs: number): Promise<401 | 404 | null> {
+export async function tokenRejection(gateway: TelegramGateway, waitMs: number): Promise<401 | 404 | null> {
   try {
     await gateway.getMe({ at: Date.now() + waitMs });
     return null;

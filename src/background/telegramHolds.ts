@@ -9,7 +9,7 @@ interface Row {
 }
 
 /** The holds of all servers, in the database, and by its clock: those of the servers' machines may differ. */
-export class DatabaseHolds implements HoldStore {
+export class DatabaseHoldStore implements HoldStore {
   readonly #database: Database;
   readonly #onError: (error: unknown) => void;
 
@@ -23,7 +23,7 @@ export class DatabaseHolds implements HoldStore {
     const rows = await this.#database.query<Row>(
       sql`select method, chat, (extract(epoch from until - clock_timestamp()) * 1000)::float8 as milliseconds
         from telegram_hold where until > clock_timestamp()`,
-      "often and quick",
+      "frequent and quick",
     );
     return rows.map(({ method, chat, milliseconds }) => ({
       method: method === "" ? null : method,

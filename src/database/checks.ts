@@ -175,7 +175,7 @@ async function isSameDatabase(one: pg.Client, other: pg.Client): Promise<boolean
  * are a client's own.
  * @throws DatabaseUnreachableError, DatabaseUnusableError
  */
-export async function checkedServer(url: string, directUrl: string | null): Promise<void> {
+export async function checkServer(url: string, directUrl: string | null): Promise<void> {
   const session = await checkedSession(url, "DATABASE_URL");
   try {
     if (directUrl === null) return;

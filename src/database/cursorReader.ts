@@ -5,7 +5,7 @@ import type { DatabasePool } from "./pools.js";
 import { liftTimeLimit } from "./session.js";
 
 /** Rows that are read bit by bit, all as they were at one moment. */
-export interface Reading<Row> {
+export interface RowStream<Row> {
   /** The next rows; none at the end. */
   next(): Promise<Row[]>;
   /** Gives back what the reading has of the database; called again, or at any time, it does no harm. */
@@ -13,7 +13,7 @@ export interface Reading<Row> {
 }
 
 /** What of a list is read, and what is counted of it in the same snapshot. */
-export interface ReadingStatements {
+export interface CursorStatements {
   /** Selects one row, with `count`. */
   readonly count: Sql;
   readonly rows: Sql;
@@ -34,7 +34,7 @@ type RunIn = (session: Pick<PoolClient, "query">, statement: Sql) => Promise<unk
  * (WITH HOLD), so that the database sets the rows aside at once, on its disk, and is free again while they are fetched,
  * at whatever pace.
  */
-export class Readings {
+export class CursorReader {
   readonly #pool: DatabasePool;
   readonly #run: RunIn;
   readonly #longestMs: number;
@@ -67,10 +67,10 @@ export class Readings {
    * @returns null where too many are being read already, by this reader or by all together.
    */
   async begin<Row>(
-    statements: ReadingStatements,
+    statements: CursorStatements,
     size: number,
     reader = "",
-  ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null> {
+  ): Promise<{ readonly count: number; readonly reading: RowStream<Row> } | null> {
     const { all, ofOne } = this.#share;
     if (this.#open >= all || (this.#openOf.get(reader) ?? 0) >= ofOne) return null;
     this.#note(reader, 1);
@@ -89,7 +89,7 @@ export class Readings {
     else this.#openOf.set(reader, open);
   }
 
-  async #begin<Row>({ count, rows }: ReadingStatements, size: number, reader: string) {
+  async #begin<Row>({ count, rows }: CursorStatements, size: number, reader: string) {
     const { pool } = this.#pool;
     const isHeld = this.#holds;
     this.#opened += 1;
@@ -123,7 +123,11 @@ export class Readings {
     };
   }
 
-  #reading<Row>(fetch: () => Promise<unknown[]>, end: () => Promise<unknown>, reader: string): Reading<Row> {
+  #reading<Row>(
+    fetch: () => Promise<unknown[]>,
+    end: () => Promise<unknown>,
+    reader: string,
+  ): RowStream<Row> {
     let ended: Promise<unknown> | undefined;
     let fetching: Promise<unknown> = Promise.resolve();
     const close = () => {

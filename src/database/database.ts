@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { Sql } from "sql-template-tag";
-import { type Reading, type ReadingStatements, Readings } from "./cursorReader.js";
+import { CursorReader, type CursorStatements, type RowStream } from "./cursorReader.js";
 import { failureOf } from "./failures.js";
 import { FairShare, type Reader, shareOf } from "./fairShare.js";
 import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
@@ -33,7 +33,7 @@ export interface UnitOfWork {
  * texts must be few, whatever callers ask. It only reads. One that is quick reads little, whatever callers ask: others
  * wait behind it.
  */
-export type StatementUse = "often" | "often and quick";
+export type StatementUse = "frequent" | "frequent and quick";
 
 export interface Database {
   readonly prisma: PrismaClient;
@@ -49,9 +49,9 @@ export interface Database {
    * @returns null where too much is being read so already.
    */
   read<Row>(
-    statements: ReadingStatements,
+    statements: CursorStatements,
     size: number,
-  ): Promise<{ readonly count: number; readonly reading: Reading<Row> } | null>;
+  ): Promise<{ readonly count: number; readonly reading: RowStream<Row> } | null>;
   /**
    * The same database for one reader, whose reads by `query` and `read` have a fair share of the sessions: those that
    * can be costly wait for each other, and leave sessions to other readers and to writes. A statement that is quick
@@ -75,11 +75,11 @@ const WAIT_MS = 10;
 function triesOfTransaction(error: unknown): number {
   const { kind } = failureOf(error);
   if (kind === "conflict") return MAX_TRIES;
-  return kind === "rowGone" || kind === "missingReference" ? MAX_TRIES_WITHOUT_ROW : 1;
+  return kind === "rowMissing" || kind === "missingReference" ? MAX_TRIES_WITHOUT_ROW : 1;
 }
 
 /** Does work again, from its beginning, where another transaction was in its way. */
-export async function untilUndisturbed<T>(
+export async function retryOnConflict<T>(
   work: () => Promise<T>,
   triesFor: (error: unknown) => number = triesOfTransaction,
 ): Promise<T> {
@@ -109,7 +109,7 @@ function heardAtOnce<T>(run: (heard: (work: Promise<T>) => Promise<T>) => Promis
         return await work;
       } catch (error) {
         const { kind } = failureOf(error);
-        if (kind === "away" || kind === "timeLimit") reject(error);
+        if (kind === "unreachable" || kind === "timeout") reject(error);
         throw error;
       }
     };
@@ -143,19 +143,19 @@ export function createDatabase(
   };
   const sessionsFor = (use?: StatementUse) => {
     if (use === undefined) return pool;
-    return use === "often" ? databasePool.often : databasePool.quick;
+    return use === "frequent" ? databasePool.frequent : databasePool.quick;
   };
-  const readings = new Readings(databasePool, run);
+  const readings = new CursorReader(databasePool, run);
   // A session that is lent for a long list is none that costly reads could have. A held cursor takes no session.
   const share = new FairShare(() => shareOf(databasePool.size - readings.lent));
   /** Runs a statement that can be costly when its reader's turn has come. */
   const runInTurn = (reader: Reader, statement: Sql, use?: StatementUse): Promise<unknown[]> => {
-    if (use === "often and quick") return run(databasePool.quick, statement, use);
+    if (use === "frequent and quick") return run(databasePool.quick, statement, use);
     // The embedded database has one session, in which nothing is held up by another statement of its own.
     if (use === undefined || databasePool.embedded) return share.run(reader, () => run(pool, statement, use));
-    const { often } = databasePool;
-    const inTurn: Pick<DatabasePool["often"], "query"> = {
-      query: (config) => often.query(config, () => share.run(reader, () => pool.query(config))),
+    const { frequent } = databasePool;
+    const inTurn: Pick<DatabasePool["frequent"], "query"> = {
+      query: (config) => frequent.query(config, () => share.run(reader, () => pool.query(config))),
     };
     return run(inTurn, statement, use);
   };
@@ -171,7 +171,7 @@ export function createDatabase(
       (await run(sessionsFor(use), statement, use)) as Row[],
     read: (statements, size) => readings.begin(statements, size),
     transaction: (work) =>
-      untilUndisturbed(() =>
+      retryOnConflict(() =>
         heardAtOnce((heard) =>
           prisma.$transaction(
             (client) =>

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
-import { claimFolder } from "./folder.js";
+import { lockFolder } from "./folder.js";
 import { PgliteSocket } from "./pgliteSocket.js";
 import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
 import { SessionClient, type SessionConfig } from "./session.js";
@@ -19,7 +19,7 @@ const SCHEMA = "public";
  * @throws FolderInUseError
  */
 export async function embeddedPool(folder: string, onError: (error: Error) => void): Promise<DatabasePool> {
-  const claim = claimFolder(folder);
+  const claim = lockFolder(folder);
   let database: PGlite;
   try {
     database = await PGlite.create({
@@ -50,13 +50,13 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
     pool,
     // There is one session, and nothing to be woken.
     quick: pool,
-    often: pool,
+    frequent: pool,
     embedded: true,
     schema: SCHEMA,
     size: 1,
     unlimited: false,
-    ownSession: null,
-    giveUpOne: async () => {},
+    dedicatedSession: null,
+    closeOneSession: async () => {},
     async close() {
       await pool.end();
       await database.close();

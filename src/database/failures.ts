@@ -5,17 +5,17 @@ export type DatabaseFailure =
   /** A row that is referred to is not there, or one that is to go is still referred to. */
   | { readonly kind: "missingReference" }
   /** The row that was to be changed is not there. */
-  | { readonly kind: "rowGone" }
+  | { readonly kind: "rowMissing" }
   /** Another transaction is in the way: a second try may find things as they are by then. */
   | { readonly kind: "conflict" }
   /** There is no connection, or the server refuses everybody: stopped, starting, unreachable, a wrong password. */
-  | { readonly kind: "away" }
+  | { readonly kind: "unreachable" }
   /** The server answers and has no session, lock or memory to spare. */
   | { readonly kind: "busy" }
   /** A statement or a transaction did not end in the time it has. */
-  | { readonly kind: "timeLimit" }
+  | { readonly kind: "timeout" }
   /** There is no space left on its disk. */
-  | { readonly kind: "full" }
+  | { readonly kind: "diskFull" }
   /** It only reads at the moment: a standby, or one set to be read-only. */
   | { readonly kind: "readOnly" }
   /** Nothing that passes by itself: a fault of this program or damage to the data. */
@@ -32,7 +32,7 @@ export const SQLSTATE_CLASSES: Readonly<Record<string, FailureKind>> = {
   "01": "other", // warning
   "02": "other", // no data
   "03": "other", // SQL statement not yet complete
-  "08": "away", // connection exception
+  "08": "unreachable", // connection exception
   "09": "other", // triggered action exception
   "0A": "other", // feature not supported
   "0B": "other", // invalid transaction initiation
@@ -49,7 +49,7 @@ export const SQLSTATE_CLASSES: Readonly<Record<string, FailureKind>> = {
   "25": "other", // invalid transaction state
   "26": "other", // invalid SQL statement name
   "27": "other", // triggered data change violation
-  "28": "away", // invalid authorization specification
+  "28": "unreachable", // invalid authorization specification
   "2B": "other", // dependent privilege descriptors still exist
   "2D": "other", // invalid transaction termination
   "2F": "other", // SQL routine exception
@@ -57,7 +57,7 @@ export const SQLSTATE_CLASSES: Readonly<Record<string, FailureKind>> = {
   "38": "other", // external routine exception
   "39": "other", // external routine invocation exception
   "3B": "other", // savepoint exception
-  "3D": "away", // invalid catalog name: there is no such database
+  "3D": "unreachable", // invalid catalog name: there is no such database
   "3F": "other", // invalid schema name
   "40": "conflict", // transaction rollback
   "42": "other", // syntax error or access rule violation
@@ -65,8 +65,8 @@ export const SQLSTATE_CLASSES: Readonly<Record<string, FailureKind>> = {
   "53": "busy", // insufficient resources: memory, sessions, a configured limit
   "54": "other", // program limit exceeded
   "55": "busy", // object not in prerequisite state: in use, or its lock is not to be had
-  "57": "away", // operator intervention
-  "58": "away", // system error, outside of PostgreSQL
+  "57": "unreachable", // operator intervention
+  "58": "unreachable", // system error, outside of PostgreSQL
   "72": "other", // snapshot failure
   F0: "other", // configuration file error
   HV: "other", // foreign data wrapper error
@@ -80,14 +80,14 @@ export const SQLSTATES: Readonly<Record<string, FailureKind>> = {
   "23503": "missingReference", // foreign key violation
   "23505": "uniqueViolation",
   "25006": "readOnly", // read-only SQL transaction
-  "25P03": "timeLimit", // idle in transaction session timeout
-  "25P04": "timeLimit", // transaction timeout
+  "25P03": "timeout", // idle in transaction session timeout
+  "25P04": "timeout", // transaction timeout
   "40002": "other", // transaction integrity constraint violation
-  "53100": "full", // disk full
+  "53100": "diskFull", // disk full
   "55000": "other", // object not in prerequisite state
   "55P02": "other", // cannot change runtime parameter
   "55P04": "other", // unsafe new enum value usage
-  "57014": "timeLimit", // query canceled
+  "57014": "timeout", // query canceled
   "72000": "conflict", // snapshot too old
 };
 
@@ -96,23 +96,23 @@ export const SQLSTATES: Readonly<Record<string, FailureKind>> = {
  * "other". Where an error brings the database's own SQLSTATE, that decides.
  */
 export const PRISMA_CODES: Readonly<Record<string, FailureKind>> = {
-  P1000: "away", // authentication failed
-  P1001: "away", // can't reach the server
-  P1002: "away", // reached, but timed out
-  P1003: "away", // no such database
-  P1008: "away", // socket timeout
+  P1000: "unreachable", // authentication failed
+  P1001: "unreachable", // can't reach the server
+  P1002: "unreachable", // reached, but timed out
+  P1003: "unreachable", // no such database
+  P1008: "unreachable", // socket timeout
   P1009: "other", // database exists already
-  P1010: "away", // access denied
-  P1011: "away", // TLS
+  P1010: "unreachable", // access denied
+  P1011: "unreachable", // TLS
   P1012: "other", // schema validation
   P1013: "other", // invalid address
   P1014: "other", // model's table missing
   P1015: "other", // server's version not supported
   P1016: "other", // wrong number of parameters
-  P1017: "away", // connection closed
-  P1018: "timeLimit", // transaction closed already
+  P1017: "unreachable", // connection closed
+  P1018: "timeout", // transaction closed already
   P2000: "other", // value too long
-  P2001: "rowGone", // record of the condition missing
+  P2001: "rowMissing", // record of the condition missing
   P2002: "uniqueViolation",
   P2003: "missingReference",
   P2004: "other", // constraint failed
@@ -126,20 +126,20 @@ export const PRISMA_CODES: Readonly<Record<string, FailureKind>> = {
   P2012: "other", // missing value
   P2013: "other", // missing argument
   P2014: "missingReference", // required relation violated
-  P2015: "rowGone", // related record missing
+  P2015: "rowMissing", // related record missing
   P2016: "other", // query interpretation
-  P2017: "rowGone", // records of a relation not connected
-  P2018: "rowGone", // required connected records missing
+  P2017: "rowMissing", // records of a relation not connected
+  P2018: "rowMissing", // required connected records missing
   P2019: "other", // input error
   P2020: "other", // value out of range
   P2021: "other", // table missing
   P2022: "other", // column missing
   P2023: "other", // inconsistent column data
   P2024: "busy", // no session of the pool in time
-  P2025: "rowGone", // a required record was not found
+  P2025: "rowMissing", // a required record was not found
   P2026: "other", // feature not supported
   P2027: "other", // several errors
-  P2028: "timeLimit", // transaction API: expired; see START_OF_TRANSACTION
+  P2028: "timeout", // transaction API: expired; see START_OF_TRANSACTION
   P2029: "other", // query parameter limit
   P2030: "other", // fulltext index
   P2031: "other", // MongoDB
@@ -158,14 +158,14 @@ export const ADAPTER_KINDS: Readonly<Record<string, FailureKind>> = {
   ForeignKeyConstraintViolation: "missingReference",
   RestrictViolation: "missingReference",
   TransactionWriteConflict: "conflict",
-  TransactionAlreadyClosed: "timeLimit",
-  DatabaseNotReachable: "away",
-  DatabaseDoesNotExist: "away",
-  DatabaseAccessDenied: "away",
-  AuthenticationFailed: "away",
-  TlsConnectionError: "away",
-  ConnectionClosed: "away",
-  SocketTimeout: "away",
+  TransactionAlreadyClosed: "timeout",
+  DatabaseNotReachable: "unreachable",
+  DatabaseDoesNotExist: "unreachable",
+  DatabaseAccessDenied: "unreachable",
+  AuthenticationFailed: "unreachable",
+  TlsConnectionError: "unreachable",
+  ConnectionClosed: "unreachable",
+  SocketTimeout: "unreachable",
   TooManyConnections: "busy",
 };
 
@@ -196,19 +196,19 @@ const TLS_CODE =
 
 /** The beginnings of what `pg`, pg-pool and PGlite say in errors that have no code. */
 export const MESSAGES: readonly (readonly [beginning: string, kind: FailureKind])[] = [
-  ["Connection terminated", "away"],
-  ["Client has encountered a connection error and is not queryable", "away"],
-  ["Client was closed and is not queryable", "away"],
-  ["Cannot use a pool after calling end on the pool", "away"],
-  ["The server does not support SSL connections", "away"],
-  ["There was an error establishing an SSL connection", "away"],
-  ["PGlite is closed", "away"],
-  ["PGlite is closing", "away"],
+  ["Connection terminated", "unreachable"],
+  ["Client has encountered a connection error and is not queryable", "unreachable"],
+  ["Client was closed and is not queryable", "unreachable"],
+  ["Cannot use a pool after calling end on the pool", "unreachable"],
+  ["The server does not support SSL connections", "unreachable"],
+  ["There was an error establishing an SSL connection", "unreachable"],
+  ["PGlite is closed", "unreachable"],
+  ["PGlite is closing", "unreachable"],
   ["timeout exceeded when trying to connect", "busy"],
-  ["timeout expired", "away"],
-  ["Query read timeout", "timeLimit"],
+  ["timeout expired", "unreachable"],
+  ["Query read timeout", "timeout"],
   // Of this project's own sessions.
-  ["The database took a connection and did not answer on it", "away"],
+  ["The database took a connection and did not answer on it", "unreachable"],
   ["There is no session", "busy"],
 ];
 
@@ -244,7 +244,7 @@ const kindOfState = (state: string): FailureKind =>
   meaningIn(SQLSTATES, state) ?? meaningIn(SQLSTATE_CLASSES, state.slice(0, 2)) ?? "other";
 
 function kindOfCode(code: string, message: string): FailureKind {
-  if (NETWORK_CODES.has(code) || TLS_CODE.test(code)) return "away";
+  if (NETWORK_CODES.has(code) || TLS_CODE.test(code)) return "unreachable";
   if (/^P[1-6]\d{3}$/.test(code)) {
     if (code === "P2028" && message.includes(START_OF_TRANSACTION)) return "busy";
     return meaningIn(PRISMA_CODES, code) ?? "other";
@@ -262,7 +262,7 @@ function kindOf(value: unknown): FailureKind {
   }
   // A Unix socket's path: of any other file these codes say nothing of the database.
   if (codes.some((code) => code === "ENOENT" || code === "EACCES") && textOf(value, "syscall") === "connect")
-    return "away";
+    return "unreachable";
   const adapterKind = meaningIn(ADAPTER_KINDS, textOf(value, "kind"));
   if (adapterKind) return adapterKind;
   // An error with a code that means nothing here is one of something else, whatever it says.
@@ -315,15 +315,15 @@ export function failureOf(error: unknown): DatabaseFailure {
 }
 
 const UNAVAILABLE = {
-  away: true,
+  unreachable: true,
   busy: true,
-  timeLimit: true,
-  full: true,
+  timeout: true,
+  diskFull: true,
   readOnly: true,
   conflict: true,
   uniqueViolation: false,
   missingReference: false,
-  rowGone: false,
+  rowMissing: false,
   other: false,
 } as const satisfies Record<FailureKind, boolean>;
 
@@ -339,5 +339,5 @@ export function unavailabilityOf(error: unknown): Unavailability | null {
 }
 
 /** Whether two writers met, so that the work may succeed when it is done again from its beginning. */
-export const isMeetingOfWriters = (error: unknown): boolean =>
-  ["uniqueViolation", "missingReference", "rowGone", "conflict"].includes(failureOf(error).kind);
+export const isWriteConflict = (error: unknown): boolean =>
+  ["uniqueViolation", "missingReference", "rowMissing", "conflict"].includes(failureOf(error).kind);

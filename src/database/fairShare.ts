@@ -5,7 +5,7 @@ export interface Reader {
   /** What is shared is shared between readers with different keys. */
   readonly key: string;
   /** A signal that is aborted when nobody waits for the answer any more; null where there is none. */
-  readonly clientAbort: (() => AbortSignal) | null;
+  readonly signal: (() => AbortSignal) | null;
   /**
    * The error for a read that has waited too long for its turn, because the reader has asked for too much at once. A
    * read whose reader has gone fails with it as well, which nobody hears.
@@ -109,8 +109,8 @@ export class FairShare {
     line.lastTurn = this.#turns;
   }
 
-  #turn({ key, clientAbort, refusal }: Reader, line: Line): Promise<void> {
-    const signal = clientAbort?.();
+  #turn({ key, signal: signalOf, refusal }: Reader, line: Line): Promise<void> {
+    const signal = signalOf?.();
     // A document can have hundreds of reads that wait, each of which listens.
     if (signal) setMaxListeners(0, signal);
     return new Promise((resolve, reject) => {

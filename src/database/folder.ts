@@ -37,7 +37,7 @@ function openLock(folder: string): number {
  * the operating system's: it ends with the process, however that ends.
  * @throws FolderInUseError, FolderUnusableError
  */
-export function claimFolder(folder: string): { release(): void } {
+export function lockFolder(folder: string): { release(): void } {
   const descriptor = openLock(folder);
   if (!tryLock(descriptor)) {
     closeSync(descriptor);

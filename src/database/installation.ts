@@ -17,7 +17,7 @@ export class ForeignDatabaseError extends Error {
  * Marks the database as the sandbox's (null) or a bot's, where it is not marked yet.
  * @throws ForeignDatabaseError where it is another's.
  */
-export async function claimDatabase(database: Database, botId: number | null): Promise<void> {
+export async function markDatabaseOwner(database: Database, botId: number | null): Promise<void> {
   // Not by Prisma's upsert, which replicas that start together would run into.
   await database.query(sql`
     insert into installation (id, bot_id, created_at) values (1, ${botId}::bigint, now()) on conflict do nothing`);

@@ -1,4 +1,4 @@
-import { checkedServer, prepareSchema } from "./checks.js";
+import { checkServer, prepareSchema } from "./checks.js";
 import { applyMigrations } from "./migrations.js";
 import { type DatabasePool, type ServerOptions, serverPool, sessionConfig } from "./pools.js";
 import { WaitingPool } from "./waitingPool.js";
@@ -30,7 +30,7 @@ export async function openDatabase(
       throw error;
     }
   }
-  await checkedServer(location.url, location.directUrl ?? null);
+  await checkServer(location.url, location.directUrl ?? null);
   const migrations = await migrateServer(location.directUrl ?? location.url);
   return { pool: serverPool(location.url, onError, location), migrations };
 }

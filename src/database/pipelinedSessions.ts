@@ -1,6 +1,6 @@
 import pg from "pg";
 import { SessionClient, type SessionConfig } from "./session.js";
-import { STARVED } from "./waitingPool.js";
+import { POOL_EXHAUSTED } from "./waitingPool.js";
 
 /** After a session could not be opened, the pool answers alone for so long. */
 const OPEN_AGAIN_MS = 5000;
@@ -58,7 +58,7 @@ export class PipelinedSessions {
     this.#most = most;
     this.#onError = onError;
     // The pool comes first: it answers what no session of these can.
-    (pool as NodeJS.EventEmitter).on(STARVED, () => {
+    (pool as NodeJS.EventEmitter).on(POOL_EXHAUSTED, () => {
       this.#openAgainAt = performance.now() + OPEN_AGAIN_MS;
       const [session] = this.#sessions;
       if (session) this.#drop(session);

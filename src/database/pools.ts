@@ -6,12 +6,12 @@ import { SessionClient, type SessionConfig } from "./session.js";
 import { WaitingPool } from "./waitingPool.js";
 
 /** What answers statements. */
-interface Asking {
+interface StatementRunner {
   query(statement: pg.QueryConfig): Promise<pg.QueryResult>;
 }
 
 /** What answers statements that are quick as a rule. */
-interface AskingOften {
+interface FrequentStatementRunner {
   /** @param elsewhere has a statement answered that is held up; without it the pool answers at once. Not for a pool. */
   query(statement: pg.QueryConfig, elsewhere?: () => Promise<pg.QueryResult>): Promise<pg.QueryResult>;
 }
@@ -20,9 +20,9 @@ interface AskingOften {
 export interface DatabasePool {
   readonly pool: pg.Pool;
   /** For reading what is quick, whatever is asked for. */
-  readonly quick: Asking;
+  readonly quick: StatementRunner;
   /** For reading what is asked for often, and is quick as a rule. */
-  readonly often: AskingOften;
+  readonly frequent: FrequentStatementRunner;
   /** One session, in this process: no other process can be at work in it. */
   readonly embedded: boolean;
   /** The schema that every session uses. */
@@ -32,9 +32,9 @@ export interface DatabasePool {
   /** Whether statements and transactions may take as long as they need. */
   readonly unlimited: boolean;
   /** A session beside the pool, not connected yet, under its own application name; null on the embedded database. */
-  readonly ownSession: ((applicationName: string) => pg.Client) | null;
+  readonly dedicatedSession: ((applicationName: string) => pg.Client) | null;
   /** Ends a session of the pool where it has several: for a session beside it that cannot be had otherwise. */
-  giveUpOne(): Promise<void>;
+  closeOneSession(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -133,19 +133,20 @@ export function serverPool(
   // Apart, so that what is always quick waits for nothing that is not.
   const pipelinedConfig = sessionConfig(url, "invite-links pipeline", unlimited);
   const quick = new PipelinedSessions(pool, pipelinedConfig, pipelined, onError);
-  const often = new PipelinedSessions(pool, pipelinedConfig, pipelined, onError);
+  const frequent = new PipelinedSessions(pool, pipelinedConfig, pipelined, onError);
   return {
     pool,
     quick,
-    often,
+    frequent,
     embedded: false,
     schema: config.session.schema,
     size,
     unlimited,
-    ownSession: (applicationName) => new SessionClient(sessionConfig(directUrl ?? url, applicationName)),
-    giveUpOne: () => pool.giveUpOne(),
+    dedicatedSession: (applicationName) =>
+      new SessionClient(sessionConfig(directUrl ?? url, applicationName)),
+    closeOneSession: () => pool.closeOneSession(),
     async close() {
-      await Promise.all([quick.end(), often.end()]);
+      await Promise.all([quick.end(), frequent.end()]);
       await pool.end();
     },
   };

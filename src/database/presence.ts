@@ -31,17 +31,17 @@ function aloneInDatabase(id: string): Presence {
  * @throws DatabaseUnusableError where the database has no session for it.
  */
 export async function announcePresence(
-  { pool, ownSession, giveUpOne }: DatabasePool,
+  { pool, dedicatedSession, closeOneSession }: DatabasePool,
   onError: (error: Error) => void,
 ): Promise<Presence> {
   const id = randomUUID();
-  if (ownSession === null) return aloneInDatabase(id);
+  if (dedicatedSession === null) return aloneInDatabase(id);
   let client: pg.Client | undefined;
   let left = false;
   let retry: NodeJS.Timeout | undefined;
 
   const join = async (): Promise<void> => {
-    const joining = ownSession("invite-links presence");
+    const joining = dedicatedSession("invite-links presence");
     client = joining;
     joining.on("error", onError);
     // Comes for a connection that could not be made as well as for one that was lost.
@@ -51,7 +51,7 @@ export async function announcePresence(
         join().catch(async (error: Error) => {
           onError(error);
           // The pool took the connection meanwhile: it can do with one less.
-          if (isSessionLimit(error)) await giveUpOne().catch(onError);
+          if (isSessionLimit(error)) await closeOneSession().catch(onError);
         });
       }, RECONNECT_AFTER_MS);
       retry.unref();

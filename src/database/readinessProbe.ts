@@ -70,7 +70,7 @@ interface OpenedSession {
 }
 
 /** One session that is opened when it is needed, and opened anew after it failed. */
-class OwnSession {
+class DedicatedSession {
   readonly #make: () => pg.Client;
   #session: OpenedSession | undefined;
 
@@ -89,9 +89,9 @@ class OwnSession {
       if (session.hadNoAnswer) throw new NoAnswerError();
       const { kind } = failureOf(error);
       // After any other failure the session is as good as before.
-      if (kind === "away" || kind === "busy" || kind === "timeLimit") this.#close(session);
+      if (kind === "unreachable" || kind === "busy" || kind === "timeout") this.#close(session);
       // A session that was lost since it was last used, as by an administrator's hand, says nothing of the server.
-      if (!isNew && kind === "away") return this.query(statement);
+      if (!isNew && kind === "unreachable") return this.query(statement);
       throw error;
     }
   }
@@ -125,9 +125,9 @@ class OwnSession {
 /** A session beside the pool, so that no request keeps readiness waiting. */
 function onServer(
   pool: DatabasePool["pool"],
-  ownSession: NonNullable<DatabasePool["ownSession"]>,
+  dedicatedSession: NonNullable<DatabasePool["dedicatedSession"]>,
 ): ReadinessProbe {
-  const session = new OwnSession(() => ownSession("invite-links readiness"));
+  const session = new DedicatedSession(() => dedicatedSession("invite-links readiness"));
   const ask = async (statement: string): Promise<void> => {
     try {
       await session.query(statement);
@@ -159,4 +159,4 @@ const inProcess = ({ pool }: DatabasePool): ReadinessProbe => ({
 });
 
 export const readinessProbe = (pool: DatabasePool): ReadinessProbe =>
-  pool.ownSession === null ? inProcess(pool) : onServer(pool.pool, pool.ownSession);
+  pool.dedicatedSession === null ? inProcess(pool) : onServer(pool.pool, pool.dedicatedSession);

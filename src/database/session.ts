@@ -89,8 +89,8 @@ export interface SessionConfig extends pg.ClientConfig {
 const SETTINGS_ANSWERED_MS = 3000;
 
 /** The session was opened, and was not given by the pooler in time. */
-export class NoSessionGivenError extends Error {
-  override readonly name = "NoSessionGivenError";
+export class NoPoolerSessionError extends Error {
+  override readonly name = "NoPoolerSessionError";
 
   constructor() {
     super("The database took a connection and did not answer on it.");
@@ -121,7 +121,7 @@ export async function liftingTimeLimit<T>(ask: () => Promise<T>): Promise<T> {
  * Whether a session was ended for being idle. Its settings forbid that, so it was before they held: the role has a short
  * idle_session_timeout by default, and this process was busy for longer.
  */
-export const wasIdleTooLong = (error: unknown): boolean => (error as { code?: unknown }).code === "57P05";
+export const isIdleTimeout = (error: unknown): boolean => (error as { code?: unknown }).code === "57P05";
 
 /**
  * A session of the database. It counts as connected once PostgreSQL has confirmed all settings. They are set by SET
@@ -166,7 +166,7 @@ export class SessionClient extends pg.Client {
       await liftingTimeLimit(() => this.query(settings));
     } catch (error) {
       this.end().catch(ignore);
-      throw (error as Error).message === "Query read timeout" ? new NoSessionGivenError() : (lost ?? error);
+      throw (error as Error).message === "Query read timeout" ? new NoPoolerSessionError() : (lost ?? error);
     }
     this.removeListener("error", noteLoss);
     return this;

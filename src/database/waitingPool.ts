@@ -1,10 +1,10 @@
 import pg from "pg";
 import {
-  NoSessionGivenError,
+  isIdleTimeout,
+  NoPoolerSessionError,
   SessionClient,
   type SessionConfig,
   setAnswerTimeout,
-  wasIdleTooLong,
 } from "./session.js";
 
 export interface WaitingPoolConfig extends SessionConfig {
@@ -29,7 +29,7 @@ const NOT_CONNECTED: readonly unknown[] = ["ECONNREFUSED", "ECONNRESET", "EPIPE"
 
 /** Whether a server or a pooler that works has no further session to give. */
 export const isSessionLimit = (error: unknown): boolean =>
-  error instanceof NoSessionGivenError ||
+  error instanceof NoPoolerSessionError ||
   (error instanceof Error &&
     ((error as { code?: unknown }).code === "53300" || POOLER_LIMIT.test(error.message)));
 
@@ -40,7 +40,7 @@ type Connected = (
 ) => void;
 
 /** Emitted where the pool has no session and gets none: sessions beside it are to be given up. */
-export const STARVED = "starved";
+export const POOL_EXHAUSTED = "starved";
 
 const nothing = (): void => {};
 
@@ -87,7 +87,7 @@ export class WaitingPool extends pg.Pool {
   }
 
   /** Ends one session that nobody uses any more, for another use of the connection. */
-  async giveUpOne(): Promise<void> {
+  async closeOneSession(): Promise<void> {
     if (this.#open < 2) return;
     const client = await this.connect();
     this.#keepTo(this.#open - 1);
@@ -122,14 +122,14 @@ export class WaitingPool extends pg.Pool {
 
   /** Tries again after a try that failed, where that can help; the caller's time is up after SESSION_WAIT_MS. */
   #again(error: Error, since: number, callback: Connected): void {
-    if (wasIdleTooLong(error) && !this.ending && performance.now() < since + SESSION_WAIT_MS) {
+    if (isIdleTimeout(error) && !this.ending && performance.now() < since + SESSION_WAIT_MS) {
       this.#connect(since, callback);
       return;
     }
     const isAtLimit =
       isSessionLimit(error) || (this.#open > 0 && NOT_CONNECTED.includes((error as { code?: unknown }).code));
     const pause = this.#open > 0 ? 0 : RETRY_MS;
-    if (isAtLimit && this.#open === 0) this.emit(STARVED);
+    if (isAtLimit && this.#open === 0) this.emit(POOL_EXHAUSTED);
     if (!isAtLimit || this.ending || performance.now() + pause >= since + SESSION_WAIT_MS) {
       callback(error, undefined, nothing);
       return;

@@ -100,9 +100,9 @@ export class DomainRequest {
     const storageGuard: StorageGuard = {
       requireWritable: () => guard.requireWritable(),
       noteFailure: (error) => guard.noteFailure(error),
-      holdFor: (storing) => {
+      trackStoring: (storing) => {
         this.#hasChangedTelegram = true;
-        guard.holdFor(storing);
+        guard.trackStoring(storing);
       },
     };
     if (!clientAbort) return { ...this.#domain, storageGuard };
@@ -117,7 +117,7 @@ export class DomainRequest {
   get #reading(): Database {
     this.#parts.reading ??= this.#domain.database.forReader({
       key: this.caller.key,
-      clientAbort: this.#options.clientAbort,
+      signal: this.#options.clientAbort,
       refusal: () => new RateLimitedError(RETRY_AFTER),
     });
     return this.#parts.reading;

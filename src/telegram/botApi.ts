@@ -1,10 +1,10 @@
 import { Telegram } from "telegraf";
 import * as z from "zod";
-import { CallQueue, GaveUpError, GoneError, type Turn } from "./callQueue.js";
+import { CallQueue, ClientAbortedError, type Slot, SlotTimeoutError } from "./callQueue.js";
 import { CircuitBreaker } from "./circuitBreaker.js";
 import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.js";
 import type { Hold, HoldStore, HoldTarget } from "./holds.js";
-import { type HttpAnswer, watchingAnswer } from "./responseStatus.js";
+import { type ResponseStatus, withResponseStatus } from "./responseStatus.js";
 import { NO_STORE, SharedHolds } from "./sharedHolds.js";
 
 /** Of a description that is passed on. */
@@ -19,15 +19,15 @@ export interface Deadline {
   /** As of Date.now(), in milliseconds. */
   readonly at: number;
   /** Aborted when nobody waits for the outcome any more: what was not sent by then is not sent. */
-  readonly gone?: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Told of each try to send a call that changes something, so that what may have happened is on record before it can. */
-export interface Sending {
+export interface SendObserver {
   /** The request goes out when this resolves; what it throws keeps it from being sent. */
-  begins(): Promise<void>;
+  beforeSend(): Promise<void>;
   /** Telegram put that try off (429), and certainly did nothing; there will be another. */
-  putOff(): Promise<void>;
+  rateLimited(): Promise<void>;
 }
 
 export interface CallEvent {
@@ -56,7 +56,7 @@ export interface Call<Result> {
   readonly result: z.ZodType<Result>;
   readonly deadline: Deadline;
   /** Only of a call that changes something. */
-  readonly sending?: Sending;
+  readonly sending?: SendObserver;
   /** Whether it goes before everything else that waits. */
   readonly isUrgent?: boolean;
 }
@@ -70,10 +70,10 @@ export const getMe = (botId: number) => ({
 
 /** What keeps a call from its turn. */
 function failureOf(error: unknown): TelegramFailure {
-  if (error instanceof GaveUpError) {
+  if (error instanceof SlotTimeoutError) {
     return { kind: "tooManyRequests", retryAfterSeconds: error.retryAfterSeconds };
   }
-  if (error instanceof GoneError) return GONE;
+  if (error instanceof ClientAbortedError) return GONE;
   throw error;
 }
 
@@ -100,7 +100,7 @@ export class BotApi {
   readonly #lookMs: number;
   readonly #onCall: (event: CallEvent) => void;
   readonly #look: ReturnType<typeof getMe>;
-  readonly #pace = new CallQueue();
+  readonly #queue = new CallQueue();
   readonly #holds: SharedHolds;
   readonly #silence = new CircuitBreaker();
 
@@ -111,30 +111,30 @@ export class BotApi {
     this.#lookMs = Math.min(LOOK_MS, timeoutMs);
     this.#onCall = onCall;
     this.#look = getMe(botId);
-    this.#holds = new SharedHolds(holdStore, this.#pace);
+    this.#holds = new SharedHolds(holdStore, this.#queue);
   }
 
   /** How many calls wait for their turn. */
   get waiting(): number {
-    return this.#pace.waiting;
+    return this.#queue.waiting;
   }
 
-  get knownHolds(): readonly Hold[] {
-    return this.#pace.holds;
+  get localHolds(): readonly Hold[] {
+    return this.#queue.holds;
   }
 
   /** The holds of all servers; where their store does not answer, those that are known here. */
   async holds(): Promise<readonly Hold[]> {
     await this.#holds.refresh();
-    return this.#pace.holds;
+    return this.#queue.holds;
   }
 
   async call<Result>(call: Call<Result>): Promise<Result> {
     const asked = performance.now();
     const target = targetOf(call);
-    let turn: Turn | undefined;
+    let turn: Slot | undefined;
     for (;;) {
-      turn = await this.#turn(call, turn);
+      turn = await this.#slot(call, turn);
       let succeeded = false;
       let begun = false;
       try {
@@ -142,7 +142,7 @@ export class BotApi {
         await this.#holds.refresh();
         if (!turn.isOutdated) {
           await this.#requireAnybody(call, asked);
-          await call.sending?.begins();
+          await call.sending?.beforeSend();
           begun = true;
           // Another call's 429 may have come meanwhile.
           if (!turn.isOutdated) {
@@ -163,17 +163,21 @@ export class BotApi {
         turn.end(succeeded);
       }
       // Without time for another try, the next turn is refused.
-      if (begun && this.#pace.leavesTime(target, timeLeft(call.deadline))) await call.sending?.putOff();
+      if (begun && this.#queue.hasTimeLeft(target, timeLeft(call.deadline)))
+        await call.sending?.rateLimited();
     }
   }
 
   /** Those about one chat wait for each other, and for no other chat's. */
-  async #turn(call: Call<unknown>, again: Turn | undefined): Promise<Turn> {
+  async #slot(call: Call<unknown>, again: Slot | undefined): Promise<Slot> {
     const { method, deadline, isUrgent } = call;
     const milliseconds = timeLeft(deadline);
     if (milliseconds < 0 && !again) throw tooLateFor(method, "no time left");
     try {
-      return await this.#pace.turn({ ...targetOf(call), isUrgent, milliseconds, gone: deadline.gone }, again);
+      return await this.#queue.slot(
+        { ...targetOf(call), isUrgent, milliseconds, signal: deadline.signal },
+        again,
+      );
     } catch (error) {
       throw new TelegramCallError(method, failureOf(error));
     }
@@ -191,7 +195,7 @@ export class BotApi {
       }
     };
     if (await this.#silence.isTotal(asked, look)) throw tooLateFor(method, "Telegram does not answer at all");
-    if (deadline.gone?.aborted) throw new TelegramCallError(method, GONE);
+    if (deadline.signal?.aborted) throw new TelegramCallError(method, GONE);
   }
 
   /** Sends a call, and waits for its answer so long at most. The hold of a 429 is stored when this rejects with it. */
@@ -202,7 +206,7 @@ export class BotApi {
     const left = deadline.at - Date.now();
     // A call that could not be waited for would only leave its outcome unknown.
     if (left < LEAST_MS) throw tooLateFor(method, "no time left");
-    const answer: HttpAnswer = { abort: new AbortController() };
+    const answer: ResponseStatus = { abort: new AbortController() };
     const waitMs = Math.min(limitMs, left);
     const tooLate = AbortSignal.timeout(waitMs);
     const signal = AbortSignal.any([answer.abort.signal, tooLate]);
@@ -218,7 +222,7 @@ export class BotApi {
     try {
       // Telegraf's types know neither subscription links nor a call by a method's mere name.
       const call = () => this.#telegram.callApi(method as never, payload as never, { signal } as never);
-      said = await watchingAnswer(answer, call);
+      said = await withResponseStatus(answer, call);
     } catch (error) {
       const { status } = answer;
       if (status !== undefined) this.#silence.answered();

@@ -6,16 +6,16 @@ const AT_ONCE = 10;
 const REMEMBERED = 10;
 
 /** Who asks for a turn, and how long it is of use. The calls about one chat wait in one lane. */
-export interface Asking extends HoldTarget {
+export interface SlotRequest extends HoldTarget {
   /** Whether it goes before all that is not urgent. */
   readonly isUrgent?: boolean | undefined;
   /** From now on until what is done in the turn must have ended. */
   readonly milliseconds: number;
   /** Aborted when the turn is of no use any more. */
-  readonly gone?: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-export interface Turn {
+export interface Slot {
   /** Its place in the order of asking. */
   readonly number: number;
   /** Whether there was a hold since it began, after which fewer may be under way at once. */
@@ -25,8 +25,8 @@ export interface Turn {
 }
 
 /** The turn does not come in time. */
-export class GaveUpError extends Error {
-  override readonly name = "GaveUpError";
+export class SlotTimeoutError extends Error {
+  override readonly name = "SlotTimeoutError";
   /** 1 or more; the turn would have come after about that long. */
   readonly retryAfterSeconds: number;
 
@@ -38,8 +38,8 @@ export class GaveUpError extends Error {
 }
 
 /** Whoever asked for the turn has gone. */
-export class GoneError extends Error {
-  override readonly name = "GoneError";
+export class ClientAbortedError extends Error {
+  override readonly name = "ClientAbortedError";
 }
 
 interface Waiting extends HoldTarget {
@@ -47,7 +47,7 @@ interface Waiting extends HoldTarget {
   readonly number: number;
   /** When it must have ended, as of performance.now(). */
   readonly until: number;
-  readonly begin: (turn: Turn) => void;
+  readonly begin: (turn: Slot) => void;
   readonly giveUp: (reason: Error) => void;
 }
 
@@ -73,7 +73,7 @@ class Allowance {
     this.#holds += 1;
   }
 
-  begin(): Omit<Turn, "number"> {
+  begin(): Omit<Slot, "number"> {
     this.#underWay += 1;
     const holds = this.#holds;
     const isOutdated = () => holds !== this.#holds;
@@ -130,12 +130,12 @@ export class CallQueue {
   /**
    * Resolves when its turn has come; whoever has it ends it.
    * @param again a turn that was ended for nothing: before those of its lane that came later.
-   * @throws GaveUpError as soon as the turn cannot come in time, GoneError.
+   * @throws SlotTimeoutError as soon as the turn cannot come in time, ClientAbortedError.
    */
-  async turn(asking: Asking, again?: Turn): Promise<Turn> {
-    const { method, chat, isUrgent = false, milliseconds, gone } = asking;
+  async slot(asking: SlotRequest, again?: Slot): Promise<Slot> {
+    const { method, chat, isUrgent = false, milliseconds, signal } = asking;
     const until = performance.now() + milliseconds;
-    if (gone?.aborted) throw new GoneError();
+    if (signal?.aborted) throw new ClientAbortedError();
     const asked = { method, chat, isUrgent, until };
     if (!this.#canCome(asked)) throw this.#gaveUp(asked);
     this.#lastNumber += 1;
@@ -146,7 +146,7 @@ export class CallQueue {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
-        gone?.removeEventListener("abort", onGone);
+        signal?.removeEventListener("abort", onGone);
         this.#remove(waiting);
       };
       const waiting: Waiting = {
@@ -161,9 +161,9 @@ export class CallQueue {
           reject(reason);
         },
       };
-      const onGone = () => waiting.giveUp(new GoneError());
+      const onGone = () => waiting.giveUp(new ClientAbortedError());
       const timer = setTimeout(() => waiting.giveUp(this.#gaveUp(waiting)), milliseconds);
-      gone?.addEventListener("abort", onGone);
+      signal?.addEventListener("abort", onGone);
       this.#add(waiting, again !== undefined);
       this.#serve();
     });
@@ -181,7 +181,7 @@ export class CallQueue {
   }
 
   /** Whether the holds leave time for a turn that must have ended so many milliseconds from now. */
-  leavesTime(target: HoldTarget, milliseconds: number): boolean {
+  hasTimeLeft(target: HoldTarget, milliseconds: number): boolean {
     return this.#canCome({ ...target, until: performance.now() + milliseconds });
   }
 
@@ -204,11 +204,11 @@ export class CallQueue {
   }
 
   /** What is left of its hold; without one, how long those take that would go before a newcomer of its lane. */
-  #gaveUp(asked: HoldTarget & { readonly isUrgent: boolean }): GaveUpError {
+  #gaveUp(asked: HoldTarget & { readonly isUrgent: boolean }): SlotTimeoutError {
     const lanes = this.#lanesOf(asked);
     const before = Math.min(this.#waiting, (lanes.get(laneOf(asked))?.size ?? 0) * lanes.size);
     const allowed = Math.min(this.#all.allowed, this.#ofMethod(asked.method).allowed);
-    return new GaveUpError(this.#holds.left(asked) || (before * this.#length) / allowed);
+    return new SlotTimeoutError(this.#holds.left(asked) || (before * this.#length) / allowed);
   }
 
   #lanesOf({ isUrgent }: { readonly isUrgent: boolean }): Lanes {
@@ -274,7 +274,7 @@ export class CallQueue {
     return undefined;
   }
 
-  #begin({ method }: HoldTarget, number: number): Turn {
+  #begin({ method }: HoldTarget, number: number): Slot {
     const parts = [this.#all.begin(), this.#ofMethod(method).begin()];
     const began = performance.now();
     return {

@@ -1,6 +1,6 @@
 import { TelegramError } from "telegraf";
 import { MAX_TELEGRAM_ID } from "../parsers/telegramId.js";
-import { wasNeverSent } from "./unsentErrors.js";
+import { isUnsentError } from "./unsentErrors.js";
 
 /**
  * Why a call to Telegram gave no result, in Telegram's terms; what that means to a caller is decided where the call
@@ -111,7 +111,7 @@ export function toFailure(error: unknown, call: FailedCall): TelegramFailure {
   const reason = [name, type, code].filter((part) => typeof part === "string").join(" ");
   return {
     kind: "unavailable",
-    carriedOut: wasNeverSent(code) ? "no" : "maybe",
+    carriedOut: isUnsentError(code) ? "no" : "maybe",
     reason: reason === "" ? "unknown" : reason,
     ...(name === "AbortError" && { timedOut: true as const }),
   };

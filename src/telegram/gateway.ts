@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { isSameLink, isWebAddress } from "./addresses.js";
-import { BotApi, type BotApiOptions, type Deadline, getMe, type Sending } from "./botApi.js";
+import { BotApi, type BotApiOptions, type Deadline, getMe, type SendObserver } from "./botApi.js";
 import { TelegramCallError } from "./failures.js";
 import type { Hold } from "./holds.js";
 
-export type { CallEvent, Deadline, Sending } from "./botApi.js";
+export type { CallEvent, Deadline, SendObserver } from "./botApi.js";
 
 const MAX_TEXT = 255;
 /** The end of the year 9999. */
@@ -47,7 +47,7 @@ export type TelegramChat = z.infer<typeof chat>;
 export type TelegramInviteLink = z.infer<typeof inviteLink>;
 
 /** What the bot may do in a chat, as far as links go. */
-export type BotStanding = "ready" | "missingRights" | "notInChat";
+export type TelegramBotStatus = "ready" | "missingRights" | "notInChat";
 
 /** The settings of a link, in Telegram's terms: a date in Unix seconds, null for none. */
 export interface LinkSettings {
@@ -72,19 +72,19 @@ export class TelegramGateway {
   readonly botId: number;
   readonly #options: BotApiOptions;
   readonly #api: BotApi;
-  readonly #gone: AbortSignal | undefined;
+  readonly #signal: AbortSignal | undefined;
 
   /** @param api there is one of a bot, whoever its calls are for. */
-  constructor(options: BotApiOptions, api = new BotApi(options), gone?: AbortSignal) {
+  constructor(options: BotApiOptions, api = new BotApi(options), signal?: AbortSignal) {
     this.botId = options.botId;
     this.#options = options;
     this.#api = api;
-    this.#gone = gone;
+    this.#signal = signal;
   }
 
   /** The same for one client: the calls within its deadlines are dropped where it has gone before they were sent. */
-  forClient(gone: AbortSignal): TelegramGateway {
-    return new TelegramGateway(this.#options, this.#api, gone);
+  forClient(signal: AbortSignal): TelegramGateway {
+    return new TelegramGateway(this.#options, this.#api, signal);
   }
 
   /** How many calls wait for their turn. */
@@ -93,8 +93,8 @@ export class TelegramGateway {
   }
 
   /** The holds that this server knows of, without asking the other servers' store. */
-  get knownHolds(): readonly Hold[] {
-    return this.#api.knownHolds;
+  get localHolds(): readonly Hold[] {
+    return this.#api.localHolds;
   }
 
   /** The calls that are held back after a 429, on whichever server it came. */
@@ -104,7 +104,7 @@ export class TelegramGateway {
 
   /** How long a whole mutation may wait for Telegram: its calls, their turn and a 429. */
   deadline(): Deadline {
-    return { at: Date.now() + Math.floor(this.#options.timeoutMs * 1.5), gone: this.#gone };
+    return { at: Date.now() + Math.floor(this.#options.timeoutMs * 1.5), signal: this.#signal };
   }
 
   async getMe(deadline = this.deadline()) {
@@ -126,7 +126,7 @@ export class TelegramGateway {
     return found;
   }
 
-  async botStanding(chatId: number, deadline: Deadline): Promise<BotStanding> {
+  async botStatus(chatId: number, deadline: Deadline): Promise<TelegramBotStatus> {
     const member = await this.#api.call({
       method: "getChatMember",
       payload: { chat_id: chatId, user_id: this.botId },
@@ -150,7 +150,7 @@ export class TelegramGateway {
     chatId: number,
     settings: LinkSettings,
     deadline: Deadline,
-    sending: Sending,
+    sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, ...settingsPayload(settings) };
     return this.#api.call({ method: "createChatInviteLink", payload, result: inviteLink, deadline, sending });
@@ -162,7 +162,7 @@ export class TelegramGateway {
     url: string,
     settings: LinkSettings,
     deadline: Deadline,
-    sending: Sending,
+    sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url, ...settingsPayload(settings) };
     return this.#api.call({ method: "editChatInviteLink", payload, result: linkAt(url), deadline, sending });
@@ -174,7 +174,7 @@ export class TelegramGateway {
     url: string,
     name: string | null,
     deadline: Deadline,
-    sending: Sending,
+    sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url, name: name ?? undefined };
     return this.#api.call({
@@ -190,7 +190,7 @@ export class TelegramGateway {
     chatId: number,
     url: string,
     deadline: Deadline,
-    sending: Sending,
+    sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url };
     const result = revokedLinkAt(url);
@@ -210,7 +210,7 @@ export class TelegramGateway {
     chatId: number,
     link: { readonly name: string | null; readonly price: number; readonly periodSeconds: number },
     deadline: Deadline,
-    sending: Sending,
+    sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = {
       chat_id: chatId,

@@ -1,6 +1,6 @@
 import { parseChatWithTopic } from "../parsers/telegramId.js";
 import { readingAs, toExpireDate } from "./dates.js";
-import { callOnce } from "./singleCall.js";
+import { sendSingleCall } from "./singleCall.js";
 
 export interface InvitationLinkOptions {
   /** The bot's token; the bot must be an administrator of the chat that may invite users. */
@@ -121,7 +121,7 @@ function isAnswer(value: unknown): value is TelegramAnswer {
  */
 export async function createInvitationLink(options: InvitationLinkOptions): Promise<TelegramAnswer> {
   const { title = "", expire = "", limit = 0, apiRoot = API_ROOT } = options;
-  return callOnce({
+  return sendSingleCall({
     token: checkToken(options.token),
     apiRoot: checkApiRoot(apiRoot),
     method: "createChatInviteLink",

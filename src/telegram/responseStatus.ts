@@ -3,13 +3,13 @@ import { subscribe } from "node:diagnostics_channel";
 import type { IncomingMessage } from "node:http";
 
 /** The HTTP status of a call's answer, which Telegraf does not tell of an answer that is no JSON. */
-export interface HttpAnswer {
+export interface ResponseStatus {
   /** Undefined while there was none. */
   status?: number;
   readonly abort: AbortController;
 }
 
-const calls = new AsyncLocalStorage<HttpAnswer>();
+const calls = new AsyncLocalStorage<ResponseStatus>();
 
 /** Only a misplaced API root redirects; followed, a POST would be carried out again by each hop. */
 const isRedirect = (status: number): boolean => status >= 300 && status < 400;
@@ -25,7 +25,7 @@ subscribe("http.client.response.finish", (message) => {
 let underWay = 0;
 
 /** Runs a call of Telegraf's, noting the status of its answer. */
-export async function watchingAnswer<T>(answer: HttpAnswer, call: () => Promise<T>): Promise<T> {
+export async function withResponseStatus<T>(answer: ResponseStatus, call: () => Promise<T>): Promise<T> {
   underWay += 1;
   try {
     return await calls.run(answer, call);

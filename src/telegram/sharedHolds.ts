@@ -22,20 +22,20 @@ export const NO_STORE: HoldStore = { live: async () => [], add: async () => [] }
 /** Keeps a server's holds and the stored ones the same. While the store is away, the server goes by its own. */
 export class SharedHolds {
   readonly #store: HoldStore;
-  readonly #pace: CallQueue;
+  readonly #queue: CallQueue;
   /** Whether there may be holds here that could not be stored. */
   #isStoreBehind = false;
 
   constructor(store: HoldStore, pace: CallQueue) {
     this.#store = store;
-    this.#pace = pace;
+    this.#queue = pace;
   }
 
   /** Learns what other servers have stored. */
   async refresh(): Promise<void> {
     try {
       const started = performance.now();
-      const own = this.#isStoreBehind ? this.#pace.holds : [];
+      const own = this.#isStoreBehind ? this.#queue.holds : [];
       const stored = await inTime(own.length > 0 ? this.#store.add(own) : this.#store.live());
       this.#isStoreBehind = false;
       this.#take(stored, started);
@@ -47,7 +47,7 @@ export class SharedHolds {
   /** Notes a 429: at once here, and stored for all when this resolves. */
   async add(target: HoldTarget, milliseconds: number): Promise<void> {
     const asked = holdAskedFor(target, milliseconds);
-    this.#pace.hold([asked]);
+    this.#queue.hold([asked]);
     const wider = this.#widen();
     try {
       const started = performance.now();
@@ -63,13 +63,13 @@ export class SharedHolds {
   /** @param started when the store was asked, as of performance.now(): its holds have less left by now. */
   #take(stored: readonly Hold[], started: number): void {
     const passed = performance.now() - started;
-    this.#pace.hold(stored.map((hold) => ({ ...hold, milliseconds: hold.milliseconds - passed })));
+    this.#queue.hold(stored.map((hold) => ({ ...hold, milliseconds: hold.milliseconds - passed })));
   }
 
   /** @returns the wider holds that those known here bring about. */
   #widen(): Hold[] {
-    const wider = widerHolds(this.#pace.holds);
-    this.#pace.hold(wider);
+    const wider = widerHolds(this.#queue.holds);
+    this.#queue.hold(wider);
     return wider;
   }
 }

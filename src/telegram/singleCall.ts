@@ -1,4 +1,4 @@
-import { wasNeverSent } from "./unsentErrors.js";
+import { isUnsentError } from "./unsentErrors.js";
 
 /** Telegram gave no answer, or none of the Bot API's. Holds neither the bot token nor what was answered. */
 export class TelegramConnectionError extends Error {
@@ -73,10 +73,10 @@ function connectionError(error: unknown, signal: AbortSignal): TelegramConnectio
     return new TelegramConnectionError("The API root's port is one that fetch never connects to", false);
   }
   const known = typeof code === "string" && /^\w+$/.test(code) ? ` (${code})` : "";
-  return new TelegramConnectionError(`Telegram cannot be reached${known}`, !wasNeverSent(code));
+  return new TelegramConnectionError(`Telegram cannot be reached${known}`, !isUnsentError(code));
 }
 
-export interface OneCall<Answer> {
+export interface SingleCall<Answer> {
   readonly token: string;
   /** An http(s) address; a path in it is kept. */
   readonly apiRoot: string;
@@ -93,7 +93,7 @@ export interface OneCall<Answer> {
  * of its errors.
  * @throws TelegramConnectionError
  */
-export async function callOnce<Answer>(call: OneCall<Answer>): Promise<Answer> {
+export async function sendSingleCall<Answer>(call: SingleCall<Answer>): Promise<Answer> {
   const { token, apiRoot, method, payload, signal, isAnswer } = call;
   if (signal.aborted) throw new TelegramConnectionError("The call was aborted", false);
   let status: number;

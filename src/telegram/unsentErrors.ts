@@ -15,4 +15,4 @@ const CODES: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Whether the code of an error says that its request was never sent. */
-export const wasNeverSent = (code: unknown): boolean => CODES.has(code);
+export const isUnsentError = (code: unknown): boolean => CODES.has(code);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { refusalOfToken, TelegramHealth } from "../../src/background/telegramHealth.js";
+import { TelegramHealth, tokenRejection } from "../../src/background/telegramHealth.js";
 import { createLog } from "../../src/log.js";
 import { TelegramGateway } from "../../src/telegram/gateway.js";
 
@@ -101,5 +101,5 @@ test.each<[number | null, string, Respond]>([
   [null, "itself", itself],
 ])("the bot token is refused at the start with %s by %s", async (status, _what, answer) => {
   respond = answer;
-  expect(await refusalOfToken(gateway, 10_000)).toBe(status);
+  expect(await tokenRejection(gateway, 10_000)).toBe(status);
 });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
-import { claimFolder } from "../../src/database/folder.js";
+import { lockFolder } from "../../src/database/folder.js";
 import { jsonLines } from "../domain/transfer/support.js";
 import { itemOf, type LinksApi, startLinksApi, TOKEN } from "../support/links-api.js";
 
@@ -196,7 +196,7 @@ describe("the command import", PATIENT, () => {
   });
 
   test("leaves a database alone that a running server holds, and says what to do", async () => {
-    const claim = claimFolder(join(dataDir, "sandbox"));
+    const claim = lockFolder(join(dataDir, "sandbox"));
     for (const args of [
       ["import", ...toChannel],
       ["export", ...toChannel],

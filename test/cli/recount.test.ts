@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { createDatabase } from "../../src/database/database.js";
-import { claimFolder } from "../../src/database/folder.js";
+import { lockFolder } from "../../src/database/folder.js";
 import { newChatId, storeChannel } from "../domain/support.js";
 import { openPool } from "../support/databases.js";
 import { run } from "./support.js";
@@ -47,7 +47,7 @@ test(
 );
 
 test("recount refuses an embedded database that a running server holds, in one line", async () => {
-  const claim = claimFolder(folder);
+  const claim = lockFolder(folder);
   try {
     const { code, stdout, stderr } = await recount("--check");
     expect([code, stdout]).toEqual([1, ""]);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { createDatabase } from "../../src/database/database.js";
-import { claimFolder } from "../../src/database/folder.js";
+import { lockFolder } from "../../src/database/folder.js";
 import { Authentication } from "../../src/domain/access/authentication.js";
 import { globalId } from "../../src/domain/shared/ids.js";
 import { noKnownCallers } from "../domain/support.js";
@@ -71,7 +71,7 @@ describe("token", () => {
   });
 
   test("names what to ask instead where a server holds the database", async () => {
-    const claim = claimFolder(join(dataDir, "sandbox"));
+    const claim = lockFolder(join(dataDir, "sandbox"));
     try {
       await expectRefusal(here(["token", "create", "--name", "A", "--role", "ADMIN"]), 1, /createApiToken/);
       await expectRefusal(here(["token", "revoke", UNKNOWN]), 1, /running server: .*revokeApiToken/);

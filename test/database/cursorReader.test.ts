@@ -1,6 +1,6 @@
 import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { Readings } from "../../src/database/cursorReader.js";
+import { CursorReader } from "../../src/database/cursorReader.js";
 import {
   ALL_FORMS,
   describeOnForms,
@@ -26,12 +26,12 @@ await describeOnForms("readings", ALL_FORMS, (form) => {
     await prepared.remove();
   });
   const readings = (longestMs?: number) =>
-    new Readings(
+    new CursorReader(
       pool,
       async (session, { text, values }) => (await session.query({ text, values })).rows,
       longestMs,
     );
-  const begin = async (from: Readings, reader?: string, to = 5) => {
+  const begin = async (from: CursorReader, reader?: string, to = 5) => {
     const begun = await from.begin<{ n: number }>(numbers(to), 2, reader);
     if (begun === null) throw new Error("Too many are being read.");
     return begun;

@@ -13,7 +13,7 @@ import { runInNewContext } from "node:vm";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { embeddedPool } from "../../src/database/embedded.js";
-import { claimFolder, FolderInUseError } from "../../src/database/folder.js";
+import { FolderInUseError, lockFolder } from "../../src/database/folder.js";
 import type { DatabasePool } from "../../src/database/pools.js";
 import { openPool, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
 
@@ -307,7 +307,7 @@ describe("the folder of an embedded database", () => {
   it.skipIf(process.platform === "win32")("is its owner's alone", async () => {
     const folder = await mkdtemp(join(tmpdir(), "invite-links-owned-"));
     try {
-      claimFolder(join(folder, "in", "here")).release();
+      lockFolder(join(folder, "in", "here")).release();
       expect((await stat(join(folder, "in", "here"))).mode & 0o777).toBe(0o700);
       expect((await stat(join(folder, "in", "here", "lock"))).mode & 0o777).toBe(0o600);
     } finally {
@@ -329,7 +329,7 @@ describe("the folder of an embedded database", () => {
     try {
       await writeFile(join(folder, "postgres"), "a file, where a folder should be");
       await expect(embeddedPool(folder, () => {})).rejects.toThrow();
-      expect(() => claimFolder(folder).release()).not.toThrow();
+      expect(() => lockFolder(folder).release()).not.toThrow();
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

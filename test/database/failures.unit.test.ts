@@ -6,7 +6,7 @@ import {
   ADAPTER_KINDS,
   type FailureKind,
   failureOf,
-  isMeetingOfWriters,
+  isWriteConflict,
   MESSAGES,
   NETWORK_CODES,
   PRISMA_CODES,
@@ -76,23 +76,23 @@ describe.each(Object.entries(carriers))("a SQLSTATE %s", (_how, made) => {
 test.each<[string, FailureKind]>([
   ["40001", "conflict"],
   ["40P01", "conflict"],
-  ["08000", "away"],
-  ["08003", "away"],
-  ["08006", "away"],
-  ["08P01", "away"],
-  ["28P01", "away"],
-  ["3D000", "away"],
-  ["57P01", "away"],
-  ["57P02", "away"],
-  ["57P03", "away"],
-  ["57P04", "away"],
-  ["57P05", "away"],
-  ["58000", "away"],
-  ["58030", "away"],
-  ["57014", "timeLimit"],
-  ["25P03", "timeLimit"],
+  ["08000", "unreachable"],
+  ["08003", "unreachable"],
+  ["08006", "unreachable"],
+  ["08P01", "unreachable"],
+  ["28P01", "unreachable"],
+  ["3D000", "unreachable"],
+  ["57P01", "unreachable"],
+  ["57P02", "unreachable"],
+  ["57P03", "unreachable"],
+  ["57P04", "unreachable"],
+  ["57P05", "unreachable"],
+  ["58000", "unreachable"],
+  ["58030", "unreachable"],
+  ["57014", "timeout"],
+  ["25P03", "timeout"],
   ["53000", "busy"],
-  ["53100", "full"],
+  ["53100", "diskFull"],
   ["53200", "busy"],
   ["53300", "busy"],
   ["53400", "busy"],
@@ -118,13 +118,13 @@ describe("a code of Prisma's", () => {
     }
   });
   test.each<[string, FailureKind]>([
-    ["P1001", "away"],
-    ["P1017", "away"],
+    ["P1001", "unreachable"],
+    ["P1017", "unreachable"],
     ["P2002", "uniqueViolation"],
     ["P2003", "missingReference"],
     ["P2024", "busy"],
-    ["P2025", "rowGone"],
-    ["P2028", "timeLimit"],
+    ["P2025", "rowMissing"],
+    ["P2028", "timeout"],
     ["P2034", "conflict"],
     ["P2037", "busy"],
     ["P2999", "other"],
@@ -137,7 +137,7 @@ describe("a code of Prisma's", () => {
   });
   test("is known of an error of initialization, too", () => {
     const error = new Prisma.PrismaClientInitializationError("no server", "7", "P1001");
-    expect(failureOf(error).kind).toBe("away");
+    expect(failureOf(error).kind).toBe("unreachable");
     expect(failureOf(new Prisma.PrismaClientInitializationError("what", "7")).kind).toBe("other");
     expect(failureOf(new Prisma.PrismaClientUnknownRequestError("what", { clientVersion: "7" })).kind).toBe(
       "other",
@@ -154,10 +154,12 @@ test("the errors of a lost connection mean that the database is away", () => {
   for (const code of NETWORK_CODES)
     expect([code, failureOf(Object.assign(new Error("x"), { code, syscall: "connect" })).kind]).toEqual([
       code,
-      "away",
+      "unreachable",
     ]);
-  expect(failureOf(Object.assign(new Error("x"), { code: "CERT_HAS_EXPIRED" })).kind).toBe("away");
-  expect(failureOf(Object.assign(new Error("x"), { code: "ENOENT", syscall: "connect" })).kind).toBe("away");
+  expect(failureOf(Object.assign(new Error("x"), { code: "CERT_HAS_EXPIRED" })).kind).toBe("unreachable");
+  expect(failureOf(Object.assign(new Error("x"), { code: "ENOENT", syscall: "connect" })).kind).toBe(
+    "unreachable",
+  );
   expect(failureOf(Object.assign(new Error("x"), { code: "ENOENT", syscall: "open" })).kind).toBe("other");
 });
 
@@ -234,12 +236,12 @@ test("whatever is thrown, classifying it does not throw", () => {
     new AggregateError([null, undefined, throwing], "several"),
   ];
   for (const error of strange) {
-    expect(["other", "rowGone"]).toContain(failureOf(error).kind);
+    expect(["other", "rowMissing"]).toContain(failureOf(error).kind);
     expect(unavailabilityOf(error)).toBeNull();
   }
   expect(
     failureOf(new Error("outer", { cause: { cause: ofPostgres("57P01"), errors: throwing } })).kind,
-  ).toBe("away");
+  ).toBe("unreachable");
 });
 
 test("of any object whose parts look like an error's, one of the kinds is told", () => {
@@ -297,8 +299,8 @@ test("of any object whose parts look like an error's, one of the kinds is told",
 });
 
 test("what two writers come to is told from what is a fault", () => {
-  for (const code of ["P2002", "P2003", "P2025", "P2034"]) expect(isMeetingOfWriters(known(code))).toBe(true);
+  for (const code of ["P2002", "P2003", "P2025", "P2034"]) expect(isWriteConflict(known(code))).toBe(true);
   for (const state of ["23505", "23503", "40001", "40P01"])
-    expect(isMeetingOfWriters(ofPostgres(state))).toBe(true);
-  for (const state of ["57P01", "53100", "22003"]) expect(isMeetingOfWriters(ofPostgres(state))).toBe(false);
+    expect(isWriteConflict(ofPostgres(state))).toBe(true);
+  for (const state of ["57P01", "53100", "22003"]) expect(isWriteConflict(ofPostgres(state))).toBe(false);
 });

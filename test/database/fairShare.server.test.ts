@@ -14,9 +14,9 @@ const POLL = { timeout: 60_000, interval: 20 };
 const raise = (error: Error): never => {
   throw error;
 };
-const readerOf = (key: string, clientAbort: Reader["clientAbort"] = null): Reader => ({
+const readerOf = (key: string, signal: Reader["signal"] = null): Reader => ({
   key,
-  clientAbort,
+  signal,
   refusal: () => new Error("refused"),
 });
 
@@ -64,7 +64,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     return rows[0]?.count;
   };
   /** Asks so many times at once. On a busy machine a reader's own reads may last so long that some are refused. */
-  const all = async (database: Database, count: number, use?: "often") => {
+  const all = async (database: Database, count: number, use?: "frequent") => {
     const asked = Array.from({ length: count }, () =>
       database.query<{ done: number }>(HELD, use).then(
         ([row]) => row?.done,
@@ -83,7 +83,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     const costly = all(greedy, 40);
     await expect.poll(heldUp, POLL).toBe(2);
     expect(await modest.query(one)).toEqual(ONE);
-    expect(await greedy.query(one, "often and quick")).toEqual(ONE);
+    expect(await greedy.query(one, "frequent and quick")).toEqual(ONE);
     expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
     expect(await heldUp()).toBe(2);
     await release();
@@ -97,14 +97,14 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     await expect
       .poll(async () => {
         await modest.query(one);
-        await Promise.all([modest.query(one, "often"), modest.query(one, "often")]);
+        await Promise.all([modest.query(one, "frequent"), modest.query(one, "frequent")]);
         return pipelined();
       }, POLL)
       .toBe(2);
-    const costly = [all(greedy, 20, "often"), all(greedy, 20)];
+    const costly = [all(greedy, 20, "frequent"), all(greedy, 20)];
     // The two that the first of them are sent down, and the reader's two of the pool.
     await expect.poll(heldUp, POLL).toBe(4);
-    expect(await modest.query(one, "often")).toEqual(ONE);
+    expect(await modest.query(one, "frequent")).toEqual(ONE);
     expect(await modest.query(one)).toEqual(ONE);
     expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
     expect(await heldUp()).toBe(4);
@@ -144,7 +144,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     expect(begun?.count).toBe(5);
     const rows: number[] = [];
     const work = [
-      ...readers.flatMap((reader) => [all(reader, 5), all(reader, 5, "often")]),
+      ...readers.flatMap((reader) => [all(reader, 5), all(reader, 5, "frequent")]),
       ...Array.from({ length: 10 }, () =>
         database.transaction(async ({ query }) => [await query(one), await query(one)]),
       ),

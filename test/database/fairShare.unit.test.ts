@@ -3,9 +3,9 @@ import { FairShare, type Reader, readingShareOf, shareOf } from "../../src/datab
 
 class Refused extends Error {}
 
-const readerOf = (key: string, gone: AbortSignal | null = null): Reader => ({
+const readerOf = (key: string, signal: AbortSignal | null = null): Reader => ({
   key,
-  clientAbort: gone && (() => gone),
+  signal: signal && (() => signal),
   refusal: () => new Refused("asked for too much"),
 });
 

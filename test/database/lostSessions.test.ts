@@ -50,7 +50,7 @@ await describeOnForms("a session that PostgreSQL ends", ["server"], () => {
         where datname = current_database() and application_name = 'invite-links' and pid <> pg_backend_pid()`,
       );
     const error = await WORK[title]?.(test.database, lose).catch((thrown: unknown) => thrown);
-    expect(failureOf(error).kind).toBe("away");
+    expect(failureOf(error).kind).toBe("unreachable");
     expect(await test.database.query(sql`select 1 as one`)).toEqual([{ one: 1 }]);
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createDatabase } from "../../src/database/database.js";
-import { claimDatabase } from "../../src/database/installation.js";
+import { markDatabaseOwner } from "../../src/database/installation.js";
 import { announcePresence } from "../../src/database/presence.js";
 import { describeOnForms, openPool, prepareTestDatabase } from "../support/databases.js";
 
@@ -60,8 +60,8 @@ await describeOnForms("presence", ["server"], () => {
     const prepared = await prepareTestDatabase("server");
     const pools = await Promise.all(Array.from({ length: 6 }, () => openPool(prepared)));
     const databases = pools.map((pool) => createDatabase(pool));
-    await Promise.all(databases.map((database) => claimDatabase(database, 42)));
-    await expect(claimDatabase(databases[0] as (typeof databases)[number], null)).rejects.toThrow(
+    await Promise.all(databases.map((database) => markDatabaseOwner(database, 42)));
+    await expect(markDatabaseOwner(databases[0] as (typeof databases)[number], null)).rejects.toThrow(
       "the bot 42",
     );
     await Promise.all(databases.map((database) => database.close()));

@@ -22,10 +22,10 @@ await describeOnForms("the probe of readiness", ["server"], () => {
     const own = serverPool(proxy.reach(prepared.url ?? ""), () => {});
     pool = {
       ...own,
-      ownSession(applicationName) {
+      dedicatedSession(applicationName) {
         opened += 1;
-        if (own.ownSession === null) throw new Error("A server's pool has sessions of its own.");
-        return own.ownSession(applicationName);
+        if (own.dedicatedSession === null) throw new Error("A server's pool has sessions of its own.");
+        return own.dedicatedSession(applicationName);
       },
     };
     probe = readinessProbe(pool);

@@ -197,7 +197,7 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
       expect(await settingsIn(pool.pool)).toEqual(RIGHT);
       await expect.poll(pid).toBe("invite-links pipeline");
       expect(await settingsIn(pool.quick)).toEqual(RIGHT);
-      const own = pool.ownSession?.("invite-links test");
+      const own = pool.dedicatedSession?.("invite-links test");
       await own?.connect();
       expect(own && (await settingsIn(own))).toEqual(RIGHT);
       await own?.end();

@@ -96,7 +96,7 @@ await describeOnForms("transactions", ["server"], () => {
       tries += 1;
       await prisma.tagType.update({ where: { id: newId() }, data: { name: "Nobody" } });
     });
-    await expect(gone).rejects.toSatisfy((error) => failureOf(error).kind === "rowGone");
+    await expect(gone).rejects.toSatisfy((error) => failureOf(error).kind === "rowMissing");
     expect(tries).toBe(3);
   });
 });

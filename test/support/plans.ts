@@ -10,12 +10,12 @@ export interface SentStatement {
 
 /** The statements by hand that `work` sends, in their order. */
 export async function statementsOf(
-  { sessions: { pool, quick, often } }: Pick<TestDatabase, "sessions">,
+  { sessions: { pool, quick, frequent } }: Pick<TestDatabase, "sessions">,
   work: () => Promise<unknown>,
 ): Promise<SentStatement[]> {
   const sent: SentStatement[] = [];
   // In the embedded database they are one.
-  const spies = [...new Set([pool, quick, often])].map((asking) => vi.spyOn(asking as pg.Pool, "query"));
+  const spies = [...new Set([pool, quick, frequent])].map((asking) => vi.spyOn(asking as pg.Pool, "query"));
   try {
     await work();
     const calls = spies.flatMap(({ mock }) =>
@@ -39,7 +39,7 @@ export interface PlanStep {
   readonly type: string;
   readonly table: string | null;
   readonly index: string | null;
-  /** All that it gave, however often it was begun. */
+  /** All that it gave, however frequent it was begun. */
   readonly rows: number;
   /** All that it looked at and left out. */
   readonly passedBy: number;

@@ -1,17 +1,17 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CallQueue, GaveUpError, GoneError, type Turn } from "../../src/telegram/callQueue.js";
+import { CallQueue, ClientAbortedError, type Slot, SlotTimeoutError } from "../../src/telegram/callQueue.js";
 
 const AT_ONCE = 10;
 const LONG = 1_000_000;
 
-let pace: CallQueue;
+let queue: CallQueue;
 /** What became of each that asked, in that order: its name and turn, or the error. */
-let begun: { readonly name: string; readonly turn: Turn }[];
+let begun: { readonly name: string; readonly turn: Slot }[];
 let refused: { readonly name: string; readonly error: Error }[];
 beforeEach(() => {
   vi.useFakeTimers();
-  pace = new CallQueue();
+  queue = new CallQueue();
   begun = [];
   refused = [];
 });
@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 /** Holds all calls. */
-const hold = (milliseconds: number) => pace.hold([{ method: null, chat: null, milliseconds }]);
+const hold = (milliseconds: number) => queue.hold([{ method: null, chat: null, milliseconds }]);
 const ANY = { method: "create", chat: "lane" };
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 interface Asked {
@@ -28,11 +28,11 @@ interface Asked {
   readonly method?: string;
   readonly isUrgent?: boolean;
   readonly milliseconds?: number;
-  readonly gone?: AbortSignal;
+  readonly signal?: AbortSignal;
 }
-async function ask(name: string, asked: Asked = {}, again?: Turn) {
-  const { lane = "lane", method = "create", isUrgent, milliseconds = LONG, gone } = asked;
-  pace.turn({ method, chat: lane, isUrgent, milliseconds, gone }, again).then(
+async function ask(name: string, asked: Asked = {}, again?: Slot) {
+  const { lane = "lane", method = "create", isUrgent, milliseconds = LONG, signal } = asked;
+  queue.slot({ method, chat: lane, isUrgent, milliseconds, signal }, again).then(
     (turn) => begun.push({ name, turn }),
     (error) => refused.push({ name, error }),
   );
@@ -47,14 +47,14 @@ async function end(name: string, succeeded = true) {
   begun[index]?.turn.end(succeeded);
   await pass(0);
 }
-const retries = () => refused.map(({ name, error }) => [name, (error as GaveUpError).retryAfterSeconds]);
-const nothingIsLeft = () => expect([pace.waiting, vi.getTimerCount()]).toEqual([0, 0]);
+const retries = () => refused.map(({ name, error }) => [name, (error as SlotTimeoutError).retryAfterSeconds]);
+const nothingIsLeft = () => expect([queue.waiting, vi.getTimerCount()]).toEqual([0, 0]);
 
 test("ten at once, and one more for each that ends, whatever came of it", async () => {
   await askMany(12);
-  expect([names().length, pace.waiting]).toEqual([AT_ONCE, 2]);
+  expect([names().length, queue.waiting]).toEqual([AT_ONCE, 2]);
   await end("lane3", false);
-  expect([names().at(-1), pace.waiting]).toEqual(["lane10", 1]);
+  expect([names().at(-1), queue.waiting]).toEqual(["lane10", 1]);
   await end("lane10");
   expect(names().at(-1)).toBe("lane11");
   nothingIsLeft();
@@ -77,8 +77,8 @@ describe("fair between lanes", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
-        pace = new CallQueue();
-        const underWay: Turn[] = [];
+        queue = new CallQueue();
+        const underWay: Slot[] = [];
         const served: { lane: string; number: number }[] = [];
         const left: number[] = [];
         // The model: those that wait, each with how often each other lane was served since it was its lane's first.
@@ -90,8 +90,8 @@ describe("fair between lanes", () => {
             const one = { lane: now.ask, number, leaving: new AbortController(), passedBy: [] };
             number += 1;
             waiting.push(one);
-            pace
-              .turn({ method: "create", chat: one.lane, milliseconds: LONG, gone: one.leaving.signal })
+            queue
+              .slot({ method: "create", chat: one.lane, milliseconds: LONG, signal: one.leaving.signal })
               .then(
                 (turn) => {
                   underWay.push(turn);
@@ -118,7 +118,7 @@ describe("fair between lanes", () => {
               first.passedBy.push(lane);
             }
           }
-          expect(pace.waiting).toBe(waiting.length);
+          expect(queue.waiting).toBe(waiting.length);
           expect(underWay.length).toBeLessThanOrEqual(AT_ONCE);
           expect(waiting.length === 0 || underWay.length === AT_ONCE).toBe(true);
         }
@@ -140,9 +140,9 @@ describe("a hold", () => {
     hold(2000);
     await ask("first");
     await pass(4999);
-    expect([names(), pace.isHeld(ANY)]).toEqual([[], true]);
+    expect([names(), queue.isHeld(ANY)]).toEqual([[], true]);
     await pass(1);
-    expect([names(), pace.isHeld(ANY)]).toEqual([["first"], false]);
+    expect([names(), queue.isHeld(ANY)]).toEqual([["first"], false]);
     nothingIsLeft();
   });
 
@@ -177,11 +177,11 @@ describe("a hold", () => {
     await pass(100);
     hold(7000);
     await pass(0);
-    expect([retries(), pace.waiting]).toEqual([[["short", 7]], 1]);
+    expect([retries(), queue.waiting]).toEqual([[["short", 7]], 1]);
     await pass(2500);
     await ask("late", { milliseconds: 4000 });
     expect(retries().at(-1)).toEqual(["late", 5]);
-    expect([pace.leavesTime(ANY, 4000), pace.leavesTime(ANY, 5000)]).toEqual([false, true]);
+    expect([queue.hasTimeLeft(ANY, 4000), queue.hasTimeLeft(ANY, 5000)]).toEqual([false, true]);
     for (let index = 0; index < AT_ONCE; index += 1) await end(`lane${index}`, false);
     await pass(4500);
     expect(names().at(-1)).toBe("long");
@@ -191,14 +191,14 @@ describe("a hold", () => {
 
 describe("a hold of one method in one chat", () => {
   const CREATE_IN_A = { method: "create", chat: "a" };
-  const holdInA = (milliseconds: number) => pace.hold([{ ...CREATE_IN_A, milliseconds }]);
+  const holdInA = (milliseconds: number) => queue.hold([{ ...CREATE_IN_A, milliseconds }]);
 
   test("lets other methods of the chat pass those that it holds, and other chats", async () => {
     holdInA(60_000);
     await ask("held", { lane: "a" });
     await ask("revoke", { lane: "a", method: "revoke" });
     await ask("elsewhere", { lane: "b" });
-    expect([names(), pace.waiting]).toEqual([["revoke", "elsewhere"], 1]);
+    expect([names(), queue.waiting]).toEqual([["revoke", "elsewhere"], 1]);
     await end("elsewhere");
     await pass(60_000);
     expect(names().at(-1)).toBe("held");
@@ -235,7 +235,7 @@ describe("a hold of one method in one chat", () => {
     holdInA(7000);
     await pass(0);
     expect(retries()).toEqual([["short", 7]]);
-    expect([pace.leavesTime(CREATE_IN_A, 6000), pace.leavesTime(ANY, 6000)]).toEqual([false, true]);
+    expect([queue.hasTimeLeft(CREATE_IN_A, 6000), queue.hasTimeLeft(ANY, 6000)]).toEqual([false, true]);
   });
 });
 
@@ -262,7 +262,7 @@ describe("whoever waits", () => {
       ["calm", 1],
       ["busy", 6],
     ]);
-    expect(pace.waiting).toBe(25);
+    expect(queue.waiting).toBe(25);
   });
 
   test("gives up where its turn comes too late for it to end in time", async () => {
@@ -277,21 +277,21 @@ describe("whoever waits", () => {
     expect([names().at(-1), refused[0]?.name, refused[0]?.error]).toEqual([
       "early",
       "late",
-      expect.any(GaveUpError),
+      expect.any(SlotTimeoutError),
     ]);
   });
 
   test("is dropped when it has gone, and its place is free", async () => {
     await askMany(AT_ONCE);
     const leaving = new AbortController();
-    await ask("gone", { gone: leaving.signal });
-    await ask("next", { gone: new AbortController().signal });
+    await ask("gone", { signal: leaving.signal });
+    await ask("next", { signal: new AbortController().signal });
     leaving.abort();
     await pass(0);
-    expect([pace.waiting, refused]).toEqual([1, [{ name: "gone", error: expect.any(GoneError) }]]);
+    expect([queue.waiting, refused]).toEqual([1, [{ name: "gone", error: expect.any(ClientAbortedError) }]]);
     await end("lane0");
     expect(names().at(-1)).toBe("next");
-    await ask("gone before", { gone: leaving.signal });
+    await ask("gone before", { signal: leaving.signal });
     expect(refused).toHaveLength(2);
     nothingIsLeft();
   });

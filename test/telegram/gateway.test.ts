@@ -42,7 +42,7 @@ const answering = (result: unknown) => {
 };
 const settings = { name: "n", createsJoinRequest: false, expireDate: null, memberLimit: null };
 /** Nobody keeps a record. */
-const unheard = { begins: async () => {}, putOff: async () => {} };
+const unheard = { beforeSend: async () => {}, rateLimited: async () => {} };
 
 const create = (telegram: TelegramGateway) =>
   telegram.createInviteLink(CHAT, settings, telegram.deadline(), unheard);

@@ -1,6 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { TelegramCallError, type TelegramFailure } from "../../src/telegram/failures.js";
-import { type CallEvent, type Deadline, type Sending, TelegramGateway } from "../../src/telegram/gateway.js";
+import {
+  type CallEvent,
+  type Deadline,
+  type SendObserver,
+  TelegramGateway,
+} from "../../src/telegram/gateway.js";
 import type { HoldStore } from "../../src/telegram/holds.js";
 import { CHANNEL, type Setup, SUPERGROUP, setup } from "../sandbox/support.js";
 
@@ -24,12 +29,12 @@ const gateway = (timeoutMs = 10_000, holdStore?: HoldStore) =>
     ...(holdStore && { holdStore }),
   });
 /** Writes down what it is told. */
-class Notes implements Sending {
+class Notes implements SendObserver {
   readonly lines: string[] = [];
-  async begins() {
+  async beforeSend() {
     this.lines.push("begins");
   }
-  async putOff() {
+  async rateLimited() {
     this.lines.push("put off");
   }
 }
@@ -45,7 +50,7 @@ const outcome = async (call: Promise<unknown>): Promise<TelegramFailure | null> 
 };
 interface Asked {
   readonly chatId?: number;
-  readonly sending?: Sending;
+  readonly sending?: SendObserver;
   readonly deadline?: Deadline;
 }
 const create = (
@@ -87,16 +92,16 @@ describe("a 429", () => {
     const telegram = gateway();
     const notes = new Notes();
     let recorded = () => {};
-    const slow: Sending = {
-      async begins() {
-        await notes.begins();
+    const slow: SendObserver = {
+      async beforeSend() {
+        await notes.beforeSend();
         if (notes.lines.length === 1) {
           await new Promise<void>((resolve) => {
             recorded = resolve;
           });
         }
       },
-      putOff: () => notes.putOff(),
+      rateLimited: () => notes.rateLimited(),
     };
     const late = create(telegram, { chatId: SUPERGROUP, sending: slow });
     tooMany(3);

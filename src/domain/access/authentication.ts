@@ -57,7 +57,7 @@ export class Authentication {
         array(select g.chat_id::text from channel_grant g where g.token_id = t.id) as "chatIds",
         coalesce(t.last_used_at < now() - interval '1 minute', true) as "usedLongAgo"
       from api_token t where t.secret_hash = ${Buffer.from(hash)} and t.revoked_at is null`,
-      "often and quick",
+      "frequent and quick",
     );
     if (!token) return null;
     if (token.usedLongAgo) this.#noteUse(token.id).catch(this.#onError);

@@ -3,7 +3,7 @@ import type { Database } from "../../database/database.js";
 import { parseChat } from "../../parsers/telegramId.js";
 import { UnreadableValueError } from "../../parsers/unreadable.js";
 import { TelegramCallError } from "../../telegram/failures.js";
-import type { BotStanding, Deadline, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
+import type { Deadline, TelegramBotStatus, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
 import type { CallerCache } from "../access/callerCache.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
@@ -157,9 +157,9 @@ export class Channels {
     }
   }
 
-  async #standing(chatId: number, deadline: Deadline): Promise<BotStanding> {
+  async #standing(chatId: number, deadline: Deadline): Promise<TelegramBotStatus> {
     try {
-      return await this.#gateway.botStanding(chatId, deadline);
+      return await this.#gateway.botStatus(chatId, deadline);
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
       const { kind } = error.failure;

@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
 import type { TelegramFailure } from "../../telegram/failures.js";
-import type { BotStanding, TelegramChat } from "../../telegram/gateway.js";
+import type { TelegramBotStatus, TelegramChat } from "../../telegram/gateway.js";
 import { audit, differences } from "../shared/audit.js";
 import { type Caller, mayUseChannel } from "../shared/caller.js";
 import { NotFoundError } from "../shared/errors.js";
@@ -23,7 +23,7 @@ export const BOT_STATUS = {
   ready: "READY",
   missingRights: "MISSING_PERMISSION",
   notInChat: "NOT_IN_CHANNEL",
-} as const satisfies Record<BotStanding, BotStatus>;
+} as const satisfies Record<TelegramBotStatus, BotStatus>;
 
 const toChannel = (row: ChannelRow): Channel => ({
   ...row,

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { unavailabilityOf } from "../../database/failures.js";
 import type { Logger } from "../../log.js";
-import type { Deadline, Sending, TelegramInviteLink } from "../../telegram/gateway.js";
-import { type StorageGuard, troubleOf } from "../shared/databaseErrors.js";
+import type { Deadline, SendObserver, TelegramInviteLink } from "../../telegram/gateway.js";
+import type { StorageGuard } from "../shared/databaseErrors.js";
 import { DatabaseUnavailableError, TelegramUnavailableError } from "../shared/errors.js";
 
 /** The waits, in milliseconds, between tries: as long as a database takes to restart. */
@@ -64,9 +65,9 @@ export async function persistResult<T>(
       guard.noteFailure(error);
       if (isTold) return true;
       isTold = true;
-      const trouble = troubleOf(error);
+      const unavailability = unavailabilityOf(error);
       // What is the matter has a line of its own; a fault that nobody planned for is told with all there is.
-      const why = trouble === null ? { err: error } : { database: trouble };
+      const why = unavailability === null ? { err: error } : { database: unavailability };
       log.warn({ ...why, ...about }, "storing what Telegram has done is tried again");
       return true;
     });
@@ -105,7 +106,7 @@ export async function waitAMoment(noting: Promise<unknown>): Promise<void> {
   moment.abort();
 }
 
-/** What is told in place of the database's trouble where Telegram has done something for a request. */
+/** What is told in place of the database's failure where Telegram has done something for a request. */
 export const answerUnreadable = (): TelegramUnavailableError =>
   new TelegramUnavailableError(true, { message: NOT_READ });
 
@@ -118,7 +119,7 @@ export async function afterwards<T>(read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    throw troubleOf(error) === null ? error : answerUnreadable();
+    throw unavailabilityOf(error) === null ? error : answerUnreadable();
   }
 }
 
@@ -133,19 +134,19 @@ const hasTime = ({ at }: Deadline): boolean => at - Date.now() >= LEAST_MS;
 export function takingTime(deadline: Deadline): () => void {
   const hadTime = hasTime(deadline);
   return () => {
-    if (hadTime && !hasTime(deadline)) throw new DatabaseUnavailableError("slow");
+    if (hadTime && !hasTime(deadline)) throw new DatabaseUnavailableError("timeout");
   };
 }
 
 /** As `sending`, and what could not be stored afterwards is not sent. */
-export const guarded = (sending: Sending, guard: StorageGuard, deadline: Deadline): Sending => ({
-  begins: async () => {
+export const guarded = (sending: SendObserver, guard: StorageGuard, deadline: Deadline): SendObserver => ({
+  beforeSend: async () => {
     guard.requireWritable();
     const requireTimeLeft = takingTime(deadline);
-    await sending.begins();
+    await sending.beforeSend();
     requireTimeLeft();
     // Storing may have failed for another request meanwhile.
     guard.requireWritable();
   },
-  putOff: () => sending.putOff(),
+  rateLimited: () => sending.rateLimited(),
 });

@@ -23,7 +23,7 @@ export const isOneOf = (column: Sql, values: readonly (string | number)[], type:
 
 /** At most one page of keys counts as quick; more may hold up the pipelined sessions. */
 export const batchUse = ({ length }: readonly unknown[]): StatementUse =>
-  length <= MAX_PAGE_SIZE ? "often and quick" : "often";
+  length <= MAX_PAGE_SIZE ? "frequent and quick" : "frequent";
 
 export const UUID = sql`uuid`;
 export const BIGINT = sql`bigint`;

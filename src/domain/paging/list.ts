@@ -1,5 +1,5 @@
 import sql, { empty, join, type Sql } from "sql-template-tag";
-import type { Reading } from "../../database/cursorReader.js";
+import type { RowStream } from "../../database/cursorReader.js";
 import type { Database, StatementUse } from "../../database/database.js";
 import { RateLimitedError } from "../shared/errors.js";
 import { once } from "../shared/lazy.js";
@@ -137,7 +137,7 @@ export interface NumberedPageArguments {
 /** Such a page, and how many there are on all of them. A long one is read bit by bit, and must be closed. */
 export type NumberedPage<Row> = { readonly total: number } & (
   | { readonly rows: readonly Row[] }
-  | { readonly reading: Reading<Row> }
+  | { readonly reading: RowStream<Row> }
 );
 
 /** Rows of a long page that are read and written in one go: other requests are answered in between. */

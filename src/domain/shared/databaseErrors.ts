@@ -1,41 +1,22 @@
-import { type Unavailability, unavailabilityOf } from "../../database/failures.js";
-import { type DatabaseTrouble, DatabaseUnavailableError, UserError } from "./errors.js";
+import { unavailabilityOf } from "../../database/failures.js";
+import { DatabaseUnavailableError, UserError } from "./errors.js";
 
-/** What the failures of a database that cannot be used are to callers. */
-const TROUBLES = {
-  away: "away",
-  busy: "busy",
-  // Tried again as often as it makes sense.
-  conflict: "busy",
-  timeLimit: "slow",
-  full: "full",
-  readOnly: "read-only",
-} as const satisfies Record<Unavailability, DatabaseTrouble>;
-
-/** What is the matter with the database, by anything that was thrown; null where that tells of no such thing. */
-export function troubleOf(error: unknown): DatabaseTrouble | null {
-  const unavailability = unavailabilityOf(error);
-  return unavailability && TROUBLES[unavailability];
-}
-
-/** What a caller is told of anything that was thrown; null for what is to be masked. */
+/** @returns the error that the caller is told; null for an error that must be masked. */
 export function toUserError(error: unknown): UserError | null {
   if (error instanceof UserError) return error;
-  const trouble = troubleOf(error);
-  return trouble && new DatabaseUnavailableError(trouble);
+  const reason = unavailabilityOf(error);
+  return reason && new DatabaseUnavailableError(reason);
 }
 
-/**
- * Guards what is to be stored once Telegram has done it: while nothing can be stored, nothing is begun there.
- */
+/** Makes sure that no call to Telegram begins while its result could not be stored. */
 export interface StorageGuard {
-  /** @throws DatabaseUnavailableError while the database is known to store nothing. */
+  /** @throws DatabaseUnavailableError while the database is known not to store anything. */
   requireWritable(): void;
-  /** Takes note of anything that was thrown; what tells nothing of the database is let be. */
+  /** Takes any thrown value. A value that says nothing about the database is ignored. */
   noteFailure(error: unknown): void;
   /**
-   * Told of everything that Telegram has done and is being stored. While the database is said to be full or read-only,
-   * it counts as that until this ends: whether it is stored shows whether storing works again.
+   * Must be called with the storing of each result of Telegram. A database that is full or read-only keeps that state
+   * until `storing` has ended, because its outcome shows whether the database stores again.
    */
-  holdFor(storing: Promise<unknown>): void;
+  trackStoring(storing: Promise<unknown>): void;
 }

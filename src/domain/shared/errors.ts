@@ -1,3 +1,5 @@
+import type { Unavailability } from "../../database/failures.js";
+
 /** What went wrong, in the words of the contract's ErrorCode. */
 export type ErrorCode =
   | "BAD_USER_INPUT"
@@ -131,28 +133,30 @@ export class IdempotencyConflictError extends UserError {
   readonly code = "IDEMPOTENCY_CONFLICT";
 }
 
-/** What is the matter with the database: the words for callers, and how long to wait, in seconds. */
-const DATABASE_TROUBLES = {
-  away: ["The server's database is away.", 5],
+/** The message for callers, and how many seconds they should wait before they try again. */
+const UNAVAILABILITIES: Readonly<
+  Record<Unavailability, readonly [message: string, retryAfterSeconds: number]>
+> = {
+  unreachable: ["The server's database is away.", 5],
   busy: ["The server's database has no session to spare: it is too busy.", 2],
-  slow: ["The server's database did not answer in time.", 5],
-  full: ["The server's database is out of space and stores nothing.", 30],
-  "read-only": ["The server's database is read-only at the moment and stores nothing.", 30],
-} as const satisfies Record<string, readonly [message: string, retryAfterSeconds: number]>;
-
-export type DatabaseTrouble = keyof typeof DATABASE_TROUBLES;
+  // The transaction has been repeated already, as often as that makes sense.
+  conflict: ["The server's database has no session to spare: it is too busy.", 2],
+  timeout: ["The server's database did not answer in time.", 5],
+  diskFull: ["The server's database is out of space and stores nothing.", 30],
+  readOnly: ["The server's database is read-only at the moment and stores nothing.", 30],
+};
 
 /** The database cannot do what was asked for. Nothing was begun in Telegram that the answer does not tell of. */
 export class DatabaseUnavailableError extends UserError {
   override readonly name = "DatabaseUnavailableError";
   readonly code = "DATABASE_UNAVAILABLE";
-  readonly trouble: DatabaseTrouble;
+  readonly reason: Unavailability;
   readonly retryAfterSeconds: number;
 
-  constructor(trouble: DatabaseTrouble) {
-    const [message, seconds] = DATABASE_TROUBLES[trouble];
+  constructor(reason: Unavailability) {
+    const [message, seconds] = UNAVAILABILITIES[reason];
     super(`${message} Try again later.`);
-    this.trouble = trouble;
+    this.reason = reason;
     this.retryAfterSeconds = seconds;
   }
 }

@@ -1,6 +1,6 @@
 import sql from "sql-template-tag";
-import { type Database, type UnitOfWork, untilUndisturbed } from "../../database/database.js";
-import { isMeetingOfWriters } from "../../database/failures.js";
+import { type Database, retryOnConflict, type UnitOfWork } from "../../database/database.js";
+import { isWriteConflict } from "../../database/failures.js";
 import type { Caller } from "../shared/caller.js";
 import { type FieldError, Problems } from "../shared/errors.js";
 import { type Known, keyOfTag, lookUp } from "./existing.js";
@@ -173,7 +173,7 @@ export class LinkImport {
         await carryOut(unit, this.#caller, planned.plan);
         return planned;
       });
-    return untilUndisturbed(write, (error) => (isMeetingOfWriters(error) ? TRIES : 1));
+    return retryOnConflict(write, (error) => (isWriteConflict(error) ? TRIES : 1));
   }
 
   async #imagine(batch: readonly MovedLink[]): Promise<Planned> {

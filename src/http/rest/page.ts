@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
-import type { Reading } from "../../database/cursorReader.js";
+import type { RowStream } from "../../database/cursorReader.js";
 import type { NumberedPage } from "../../domain/paging/list.js";
 
 /** How long a client may take nothing of an answer that is being read for it, in milliseconds. */
@@ -17,7 +17,7 @@ export const toNumbered = ({ page, limit }: PageRequest) => ({ page, size: limit
 async function* jsonOf<Row>(
   { page, limit }: PageRequest,
   total: number,
-  reading: Reading<Row>,
+  reading: RowStream<Row>,
   show: (row: Row) => unknown,
 ): AsyncGenerator<string> {
   yield `{"page":${page},"limit":${limit},"total":${total},"items":[`;

@@ -23,7 +23,7 @@ function failing() {
   const storageGuard: Domain["storageGuard"] = {
     requireWritable: () => {},
     noteFailure: () => {},
-    holdFor: () => {},
+    trackStoring: () => {},
   };
   const domain = { database, storageGuard } as Domain;
   const operations = new Operations({ domain, suggestions: true });

@@ -4,7 +4,7 @@ import type { Database, UnitOfWork } from "../../../database/database.js";
 import { failureOf } from "../../../database/failures.js";
 import type { CreationState, LinkCreation, Prisma } from "../../../database/generated/prisma/client.js";
 import type { Presence } from "../../../database/presence.js";
-import type { Deadline, Sending } from "../../../telegram/gateway.js";
+import type { Deadline, SendObserver } from "../../../telegram/gateway.js";
 import type { Caller } from "../../shared/caller.js";
 import { IdempotencyConflictError, TelegramUnavailableError } from "../../shared/errors.js";
 import { newId } from "../../shared/ids.js";
@@ -116,7 +116,7 @@ export class CreationIntents {
    * Marks an intent as sent while a link may come to exist by it.
    * @throws IdempotencyConflictError where another run took it over.
    */
-  sendingOf(id: string): Sending {
+  sendingOf(id: string): SendObserver {
     const move = async (from: CreationState[], to: CreationState): Promise<void> => {
       const { count } = await this.#database.prisma.linkCreation.updateMany({
         where: { id, state: { in: from }, ownerId: this.#presence.id },
@@ -129,8 +129,8 @@ export class CreationIntents {
     };
     return {
       // Following a chat that has another id now, the call is sent a second time.
-      begins: () => move(["PREPARED", "SENT"], "SENT"),
-      putOff: () => move(["SENT"], "PREPARED"),
+      beforeSend: () => move(["PREPARED", "SENT"], "SENT"),
+      rateLimited: () => move(["SENT"], "PREPARED"),
     };
   }
 

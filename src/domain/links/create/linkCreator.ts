@@ -4,7 +4,12 @@ import type { Database } from "../../../database/database.js";
 import { failureOf } from "../../../database/failures.js";
 import type { Logger } from "../../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../../telegram/failures.js";
-import type { Deadline, Sending, TelegramGateway, TelegramInviteLink } from "../../../telegram/gateway.js";
+import type {
+  Deadline,
+  SendObserver,
+  TelegramGateway,
+  TelegramInviteLink,
+} from "../../../telegram/gateway.js";
 import type { CallerCache } from "../../access/callerCache.js";
 import type { Channel } from "../../channels/channel.js";
 import { FollowedChat } from "../../channels/followedChat.js";
@@ -279,7 +284,7 @@ export class LinkCreator {
       about: { creationId, chatId: chat.id },
     };
     const stored = this.#underWay.track(persistResult(storing, this.#log, this.#guard));
-    this.#guard.holdFor(stored);
+    this.#guard.trackStoring(stored);
     this.#creations.keepFor(creationId, stored);
     const linkId = await inTime(stored, deadline);
     // What is told of the channel is what the creation has just shown.
@@ -291,7 +296,7 @@ export class LinkCreator {
     chatId: number,
     { settings, subscriptionPrice }: LinkPlan,
     deadline: Deadline,
-    sending: Sending,
+    sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     if (subscriptionPrice === null)
       return this.#gateway.createInviteLink(chatId, settings, deadline, sending);

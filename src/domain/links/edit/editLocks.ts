@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
 import type { Presence } from "../../../database/presence.js";
-import type { Deadline, Sending } from "../../../telegram/gateway.js";
+import type { Deadline, SendObserver } from "../../../telegram/gateway.js";
 import { NotFoundError, RateLimitedError } from "../../shared/errors.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
 import { insist, waitAMoment } from "../persistResult.js";
@@ -50,14 +50,14 @@ export class LockedLink {
   }
 
   /** Puts a doubt on record for as long as a call may have been carried out. */
-  sending(doubt: Doubt): Sending {
+  sending(doubt: Doubt): SendObserver {
     return {
-      begins: async () => {
+      beforeSend: async () => {
         // Another run has it by now, having taken this one for dead.
         if (!(await this.#record(doubt, true))) throw new RateLimitedError(1);
         this.#now = { ...this.#now, [doubt]: true };
       },
-      putOff: () => this.nothingDone(doubt),
+      rateLimited: () => this.nothingDone(doubt),
     };
   }
 

@@ -5,7 +5,7 @@ import { TelegramCallError } from "../../../telegram/failures.js";
 import type {
   Deadline,
   LinkSettings,
-  Sending,
+  SendObserver,
   TelegramGateway,
   TelegramInviteLink,
 } from "../../../telegram/gateway.js";
@@ -248,7 +248,7 @@ export class LinkEditor {
     link: InviteLink,
     doubt: keyof UnconfirmedEdits,
     deadline: Deadline,
-    call: (chatId: number, sending: Sending) => Promise<TelegramInviteLink>,
+    call: (chatId: number, sending: SendObserver) => Promise<TelegramInviteLink>,
   ): Promise<TelegramInviteLink | null> {
     const chat = new FollowedChat(this.#shared, this.#caller, link.chatId);
     try {
@@ -306,7 +306,7 @@ export class LinkEditor {
       about: { linkId: link.id },
     };
     const stored = this.#underWay.track(persistResult(storing, this.#log, this.#guard));
-    this.#guard.holdFor(stored);
+    this.#guard.trackStoring(stored);
     claimed.keepFor(stored);
     await inTime(stored, deadline);
   }

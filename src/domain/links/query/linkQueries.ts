@@ -84,7 +84,7 @@ function batchUse(
   ordering: Ordering<InviteLink>,
 ): StatementUse | undefined {
   if (conditions.length > 0 || ordering.length - 1 > MOST_INDEXED_KEYS) return undefined;
-  return groups.length === 0 ? "often and quick" : "often";
+  return groups.length === 0 ? "frequent and quick" : "frequent";
 }
 
 function listOf(selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Database } from "../../../../src/database/database.js";
-import { isMeetingOfWriters } from "../../../../src/database/failures.js";
+import { isWriteConflict } from "../../../../src/database/failures.js";
 import { followMigration } from "../../../../src/domain/channels/chatMigration.js";
 import { recount } from "../../../../src/domain/links/counts/recount.js";
 import { BulkTagging } from "../../../../src/domain/links/tagging/bulkTagging.js";
@@ -215,7 +215,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 /** What may be refused, or given up for another writer's sake: then nothing of it is written, or counted. */
 const isRefusal = (error: unknown): boolean =>
   error instanceof UserError ||
-  isMeetingOfWriters(error) ||
+  isWriteConflict(error) ||
   // Too large.
   (error instanceof pg.DatabaseError && error.code === "22003");
 

@@ -9,7 +9,12 @@ import { newId } from "../../../../src/domain/shared/ids.js";
 import { PendingWork } from "../../../../src/domain/shared/pendingWork.js";
 import { createLog } from "../../../../src/log.js";
 import { TelegramCallError } from "../../../../src/telegram/failures.js";
-import type { Deadline, LinkSettings, Sending, TelegramGateway } from "../../../../src/telegram/gateway.js";
+import type {
+  Deadline,
+  LinkSettings,
+  SendObserver,
+  TelegramGateway,
+} from "../../../../src/telegram/gateway.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../../support/databases.js";
 import { noKnownCallers, UNGUARDED } from "../../support.js";
 
@@ -53,9 +58,9 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
       _chatId: number,
       _settings: LinkSettings,
       _deadline: Deadline,
-      sending: Sending,
+      sending: SendObserver,
     ) => {
-      await sending.begins();
+      await sending.beforeSend();
       calls += 1;
       return answer();
     },

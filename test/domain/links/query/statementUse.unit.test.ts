@@ -22,14 +22,14 @@ async function usesOf(orderBy: readonly InviteLinkOrder[]): Promise<(StatementUs
 const FIELDS = ["NAME", "BUDGET", "CREATED_AT"] as const;
 
 test.each(FIELDS)("a page in the order of %s, which an index has, waits for no turn", async (field) => {
-  expect(await usesOf([{ field, direction: "ASC" }])).toEqual(["often and quick"]);
-  expect(await usesOf([{ field, direction: "DESC" }])).toEqual(["often and quick"]);
+  expect(await usesOf([{ field, direction: "ASC" }])).toEqual(["frequent and quick"]);
+  expect(await usesOf([{ field, direction: "DESC" }])).toEqual(["frequent and quick"]);
   expect(
     await usesOf([
       { field, direction: "DESC" },
       { field, direction: "ASC" },
     ]),
-  ).toEqual(["often and quick"]);
+  ).toEqual(["frequent and quick"]);
 });
 
 test.each(FIELDS)(
