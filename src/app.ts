@@ -14,6 +14,7 @@ import { openDatabase } from "./database/open.js";
 import type { DatabasePool } from "./database/pools.js";
 import { announcePresence, type Presence } from "./database/presence.js";
 import { readinessProbe } from "./database/readinessProbe.js";
+import { guardTransactions } from "./database/transactionGuard.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { CallerCache } from "./domain/access/callerCache.js";
 import { CreationIntents } from "./domain/links/create/creationIntents.js";
@@ -212,10 +213,11 @@ async function claimStorage(
   { config, log, closers, metrics, connectionFailures }: Start,
   pool: DatabasePool,
 ): Promise<{ database: Database; presence: Presence }> {
-  const database = createDatabase(pool, (event) => {
+  const opened = createDatabase(pool, (event) => {
     metrics.noteStatement(event);
     (logOfRequest() ?? log).debug({ sql: event.text, ms: event.milliseconds }, "sql");
   });
+  const database = config.production ? opened : guardTransactions(opened);
   closers.push(() => database.close());
   await markDatabaseOwner(database, config.telegram?.botId ?? null);
   const presence = await announcePresence(

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { PrismaPg } from "@prisma/adapter-pg";
 import type { Sql } from "sql-template-tag";
 import { CursorReader, type CursorStatements, type RowStream } from "./cursorReader.js";
 import { failureOf } from "./failures.js";
@@ -9,6 +8,7 @@ import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from ".
 import type { DatabasePool } from "./pools.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
 import { StatementNames } from "./statementNames.js";
+import { UnitQueries } from "./unitQueries.js";
 
 /** One statement that ran, for counting and timing; never with its values. */
 export interface StatementEvent {
@@ -17,14 +17,15 @@ export interface StatementEvent {
 }
 
 /**
- * A transaction in which Prisma and SQL by hand take part. Inside it nothing else of the database may be awaited:
- * the embedded database has one session, and this has it.
+ * A transaction in which Prisma and SQL by hand take part. Inside it nothing else of the database may be used: the
+ * embedded database has one session, and the transaction holds it. In development and tests such a use throws; see
+ * transactionGuard.ts.
  */
 export interface UnitOfWork {
   readonly prisma: Prisma.TransactionClient;
   /** Runs SQL by hand; returns how many rows it changed, or selected. */
   execute(statement: Sql): Promise<number>;
-  /** SQL by hand that gives rows, of texts, booleans and lists of texts: other types come as Prisma reads them. */
+  /** SQL by hand; values come as from Database.query. */
   query<Row>(statement: Sql): Promise<Row[]>;
 }
 
@@ -123,8 +124,9 @@ export function createDatabase(
   onStatement: (event: StatementEvent) => void = () => {},
 ): Database {
   const { pool, schema, unlimited, close } = databasePool;
+  const unitQueries = new UnitQueries();
   const prisma = new PrismaClient({
-    adapter: new PrismaPg(pool, { schema, disposeExternalPool: false }),
+    adapter: unitQueries.adapterFor(pool, schema),
     log: [{ emit: "event", level: "query" }],
     errorFormat: "minimal",
   });
@@ -179,7 +181,7 @@ export function createDatabase(
                 work({
                   prisma: client,
                   execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
-                  query: (statement) => client.$queryRawUnsafe(statement.text, ...statement.values),
+                  query: async <Row>(statement: Sql) => (await unitQueries.run(client, statement)) as Row[],
                 }),
               ),
             unlimited ? UNLIMITED_TRANSACTION : TRANSACTION,

@@ -6,6 +6,7 @@ import { describe, inject, it } from "vitest";
 import { createDatabase, type Database, type StatementEvent } from "../../src/database/database.js";
 import { embeddedPool } from "../../src/database/embedded.js";
 import { type DatabasePool, serverPool } from "../../src/database/pools.js";
+import { guardTransactions } from "../../src/database/transactionGuard.js";
 import type { ServerAnswer } from "./global-setup.js";
 
 export type DatabaseForm = "embedded" | "server";
@@ -130,7 +131,7 @@ export async function openTestDatabase(form: DatabaseForm): Promise<TestDatabase
   const prepared = await prepareTestDatabase(form);
   const opened = await openPool(prepared);
   const statements: StatementEvent[] = [];
-  const database = createDatabase(opened, (event) => statements.push(event));
+  const database = guardTransactions(createDatabase(opened, (event) => statements.push(event)));
   return {
     form,
     database,

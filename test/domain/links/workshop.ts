@@ -1,5 +1,6 @@
 import type { Database } from "../../../src/database/database.js";
 import { createDatabase } from "../../../src/database/database.js";
+import { guardTransactions } from "../../../src/database/transactionGuard.js";
 import { EditLocks } from "../../../src/domain/links/edit/editLocks.js";
 import { LinkEditor } from "../../../src/domain/links/edit/linkEditor.js";
 import { BulkTagging } from "../../../src/domain/links/tagging/bulkTagging.js";
@@ -85,7 +86,7 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
     async serve(timeoutMs = 5000) {
       let mine = database;
       if (form === "server") {
-        mine = createDatabase(await openPool(test));
+        mine = guardTransactions(createDatabase(await openPool(test)));
         own.push(mine);
       }
       const id = newId();
