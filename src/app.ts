@@ -287,13 +287,13 @@ async function buildDomain(
   { config, log, closers, connectionFailures }: Start,
   { pool, database, presence, gateway }: DomainParts,
 ): Promise<{ domain: Domain; databaseHealth: DatabaseHealth }> {
-  const underWay = new PendingWork();
-  closers.push(() => underWay.drained());
+  const pendingWork = new PendingWork();
+  closers.push(() => pendingWork.drained());
   const databaseHealth = new DatabaseHealth(readinessProbe(pool), log);
   connectionFailures.health = databaseHealth;
   closers.push(() => databaseHealth.stop());
-  const creations = new CreationIntents(database, presence, gateway.botId, underWay);
-  const uncertain = await creations.noteAbandoned();
+  const creationIntents = new CreationIntents(database, presence, gateway.botId, pendingWork);
+  const uncertain = await creationIntents.noteAbandoned();
   if (uncertain > 0) {
     log.warn(
       { uncertain },
@@ -308,9 +308,9 @@ async function buildDomain(
     }),
     tagCache: new TagCache(config.cache && fastPaths.tagCache),
     gateway,
-    creations,
-    changes: new EditLocks(database, presence, underWay),
-    underWay,
+    creationIntents,
+    editLocks: new EditLocks(database, presence, pendingWork),
+    pendingWork,
     storageGuard: databaseHealth,
   };
   return { domain, databaseHealth };

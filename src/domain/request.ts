@@ -28,14 +28,14 @@ export interface Domain {
   readonly callerCache: CallerCache;
   readonly tagCache: TagCache;
   readonly gateway: TelegramGateway;
-  readonly creations: CreationIntents;
-  readonly changes: EditLocks;
-  readonly underWay: PendingWork;
+  readonly creationIntents: CreationIntents;
+  readonly editLocks: EditLocks;
+  readonly pendingWork: PendingWork;
   readonly storageGuard: StorageGuard;
 }
 
 /** Who asks, and for whom. */
-export interface DomainRequestOptions {
+export interface RequestOrigin {
   readonly caller: Caller;
   readonly log: Logger;
   /** A signal that is aborted when the client has gone; null where there is none that could. */
@@ -66,14 +66,14 @@ interface Parts {
 export class DomainRequest {
   readonly caller: Caller;
   readonly #domain: Domain;
-  readonly #options: DomainRequestOptions;
+  readonly #origin: RequestOrigin;
   #parts: Partial<Parts> = {};
   #hasChangedTelegram = false;
 
-  constructor(domain: Domain, options: DomainRequestOptions) {
-    this.caller = options.caller;
+  constructor(domain: Domain, origin: RequestOrigin) {
+    this.caller = origin.caller;
     this.#domain = domain;
-    this.#options = options;
+    this.#origin = origin;
   }
 
   /**
@@ -95,7 +95,7 @@ export class DomainRequest {
 
   /** What all requests share; whatever asks Telegram asks for this client. */
   get #shared(): Domain {
-    const { clientAbort } = this.#options;
+    const { clientAbort } = this.#origin;
     const guard = this.#domain.storageGuard;
     const storageGuard: StorageGuard = {
       requireWritable: () => guard.requireWritable(),
@@ -117,7 +117,7 @@ export class DomainRequest {
   get #reading(): Database {
     this.#parts.reading ??= this.#domain.database.forReader({
       key: this.caller.key,
-      signal: this.#options.clientAbort,
+      signal: this.#origin.clientAbort,
       refusal: () => new RateLimitedError(RETRY_AFTER),
     });
     return this.#parts.reading;
@@ -132,11 +132,11 @@ export class DomainRequest {
     return this.#parts.links;
   }
   get linkCreator(): LinkCreator {
-    this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#options, loaders: this.loaders });
+    this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#origin, loaders: this.loaders });
     return this.#parts.linkCreator;
   }
   get linkEditor(): LinkEditor {
-    this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#options, loaders: this.loaders });
+    this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#origin, loaders: this.loaders });
     return this.#parts.linkEditor;
   }
   get bulkTagging(): BulkTagging {

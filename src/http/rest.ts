@@ -35,7 +35,7 @@ const authenticatedBy = (bearer: BearerTokens) => async (request: FastifyRequest
 export async function addRest(server: FastifyInstance, { domain, bearer }: RestOptions): Promise<void> {
   const openRequest: OpenRequest = (request, reply) => {
     const { caller } = requestRecordOf(request);
-    if (caller === null) throw new TypeError("A request got past the endpoint unauthenticated.");
+    if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
     return new DomainRequest(domain, {
       caller,
       log: request.log as Logger,

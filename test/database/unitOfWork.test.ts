@@ -98,7 +98,7 @@ await describeOnForms("a unit of work", ALL_FORMS, (form) => {
     query: ({ query }) => query(sql`select 1`),
     "a reader's query": (used) =>
       used
-        .forReader({ key: "reader", gone: null, refusal: () => new Error("Refused.") })
+        .forReader({ key: "reader", signal: null, refusal: () => new Error("Refused.") })
         .query(sql`select 1`),
     prisma: ({ prisma }) => prisma.tagType.count(),
     "another transaction": (used) => used.transaction(async () => {}),

@@ -21,7 +21,7 @@ import {
   storeBotStatus,
   storeChannel,
   storeCurrency,
-  storeFailedStanding,
+  storeStatusAfterFailure,
 } from "./storeChannel.js";
 
 const OLDEST_FIRST: Ordering<Channel> = [
@@ -149,7 +149,7 @@ export class Channels {
         : await this.#gateway.getChat(named, deadline);
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
-      if (chat) await storeFailedStanding(this.#database, chat.id, error.failure);
+      if (chat) await storeStatusAfterFailure(this.#database, chat.id, error.failure);
       else if (error.failure.kind === "notInChat") throw new BotNotInChannelError(null);
       if (error.failure.kind === "missingRights")
         throw new TelegramRejectedError("the bot may not see this chat");

@@ -104,7 +104,7 @@ export async function storeBotStatus(
 }
 
 /** Notes what a call's failure tells of the bot's standing in a channel, if anything. */
-export async function storeFailedStanding(
+export async function storeStatusAfterFailure(
   database: Database,
   chatId: number,
   failure: TelegramFailure,

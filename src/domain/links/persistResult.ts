@@ -37,7 +37,10 @@ export interface Storing<T> {
  * @param mayHelp is asked after a try that failed: whether another one may help.
  * @throws what the last try threw.
  */
-export async function insist<T>(work: () => Promise<T>, mayHelp: (error: unknown) => boolean): Promise<T> {
+export async function withRetries<T>(
+  work: () => Promise<T>,
+  mayHelp: (error: unknown) => boolean,
+): Promise<T> {
   for (const wait of RETRIES_MS) {
     try {
       return await work();
@@ -60,7 +63,7 @@ export async function persistResult<T>(
 ): Promise<T> {
   let isTold = false;
   try {
-    return await insist(store, (error) => {
+    return await withRetries(store, (error) => {
       if (error instanceof NotStorableError) return false;
       guard.noteFailure(error);
       if (isTold) return true;
@@ -82,7 +85,7 @@ export async function persistResult<T>(
  * Waits for that as long as a request can; storing goes on after it.
  * @throws TelegramUnavailableError, with its outcome unknown.
  */
-export async function inTime<T>(stored: Promise<T>, deadline: Deadline): Promise<T> {
+export async function waitUntilDeadline<T>(stored: Promise<T>, deadline: Deadline): Promise<T> {
   const milliseconds = Math.min(MOST_MS, Math.max(GRACE_MS, deadline.at - Date.now()));
   const gaveUp = delay(milliseconds, GAVE_UP, { ref: false });
   const outcome = await Promise.race([stored, gaveUp]);
@@ -95,7 +98,7 @@ export async function inTime<T>(stored: Promise<T>, deadline: Deadline): Promise
  * takes to come back, and waited for a moment alone, so that a caller hears of the end itself.
  * @param noting the whole of it, with its retries.
  */
-export async function waitAMoment(noting: Promise<unknown>): Promise<void> {
+export async function waitBriefly(noting: Promise<unknown>): Promise<void> {
   const moment = new AbortController();
   const ended = noting.then(
     () => {},
@@ -107,7 +110,7 @@ export async function waitAMoment(noting: Promise<unknown>): Promise<void> {
 }
 
 /** What is told in place of the database's failure where Telegram has done something for a request. */
-export const answerUnreadable = (): TelegramUnavailableError =>
+export const resultUnreadable = (): TelegramUnavailableError =>
   new TelegramUnavailableError(true, { message: NOT_READ });
 
 /**
@@ -115,11 +118,11 @@ export const answerUnreadable = (): TelegramUnavailableError =>
  * @throws TelegramUnavailableError, with its outcome unknown, where the database cannot be read: a caller who was told
  * of the database alone would repeat what was done.
  */
-export async function afterwards<T>(read: () => T | Promise<T>): Promise<T> {
+export async function readResult<T>(read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    throw unavailabilityOf(error) === null ? error : answerUnreadable();
+    throw unavailabilityOf(error) === null ? error : resultUnreadable();
   }
 }
 
@@ -131,7 +134,7 @@ const hasTime = ({ at }: Deadline): boolean => at - Date.now() >= LEAST_MS;
  * To be called before the database is waited for, with a call to Telegram to follow; what it returns, after that.
  * @returns throws DatabaseUnavailableError where that took all the time there was: Telegram did not keep anybody waiting.
  */
-export function takingTime(deadline: Deadline): () => void {
+export function timeLimitOf(deadline: Deadline): () => void {
   const hadTime = hasTime(deadline);
   return () => {
     if (hadTime && !hasTime(deadline)) throw new DatabaseUnavailableError("timeout");
@@ -139,10 +142,14 @@ export function takingTime(deadline: Deadline): () => void {
 }
 
 /** As `sending`, and what could not be stored afterwards is not sent. */
-export const guarded = (sending: SendObserver, guard: StorageGuard, deadline: Deadline): SendObserver => ({
+export const guardedSending = (
+  sending: SendObserver,
+  guard: StorageGuard,
+  deadline: Deadline,
+): SendObserver => ({
   beforeSend: async () => {
     guard.requireWritable();
-    const requireTimeLeft = takingTime(deadline);
+    const requireTimeLeft = timeLimitOf(deadline);
     await sending.beforeSend();
     requireTimeLeft();
     // Storing may have failed for another request meanwhile.

@@ -2,7 +2,7 @@ import sql, { empty, join, type Sql } from "sql-template-tag";
 import type { RowStream } from "../../database/cursorReader.js";
 import type { Database, StatementUse } from "../../database/database.js";
 import { RateLimitedError } from "../shared/errors.js";
-import { once } from "../shared/lazy.js";
+import { lazy } from "../shared/lazy.js";
 import type { PageRequest } from "./arguments.js";
 import { type Ordering, orderBy, type Steps } from "./ordering.js";
 import { anyOf, type Page, type PageSource, readPage, type Slice } from "./page.js";
@@ -110,7 +110,7 @@ export async function readList<Row>(
     edges,
     hasNextPage,
     hasPreviousPage,
-    totalCount: once(async () => {
+    totalCount: lazy(async () => {
       const rows = await database.query<{ count: number }>(countOf(list));
       return rows[0]?.count ?? 0;
     }),

@@ -4,7 +4,7 @@ import type { Prisma } from "../../database/generated/prisma/client.js";
 import type { Caller } from "./caller.js";
 import { newId } from "./ids.js";
 
-export interface Change {
+export interface AuditEntry {
   readonly action: string;
   readonly subjectId: string;
   readonly channelId?: string | null;
@@ -31,7 +31,7 @@ export function differences<Field extends string>(
 export async function auditMany(
   unit: UnitOfWork,
   caller: Pick<Caller, "key">,
-  changes: readonly Change[],
+  changes: readonly AuditEntry[],
 ): Promise<void> {
   const entries = JSON.stringify(changes.map((change) => ({ id: newId(), ...change })));
   await unit.execute(sql`
@@ -45,7 +45,7 @@ export async function auditMany(
 export async function audit(
   unit: UnitOfWork,
   caller: Pick<Caller, "key">,
-  ...changes: readonly Change[]
+  ...changes: readonly AuditEntry[]
 ): Promise<void> {
   const at = new Date();
   const entries = changes.map((change) => ({ id: newId(), at, caller: caller.key, ...change }));

@@ -1,9 +1,9 @@
 import type { Prisma } from "../../database/generated/prisma/client.js";
 import { foldName } from "../shared/text.js";
-import { keyOfLink, type MovedLink } from "./transferLink.js";
+import { keyOfLink, type TransferLink } from "./transferLink.js";
 
 /** What is compared of a link that is there already. */
-export type KnownLink = Prisma.InviteLinkGetPayload<{
+export type ExistingLink = Prisma.InviteLinkGetPayload<{
   include: { tags: { select: { tagId: true; typeId: true } } };
 }>;
 
@@ -11,7 +11,7 @@ export const keyOfTag = (channelId: string, typeId: string, nameKey: string): st
   `${channelId} ${typeId} ${nameKey}`;
 
 /** What is there already of all that a batch of links names, by what each is known by; its ids. */
-export interface Known {
+export interface Existing {
   /** By chat id. */
   readonly channels: Map<number, string>;
   /** By folded name. */
@@ -19,13 +19,16 @@ export interface Known {
   /** By keyOfTag. */
   readonly tags: Map<string, string>;
   /** By keyOfLink with the channel's id. */
-  readonly links: Map<string, KnownLink>;
+  readonly links: Map<string, ExistingLink>;
 }
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 /** Looks up what a batch names, in four statements. */
-export async function lookUp(prisma: Prisma.TransactionClient, batch: readonly MovedLink[]): Promise<Known> {
+export async function lookUpExisting(
+  prisma: Prisma.TransactionClient,
+  batch: readonly TransferLink[],
+): Promise<Existing> {
   const tags = batch.flatMap((link) => link.tags?.tags ?? []);
   const ofTypes = batch.flatMap((link) => link.tags?.ofTypes ?? []);
   const typeKeys = distinct([...tags.map(({ type }) => type), ...ofTypes]).map(foldName);

@@ -3,11 +3,11 @@ import type { Database } from "../../database/database.js";
 import type { InviteLink } from "../links/inviteLink.js";
 import { NotFoundError } from "../shared/errors.js";
 import type { Column } from "./linkRecord.js";
-import type { MovedTag } from "./transferLink.js";
+import type { TransferTag } from "./transferLink.js";
 
 /** A link as it is written: what readLink takes, and reads as the same. */
 export type ExportedLink = Readonly<Record<Column, string | number | boolean | null>> & {
-  readonly tags: readonly MovedTag[];
+  readonly tags: readonly TransferTag[];
 };
 
 export interface LinkExport {
@@ -19,7 +19,7 @@ export interface LinkExport {
 }
 
 type LinkRow = Omit<InviteLink, "id" | "channelId" | "chatId" | "nameKey" | "updatedAt"> & {
-  readonly tags: readonly MovedTag[];
+  readonly tags: readonly TransferTag[];
 };
 
 const PORTION = 500;

@@ -3,11 +3,11 @@ import { type Database, retryOnConflict, type UnitOfWork } from "../../database/
 import { isWriteConflict } from "../../database/failures.js";
 import type { Caller } from "../shared/caller.js";
 import { type FieldError, Problems } from "../shared/errors.js";
-import { type Known, keyOfTag, lookUp } from "./existing.js";
-import { type Plan, Planner } from "./importPlan.js";
+import { type Existing, keyOfTag, lookUpExisting } from "./existing.js";
+import { type ImportPlan, ImportPlanner } from "./importPlan.js";
 import { type LinkRecord, readLink } from "./linkRecord.js";
-import { keyOfLink, type MovedLink } from "./transferLink.js";
-import { carryOut } from "./writeBatch.js";
+import { keyOfLink, type TransferLink } from "./transferLink.js";
+import { writePlan } from "./writeBatch.js";
 
 /** One record of a source, or why there is none to be had of it. */
 export interface SourceRow {
@@ -53,7 +53,7 @@ export interface ImportOptions {
 }
 
 interface Planned {
-  readonly plan: Plan;
+  readonly plan: ImportPlan;
   /** How many of the batch's links are known, and stay as they are. */
   readonly untouched: number;
 }
@@ -63,7 +63,7 @@ const BATCH_SIZE = 500;
 const TRIES = 5;
 
 /** Keeps those of the links that are known from being changed by others; in one order, so that two do not wait for each other. */
-async function hold(unit: UnitOfWork, batch: readonly MovedLink[]): Promise<void> {
+async function hold(unit: UnitOfWork, batch: readonly TransferLink[]): Promise<void> {
   await unit.execute(sql`
     select from invite_link l join channel c on c.id = l.channel_id
     where c.chat_id = any(${batch.map(({ chatId }) => chatId)}::bigint[])
@@ -89,7 +89,7 @@ export class LinkImport {
   readonly #caller: Pick<Caller, "key">;
   readonly #options: ImportOptions;
   /** What a dry run would have made in earlier batches: nothing of it can be looked up. */
-  readonly #imagined: Omit<Known, "links"> & { readonly links: Set<string> } = {
+  readonly #imagined: Omit<Existing, "links"> & { readonly links: Set<string> } = {
     channels: new Map(),
     types: new Map(),
     tags: new Map(),
@@ -108,7 +108,7 @@ export class LinkImport {
    */
   async run(rows: AsyncIterable<SourceRow>): Promise<void> {
     const { batchSize = BATCH_SIZE } = this.#options;
-    const batch = new Map<string, MovedLink>();
+    const batch = new Map<string, TransferLink>();
     const flush = async () => {
       const links = [...batch.values()];
       batch.clear();
@@ -130,7 +130,7 @@ export class LinkImport {
   }
 
   /** The link of a row; null, having told why, where it is to be skipped. */
-  #read({ place, record }: SourceRow): MovedLink | null {
+  #read({ place, record }: SourceRow): TransferLink | null {
     const problems = new Problems();
     if ("unreadable" in record) problems.add("row", record.unreadable);
     const link = "unreadable" in record ? null : readLink(record, this.#options.chatId, problems);
@@ -141,7 +141,7 @@ export class LinkImport {
     return null;
   }
 
-  async #store(batch: readonly MovedLink[]): Promise<void> {
+  async #store(batch: readonly TransferLink[]): Promise<void> {
     const { counts } = this;
     const planned = this.#options.dryRun ? await this.#imagine(batch) : await this.#write(batch);
     const { plan, untouched } = planned;
@@ -154,8 +154,8 @@ export class LinkImport {
     this.#options.onProgress(counts);
   }
 
-  #plan(known: Known, batch: readonly MovedLink[], isMade: (link: MovedLink) => boolean): Planned {
-    const planner = new Planner(known, new Date());
+  #plan(known: Existing, batch: readonly TransferLink[], isMade: (link: TransferLink) => boolean): Planned {
+    const planner = new ImportPlanner(known, new Date());
     let untouched = 0;
     for (const link of batch) {
       const found = planner.find(link);
@@ -165,20 +165,20 @@ export class LinkImport {
     return { plan: planner.plan, untouched };
   }
 
-  #write(batch: readonly MovedLink[]): Promise<Planned> {
+  #write(batch: readonly TransferLink[]): Promise<Planned> {
     const write = () =>
       this.#database.transaction(async (unit) => {
         if (this.#options.update) await hold(unit, batch);
-        const planned = this.#plan(await lookUp(unit.prisma, batch), batch, () => false);
-        await carryOut(unit, this.#caller, planned.plan);
+        const planned = this.#plan(await lookUpExisting(unit.prisma, batch), batch, () => false);
+        await writePlan(unit, this.#caller, planned.plan);
         return planned;
       });
     return retryOnConflict(write, (error) => (isWriteConflict(error) ? TRIES : 1));
   }
 
-  async #imagine(batch: readonly MovedLink[]): Promise<Planned> {
+  async #imagine(batch: readonly TransferLink[]): Promise<Planned> {
     const imagined = this.#imagined;
-    const found = await lookUp(this.#database.prisma, batch);
+    const found = await lookUpExisting(this.#database.prisma, batch);
     const known = {
       channels: new Map([...imagined.channels, ...found.channels]),
       types: new Map([...imagined.types, ...found.types]),

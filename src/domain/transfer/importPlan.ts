@@ -1,16 +1,16 @@
 import type { Prisma } from "../../database/generated/prisma/client.js";
-import { type Change, differences } from "../shared/audit.js";
+import { type AuditEntry, differences } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { defaultColor } from "./colors.js";
-import { type Known, type KnownLink, keyOfTag } from "./existing.js";
+import { type Existing, type ExistingLink, keyOfTag } from "./existing.js";
 import {
   keyOfLink,
   type LinkFields,
-  type MovedFields,
-  type MovedLink,
-  type MovedTag,
-  type MovedTags,
+  type TransferFields,
+  type TransferLink,
+  type TransferTag,
+  type TransferTags,
 } from "./transferLink.js";
 
 /** A link that is new, with its folded name. */
@@ -29,7 +29,7 @@ export interface LinkTag {
 }
 
 /** What has to be written so that a batch of links is there, all of it or nothing. */
-export interface Plan {
+export interface ImportPlan {
   readonly channels: Prisma.ChannelCreateManyInput[];
   readonly types: Prisma.TagTypeCreateManyInput[];
   readonly tags: Prisma.TagCreateManyInput[];
@@ -38,7 +38,7 @@ export interface Plan {
   /** Tags that links are to carry, and no longer. */
   readonly given: LinkTag[];
   readonly taken: { readonly linkId: string; readonly tagId: string }[];
-  readonly changes: Change[];
+  readonly changes: AuditEntry[];
 }
 
 /** Ids of supergroups and channels begin here; those of ordinary groups are above. Which of the two, only Telegram knows. */
@@ -57,7 +57,7 @@ const UNSAID = {
   isRevoked: false,
 } as const satisfies Omit<LinkFields, "createdAt">;
 
-function said(fields: MovedFields): Partial<LinkFields> {
+function said(fields: TransferFields): Partial<LinkFields> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
@@ -79,8 +79,8 @@ function plain(value: unknown): string {
 }
 
 /** Plans a batch in which no link comes twice; what it makes is known from then on. */
-export class Planner {
-  readonly plan: Plan = {
+export class ImportPlanner {
+  readonly plan: ImportPlan = {
     channels: [],
     types: [],
     tags: [],
@@ -90,22 +90,22 @@ export class Planner {
     taken: [],
     changes: [],
   };
-  readonly #known: Known;
+  readonly #known: Existing;
   readonly #now: Date;
 
-  constructor(known: Known, now: Date) {
+  constructor(known: Existing, now: Date) {
     this.#known = known;
     this.#now = now;
   }
 
   /** The link as it is known already, if it is. */
-  find(link: MovedLink): KnownLink | undefined {
+  find(link: TransferLink): ExistingLink | undefined {
     const channelId = this.#known.channels.get(link.chatId);
     return channelId === undefined ? undefined : this.#known.links.get(keyOfLink(channelId, link.url));
   }
 
   /** Plans a link that is not known. */
-  add(link: MovedLink): void {
+  add(link: TransferLink): void {
     const channelId = this.#channel(link.chatId);
     const id = newId();
     const fields = { ...UNSAID, createdAt: this.#now, ...said(link.fields) };
@@ -124,7 +124,7 @@ export class Planner {
    * stands here: of such a one only the budget and the tags follow the source.
    * @returns whether there is anything.
    */
-  update(known: KnownLink, { fields, tags }: MovedLink): boolean {
+  update(known: ExistingLink, { fields, tags }: TransferLink): boolean {
     const followed = columnsOf(said(known.botId === null ? fields : { budget: fields.budget }));
     const was = { ...known, budget: known.budget.toFixed(2) };
     const names = (Object.keys(followed) as (keyof typeof followed)[]).filter(
@@ -154,7 +154,7 @@ export class Planner {
   /** @returns the ids of the tags that the link does not carry yet. */
   #give(
     { id, channelId }: { readonly id: string; readonly channelId: string },
-    tags: MovedTags | undefined,
+    tags: TransferTags | undefined,
     carried: readonly string[],
   ): string[] {
     const given = new Map((tags?.tags ?? []).map((tag) => this.#tag(channelId, tag)));
@@ -164,7 +164,7 @@ export class Planner {
   }
 
   /** @returns the ids of the tags that the link carries and its source has not. */
-  #take(link: KnownLink, tags: MovedTags): string[] {
+  #take(link: ExistingLink, tags: TransferTags): string[] {
     const kept = new Map(tags.tags.map((tag) => this.#tag(link.channelId, tag)));
     const ofTypes = tags.ofTypes?.map((type) => this.#known.types.get(foldName(type)));
     const taken = link.tags.filter(
@@ -193,7 +193,7 @@ export class Planner {
   }
 
   /** A tag's id, with that of its type. */
-  #tag(channelId: string, tag: MovedTag): [tagId: string, typeId: string] {
+  #tag(channelId: string, tag: TransferTag): [tagId: string, typeId: string] {
     const typeId = this.#type(tag.type);
     const { name } = tag;
     const nameKey = foldName(name);
@@ -214,7 +214,7 @@ export class Planner {
     return id;
   }
 
-  #note(action: string, subjectId: string, channelId: string | null, change: Change["change"]): void {
+  #note(action: string, subjectId: string, channelId: string | null, change: AuditEntry["change"]): void {
     this.plan.changes.push({ action, subjectId, channelId, change });
   }
 }

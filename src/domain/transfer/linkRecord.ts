@@ -8,7 +8,7 @@ import { MAX_TAGS } from "../links/tagging/linkTags.js";
 import type { Problems } from "../shared/errors.js";
 import { codePoints, foldName, isStorable } from "../shared/text.js";
 import { readName } from "../tags/names.js";
-import type { MovedFields, MovedLink, MovedTag, MovedTags } from "./transferLink.js";
+import type { TransferFields, TransferLink, TransferTag, TransferTags } from "./transferLink.js";
 
 /** What a link's record has, in the order in which files have it: the words of the REST API, but for `url`. */
 export const COLUMNS = [
@@ -120,7 +120,7 @@ class RecordReader {
     return isNone ? null : this.value(column, read);
   }
 
-  fields(): MovedFields {
+  fields(): TransferFields {
     const memberLimit = this.nullable("member_limit", readLimit);
     return {
       name: this.nullable("name", readLinkName),
@@ -137,7 +137,7 @@ class RecordReader {
     };
   }
 
-  tags(): MovedTags | undefined {
+  tags(): TransferTags | undefined {
     const { tags, tagTypes } = this.#record;
     if (tags === undefined) return undefined;
     const list = tags ?? [];
@@ -148,7 +148,7 @@ class RecordReader {
     return { ofTypes: tagTypes ?? null, tags: list.map((tag, index) => this.#tag(tag, `tags.${index}`)) };
   }
 
-  #tag(tag: unknown, field: string): MovedTag {
+  #tag(tag: unknown, field: string): TransferTag {
     const { type, name, color = null, ...rest } = Object(tag) as Readonly<Record<string, unknown>>;
     const unknown = Object.keys(rest);
     if (typeof type !== "string" || typeof name !== "string" || unknown.length > 0) {
@@ -170,7 +170,7 @@ class RecordReader {
  * @param chatId the channel that all records are of; null where each says its own.
  * @returns null, having said in `problems` what is not acceptable of it.
  */
-export function readLink(record: LinkRecord, chatId: number | null, problems: Problems): MovedLink | null {
+export function readLink(record: LinkRecord, chatId: number | null, problems: Problems): TransferLink | null {
   const reader = new RecordReader(record, problems);
   const own = reader.value("channel_id", parseChatId);
   const url = reader.value("url", readUrl);

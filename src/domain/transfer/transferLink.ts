@@ -1,5 +1,5 @@
 /** A tag as it moves from one installation to another: by names, since ids are each installation's own. */
-export interface MovedTag {
+export interface TransferTag {
   readonly type: string;
   readonly name: string;
   /** #RRGGBB; null where the source says none that could be kept. */
@@ -7,10 +7,10 @@ export interface MovedTag {
 }
 
 /** What a link is said to carry: all its tags, or all its tags of some types. */
-export interface MovedTags {
+export interface TransferTags {
   /** Null: of every type. */
   readonly ofTypes: readonly string[] | null;
-  readonly tags: readonly MovedTag[];
+  readonly tags: readonly TransferTag[];
 }
 
 /** What moves of a link beside its address and its tags. */
@@ -31,14 +31,14 @@ export interface LinkFields {
 }
 
 /** What a source says of a link; of what is left out or undefined it says nothing. */
-export type MovedFields = { readonly [Name in keyof LinkFields]?: LinkFields[Name] | undefined };
+export type TransferFields = { readonly [Name in keyof LinkFields]?: LinkFields[Name] | undefined };
 
 /** A link that exists already, as a source tells of it. Its address is what it is known by within its channel. */
-export interface MovedLink {
+export interface TransferLink {
   readonly chatId: number;
   readonly url: string;
-  readonly fields: MovedFields;
-  readonly tags?: MovedTags | undefined;
+  readonly fields: TransferFields;
+  readonly tags?: TransferTags | undefined;
 }
 
 /** Where links that move are looked up: an address belongs to a channel. */

@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import type { UnitOfWork } from "../../database/database.js";
 import { auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
-import type { LinkTag, NewLink, Plan } from "./importPlan.js";
+import type { ImportPlan, LinkTag, NewLink } from "./importPlan.js";
 
 // What comes in hundreds is written by hand: Prisma takes several times as long for it as the database.
 
@@ -30,7 +30,11 @@ async function giveTags(unit: UnitOfWork, given: readonly LinkTag[]): Promise<vo
 }
 
 /** Writes a plan. */
-export async function carryOut(unit: UnitOfWork, caller: Pick<Caller, "key">, plan: Plan): Promise<void> {
+export async function writePlan(
+  unit: UnitOfWork,
+  caller: Pick<Caller, "key">,
+  plan: ImportPlan,
+): Promise<void> {
   const { prisma } = unit;
   if (plan.channels.length > 0) await prisma.channel.createMany({ data: plan.channels });
   if (plan.types.length > 0) await prisma.tagType.createMany({ data: plan.types });

@@ -1,5 +1,5 @@
 import type { PrismaClient } from "../../database/generated/prisma/client.js";
-import { type Domain, DomainRequest, type DomainRequestOptions } from "../../domain/request.js";
+import { type Domain, DomainRequest, type RequestOrigin } from "../../domain/request.js";
 import type { UserError } from "../../domain/shared/errors.js";
 
 /** What resolvers have at hand: what the caller can do, and nothing of the door it came through. */
@@ -9,8 +9,8 @@ export class GraphQLContext extends DomainRequest {
   /** Those that mutations gave as their results, which the result's errors do not name. */
   readonly givenErrors: UserError[] = [];
 
-  constructor(domain: Domain, options: DomainRequestOptions) {
-    super(domain, options);
+  constructor(domain: Domain, origin: RequestOrigin) {
+    super(domain, origin);
     this.prisma = domain.database.prisma;
   }
 

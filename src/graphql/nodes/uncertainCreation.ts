@@ -1,4 +1,4 @@
-import { plannedLink } from "../../domain/links/create/uncertainCreations.js";
+import { linkSpecOf } from "../../domain/links/create/uncertainCreations.js";
 import { NotFoundError } from "../../domain/shared/errors.js";
 import { builder } from "../builder/builder.js";
 import { COMMON_ERRORS } from "./errors.js";
@@ -27,13 +27,13 @@ builder.prismaNode("LinkCreation", {
     name: t.string({
       description: "Under which name the link would stand in Telegram.",
       select: planSelection,
-      resolve: (creation) => plannedLink(creation).settings.name ?? "",
+      resolve: (creation) => linkSpecOf(creation).settings.name ?? "",
     }),
     budget: t.field({
       type: "Decimal",
       description: "What was paid for the placement, in the channel's currency.",
       select: planSelection,
-      resolve: (creation) => plannedLink(creation).budget,
+      resolve: (creation) => linkSpecOf(creation).budget,
     }),
     idempotencyKey: t.exposeString("idempotencyKey", {
       nullable: true,

@@ -15,7 +15,7 @@ import {
 } from "graphql";
 import type { PromiseOrValue } from "graphql/jsutils/PromiseOrValue.js";
 import { LRUCache } from "lru-cache";
-import { answerUnreadable } from "../../domain/links/persistResult.js";
+import { resultUnreadable } from "../../domain/links/persistResult.js";
 import type { Domain } from "../../domain/request.js";
 import type { Caller } from "../../domain/shared/caller.js";
 import type { Logger } from "../../log.js";
@@ -258,7 +258,7 @@ export class Operations {
     const errors = result.errors.map((error) => {
       const shown = toShown(error, request.requestId, request.log);
       if (!hasChangedTelegram || !isOfDatabase(shown)) return this.#worded(shown);
-      return toShown(locatedAs(error, answerUnreadable()), request.requestId, request.log);
+      return toShown(locatedAs(error, resultUnreadable()), request.requestId, request.log);
     });
     // An answer with holes would be taken for the whole, by what keeps answers above all.
     return errors.some(isOfDatabase) ? { errors } : { ...result, errors };

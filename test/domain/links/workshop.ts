@@ -30,7 +30,7 @@ export interface WorkingServer {
   /** Of its run. */
   readonly id: string;
   readonly database: Database;
-  readonly underWay: PendingWork;
+  readonly pendingWork: PendingWork;
   /** A request's. */
   editor(caller?: Caller): LinkEditor;
   tags(): BulkTagging;
@@ -99,21 +99,21 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
         timeoutMs,
         onCall: () => {},
       });
-      const underWay = new PendingWork();
+      const pendingWork = new PendingWork();
       const presence = { id, isAlive: async (other: string) => alive.has(other) };
-      const changes = new EditLocks(mine, presence, underWay);
+      const editLocks = new EditLocks(mine, presence, pendingWork);
       return {
         id,
         database: mine,
-        underWay,
+        pendingWork,
         editor: (caller = callerOf(null, "EDITOR")) =>
           new LinkEditor(
             {
               database: mine,
               callerCache: noKnownCallers,
               gateway,
-              changes,
-              underWay,
+              editLocks,
+              pendingWork,
               storageGuard: UNGUARDED,
             },
             { caller, loaders: createLoaders(mine, caller), log },

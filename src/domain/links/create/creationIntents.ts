@@ -9,7 +9,7 @@ import type { Caller } from "../../shared/caller.js";
 import { IdempotencyConflictError, TelegramUnavailableError } from "../../shared/errors.js";
 import { newId } from "../../shared/ids.js";
 import { PendingWork } from "../../shared/pendingWork.js";
-import { insist, waitAMoment } from "../persistResult.js";
+import { waitBriefly, withRetries } from "../persistResult.js";
 
 export interface CreationRequest {
   readonly idempotencyKey: string | null;
@@ -19,7 +19,7 @@ export interface CreationRequest {
 }
 
 /** How a request with a key stands to those before it: made already, or its own to make. */
-export type Claim = { readonly madeLinkId: string } | { readonly creationId: string };
+export type Claim = { readonly createdLinkId: string } | { readonly creationId: string };
 
 const POLL_MS = 50;
 /** How long a key stands for its request, in milliseconds. */
@@ -148,7 +148,7 @@ export class CreationIntents {
    */
   markFailed(id: string, failure: string): Promise<void> {
     this.#failed.set(id, failure);
-    return this.#insist(id, async () => {
+    return this.#withRetries(id, async () => {
       await this.#database.prisma.linkCreation.updateMany({
         where: { id, state: { in: ["PREPARED", "SENT", "UNCERTAIN"] }, ownerId: this.#presence.id },
         data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
@@ -159,7 +159,7 @@ export class CreationIntents {
 
   /** Nobody knows; but what was answered stays so. */
   markUncertain(id: string, failure: string): Promise<void> {
-    return this.#insist(id, async () => {
+    return this.#withRetries(id, async () => {
       await this.#database.prisma.linkCreation.updateMany({
         where: { id, state: "SENT" },
         data: { state: "UNCERTAIN", failure, updatedAt: new Date() },
@@ -168,10 +168,10 @@ export class CreationIntents {
   }
 
   /** Notes how one ended, for as long as a database takes to come back; returns after a moment at the latest. */
-  async #insist(id: string, note: () => Promise<void>): Promise<void> {
-    const noted = this.#tracker.track(insist(note, () => true));
+  async #withRetries(id: string, note: () => Promise<void>): Promise<void> {
+    const noted = this.#tracker.track(withRetries(note, () => true));
     this.keepFor(id, noted);
-    await waitAMoment(noted);
+    await waitBriefly(noted);
   }
 
   /**
@@ -230,7 +230,7 @@ export class CreationIntents {
     }
     switch (row.state) {
       case "ANSWERED":
-        if (row.linkId !== null) return { madeLinkId: row.linkId };
+        if (row.linkId !== null) return { createdLinkId: row.linkId };
         throw new IdempotencyConflictError("The link made with this idempotency key is no longer known.");
       case "UNCERTAIN":
         throw new TelegramUnavailableError(true);

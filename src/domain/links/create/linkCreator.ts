@@ -13,7 +13,7 @@ import type {
 import type { CallerCache } from "../../access/callerCache.js";
 import type { Channel } from "../../channels/channel.js";
 import { FollowedChat } from "../../channels/followedChat.js";
-import { isLinkable, storeChannel, storeFailedStanding } from "../../channels/storeChannel.js";
+import { isLinkable, storeChannel, storeStatusAfterFailure } from "../../channels/storeChannel.js";
 import { type Caller, requireChannel, requireRole } from "../../shared/caller.js";
 import type { StorageGuard } from "../../shared/databaseErrors.js";
 import { Problems, UserError, ValidationError } from "../../shared/errors.js";
@@ -22,11 +22,18 @@ import { codePoints, isStorable } from "../../shared/text.js";
 import { errorOfInquiry, userErrorOf } from "../../shared/userErrorOf.js";
 import { type InviteLink, inviteLinkColumns, SUBSCRIPTION_PERIOD_SECONDS } from "../inviteLink.js";
 import type { Loaders } from "../linkLoaders.js";
-import { afterwards, guarded, inTime, persistResult, takingTime, waitAMoment } from "../persistResult.js";
+import {
+  guardedSending,
+  persistResult,
+  readResult,
+  timeLimitOf,
+  waitBriefly,
+  waitUntilDeadline,
+} from "../persistResult.js";
 import { checkBudget, checkSettings, checkSubscription, MAX_SUBSCRIPTION_STARS } from "../settings.js";
 import { checkTags, distinct, parseTagIds } from "../tagging/linkTags.js";
 import type { CreationIntents, CreationRequest } from "./creationIntents.js";
-import { type LinkPlan, storeCreatedLink } from "./storeCreatedLink.js";
+import { type LinkSpec, storeCreatedLink } from "./storeCreatedLink.js";
 
 export interface CreateInviteLinkInput {
   readonly channelId: number;
@@ -70,33 +77,33 @@ function toRequest(
   return { idempotencyKey: key, argumentsHash, arguments: hashed };
 }
 
-interface MakerShared {
+interface CreatorServices {
   readonly database: Database;
   readonly callerCache: CallerCache;
   readonly gateway: TelegramGateway;
-  readonly creations: CreationIntents;
-  readonly underWay: PendingWork;
+  readonly creationIntents: CreationIntents;
+  readonly pendingWork: PendingWork;
   readonly storageGuard: StorageGuard;
 }
 
 /** Making links, for one request. */
 export class LinkCreator {
-  readonly #shared: MakerShared;
+  readonly #shared: CreatorServices;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
-  readonly #creations: CreationIntents;
-  readonly #underWay: PendingWork;
+  readonly #creationIntents: CreationIntents;
+  readonly #pendingWork: PendingWork;
   readonly #guard: StorageGuard;
   readonly #log: Logger;
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
-  constructor(shared: MakerShared, request: { caller: Caller; loaders: Loaders; log: Logger }) {
+  constructor(shared: CreatorServices, request: { caller: Caller; loaders: Loaders; log: Logger }) {
     this.#shared = shared;
     this.#database = shared.database;
     this.#gateway = shared.gateway;
-    this.#creations = shared.creations;
-    this.#underWay = shared.underWay;
+    this.#creationIntents = shared.creationIntents;
+    this.#pendingWork = shared.pendingWork;
     this.#guard = shared.storageGuard;
     this.#caller = request.caller;
     this.#loaders = request.loaders;
@@ -109,7 +116,7 @@ export class LinkCreator {
    * since it could not be stored, and what Telegram's answers mean.
    */
   create(input: CreateInviteLinkInput): Promise<InviteLink> {
-    return this.#underWay.track(this.#create(input));
+    return this.#pendingWork.track(this.#create(input));
   }
 
   async #create(input: CreateInviteLinkInput): Promise<InviteLink> {
@@ -131,26 +138,26 @@ export class LinkCreator {
     const request = toRequest(input, distinct(tagIds), problems);
     const deadline = this.#gateway.deadline();
     // Before anything that time may change: whether a date is still to come, or under which id the chat is granted.
-    let claim = problems.found ? null : await this.#creations.earlier(this.#caller, request, deadline);
+    let claim = problems.found ? null : await this.#creationIntents.earlier(this.#caller, request, deadline);
     try {
       const link =
-        claim && "madeLinkId" in claim ? await this.#loaders.inviteLink.load(claim.madeLinkId) : null;
+        claim && "createdLinkId" in claim ? await this.#loaders.inviteLink.load(claim.createdLinkId) : null;
       if (link) return link;
       const { plan, channel } = await this.#plan(input, tagIds, deadline, problems).catch(async (error) => {
         // What a server left when it died cannot be carried out any more: its key is free, as after any refusal.
         if (claim && "creationId" in claim && error instanceof UserError)
-          await this.#creations.markFailed(claim.creationId, error.message);
+          await this.#creationIntents.markFailed(claim.creationId, error.message);
         throw error;
       });
-      const requireTimeLeft = takingTime(deadline);
-      claim ??= await this.#creations.prepare(this.#caller, request, channel.id, deadline);
-      if ("madeLinkId" in claim) return await this.#made(claim.madeLinkId);
+      const requireTimeLeft = timeLimitOf(deadline);
+      claim ??= await this.#creationIntents.prepare(this.#caller, request, channel.id, deadline);
+      if ("createdLinkId" in claim) return await this.#made(claim.createdLinkId);
       return await this.#carryOut(claim.creationId, channel, plan, deadline, requireTimeLeft);
     } catch (error) {
       this.#guard.noteFailure(error);
       throw error;
     } finally {
-      if (claim && "creationId" in claim) this.#creations.leave(claim.creationId);
+      if (claim && "creationId" in claim) this.#creationIntents.leave(claim.creationId);
     }
   }
 
@@ -166,7 +173,7 @@ export class LinkCreator {
     tagIds: readonly (string | null)[],
     deadline: Deadline,
     problems: Problems,
-  ): Promise<{ plan: LinkPlan; channel: Channel }> {
+  ): Promise<{ plan: LinkSpec; channel: Channel }> {
     requireChannel(this.#caller, input.channelId);
     const plan = await this.#check(input, tagIds, problems);
     return { plan, channel: await this.#channel(input, deadline) };
@@ -188,7 +195,7 @@ export class LinkCreator {
     input: CreateInviteLinkInput,
     tagIds: readonly (string | null)[],
     problems: Problems,
-  ): Promise<LinkPlan> {
+  ): Promise<LinkSpec> {
     const { subscription = null, expireDate = null, memberLimit = null, createsJoinRequest } = input;
     const settings = checkSettings(
       { name: input.name, createsJoinRequest, expireDate, memberLimit },
@@ -242,11 +249,11 @@ export class LinkCreator {
   async #carryOut(
     creationId: string,
     channel: Channel,
-    plan: LinkPlan,
+    plan: LinkSpec,
     deadline: Deadline,
     requireTimeLeft: () => void,
   ): Promise<InviteLink> {
-    const sending = guarded(this.#creations.sendingOf(creationId), this.#guard, deadline);
+    const sending = guardedSending(this.#creationIntents.sendingOf(creationId), this.#guard, deadline);
     const chat = new FollowedChat(this.#shared, this.#caller, channel.chatId);
     let answer: TelegramInviteLink;
     try {
@@ -255,11 +262,11 @@ export class LinkCreator {
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
         // It was not sent: the database failed, or following the chat did, after a call that made nothing.
-        await this.#creations.markFailed(creationId, "the server failed");
+        await this.#creationIntents.markFailed(creationId, "the server failed");
         throw error;
       }
       await this.#noteFailure(creationId, error.failure);
-      await waitAMoment(storeFailedStanding(this.#database, chat.id, error.failure));
+      await waitBriefly(storeStatusAfterFailure(this.#database, chat.id, error.failure));
       throw userErrorOf(error.failure, chat.id);
     }
     const made = {
@@ -275,26 +282,26 @@ export class LinkCreator {
       store: () =>
         this.#database.transaction(async (unit) => {
           const id = await storeCreatedLink(unit, made);
-          await this.#creations.markAnswered(unit, creationId, id);
+          await this.#creationIntents.markAnswered(unit, creationId, id);
           return id;
         }),
       // Where not even this can be stored, the creation is found abandoned, which comes to the same.
-      giveUp: () => this.#creations.markUncertain(creationId, "the link could not be stored"),
+      giveUp: () => this.#creationIntents.markUncertain(creationId, "the link could not be stored"),
       answer,
       about: { creationId, chatId: chat.id },
     };
-    const stored = this.#underWay.track(persistResult(storing, this.#log, this.#guard));
+    const stored = this.#pendingWork.track(persistResult(storing, this.#log, this.#guard));
     this.#guard.trackStoring(stored);
-    this.#creations.keepFor(creationId, stored);
-    const linkId = await inTime(stored, deadline);
+    this.#creationIntents.keepFor(creationId, stored);
+    const linkId = await waitUntilDeadline(stored, deadline);
     // What is told of the channel is what the creation has just shown.
     this.#forgetChannels();
-    return afterwards(() => this.#made(linkId));
+    return readResult(() => this.#made(linkId));
   }
 
   #call(
     chatId: number,
-    { settings, subscriptionPrice }: LinkPlan,
+    { settings, subscriptionPrice }: LinkSpec,
     deadline: Deadline,
     sending: SendObserver,
   ): Promise<TelegramInviteLink> {
@@ -310,9 +317,9 @@ export class LinkCreator {
 
   async #noteFailure(creationId: string, failure: TelegramFailure): Promise<void> {
     if (failure.kind === "unavailable" && failure.carriedOut === "maybe") {
-      await this.#creations.markUncertain(creationId, failure.reason);
+      await this.#creationIntents.markUncertain(creationId, failure.reason);
     } else {
-      await this.#creations.markFailed(creationId, "reason" in failure ? failure.reason : failure.kind);
+      await this.#creationIntents.markFailed(creationId, "reason" in failure ? failure.reason : failure.kind);
     }
   }
 }

@@ -9,7 +9,7 @@ import { settledColumns } from "../settings.js";
 import { giveTags } from "../tagging/linkTags.js";
 
 /** What is to be made, once the input was found acceptable. */
-export interface LinkPlan {
+export interface LinkSpec {
   readonly settings: LinkSettings;
   /** Stars a month; null for a link that costs its members nothing. */
   readonly subscriptionPrice: number | null;
@@ -25,16 +25,16 @@ export interface CreatedLink {
   /** The Telegram user whose link it is to be; where null, whom Telegram names, else the bot. */
   readonly creatorId: number | null;
   readonly madeAt: Date;
-  readonly plan: LinkPlan;
+  readonly plan: LinkSpec;
   readonly answer: TelegramInviteLink;
 }
 
 /** The link is another creation's, or was known before this one was asked for: whatever happened, not its outcome. */
-export class LinkKnownError extends NotStorableError {
-  override readonly name = "LinkKnownError";
+export class ForeignLinkError extends NotStorableError {
+  override readonly name = "ForeignLinkError";
 }
 
-/** Stores a link that Telegram has made, with its tags. @returns its id. @throws LinkKnownError */
+/** Stores a link that Telegram has made, with its tags. @returns its id. @throws ForeignLinkError */
 export async function storeCreatedLink(unit: UnitOfWork, made: CreatedLink): Promise<string> {
   const { prisma } = unit;
   const { creationId, botId, caller, creatorId, madeAt, plan, answer } = made;
@@ -64,7 +64,7 @@ export async function storeCreatedLink(unit: UnitOfWork, made: CreatedLink): Pro
   });
   if (link.id !== id) {
     const other = await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } });
-    if (other !== null || link.createdAt < createdAt) throw new LinkKnownError(answer.invite_link);
+    if (other !== null || link.createdAt < createdAt) throw new ForeignLinkError(answer.invite_link);
   }
   await giveTags(unit, { linkIds: [link.id], tagIds: plan.tagIds });
   if (channel.botStatus !== BOT_STATUS.ready) {

@@ -8,7 +8,7 @@ import { type Caller, requireRole } from "../../shared/caller.js";
 import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js";
 import { parseId } from "../../shared/ids.js";
 import type { CreationIntents } from "./creationIntents.js";
-import { LinkKnownError, type LinkPlan, storeCreatedLink } from "./storeCreatedLink.js";
+import { ForeignLinkError, type LinkSpec, storeCreatedLink } from "./storeCreatedLink.js";
 
 export interface ResolveCreationInput {
   /** Global or bare. */
@@ -31,7 +31,7 @@ const keptArguments = z.object({
 });
 
 /** What a creation was to make. */
-export function plannedLink({ arguments: kept }: Pick<LinkCreation, "arguments">): LinkPlan {
+export function linkSpecOf({ arguments: kept }: Pick<LinkCreation, "arguments">): LinkSpec {
   const { name, createsJoinRequest, expireDate, memberLimit, priceStars, ...rest } =
     keptArguments.parse(kept);
   return {
@@ -49,12 +49,15 @@ export function plannedLink({ arguments: kept }: Pick<LinkCreation, "arguments">
 /** CreationIntents of which nobody knows whether Telegram made the link, for one request. */
 export class UncertainCreations {
   readonly #database: Database;
-  readonly #creations: CreationIntents;
+  readonly #creationIntents: CreationIntents;
   readonly #caller: Caller;
 
-  constructor({ database, creations }: { database: Database; creations: CreationIntents }, caller: Caller) {
+  constructor(
+    { database, creationIntents }: { database: Database; creationIntents: CreationIntents },
+    caller: Caller,
+  ) {
     this.#database = database;
-    this.#creations = creations;
+    this.#creationIntents = creationIntents;
     this.#caller = caller;
   }
 
@@ -69,7 +72,7 @@ export class UncertainCreations {
   /** As `visible`, for one who asks for the list of them, brought up to date. @throws ForbiddenError */
   async listed(): Promise<Prisma.LinkCreationWhereInput> {
     requireRole(this.#caller, "ADMIN");
-    await this.#creations.noteAbandoned();
+    await this.#creationIntents.noteAbandoned();
     return this.visible;
   }
 
@@ -133,23 +136,23 @@ export class UncertainCreations {
           caller: this.#caller,
           creatorId,
           madeAt: createdAt,
-          plan: plannedLink(creation),
+          plan: linkSpecOf(creation),
           answer: { invite_link: url },
         });
-        await this.#creations.markAnswered(unit, id, linkId);
+        await this.#creationIntents.markAnswered(unit, id, linkId);
         const change = { made: true, url };
         await audit(unit, this.#caller, { action: "linkCreation.resolve", subjectId: id, channelId, change });
         return linkId;
       });
     } catch (error) {
-      if (!(error instanceof LinkKnownError)) throw error;
+      if (!(error instanceof ForeignLinkError)) throw error;
       throw new ValidationError([
         { field: "url", message: "This link is known already, and came of something else." },
       ]);
     }
   }
 
-  /** A link belongs to one chat. @throws LinkKnownError where it is another's. */
+  /** A link belongs to one chat. @throws ForeignLinkError where it is another's. */
   async #requireUnknownElsewhere({ prisma }: UnitOfWork, { id }: LinkCreation, url: string): Promise<void> {
     const { channelId } = await prisma.linkCreation.findUniqueOrThrow({
       where: { id },
@@ -157,7 +160,7 @@ export class UncertainCreations {
     });
     const elsewhere = { url, channelId: { not: channelId } };
     if (await prisma.inviteLink.findFirst({ where: elsewhere, select: { id: true } })) {
-      throw new LinkKnownError(url);
+      throw new ForeignLinkError(url);
     }
   }
 

@@ -5,7 +5,7 @@ import type { Presence } from "../../../database/presence.js";
 import type { Deadline, SendObserver } from "../../../telegram/gateway.js";
 import { NotFoundError, RateLimitedError } from "../../shared/errors.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
-import { insist, waitAMoment } from "../persistResult.js";
+import { waitBriefly, withRetries } from "../persistResult.js";
 
 /** What Telegram may have done to a link without our hearing of it. */
 export interface UnconfirmedEdits {
@@ -34,7 +34,7 @@ const doubtful = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdit
 /** A link that is one request's alone to change in Telegram, until it is given back. */
 export class LockedLink {
   readonly linkId: string;
-  /** As they were when it was claimed. */
+  /** As they were when it was locked. */
   readonly doubts: UnconfirmedEdits;
   readonly #database: Database;
   readonly #own: Sql;
@@ -65,7 +65,7 @@ export class LockedLink {
   async nothingDone(doubt: Doubt): Promise<void> {
     this.#now = { ...this.#now, [doubt]: this.doubts[doubt] };
     // Where that fails, giving the link back tells of it; the caller is to hear what Telegram said.
-    await waitAMoment(this.#record(doubt, this.doubts[doubt]));
+    await waitBriefly(this.#record(doubt, this.doubts[doubt]));
   }
 
   /** Stores what Telegram says of the link, in one transaction: there is no doubt about it any more. */
@@ -119,14 +119,14 @@ export class LockedLink {
 export class EditLocks {
   readonly #database: Database;
   readonly #presence: Pick<Presence, "id" | "isAlive">;
-  readonly #underWay: PendingWork;
+  readonly #pendingWork: PendingWork;
   /** Links that requests of this run have: others in its name were left when giving them back failed. */
-  readonly #claimed = new Set<string>();
+  readonly #locked = new Set<string>();
 
-  constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, underWay: PendingWork) {
+  constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, pendingWork: PendingWork) {
     this.#database = database;
     this.#presence = presence;
-    this.#underWay = underWay;
+    this.#pendingWork = pendingWork;
   }
 
   /**
@@ -136,31 +136,31 @@ export class EditLocks {
   async withLink<T>(
     linkId: string,
     deadline: Deadline,
-    work: (claimed: LockedLink) => Promise<T>,
+    work: (locked: LockedLink) => Promise<T>,
   ): Promise<T> {
-    while (this.#claimed.has(linkId)) await this.#waitAnother(deadline);
-    this.#claimed.add(linkId);
-    let claimed: LockedLink | undefined;
+    while (this.#locked.has(linkId)) await this.#waitAnother(deadline);
+    this.#locked.add(linkId);
+    let locked: LockedLink | undefined;
     try {
-      claimed = await this.#claim(linkId, deadline);
-      return await work(claimed);
+      locked = await this.#claim(linkId, deadline);
+      return await work(locked);
     } finally {
-      const storing = claimed?.storing ?? null;
-      if (claimed === undefined) this.#claimed.delete(linkId);
-      else if (storing === null) await this.#release(claimed);
-      else void this.#underWay.track(storing.then(() => this.#release(claimed as LockedLink)));
+      const storing = locked?.storing ?? null;
+      if (locked === undefined) this.#locked.delete(linkId);
+      else if (storing === null) await this.#release(locked);
+      else void this.#pendingWork.track(storing.then(() => this.#release(locked as LockedLink)));
     }
   }
 
   /** Gives a link back: later, where the database is away just now, for which no caller waits. */
-  async #release(claimed: LockedLink): Promise<void> {
-    const given = insist(
-      () => claimed.giveBack(),
+  async #release(locked: LockedLink): Promise<void> {
+    const given = withRetries(
+      () => locked.giveBack(),
       () => true,
     );
     // Given up, it stays in this run's name, and is its next request's.
-    const released = given.catch(() => {}).finally(() => this.#claimed.delete(claimed.linkId));
-    await waitAMoment(this.#underWay.track(released));
+    const released = given.catch(() => {}).finally(() => this.#locked.delete(locked.linkId));
+    await waitBriefly(this.#pendingWork.track(released));
   }
 
   async #claim(linkId: string, deadline: Deadline): Promise<LockedLink> {

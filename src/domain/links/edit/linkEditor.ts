@@ -11,8 +11,8 @@ import type {
 } from "../../../telegram/gateway.js";
 import type { CallerCache } from "../../access/callerCache.js";
 import { FollowedChat } from "../../channels/followedChat.js";
-import { BOT_STATUS, storeFailedStanding } from "../../channels/storeChannel.js";
-import { audit, type Change } from "../../shared/audit.js";
+import { BOT_STATUS, storeStatusAfterFailure } from "../../channels/storeChannel.js";
+import { type AuditEntry, audit } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import type { StorageGuard } from "../../shared/databaseErrors.js";
 import { NotFoundError, Problems } from "../../shared/errors.js";
@@ -21,7 +21,13 @@ import type { PendingWork } from "../../shared/pendingWork.js";
 import { userErrorOf } from "../../shared/userErrorOf.js";
 import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
 import type { Loaders } from "../linkLoaders.js";
-import { afterwards, guarded, inTime, persistResult, waitAMoment } from "../persistResult.js";
+import {
+  guardedSending,
+  persistResult,
+  readResult,
+  waitBriefly,
+  waitUntilDeadline,
+} from "../persistResult.js";
 import {
   type ChangedSettings,
   changedSettings,
@@ -59,33 +65,33 @@ interface OwnPart {
 /** A link with what else decides whether its bot may change it. */
 type EditableLink = InviteLink & { readonly botId: number | null };
 
-interface EditorShared {
+interface EditorServices {
   readonly database: Database;
   readonly callerCache: CallerCache;
   readonly gateway: TelegramGateway;
-  readonly changes: EditLocks;
-  readonly underWay: PendingWork;
+  readonly editLocks: EditLocks;
+  readonly pendingWork: PendingWork;
   readonly storageGuard: StorageGuard;
 }
 
 /** Changing links, for one request. */
 export class LinkEditor {
-  readonly #shared: EditorShared;
+  readonly #shared: EditorServices;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
-  readonly #changes: EditLocks;
-  readonly #underWay: PendingWork;
+  readonly #editLocks: EditLocks;
+  readonly #pendingWork: PendingWork;
   readonly #guard: StorageGuard;
   readonly #log: Logger;
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
-  constructor(shared: EditorShared, request: { caller: Caller; loaders: Loaders; log: Logger }) {
+  constructor(shared: EditorServices, request: { caller: Caller; loaders: Loaders; log: Logger }) {
     this.#shared = shared;
     this.#database = shared.database;
     this.#gateway = shared.gateway;
-    this.#changes = shared.changes;
-    this.#underWay = shared.underWay;
+    this.#editLocks = shared.editLocks;
+    this.#pendingWork = shared.pendingWork;
     this.#guard = shared.storageGuard;
     this.#caller = request.caller;
     this.#loaders = request.loaders;
@@ -98,7 +104,7 @@ export class LinkEditor {
    * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
    */
   update(input: UpdateInviteLinkInput): Promise<InviteLink> {
-    return this.#guarded(() => this.#update(input));
+    return this.#whileWritable(() => this.#update(input));
   }
 
   /**
@@ -106,15 +112,15 @@ export class LinkEditor {
    * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
    */
   revoke(input: { readonly id: string }): Promise<InviteLink> {
-    return this.#guarded(() => this.#revoke(input));
+    return this.#whileWritable(() => this.#revoke(input));
   }
 
   /** Begins nothing while nothing can be stored. */
-  async #guarded<T>(change: () => Promise<T>): Promise<T> {
+  async #whileWritable<T>(change: () => Promise<T>): Promise<T> {
     requireRole(this.#caller, "EDITOR");
     this.#guard.requireWritable();
     try {
-      return await this.#underWay.track(change());
+      return await this.#pendingWork.track(change());
     } catch (error) {
       this.#guard.noteFailure(error);
       throw error;
@@ -139,10 +145,10 @@ export class LinkEditor {
     if (isTelegrams) {
       const changed = { name, createsJoinRequest: createsJoinRequest ?? undefined, expireDate, memberLimit };
       const deadline = this.#gateway.deadline();
-      await this.#changes.withLink(link.id, deadline, (claimed) =>
-        this.#edit(claimed, changed, own, problems, deadline),
+      await this.#editLocks.withLink(link.id, deadline, (locked) =>
+        this.#edit(locked, changed, own, problems, deadline),
       );
-      return afterwards(() => this.#changed(link.id));
+      return readResult(() => this.#changed(link.id));
     }
     problems.check();
     await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
@@ -152,8 +158,8 @@ export class LinkEditor {
   async #revoke(input: { readonly id: string }): Promise<InviteLink> {
     const { id } = await this.#find(input.id);
     const deadline = this.#gateway.deadline();
-    await this.#changes.withLink(id, deadline, (claimed) => this.#makeInvalid(claimed, deadline));
-    return afterwards(() => this.#changed(id));
+    await this.#editLocks.withLink(id, deadline, (locked) => this.#makeInvalid(locked, deadline));
+    return readResult(() => this.#changed(id));
   }
 
   async #find(text: string): Promise<InviteLink> {
@@ -191,17 +197,17 @@ export class LinkEditor {
   }
 
   async #edit(
-    claimed: LockedLink,
+    locked: LockedLink,
     changed: ChangedSettings,
     own: OwnPart,
     problems: Problems,
     deadline: Deadline,
   ): Promise<void> {
-    const link = await this.#read(claimed.linkId);
+    const link = await this.#read(locked.linkId);
     const known = settingsOf(link);
     const settings = mergeSettings(link, changed);
     // What is in doubt is sent again as it shall be; of a revoked link nothing can be any more.
-    const isInDoubt = !link.isRevoked && (claimed.doubts.maybeEdited || claimed.doubts.maybeRevoked);
+    const isInDoubt = !link.isRevoked && (locked.doubts.maybeEdited || locked.doubts.maybeRevoked);
     const difference = changedSettings(known, settings);
     const isTelegrams = isInDoubt || Object.keys(difference).length > 0;
     if (isTelegrams) {
@@ -210,32 +216,32 @@ export class LinkEditor {
     }
     problems.check();
     if (!isTelegrams) return this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
-    const answer = await this.#call(claimed, link, "maybeEdited", deadline, (chatId, sending) =>
+    const answer = await this.#call(locked, link, "maybeEdited", deadline, (chatId, sending) =>
       link.subscriptionPrice === null
         ? this.#gateway.editInviteLink(chatId, link.url, settings, deadline, sending)
         : this.#gateway.editSubscriptionInviteLink(chatId, link.url, settings.name, deadline, sending),
     );
     if (answer === null) {
-      await this.#storeRevoked(claimed, link, null, deadline);
+      await this.#storeRevoked(locked, link, null, deadline);
       // As for any link that is known to be revoked.
-      return this.#edit(claimed, changed, own, problems, deadline);
+      return this.#edit(locked, changed, own, problems, deadline);
     }
-    await this.#storeAnswer(claimed, link, answer, deadline, async (unit) => {
+    await this.#storeAnswer(locked, link, answer, deadline, async (unit) => {
       const stored = await this.#storeSettings(unit, link.id, settledColumns(answer, settings));
-      await this.#storeOwn(unit, stored, own, claimed.doubts.maybeEdited ? settings : difference);
+      await this.#storeOwn(unit, stored, own, locked.doubts.maybeEdited ? settings : difference);
     });
   }
 
-  async #makeInvalid(claimed: LockedLink, deadline: Deadline): Promise<void> {
-    const link = await this.#read(claimed.linkId);
+  async #makeInvalid(locked: LockedLink, deadline: Deadline): Promise<void> {
+    const link = await this.#read(locked.linkId);
     if (link.isRevoked) return;
     const problems = new Problems();
     this.#checkOwn(link, problems);
     problems.check();
-    const answer = await this.#call(claimed, link, "maybeRevoked", deadline, (chatId, sending) =>
+    const answer = await this.#call(locked, link, "maybeRevoked", deadline, (chatId, sending) =>
       this.#gateway.revokeInviteLink(chatId, link.url, deadline, sending),
     );
-    await this.#storeRevoked(claimed, link, answer, deadline);
+    await this.#storeRevoked(locked, link, answer, deadline);
   }
 
   /**
@@ -244,7 +250,7 @@ export class LinkEditor {
    * @throws what its failure means
    */
   async #call(
-    claimed: LockedLink,
+    locked: LockedLink,
     link: InviteLink,
     doubt: keyof UnconfirmedEdits,
     deadline: Deadline,
@@ -252,34 +258,34 @@ export class LinkEditor {
   ): Promise<TelegramInviteLink | null> {
     const chat = new FollowedChat(this.#shared, this.#caller, link.chatId);
     try {
-      const sending = guarded(claimed.sending(doubt), this.#guard, deadline);
+      const sending = guardedSending(locked.sending(doubt), this.#guard, deadline);
       return await chat.ask((chatId) => call(chatId, sending));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
         // It was not sent.
-        await claimed.nothingDone(doubt);
+        await locked.nothingDone(doubt);
         throw error;
       }
       const { failure } = error;
       if (!(failure.kind === "unavailable" && failure.carriedOut === "maybe"))
-        await claimed.nothingDone(doubt);
-      if (failure.kind === "noUsableLink" && claimed.doubts.maybeRevoked) return null;
-      await waitAMoment(storeFailedStanding(this.#database, chat.id, failure));
+        await locked.nothingDone(doubt);
+      if (failure.kind === "noUsableLink" && locked.doubts.maybeRevoked) return null;
+      await waitBriefly(storeStatusAfterFailure(this.#database, chat.id, failure));
       throw userErrorOf(failure, chat.id);
     }
   }
 
   /** @param answer null where Telegram says no more than that it is revoked. */
   async #storeRevoked(
-    claimed: LockedLink,
+    locked: LockedLink,
     link: InviteLink,
     answer: TelegramInviteLink | null,
     deadline: Deadline,
   ): Promise<void> {
     // Of settings that are in doubt the answer says all there is.
-    const known = claimed.doubts.maybeEdited ? NO_SETTINGS : settingsOf(link);
+    const known = locked.doubts.maybeEdited ? NO_SETTINGS : settingsOf(link);
     const columns = answer === null ? {} : settledColumns(answer, known);
-    await this.#storeAnswer(claimed, link, answer, deadline, async (unit) => {
+    await this.#storeAnswer(locked, link, answer, deadline, async (unit) => {
       const { channelId } = await this.#storeSettings(unit, link.id, { ...columns, isRevoked: true });
       await audit(unit, this.#caller, {
         action: "inviteLink.revoke",
@@ -292,23 +298,23 @@ export class LinkEditor {
 
   /** Stores what Telegram has done to the link; the request waits for it as long as it can. */
   async #storeAnswer(
-    claimed: LockedLink,
+    locked: LockedLink,
     link: InviteLink,
     answer: TelegramInviteLink | null,
     deadline: Deadline,
     store: (unit: UnitOfWork) => Promise<void>,
   ): Promise<void> {
     const storing = {
-      store: () => claimed.settle(store),
+      store: () => locked.settle(store),
       // The doubt is on record already.
       giveUp: async () => {},
       answer,
       about: { linkId: link.id },
     };
-    const stored = this.#underWay.track(persistResult(storing, this.#log, this.#guard));
+    const stored = this.#pendingWork.track(persistResult(storing, this.#log, this.#guard));
     this.#guard.trackStoring(stored);
-    claimed.keepFor(stored);
-    await inTime(stored, deadline);
+    locked.keepFor(stored);
+    await waitUntilDeadline(stored, deadline);
   }
 
   /** @returns the link with the channel it is in by now: following a chat may have made one channel of two. */
@@ -355,7 +361,7 @@ export class LinkEditor {
       action: "inviteLink.update",
       subjectId: id,
       channelId,
-      change: change as Change["change"],
+      change: change as AuditEntry["change"],
     });
   }
 }

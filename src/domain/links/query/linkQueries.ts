@@ -17,7 +17,7 @@ import { anyOf, type PageSource, readPage, type Slice } from "../../paging/page.
 import { type Caller, requireChannel } from "../../shared/caller.js";
 import { Problems } from "../../shared/errors.js";
 import { parseId } from "../../shared/ids.js";
-import { once } from "../../shared/lazy.js";
+import { lazy } from "../../shared/lazy.js";
 import type { Tag } from "../../tags/tag.js";
 import { countInBlocks } from "../counts/bitmaps.js";
 import { countsOf, countsOfTags, type FacetCounts, type TagTypeFacet, toFacets } from "../counts/facets.js";
@@ -66,8 +66,8 @@ const withSums = (
   hasNextPage,
   hasPreviousPage,
   totalCount,
-  totals: once(totals),
-  facets: once(facets),
+  totals: lazy(totals),
+  facets: lazy(facets),
 });
 
 type TagLinksSource = (tag: Tag) => PageSource<InviteLink>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { afterwards } from "../../../domain/links/persistResult.js";
+import { readResult } from "../../../domain/links/persistResult.js";
 import { NotFoundError } from "../../../domain/shared/errors.js";
 import type { OpenRequest, RestEndpoint } from "../endpoint.js";
 import { answers } from "../errors.js";
@@ -131,7 +131,7 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
         tagIds: body.tags ?? [],
         idempotencyKey: headers["idempotency-key"],
       });
-      return reply.code(201).send(showLink({ ...link, tags: await afterwards(() => loaders.tagsOf(link)) }));
+      return reply.code(201).send(showLink({ ...link, tags: await readResult(() => loaders.tagsOf(link)) }));
     },
   });
 }

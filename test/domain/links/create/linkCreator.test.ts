@@ -65,7 +65,11 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
       return answer();
     },
   } as unknown as TelegramGateway;
-  const creations = new CreationIntents(database, { id: owner, isAlive: async (id) => alive.has(id) }, BOT);
+  const creationIntents = new CreationIntents(
+    database,
+    { id: owner, isAlive: async (id) => alive.has(id) },
+    BOT,
+  );
   const log = createLog({
     level: "debug",
     format: null,
@@ -77,8 +81,8 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
       database,
       callerCache: noKnownCallers,
       gateway,
-      creations,
-      underWay: new PendingWork(),
+      creationIntents,
+      pendingWork: new PendingWork(),
       storageGuard: UNGUARDED,
     },
     { caller, loaders, log },
@@ -216,9 +220,9 @@ test("a key stands for its request for a day", async () => {
 test("what was answered does not become uncertain", async () => {
   await maker().create(input);
   const { id } = await creation();
-  const creations = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
-  await creations.markUncertain(id, "a commit whose answer was lost");
-  await creations.markFailed(id, "likewise");
+  const creationIntents = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
+  await creationIntents.markUncertain(id, "a commit whose answer was lost");
+  await creationIntents.markFailed(id, "likewise");
   expect((await creation()).state).toBe("ANSWERED");
 });
 
@@ -333,15 +337,15 @@ describe("a database that fails", () => {
   });
 
   test("for as long as it takes leaves what was not sent with a free key, once it is back", async () => {
-    const creations = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
+    const creationIntents = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
     await leaveAt("SENT", us);
     const { id } = await creation();
     // More often than it is tried.
     failing = 6;
-    await creations.markFailed(id, "no");
+    await creationIntents.markFailed(id, "no");
     await expect.poll(() => failing, { timeout: 60_000 }).toBe(0);
     expect((await creation()).state).toBe("SENT");
-    expect(await creations.noteAbandoned()).toBe(0);
+    expect(await creationIntents.noteAbandoned()).toBe(0);
     expect((await creation()).state).toBe("FAILED");
   });
 

@@ -19,8 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => test_.close());
 
-const creations = () => new CreationIntents(test_.database, { id: newId(), isAlive: async () => false }, 42);
-const uncertain = () => new UncertainCreations({ database: test_.database, creations: creations() }, admin);
+const creationIntents = () =>
+  new CreationIntents(test_.database, { id: newId(), isAlive: async () => false }, 42);
+const uncertain = () =>
+  new UncertainCreations({ database: test_.database, creationIntents: creationIntents() }, admin);
 const request = { idempotencyKey: "key", argumentsHash: new Uint8Array(32), arguments: {} };
 const deadline = { at: Date.now() + HOUR_MS };
 
@@ -77,21 +79,21 @@ test("a creation resolved after days gives its link by its key for a day from th
   });
   expect(link).toMatchObject({ name: "Lost", createdAt, creatorId: 42n, tags: [{ tagId: tags[0]?.id }] });
   expect(link.tags).toHaveLength(1);
-  expect(await creations().earlier(admin, request, deadline)).toEqual({ madeLinkId: linkId });
+  expect(await creationIntents().earlier(admin, request, deadline)).toEqual({ createdLinkId: linkId });
 
   const dated = new Date(Date.now() - 24.1 * HOUR_MS);
   await prisma.linkCreation.update({ where: { id }, data: { updatedAt: dated } });
-  expect(await creations().earlier(admin, request, deadline)).toBeNull();
+  expect(await creationIntents().earlier(admin, request, deadline)).toBeNull();
 });
 
 test("one of which nobody knows keeps its key for as long as that is so", async () => {
   await test_.database.prisma.linkCreation.deleteMany();
   const { id } = await abandoned([]);
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    await expect(creations().earlier(admin, request, deadline)).rejects.toMatchObject({
+    await expect(creationIntents().earlier(admin, request, deadline)).rejects.toMatchObject({
       outcomeUnknown: true,
     });
   }
   await uncertain().resolve({ id, notMade: true });
-  expect(await creations().earlier(admin, request, deadline)).toBeNull();
+  expect(await creationIntents().earlier(admin, request, deadline)).toBeNull();
 });

@@ -100,7 +100,7 @@ await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
         if (dead !== null) alive.add(servers[dead].id);
         sandbox.control.clearFaults();
       }
-      for (const { underWay } of servers) await underWay.drained();
+      for (const { pendingWork } of servers) await pendingWork.drained();
       const left = await database.database.prisma.linkChange.findMany();
       expect(left.filter(({ ownerId }) => ownerId !== null)).toEqual([]);
       for (const { maybeEdited, maybeRevoked } of left) expect(maybeEdited || maybeRevoked).toBe(true);

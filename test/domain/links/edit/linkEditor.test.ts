@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => workshop.close());
 afterEach(async () => {
   workshop.sandbox.control.clearFaults();
-  await server.underWay.drained();
+  await server.pendingWork.drained();
   await workshop.test.database.prisma.linkChange.deleteMany();
 });
 
@@ -243,7 +243,7 @@ describe("a claim", () => {
     };
     try {
       expect(await fieldsOf(server.editor().update({ id, memberLimit: 0 }))).toEqual(["memberLimit"]);
-      await server.underWay.drained();
+      await server.pendingWork.drained();
     } finally {
       database.query = query;
     }
@@ -306,7 +306,7 @@ describe("what Telegram has accepted", () => {
       // It is still this run's, and nobody else's to change.
       expect(await doubts()).toMatchObject([{ ownerId: hasty.id }]);
       database.transaction = transaction;
-      await hasty.underWay.drained();
+      await hasty.pendingWork.drained();
       await agree(id);
       expect(await doubts()).toEqual([]);
       expect(await auditOf(id)).toHaveLength(1);
