@@ -136,7 +136,8 @@ builder.queryFields((t) => ({
         const cost = filterCost(args.filter) + orderCost(args.orderBy) + depthCost(args.page, multiplier);
         return { field: field + cost, multiplier };
       },
-      resolve: async (_root, args, { links }) => toLinkConnection(await links.page(args)),
+      resolve: async (_root, { channelId: chatId, ...args }, { links }) =>
+        toLinkConnection(await links.page({ chatId, ...args })),
     },
     InviteLinkConnection,
     InviteLinkEdge,

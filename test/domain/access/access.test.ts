@@ -164,13 +164,13 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
   it("pages through its own channels, and is refused others, known or not", async () => {
     const { links, tags, channels } = limited();
     const page = await links.page({
-      channelId: mine.channel.chatId,
+      chatId: mine.channel.chatId,
       filter: { ids: [...mine.links, ...foreign.links].map(({ id }) => id) },
     });
     expect(page.edges.map(({ node }) => node.id).sort()).toEqual(mine.links.map(({ id }) => id).sort());
     expect(await page.totalCount()).toBe(3);
     for (const channelId of [foreign.channel.chatId, never]) {
-      await expect(links.page({ channelId })).rejects.toThrow(ForbiddenError);
+      await expect(links.page({ chatId: channelId })).rejects.toThrow(ForbiddenError);
       await expect(tags.page({ channelId })).rejects.toThrow(ForbiddenError);
       await expect(channels.find(channelId)).rejects.toThrow(ForbiddenError);
     }
@@ -181,15 +181,15 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
   });
 
   it("sees empty lists in a granted channel that is not known yet", async () => {
-    const page = await limited().links.page({ channelId: granted, filter: { name: "Ad" } });
+    const page = await limited().links.page({ chatId: granted, filter: { name: "Ad" } });
     expect([
       page.edges,
       await page.totalCount(),
       await page.hasNextPage(),
       await page.hasPreviousPage(),
     ]).toEqual([[], 0, false, false]);
-    await expect(limited().links.page({ channelId: granted, after: "x" })).rejects.toThrow(ValidationError);
-    await expect(limited().links.page({ channelId: granted, first: 101 })).rejects.toThrow(ValidationError);
+    await expect(limited().links.page({ chatId: granted, after: "x" })).rejects.toThrow(ValidationError);
+    await expect(limited().links.page({ chatId: granted, first: 101 })).rejects.toThrow(ValidationError);
   });
 
   it("learns nothing from a foreign tag in a filter: it is answered as one that does not exist", async () => {
@@ -197,7 +197,7 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
     for (const id of [foreign.tag.id, newId(), globalId("Tag", foreign.tag.id)]) {
       const group = { tagTypeId: typeId, withoutType: true, tagIds: [mine.tag.id, id] };
       const error: unknown = await limited()
-        .links.page({ channelId: mine.channel.chatId, filter: { tagGroups: [group] } })
+        .links.page({ chatId: mine.channel.chatId, filter: { tagGroups: [group] } })
         .catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(ValidationError);
       answers.push((error as ValidationError).fieldErrors);
@@ -210,7 +210,7 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
     // It is no tag of this channel for one that may see it, either.
     const group = { tagTypeId: typeId, withoutType: false, tagIds: [foreign.tag.id] };
     await expect(
-      request(callerOf()).links.page({ channelId: mine.channel.chatId, filter: { tagGroups: [group] } }),
+      request(callerOf()).links.page({ chatId: mine.channel.chatId, filter: { tagGroups: [group] } }),
     ).rejects.toThrow(/filter\.tagGroups\.0\.tagIds\.0/);
   });
 
@@ -218,7 +218,7 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
     const { links } = limited();
     const fields = async (filter: Parameters<Links["page"]>[0]["filter"]) => {
       const error: unknown = await links
-        .page({ channelId: mine.channel.chatId, filter })
+        .page({ chatId: mine.channel.chatId, filter })
         .catch((caught: unknown) => caught);
       if (!(error instanceof ValidationError)) throw error;
       return error.fieldErrors.map(({ field }) => field);

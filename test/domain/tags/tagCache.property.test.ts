@@ -86,7 +86,7 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
     const loaders = createLoaders(test.database, callerOf(), known);
     try {
       const { edges } = await new Links(test.database, callerOf(), loaders).page({
-        channelId: chatId,
+        chatId: chatId,
         filter: { tagGroups },
       });
       return await Promise.all(edges.map(async ({ node }) => [node.id, await loaders.tagsOf(node)]));

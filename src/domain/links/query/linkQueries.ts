@@ -37,7 +37,7 @@ import { type InviteLinkOrder, linkOrdering } from "./order.js";
 import { tagMergeScan } from "./tagMergeScan.js";
 
 interface LinksAsked {
-  readonly channelId: number;
+  readonly chatId: number;
   readonly filter?: InviteLinkFilter | null | undefined;
   readonly orderBy?: readonly InviteLinkOrder[] | null | undefined;
 }
@@ -148,24 +148,24 @@ export class Links {
    * @throws ForbiddenError for a channel that the caller may not use, ValidationError for what makes no page.
    */
   async page(args: LinkPageArguments): Promise<LinkPage> {
-    requireChannel(this.#caller, args.channelId);
+    requireChannel(this.#caller, args.chatId);
     const request = readPageArguments(args);
     const ordering = linkOrdering(args.orderBy);
     const { selection, groups } = this.#read(args);
     const read = async (): Promise<LinkPage> =>
       withSums(
-        await readList(this.#database, listOf(selection, args.channelId, ordering), ordering, request),
+        await readList(this.#database, listOf(selection, args.chatId, ordering), ordering, request),
         () => totalsOf(this.#database, selection),
-        () => this.#facets(args.channelId, countsOf(this.#database, selection)),
+        () => this.#facets(args.chatId, countsOf(this.#database, selection)),
       );
     // Each link tells which version the channel's tags are of: where there is one, what is remembered of the groups'
     // tags is proven by the page itself.
-    const version = provenAsOf(args.channelId, groups, this.#loaders);
+    const version = provenAsOf(args.chatId, groups, this.#loaders);
     if (version !== null) {
       const page = await read();
       if (page.edges[0]?.node.tagsVersion === version) return page;
     }
-    if (await checkGroups(args.channelId, groups, this.#loaders)) return read();
+    if (await checkGroups(args.chatId, groups, this.#loaders)) return read();
     return withSums(
       await emptyList(ordering, request),
       async () => NO_TOTALS,
@@ -178,11 +178,11 @@ export class Links {
    * @throws ForbiddenError, ValidationError, and RateLimitedError where too many long pages are being read.
    */
   async numberedPage(args: NumberedLinkPageArguments): Promise<NumberedPage<TaggedLink>> {
-    requireChannel(this.#caller, args.channelId);
+    requireChannel(this.#caller, args.chatId);
     const { selection, groups } = this.#read(args);
-    if (!(await checkGroups(args.channelId, groups, this.#loaders))) return { total: 0, rows: [] };
+    if (!(await checkGroups(args.chatId, groups, this.#loaders))) return { total: 0, rows: [] };
     const ordering = linkOrdering(args.orderBy);
-    const list = listOf(selection, args.channelId, ordering);
+    const list = listOf(selection, args.chatId, ordering);
     // Of a page that is held at once the tags are looked up; of a long one they are read with the links.
     const isShort = args.size !== null && args.size <= MOST_AT_ONCE;
     const columns = isShort ? list.columns : sql`${list.columns}, ${tagsOfLinkColumn}`;
@@ -201,8 +201,8 @@ export class Links {
     };
   }
 
-  #read({ channelId, filter }: LinksAsked): ReadFilter {
-    return readFilter(channelId, filter ?? {}, new Date());
+  #read({ chatId, filter }: LinksAsked): ReadFilter {
+    return readFilter(chatId, filter ?? {}, new Date());
   }
 
   /** A page of the links that carry a tag, the newest first; the pages of many tags are read in one statement. */

@@ -85,7 +85,7 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
       const { tags, links_ids } = request.body ?? {};
       const found = await links.numberedPage({
         ...toNumbered(asked),
-        channelId: channel_id,
+        chatId: channel_id,
         orderBy: ordersOf(ordered_fields),
         filter: {
           name,

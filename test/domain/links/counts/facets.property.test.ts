@@ -145,7 +145,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
           const world = await store(test.database, types, seed);
           for (const { filter: given, first } of queries) {
             const { filter, passes } = toFilter(world, given, stranger);
-            const page = await open().page({ channelId: world.channel.chatId, filter, first });
+            const page = await open().page({ chatId: world.channel.chatId, filter, first });
             await expectCounts(page, world, passes);
             asked += 1;
             counted += world.links.filter((link) => passes(link)).length;
@@ -166,7 +166,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
         const world = await store(test.database, types, seed);
         for (const { tagGroups } of filters) {
           const { filter, passes } = toFilter(world, { ...ANY_LINK, tagGroups }, stranger);
-          await expectCounts(await open().page({ channelId: world.channel.chatId, filter }), world, passes);
+          await expectCounts(await open().page({ chatId: world.channel.chatId, filter }), world, passes);
           asked += 1;
           if (world.links.some((link) => !passes(link) && types.some(({ id }) => passes(link, id))))
             widened += 1;
@@ -209,7 +209,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
     await storeLinks(test.database, channel.id, [newLink({ tags })]);
     const tagGroups = tags.map(({ id, typeId }) => ({ tagTypeId: typeId, withoutType: true, tagIds: [id] }));
     for (const filter of [{}, { name: "Ad", tagGroups }]) {
-      const page = await open().page({ channelId: channel.chatId, filter });
+      const page = await open().page({ chatId: channel.chatId, filter });
       test.statements.length = 0;
       await Promise.all([page.totals(), page.totals()]);
       await page.totals();
@@ -233,7 +233,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
     await storeLinks(test.database, channel.id, links);
     const [stored] = (await createLoaders(test.database, callerOf()).tag.loadMany([tag.id])) as [Tag];
     const pages = await Promise.all([
-      open().page({ channelId: channel.chatId, first: 0 }),
+      open().page({ chatId: channel.chatId, first: 0 }),
       open().pageOfTag(stored, { first: 1 }),
     ]);
     for (const page of pages) expect(await page.totals()).toEqual({ budget: "999999999999990.07" });
@@ -241,7 +241,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
 
   it("are nothing for a channel that is granted and not known yet", async () => {
     const chatId = newChatId();
-    const page = await open([chatId]).page({ channelId: chatId });
+    const page = await open([chatId]).page({ chatId: chatId });
     expect([await page.totals(), await page.facets()]).toEqual([{ budget: "0.00" }, []]);
   });
 });

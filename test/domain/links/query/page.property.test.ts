@@ -149,11 +149,11 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     { filter, passes }: ReturnType<typeof toFilter>,
   ): Promise<ListUnderTest<InviteLink, NewLink>> {
     const compare = toCompare(orderBy);
-    const everything = await open().page({ channelId: channel.chatId, orderBy, first: 100 });
+    const everything = await open().page({ chatId: channel.chatId, orderBy, first: 100 });
     const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
     expect(everything.edges.map(({ node }) => node.id)).toEqual([...links].sort(compare).map(({ id }) => id));
     return {
-      read: (args: PageArguments) => open().page({ channelId: channel.chatId, filter, orderBy, ...args }),
+      read: (args: PageArguments) => open().page({ chatId: channel.chatId, filter, orderBy, ...args }),
       sorted: links.filter((link) => passes(link)).sort(compare),
       compare,
       cursorOf: ({ id }) => cursors.get(id) as string,
@@ -242,7 +242,7 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
     await fc.assert(
       propertyInTime(worldSeed, async (seed) => {
         const { channel, links } = await store(test.database, types, seed);
-        const page = await open().page({ channelId: channel.chatId, first: 100 });
+        const page = await open().page({ chatId: channel.chatId, first: 100 });
         const { tagsVersion } = await test.database.prisma.channel.findUniqueOrThrow({
           where: { id: channel.id },
         });
@@ -292,7 +292,7 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
           const all = [...links];
           const waiting = [...additions];
           const shown = await walk(
-            (args) => open().page({ channelId: channel.chatId, orderBy, ...args }),
+            (args) => open().page({ chatId: channel.chatId, orderBy, ...args }),
             size,
             backward,
             async () => {
@@ -319,7 +319,7 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
   /** The lists of the links of each of a world's tags, all read through one service, as one request does. */
   async function listsOfTags({ channel, links, tags }: World) {
     const compare = toCompare(null);
-    const everything = await open().page({ channelId: channel.chatId, first: 100 });
+    const everything = await open().page({ chatId: channel.chatId, first: 100 });
     const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
     const ids = tags.map(({ id }) => id);
     const loaded = (await createLoaders(test.database, callerOf()).tag.loadMany(ids)) as Tag[];

@@ -126,7 +126,7 @@ await describeOnForms("the statements about links", ALL_FORMS, (form) => {
   for (const [order, orderBy] of Object.entries(ORDERS)) {
     for (const [title, argumentsFor] of Object.entries(PAGES)) {
       it(`read ${title} page of links, ${order}, and no others`, async () => {
-        const asked = { channelId: channel.chatId, orderBy };
+        const asked = { chatId: channel.chatId, orderBy };
         const middle = await open().page({ ...asked, first: 1, page: LINKS / 2 });
         const paging = argumentsFor(middle.edges[0]?.cursor as string);
         const [statement] = await statementsOf(test, () => open().page({ ...asked, ...paging }));
@@ -143,7 +143,7 @@ await describeOnForms("the statements about links", ALL_FORMS, (form) => {
 
   it("read links, tags and channels by their ids", async () => {
     const loaders = () => createLoaders(test.database, callerOf());
-    const { edges } = await open().page({ channelId: channel.chatId, first: 100 });
+    const { edges } = await open().page({ chatId: channel.chatId, first: 100 });
     const linkIds = edges.map(({ node }) => node.id);
     const tagIds = tags.map(({ id }) => id);
     const looks = [
@@ -169,7 +169,7 @@ await describeOnForms("the statements about links", ALL_FORMS, (form) => {
 
   for (const [title, filter] of Object.entries(FILTERS)) {
     it(`look at no link ${title}`, async () => {
-      const page = await open().page({ channelId: channel.chatId, filter: filter(), first: 1 });
+      const page = await open().page({ chatId: channel.chatId, filter: filter(), first: 1 });
       await expectBlocksAlone(await counting(() => page.totalCount()), 1);
       await expectBlocksAlone(await counting(() => page.totals()), 1);
       await expectBlocksAlone(await counting(() => page.facets()), 2);
@@ -191,7 +191,7 @@ await describeOnForms("the statements about links", ALL_FORMS, (form) => {
   for (const [title, orderBy] of Object.entries(DEEP)) {
     it(`look at the links of one day for a page by number far behind ${title}`, async () => {
       const [statement] = await statementsOf(test, () =>
-        open().page({ channelId: channel.chatId, first: 50, page: 300, orderBy }),
+        open().page({ chatId: channel.chatId, first: 50, page: 300, orderBy }),
       );
       for (const kind of KINDS) {
         const plan = await planOf(test.pool, statement as SentStatement, kind);
@@ -206,7 +206,7 @@ await describeOnForms("the statements about links", ALL_FORMS, (form) => {
   it("find out by an index which rows a page by number has in another order", async () => {
     const [statement] = await statementsOf(test, () =>
       open().page({
-        channelId: channel.chatId,
+        chatId: channel.chatId,
         first: 50,
         page: 300,
         orderBy: [{ field: "BUDGET", direction: "DESC" }],

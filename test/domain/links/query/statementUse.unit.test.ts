@@ -15,7 +15,7 @@ async function usesOf(orderBy: readonly InviteLinkOrder[]): Promise<(StatementUs
     return [];
   };
   const database = { query } as unknown as Database;
-  await new Links(database, CALLER, createLoaders(database, CALLER)).page({ channelId: -1001, orderBy });
+  await new Links(database, CALLER, createLoaders(database, CALLER)).page({ chatId: -1001, orderBy });
   return uses;
 }
 
@@ -54,6 +54,6 @@ test("a list without an end is read in parts that are short, so that the server 
   };
   const database = { read } as unknown as Database;
   const links = new Links(database, CALLER, createLoaders(database, CALLER));
-  await links.numberedPage({ channelId: -1001, page: 1, size: null });
+  await links.numberedPage({ chatId: -1001, page: 1, size: null });
   expect(sizes).toEqual([100]);
 });

@@ -94,7 +94,7 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
     return { tagTypeId: id, tagIds: tags.map((place) => (ofType[place] as NewTag).id), withoutType };
   };
   const under = (filter: InviteLinkFilter, rest: Partial<LinkPageArguments> = {}) =>
-    open().page({ channelId: channel.chatId, filter, ...rest });
+    open().page({ chatId: channel.chatId, filter, ...rest });
   const ofTag = async (args: object) => {
     const { tag } = createLoaders(opened.database, callerOf());
     return open().pageOfTag((await tag.load(types[0]?.tags[2]?.id as string)) as Tag, args);
@@ -102,7 +102,7 @@ await describeOnForms("a walk through links", ALL_FORMS, (form) => {
   /** A cursor in the middle. */
   const middle = async (direction: "ASC" | "DESC" = "DESC") => {
     const page = await open().page({
-      channelId: channel.chatId,
+      chatId: channel.chatId,
       orderBy: [{ field: "CREATED_AT", direction }],
       first: 1,
       page: LINKS / 2,
