@@ -306,7 +306,7 @@ async function buildDomain(
       remembers: config.cache && fastPaths.callerCache,
       isShared: !pool.embedded,
     }),
-    tagCache: new TagCache(config.cache && fastPaths.tagCache),
+    tagCache: config.cache && fastPaths.tagCache ? new TagCache() : null,
     gateway,
     creationIntents,
     editLocks: new EditLocks(database, presence, pendingWork),

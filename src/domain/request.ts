@@ -26,7 +26,8 @@ import { TagTypes } from "./tags/tagTypes.js";
 export interface Domain {
   readonly database: Database;
   readonly callerCache: CallerCache;
-  readonly tagCache: TagCache;
+  /** Null: no tags are remembered between requests. */
+  readonly tagCache: TagCache | null;
   readonly gateway: TelegramGateway;
   readonly creationIntents: CreationIntents;
   readonly editLocks: EditLocks;

@@ -4,16 +4,17 @@ import type { Database } from "../../database/database.js";
 import type { ChannelLoaders } from "../channels/channelLoaders.js";
 import { batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
 import { type Caller, visible } from "../shared/caller.js";
-import type { TagLoaders } from "../tags/tagLoaders.js";
+import type { TagLoaders, TagTypeLoaders } from "../tags/tagLoaders.js";
 import { type InviteLink, inviteLinkColumns } from "./inviteLink.js";
 
-/** Links for one request: one statement for each batch of keys; null for a link that the caller may not see. */
+/** Links for one request: one statement for each batch of keys. */
 export interface LinkLoaders {
+  /** Null for a link that does not exist or that the caller may not see. */
   readonly inviteLink: DataLoader<string, InviteLink | null>;
 }
 
 /** All loaders of one request. */
-export type Loaders = ChannelLoaders & TagLoaders & LinkLoaders;
+export type Loaders = ChannelLoaders & TagLoaders & TagTypeLoaders & LinkLoaders;
 
 export const createLinkLoaders = (database: Database, caller: Caller): LinkLoaders => ({
   inviteLink: new DataLoader<string, InviteLink | null>(async (ids) =>

@@ -1,7 +1,7 @@
 import sql, { empty, join, type Sql } from "sql-template-tag";
-import type { SqlList } from "../paging/list.js";
+import type { FilteredRows } from "../paging/filteredScan.js";
 
-/** What a filter says of one type's tags: a link carries one of these, or, with `without`, none of the type. */
+/** A tag group of a filter: a link carries one of these tags, or, with `without`, no tag of the type. */
 export interface TypeGroup {
   readonly typeId: string;
   readonly tagIds: readonly string[];
@@ -10,15 +10,15 @@ export interface TypeGroup {
 
 /** The links of a channel that a filter leaves. */
 export interface LinkSelection {
-  /** The channel's own id: a value, or a look-up of it by the chat's. */
+  /** The channel's own id: a value, or a subselect that looks the channel up by its chat id. */
   readonly channelId: Sql;
-  /** What must be true of `invite_link l` beside its channel and its tags. */
+  /** Conditions on `invite_link l` other than its channel and its tags. */
   readonly conditions: readonly Sql[];
-  /** Those of the conditions that are about `l.created_at` alone. */
+  /** The members of `conditions` that are about `l.created_at` alone. */
   readonly creation: readonly Sql[];
   /** Whether one of the conditions names the links by their ids. */
   readonly byId: boolean;
-  /** One for each type that is constrained; all must hold. */
+  /** At most one for each type. A link must meet all of them. */
   readonly groups: readonly TypeGroup[];
 }
 
@@ -26,13 +26,13 @@ export interface LinkSelection {
 export const ungrouped = ({ channelId, conditions }: LinkSelection): Sql =>
   join([sql`l.channel_id = ${channelId}::uuid`, ...conditions], " and ");
 
-/** The links that carry one of a group's tags; those that carry several are several rows. */
+/** The links that carry one of a group's tags. A link that carries several of them comes in several rows. */
 const carryingOne = ({ tagIds }: TypeGroup): Sql =>
   sql`select g.link_id from invite_link_tag g where g.tag_id = any(${tagIds}::uuid[])`;
 
 /**
- * The links that carry the group's type and none of its tags: what a group with `without` leaves out. Said so rather
- * than as "one of these, or none": of an OR the planner makes no join, and then looks each link up, or worse.
+ * The links that carry the group's type and none of its tags: a group with `without` leaves them out. PostgreSQL makes an
+ * anti-join of this form. For "one of these tags, or no tag of the type" it would look each link up.
  */
 export function carryingOthers(channelId: Sql, group: TypeGroup): Sql {
   const ofType = sql`select n.link_id from invite_link_tag n
@@ -42,17 +42,23 @@ export function carryingOthers(channelId: Sql, group: TypeGroup): Sql {
     : sql`${ofType} and not exists (${carryingOne(group)} and g.link_id = n.link_id)`;
 }
 
-/** The links that are selected, as parts of a statement over `invite_link l`. */
-export function selected(selection: LinkSelection): Required<Pick<SqlList, "with" | "where">> {
+/** The condition that `invite_link l` meets a group. */
+export const meetsGroup = (channelId: Sql, group: TypeGroup): Sql =>
+  group.without
+    ? sql`not exists (${carryingOthers(channelId, group)} and n.link_id = l.id)`
+    : sql`exists (${carryingOne(group)} and g.link_id = l.id)`;
+
+/** The selected links, as parts of a statement over `invite_link l`. */
+export function selected(selection: LinkSelection): Required<Pick<FilteredRows, "with" | "where">> {
   const { channelId, groups } = selection;
   const conditions = [ungrouped(selection)];
   const carrying: Sql[] = [];
   for (const group of groups) {
-    if (!group.without) carrying.push(carryingOne(group));
-    else conditions.push(sql`not exists (${carryingOthers(channelId, group)} and n.link_id = l.id)`);
+    if (group.without) conditions.push(meetsGroup(channelId, group));
+    else carrying.push(carryingOne(group));
   }
-  // Intersected once and kept: as plain conditions the planner, blind to the tags' sizes in a prepared statement,
-  // falls to looking each link up.
+  // The set is computed once. As separate conditions PostgreSQL, which does not know the sizes of the tags in a prepared
+  // statement, would look each link up.
   if (carrying.length > 0) conditions.push(sql`l.id in (select link_id from carrying)`);
   return {
     with: carrying.length > 0 ? sql`with carrying as materialized (${join(carrying, " intersect ")})` : empty,

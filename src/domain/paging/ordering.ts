@@ -2,16 +2,16 @@ import sql, { join, type Sql } from "sql-template-tag";
 
 export type Direction = "ASC" | "DESC";
 
-/** What a cursor holds of one key: a text that PostgreSQL reads as the key's type, or null. */
+/** One key's value in a cursor: a text that PostgreSQL reads as the key's type, or null. */
 export type KeyValue = string | null;
 
-/** Something that rows are ordered by. */
+/** A property that rows are ordered by. */
 export interface OrderKey<Row> {
-  /** Names the key in a cursor, so that a cursor of another order is told apart. */
+  /** Names the key in a cursor, by which a cursor of another order is recognised. */
   readonly name: string;
   readonly column: Sql;
   readonly type: "uuid" | "timestamptz" | "numeric" | "text" | "bigint";
-  /** Rows without a value come last, in both directions. */
+  /** Rows without a value come last in both directions. */
   readonly nullable?: true;
   readonly valueOf: (row: Row) => KeyValue;
 }
@@ -19,32 +19,29 @@ export interface OrderKey<Row> {
 /** An order that is total: its last key is unique. */
 export type Ordering<Row> = readonly { readonly key: OrderKey<Row>; readonly direction: Direction }[];
 
-/** What an order is by, and in which direction, whatever rows it is of. */
-export type Steps = readonly { readonly key: { readonly name: string }; readonly direction: Direction }[];
-
-/** One thing to order by, as a caller asks for it. */
+/** A field to order by, as a caller asks for it. */
 export interface Order<Field extends string> {
   readonly field: Field;
   readonly direction: Direction;
 }
 
 /**
- * The total order that a caller asks for; ties fall to the unique key, in the direction of the last order given. A
- * field named again adds nothing.
- * @param usual where nothing is asked for.
+ * The total order that a caller asks for. The unique key decides ties, in the direction of the last order given. A field
+ * that is named again adds nothing.
+ * @param fallback the order if the caller asks for none.
  */
 export function totalOrdering<Row, Field extends string>(
   keys: Readonly<Record<Field, OrderKey<Row>>>,
   unique: OrderKey<Row>,
-  usual: Order<Field>,
+  fallback: Order<Field>,
   orders: readonly Order<Field>[] | null | undefined,
 ): Ordering<Row> {
-  const given = orders && orders.length > 0 ? orders : [usual];
+  const given = orders && orders.length > 0 ? orders : [fallback];
   const distinct = given.filter(
     ({ field }, index) => given.findIndex((other) => other.field === field) === index,
   );
-  const asked = distinct.map(({ field, direction }) => ({ key: keys[field], direction }));
-  return [...asked, { key: unique, direction: given.at(-1)?.direction ?? usual.direction }];
+  const steps = distinct.map(({ field, direction }) => ({ key: keys[field], direction }));
+  return [...steps, { key: unique, direction: given.at(-1)?.direction ?? fallback.direction }];
 }
 
 const CASTS = {
@@ -55,17 +52,17 @@ const CASTS = {
   bigint: sql`::bigint`,
 } as const;
 
-const WORDS = { ASC: sql`asc`, DESC: sql`desc` } as const;
+const DIRECTIONS = { ASC: sql`asc`, DESC: sql`desc` } as const;
 const opposite = (direction: Direction): Direction => (direction === "ASC" ? "DESC" : "ASC");
 
 const parameter = <Row>(key: OrderKey<Row>, value: string): Sql => sql`${value}${CASTS[key.type]}`;
 
-/** ORDER BY's list; reversed, to read a page from its end. */
+/** The list of ORDER BY; reversed, to read a page from its end. */
 export function orderBy<Row>(ordering: Ordering<Row>, reversed = false): Sql {
   return join(
     ordering.map(({ key, direction }) => {
-      const word = WORDS[reversed ? opposite(direction) : direction];
-      // Where no value is missing, saying where nulls stand would keep PostgreSQL from using the index.
+      const word = DIRECTIONS[reversed ? opposite(direction) : direction];
+      // NULLS LAST on a column without nulls would keep PostgreSQL from using the column's index.
       if (!key.nullable) return sql`${key.column} ${word}`;
       return reversed ? sql`${key.column} ${word} nulls first` : sql`${key.column} ${word} nulls last`;
     }),
@@ -75,7 +72,7 @@ export function orderBy<Row>(ordering: Ordering<Row>, reversed = false): Sql {
 const equals = <Row>(key: OrderKey<Row>, value: KeyValue): Sql =>
   value === null ? sql`${key.column} is null` : sql`${key.column} = ${parameter(key, value)}`;
 
-/** The rows whose key alone puts them beyond a value; null where there are none. */
+/** The condition that a row's key alone puts the row beyond a value; null if no row can meet it. */
 function beyond<Row>(key: OrderKey<Row>, direction: Direction, value: KeyValue, side: Side): Sql | null {
   if (value === null) return side === "after" ? null : sql`${key.column} is not null`;
   const greater = (direction === "ASC") === (side === "after");
@@ -85,12 +82,12 @@ function beyond<Row>(key: OrderKey<Row>, direction: Direction, value: KeyValue, 
   return key.nullable && side === "after" ? sql`(${compared} or ${key.column} is null)` : compared;
 }
 
-/** Which side of a row in the order. */
+/** A side of a place in the order. */
 export type Side = "after" | "before";
 
 /**
- * The rows on one side of a position by a comparison of rows, which walks an index from the very place. Those without a
- * value in the first key, if it may have none, are in neither: to compare with nothing is not true.
+ * The condition that a row is on one side of a place, as a comparison of row values: PostgreSQL starts reading an index
+ * at the place. A row whose first key is null is on neither side, since comparing with null is not true.
  */
 function compareRows<Row>(
   ordering: Ordering<Row>,
@@ -99,13 +96,13 @@ function compareRows<Row>(
   inclusive: boolean,
 ): Sql {
   const columns = join(ordering.map(({ key }) => key.column));
-  const position = join(ordering.map(({ key }, index) => parameter(key, values[index] ?? "")));
+  const place = join(ordering.map(({ key }, index) => parameter(key, values[index] ?? "")));
   const greater = (ordering[0]?.direction === "ASC") === (side === "after");
-  if (inclusive) return greater ? sql`(${columns}) >= (${position})` : sql`(${columns}) <= (${position})`;
-  return greater ? sql`(${columns}) > (${position})` : sql`(${columns}) < (${position})`;
+  if (inclusive) return greater ? sql`(${columns}) >= (${place})` : sql`(${columns}) <= (${place})`;
+  return greater ? sql`(${columns}) > (${place})` : sql`(${columns}) < (${place})`;
 }
 
-/** The same in whatever order. */
+/** The same condition for orders of mixed directions and with nullable keys. No index can start at the place. */
 function compareKeys<Row>(
   ordering: Ordering<Row>,
   values: readonly KeyValue[],
@@ -115,7 +112,7 @@ function compareKeys<Row>(
   const alternatives = ordering.flatMap(({ key, direction }, index) => {
     const decisive = beyond(key, direction, values[index] ?? null, side);
     if (decisive === null) return [];
-    const tied = ordering.slice(0, index).map((earlier, place) => equals(earlier.key, values[place] ?? null));
+    const tied = ordering.slice(0, index).map((earlier, at) => equals(earlier.key, values[at] ?? null));
     return [sql`(${join([...tied, decisive], " and ")})`];
   });
   if (inclusive) {
@@ -126,11 +123,12 @@ function compareKeys<Row>(
 }
 
 /**
- * The rows on one side of a position in the order, in stretches that have no row in common: each, by itself, is walked
- * through in an index where there is one for the order.
- * @param inclusive whether the position itself is among them.
+ * The rows on one side of a place in the order, as disjoint ranges. If the order has an index, each range by itself can be
+ * read from the index.
+ * @param values the place's value of each key.
+ * @param inclusive whether the row at the place is included.
  */
-export function stretchesBeyond<Row>(
+export function rangesBeyond<Row>(
   ordering: Ordering<Row>,
   values: readonly KeyValue[],
   side: Side,

@@ -1,38 +1,39 @@
 import sql, { join, type Sql } from "sql-template-tag";
 import type { PageRequest } from "./arguments.js";
 import { cursorsOf, decodeCursor } from "./cursor.js";
-import { type KeyValue, type Ordering, orderBy, type Side, stretchesBeyond } from "./ordering.js";
+import { type KeyValue, type Ordering, orderBy, rangesBeyond, type Side } from "./ordering.js";
 
-/** Conditions of which a row meets none but one, each for a stretch of the ordered rows. Null: all rows. */
-export type Stretches = readonly Sql[] | null;
+/** Conditions for disjoint ranges of the ordered rows: a row meets at most one. Null: all rows. */
+export type Ranges = readonly Sql[] | null;
 
-/** Some of the ordered rows, for a source to put into its statement. */
+/** The part of the ordered rows that one statement reads. */
 export interface Slice {
-  readonly stretches: Stretches;
+  readonly ranges: Ranges;
+  /** The list of ORDER BY, reversed for a page that is read from its end. */
   readonly orderBy: Sql;
   readonly limit: number;
-  readonly offset: number;
+  readonly offset: bigint;
 }
 
-/** Where a page's rows come from: what is listed, filtered and allowed is the source's affair. */
+/** Gives a page's rows, already filtered and restricted to what the caller may see. */
 export interface PageSource<Row> {
   rows(slice: Slice): Promise<Row[]>;
-  /** Whether any row is in them. */
-  exists(stretches: Stretches): Promise<boolean>;
+  /** Whether any row is in the ranges. */
+  exists(ranges: Ranges): Promise<boolean>;
 }
 
-/** A row, and its place in the order: put into words only when asked for. */
+/** A row with its cursor, which is encoded only when it is asked for. */
 export class Edge<Row> {
   readonly node: Row;
-  readonly #place: () => string;
+  readonly #encode: () => string;
 
-  constructor(node: Row, place: () => string) {
+  constructor(node: Row, encode: () => string) {
     this.node = node;
-    this.#place = place;
+    this.#encode = encode;
   }
 
   get cursor(): string {
-    return this.#place();
+    return this.#encode();
   }
 }
 
@@ -41,25 +42,29 @@ function edgesOf<Row>(ordering: Ordering<Row>, rows: readonly Row[]): Edge<Row>[
   return rows.map((node) => new Edge(node, () => cursorOf(node)));
 }
 
-/** A page, and what lies beyond it; the latter is asked of the database only where the rows cannot tell. */
+/** A page. The methods send a statement only where the page's rows cannot tell. */
 export interface Page<Row> {
   readonly edges: readonly Edge<Row>[];
   hasNextPage(): boolean | Promise<boolean>;
   hasPreviousPage(): boolean | Promise<boolean>;
 }
 
-const both = (left: Stretches, right: Stretches): Stretches =>
+const both = (left: Ranges, right: Ranges): Ranges =>
   left && right ? left.flatMap((one) => right.map((other) => sql`${one} and ${other}`)) : (left ?? right);
 
-/** The condition of stretches as a whole; that of all rows is true. */
-export function anyOf(stretches: Stretches): Sql {
-  if (stretches === null) return sql`true`;
-  return stretches.length === 1 ? (stretches[0] as Sql) : sql`((${join([...stretches], ") or (")}))`;
+/** The one condition that a row is in any of the ranges. */
+export function anyOf(ranges: Ranges): Sql {
+  if (ranges === null) return sql`true`;
+  return ranges.length === 1 ? (ranges[0] as Sql) : sql`((${join([...ranges], ") or (")}))`;
 }
 
+/** LIMIT and OFFSET of a slice. */
+export const limitOf = ({ limit, offset }: Slice): Sql =>
+  offset === 0n ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
+
 /**
- * Reads a page by keyset, or by number. One row more than the page tells whether there is a next one in the
- * direction of reading; in the other direction it takes a look at what the cursor left out.
+ * Reads a page by keyset, or by number. One row more than the page is read, so that a page knows whether another follows
+ * in the direction of reading; whether one lies in the other direction is looked up behind the cursor.
  * @throws ValidationError where a cursor is not one of this order.
  */
 export async function readPage<Row>(
@@ -73,24 +78,24 @@ export async function readPage<Row>(
   const after = request.after === null ? null : decodeCursor(ordering, request.after, "after");
   const before = request.before === null ? null : decodeCursor(ordering, request.before, "before");
   const read = await source.rows({
-    stretches: both(
-      after && stretchesBeyond(ordering, after, "after"),
-      before && stretchesBeyond(ordering, before, "before"),
+    ranges: both(
+      after && rangesBeyond(ordering, after, "after"),
+      before && rangesBeyond(ordering, before, "before"),
     ),
     orderBy: orderBy(ordering, backward),
     limit: size + 1,
-    offset: 0,
+    offset: 0n,
   });
   const more = read.length > size;
   const rows = read.slice(0, size);
   if (backward) rows.reverse();
 
-  const leftOut = (cursor: KeyValue[] | null, side: Side) =>
-    cursor === null ? false : source.exists(stretchesBeyond(ordering, cursor, side, true));
+  const existBeyond = (cursor: KeyValue[] | null, side: Side) =>
+    cursor === null ? false : source.exists(rangesBeyond(ordering, cursor, side, true));
   return {
     edges: edgesOf(ordering, rows),
-    hasNextPage: () => (!backward && more) || leftOut(before, "after"),
-    hasPreviousPage: () => (backward && more) || leftOut(after, "before"),
+    hasNextPage: () => (!backward && more) || existBeyond(before, "after"),
+    hasPreviousPage: () => (backward && more) || existBeyond(after, "before"),
   };
 }
 
@@ -100,13 +105,13 @@ async function readNumberedPage<Row>(
   page: number,
   source: PageSource<Row>,
 ): Promise<Page<Row>> {
-  const offset = (page - 1) * size;
-  const read = await source.rows({ stretches: null, orderBy: orderBy(ordering), limit: size + 1, offset });
+  const offset = BigInt(page - 1) * BigInt(size);
+  const read = await source.rows({ ranges: null, orderBy: orderBy(ordering), limit: size + 1, offset });
   const rows = read.slice(0, size);
   return {
     edges: edgesOf(ordering, rows),
     hasNextPage: () => read.length > size,
-    // Past the last page everything lies before.
+    // An empty page behind the last one has a previous page if there is any row at all.
     hasPreviousPage: () => offset > 0 && (read.length > 0 || source.exists(null)),
   };
 }

@@ -15,7 +15,7 @@ import {
 } from "../../support/databases.js";
 import { callerOf, newChatId, storeChannel, storeLinks, storeTags, storeTagType } from "../support.js";
 
-/** What anybody may do to the tables, by whatever program; `one` and `other` choose of what. */
+/** Changes that any program may make to the tables. $1 is a new name, $2 the channel, $3 chooses the row. */
 const CHANGES = {
   rename:
     "update tag set name = $1, name_key = $1 where id = (select id from tag where channel_id = $2 order by id offset $3 limit 1)",
@@ -43,7 +43,7 @@ const step = fc.record({
   reader: fc.nat(1),
 });
 
-await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
+await describeOnForms("the tag cache", USUAL_FORMS, (form) => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await openTestDatabase(form);
@@ -74,16 +74,20 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
   }
 
   /** A server's request for the tags of a link. */
-  async function read(known: TagCache, linkId: string): Promise<readonly Tag[]> {
-    const loaders = createLoaders(test.database, callerOf(), known);
+  async function read(cache: TagCache | null, linkId: string): Promise<readonly Tag[]> {
+    const loaders = createLoaders(test.database, callerOf(), cache);
     const link = await loaders.inviteLink.load(linkId);
     if (!link) throw new Error("The link is there.");
     return loaders.tagsOf(link);
   }
 
-  /** The same for a page under groups: its links and their tags, or what is wrong with the groups. */
-  async function readPage(known: TagCache, chatId: number, tagGroups: readonly TagGroup[]): Promise<unknown> {
-    const loaders = createLoaders(test.database, callerOf(), known);
+  /** A server's request for a page under groups: its links and their tags, or what is wrong with the groups. */
+  async function readPage(
+    cache: TagCache | null,
+    chatId: number,
+    tagGroups: readonly TagGroup[],
+  ): Promise<unknown> {
+    const loaders = createLoaders(test.database, callerOf(), cache);
     try {
       const { edges } = await new Links(test.database, callerOf(), loaders).page({
         chatId: chatId,
@@ -96,16 +100,16 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
     }
   }
 
-  it("are shown as they are, whoever changed them by whatever way", async () => {
+  it("cached tags are shown as they are, whichever program changed them", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         const { channel, link } = await world();
-        const servers = [new TagCache(true), new TagCache(true)] as const;
+        const servers = [new TagCache(), new TagCache()] as const;
         for (const [index, { change, place, reader }] of steps.entries()) {
           await read(servers[reader === 0 ? 0 : 1], link.id);
           await test.pool.query(CHANGES[change], [`${index} ${newId()}`, channel.id, place]);
-          const shown = await Promise.all(servers.map((known) => read(known, link.id)));
-          const fresh = await read(new TagCache(false), link.id);
+          const shown = await Promise.all(servers.map((cache) => read(cache, link.id)));
+          const fresh = await read(null, link.id);
           expect(shown).toEqual([fresh, fresh]);
         }
       }),
@@ -113,7 +117,7 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
     );
   });
 
-  it("are gone by in groups as they are, whoever changed them by whatever way", async () => {
+  it("cached tags filter as they are, whichever program changed them", async () => {
     const asked = fc.array(fc.record({ type: fc.nat(1), tags: fc.integer({ min: 1, max: 7 }) }), {
       minLength: 1,
       maxLength: 2,
@@ -133,15 +137,15 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
               .filter((tag, place) => (hasOther || tag.typeId === types[type]) && (some >> (place % 3)) & 1)
               .map(({ id }) => id),
           }));
-          const [known, fresh] = [new TagCache(true), new TagCache(false)];
+          const [cache, fresh] = [new TagCache(), null];
           for (const [index, { change, place }] of steps.entries()) {
-            await read(known, link.id);
+            await read(cache, link.id);
             await test.pool.query(CHANGES[change], [`${index} ${newId()}`, channel.id, place]);
             const { chatId } = await test.database.prisma.channel.findUniqueOrThrow({
               where: { id: channel.id },
             });
             for (const chat of [Number(chatId), channel.chatId]) {
-              const page = await readPage(known, chat, tagGroups);
+              const page = await readPage(cache, chat, tagGroups);
               expect(page).toEqual(await readPage(fresh, chat, tagGroups));
               if (Array.isArray(page) && Array.isArray(page[0])) found += 1;
             }
@@ -153,34 +157,34 @@ await describeOnForms("tags that are remembered", USUAL_FORMS, (form) => {
     expect(found).toBeGreaterThan(10);
   });
 
-  it("are not looked up for a page under groups, which tells whether they are the same still", async () => {
+  it("a page under groups of cached tags takes one statement, which proves that the tags are current", async () => {
     const { channel, link, types, tags } = await world();
-    const known = new TagCache(true);
-    await read(known, link.id);
+    const cache = new TagCache();
+    await read(cache, link.id);
     const groups = [0, 1].map((place) => ({
       tagTypeId: types[place] as string,
       withoutType: false,
       tagIds: [tags[place]?.id as string],
     }));
-    const statements = async (by: TagCache) => {
+    const statements = async (by: TagCache | null) => {
       test.statements.length = 0;
       await readPage(by, channel.chatId, groups);
       return test.statements.length;
     };
-    expect(await statements(known)).toBe(1);
-    // Tags of the groups, the page, tags of its links.
-    expect(await statements(new TagCache(false))).toBe(3);
+    expect(await statements(cache)).toBe(1);
+    // The tags of the groups, the page, the tags of its links.
+    expect(await statements(null)).toBe(3);
   });
 
-  it("are not read again while nothing changes", async () => {
+  it("cached tags are not read again while nothing changes", async () => {
     const { link } = await world();
-    const known = new TagCache(true);
-    const first = await read(known, link.id);
+    const cache = new TagCache();
+    const first = await read(cache, link.id);
     test.statements.length = 0;
-    expect(await read(known, link.id)).toEqual(first);
+    expect(await read(cache, link.id)).toEqual(first);
     expect(test.statements).toHaveLength(1);
     test.statements.length = 0;
-    await read(new TagCache(false), link.id);
+    await read(null, link.id);
     expect(test.statements).toHaveLength(2);
   });
 });

@@ -1,30 +1,42 @@
 import sql, { empty, join, raw, type Sql } from "sql-template-tag";
+import type { Tag } from "../../tags/tag.js";
 import { type LinkSelection, type TypeGroup, ungrouped } from "../selection.js";
+import { type CountStatements, rowCounts } from "./rowCounts.js";
 
-// What links are selected, as bits: every link has a place in a block of its channel, and a block has a row of bits for
-// each tag (prisma/schema.prisma, LinkBlock). So a tag group is a few operations on each block, however many links it
-// leaves, and counting them is counting bits.
+// What: Fast path. Counts links by counting bits; the plain twin is rowCounts.ts.
+// Measured: see docs/decisions/0006-bitmaps.md
+// To remove: delete this file, linkCounts.ts's checks of link_place, link_block and block_*, and FastPaths.bitmaps; let
+// countStatements.ts export rowCounts; drop the tables and triggers of the migration `counts` (all but link_day).
+//
+// Each link has a place in a block of 8,192 links of its channel, and a block has a row of bits for each tag, tag type
+// and binary digit of a budget (prisma/schema.prisma, LinkBlock). A tag group is therefore a few operations on the bits
+// of each block, however many links it leaves.
 
-const NONE = sql`0::bit(8192)`;
+const NO_PLACES = sql`0::bit(8192)`;
 
-/** The places of block `b` whose links a group leaves. */
-function leftBy({ typeId, tagIds, without }: TypeGroup): Sql {
+const idsOf = (tags: readonly Tag[]): Sql => sql`${tags.map(({ id }) => id)}::uuid[]`;
+
+/** The places of block `b` whose links meet a group. */
+function placesMeeting({ typeId, tagIds, without }: TypeGroup): Sql {
   const carrying = sql`coalesce((
     select bit_or(t.links) from block_tag t where t.block_id = b.id and t.tag_id = any(${tagIds}::uuid[])
-  ), ${NONE})`;
+  ), ${NO_PLACES})`;
   if (!without) return carrying;
-  const carryingAny = sql`coalesce(
-    (select y.links from block_type y where y.block_id = b.id and y.type_id = ${typeId}::uuid), ${NONE})`;
-  return sql`((b.links & ~${carryingAny}) | ${carrying})`;
+  const carryingType = sql`coalesce(
+    (select y.links from block_type y where y.block_id = b.id and y.type_id = ${typeId}::uuid), ${NO_PLACES})`;
+  return sql`((b.links & ~${carryingType}) | ${carrying})`;
 }
 
-/** The blocks of the channel, `b`, with the places whose links meet the conditions, as `met`. */
-function blocksMeeting(selection: LinkSelection): { met: Sql; from: Sql } {
+/** The channel's blocks `b`, and the expression of the places whose links meet the conditions other than tag groups. */
+function blocksMeetingConditions(selection: LinkSelection): { places: Sql; from: Sql } {
   if (selection.conditions.length === 0) {
-    return { met: sql`b.links`, from: sql`link_block b where b.channel_id = ${selection.channelId}::uuid` };
+    return {
+      places: sql`b.links`,
+      from: sql`link_block b where b.channel_id = ${selection.channelId}::uuid`,
+    };
   }
   return {
-    met: sql`meeting.places`,
+    places: sql`meeting.places`,
     from: sql`(
       select p.block_id, places(p.place, 1) as places from invite_link l join link_place p on p.link_id = l.id
       where ${ungrouped(selection)} group by p.block_id
@@ -33,36 +45,33 @@ function blocksMeeting(selection: LinkSelection): { met: Sql; from: Sql } {
 }
 
 /**
- * The blocks of a selection, as a table of `block_id`, `channel_id`, the `selected` places, and `but_0`, `but_1`…: those
- * that would be selected without the first group, the second…
+ * A table with a row for each block of the selection: `block_id`, `channel_id`, the `selected` places, and `but_0`,
+ * `but_1`…, the places that would be selected without the first group, without the second….
  */
-export function selectedBlocks(selection: LinkSelection): Sql {
-  const { groups } = selection;
-  const { met, from } = blocksMeeting(selection);
-  const left = groups.map((group, index) => ({ name: raw(`left_${index}`), places: leftBy(group) }));
-  const all = (names: readonly { name: Sql }[]) => join([sql`met`, ...names.map(({ name }) => name)], " & ");
-  const butOne = left.map((one, index) => {
-    const others = left.filter((other) => other !== one);
-    return sql`, ${all(others)} as ${raw(`but_${index}`)}`;
+function selectedBlocks(selection: LinkSelection): Sql {
+  const { places, from } = blocksMeetingConditions(selection);
+  const groups = selection.groups.map((group, index) => ({
+    name: raw(`group_${index}`),
+    places: placesMeeting(group),
+  }));
+  const meetingAll = (some: typeof groups) => join([sql`met`, ...some.map(({ name }) => name)], " & ");
+  const butOne = groups.map((group, index) => {
+    const others = groups.filter((other) => other !== group);
+    return sql`, ${meetingAll(others)} as ${raw(`but_${index}`)}`;
   });
-  // OFFSET keeps the planner from working out each group anew wherever it is named.
-  return sql`select block_id, channel_id, ${all(left)} as selected${butOne.length > 0 ? join(butOne, "") : empty}
+  const columns = groups.map((group) => sql`, ${group.places} as ${group.name}`);
+  // OFFSET 0 keeps the planner from computing each group again wherever its name is used.
+  return sql`select block_id, channel_id, ${meetingAll(groups)} as selected${joined(butOne)}
     from (
-      select b.id as block_id, b.channel_id, ${met} as met
-        ${
-          left.length > 0
-            ? join(
-                left.map(({ name, places }) => sql`, ${places} as ${name}`),
-                "",
-              )
-            : empty
-        }
+      select b.id as block_id, b.channel_id, ${places} as met ${joined(columns)}
       from ${from} offset 0
     ) blocks`;
 }
 
-/** The places of `selectedBlocks` that count in a type's facet: those that its own group, if there is one, has no say in. */
-export const selectedFor = ({ groups }: LinkSelection, typeId: Sql): Sql =>
+const joined = (parts: readonly Sql[]): Sql => (parts.length > 0 ? join([...parts], "") : empty);
+
+/** The places of a row of `selectedBlocks` that count in the facet of a type: its own group is left out. */
+const placesForType = ({ groups }: LinkSelection, typeId: Sql): Sql =>
   groups.length === 0
     ? sql`selected`
     : sql`case ${typeId} ${join(
@@ -70,6 +79,81 @@ export const selectedFor = ({ groups }: LinkSelection, typeId: Sql): Sql =>
         " ",
       )} else selected end`;
 
-/** How many links are selected. */
-export const countInBlocks = (selection: LinkSelection): Sql =>
-  sql`select coalesce(sum(bit_count(selected)), 0)::bigint as count from (${selectedBlocks(selection)}) blocks`;
+interface FacetBlocks {
+  /** A table with `block_id` and `channel_id`; the blocks of one "tagId" are counted together. */
+  readonly blocks: Sql;
+  /** The places of a block that count in the facet of the type `f.type_id`. */
+  readonly places: Sql;
+  /** The channels whose tags are counted, as uuid[]. */
+  readonly channelIds: Sql;
+}
+
+/**
+ * The number of links without a type is the number of all links less the number of those that carry one of its tags.
+ * LATERAL and OFFSET 0 keep the planner from sorting or storing the bits of all blocks.
+ */
+const countFacets = ({ blocks, places, channelIds }: FacetBlocks): Sql => sql`
+  with blocks as materialized (${blocks}),
+    facet as materialized (
+      select channel_id, type_id, id as tag_id from tag where channel_id = any(${channelIds}))
+  select "tagId", id, sum(count)::bigint as count from (
+    select "tagId", tag.id, tag.count from blocks cross join lateral (
+      select f.tag_id as id, bit_count(t.links & ${places}) as count
+      from block_tag t join facet f on f.tag_id = t.tag_id where t.block_id = blocks.block_id offset 0
+    ) tag
+    union all
+    select "tagId", f.type_id, bit_count(${places})
+    from blocks join (select distinct channel_id, type_id from facet) f on f.channel_id = blocks.channel_id
+    union all
+    select "tagId", f.type_id, -bit_count(f.links & ${places})
+    from blocks join block_type f on f.block_id = blocks.block_id
+  ) counted group by "tagId", id`;
+
+/** The budget of the `selected` places of blocks: `block_budget d` holds the binary digits of each budget in hundredths. */
+const budgetOfPlaces = sql`
+  (coalesce(sum(bit_count(d.links & blocks.selected) * (1::bigint << d.digit)), 0) / 100)::numeric(40, 2)`;
+
+const joinBudgets = sql`join block_budget d on d.block_id = blocks.block_id`;
+
+export const bitmaps: CountStatements = {
+  // Other conditions than tag groups are about each link's row, so that all rows have to be read in any case.
+  count: (selection) =>
+    selection.conditions.length > 0
+      ? rowCounts.count(selection)
+      : sql`select coalesce(sum(bit_count(selected)), 0)::bigint as count
+          from (${selectedBlocks(selection)}) blocks`,
+
+  totals: (selection) =>
+    selection.conditions.length > 0
+      ? rowCounts.totals(selection)
+      : sql`select ${budgetOfPlaces} as budget from (${selectedBlocks(selection)}) blocks ${joinBudgets}`,
+
+  facets: (selection) =>
+    countFacets({
+      blocks: sql`select null::uuid as "tagId", * from (${selectedBlocks(selection)}) blocks`,
+      places: placesForType(selection, sql`f.type_id`),
+      channelIds: sql`array[${selection.channelId}::uuid]`,
+    }),
+
+  countOfTags: (tags) => sql`
+    select tag_id as "tagId", sum(bit_count(links))::bigint as count from block_tag
+    where tag_id = any(${idsOf(tags)}) group by tag_id`,
+
+  totalsOfTags: (tags) => sql`
+    select blocks.tag_id as "tagId", ${budgetOfPlaces} as budget
+    from (
+      select block_id, tag_id, links as selected from block_tag where tag_id = any(${idsOf(tags)})
+    ) blocks ${joinBudgets} group by blocks.tag_id`,
+
+  facetsOfTags: (tags) =>
+    countFacets({
+      blocks: sql`
+        select tag.id as "tagId", tag.type_id as own_type_id, b.id as block_id, b.channel_id, b.links,
+          coalesce(t.links, ${NO_PLACES}) as carrying
+        from tag join link_block b on b.channel_id = tag.channel_id
+        left join block_tag t on t.block_id = b.id and t.tag_id = tag.id
+        where tag.id = any(${idsOf(tags)})`,
+      places: sql`case f.type_id when own_type_id then blocks.links else carrying end`,
+      channelIds: sql`${[...new Set(tags.map(({ channelId }) => channelId))]}::uuid[]`,
+    }),
+};

@@ -1,43 +1,38 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import type { Tag } from "../../tags/tag.js";
-import { type LinkSelection, selected } from "../selection.js";
-import { selectedBlocks } from "./bitmaps.js";
+import type { LinkSelection } from "../selection.js";
+import { countStatements } from "./countStatements.js";
 
 /** Sums over links. */
 export interface LinkTotals {
-  /** An exact decimal with two fraction digits, in the channel's currency; it may be larger than any link's can be. */
+  /** An exact decimal with two fraction digits, in the channel's currency. It may exceed the largest budget of one link. */
   readonly budget: string;
 }
 
 export const NO_TOTALS: LinkTotals = { budget: "0.00" };
 
-/** The sum over the `selected` places of blocks, of whose budgets `block_budget d` has the binary digits, in hundredths. */
-const budgetInBlocks = sql`
-  (coalesce(sum(bit_count(d.links & blocks.selected) * (1::bigint << d.digit)), 0) / 100)::numeric(40, 2)`;
+/** The number of selected links. */
+export async function countLinks(database: Database, selection: LinkSelection): Promise<number> {
+  const [row] = await database.query<{ count: number }>(countStatements.count(selection));
+  return row?.count ?? 0;
+}
 
-const budgetsOfBlocks = sql`join block_budget d on d.block_id = blocks.block_id`;
-
-/** The totals of the links that are selected. */
-export async function totalsOf(database: Database, selection: LinkSelection): Promise<LinkTotals> {
-  const { with: prefix, where } = selected(selection);
-  const [totals] = await database.query<LinkTotals>(
-    selection.conditions.length === 0
-      ? sql`select ${budgetInBlocks} as budget
-          from (${selectedBlocks(selection)}) blocks ${budgetsOfBlocks}`
-      : sql`${prefix} select coalesce(sum(l.budget), 0.00) as budget from invite_link l where ${where}`,
-  );
+/** The totals of the selected links. */
+export async function totalLinks(database: Database, selection: LinkSelection): Promise<LinkTotals> {
+  const [totals] = await database.query<LinkTotals>(countStatements.totals(selection));
   return totals ?? NO_TOTALS;
 }
 
-/** The totals of the links that carry each of the tags, in their order. */
-export async function totalsOfTags(database: Database, tags: readonly Tag[]): Promise<LinkTotals[]> {
-  const rows = await database.query<LinkTotals & { tagId: string }>(sql`
-    select blocks.tag_id as "tagId", ${budgetInBlocks} as budget
-    from (
-      select block_id, tag_id, links as selected from block_tag
-      where tag_id = any(${tags.map(({ id }) => id)}::uuid[])
-    ) blocks ${budgetsOfBlocks} group by blocks.tag_id`);
+/** The number of links that carry each of the tags, in the order of the tags. */
+export async function countLinksOfTags(database: Database, tags: readonly Tag[]): Promise<number[]> {
+  const rows = await database.query<{ tagId: string; count: number }>(countStatements.countOfTags(tags));
+  const counts = new Map(rows.map(({ tagId, count }) => [tagId, count]));
+  return tags.map(({ id }) => counts.get(id) ?? 0);
+}
+
+/** The totals of the links that carry each of the tags, in the order of the tags. */
+export async function totalLinksOfTags(database: Database, tags: readonly Tag[]): Promise<LinkTotals[]> {
+  const rows = await database.query<LinkTotals & { tagId: string }>(countStatements.totalsOfTags(tags));
   const totals = new Map(rows.map(({ tagId, ...sums }) => [tagId, sums]));
   return tags.map(({ id }) => totals.get(id) ?? NO_TOTALS);
 }

@@ -2,11 +2,9 @@ import sql, { type Sql } from "sql-template-tag";
 import { Problems } from "../../shared/errors.js";
 import { parseId, parseIds } from "../../shared/ids.js";
 import { foldName, isStorable } from "../../shared/text.js";
-import type { Tag } from "../../tags/tag.js";
-import type { Loaders } from "../linkLoaders.js";
 import type { LinkSelection, TypeGroup } from "../selection.js";
 
-// More than any page of ours asks for, less than keeps the server busy.
+// More than any page shows, and few enough for one statement.
 const MAX_IDS = 10_000;
 const MAX_GROUPS = 50;
 const MAX_TAGS_IN_GROUP = 1_000;
@@ -17,7 +15,7 @@ export interface TagGroup {
   readonly tagIds: readonly string[];
 }
 
-/** As a caller gives it: ids are global or bare. */
+/** A filter as a caller gives it: ids are global or bare. What is null or left out filters nothing. */
 export interface InviteLinkFilter {
   readonly name?: string | null | undefined;
   readonly creatorId?: number | null | undefined;
@@ -30,18 +28,18 @@ export interface InviteLinkFilter {
   readonly createdTo?: Date | null | undefined;
 }
 
-/** A group whose ids were read. */
-export interface ReadGroup {
-  /** Where it stands in the input. */
+/** A tag group with parsed ids. */
+export interface ParsedGroup {
+  /** The group's path in the input, for problems. */
   readonly path: string;
   readonly typeId: string;
   readonly tagIds: readonly string[];
   readonly withoutType: boolean;
 }
 
-function readGroups(groups: readonly TagGroup[], problems: Problems): ReadGroup[] {
+function parseGroups(groups: readonly TagGroup[], problems: Problems): ParsedGroup[] {
   if (groups.length > MAX_GROUPS) problems.add("filter.tagGroups", `Must be at most ${MAX_GROUPS}.`);
-  const read = groups.slice(0, MAX_GROUPS).map(({ tagTypeId, tagIds, withoutType }, index) => {
+  const parsed = groups.slice(0, MAX_GROUPS).map(({ tagTypeId, tagIds, withoutType }, index) => {
     const path = `filter.tagGroups.${index}`;
     return {
       path,
@@ -51,94 +49,35 @@ function readGroups(groups: readonly TagGroup[], problems: Problems): ReadGroup[
     };
   });
   problems.check();
-  return read;
+  return parsed;
 }
 
-/** Whether there is nothing to say against a group with these tags. Where it has none, nothing proves its type. */
-const areRight = (
-  tags: readonly (Tag | null | undefined)[],
-  chatId: number,
-  { typeId }: ReadGroup,
-): boolean => tags.length > 0 && tags.every((tag) => tag?.chatId === chatId && tag.typeId === typeId);
-
-/**
- * Each tag must be the channel's and of its group's type, each type be there. No more is looked up than the tags, where
- * there is nothing to say against them.
- * @returns false where there is no such channel, and so no links.
- * @throws ValidationError
- */
-export async function checkGroups(
-  chatId: number,
-  groups: readonly ReadGroup[],
-  loaders: Loaders,
-): Promise<boolean> {
-  const tags = await Promise.all(
-    groups.map(({ tagIds }) => Promise.all(tagIds.map((id) => loaders.tag.load(id)))),
-  );
-  if (groups.every((group, index) => areRight(tags[index] ?? [], chatId, group))) return true;
-  if ((await loaders.channelByChatId.load(chatId)) === null) return false;
-  const types = await Promise.all(groups.map(({ typeId }) => loaders.tagType.load(typeId)));
-  const problems = new Problems();
-  for (const [index, { path, typeId }] of groups.entries()) {
-    if (types[index] === null) problems.add(`${path}.tagTypeId`, "There is no such tag type.");
-    for (const [place, tag] of (tags[index] ?? []).entries()) {
-      if (tag?.chatId !== chatId) {
-        problems.add(`${path}.tagIds.${place}`, "There is no such tag in this channel.");
-      } else if (tag.typeId !== typeId) {
-        problems.add(`${path}.tagIds.${place}`, "This tag is of another type.");
-      }
-    }
-  }
-  problems.check();
-  return true;
-}
-
-/**
- * The version of the channel's tags as of which there is nothing to say against groups, by what is remembered of their
- * tags; null where that is not known.
- */
-export function provenAsOf(
-  chatId: number,
-  groups: readonly ReadGroup[],
-  { rememberedTag }: Loaders,
-): string | null {
-  const versions = new Set<string | undefined>();
-  for (const group of groups) {
-    const remembered = group.tagIds.map(rememberedTag);
-    const tags = remembered.map((one) => one?.tag);
-    if (!areRight(tags, chatId, group)) return null;
-    for (const one of remembered) versions.add(one?.version);
-  }
-  const [version = null] = versions;
-  return versions.size === 1 ? version : null;
-}
-
-/** Two groups of one type are one group; one with neither tags nor `withoutType` constrains nothing. */
-function unite(groups: readonly ReadGroup[]): TypeGroup[] {
-  const united = new Map<string, { tagIds: Set<string>; without: boolean }>();
+/** Merges groups of one type. A group with neither tags nor `withoutType` constrains nothing and is left out. */
+function mergeGroups(groups: readonly ParsedGroup[]): TypeGroup[] {
+  const merged = new Map<string, { tagIds: Set<string>; without: boolean }>();
   for (const { typeId, tagIds, withoutType } of groups) {
-    const one = united.get(typeId) ?? { tagIds: new Set(), without: false };
+    const one = merged.get(typeId) ?? { tagIds: new Set(), without: false };
     for (const id of tagIds) one.tagIds.add(id);
     one.without ||= withoutType;
-    united.set(typeId, one);
+    merged.set(typeId, one);
   }
-  return [...united]
+  return [...merged]
     .map(([typeId, { tagIds, without }]) => ({ typeId, tagIds: [...tagIds], without }))
     .filter(({ tagIds, without }) => tagIds.length > 0 || without);
 }
 
-/** A filter whose ids were read, before anybody has looked whether there are such tags. */
-export interface ReadFilter {
+/** A filter with parsed ids. Whether its tags and types exist is not checked yet. */
+export interface ParsedFilter {
   readonly selection: LinkSelection;
-  readonly groups: readonly ReadGroup[];
+  readonly groups: readonly ParsedGroup[];
 }
 
 /**
- * What a filter means for a chat's links. The channel is looked up by the very statements that read them.
- * @param now decides what is expired.
- * @throws ValidationError for ids that are none.
+ * Turns a filter into a selection of a chat's links. The statements that read the selection look up the channel themselves.
+ * @param now decides which links are expired.
+ * @throws ValidationError for malformed ids and names, and for too many of them.
  */
-export function readFilter(chatId: number, filter: InviteLinkFilter, now: Date): ReadFilter {
+export function parseFilter(chatId: number, filter: InviteLinkFilter, now: Date): ParsedFilter {
   const problems = new Problems();
   const conditions: Sql[] = [];
   if (filter.name) {
@@ -167,10 +106,10 @@ export function readFilter(chatId: number, filter: InviteLinkFilter, now: Date):
     creation.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
   conditions.push(...creation);
 
-  const groups = readGroups(filter.tagGroups ?? [], problems);
+  const groups = parseGroups(filter.tagGroups ?? [], problems);
   const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
   return {
-    selection: { channelId, conditions, creation, byId: filter.ids != null, groups: unite(groups) },
+    selection: { channelId, conditions, creation, byId: filter.ids != null, groups: mergeGroups(groups) },
     groups,
   };
 }

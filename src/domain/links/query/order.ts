@@ -4,7 +4,6 @@ import {
   type Order,
   type Ordering,
   type OrderKey,
-  type Steps,
   totalOrdering,
 } from "../../paging/ordering.js";
 import type { InviteLink } from "../inviteLink.js";
@@ -30,20 +29,20 @@ const ORDER_KEYS = {
 
 const ID: Key = { name: "id", column: sql`l.id`, type: "uuid", valueOf: (link) => link.id };
 
-/** Whether this is the order in which links were created, from either end. */
-export const isByCreation = (ordering: Ordering<InviteLink>): boolean =>
-  ordering.length === 2 && ordering[0]?.key === ORDER_KEYS.CREATED_AT;
-
 export type InviteLinkOrderField = keyof typeof ORDER_KEYS;
 
 export type InviteLinkOrder = Order<InviteLinkOrderField>;
 
 const NEWEST_FIRST: InviteLinkOrder = { field: "CREATED_AT", direction: "DESC" };
 
-/** The order that a caller asks for; by default the newest first. */
+/** The order that a caller asks for; without one, the newest links come first. */
 export const linkOrdering = (orders: readonly InviteLinkOrder[] | null | undefined): Ordering<InviteLink> =>
   totalOrdering<InviteLink, InviteLinkOrderField>(ORDER_KEYS, ID, NEWEST_FIRST, orders);
 
-/** The direction of an order by creation, whatever it is by next; null for any other. */
-export const directionByCreation = ([first]: Steps): Direction | null =>
-  first?.key.name === ORDER_KEYS.CREATED_AT.name ? first.direction : null;
+/** Whether links are ordered by creation and then by id. */
+export const isByCreation = (ordering: Ordering<InviteLink>): boolean =>
+  ordering.length === 2 && directionByCreation(ordering) !== null;
+
+/** The direction of an order whose first key is the creation, whatever the other keys are; null for other orders. */
+export const directionByCreation = ([first]: Ordering<InviteLink>): Direction | null =>
+  first?.key === ORDER_KEYS.CREATED_AT ? first.direction : null;

@@ -1,0 +1,41 @@
+import sql from "sql-template-tag";
+import type { StatementUse } from "../../../database/database.js";
+import { fastPaths } from "../../../fastPaths.js";
+import type { SqlList } from "../../paging/list.js";
+import type { Ordering } from "../../paging/ordering.js";
+import { countStatements } from "../counts/countStatements.js";
+import { type InviteLink, linkColumnsOfChat } from "../inviteLink.js";
+import { type LinkSelection, selected } from "../selection.js";
+import { dayOffsets } from "./dayOffsets.js";
+import { tagMergeScan } from "./tagMergeScan.js";
+
+/** The keys of an order that have an index, not counting the id. */
+const MAX_INDEXED_KEYS = 1;
+
+/**
+ * A page that an index gives is quick. Under tag groups that few links meet, many links are read. No index has an order
+ * of several keys: all links are sorted, or all that share the first key.
+ */
+function pageUse(
+  { conditions, groups }: LinkSelection,
+  ordering: Ordering<InviteLink>,
+): StatementUse | undefined {
+  if (conditions.length > 0 || ordering.length - 1 > MAX_INDEXED_KEYS) return undefined;
+  return groups.length === 0 ? "frequent and quick" : "frequent";
+}
+
+/** The list of a chat's selected links. */
+export function linkList(selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList {
+  const { channelId, conditions, groups } = selection;
+  const hasAllLinks = conditions.length === 0 && groups.length === 0;
+  return {
+    ...selected(selection),
+    columns: linkColumnsOfChat(chatId),
+    table: sql`invite_link l`,
+    alias: sql`l`,
+    use: pageUse(selection, ordering),
+    count: () => countStatements.count(selection),
+    scan: fastPaths.tagMergeScan ? tagMergeScan(selection, ordering) : null,
+    skip: fastPaths.dayOffsets && hasAllLinks ? dayOffsets(channelId, ordering) : undefined,
+  };
+}
