@@ -1,8 +1,8 @@
-import sql, { type Sql } from "sql-template-tag";
+import sql, { join, raw, type Sql } from "sql-template-tag";
 import type { Instant } from "../../database/instant.js";
 import type { Tag } from "../tags/tag.js";
 
-/** The only subscription period that Telegram takes: thirty days. */
+/** Thirty days: the only subscription period that Telegram accepts. */
 export const SUBSCRIPTION_PERIOD_SECONDS = 2_592_000;
 
 export interface InviteLink {
@@ -10,7 +10,7 @@ export interface InviteLink {
   readonly channelId: string;
   readonly chatId: number;
   readonly name: string | null;
-  /** The name folded, by which links are ordered and searched. */
+  /** The folded name, by which links are ordered and searched. */
   readonly nameKey: string | null;
   readonly url: string;
   readonly createsJoinRequest: boolean;
@@ -25,8 +25,9 @@ export interface InviteLink {
   readonly isRevoked: boolean;
   readonly createdAt: Instant;
   readonly updatedAt: Instant | null;
-  /** The tags that it carries, the oldest first; and which version the tags of its channel were of, when it was read. */
+  /** The tags that the link carries, the oldest first. */
   readonly tagIds: readonly string[];
+  /** The version of the channel's tags when the link was read. */
   readonly tagsVersion: string;
 }
 
@@ -38,22 +39,53 @@ export interface TaggedLink extends InviteLink {
 export const isExpired = (link: InviteLink, now: Date): boolean =>
   link.expireDate !== null && link.expireDate <= now.toISOString();
 
-const ownColumns = sql`
-  l.id, l.channel_id as "channelId", l.name, l.name_key as "nameKey", l.url,
-  l.creates_join_request as "createsJoinRequest", l.expire_date as "expireDate", l.member_limit as "memberLimit",
-  l.subscription_price as "subscriptionPrice", l.budget, l.creator_id as "creatorId",
-  l.is_bot_created as "isBotCreated", l.is_revoked as "isRevoked", l.created_at as "createdAt",
-  l.updated_at as "updatedAt",
+interface LinkColumn {
+  /** The property of InviteLink that holds the column; null for a column that is not read with a link. */
+  readonly property: keyof InviteLink | null;
+  /** Whether exports have the column (domain/transfer/linkRecord.ts). `channel_id` is exported as the chat id. */
+  readonly exported: boolean;
+}
+
+/** All columns of the table invite_link. A test compares them with the database. */
+export const LINK_COLUMNS = {
+  id: { property: "id", exported: false },
+  channel_id: { property: "channelId", exported: true },
+  bot_id: { property: null, exported: false },
+  name: { property: "name", exported: true },
+  name_key: { property: "nameKey", exported: false },
+  url: { property: "url", exported: true },
+  creates_join_request: { property: "createsJoinRequest", exported: true },
+  expire_date: { property: "expireDate", exported: true },
+  member_limit: { property: "memberLimit", exported: true },
+  subscription_price: { property: "subscriptionPrice", exported: true },
+  budget: { property: "budget", exported: true },
+  creator_id: { property: "creatorId", exported: true },
+  is_bot_created: { property: "isBotCreated", exported: true },
+  is_revoked: { property: "isRevoked", exported: true },
+  created_at: { property: "createdAt", exported: true },
+  updated_at: { property: "updatedAt", exported: false },
+  // Members are not counted yet.
+  join_count: { property: null, exported: false },
+  leave_count: { property: null, exported: false },
+  join_request_count: { property: null, exported: false },
+  last_join_at: { property: null, exported: false },
+} as const satisfies Readonly<Record<string, LinkColumn>>;
+
+const propertyColumns = Object.entries<LinkColumn>(LINK_COLUMNS).flatMap(([column, { property }]) =>
+  property === null ? [] : [raw(`l.${column} as "${property}"`)],
+);
+
+const ownColumns = sql`${join(propertyColumns)},
   array(select lt.tag_id from invite_link_tag lt where lt.link_id = l.id order by lt.tag_id) as "tagIds"`;
 
-/** What a statement selects of `invite_link l` with its `channel c`. */
+/** The columns of an InviteLink, from `invite_link l` and its `channel c`. */
 export const inviteLinkColumns = sql`${ownColumns}, c.chat_id as "chatId", c.tags_version as "tagsVersion"`;
 
-/** The same of links of one chat, whose channel is looked up once. */
+/** The columns of an InviteLink for the links of one chat, from `invite_link l`: the channel is looked up once. */
 export const linkColumnsOfChat = (chatId: number): Sql => sql`${ownColumns},
   ${chatId}::bigint as "chatId", (select tags_version from channel where chat_id = ${chatId}::bigint) as "tagsVersion"`;
 
-/** What a statement selects besides of `invite_link l` for TaggedLink: read with it, so that both are of one moment. */
+/** The further column of a TaggedLink. Reading the tags with the link shows both as of one moment. */
 export const tagsOfLinkColumn = sql`
   (select coalesce(json_agg(json_build_object(
       'id', t.id, 'name', t.name, 'color', t.color, 'typeId', t.type_id, 'typeName', y.name) order by t.id), '[]')

@@ -1,8 +1,7 @@
-import sql from "sql-template-tag";
+import sql, { join, raw } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import type { InviteLink } from "../links/inviteLink.js";
 import { NotFoundError } from "../shared/errors.js";
-import type { Column } from "./linkRecord.js";
+import { COLUMNS, type Column } from "./linkRecord.js";
 import type { TransferTag } from "./transferLink.js";
 
 /** A link as it is written: what readLink takes, and reads as the same. */
@@ -18,27 +17,12 @@ export interface LinkExport {
   readonly links: AsyncIterable<ExportedLink>;
 }
 
-type LinkRow = Omit<InviteLink, "id" | "channelId" | "chatId" | "nameKey" | "updatedAt"> & {
-  readonly tags: readonly TransferTag[];
-};
-
 const PORTION = 500;
 
-const toExported = (chatId: number, row: LinkRow): ExportedLink => ({
-  channel_id: chatId,
-  url: row.url,
-  name: row.name,
-  budget: row.budget,
-  created_at: row.createdAt,
-  creator_id: row.creatorId,
-  expire_date: row.expireDate,
-  member_limit: row.memberLimit,
-  creates_join_request: row.createsJoinRequest,
-  subscription_price: row.subscriptionPrice,
-  is_bot_created: row.isBotCreated,
-  is_revoked: row.isRevoked,
-  tags: row.tags,
-});
+/** The columns of invite_link in the order of a record; `channel_id` is written as the chat id. */
+const exportedColumns = join(
+  COLUMNS.filter((column) => column !== "channel_id").map((column) => raw(`l.${column}`)),
+);
 
 /**
  * Hands a channel's links over as they are at one moment.
@@ -58,12 +42,9 @@ export async function exportLinks(
       select y.name from tag_type y
       where y.id in (select type_id from invite_link_tag where channel_id = ${channel.id}::uuid)
       order by y.name_key`);
-    const portions = snapshot.portions<LinkRow>(
+    const portions = snapshot.portions<Omit<ExportedLink, "channel_id">>(
       sql`
-      select l.url, l.name, l.budget, l.created_at as "createdAt", l.creator_id as "creatorId",
-        l.expire_date as "expireDate", l.member_limit as "memberLimit",
-        l.creates_join_request as "createsJoinRequest", l.subscription_price as "subscriptionPrice",
-        l.is_bot_created as "isBotCreated", l.is_revoked as "isRevoked",
+      select ${exportedColumns},
         coalesce((
           select json_agg(json_build_object('type', y.name, 'name', t.name, 'color', t.color)
             order by y.name_key, t.name_key)
@@ -77,7 +58,7 @@ export async function exportLinks(
       total: channel.total,
       tagTypes: types.map(({ name }) => name),
       links: (async function* () {
-        for await (const rows of portions) for (const row of rows) yield toExported(chatId, row);
+        for await (const rows of portions) for (const row of rows) yield { channel_id: chatId, ...row };
       })(),
     });
   });
