@@ -1,14 +1,14 @@
 /**
- * The contract's words on lists, as plainly as they can be put: sorted arrays, and nothing shared with the server.
- * Pages are checked against this.
+ * What the contract says about pages, written as plainly as possible over sorted arrays, without any code of the server.
+ * The property tests compare pages with this model.
  */
 
 export type Compare<Row> = (left: Row, right: Row) => number;
 
-/** What a page shows, and what lies beyond it. */
+/** The rows of a page, and whether there are rows beyond it. */
 export interface ModelPage<Row> {
   readonly nodes: readonly Row[];
-  /** Null where the contract does not say: `after` at or behind `before`. */
+  /** Null if the contract leaves it open: `after` at or behind `before`. */
   readonly hasNextPage: boolean | null;
   readonly hasPreviousPage: boolean | null;
 }
@@ -21,7 +21,7 @@ export interface ModelRequest<Row> {
   readonly before?: Row;
 }
 
-/** @param sorted all that match, in order; `after` and `before` need not be among them. */
+/** @param sorted all rows that match, in order; `after` and `before` need not be among them. */
 export function modelPage<Row>(
   sorted: readonly Row[],
   compare: Compare<Row>,
@@ -53,7 +53,7 @@ export function modelPage<Row>(
       hasPreviousPage: sorted.some((row) => compare(row, head) < 0),
     };
   }
-  // An empty page lies right behind `after` when read forwards, right before `before` when read backwards.
+  // An empty page lies right behind `after` if it is read forwards, right before `before` if it is read backwards.
   if (last === undefined) {
     const passed = (row: Row) => after !== undefined && compare(row, after) <= 0;
     return { nodes, hasNextPage: sorted.some((row) => !passed(row)), hasPreviousPage: sorted.some(passed) };

@@ -7,22 +7,22 @@ interface Listed<Row> extends Page<Row> {
   totalCount(): Promise<number>;
 }
 
-/** Reads pages of a list, and compares each with the model. */
+/** A list whose pages are compared with the model. */
 export interface ListUnderTest<
   Row extends { readonly id: string },
   Expected extends { readonly id: string },
 > {
   read(args: PageArguments): Promise<Listed<Row>>;
-  /** All that shall be listed, in order. */
+  /** All rows that must be listed, in order. */
   readonly sorted: readonly Expected[];
   readonly compare: Compare<Expected>;
-  /** The cursor of a row, among those listed or not. */
+  /** The cursor of a row, which need not be listed. */
   cursorOf(row: Expected): string;
 }
 
 const idsOf = (rows: readonly { readonly id: string }[]): string[] => rows.map(({ id }) => id);
 
-/** A request as a list is asked it: the model knows rows where a list knows cursors. */
+/** The arguments of a request: the model names rows by themselves, a list by their cursors. */
 export const argumentsOf = <Expected>(
   list: { cursorOf(row: Expected): string },
   { after, before, ...rest }: ModelRequest<Expected>,
@@ -61,8 +61,8 @@ export async function expectPage<
   return page;
 }
 
-/** Walks the whole list by cursors from one end to the other. */
-export async function walk<Row>(
+/** Reads the whole list page by page, from one end to the other. */
+export async function readAll<Row>(
   read: (args: PageArguments) => Promise<Page<Row>>,
   size: number,
   backward: boolean,
@@ -80,18 +80,18 @@ export async function walk<Row>(
     const edge = backward ? page.edges[0] : page.edges.at(-1);
     const more: boolean = await (backward ? page.hasPreviousPage() : page.hasNextPage());
     if (!more) return rows;
-    if (edge === undefined) throw new Error("An empty page cannot have another behind it.");
+    if (edge === undefined) throw new Error("An empty page cannot be followed by another.");
     cursor = edge.cursor;
     await between();
   }
-  throw new Error("The walk does not end.");
+  throw new Error("The pages do not end.");
 }
 
-export async function expectWalks<
+export async function expectAllPages<
   Row extends { readonly id: string },
   Expected extends { readonly id: string },
 >(list: ListUnderTest<Row, Expected>, size: number): Promise<void> {
   for (const backward of [false, true]) {
-    expect(idsOf(await walk((args) => list.read(args), size, backward))).toEqual(idsOf(list.sorted));
+    expect(idsOf(await readAll((args) => list.read(args), size, backward))).toEqual(idsOf(list.sorted));
   }
 }

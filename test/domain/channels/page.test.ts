@@ -7,7 +7,7 @@ import { ForbiddenError, ValidationError } from "../../../src/domain/shared/erro
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { propertyInTime } from "../../support/properties.js";
 import { compareIds } from "../model.js";
-import { expectPage, expectWalks, type ListUnderTest } from "../pages.js";
+import { expectAllPages, expectPage, type ListUnderTest } from "../pages.js";
 import { callerOf, newChatId, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
 
 await describeOnForms("pages of channels", ALL_FORMS, (form) => {
@@ -54,7 +54,7 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
             compare,
             cursorOf: ({ id }) => cursors.get(id) as string,
           };
-          await expectWalks(list, step);
+          await expectAllPages(list, step);
           for (const { first, last, after, before } of pages) {
             await expectPage(list, {
               ...(last === undefined ? (first === undefined ? {} : { first }) : { last }),

@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { NO_SETTINGS, settledColumns } from "../../../src/domain/links/settings.js";
 
 const answer = { invite_link: "https://t.me/+abc" };
-const asked = { name: "Asked", createsJoinRequest: true, expireDate: 1_900_000_000, memberLimit: 5 };
+const requested = { name: "Asked", createsJoinRequest: true, expireDate: 1_900_000_000, memberLimit: 5 };
 
-describe("what is stored of a link", () => {
-  test("is what was asked for, where Telegram says nothing of it", () => {
-    expect(settledColumns(answer, asked)).toEqual({
+describe("the stored settings of a link", () => {
+  test("a setting that Telegram's answer leaves out is stored as it was requested", () => {
+    expect(settledColumns(answer, requested)).toEqual({
       name: "Asked",
       nameKey: "asked",
       createsJoinRequest: true,
@@ -16,9 +16,9 @@ describe("what is stored of a link", () => {
     });
   });
 
-  test("is what Telegram says, whatever was asked for", () => {
+  test("a setting in Telegram's answer is stored as Telegram gives it", () => {
     const said = { name: "Said", creates_join_request: false, expire_date: 0, member_limit: 0 };
-    expect(settledColumns({ ...answer, ...said, is_revoked: true }, asked)).toEqual({
+    expect(settledColumns({ ...answer, ...said, is_revoked: true }, requested)).toEqual({
       name: "Said",
       nameKey: "said",
       createsJoinRequest: false,

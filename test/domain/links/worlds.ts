@@ -13,9 +13,9 @@ import {
   storeTagType,
 } from "../support.js";
 
-// Channels with any tags and links, and any filters over them, for the tests of what is listed and counted.
+// Generated channels with tags and links, and generated filters, for the tests of pages and counts.
 
-// What a list is made of ────────────────────────────────────────────────────────────────────────
+// Tags and links ────────────────────────────────────────────────────────────────────────
 
 const NAMES = [
   "Ad",
@@ -55,10 +55,10 @@ const EXPIRES = {
   past: new Date("2020-01-01T00:00:00Z"),
   future: new Date("2099-01-01T00:00:00Z"),
 };
-/** In no order; the last has no tags. */
+/** Not sorted. The last type has no tags. */
 const TYPE_NAMES = ["Source", "country", "Ärger", "buyer"];
 const TYPES = TYPE_NAMES.length;
-/** In no order either, whatever their case. */
+/** Not sorted either, with or without regard to case. */
 const TAG_NAMES = ["b", "A", "Я", "ä", "C", "_"];
 const MOST_TAGS = TAG_NAMES.length;
 
@@ -87,13 +87,13 @@ export const linkSeed = fc.record({
 export type LinkSeed = typeof linkSeed extends fc.Arbitrary<infer T> ? T : never;
 
 export const worldSeed = fc.record({
-  /** The place of each tag's type; the last type has none. */
+  /** The index of each tag's type; the last type has no tags. */
   tags: fc.array(fc.nat(TYPES - 2), { maxLength: MOST_TAGS, size: "max" }),
   links: fc.array(linkSeed, { maxLength: 25, size: "max" }),
 });
 export type WorldSeed = typeof worldSeed extends fc.Arbitrary<infer T> ? T : never;
 
-/** A type of tags, as it was stored. */
+/** A stored tag type. */
 export interface NewType {
   readonly id: string;
   readonly name: string;
@@ -107,7 +107,7 @@ export interface World {
 }
 
 export function toLinks(seeds: readonly LinkSeed[], tags: readonly NewTag[]): NewLink[] {
-  // Ids in another order than anything else.
+  // The ids have another order than all other columns.
   const ids = seeds.map(newId);
   return [...seeds]
     .map((seed, index) => ({ seed, index }))
@@ -120,7 +120,7 @@ export function toLinks(seeds: readonly LinkSeed[], tags: readonly NewTag[]): Ne
     }));
 }
 
-/** The types of all worlds of a database. */
+/** Stores the types that all worlds of a database share. */
 export const storeTypes = (database: Database): Promise<NewType[]> =>
   Promise.all(TYPE_NAMES.map(async (name) => ({ id: await storeTagType(database, name), name })));
 
@@ -137,16 +137,16 @@ export async function store(database: Database, types: readonly NewType[], seed:
   return { channel, types, tags, links };
 }
 
-// How it is asked for ───────────────────────────────────────────────────────────────────────────
+// Filters ───────────────────────────────────────────────────────────────────────────
 
-/** Few conditions at a time, so that they leave some links. */
+/** Null most of the time, so that a filter has few conditions and leaves some links. */
 const seldom = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: values });
 const optionalFlag = fc.constantFrom(undefined, undefined, undefined, null, null, null, true, false);
 const optionalInstant = seldom(
   fc.constantFrom(...INSTANTS, (INSTANTS[2] ?? 0) + 1, 0).map((instant) => new Date(instant)),
 );
-/** The same id as a client may write it. */
+/** Ways in which a client may write an id. */
 type Write = (kind: IdKind, id: string) => string;
 
 const written = fc.constantFrom<Write>(
@@ -155,7 +155,7 @@ const written = fc.constantFrom<Write>(
   (_kind, id) => id.toUpperCase(),
 );
 
-/** Groups of which several are often met at once. */
+/** Groups that links often meet several of at once. */
 export const tagGroupsSeed = fc.array(
   fc.record({
     type: fc.nat(TYPES - 2),
@@ -224,10 +224,10 @@ function cut(world: World, part: Exclude<FilterSeed["name"], string | null>): st
   return casings[part.casing as keyof typeof casings];
 }
 
-/** What a link must be to be listed; in a type's facet, whatever the filter says of that type. */
+/** Whether a link passes the filter; with `facetOf`, whether it passes without the groups of that type. */
 export type Passes = (link: NewLink, facetOf?: string) => boolean;
 
-/** The filter as it is asked for, and what a link must be to pass it. */
+/** A filter as a caller gives it, and the model of the filter. */
 export function toFilter(
   world: World,
   seed: FilterSeed,

@@ -38,7 +38,7 @@ describe("readPageArguments", () => {
       { mode: "number", size: 0, page: 7 },
     ],
     [{ after: "" }, { mode: "forward", size: 10, after: "", before: null }],
-  ])("takes %j", (args, request) => {
+  ])("readPageArguments accepts %j", (args, request) => {
     expect(readPageArguments(args)).toEqual(request);
   });
 
@@ -55,11 +55,11 @@ describe("readPageArguments", () => {
     [{ page: 1, after: "a" }, ["after"]],
     [{ page: 1, before: "b" }, ["before"]],
     [{ page: 0, first: 101, after: "a", before: "b" }, ["first", "page", "after", "before"]],
-  ])("refuses %j", (args, fields) => {
+  ])("readPageArguments refuses %j", (args, fields) => {
     expect(fieldsOf(args)).toEqual(fields);
   });
 
-  it("refuses exactly what the contract does", () => {
+  it("readPageArguments refuses exactly the arguments that the contract refuses", () => {
     const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null });
     const size = fc.oneof(
       fc.constantFrom(-1, 0, 1, 99, 100, 101),

@@ -53,7 +53,7 @@ const row: fc.Arbitrary<Row> = fc.record({
 const forge = (content: unknown) => Buffer.from(JSON.stringify(content)).toString("base64url");
 const byKey = (key: OrderKey<Row>): Ordering<Row> => [{ key, direction: "ASC" }];
 
-/** The values that a cursor gives, or the fields of the ValidationError; any other error is thrown. */
+/** The values of a cursor, or the fields of the ValidationError. Any other error is thrown. */
 function read(order: Ordering<Row>, cursor: string): KeyValue[] | { refused: string[] } {
   try {
     return decodeCursor(order, cursor, "after");
@@ -66,7 +66,7 @@ function read(order: Ordering<Row>, cursor: string): KeyValue[] | { refused: str
 const REFUSED = { refused: ["after"] };
 
 describe("cursors", () => {
-  it("hold the place of a row", () => {
+  it("a cursor holds the place of a row", () => {
     fc.assert(
       fc.property(ordering, row, (order, of) => {
         const cursor = cursorsOf(order)(of);
@@ -76,7 +76,7 @@ describe("cursors", () => {
     );
   });
 
-  it("of another order are refused", () => {
+  it("a cursor of another order is refused", () => {
     fc.assert(
       fc.property(ordering, ordering, row, (order, other, of) => {
         const shape = (of: Ordering<Row>) =>
@@ -87,7 +87,7 @@ describe("cursors", () => {
     );
   });
 
-  it("that are none are refused, and nothing else happens", () => {
+  it("a text that is no cursor is refused with a ValidationError and no other error", () => {
     const values = fc.oneof(
       fc.anything(),
       fc.string({ unit: "binary" }),
@@ -120,7 +120,7 @@ describe("cursors", () => {
     );
   });
 
-  it("with a character changed are refused, or still hold values of the right kind", () => {
+  it("a cursor with a changed character is refused, or still holds values of the right kind", () => {
     fc.assert(
       fc.property(
         ordering,
@@ -153,15 +153,15 @@ describe("cursors", () => {
     ["no order", [1]],
     ["an object", { version: 1 }],
     ["nothing", null],
-  ])("with %s are refused", (_title, content) => {
+  ])("a cursor with %s is refused", (_title, content) => {
     expect(read(byKey(keys.key), forge(content))).toEqual(REFUSED);
   });
 
-  it("are not looked at where they are longer than any of ours", () => {
+  it("a cursor longer than any that the server gives out is refused", () => {
     expect(read(byKey(keys.key), forge([1, "key ASC", "a".repeat(100_000)]))).toEqual(REFUSED);
   });
 
-  it("take the longest keys there can be", () => {
+  it("a cursor holds the longest keys there can be", () => {
     // The code point that folds to the most bytes.
     for (const name of ["\ufdfa".repeat(64), '"'.repeat(64), "\u{1d15e}".repeat(64)]) {
       const of = { id: crypto.randomUUID(), name: foldName(name) } as Row;
@@ -242,7 +242,7 @@ await describeOnForms("what a cursor holds", USUAL_FORMS, (form) => {
     [keys.key, fc.string({ unit: "binary" })],
   ];
   it.each(candidates.map(([key, values]) => [key.type, key, values] as const))(
-    "is a %s that PostgreSQL reads",
+    "PostgreSQL reads every %s that a cursor may hold",
     async (type, key, values) => {
       await fc.assert(
         fc.asyncProperty(values, async (value) => {

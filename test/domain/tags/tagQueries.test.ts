@@ -9,7 +9,7 @@ import { Tags } from "../../../src/domain/tags/tagQueries.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { propertyInTime } from "../../support/properties.js";
 import { compareIds, compareTexts, contains, modelFold } from "../model.js";
-import { expectPage, expectWalks, type ListUnderTest } from "../pages.js";
+import { expectAllPages, expectPage, type ListUnderTest } from "../pages.js";
 import { callerOf, type NewTag, newChatId, storeChannel, storeTags, storeTagType } from "../support.js";
 
 const NAMES = [
@@ -100,7 +100,7 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
             compare,
             cursorOf: ({ id }) => cursors.get(id) as string,
           };
-          await expectWalks(list, step);
+          await expectAllPages(list, step);
           const { after, before, first, last } = page;
           const at = (place: number | undefined) =>
             place === undefined ? undefined : tags[place % tags.length];

@@ -15,12 +15,12 @@ import { CHANNEL, startTestServer, type TestServer } from "../../support/server.
 import { callerOf } from "./support.js";
 
 const LINKS = 20_000;
-/** Until something has happened: no shorter than a test may last. */
+/** How long an event is awaited, as long as a test may last. */
 const PATIENCE = { timeout: 60_000, interval: 20 };
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-/** A channel with a great many links, several of a moment, and tags that each carry some. */
+/** Fills a channel with many links, of which several were created at the same moment, and with tags that some links carry. */
 async function fill(database: Database): Promise<void> {
   const { id: channelId } = await storeChannel(database, CHANNEL);
   const typeId = await storeTagType(database, "Source");
@@ -39,7 +39,7 @@ async function fill(database: Database): Promise<void> {
   }
 }
 
-await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) => {
+await describeOnForms("a long REST list", USUAL_FORMS, (form) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({}, form, fill);
@@ -49,7 +49,7 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
   const all = (query: string) => call("POST", `/invite_links/all?channel_id=${CHANNEL}${query}`);
   const EVERYTHING = `/invite_links/all?channel_id=${CHANNEL}&limit=-1`;
 
-  /** A request for everything, which is not sent yet. */
+  /** A request for all links, which is not sent yet. */
   function ask(token = server.token): ClientRequest {
     const { port } = new URL(server.origin);
     const headers = { authorization: `Bearer ${token}` };
@@ -62,29 +62,31 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
       agent: false,
     });
   }
-  /** Asks for everything, and reads nothing of it yet. */
+  /** Requests all links, and reads nothing of the body yet. */
   async function begin(token?: string): Promise<IncomingMessage> {
     const [answer] = (await once(ask(token).end(), "response")) as [IncomingMessage];
     return answer;
   }
-  // biome-ignore lint/suspicious/noExplicitAny: as the route answers.
+  // biome-ignore lint/suspicious/noExplicitAny: the body of the route.
   const rest = (answer: IncomingMessage): Promise<any> => json(answer);
-  /** Readings that were begun and have not ended. */
-  const underWay = () => {
-    const told = server.log.filter(({ msg }) => msg === "sql").map(({ sql }) => String(sql));
+  /** The number of lists that are being read. */
+  const readings = () => {
+    const logged = server.log.filter(({ msg }) => msg === "sql").map(({ sql }) => String(sql));
     const ended = form === "embedded" ? /^close reading_/ : /^rollback$/;
-    return told.filter((one) => /^declare/.test(one)).length - told.filter((one) => ended.test(one)).length;
+    return (
+      logged.filter((one) => /^declare/.test(one)).length - logged.filter((one) => ended.test(one)).length
+    );
   };
-  const allOver = () => vi.waitFor(() => expect(underWay()).toBe(0), PATIENCE);
+  const allRead = () => vi.waitFor(() => expect(readings()).toBe(0), PATIENCE);
 
-  test("has the rows of the pages, in their order", async () => {
+  test("a long list has the rows of its pages, in their order", async () => {
     const everything = (await all("&limit=-1")).body;
     expect([everything.total, everything.items.length]).toEqual([LINKS, LINKS]);
     for (const page of [1, 2, 13, 27, 39, 40, 41]) {
       const { items } = (await all(`&limit=500&page=${page}`)).body;
       expect(items).toEqual(everything.items.slice((page - 1) * 500, page * 500));
     }
-    // A page too long to be held is read in the same way.
+    // A page that is too long to be held in memory is read in the same way.
     expect((await all("&limit=7000&page=3")).body).toEqual({
       page: 3,
       limit: 7000,
@@ -98,10 +100,10 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
         .sort()
         .reverse(),
     );
-    await allOver();
+    await allRead();
   });
 
-  test("takes no more memory for more rows", async () => {
+  test("a long list takes no more memory for more rows", async () => {
     setFlagsFromString("--expose-gc");
     const collect: () => void = runInNewContext("gc");
     const used = () => {
@@ -120,31 +122,31 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
     }
     expect(bytes).toBeGreaterThan(8_000_000);
     expect(samples.length).toBeGreaterThan(6);
-    // Now and then the engine compiles something anew; what grows with the rows grows from each sample to the next.
+    // V8 sometimes compiles a function again. Memory that grew with the rows would grow from each sample to the next.
     const growths = samples.slice(1).map((sample, index) => sample - (samples[index] ?? 0));
     const median = growths.sort((one, other) => one - other)[Math.floor(growths.length / 2)];
     expect(median).toBeLessThan(100_000);
-    await allOver();
+    await allRead();
   });
 
-  test("shows one moment, and keeps nobody else from the database meanwhile", async () => {
+  test("a long list shows one moment, and leaves the database to other requests meanwhile", async () => {
     const reading = await begin();
     const made = await call("POST", "/invite_links", { body: { channel_id: CHANNEL, name: "Meanwhile" } });
     expect(made.status).toBe(201);
-    expect(underWay()).toBe(1);
+    expect(readings()).toBe(1);
     const { total, items } = await rest(reading);
     expect([total, items.length]).toEqual([LINKS, LINKS]);
     expect(items.map(({ name }: { name: string }) => name)).not.toContain("Meanwhile");
     expect((await all("&limit=-1")).body.total).toBe(LINKS + 1);
-    await allOver();
+    await allRead();
   });
 
-  test("is given up when its client leaves, or takes nothing any more", async () => {
+  test("a long list is abandoned when its client leaves or reads no more of it", async () => {
     const leaving = await begin();
-    expect(underWay()).toBe(1);
+    expect(readings()).toBe(1);
     leaving.destroy();
-    await allOver();
-    // Before it has anything, too.
+    await allRead();
+    // The list is also abandoned if the client leaves before the first row.
     const { numberedPage } = Links.prototype;
     const found = vi.spyOn(Links.prototype, "numberedPage");
     const early = ask();
@@ -152,7 +154,7 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
       found.mockImplementationOnce(async function (this: Links, args) {
         const page = await numberedPage.call(this, args);
         early.destroy();
-        // The server hears of it without telling anybody.
+        // Gives the server time to notice. Nothing tells the test when it has.
         await delay(100);
         resolve();
         return page;
@@ -162,7 +164,7 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
     early.end();
     await gone;
     found.mockRestore();
-    await allOver();
+    await allRead();
     const original = ServerResponse.prototype.setTimeout;
     const waiting = vi.spyOn(ServerResponse.prototype, "setTimeout").mockImplementationOnce(function (
       this: ServerResponse,
@@ -175,13 +177,13 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
     stalled.once("error", () => {});
     expect(waiting).toHaveBeenCalledWith(60_000, expect.any(Function));
     waiting.mockRestore();
-    await allOver();
+    await allRead();
     await expect(rest(stalled)).rejects.toThrow();
     expect((await all("&limit=1")).status).toBe(200);
     expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
   });
 
-  test("is put off where one token has two that are being read, or all together four", async () => {
+  test("a long list is refused with 429 while its token reads two others, or all tokens read four", async () => {
     const other = await server.makeToken({ role: "VIEWER" });
     const third = await server.makeToken({ role: "VIEWER" });
     const putOff = async (token: string) => {
@@ -198,12 +200,12 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
       expect(answer.statusCode).toBe(200);
       answer.destroy();
     }
-    await allOver();
+    await allRead();
     expect((await all("&limit=-1")).status).toBe(200);
-    await allOver();
+    await allRead();
   });
 
-  test("has of each tag the newest thousand links", async () => {
+  test("a long list of tags has the newest thousand links of each tag", async () => {
     const tags = (await call("GET", `/tags?channel_id=${CHANNEL}&limit=-1`)).body;
     expect(tags.total).toBe(3);
     const links = (await all("&limit=-1")).body.items as { id: string; tags: { id: string }[] }[];
@@ -212,6 +214,6 @@ await describeOnForms("a list written out as it is read", USUAL_FORMS, (form) =>
       expect(tag.links.map(({ id }) => id)).toEqual(carrying.slice(0, 1000).map(({ id }) => id));
       expect(tag.links).toHaveLength(1000);
     }
-    await allOver();
+    await allRead();
   });
 });

@@ -42,7 +42,7 @@ const DAYS = [
 const BUDGETS = ["0.00", "0.01", "1.00", "150.55", "999999999999.99"];
 const URLS = Array.from({ length: 12 }, (_, index) => `https://t.me/+counted${index}`);
 
-/** What there is at the moment. */
+/** The rows of the database at the moment. */
 interface World {
   readonly database: Database;
   readonly pool: pg.Pool;
@@ -76,7 +76,7 @@ async function look(test: TestDatabase, chatIds: readonly number[]): Promise<Wor
   };
 }
 
-/** What somebody writes, given numbers that choose among what is there. */
+/** A write. The numbers choose among the rows of the world. */
 type Write = (world: World, a: number, b: number, c: number) => Promise<unknown>;
 
 const sameChannel = (things: World["links"] | World["tags"], channelId: string | undefined) =>
@@ -212,27 +212,27 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** What may be refused, or given up for another writer's sake: then nothing of it is written, or counted. */
+/** Errors with which a write may end without having written anything: a refusal, or a conflict with another writer. */
 const isRefusal = (error: unknown): boolean =>
   error instanceof UserError ||
   isWriteConflict(error) ||
-  // Too large.
+  // A number out of range.
   (error instanceof pg.DatabaseError && error.code === "22003");
 
-/** How long the stress test writes, and what it chooses its writes by. */
+/** The duration of the stress test, and the seed of its writes. */
 const STRESS_SECONDS = Number(process.env["STRESS_SECONDS"] ?? 5);
 const STRESS_SEED = givenSeed ?? Date.now() % 2 ** 31;
 const STRESS_WRITERS = 5;
-/** The writes are taken from so many, over and over. */
+/** The stress test repeats so many generated writes. */
 const STRESS_STEPS = 5000;
 
-/** Each way of writing once, after some links were made: what is seldom may not come up by chance. */
+/** Each kind of write once, after some links were made: rare kinds may not come up by chance. */
 const EACH_ONCE: readonly Step[] = [
   ...[1, 2, 3].map((a) => ({ name: "make", a, b: a, c: a })),
   ...Object.keys(WRITES).map((name) => ({ name, a: 1, b: 2, c: 3 })),
 ];
 
-await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
+await describeOnForms("the counters of links", ALL_FORMS, (form) => {
   let test: TestDatabase;
   let chatIds: number[];
   const written: Record<string, number> = {};
@@ -267,7 +267,7 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
     }
   }
 
-  it("is as the links are, whoever writes", async () => {
+  it("the counters are exact after any writes", async () => {
     await fc.assert(
       propertyInTime(fc.array(step, { minLength: 10, maxLength: 30, size: "max" }), async (steps) => {
         await begin();
@@ -278,11 +278,11 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
       }),
       { numRuns: 15, examples: [[[...EACH_ONCE]]] },
     );
-    // What is always refused proves nothing.
+    // A kind of write that is always refused would prove nothing.
     expect(Object.keys(written).sort()).toEqual(Object.keys(WRITES).sort());
   });
 
-  it("is as the links are, whoever writes at the same time", async () => {
+  it("the counters are exact after any writes at the same time", async () => {
     const writer = fc.array(step, { minLength: 3, maxLength: 8 });
     await fc.assert(
       propertyInTime(fc.array(writer, { minLength: 2, maxLength: 5, size: "max" }), async (writers) => {
@@ -299,7 +299,7 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
   });
 
   it(
-    `is as the links are after ${STRESS_SECONDS} s of several writers (STRESS_SECONDS)`,
+    `the counters are exact after ${STRESS_SECONDS} s of several writers (STRESS_SECONDS)`,
     async () => {
       await begin();
       const steps = fc.sample(step, { seed: STRESS_SEED, numRuns: STRESS_STEPS });
@@ -327,7 +327,7 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
     STRESS_SECONDS * 1000 + 120_000,
   );
 
-  it("is found right by a check beside writers, and repaired beside them", async () => {
+  it("a recount beside writers finds no difference that is none, and repairs real ones", async () => {
     await begin();
     for (const one of EACH_ONCE) await take(one);
     await begin();
@@ -338,7 +338,7 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
       }),
     );
     const found = await recount(test.database, { chatId: null, checkOnly: true });
-    // In the midst of it all days are counted wrongly, and are put right while the others go on.
+    // Amid the writes all days are counted wrongly; they are repaired while the writers go on.
     await test.pool.query("update link_day set links = links + 1");
     const repaired = recount(test.database, { chatId: null, checkOnly: false });
     await Promise.all([writing, repaired]);
@@ -349,7 +349,7 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
   describe("of more links than a block has", () => {
     beforeEach(begin);
 
-    it("is as they are, and so it is counted anew", async () => {
+    it("the counters are exact for more links than a block has, and recounted exactly", async () => {
       const { pool } = test;
       const [one, other] = (await look(test, chatIds)).channels;
       await pool.query(
@@ -364,7 +364,7 @@ await describeOnForms("what is counted of links", ALL_FORMS, (form) => {
         where hashtext(l.url || t.name) % 3 = 0`,
       );
       await expectExactCounts(test);
-      // Some of both blocks, into another channel's.
+      // Some links of both blocks move to another channel.
       await pool.query("update invite_link set channel_id = $1 where budget between 80 and 85", [other?.id]);
       await pool.query("delete from invite_link where budget between 79 and 81 or budget < 1");
       await expectExactCounts(test);

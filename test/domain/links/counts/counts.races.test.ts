@@ -6,9 +6,9 @@ import { describeOnForms, openTestDatabase, type TestDatabase } from "../../../s
 import { storeChannel, storeLinks, storeTags, storeTagType } from "../../support.js";
 import { expectExactCounts } from "./expectCounts.js";
 
-// What random writes meet too seldom: the very moments at which one transaction must wait for another, or must not.
+// The moments at which one transaction must wait for another, or must not. Random writes meet them too rarely.
 
-await describeOnForms("two who write at once", ["server"], (form) => {
+await describeOnForms("counters under two transactions", ["server"], (form) => {
   let test: TestDatabase;
   let [one, other]: PoolClient[] = [];
   let [channelId, elsewhere, linkId, carried, free] = ["", "", "", "", ""];
@@ -54,7 +54,7 @@ await describeOnForms("two who write at once", ["server"], (form) => {
       [newId(), channelId, url],
     );
 
-  /** Ends the first one's transaction once the second waits for it, then the second's. */
+  /** Commits the first transaction once the second waits for it, then the second. */
   async function finish(waiting: Promise<unknown>): Promise<void> {
     const { one, other } = sessions();
     for (let looks = 0; looks < 200; looks += 1) {
@@ -70,7 +70,7 @@ await describeOnForms("two who write at once", ["server"], (form) => {
     await expectExactCounts(test);
   }
 
-  it("give a link a tag of the type of which the other takes one", async () => {
+  it("the counters are exact when one transaction gives a link a tag of a type and the other takes one of the type", async () => {
     const { one, other } = sessions();
     await one.query(
       `insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
@@ -80,19 +80,19 @@ await describeOnForms("two who write at once", ["server"], (form) => {
     await finish(take(other));
   });
 
-  it("take a tag from a link that the other moves to another channel", async () => {
+  it("the counters are exact when one transaction moves a link to another channel and the other takes its tag", async () => {
     const { one, other } = sessions();
     await one.query("update invite_link set channel_id = $2 where id = $1", [linkId, elsewhere]);
     await finish(take(other));
   });
 
-  it("move a link to another channel from which the other takes a tag", async () => {
+  it("the counters are exact when one transaction takes a link's tag and the other moves the link to another channel", async () => {
     const { one, other } = sessions();
     await take(one);
     await finish(other.query("update invite_link set channel_id = $2 where id = $1", [linkId, elsewhere]));
   });
 
-  it("move a tag to another type while the other gives it", async () => {
+  it("the counters are exact when one transaction gives a tag and the other moves the tag to another type", async () => {
     const { one, other } = sessions();
     const typeId = await storeTagType(test.database, newId());
     await one.query(
@@ -103,7 +103,7 @@ await describeOnForms("two who write at once", ["server"], (form) => {
     await finish(other.query("update tag set type_id = $2 where id = any($1)", [[carried, free], typeId]));
   });
 
-  it("add links to a channel without waiting for each other", async () => {
+  it("two transactions add links to a channel without waiting for each other", async () => {
     const { one, other } = sessions();
     await add(one, "https://t.me/+one");
     await other.query("set local lock_timeout = '5s'");

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { TestDatabase } from "../../../support/databases.js";
 
-/** What is counted (prisma/schema.prisma, LinkBlock) and is not so: each names itself, and says of which row. */
+/** Selects the counters (prisma/schema.prisma, LinkBlock) that differ from the links: the kind of difference, and the row. */
 const WRONG = `
   with place as (
     select l.id as link_id, l.channel_id, l.budget, p.block_id, p.place
@@ -57,7 +57,7 @@ const WRONG = `
   from days d full join created c on c.channel_id = d.channel_id and c.day = d.day
   where d.links is distinct from c.links`;
 
-/** Everything counted is as the links and their tags are. */
+/** Expects that all counters agree with the links and their tags. */
 export async function expectExactCounts({ pool }: Pick<TestDatabase, "pool">): Promise<void> {
   const { rows } = await pool.query(WRONG);
   expect(rows).toEqual([]);

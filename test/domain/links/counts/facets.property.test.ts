@@ -68,7 +68,7 @@ const modelTotals = ({ links }: World, passes: Passes) => ({
   budget: amount(links.filter((link) => passes(link)).reduce((sum, { cents }) => sum + cents, 0n)),
 });
 
-/** The links of a tag: those that its type's group would leave, had it this tag alone. */
+/** The links of a tag: the links that a group of its type with this tag alone would leave. */
 const carrying =
   (tag: Tag): Passes =>
   (link, facetOf) =>
@@ -81,7 +81,7 @@ const plain = (facets: readonly TagTypeFacet[]): ModelFacet[] =>
     tags: tags.map(({ tag, count }) => ({ tag: tag.id, count })),
   }));
 
-/** A filter that leaves all, to be given tag groups. */
+/** A filter that leaves all links, to be given tag groups. */
 const ANY_LINK: FilterSeed = {
   name: null,
   creatorId: null,
@@ -119,7 +119,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
   beforeAll(async () => {
     test = await openTestDatabase(form);
     types = await storeTypes(test.database);
-    // Another channel's, of the same types, must never be counted.
+    // Links of another channel, with tags of the same types, must never be counted.
     const channel = await storeChannel(test.database);
     const tags = types.slice(0, 3).map(({ id: typeId }) => ({ id: newId(), typeId, name: "b" }));
     await storeTags(test.database, channel.id, tags);
@@ -135,7 +135,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
     expect(totals).toEqual(modelTotals(world, passes));
   }
 
-  it("are what the contract says, for any filter, on any page", async () => {
+  it("facets and totals are what the contract says, for any filter, on any page", async () => {
     let [asked, counted] = [0, 0];
     await fc.assert(
       propertyInTime(
@@ -154,11 +154,11 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
       ),
       { numRuns: 30 },
     );
-    // Filters that leave nothing would prove nothing.
+    // If the filters left no links, the test would prove nothing.
     expect(counted / asked).toBeGreaterThan(0.5);
   });
 
-  it("under tag groups alone are what the contract says", async () => {
+  it("facets and totals under tag groups alone are what the contract says", async () => {
     const groups = fc.array(filterSeed, { minLength: 3, maxLength: 6, size: "max" });
     let [asked, widened] = [0, 0];
     await fc.assert(
@@ -174,11 +174,11 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
       }),
       { numRuns: 30 },
     );
-    // Where no facet is about more links than the page, leaving a group out proves nothing.
+    // If no facet counted more links than the page has, the test would not prove that a type's own group is left out.
     expect(widened / asked).toBeGreaterThan(0.02);
   });
 
-  it("of a page's tags are what the contract says, by as many statements as one tag's", async () => {
+  it("facets and totals of many tags are what the contract says, and take as many statements as those of one tag", async () => {
     const pair = fc.tuple(worldSeed, worldSeed);
     await fc.assert(
       propertyInTime(pair, async (seeds) => {
@@ -195,14 +195,14 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
             return expectCounts(pages[index] as LinkPage, world, carrying(tag));
           }),
         );
-        // The totals, the counts, and the tags that are counted.
+        // One statement for the totals, one for the counts, one for the tags.
         expect(test.statements.length).toBe(tags.length === 0 ? 0 : 3);
       }),
       { numRuns: 30 },
     );
   });
 
-  it("take one statement each, with one more for the tags, when they are first asked for", async () => {
+  it("facets and totals take one statement each, and the facets one more for the tags, when they are first asked for", async () => {
     const channel = await storeChannel(test.database);
     const tags = types.map(({ id: typeId }) => ({ id: newId(), typeId, name: "b" }));
     await storeTags(test.database, channel.id, tags);
@@ -223,7 +223,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
     }
   });
 
-  it("sum exactly, however much there is", async () => {
+  it("totals are exact, however large the budgets are", async () => {
     const channel = await storeChannel(test.database);
     const tag = { id: newId(), typeId: types[0]?.id as string, name: "b" };
     await storeTags(test.database, channel.id, [tag]);
@@ -239,7 +239,7 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
     for (const page of pages) expect(await page.totals()).toEqual({ budget: "999999999999990.07" });
   });
 
-  it("are nothing for a channel that is granted and not known yet", async () => {
+  it("a channel that is granted and not known yet has totals of 0.00 and no facets", async () => {
     const chatId = newChatId();
     const page = await open([chatId]).page({ chatId: chatId });
     expect([await page.totals(), await page.facets()]).toEqual([{ budget: "0.00" }, []]);

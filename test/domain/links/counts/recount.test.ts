@@ -13,7 +13,7 @@ import { expectExactCounts } from "./expectCounts.js";
 /** The links of each channel. */
 const LINKS = [300, 60, 5];
 
-/** One way in which counters can be wrong: the statement that makes them so, and the table that differs. */
+/** Ways in which counters can be wrong: a statement that damages them, and the table that differs then. */
 const DAMAGES: readonly { readonly title: string; readonly statement: string; readonly counter: string }[] = [
   {
     title: "a link without a place",
@@ -210,20 +210,20 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
   const check = (chatId: number | null = null) => recount(test.database, { chatId, checkOnly: true });
   const repair = (chatId: number | null = null) => recount(test.database, { chatId, checkOnly: false });
 
-  it("finds nothing where nothing was damaged", async () => {
+  it("recount finds no difference in counters that nobody damaged", async () => {
     expect(await check()).toEqual([]);
     expect(await repair()).toEqual([]);
   });
 
   describe("one by one", () => {
-    it.each(DAMAGES)("finds and repairs $title", async ({ statement, counter }) => {
+    it.each(DAMAGES)("recount finds and repairs $title", async ({ statement, counter }) => {
       const [damaged, , other] = channels;
       if (!damaged || !other) throw new TypeError("The channels were not made.");
       const { rowCount } = await test.pool.query(statement, [damaged.id]);
       expect(rowCount).toBeGreaterThan(0);
       const found = await check();
       expect(found).toContainEqual(expect.objectContaining({ counter, channelId: damaged.chatId }));
-      // A check changes nothing, and a channel alone has no others' differences.
+      // A check changes nothing, and the check of one channel shows no other channel's differences.
       expect(await check()).toEqual(found);
       expect(await check(other.chatId)).toEqual([]);
       expect(await repair(other.chatId)).toEqual([]);
@@ -233,7 +233,7 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
     });
   });
 
-  it("removes places of links and blocks that do not exist", async () => {
+  it("recount removes places of links and blocks that do not exist", async () => {
     await test.pool.query("insert into link_place values (gen_random_uuid(), 987654321, 0)");
     expect(await check()).toEqual([
       expect.objectContaining({ counter: "link_place", channelId: null, rows: 1 }),
@@ -242,7 +242,7 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
     expect(await check()).toEqual([]);
   });
 
-  it("puts right everything at once", async () => {
+  it("recount repairs all kinds of damage at once", async () => {
     const [one, two] = channels;
     for (const id of [one?.id, two?.id]) {
       for (const { statement } of DAMAGES) await test.pool.query(statement, [id]);
@@ -253,7 +253,7 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
     await expectExactCounts(test);
   });
 
-  it("gives places to more links than a block has", async () => {
+  it("recount gives places to more links than a block has", async () => {
     const chatId = newChatId();
     const { id } = await storeChannel(test.database, chatId);
     await test.pool.query(
@@ -272,7 +272,7 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
     await expectExactCounts(test);
   });
 
-  it("refuses a channel that is not known", async () => {
+  it("recount refuses a channel that is not known", async () => {
     await expect(check(newChatId())).rejects.toThrow("There is no such channel.");
   });
 });

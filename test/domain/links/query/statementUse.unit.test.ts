@@ -7,7 +7,7 @@ import type { Caller } from "../../../../src/domain/shared/caller.js";
 
 const CALLER: Caller = { key: "admin", name: "all", role: "ADMIN", channelIds: null, telegramUserId: null };
 
-/** How the statements are run that read a page in an order. */
+/** The uses of the statements that read a page in an order. */
 async function usesOf(orderBy: readonly InviteLinkOrder[]): Promise<(StatementUse | undefined)[]> {
   const uses: (StatementUse | undefined)[] = [];
   const query = async (_statement: unknown, use?: StatementUse) => {
@@ -21,7 +21,7 @@ async function usesOf(orderBy: readonly InviteLinkOrder[]): Promise<(StatementUs
 
 const FIELDS = ["NAME", "BUDGET", "CREATED_AT"] as const;
 
-test.each(FIELDS)("a page in the order of %s, which an index has, waits for no turn", async (field) => {
+test.each(FIELDS)("a page in the order of %s, which has an index, waits for no turn", async (field) => {
   expect(await usesOf([{ field, direction: "ASC" }])).toEqual(["frequent and quick"]);
   expect(await usesOf([{ field, direction: "DESC" }])).toEqual(["frequent and quick"]);
   expect(
@@ -33,7 +33,7 @@ test.each(FIELDS)("a page in the order of %s, which an index has, waits for no t
 });
 
 test.each(FIELDS)(
-  "a page by %s and something else, for which all links are sorted, waits for its turn",
+  "a page ordered by %s and another field, for which all links are sorted, waits for its turn",
   async (field) => {
     for (const second of FIELDS.filter((other) => other !== field)) {
       expect(
@@ -46,7 +46,7 @@ test.each(FIELDS)(
   },
 );
 
-test("a list without an end is read in parts that are short, so that the server answers others in between", async () => {
+test("a list without a page size is read in short portions, so that the server answers other requests in between", async () => {
   const sizes: number[] = [];
   const read = async (_statements: unknown, size: number) => {
     sizes.push(size);
