@@ -1,7 +1,6 @@
 import {
   type ASTVisitor,
   type DocumentNode,
-  execute,
   GraphQLError,
   getOperationAST,
   type OperationDefinitionNode,
@@ -13,15 +12,13 @@ import {
   ValuesOfCorrectTypeRule,
   validate,
 } from "graphql";
-import type { PromiseOrValue } from "graphql/jsutils/PromiseOrValue.js";
 import { LRUCache } from "lru-cache";
 import { resultUnreadable } from "../../domain/links/persistResult.js";
 import type { Domain } from "../../domain/request.js";
 import type { Caller } from "../../domain/shared/caller.js";
 import type { Logger } from "../../log.js";
 import { GraphQLContext } from "../builder/context.js";
-import { type Json, jsonOf } from "../executor/json.js";
-import { executePlan } from "../executor/planned/run.js";
+import type { Json } from "../executor/json.js";
 import { schema } from "../schema.js";
 import {
   BAD_REQUEST,
@@ -162,30 +159,6 @@ function requireReading(operation: OperationDefinitionNode): void {
   });
 }
 
-/** Queries by their plan; mutations, which wait for Telegram anyway, as graphql-js executes them. */
-function executionOf(
-  operation: PreparedOperation,
-  given: Record<string, unknown>,
-  variables: Record<string, unknown>,
-): (context: GraphQLContext) => PromiseOrValue<OperationResult> {
-  const { document, definition } = operation;
-  if (definition.operation === OperationTypeNode.QUERY) {
-    const plan = operation.plan(variables);
-    return (context) => executePlan(plan, context, variables);
-  }
-  return async (contextValue) => {
-    const operationName = definition.name?.value ?? null;
-    const { data, errors } = await execute({
-      schema,
-      document,
-      contextValue,
-      variableValues: given,
-      operationName,
-    });
-    return { ...(data !== undefined && { data: jsonOf(data) }), ...(errors && { errors }) };
-  };
-}
-
 /**
  * The one way in which an operation is executed, whatever door it came through: parsed and validated (once for each
  * document), held against the limits, executed as its caller, and freed of everything that is not the caller's to see.
@@ -235,23 +208,23 @@ export class Operations {
     const prepared = this.#prepare(parameters.query);
     if ("errors" in prepared) return this.#refused(prepared.errors, request);
     const given = parameters.variables ?? {};
-    let execution: (context: GraphQLContext) => PromiseOrValue<OperationResult>;
+    let operation: PreparedOperation;
+    let coerced: Record<string, unknown>;
     try {
-      const operation = chooseOperation(prepared, parameters.operationName || null);
+      operation = chooseOperation(prepared, parameters.operationName || null);
       course.operation = operation.definition;
       if (request.readOnly) requireReading(operation.definition);
       checkVariables(given);
       checkExtensions(parameters.extensions);
-      const variables = operation.readVariables(given);
+      coerced = operation.readVariables(given);
       operation.checkCost(given);
-      execution = executionOf(operation, given, variables);
     } catch (error) {
       if (error instanceof GraphQLError) return this.#refused([error], request);
       throw error;
     }
     const context = new GraphQLContext(this.#domain, request);
     course.context = context;
-    const result = await execution(context);
+    const result = await operation.executor.execute(context, { given, coerced });
     if (!result.errors) return result;
     for (const { originalError } of result.errors) this.#domain.storageGuard.noteFailure(originalError);
     const { hasChangedTelegram } = context;

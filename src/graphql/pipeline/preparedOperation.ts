@@ -15,7 +15,8 @@ import {
   type VariableNode,
   visit,
 } from "graphql";
-import { decidingVariables, Plan } from "../executor/planned/executionPlan.js";
+import { createExecutor } from "../executor/createExecutor.js";
+import type { Executor } from "../executor/executor.js";
 import { schema } from "../schema.js";
 import { complete } from "./errors.js";
 import { type Cost, checkCost, costOf } from "./limits.js";
@@ -23,7 +24,6 @@ import { type Cost, checkCost, costOf } from "./limits.js";
 type Variables = Record<string, unknown>;
 
 /** Of an operation; past these they are worked out for each request. */
-const MOST_PLANS = 8;
 const MOST_COSTS = 100;
 /** Of the variables that a cost hangs on, in characters. */
 const LONGEST_KEY = 200;
@@ -83,22 +83,21 @@ function kept<Value>(known: Map<string, Value>, most: number, key: string, make:
 export class PreparedOperation {
   readonly document: DocumentNode;
   readonly definition: OperationDefinitionNode;
+  readonly executor: Executor;
   readonly #counting: readonly string[];
   /** The other variables: such as a part of a name, of which only matters whether it is given. */
   readonly #others: readonly string[];
-  readonly #deciding: readonly string[];
   readonly #conditions: readonly VariableNode[];
   readonly #costs = new Map<string, Cost>();
-  readonly #plans = new Map<string, Plan>();
 
   constructor(document: DocumentNode, definition: OperationDefinitionNode) {
     this.document = document;
     this.definition = definition;
+    this.executor = createExecutor({ schema, document, definition });
     this.#counting = countingVariables(definition);
     this.#others = (definition.variableDefinitions ?? [])
       .map(({ variable }) => variable.name.value)
       .filter((name) => !this.#counting.includes(name));
-    this.#deciding = decidingVariables(document);
     this.#conditions = conditionsOf(document, definition);
   }
 
@@ -134,17 +133,6 @@ export class PreparedOperation {
     ].join();
     checkCost(
       kept(this.#costs, MOST_COSTS, key, () => costOf(schema, this.document, this.definition, given)),
-    );
-  }
-
-  /** How it is executed with these variables, as they were read. @throws GraphQLError */
-  plan(variables: Variables): Plan {
-    const deciding = Object.fromEntries(this.#deciding.map((name) => [name, variables[name]]));
-    return kept(
-      this.#plans,
-      MOST_PLANS,
-      JSON.stringify(deciding),
-      () => new Plan(schema, this.document, this.definition, deciding),
     );
   }
 }

@@ -1,14 +1,10 @@
 import fc from "fast-check";
-import { buildSchema, execute, type GraphQLObjectType, getOperationAST, parse, validate } from "graphql";
+import { buildSchema, type GraphQLObjectType, getOperationAST, parse, validate } from "graphql";
 import { expect, test } from "vitest";
 import { withResponseMemo } from "../../../src/domain/shared/responseMemo.js";
-import { parseJson } from "../../../src/graphql/executor/json.js";
-import {
-  decidingVariables,
-  OF_ITS_OBJECT,
-  Plan,
-} from "../../../src/graphql/executor/planned/executionPlan.js";
-import { executePlan } from "../../../src/graphql/executor/planned/run.js";
+import { GraphQLJsExecutor } from "../../../src/graphql/executor/graphqlJsExecutor.js";
+import { OF_ITS_OBJECT } from "../../../src/graphql/executor/planned/executionPlan.js";
+import { PlannedExecutor } from "../../../src/graphql/executor/planned/plannedExecutor.js";
 
 interface Kept {
   readonly id: number;
@@ -101,13 +97,15 @@ test("what is kept between requests is answered as it would be anew, whoever ask
         const problems = validate(schema, document).filter(({ message }) => !/is never used/.test(message));
         if (problems.length > 0) continue;
         compared += 1;
-        const variables = { n, yes };
-        const deciding = decidingVariables(document).length > 0 ? { yes } : {};
-        const plan = new Plan(schema, document, getOperationAST(document) as never, deciding);
-        const expected = await execute({ schema, document, contextValue: asker, variableValues: variables });
+        const definition = getOperationAST(document);
+        if (!definition) throw new TypeError("There is an operation.");
+        const planned = new PlannedExecutor({ schema, document, definition });
+        const graphqlJs = new GraphQLJsExecutor({ schema, document, definition });
+        const variables = { given: { n, yes }, coerced: { n, yes } };
+        const expected = await graphqlJs.execute(asker, variables);
         for (let times = 0; times < 2; times += 1) {
-          const { data, errors = [] } = await executePlan(plan, asker, variables);
-          expect(JSON.stringify(parseJson(data))).toBe(JSON.stringify(expected.data));
+          const { data, errors = [] } = await planned.execute(asker, variables);
+          expect(data).toBe(expected.data);
           expect(errors.map(({ path }) => path)).toEqual((expected.errors ?? []).map(({ path }) => path));
         }
       }

@@ -18,6 +18,7 @@ import {
 } from "graphql";
 import { collectFields, collectSubfields } from "graphql/execution/collectFields.js";
 import { getFieldDef } from "graphql/execution/execute.js";
+import type { ValidOperation } from "../executor.js";
 import { type Shape, shapeOf } from "./shape.js";
 
 export type Arguments = Readonly<Record<string, unknown>>;
@@ -78,7 +79,7 @@ export function decidingVariables(document: DocumentNode): readonly string[] {
  * What an operation asks for, worked out once for all its requests: which fields of which types, their resolvers and how
  * their values are completed. Types deeper down are planned when an object of theirs first turns up.
  */
-export class Plan {
+export class ExecutionPlan {
   readonly schema: GraphQLSchema;
   readonly operation: OperationDefinitionNode;
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
@@ -88,25 +89,21 @@ export class Plan {
   readonly #selections = new Map<readonly FieldNode[], Map<GraphQLObjectType, Selection>>();
   #fields = 0;
 
-  constructor(
-    schema: GraphQLSchema,
-    document: DocumentNode,
-    operation: OperationDefinitionNode,
-    deciding: Readonly<Record<string, unknown>>,
-  ) {
+  /** @param deciding the values of decidingVariables, coerced. @throws GraphQLError for a directive that cannot be read. */
+  constructor({ schema, document, definition }: ValidOperation, deciding: Readonly<Record<string, unknown>>) {
     this.schema = schema;
-    this.operation = operation;
+    this.operation = definition;
     this.fragments = Object.fromEntries(
       document.definitions
         .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
         .map((fragment) => [fragment.name.value, fragment]),
     );
     this.#deciding = deciding;
-    const type = schema.getRootType(operation.operation);
-    if (!type) throw new TypeError(`The schema has no ${operation.operation}.`);
+    const type = schema.getRootType(definition.operation);
+    if (!type) throw new TypeError(`The schema has no ${definition.operation}.`);
     this.root = this.#select(
       type,
-      collectFields(schema, this.fragments, this.#deciding, type, operation.selectionSet),
+      collectFields(schema, this.fragments, this.#deciding, type, definition.selectionSet),
     );
   }
 

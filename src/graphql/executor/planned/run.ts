@@ -16,7 +16,7 @@ import { isIterableObject } from "graphql/jsutils/isIterableObject.js";
 import { addPath, type Path, pathToArray } from "graphql/jsutils/Path.js";
 import { type ResponseMemo, responseMemoOf } from "../../../domain/shared/responseMemo.js";
 import { type Json, jsonOf } from "../json.js";
-import type { Arguments, Plan, PlannedField, Selection } from "./executionPlan.js";
+import type { Arguments, ExecutionPlan, PlannedField, Selection } from "./executionPlan.js";
 import type { Shape } from "./shape.js";
 
 type MaybePromise<Value> = Value | Promise<Value>;
@@ -83,7 +83,7 @@ const pathOf = (parentPath: Path | undefined, { key, parentType }: PlannedField)
  * wrong on this side is no GraphQLError, so that it is masked.
  */
 class Run {
-  readonly plan: Plan;
+  readonly plan: ExecutionPlan;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly #context: unknown;
   readonly #arguments: Arguments[] = [];
@@ -91,7 +91,7 @@ class Run {
   /** Places that an error made null: what happens beneath them is nobody's any more. */
   readonly #nulled = new Set<Path | undefined>();
 
-  constructor(plan: Plan, context: unknown, variables: Readonly<Record<string, unknown>>) {
+  constructor(plan: ExecutionPlan, context: unknown, variables: Readonly<Record<string, unknown>>) {
     this.plan = plan;
     this.#context = context;
     this.variables = variables;
@@ -341,7 +341,7 @@ function serialized(type: GraphQLLeafType, value: unknown): unknown {
  * @param variables coerced, those of which the plan was made among them.
  */
 export const executePlan = (
-  plan: Plan,
+  plan: ExecutionPlan,
   context: unknown,
   variables: Readonly<Record<string, unknown>>,
 ): MaybePromise<PlanResult> => new Run(plan, context, variables).answer();
