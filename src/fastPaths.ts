@@ -7,7 +7,7 @@ export interface FastPaths {
   readonly plannedExecutor: boolean;
   /** http/graphql/fastPath.ts: an ordinary request is answered without Yoga; plain twin: Yoga. */
   readonly yogaShortcut: boolean;
-  /** domain/shared/responseMemo.ts: a cached tag keeps its JSON; plain twin: it is written each time. */
+  /** graphql/executor/planned/responseMemo.ts: a cached tag keeps its JSON; plain twin: it is written each time. */
   readonly responseMemo: boolean;
   /** domain/tags/tagCache.ts: tags are remembered between requests; plain twin: the tag loader. */
   readonly tagCache: boolean;

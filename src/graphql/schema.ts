@@ -11,7 +11,7 @@ import type { UserError } from "../domain/shared/errors.js";
 import { globalId, type IdKind } from "../domain/shared/ids.js";
 import { builder } from "./builder/builder.js";
 import type { GraphQLContext } from "./builder/context.js";
-import { OF_ITS_OBJECT } from "./executor/planned/executionPlan.js";
+import { PURE_FIELD } from "./executor/planned/responseMemo.js";
 import "./nodes/apiToken.js";
 import "./nodes/channel.js";
 import "./mutations/createInviteLink.js";
@@ -42,7 +42,7 @@ function givingIdsAtOnce(graph: GraphQLSchema): GraphQLSchema {
   for (const type of graph.getImplementations(node).objects) {
     const { id } = type.getFields() as { id: GraphQLField<{ readonly id: string }, unknown> };
     id.resolve = (thing) => globalId(type.name as IdKind, thing.id);
-    id.extensions = { ...id.extensions, ...OF_ITS_OBJECT };
+    id.extensions = { ...id.extensions, ...PURE_FIELD };
   }
   return graph;
 }

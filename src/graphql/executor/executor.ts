@@ -23,9 +23,15 @@ export interface ExecutorResult {
 }
 
 /**
- * Executes one query or mutation, as often as it is requested. Subscriptions need graphql-js' `subscribe` instead.
+ * Executes one operation, as often as it is requested. A subscription's source is opened by graphql-js'
+ * createSourceEventStream; an executor then gives the single result for each event.
  * It never throws: whatever a resolver throws is an error of the result.
  */
 export interface Executor {
-  execute(context: unknown, variables: OperationVariables): Promise<ExecutorResult> | ExecutorResult;
+  /** @param rootValue the event of a subscription's source, for which its operation is executed once. */
+  execute(
+    context: unknown,
+    variables: OperationVariables,
+    rootValue?: unknown,
+  ): Promise<ExecutorResult> | ExecutorResult;
 }

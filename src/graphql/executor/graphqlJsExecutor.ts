@@ -10,13 +10,18 @@ export class GraphQLJsExecutor implements Executor {
     this.#operation = operation;
   }
 
-  async execute(contextValue: unknown, { given }: OperationVariables): Promise<ExecutorResult> {
+  async execute(
+    contextValue: unknown,
+    { given }: OperationVariables,
+    rootValue?: unknown,
+  ): Promise<ExecutorResult> {
     const { schema, document, definition } = this.#operation;
     const { data, errors } = await execute({
       schema,
       document,
       operationName: definition.name?.value ?? null,
       contextValue,
+      rootValue,
       // graphql-js coerces variables itself, and coercing twice would change some.
       variableValues: given,
     });

@@ -3,7 +3,7 @@ import { globalId } from "../../domain/shared/ids.js";
 import type { Tag } from "../../domain/tags/tag.js";
 import { builder } from "../builder/builder.js";
 import { pageComplexity, toConnection } from "../builder/connection.js";
-import { OF_ITS_OBJECT } from "../executor/planned/executionPlan.js";
+import { PURE_FIELD } from "../executor/planned/responseMemo.js";
 import { COMMON_ERRORS } from "./errors.js";
 import { SCAN_COST } from "./filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
@@ -18,7 +18,7 @@ builder.node(TagRef, {
       type: "TelegramID",
       description: "The Telegram chat id of its channel.",
       resolve: ({ chatId }) => chatId,
-      extensions: OF_ITS_OBJECT,
+      extensions: PURE_FIELD,
     }),
     name: t.exposeString("name", { description: "Unique within channel and type, whatever its case." }),
     color: t.exposeString("color", { description: "#RRGGBB" }),
@@ -26,20 +26,20 @@ builder.node(TagRef, {
       type: TagTypeRef,
       description: "What kind of tag it is.",
       resolve: ({ typeId, typeName }) => ({ id: typeId, name: typeName }),
-      extensions: OF_ITS_OBJECT,
+      extensions: PURE_FIELD,
     }),
     createdAt: t.field({
       type: "DateTime",
       description: "When it was made.",
       resolve: ({ createdAt }) => createdAt,
-      extensions: OF_ITS_OBJECT,
+      extensions: PURE_FIELD,
     }),
     updatedAt: t.field({
       type: "DateTime",
       nullable: true,
       description: "When it was last changed; null for never.",
       resolve: ({ updatedAt }) => updatedAt,
-      extensions: OF_ITS_OBJECT,
+      extensions: PURE_FIELD,
     }),
     inviteLinks: t.connection(
       {

@@ -3,6 +3,7 @@ import { type ExecutionResult, GraphQLError } from "graphql";
 import { createYoga, type GraphQLParams, type Plugin } from "graphql-yoga";
 import { toUserError } from "../../domain/shared/databaseErrors.js";
 import { DatabaseUnavailableError } from "../../domain/shared/errors.js";
+import { fastPaths } from "../../fastPaths.js";
 import { bytesOf, parseJson } from "../../graphql/executor/json.js";
 import { databaseUnavailable, type HttpExtension, reword } from "../../graphql/pipeline/errors.js";
 import type {
@@ -186,7 +187,7 @@ export function addGraphQL(
     };
     // What most clients send needs nothing of what Yoga knows; only the form of errors is left to it.
     const type = request.answerType;
-    const operation = type === EVENT_STREAM ? null : plainOperation(request);
+    const operation = fastPaths.yogaShortcut && type !== EVENT_STREAM ? plainOperation(request) : null;
     const result = operation && (await operations.run(operation, asked));
     if (result && !result.errors) {
       return reply.header("content-type", `${type}; charset=utf-8`).send(bytesOf(`{"data":${result.data}}`));

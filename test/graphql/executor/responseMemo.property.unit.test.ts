@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { buildSchema, type GraphQLObjectType, getOperationAST, parse, validate } from "graphql";
 import { expect, test } from "vitest";
-import { withResponseMemo } from "../../../src/domain/shared/responseMemo.js";
-import { GraphQLJsExecutor } from "../../../src/graphql/executor/graphqlJsExecutor.js";
-import { OF_ITS_OBJECT } from "../../../src/graphql/executor/planned/executionPlan.js";
-import { PlannedExecutor } from "../../../src/graphql/executor/planned/plannedExecutor.js";
+import { withSlot } from "../../../../src/domain/shared/slot.js";
+import { GraphQLJsExecutor } from "../../../../src/graphql/executor/graphqlJsExecutor.js";
+import { PlannedExecutor } from "../../../../src/graphql/executor/planned/plannedExecutor.js";
+import { PURE_FIELD } from "../../../../src/graphql/executor/planned/responseMemo.js";
 
 interface Kept {
   readonly id: number;
@@ -24,13 +24,13 @@ const resolving = (
   const fields = (schema.getType(type) as GraphQLObjectType).getFields();
   for (const [name, resolve] of Object.entries(resolvers)) Object.assign(fields[name] ?? {}, { resolve });
 };
-const hangingOnItsObject = (type: string, ...names: string[]) => {
+const markPure = (type: string, ...names: string[]) => {
   const fields = (schema.getType(type) as GraphQLObjectType).getFields();
-  for (const name of names) Object.assign(fields[name] ?? {}, { extensions: OF_ITS_OBJECT });
+  for (const name of names) Object.assign(fields[name] ?? {}, { extensions: PURE_FIELD });
 };
 
 const keep = () =>
-  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => withResponseMemo({ id, name }));
+  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => withSlot({ id, name }));
 let things = keep();
 
 resolving("Query", {
@@ -48,7 +48,7 @@ resolving("Kept", {
   },
 });
 resolving("Kind", { asker: (_kind, _args, asker) => asker });
-hangingOnItsObject("Kept", "name", "kind", "fails");
+markPure("Kept", "name", "kind", "fails");
 
 const alias = fc.constantFrom("", "", "a: ", "b: ");
 const when = fc.constantFrom("", "", "@include(if: $yes)", "@skip(if: $yes)");

@@ -33,9 +33,6 @@ export interface Selection {
   readonly signature: string | null;
 }
 
-/** Says in a field's extensions that its value hangs on its object alone. */
-export const OF_ITS_OBJECT = { ofItsObject: true } as const;
-
 /** A field that is asked for of one type of object, with everything about it that no request changes. */
 export interface PlannedField {
   /** What comes before its value in the answer, its key included. */
@@ -138,9 +135,9 @@ export class ExecutionPlan {
   #signatureOf(fields: readonly PlannedField[]): string | null {
     const parts: string[] = [];
     for (const { lead, nodes, definition, parentType, shape } of fields) {
-      const isOfItsObject = !definition.resolve || definition.extensions["ofItsObject"] === true;
+      const isPure = !definition.resolve || definition.extensions["isPure"] === true;
       const isTypeName = definition === TypeNameMetaFieldDef;
-      if (definition.args.length > 0 || !(isOfItsObject || isTypeName)) return null;
+      if (definition.args.length > 0 || !(isPure || isTypeName)) return null;
       parts.push(lead, isTypeName ? parentType.name : definition.name);
       if (shape.kind === "leaf") continue;
       if (shape.kind !== "object" || shape.type.isTypeOf) return null;

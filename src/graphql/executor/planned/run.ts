@@ -14,10 +14,13 @@ import {
 import { inspect } from "graphql/jsutils/inspect.js";
 import { isIterableObject } from "graphql/jsutils/isIterableObject.js";
 import { addPath, type Path, pathToArray } from "graphql/jsutils/Path.js";
-import { type ResponseMemo, responseMemoOf } from "../../../domain/shared/responseMemo.js";
+import { fastPaths } from "../../../fastPaths.js";
 import { type Json, jsonOf } from "../json.js";
 import type { Arguments, ExecutionPlan, PlannedField, Selection } from "./executionPlan.js";
+import { findResponseMemo, noResponseMemo } from "./responseMemo.js";
 import type { Shape } from "./shape.js";
+
+const findMemo = fastPaths.responseMemo ? findResponseMemo : noResponseMemo;
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
@@ -267,7 +270,7 @@ class Run {
     value: unknown,
   ): MaybePromise<Json> {
     const selection = this.plan.selection(type, field.nodes);
-    if (!type.isTypeOf) return this.#derived(selection, path, value);
+    if (!type.isTypeOf) return this.#objectMemoized(selection, path, value);
     const check = (isOfType: boolean): MaybePromise<Json> => {
       if (isOfType) return this.#object(selection, value, path);
       throw new TypeError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`);
@@ -276,17 +279,17 @@ class Run {
     return isPromise(isOfType) ? isOfType.then(check) : check(isOfType);
   }
 
-  /** As #object; of what is kept between requests, what was answered before is answered again. */
-  #derived(selection: Selection, path: Path | undefined, value: unknown): MaybePromise<Json> {
+  /** As #object, unless the same selection of an object that is kept between requests was answered before. */
+  #objectMemoized(selection: Selection, path: Path | undefined, value: unknown): MaybePromise<Json> {
     const { signature } = selection;
-    const derived: ResponseMemo | undefined = signature === null ? undefined : responseMemoOf(value);
-    if (!derived) return this.#object(selection, value, path);
-    const known = derived.find(signature as string);
+    const memo = signature === null ? undefined : findMemo(value);
+    if (!memo) return this.#object(selection, value, path);
+    const known = memo.find(signature as string);
     if (known !== undefined) return known;
     const errors = this.#errors.length;
-    const made = this.#object(selection, value, path);
-    if (typeof made === "string" && errors === this.#errors.length) derived.note(signature as string, made);
-    return made;
+    const json = this.#object(selection, value, path);
+    if (typeof json === "string" && errors === this.#errors.length) memo.store(signature as string, json);
+    return json;
   }
 
   #abstract(
