@@ -34,6 +34,8 @@ const PATIENCE_MS = 3000;
  * @property {number} p99
  * @property {number} nodeCpu of the server's process, for an answer
  * @property {number} postgresCpu
+ * @property {number[]} nodeCpuByRound
+ * @property {number[]} postgresCpuByRound
  * @property {number} statements for an answer
  * @property {number} rows from PostgreSQL, for an answer
  *
@@ -48,6 +50,7 @@ const PATIENCE_MS = 3000;
  * @property {{ answers: number, milliseconds: number }} warming what is answered before, at most for so long: V8 takes
  *   thousands of answers to compile what it runs
  * @property {number} seed
+ * @property {boolean} [countsStatements] default: true
  * @property {(line: string) => void} say
  */
 
@@ -206,7 +209,7 @@ export async function measure(databaseUrl, { dataDir }, options) {
     /** @type {Record<string, Record<string, { statements: number, rows: number }>>} */
     const counts = {};
     for (const [name, candidate] of Object.entries(candidates)) {
-      if (candidate.embedded) continue;
+      if (candidate.embedded || options.countsStatements === false) continue;
       say(`counting the statements of ${name}`);
       counts[name] = await countOnWire(name, candidate, where, workloads, facts, options.seed);
     }
@@ -343,6 +346,7 @@ async function measureTogether(names, context) {
     const answers = slices.reduce((sum, one) => sum + one.answers, 0);
     const each = (/** @type {"node" | "postgres"} */ key) =>
       slices.reduce((sum, one) => sum + one[key], 0) / answers;
+    const byRound = (/** @type {"node" | "postgres"} */ key) => slices.map((one) => one[key] / one.answers);
     const latencies = slices.map((one) => one.latencies);
     const counted = counts[server.name]?.[name];
     /** @type {ByCandidate} */ (results[name])[server.name] = {
@@ -351,6 +355,8 @@ async function measureTogether(names, context) {
       p99: percentile(latencies, 0.99),
       nodeCpu: each("node"),
       postgresCpu: each("postgres"),
+      nodeCpuByRound: byRound("node"),
+      postgresCpuByRound: byRound("postgres"),
       statements: counted?.statements ?? Number.NaN,
       rows: counted?.rows ?? Number.NaN,
     };

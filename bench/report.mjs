@@ -2,9 +2,10 @@
 // one another: a run takes the place of the one before it of its kind and scale.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpuOfRounds, timesTheCpu, WORTH_KEEPING } from "./fastPaths.mjs";
 import { picture } from "./picture.mjs";
 import { bestPeer, cost, measured, ratio, spread } from "./ratios.mjs";
-import { candidates } from "./servers.mjs";
+import { candidates, NOTHING_LEFT_OUT } from "./servers.mjs";
 import { targetsOf } from "./targets.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
@@ -22,7 +23,7 @@ const keyOf = (/** @type {Run} */ { kind, links }) => `${kind} ${links}`;
 function readResults() {
   if (!existsSync(file("results.json"))) return [];
   const order = (/** @type {Run} */ { kind, links }) => [
-    ["server", "fair", "embedded", "start"].indexOf(kind),
+    ["server", "fast-paths", "fair", "embedded", "start"].indexOf(kind),
     links === MAIN_LINKS ? 0 : links,
   ];
   return Object.values(JSON.parse(readFileSync(file("results.json"), "utf8"))).sort((a, b) => {
@@ -169,8 +170,43 @@ function fairTable({ links, inChannel, aliases, milliseconds, commit, at, phases
   ].join("\n\n");
 }
 
+/** @param {Run} run */
+function fastPathTables({ links, rounds, slice, connections, seed, commit, at, titles, workloads }) {
+  const heading = ["left out", ...Object.keys(workloads)];
+  const names = Object.keys(titles);
+  const cpu = names.map((name) => [
+    titles[name],
+    ...Object.values(workloads).map((results) => {
+      const one = measured(results, name);
+      if (one === null) return "–";
+      const { node, postgres } = cpuOfRounds(one);
+      return `${short(node)} (${short(postgres)})`;
+    }),
+  ]);
+  const times = names
+    .filter((name) => name !== NOTHING_LEFT_OUT)
+    .map((name) => [
+      titles[name],
+      ...Object.values(workloads).map((results) => {
+        const found = timesTheCpu(results, name);
+        const text = number(found, 2);
+        return found !== null && found >= WORTH_KEEPING ? `**${text}**` : text;
+      }),
+    ]);
+  const workloadList = Object.keys(workloads).map((name) => `- ${name}: ${WORKLOADS[name]?.title}`);
+  return [
+    "## What each fast path saves",
+    `CPU milliseconds of Node.js for one request, and of PostgreSQL in brackets, with one fast path of src/fastPaths.ts left out at a time: ${grouped(links)} links, the medians of ${rounds} rounds of ${slice / 1000} s for each server, at most ${connections} connections, seed ${seed}; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}. Command: \`npm run bench -- --only fast-paths\`.`,
+    markdown([heading, ...cpu]),
+    `The same as multiples of the CPU time of both with nothing left out, the medians of the rounds' multiples. Bold: at least ${WORTH_KEEPING}. A fast path without a bold figure is to be deleted.`,
+    markdown([heading, ...times]),
+    workloadList.join("\n"),
+  ].join("\n\n");
+}
+
 /** What is shown of a run, in Markdown. @param {Run} run */
 export function table(run) {
+  if (run.kind === "fast-paths") return fastPathTables(run);
   if (run.kind === "fair") return fairTable(run);
   if (run.kind === "start") return `## Start-up and size\n\n${startTables(run)}`;
   const title =

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { prepareDatabase, prepareEmbedded } from "./data.mjs";
 import { measureFairness } from "./fair.mjs";
+import { measureFastPaths } from "./fastPaths.mjs";
 import { checkGuard, GUARD, guardTable } from "./guard.mjs";
 import { machine } from "./machine.mjs";
 import { measure } from "./measure.mjs";
@@ -16,7 +17,7 @@ import { measureStart } from "./start.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** What is measured beside the workloads of servers in rotation. */
-const OTHER_PARTS = ["embedded", "start", "fair"];
+const OTHER_PARTS = ["embedded", "start", "fair", "fast-paths"];
 
 const HELP = `npm run bench -- [options]
 
@@ -70,6 +71,9 @@ const EMBEDDED_LINKS = 20_000;
 /** A fifth of them in the channel that is read. */
 const FAIR_LINKS = 1_000_000;
 const FAIR_MS = 30_000;
+const FAST_PATH_LINKS = 200_000;
+/** Short slices in more rounds, since each round compares ten servers. */
+const FAST_PATH_PACE = { rounds: 7, slice: 500, warming: { answers: 2000, milliseconds: 3000 } };
 const EMBEDDED_WORKLOADS = ["W1", "W1c", "W2", "W3", "W4"];
 
 const say = (/** @type {string} */ line) => console.error(line);
@@ -129,6 +133,20 @@ async function measureEmbedded(server) {
   return { kind: "embedded", ...size, environment, ...(await machine(url)), ...measured };
 }
 
+/** @param {string} server */
+function measureEachFastPath(server) {
+  const pace = small ? SHORT : FAST_PATH_PACE;
+  return measureFastPaths(server, {
+    ...options,
+    links: Number(given.scale ?? (small ? options.links : FAST_PATH_LINKS)),
+    rounds: Number(given.rounds ?? pace.rounds),
+    slice: Number(given.slice ?? pace.slice),
+    warming: pace.warming,
+    environment,
+    say,
+  });
+}
+
 /** Shows a run, and keeps it, whatever becomes of the next. @param {any} run */
 function conclude(run) {
   if (given.guard) {
@@ -157,6 +175,7 @@ async function main() {
   const server = given.url ?? /** @type {{ url: string }} */ (postgres).url;
   try {
     if (workloads.length > 0) conclude(await measureServers(server));
+    if (parts.includes("fast-paths")) conclude(await measureEachFastPath(server));
     if (parts.includes("embedded")) conclude(await measureEmbedded(server));
     if (parts.includes("fair")) {
       const links = Number(given.scale ?? (small ? options.links : FAIR_LINKS));

@@ -154,6 +154,25 @@ export const candidates = (environment) => ({
   },
 });
 
+export const NOTHING_LEFT_OUT = "all";
+
+/**
+ * This server with all fast paths, and without each of them. Their names are read from the build, so that none is missed.
+ * @param {Record<string, string>} environment added to every variant's
+ * @returns {Promise<Record<string, Candidate>>}
+ */
+export async function fastPathCandidates(environment) {
+  const { fastPaths } = await import(new URL("../dist/fastPaths.js", import.meta.url).href);
+  const without = Object.keys(fastPaths).map((name) => [
+    name,
+    thisServer({ title: name, environment: { ...environment, FAST_PATHS_OFF: name } }),
+  ]);
+  return {
+    [NOTHING_LEFT_OUT]: thisServer({ title: "nothing", environment }),
+    ...Object.fromEntries(without),
+  };
+}
+
 /** A candidate at work. */
 export class Running {
   /**

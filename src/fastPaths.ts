@@ -1,25 +1,26 @@
 /**
- * The fast paths of the server: faster ways to the same result, each beside its plain twin, which is complete. What each
- * of them is, what it brings and how it is removed stands at the head of its file and in docs/decisions/.
+ * The server's fast paths. Each gives the same result as its plain twin, a complete and simple implementation with the
+ * same signature. The first lines of its file, and a note in docs/decisions/, say what it does, what it saves and how it
+ * is removed.
  */
 export interface FastPaths {
-  /** graphql/executor/planned/: queries are executed by a prepared plan; plain twin: graphql-js. */
+  /** graphql/executor/planned/: a prepared plan executes queries. Plain twin: graphql-js. */
   readonly plannedExecutor: boolean;
-  /** http/graphql/fastPath.ts: an ordinary request is answered without Yoga; plain twin: Yoga. */
+  /** http/graphql/fastPath.ts: ordinary requests are executed without Yoga. Plain twin: Yoga. */
   readonly yogaShortcut: boolean;
-  /** graphql/executor/planned/responseMemo.ts: a cached tag keeps its JSON; plain twin: it is written each time. */
+  /** graphql/executor/planned/responseMemo.ts: a cached tag keeps its JSON. Plain twin: the JSON is written each time. */
   readonly responseMemo: boolean;
-  /** domain/tags/tagCache.ts: tags are remembered between requests; plain twin: the tag loader. */
+  /** domain/tags/tagCache.ts: tags are kept between requests. Plain twin: the tag loader. */
   readonly tagCache: boolean;
-  /** domain/access/callerCache.ts: callers are remembered between requests; plain twin: a statement for each request. */
+  /** domain/access/callerCache.ts: callers are kept between requests. Plain twin: one statement for each request. */
   readonly callerCache: boolean;
-  /** database/pipelinedSessions.ts: frequent statements share two sessions; plain twin: the pool. */
+  /** database/pipelinedSessions.ts: frequent statements share a few sessions. Plain twin: the pool. */
   readonly pipelinedSessions: boolean;
-  /** domain/links/counts/bitmaps.ts: counting by bits; plain twin: counting rows. */
+  /** domain/links/counts/bitmaps.ts: links are counted by bits. Plain twin: rows are counted. */
   readonly bitmaps: boolean;
-  /** domain/links/query/tagMergeScan.ts: a page under tag groups merges index scans; plain twin: one filtered scan. */
+  /** domain/links/query/tagMergeScan.ts: a page under tag groups merges index scans. Plain twin: one filtered scan. */
   readonly tagMergeScan: boolean;
-  /** domain/links/query/dayOffsets.ts: a numbered page skips whole days; plain twin: OFFSET. */
+  /** domain/links/query/dayOffsets.ts: a numbered page skips whole days. Plain twin: OFFSET. */
   readonly dayOffsets: boolean;
 }
 
@@ -36,15 +37,15 @@ const ALL: FastPaths = {
 };
 
 /**
- * The tests and the benchmark turn fast paths off by FAST_PATHS_OFF, a list of names or `all`; nobody else has a reason
- * to.
- * @throws Error for a name that no fast path has.
+ * @param off comma-separated names of the fast paths to turn off, or `all`
+ * @throws Error for a name that no fast path has
  */
 function readFastPaths(off: string): FastPaths {
   const names = off === "all" ? Object.keys(ALL) : off.split(",").filter((name) => name !== "");
   const unknown = names.find((name) => !(name in ALL));
-  if (unknown !== undefined) throw new Error(`FAST_PATHS_OFF names ${unknown}, which is no fast path`);
+  if (unknown !== undefined) throw new Error(`FAST_PATHS_OFF: there is no fast path named ${unknown}`);
   return { ...ALL, ...Object.fromEntries(names.map((name) => [name, false])) };
 }
 
+/** The environment variable FAST_PATHS_OFF is for the tests and the benchmark only. */
 export const fastPaths: FastPaths = readFastPaths(process.env["FAST_PATHS_OFF"] ?? "");

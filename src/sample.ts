@@ -162,5 +162,5 @@ export function exampleChannel(sample: Sample) {
       .slice(0, 2)
       .map((tag) => tag.id),
   }));
-  return channel && first && second ? { channelId: channel.chatId, first, second } : null;
+  return channel && first && second ? { chatId: channel.chatId, first, second } : null;
 }

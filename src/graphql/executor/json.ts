@@ -1,12 +1,13 @@
 /**
- * JSON in UTF-8, each byte a character of its own. An answer is written as a text at once, rather than as objects that
- * are written then; were there wider characters in it, all of it would be copied as such, and then again as bytes.
+ * JSON in UTF-8 whose bytes are the string's characters (Latin-1). V8 stores such a string in one byte for each character.
+ * A single wider character would make V8 copy the whole response into two bytes each before it is encoded.
  */
 export type Json = string;
 
-/** What does not stand for itself in JSON, or takes more than a byte. */
+/** Characters that JSON escapes, or that take more than one byte in UTF-8. */
 const SPECIAL = /[^ !#-[\]-~]/;
 
+/** Writes what JSON.stringify writes; undefined becomes null. */
 export function jsonOf(value: unknown): Json {
   if (typeof value === "string" && !SPECIAL.test(value)) return `"${value}"`;
   const text = JSON.stringify(value) ?? "null";

@@ -1,4 +1,4 @@
-const who = `# Who am I, and which channels may I use?
+const viewerQuery = `# Who am I, and which channels may I use?
 query Viewer {
   viewer {
     name
@@ -20,9 +20,9 @@ query Viewer {
 }
 `;
 
-const list = (channelId: number) => `# The newest links of a channel, with their tags.
+const listQuery = (chatId: number) => `# The newest links of a channel, with their tags.
 query Links {
-  inviteLinks(channelId: ${channelId}, first: 10) {
+  inviteLinks(channelId: ${chatId}, first: 10) {
     totalCount
     pageInfo {
       hasNextPage
@@ -45,15 +45,15 @@ query Links {
 }
 `;
 
-const filter = ({
-  channelId,
+const filterQuery = ({
+  chatId,
   first,
   second,
-}: ExampleChannel) => `# Links by tag groups: with one of these tags of one type,
-# AND of another type with one of these, or with none.
+}: ExampleChannel) => `# Links by tag groups: one of these tags of the first type,
+# AND one of these tags, or no tag, of the second type.
 query ByTags {
   inviteLinks(
-    channelId: ${channelId}
+    channelId: ${chatId}
     filter: {
       tagGroups: [
         {
@@ -73,7 +73,7 @@ query ByTags {
     totals {
       budget
     }
-    # What choosing another tag of a type would give.
+    # For each tag: how many links the filter would leave with this tag chosen in its type.
     facets {
       type {
         name
@@ -100,12 +100,12 @@ query ByTags {
 }
 `;
 
-const create = ({ channelId, first }: ExampleChannel) => `# A new link, made in Telegram by the helper bot.
-# What can go wrong is a type of the result.
+const createMutation = ({ chatId, first }: ExampleChannel) => `# Creates a link in Telegram by the helper bot.
+# Each error is a type of the result.
 mutation Create {
   createInviteLink(
     input: {
-      channelId: ${channelId}
+      channelId: ${chatId}
       name: "My first link"
       budget: "150.00"
       tagIds: ${JSON.stringify(first.tagIds.slice(0, 1))}
@@ -137,7 +137,7 @@ mutation Create {
 }
 `;
 
-const connect = `# Connect a channel in which the helper bot is an administrator that may invite users.
+const connectMutation = `# Connects a channel in which the helper bot is an administrator that may invite users.
 mutation Connect {
   connectChannel(input: { chat: "@your_channel" }) {
     __typename
@@ -156,14 +156,15 @@ mutation Connect {
 }
 `;
 
-/** A channel with tags of two types, to show the queries on. */
+/** A channel with tags of two types, for the example queries. */
 export interface ExampleChannel {
-  readonly channelId: number;
+  readonly chatId: number;
   readonly first: { readonly typeId: string; readonly tagIds: readonly string[] };
   readonly second: { readonly typeId: string; readonly tagIds: readonly string[] };
 }
 
-/** GraphiQL's tabs; where there is a channel to show them on, they work as they stand. */
+/** The queries of GraphiQL's tabs. Null: there is no channel yet, so the examples begin with connecting one. */
 export function exampleQueries(example: ExampleChannel | null): string[] {
-  return example === null ? [who, connect] : [list(example.channelId), filter(example), create(example), who];
+  if (example === null) return [viewerQuery, connectMutation];
+  return [listQuery(example.chatId), filterQuery(example), createMutation(example), viewerQuery];
 }

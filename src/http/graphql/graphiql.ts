@@ -9,21 +9,20 @@ import { asPrivatePage } from "../lifecycle/htmlPage.js";
 import { isLocalRequest } from "../lifecycle/localRequest.js";
 
 export interface GraphiQLOptions {
-  /** A tab each. */
+  /** One query for each tab. */
   readonly examples: readonly string[];
-  /** Put into the page's headers, where nobody but this machine's user can see the page. */
+  /** Filled into the page's headers for local requests only. Null: the page shows a placeholder. */
   readonly sandboxToken: string | null;
 }
 
-/** GraphiQL animates its tabs to where they are, and takes a click on one that it has not let arrive for a drag. */
+/** GraphiQL animates its tabs while the page loads, and takes a click on a moving tab for a drag. */
 const CLICKABLE_TABS = ".graphiql-tab { transform: none !important; }";
 
-/** Nine megabytes become two in half a second; a higher quality takes seconds for little more. */
+/** The page of 9 MB becomes 2 MB in half a second. A higher quality takes seconds and saves little more. */
 const BROTLI_QUALITY = 5;
 
 const require = createRequire(import.meta.url);
 
-/** The page as it is sent. */
 interface CompressedPage {
   readonly gzip: Buffer;
   readonly br: Buffer;
@@ -32,7 +31,7 @@ interface CompressedPage {
 
 function render(examples: readonly string[], token: string | null): string {
   const headers = JSON.stringify({ Authorization: `Bearer ${token ?? "<your API token>"}` }, null, 2);
-  // Loaded by whoever looks first: it holds the page's scripts as texts, tens of megabytes in memory.
+  // Loaded for the first page only, because the module holds the page's scripts: tens of megabytes of memory.
   const { renderGraphiQL } = require("@graphql-yoga/render-graphiql") as typeof renderer;
   const page = renderGraphiQL({
     title: "invite-links · GraphiQL",
@@ -47,7 +46,7 @@ function render(examples: readonly string[], token: string | null): string {
   return page.replace("</head>", () => `<style>${CLICKABLE_TABS}</style></head>`);
 }
 
-/** The page's own scripts alone, its editor's workers, and requests to this server. The editor sets styles in elements. */
+/** Allows the page's own scripts, the editor's workers, its inline styles, and requests to this server. */
 function contentPolicyOf(page: string): string {
   const scripts = [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)];
   const hashes = scripts.map(
@@ -76,10 +75,10 @@ async function compress(page: string): Promise<CompressedPage> {
   return { gzip: gzipped, br, contentPolicy: contentPolicyOf(page) };
 }
 
-/** The page with which people explore the graph. It needs nothing from the internet. */
+/** GraphiQL, for exploring the graph in a browser. It loads nothing from the internet. */
 export class GraphiQLPage {
   readonly #options: GraphiQLOptions;
-  /** By the token in it, each made when it is first asked for. */
+  /** By the token in the page. Each page is made at its first request. */
   readonly #pages = new Map<string | null, Promise<CompressedPage>>();
 
   constructor(options: GraphiQLOptions) {
@@ -100,10 +99,10 @@ export class GraphiQLPage {
   }
 
   #page(token: string | null): Promise<CompressedPage> {
-    const known = this.#pages.get(token);
-    if (known !== undefined) return known;
-    const made = compress(render(this.#options.examples, token));
-    this.#pages.set(token, made);
-    return made;
+    const existing = this.#pages.get(token);
+    if (existing !== undefined) return existing;
+    const page = compress(render(this.#options.examples, token));
+    this.#pages.set(token, page);
+    return page;
   }
 }

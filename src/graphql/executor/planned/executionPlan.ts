@@ -23,37 +23,38 @@ import { type Shape, shapeOf } from "./shape.js";
 
 export type Arguments = Readonly<Record<string, unknown>>;
 
-/** The fields of an object that are asked for, in the order of the answer. */
+/** The selected fields of one object type, in the order of the response. */
 export interface Selection {
   readonly fields: readonly PlannedField[];
   /**
-   * What is asked, as a text: of one object, everybody who asks the same is answered the same. Null where an answer hangs
-   * on more than the object, such as who asks, arguments or the moment.
+   * Describes the selection for the response memo: for one object, equal signatures have equal JSON. Null if a field is
+   * not pure, so that the JSON depends on more than the object: on the caller, arguments or the time.
    */
   readonly signature: string | null;
 }
 
-/** A field that is asked for of one type of object, with everything about it that no request changes. */
+/** A selected field of one object type, with everything about it that is the same for all requests. */
 export interface PlannedField {
-  /** What comes before its value in the answer, its key included. */
-  readonly lead: string;
-  /** In the answer. */
-  readonly key: string;
+  /** The JSON before the field's value: a brace or a comma, and the response key. */
+  readonly prefix: string;
+  /** The alias, or the field's name. */
+  readonly responseKey: string;
+  /** All places of the document that select the field under this response key. */
   readonly nodes: readonly FieldNode[];
   readonly definition: GraphQLField<unknown, unknown>;
   readonly parentType: GraphQLObjectType;
-  /** Null where it is the property of its name. */
+  /** Null: the value is the object's property with the field's name. */
   readonly resolve: GraphQLFieldResolver<unknown, unknown> | null;
-  /** Null where they hang on the operation's variables. */
+  /** Null: they depend on variables, or cannot be read, which is an error of each request. */
   readonly arguments: Arguments | null;
-  /** Its place among all fields of the plan. */
-  readonly place: number;
+  /** Number of the field within its plan, from 0. */
+  readonly index: number;
   readonly shape: Shape;
 }
 
 const DIRECTIVES: readonly string[] = [GraphQLSkipDirective.name, GraphQLIncludeDirective.name];
 
-/** The variables in the arguments of a field or a directive. */
+/** The names of the variables in the arguments of a field or a directive. */
 function variablesOf({ arguments: given = [] }: FieldNode | DirectiveNode): string[] {
   const names: string[] = [];
   const Variable = ({ name }: VariableNode): void => void names.push(name.value);
@@ -61,7 +62,7 @@ function variablesOf({ arguments: given = [] }: FieldNode | DirectiveNode): stri
   return names;
 }
 
-/** The variables that decide which fields of a document are asked for. */
+/** The names of the variables that decide which fields are selected: those at `@skip` and `@include`. */
 export function decidingVariables(document: DocumentNode): readonly string[] {
   const names = new Set<string>();
   visit(document, {
@@ -73,18 +74,18 @@ export function decidingVariables(document: DocumentNode): readonly string[] {
 }
 
 /**
- * What an operation asks for, worked out once for all its requests: which fields of which types, their resolvers and how
- * their values are completed. Types deeper down are planned when an object of theirs first turns up.
+ * The prepared form of one operation, made once for all its requests: the selected fields of each type, their resolvers,
+ * and how their values are completed. The selection for a nested type is made when the first object of the type occurs.
  */
 export class ExecutionPlan {
   readonly schema: GraphQLSchema;
   readonly operation: OperationDefinitionNode;
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
   readonly root: Selection;
-  /** Those of decidingVariables alone: no others reach the plan. */
+  /** Only the variables of decidingVariables: a plan must not depend on any other. */
   readonly #deciding: Readonly<Record<string, unknown>>;
   readonly #selections = new Map<readonly FieldNode[], Map<GraphQLObjectType, Selection>>();
-  #fields = 0;
+  #fieldCount = 0;
 
   /** @param deciding the values of decidingVariables, coerced. @throws GraphQLError for a directive that cannot be read. */
   constructor({ schema, document, definition }: ValidOperation, deciding: Readonly<Record<string, unknown>>) {
@@ -104,29 +105,32 @@ export class ExecutionPlan {
     );
   }
 
-  /** What is asked of an object that a field gave. @throws GraphQLError for a directive that makes no sense. */
+  /**
+   * The selection for an object of `type` that the field of `nodes` has returned.
+   * @throws GraphQLError for a directive that cannot be read.
+   */
   selection(type: GraphQLObjectType, nodes: readonly FieldNode[]): Selection {
-    let ofTypes = this.#selections.get(nodes);
-    if (!ofTypes) {
-      ofTypes = new Map();
-      this.#selections.set(nodes, ofTypes);
+    let byType = this.#selections.get(nodes);
+    if (!byType) {
+      byType = new Map();
+      this.#selections.set(nodes, byType);
     }
-    let selection = ofTypes.get(type);
+    let selection = byType.get(type);
     if (!selection) {
       selection = this.#select(
         type,
         collectSubfields(this.schema, this.fragments, this.#deciding, type, nodes),
       );
-      ofTypes.set(type, selection);
+      byType.set(type, selection);
     }
     return selection;
   }
 
   #select(type: GraphQLObjectType, collected: ReadonlyMap<string, readonly FieldNode[]>): Selection {
     const fields: PlannedField[] = [];
-    for (const [key, nodes] of collected) {
-      const lead = `${fields.length === 0 ? "{" : ","}${JSON.stringify(key)}:`;
-      const field = this.#plan(type, lead, key, nodes);
+    for (const [responseKey, nodes] of collected) {
+      const prefix = `${fields.length === 0 ? "{" : ","}${JSON.stringify(responseKey)}:`;
+      const field = this.#plan(type, prefix, responseKey, nodes);
       if (field) fields.push(field);
     }
     return { fields, signature: this.#signatureOf(fields) };
@@ -134,55 +138,56 @@ export class ExecutionPlan {
 
   #signatureOf(fields: readonly PlannedField[]): string | null {
     const parts: string[] = [];
-    for (const { lead, nodes, definition, parentType, shape } of fields) {
+    for (const { prefix, nodes, definition, parentType, shape } of fields) {
       const isPure = !definition.resolve || definition.extensions["isPure"] === true;
       const isTypeName = definition === TypeNameMetaFieldDef;
       if (definition.args.length > 0 || !(isPure || isTypeName)) return null;
-      parts.push(lead, isTypeName ? parentType.name : definition.name);
+      parts.push(prefix, isTypeName ? parentType.name : definition.name);
       if (shape.kind === "leaf") continue;
       if (shape.kind !== "object" || shape.type.isTypeOf) return null;
-      const below = this.#signatureBelow(shape.type, nodes);
-      if (below === null) return null;
-      parts.push(below);
+      const nested = this.#nestedSignature(shape.type, nodes);
+      if (nested === null) return null;
+      parts.push(nested);
     }
     return `${parts.join("")}}`;
   }
 
-  #signatureBelow(type: GraphQLObjectType, nodes: readonly FieldNode[]): string | null {
+  #nestedSignature(type: GraphQLObjectType, nodes: readonly FieldNode[]): string | null {
     try {
       return this.selection(type, nodes).signature;
     } catch {
-      // It is said where such an object turns up.
+      // The error is reported when an object of this type occurs.
       return null;
     }
   }
 
+  /** Null for a field that the type does not have. */
   #plan(
     parentType: GraphQLObjectType,
-    lead: string,
-    key: string,
+    prefix: string,
+    responseKey: string,
     nodes: readonly FieldNode[],
   ): PlannedField | null {
     const node = nodes[0] as FieldNode;
     const definition = getFieldDef(this.schema, parentType, node);
     if (!definition) return null;
-    const place = this.#fields;
-    this.#fields += 1;
+    const index = this.#fieldCount;
+    this.#fieldCount += 1;
     return {
-      lead,
-      key,
+      prefix,
+      responseKey,
       nodes,
       definition,
       parentType,
       resolve: definition.resolve ?? null,
       arguments: variablesOf(node).length === 0 ? readArguments(definition, node) : null,
-      place,
+      index,
       shape: shapeOf(definition.type),
     };
   }
 }
 
-/** Null where they cannot be read, which is the request's to say. */
+/** Null if they cannot be read. Each request then reads them again and reports the error. */
 function readArguments(definition: GraphQLField<unknown, unknown>, node: FieldNode): Arguments | null {
   try {
     return getArgumentValues(definition, node, {});

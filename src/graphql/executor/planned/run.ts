@@ -15,6 +15,7 @@ import { inspect } from "graphql/jsutils/inspect.js";
 import { isIterableObject } from "graphql/jsutils/isIterableObject.js";
 import { addPath, type Path, pathToArray } from "graphql/jsutils/Path.js";
 import { fastPaths } from "../../../fastPaths.js";
+import type { ExecutorResult } from "../executor.js";
 import { type Json, jsonOf } from "../json.js";
 import type { Arguments, ExecutionPlan, PlannedField, Selection } from "./executionPlan.js";
 import { findResponseMemo, noResponseMemo } from "./responseMemo.js";
@@ -24,17 +25,11 @@ const findMemo = fastPaths.responseMemo ? findResponseMemo : noResponseMemo;
 
 type MaybePromise<Value> = Value | Promise<Value>;
 
-/** As graphql-js has it, without looking for methods of texts and numbers. */
+/** As graphql-js decides it, but without a property lookup on strings and numbers. */
 const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof value === "object" && typeof (value as Promise<unknown> | null)?.then === "function";
 
-/** What an operation came to. */
-export interface PlanResult {
-  readonly data: Json;
-  readonly errors?: readonly GraphQLError[];
-}
-
-/** What a resolver is told of its place: most ask nothing of it, so that it is only put together when asked. */
+/** The `info` of a resolver. Few resolvers read it, so each property is made when it is read. */
 class FieldInfo implements GraphQLResolveInfo {
   readonly #run: Run;
   readonly #field: PlannedField;
@@ -78,21 +73,22 @@ class FieldInfo implements GraphQLResolveInfo {
   }
 }
 
-const pathOf = (parentPath: Path | undefined, { key, parentType }: PlannedField): Path =>
-  addPath(parentPath, key, parentType.name);
+const pathOf = (parentPath: Path | undefined, { responseKey, parentType }: PlannedField): Path =>
+  addPath(parentPath, responseKey, parentType.name);
 
 /**
- * Executes a query's plan once. What it answers is what graphql-js answers, which a test holds it against; what goes
- * wrong on this side is no GraphQLError, so that it is masked.
+ * One execution of a plan. Its result equals that of graphql-js, as a property test checks. Errors of the server, such as
+ * null for a non-null field, are no GraphQLErrors, so that the pipeline masks them.
  */
 class Run {
   readonly plan: ExecutionPlan;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly #context: unknown;
+  /** Arguments that depend on variables, by PlannedField.index. */
   readonly #arguments: Arguments[] = [];
   readonly #errors: GraphQLError[] = [];
-  /** Places that an error made null: what happens beneath them is nobody's any more. */
-  readonly #nulled = new Set<Path | undefined>();
+  /** Paths that an error has made null; undefined is the root. Errors below them are not reported. */
+  readonly #nulledPaths = new Set<Path | undefined>();
 
   constructor(plan: ExecutionPlan, context: unknown, variables: Readonly<Record<string, unknown>>) {
     this.plan = plan;
@@ -100,54 +96,54 @@ class Run {
     this.variables = variables;
   }
 
-  answer(): MaybePromise<PlanResult> {
+  execute(): MaybePromise<ExecutorResult> {
     try {
       const data = this.#object(this.plan.root, undefined, undefined);
       return isPromise(data)
         ? data.then(
             (complete) => this.#result(complete),
-            (error) => this.#failed(error),
+            (error) => this.#rootFailed(error),
           )
         : this.#result(data);
     } catch (error) {
-      return this.#failed(error as GraphQLError);
+      return this.#rootFailed(error as GraphQLError);
     }
   }
 
-  #result(data: Json): PlanResult {
+  #result(data: Json): ExecutorResult {
     return this.#errors.length === 0 ? { data } : { errors: this.#errors, data };
   }
 
-  #failed(error: GraphQLError): PlanResult {
-    this.#note(error, undefined);
+  #rootFailed(error: GraphQLError): ExecutorResult {
+    this.#addError(error, undefined);
     return this.#result("null");
   }
 
-  #note(error: GraphQLError, path: Path | undefined): void {
-    if (this.#nulled.has(undefined)) return;
-    for (let place = path; place !== undefined; place = place.prev) if (this.#nulled.has(place)) return;
-    this.#nulled.add(path);
+  #addError(error: GraphQLError, path: Path | undefined): void {
+    if (this.#nulledPaths.has(undefined)) return;
+    for (let at = path; at !== undefined; at = at.prev) if (this.#nulledPaths.has(at)) return;
+    this.#nulledPaths.add(path);
     this.#errors.push(error);
   }
 
   #object({ fields }: Selection, source: unknown, path: Path | undefined): MaybePromise<Json> {
-    // What comes before the first that is awaited, between two such, and after the last.
+    // `awaited` holds pairs: the JSON before a value that is awaited, and the value. `text` is the JSON after the last pair.
     let text = "";
     let awaited: MaybePromise<Json>[] | undefined;
     try {
       for (const field of fields) {
         const value = this.#field(field, source, path);
         if (typeof value === "string") {
-          text += field.lead + value;
+          text += field.prefix + value;
         } else {
           awaited ??= [];
-          awaited.push(text + field.lead, value);
+          awaited.push(text + field.prefix, value);
           text = "";
         }
       }
     } catch (error) {
       if (!awaited) throw error;
-      // The others end first, and may fail as well.
+      // The error is thrown after the pending fields have ended, so that none of them fails unhandled.
       return Promise.allSettled(awaited).then(() => {
         throw error;
       });
@@ -162,13 +158,13 @@ class Run {
     let path: Path | undefined;
     try {
       const value: unknown = this.#resolve(field, source, parentPath);
-      // Nothing is beneath a leaf that would need to know where it is.
+      // A leaf has nothing below it that would need the path.
       if (shape.kind === "leaf" && !isPromise(value)) return this.#complete(field, shape, parentPath, value);
       const own = pathOf(parentPath, field);
       path = own;
       return this.#completeGuarded(field, shape, own, value);
     } catch (error) {
-      return this.#settle(error, field, shape, path ?? pathOf(parentPath, field));
+      return this.#nullOrThrow(error, field, shape, path ?? pathOf(parentPath, field));
     }
   }
 
@@ -182,24 +178,24 @@ class Run {
     return (resolve ?? defaultFieldResolver)(source, this.#argumentsOf(field), this.#context, info);
   }
 
-  /** The value of a field or of a list's place, or null for one that failed and may be. */
+  /** Completes the value of a field or a list's item; an error makes it null if its type is nullable. */
   #completeGuarded(field: PlannedField, shape: Shape, path: Path, value: unknown): MaybePromise<Json> {
     try {
       const completed = isPromise(value)
         ? value.then((resolved) => this.#complete(field, shape, path, resolved))
         : this.#complete(field, shape, path, value);
       if (!isPromise(completed)) return completed;
-      return completed.then(undefined, (error: unknown) => this.#settle(error, field, shape, path));
+      return completed.then(undefined, (error: unknown) => this.#nullOrThrow(error, field, shape, path));
     } catch (error) {
-      return this.#settle(error, field, shape, path);
+      return this.#nullOrThrow(error, field, shape, path);
     }
   }
 
-  /** @returns null, having noted the error. @throws the error where null will not do. */
-  #settle(error: unknown, { nodes }: PlannedField, { isNullable }: Shape, path: Path): Json {
+  /** Records the error and returns null. @throws the located error if the type is not nullable. */
+  #nullOrThrow(error: unknown, { nodes }: PlannedField, { isNullable }: Shape, path: Path): Json {
     const located = locatedError(error, nodes, pathToArray(path));
     if (!isNullable) throw located;
-    this.#note(located, path);
+    this.#addError(located, path);
     return "null";
   }
 
@@ -215,7 +211,7 @@ class Run {
       case "list":
         return this.#list(field, shape.item, path, value);
       case "object":
-        return this.#objectOf(shape.type, field, path, value);
+        return this.#typedObject(shape.type, field, path, value);
       case "abstract":
         return this.#abstract(shape.type, field, path, value);
     }
@@ -229,17 +225,17 @@ class Run {
     let text = "[";
     let awaited: MaybePromise<Json>[] | undefined;
     let failure: { readonly error: unknown } | undefined;
-    let place = 0;
-    for (const one of value) {
+    let index = 0;
+    for (const element of value) {
       if (failure) {
-        // Nobody waits for it any more.
-        if (isPromise(one)) one.then(undefined, () => {});
+        // The list is null already. A rejection must not end the process.
+        if (isPromise(element)) element.then(undefined, () => {});
         continue;
       }
       try {
-        const completed = this.#completeGuarded(field, item, addPath(path, place, undefined), one);
-        if (place > 0) text += ",";
-        place += 1;
+        const completed = this.#completeGuarded(field, item, addPath(path, index, undefined), element);
+        if (index > 0) text += ",";
+        index += 1;
         if (typeof completed === "string") {
           text += completed;
         } else {
@@ -263,7 +259,7 @@ class Run {
     });
   }
 
-  #objectOf(
+  #typedObject(
     type: GraphQLObjectType,
     field: PlannedField,
     path: Path | undefined,
@@ -301,7 +297,7 @@ class Run {
     const resolveType = type.resolveType ?? defaultTypeResolver;
     const info = new FieldInfo(this, field, path?.prev);
     const complete = (name: string | undefined): MaybePromise<Json> =>
-      this.#objectOf(this.#possible(type, name, value), field, path, value);
+      this.#typedObject(this.#possible(type, name, value), field, path, value);
     const name = resolveType(value, this.#context, info, type);
     return isPromise(name) ? name.then(complete) : complete(name);
   }
@@ -315,18 +311,18 @@ class Run {
     );
   }
 
-  /** The same for every object of a list: read once in a run. */
-  #argumentsOf({ arguments: known, place, definition, nodes }: PlannedField): Arguments {
+  /** Arguments are the same for every object of a list, so they are read once in an execution. */
+  #argumentsOf({ arguments: planned, index, definition, nodes }: PlannedField): Arguments {
+    if (planned) return planned;
+    const known = this.#arguments[index];
     if (known) return known;
-    const read = this.#arguments[place];
-    if (read) return read;
     const values = getArgumentValues(definition, nodes[0] as FieldNode, this.variables);
-    this.#arguments[place] = values;
+    this.#arguments[index] = values;
     return values;
   }
 }
 
-/** Not by Array's join, which would copy them: once, in the end, is enough. */
+/** Array.join would copy the parts here; V8 joins concatenated strings once, when the response is encoded. */
 const joined = (parts: readonly Json[]): Json => parts.reduce((text, part) => text + part, "");
 
 const nameOf = ({ parentType, definition }: PlannedField): string => `${parentType.name}.${definition.name}`;
@@ -339,12 +335,9 @@ function serialized(type: GraphQLLeafType, value: unknown): unknown {
   );
 }
 
-/**
- * Executes a planned query.
- * @param variables coerced, those of which the plan was made among them.
- */
+/** @param variables coerced; with the values of the deciding variables for which the plan was made. */
 export const executePlan = (
   plan: ExecutionPlan,
   context: unknown,
   variables: Readonly<Record<string, unknown>>,
-): MaybePromise<PlanResult> => new Run(plan, context, variables).answer();
+): MaybePromise<ExecutorResult> => new Run(plan, context, variables).execute();

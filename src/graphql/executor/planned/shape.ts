@@ -9,7 +9,7 @@ import {
   isObjectType,
 } from "graphql";
 
-/** An output type as its values are completed by: looked at once, rather than for each value. */
+/** An output type in the form by which its values are completed: examined once for each field, not for each value. */
 export type Shape = { readonly isNullable: boolean } & (
   | { readonly kind: "leaf"; readonly type: GraphQLLeafType }
   | { readonly kind: "list"; readonly item: Shape }
@@ -19,9 +19,9 @@ export type Shape = { readonly isNullable: boolean } & (
 
 export function shapeOf(type: GraphQLOutputType): Shape {
   const isNullable = !isNonNullType(type);
-  const of = isNonNullType(type) ? type.ofType : type;
-  if (isLeafType(of)) return { isNullable, kind: "leaf", type: of };
-  if (isListType(of)) return { isNullable, kind: "list", item: shapeOf(of.ofType) };
-  if (isObjectType(of)) return { isNullable, kind: "object", type: of };
-  return { isNullable, kind: "abstract", type: of };
+  const inner = isNonNullType(type) ? type.ofType : type;
+  if (isLeafType(inner)) return { isNullable, kind: "leaf", type: inner };
+  if (isListType(inner)) return { isNullable, kind: "list", item: shapeOf(inner.ofType) };
+  if (isObjectType(inner)) return { isNullable, kind: "object", type: inner };
+  return { isNullable, kind: "abstract", type: inner };
 }
