@@ -1,5 +1,5 @@
-// What one caller's costly reads do to another's creations: the creations' latencies and the readiness probes' answers,
-// with and without a caller who asks for as much as its documents may cost, four documents at once.
+// The part `fair`: how one caller's costly reads affect another caller. Measures the latency of creations and the readiness
+// probes, with and without a caller that sends the costliest allowed documents, four at a time.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { prepareDatabase, restore } from "./data.mjs";
@@ -8,29 +8,29 @@ import { readFacts } from "./measure.mjs";
 import { makeToken, startThisServer } from "./processes.mjs";
 import { startTelegram, telegramEnvironment } from "./servers.mjs";
 
-/** Documents of the greedy caller at once. */
+/** Concurrent documents of the greedy caller. */
 const AT_ONCE = 4;
-/** As many as a document may have, but one. */
+/** One alias less than a document may have. */
 const MOST_ALIASES = 29;
 const GROUPS = 5;
 const TAGS_IN_GROUP = 20;
-/** Between two probes, and how long one may take, in milliseconds: as of a balancer. */
+/** Milliseconds between two probes, and the timeout of one: typical values of a load balancer. */
 const PROBE_EVERY_MS = 500;
 const PROBE_MS = 3000;
-/** Between two creations, in milliseconds. */
+/** Milliseconds between two creations. */
 const CREATE_EVERY_MS = 100;
 
 /**
- * @typedef {object} Fairness what was seen in one phase; times are in milliseconds
+ * @typedef {object} Fairness the results of one phase; times are in milliseconds
  * @property {number} creations
  * @property {number} failed creations
  * @property {number} p50
  * @property {number} p99
- * @property {number} most
+ * @property {number} most the longest creation
  * @property {number} ready probes that were answered 200
- * @property {number} unready the others
- * @property {number} answered documents of the greedy caller
- * @property {number} refused those that had an error, such as RATE_LIMITED
+ * @property {number} unready all other probes
+ * @property {number} answered documents of the greedy caller without errors
+ * @property {number} refused documents of the greedy caller with an error, such as RATE_LIMITED
  */
 
 const CREATE = `mutation($input: CreateInviteLinkInput!) { createInviteLink(input: $input) { __typename } }`;
@@ -68,12 +68,12 @@ function costly({ channelId, tags }, aliases) {
 }
 
 /**
- * The costliest document of this kind that the server takes. It is not waited for.
+ * The costliest document of this kind that the server accepts. Its result is not awaited.
  * @param {URL} url @param {string} token @param {import("./workloads.mjs").Facts["channels"][number]} channel
  */
 async function costliest(url, token, channel) {
   for (let aliases = MOST_ALIASES; aliases > 1; aliases -= 1) {
-    // A refusal comes at once.
+    // A refusal comes at once, a result after seconds.
     const answer = await ask(url, token, costly(channel, aliases), AbortSignal.timeout(1000)).catch(
       () => null,
     );
@@ -109,7 +109,7 @@ async function phase(url, { channelId, token, milliseconds, greedy }) {
       if (answer === null) continue;
       if (answer.errors) seen.refused += 1;
       else seen.answered += 1;
-      // As one who was asked to wait a little does at the least.
+      // The least that a client waits after it was asked to slow down.
       if (answer.errors) await delay(100);
     }
   };
@@ -140,7 +140,7 @@ async function phase(url, { channelId, token, milliseconds, greedy }) {
     }
   };
   const reading = Array.from({ length: greedy ? AT_ONCE : 0 }, read);
-  // The reads are all under way by then.
+  // By then all reads are running.
   if (greedy) await delay(1000);
   const others = [create(), probe()];
   await delay(milliseconds);
@@ -173,7 +173,7 @@ export async function measureFairness(postgres, { links, seed, milliseconds, say
     say("W8: creations beside another caller's costly reads");
     const { aliases, document } = await costliest(address, greedyToken, channel);
     const common = { channelId: channel.channelId, token, milliseconds };
-    // Once before, so that nothing is done for the first time.
+    // A first phase warms the server up.
     await phase(address, { ...common, milliseconds: 1000, greedy: null });
     const alone = await phase(address, { ...common, greedy: null });
     const beside = await phase(address, { ...common, greedy: { token: greedyToken, document } });

@@ -1,6 +1,6 @@
-// What a change may not make dearer, and noise cannot: how many statements a request of this server takes and how many
-// rows come back for it, on the data of the guard's scale and seed. CPU time is held against the limit's in the same
-// run, far beyond what noise does. Nothing is remembered meanwhile: what a request takes must not hang on when it comes.
+// The guard: fails if a request of this server takes other statements or rows than expected on the guard's data, or far
+// more CPU time than the limit in the same run. Statements and rows do not vary between runs; the bounds of CPU time leave
+// room for noise. The server runs with CACHE=off, because with caches the statements of a request depend on earlier ones.
 
 import { cost, measured } from "./ratios.mjs";
 
@@ -12,7 +12,7 @@ import { cost, measured } from "./ratios.mjs";
 export const GUARD = {
   pace: { rounds: 3, slice: 300, warming: { answers: 500, milliseconds: 3000 } },
   /**
-   * By workload: statements and rows for a request, and how many times the limit's CPU time it may take.
+   * By workload: expected statements and rows of one request, and the largest allowed multiple of the limit's CPU time.
    * @type {Record<string, { statements: number, rows: number, cpu: number }>}
    */
   expected: {
@@ -34,7 +34,7 @@ export const GUARD = {
 
 const cpuRatio = (/** @type {Measured} */ ours, /** @type {Measured} */ limit) => cost(ours) / cost(limit);
 
-/** A line for each workload. @param {Run} run */
+/** One line for each workload. @param {Run} run */
 export const guardTable = ({ workloads }) =>
   Object.keys(workloads)
     .map((name) => {
@@ -48,7 +48,7 @@ const near = (/** @type {number} */ one, /** @type {number} */ other) => Math.ab
 
 /**
  * @param {Run} run
- * @returns {string[]} what is not as it was, a line each
+ * @returns {string[]} one message for each deviation
  */
 export function checkGuard({ workloads }) {
   const failures = [];
@@ -56,21 +56,23 @@ export function checkGuard({ workloads }) {
     if (workloads[name] === undefined) continue;
     const [ours, limit] = ["forgetful", "limit"].map((who) => measured(workloads[name], who));
     if (!ours || !limit) {
-      failures.push(`${name}: one request takes seconds`);
+      failures.push(`${name}: one request takes more than three seconds`);
       continue;
     }
     if (!near(ours.statements, statements)) {
       failures.push(
-        `${name}: ${ours.statements.toFixed(1)} statements a request, where ${statements} are expected`,
+        `${name}: one request takes ${ours.statements.toFixed(1)} statements; expected are ${statements}`,
       );
     }
     if (!near(ours.rows, rows)) {
-      failures.push(`${name}: ${ours.rows.toFixed(1)} rows read for a request, where ${rows} are expected`);
+      failures.push(`${name}: one request reads ${ours.rows.toFixed(1)} rows; expected are ${rows}`);
     }
-    // Not a number where this system tells nobody's CPU time.
+    // NaN, and therefore no failure, on systems that do not report CPU time.
     const ratio = cpuRatio(ours, limit);
     if (ratio > cpu) {
-      failures.push(`${name}: ${ratio.toFixed(2)} times the limit's CPU time, where ${cpu} is the bound`);
+      failures.push(
+        `${name}: one request takes ${ratio.toFixed(2)} times the limit's CPU time; allowed are ${cpu}`,
+      );
     }
   }
   return failures;

@@ -1,7 +1,7 @@
-// Latencies, counted in steps of one per cent: those of many slices can be added up, and are no more work for more.
+// A histogram of latencies whose bucket bounds grow by one per cent. Histograms of many slices can be added.
 
 const STEP = Math.log(1.01);
-/** Milliseconds of the first step, below which nothing is told apart; the last is some ten minutes. */
+/** Milliseconds of the first bucket; shorter latencies count in it. The last bucket is about ten minutes. */
 const LEAST = 0.01;
 const STEPS = 1800;
 

@@ -1,5 +1,5 @@
-// The limit as a server: node:http and pg, one named statement for a request, and what PostgreSQL wrote is sent as it is.
-// POST /<workload> with the variables of the query.
+// The limit as a server: node:http and pg. One prepared statement answers a request, and the JSON that PostgreSQL writes is
+// sent unchanged. A request is POST /<workload> with the variables of the query.
 
 import http from "node:http";
 import pg from "pg";
@@ -12,7 +12,7 @@ const pool = new pg.Pool({
 });
 const telegram = new http.Agent({ keepAlive: true });
 
-/** What a program does that makes a link: one call of the Bot API. @param {object} payload @returns {Promise<any>} */
+/** Creates a link by one call of the Bot API. @param {object} payload @returns {Promise<any>} */
 function createInTelegram(payload) {
   return new Promise((resolve, reject) => {
     const request = http.request(

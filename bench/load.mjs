@@ -1,7 +1,7 @@
-// The load: a process of its own that keeps connections busy for a slice of time and checks every answer. Sockets and
-// nothing else, since whatever it costs is taken from the servers that are measured.
+// The load generator: a process of its own that keeps connections busy for one slice and checks every response. It uses bare
+// sockets, because its CPU time is missing for the servers that are measured.
 //
-// It is told by messages: { port, requests, connections, milliseconds, writes }, and answers with a Slice.
+// Each message to the process is an Order; the process answers with a Slice.
 
 import net from "node:net";
 import { countsOf, record } from "./latencies.mjs";
@@ -9,16 +9,16 @@ import { countsOf, record } from "./latencies.mjs";
 /**
  * @typedef {object} Order
  * @property {number} port
- * @property {string[]} requests as they go over the wire, taken in turn
+ * @property {string[]} requests as HTTP text, sent in turn
  * @property {number} connections
- * @property {number} milliseconds after which nothing is asked any more; what is under way is waited for
- * @property {boolean} writes whether an answer's length may differ from that of the same request's first one
+ * @property {number} milliseconds after which no request is sent; requests in flight are waited for
+ * @property {boolean} writes true: responses to the same request may differ in length
  *
  * @typedef {object} Slice
  * @property {number} answers
- * @property {number} milliseconds from the beginning to the last answer
+ * @property {number} milliseconds from the start to the last response
  * @property {number[]} latencies see latencies.mjs
- * @property {string | null} failure the first answer that was not as it must be
+ * @property {string | null} failure what is wrong with the first incorrect response; null if all are correct
  */
 
 const HEAD_END = Buffer.from("\r\n\r\n");
@@ -26,7 +26,7 @@ const CRLF = Buffer.from("\r\n");
 const ERRORS = Buffer.from('"errors":');
 
 /**
- * The length in bytes of the answer that `data` begins with and where its body begins; null where it is not whole yet.
+ * The length in bytes of the response at the start of `data`, and where its body begins. Null: the response is incomplete.
  * @param {Buffer} data
  */
 function extent(data) {
@@ -39,7 +39,7 @@ function extent(data) {
   return total === null || data.length < total ? null : { body, total };
 }
 
-/** Where a chunked body ends. @param {Buffer} data @param {number} from */
+/** The end of a chunked body; null: it is incomplete. @param {Buffer} data @param {number} from */
 function chunked(data, from) {
   let at = from;
   for (;;) {
@@ -52,7 +52,7 @@ function chunked(data, from) {
   }
 }
 
-/** The lengths of first answers, by port and request: the others must be as long. @type {Map<string, number>} */
+/** Length of the first response, by port and request. Later responses must have the same length. @type {Map<string, number>} */
 const lengths = new Map();
 
 /** @param {Order} order @returns {Promise<Slice>} */
@@ -67,16 +67,17 @@ function slice({ port, requests, connections, milliseconds, writes }) {
 
   /** @param {number} index @param {Buffer} answer @param {number} body */
   const check = (index, answer, body) => {
-    const said = () => answer.toString("utf8", 0, 600).replace(/\s+/g, " ");
+    const excerpt = () => answer.toString("utf8", 0, 600).replace(/\s+/g, " ");
     const status = answer.toString("latin1", 9, 12);
-    if (status !== "200") return `status ${status}: ${said()}`;
-    if (answer.indexOf(ERRORS, body) !== -1) return `errors: ${said()}`;
+    if (status !== "200") return `status ${status}: ${excerpt()}`;
+    if (answer.indexOf(ERRORS, body) !== -1) return `errors: ${excerpt()}`;
     if (writes) return null;
     const key = `${port} ${requests[index]}`;
     const length = answer.length - body;
     const expected = lengths.get(key);
     if (expected === undefined) lengths.set(key, length);
-    else if (expected !== length) return `${length} bytes where the first answer had ${expected}: ${said()}`;
+    else if (expected !== length)
+      return `${length} bytes, but the first response had ${expected}: ${excerpt()}`;
     return null;
   };
 
@@ -114,7 +115,7 @@ function slice({ port, requests, connections, milliseconds, writes }) {
         parts = [data];
         const found = extent(data);
         if (found === null) {
-          // With a known length, nothing is looked at again before all of it is there.
+          // With a known length, the data are not examined again until all of it has arrived.
           const head = data.indexOf(HEAD_END);
           const length =
             head === -1 ? null : /\r\ncontent-length: *(\d+)/i.exec(data.toString("latin1", 0, head))?.[1];

@@ -1,4 +1,4 @@
-// What was measured on, and with which versions.
+// The machine, the settings and the versions of a measurement.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { newerNode } from "./servers.mjs";
 
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** The commit that was measured, with a plus where files differ from it; null outside a clone. */
+/** The measured commit, with "+" if src/ or prisma/ differ from it. Null outside a clone. */
 function commit() {
   try {
     const git = (/** @type {string[]} */ ...args) =>

@@ -1,4 +1,5 @@
-// One measurement: all servers up at once, short slices of load in rotation, each paired with the limit's of its round.
+// One measurement: all servers run at once and get short slices of load in rotation. One slice of each server is a round,
+// so that results of the same round can be compared although the machine's speed changes.
 
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
@@ -17,29 +18,29 @@ import { picker, WORKLOADS } from "./workloads.mjs";
 /** @typedef {import("./servers.mjs").Candidate} Candidate */
 /** @typedef {import("./servers.mjs").Where} Where */
 
-/** Of so many links, or somewhat more or less, some are asked for by their ids. */
+/** Approximate number of links from which requests for one link are drawn. */
 const LINKS_SAMPLE = 5000;
-/** So many different requests of a workload, in turn. */
+/** Different requests of a workload, sent in turn. */
 const REQUESTS = 200;
-/** On so many of them all servers' answers are compared, and so many are counted on the wire. */
+/** Requests whose rows are compared between the servers, and whose statements are counted. */
 const SAMPLE = 10;
-/** Whoever takes longer for one request alone is left out of the workload. */
-const PATIENCE_MS = 3000;
+/** A server that takes longer for a single request is left out of the workload. */
+const MAX_SINGLE_MS = 3000;
 
 /**
- * What a candidate was measured to do. Times are in milliseconds.
+ * The results of one candidate in one workload. Times are in milliseconds.
  * @typedef {object} Measured
- * @property {number[]} rates answers a second, by round
+ * @property {number[]} rates responses per second, by round
  * @property {number} p50
  * @property {number} p99
- * @property {number} nodeCpu of the server's process, for an answer
- * @property {number} postgresCpu
+ * @property {number} nodeCpu CPU time of the server's process for one response
+ * @property {number} postgresCpu CPU time of all processes of PostgreSQL for one response
  * @property {number[]} nodeCpuByRound
  * @property {number[]} postgresCpuByRound
- * @property {number} statements for an answer
- * @property {number} rows from PostgreSQL, for an answer
+ * @property {number} statements for one response; NaN if they were not counted
+ * @property {number} rows that PostgreSQL sent for one response; NaN if they were not counted
  *
- * @typedef {Record<string, Measured | { left: string }>} ByCandidate `left`: why it was left out
+ * @typedef {Record<string, Measured | { left: string }>} ByCandidate `left`: why the candidate was left out
  *
  * @typedef {object} Options
  * @property {Record<string, Candidate>} candidates
@@ -47,18 +48,14 @@ const PATIENCE_MS = 3000;
  * @property {number} rounds
  * @property {number} slice milliseconds
  * @property {number} connections
- * @property {{ answers: number, milliseconds: number }} warming what is answered before, at most for so long: V8 takes
- *   thousands of answers to compile what it runs
+ * @property {{ answers: number, milliseconds: number }} warming responses before the first round, and the most time for
+ *   them: V8 has compiled the server's code after some thousand responses
  * @property {number} seed
  * @property {boolean} [countsStatements] default: true
  * @property {(line: string) => void} say
  */
 
-/**
- * What requests are drawn from.
- * @param {string} url
- * @returns {Promise<Facts>}
- */
+/** @param {string} url @returns {Promise<Facts>} */
 export const readFacts = (url) =>
   withDatabase(url, async (execute) => {
     const channels = await execute(`
@@ -67,7 +64,7 @@ export const readFacts = (url) =>
           where t.channel_id = c.id) as tags
       from channel c order by links desc, c.id`);
     const all = channels.reduce((sum, channel) => sum + channel["links"], 0);
-    // By the end of their ids, which is random, so that the same links are found on every server.
+    // Chosen by the random last digits of their ids, so that each run draws the same links.
     const links = await execute(`
       select l.id, c.chat_id::text as channel from invite_link l join channel c on c.id = l.channel_id
       where ('x' || right(l.id::text, 6))::bit(24)::int < ${Math.ceil((2 ** 24 * LINKS_SAMPLE) / all)} order by l.id`);
@@ -93,7 +90,7 @@ class Load {
 }
 
 /**
- * A candidate's requests of a workload. A cursor is its server's own, of the page that the number names.
+ * A candidate's requests of a workload. Each server has cursors of its own, which are read from numbered pages first.
  * @param {Running} server
  * @param {string} name
  * @param {readonly Variables[]} drawn
@@ -123,7 +120,7 @@ function draw(name, facts, seed) {
 }
 
 /**
- * All servers' rows must be the same.
+ * Checks that all servers give the same rows.
  * @param {string} name
  * @param {{ server: Running, requests: { path: string, body: object | null }[] }[]} asked
  */
@@ -147,8 +144,8 @@ async function compare(name, asked) {
 }
 
 /**
- * What a candidate's requests cost PostgreSQL, counted on the wire by a server of its own. Each is asked three times and
- * the least stands: the first prepares, and what a server does beside its requests can fall on any.
+ * Counts the statements and rows of a candidate's requests with a server of its own. Each request is sent three times, and
+ * the smallest count is used: the first time prepares statements, and background work can add statements at any time.
  * @param {string} name
  * @param {Candidate} candidate
  * @param {Where} where
@@ -248,7 +245,7 @@ export async function measure(databaseUrl, { dataDir }, options) {
   }
 }
 
-/** Which workloads share their rounds: one that is compared to another is measured beside it. @param {string[]} workloads */
+/** Groups workloads that share their rounds: a workload with `comparedTo` is measured together with that one. @param {string[]} workloads */
 function rotations(workloads) {
   const comparedTo = (/** @type {string} */ name) => WORKLOADS[name]?.comparedTo ?? "";
   return workloads
@@ -263,7 +260,8 @@ function rotations(workloads) {
  */
 
 /**
- * The servers that can do a workload, once their answers are the same; the others, and why they are left out.
+ * Prepares the requests of the servers that can do a workload, after checking that their rows are the same. `left` has the
+ * servers that are too slow.
  * @param {string} name
  * @param {Context} context
  */
@@ -288,7 +286,7 @@ async function prepareRace(name, { servers, facts, seed, say, ...context }) {
     const started = performance.now();
     await server.ask(/** @type {{ path: string, body: object | null }} */ (requests[0]));
     const took = performance.now() - started;
-    if (took > PATIENCE_MS) {
+    if (took > MAX_SINGLE_MS) {
       left[server.name] = { left: `one request takes ${(took / 1000).toFixed(1)} s` };
       continue;
     }

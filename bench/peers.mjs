@@ -1,4 +1,4 @@
-// Gets the peers ready: their packages and the Prisma client of one, where they are not there yet.
+// Prepares the peers: installs their packages and generates the Prisma client of Apollo Server, unless that was done before.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -33,13 +33,13 @@ export function preparePeers(say) {
       process.execPath,
       [commandOf("prisma", "prisma"), "generate", "--schema", "plain.prisma"],
       path("data"),
-      // As tools/generate.mjs: no engine is downloaded for it.
+      // As in tools/generate.mjs: this keeps Prisma from downloading an engine.
       { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: "1" },
     );
   }
 }
 
-/** Versions of what the peers are made of. @returns {Record<string, string>} */
+/** Installed versions of the peers' packages. @returns {Record<string, string>} */
 export function peerVersions() {
   const { dependencies } = JSON.parse(run("npm", ["ls", "--json", "--depth=0"], path("peers")));
   return Object.fromEntries(

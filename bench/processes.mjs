@@ -1,4 +1,4 @@
-// The processes of a measurement: how they are started, and what they cost.
+// Starts the processes of a measurement and reads their CPU time and memory.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,20 +11,18 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** The same for every server that is measured. */
+/** Node.js options of every measured server. */
 export const V8_FLAGS = "--max-semi-space-size=64";
 
-/** Of the bot that telegram.mjs plays. */
+/** Token of the bot that telegram.mjs simulates. */
 export const BOT_TOKEN = "7000000001:bench";
 
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
-/** How often a server that starts is asked whether it has said where it listens, in milliseconds. */
-const LOOK_EVERY_MS = 5;
+/** Milliseconds between two looks at the output of a starting server for its address. */
+const POLL_MS = 5;
 
-/**
- * A server as a process of its own, with nothing in its environment but what is given.
- */
+/** A server in a process of its own. Its environment has only the given variables and a few fixed ones. */
 export class ServerProcess {
   /** @type {import("node:child_process").ChildProcess} */
   child;
@@ -37,10 +35,10 @@ export class ServerProcess {
   /**
    * @param {readonly string[]} command
    * @param {Record<string, string>} environment
-   * @param {{ node?: string }} [options] another Node.js than the one that runs this
+   * @param {{ node?: string }} [options] path of another Node.js than the current one
    */
   constructor(command, environment, { node = process.execPath } = {}) {
-    // A file, since it costs the server next to nothing, and nobody has to read all of its log.
+    // Writing the log to a file costs the server little, and no process has to read it.
     const log = openSync(this.#log, "a");
     this.child = spawn(node, command, {
       env: {
@@ -67,8 +65,9 @@ export class ServerProcess {
   }
 
   /**
-   * @returns {Promise<URL>} where it listens, once it has said so: this server in a JSON line on stdout, the others
-   *   by "ready: <address>" on stderr
+   * @returns {Promise<URL>} the server's address, as soon as the server prints it: this server as a JSON line on stdout,
+   *   the others as "ready: <address>" on stderr
+   * @throws Error if the process ends first
    */
   async ready() {
     while (!this.#hasExited) {
@@ -76,7 +75,7 @@ export class ServerProcess {
         /\bready: (http\S+)/.exec(this.#stderr) ??
         /^{.*"url":"(http[^"]+)".*"msg":"invite-links is ready/m.exec(readFileSync(this.#log, "utf8"));
       if (address?.[1] !== undefined) return new URL(address[1]);
-      await delay(LOOK_EVERY_MS);
+      await delay(POLL_MS);
     }
     throw new Error(`The server ended: ${this.#stderr}`);
   }
@@ -92,7 +91,7 @@ export class ServerProcess {
 }
 
 /**
- * This server's own process.
+ * Starts this server.
  * @param {Record<string, string>} environment
  * @param {readonly string[]} [flags] of Node.js
  */
@@ -100,10 +99,10 @@ export const startThisServer = (environment, flags = []) =>
   new ServerProcess([...flags, MAIN, "serve"], environment);
 
 /**
- * A command of this server's.
+ * Runs a command of `invite-links`.
  * @param {readonly string[]} args
  * @param {Record<string, string>} env
- * @returns {Promise<any>} what it printed
+ * @returns {Promise<any>} the printed JSON, parsed
  */
 async function command(args, env) {
   const { stdout } = await run(process.execPath, [MAIN, ...args], { env });
@@ -113,14 +112,14 @@ async function command(args, env) {
 /** @param {Record<string, string>} env */
 export const migrate = (env) => command(["migrate"], env);
 
-/** An API token that is limited to nothing but its role. @param {Record<string, string>} env */
+/** Creates an API token with the role EDITOR for all channels. @param {Record<string, string>} env */
 export const makeToken = async (env) =>
   (await command(["token", "create", "--name", "bench", "--role", "EDITOR"], env)).secret;
 
-/** Linux counts a process' time in hundredths of a second, whatever its kernel's own clock. */
+/** Linux reports the CPU time of processes in hundredths of a second. */
 const TICK_MS = 10;
 
-/** The numbers of /proc/<pid>/stat, from the third on: its text before them may hold anything. @param {number} pid */
+/** Fields of /proc/<pid>/stat. The process name before them may contain spaces and parentheses. @param {number} pid */
 function statOf(pid) {
   const text = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
@@ -129,7 +128,7 @@ function statOf(pid) {
 }
 
 /**
- * Milliseconds of CPU time of a process so far; NaN where this system does not tell.
+ * CPU milliseconds of a process so far; NaN on systems without /proc.
  * @param {number} pid
  */
 export function cpuOf(pid) {
@@ -141,8 +140,8 @@ export function cpuOf(pid) {
 }
 
 /**
- * As cpuOf, of all of a PostgreSQL server's processes, those that have ended included.
- * @param {number | null} postmaster
+ * CPU milliseconds of all processes of a PostgreSQL server so far, with those that have ended; NaN if not available.
+ * @param {number | null} postmaster its main process; null: it is not on this machine
  */
 export function cpuOfPostgres(postmaster) {
   if (postmaster === null) return Number.NaN;
@@ -155,7 +154,7 @@ export function cpuOfPostgres(postmaster) {
         const { parent, own } = statOf(Number(name));
         if (parent === postmaster) sum += own;
       } catch {
-        // It has ended meanwhile, and is counted among the main process' children.
+        // The process has ended meanwhile and is counted among the main process's children.
       }
     }
     return sum;
@@ -164,7 +163,7 @@ export function cpuOfPostgres(postmaster) {
   }
 }
 
-/** The main process of the server that a session belongs to, null where it is not on this machine. @param {number} backend */
+/** The main process of a session's PostgreSQL server; null if it is not on this machine. @param {number} backend */
 export function postmasterOf(backend) {
   try {
     return readFileSync(`/proc/${backend}/comm`, "utf8").startsWith("postgres")
@@ -175,7 +174,7 @@ export function postmasterOf(backend) {
   }
 }
 
-/** Megabytes in memory, now and at the most. @param {number} pid */
+/** Resident megabytes of a process, now and at the maximum. @param {number} pid */
 export function memoryOf(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/status`, "utf8");

@@ -1,5 +1,5 @@
 /**
- * Numbers from 0 to 1 that a seed decides (mulberry32): the same requests in every run.
+ * A generator of pseudo-random numbers from 0 to 1 (mulberry32). The same seed gives the same requests in every run.
  * @param {number} seed
  */
 export function random(seed) {

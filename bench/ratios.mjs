@@ -1,4 +1,4 @@
-// What is read out of a run's numbers.
+// Statistics of a run's results.
 
 /** @typedef {import("./measure.mjs").Measured} Measured */
 /** @typedef {import("./measure.mjs").ByCandidate} ByCandidate */
@@ -16,19 +16,19 @@ export function spread(numbers) {
   };
 }
 
-/** Of candidates that were not left out. @param {ByCandidate | undefined} results @param {string} name */
+/** A candidate's results; null if it was left out or not measured. @param {ByCandidate | undefined} results @param {string} name */
 export function measured(results, name) {
   const one = results?.[name];
   return one === undefined || "left" in one ? null : one;
 }
 
-/** How many times as many requests one answered as the other, round by round. @param {Measured | null} one @param {Measured | null} other */
+/** How many times the requests per second of `other` the candidate `one` answered, by round. @param {Measured | null} one @param {Measured | null} other */
 export const ratio = (one, other) =>
   one === null || other === null
     ? null
     : spread(one.rates.map((rate, round) => rate / /** @type {number} */ (other.rates[round])));
 
-/** Of all peers the one that answered the most. @param {ByCandidate | undefined} results @param {readonly string[]} peers */
+/** The peer with the most requests per second; null if no peer was measured. @param {ByCandidate | undefined} results @param {readonly string[]} peers */
 export function bestPeer(results, peers) {
   const rates = peers.flatMap((name) => {
     const one = measured(results, name);
@@ -37,5 +37,5 @@ export function bestPeer(results, peers) {
   return rates.sort((a, b) => b.rate - a.rate)[0] ?? null;
 }
 
-/** CPU time of a request in all processes. @param {Measured} one */
+/** CPU milliseconds of one request in all processes. @param {Measured} one */
 export const cost = ({ nodeCpu, postgresCpu }) => nodeCpu + postgresCpu;

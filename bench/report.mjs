@@ -1,5 +1,4 @@
-// What was measured, as RESULTS.md. The numbers are kept in results.json, so that runs at several scales stand beside
-// one another: a run takes the place of the one before it of its kind and scale.
+// Writes RESULTS.md from results.json. results.json keeps the latest run of each kind and scale.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpuOfRounds, timesTheCpu, WORTH_KEEPING } from "./fastPaths.mjs";
@@ -12,14 +11,14 @@ import { WORKLOADS } from "./workloads.mjs";
 const file = (/** @type {string} */ name) => new URL(name, import.meta.url);
 const CANDIDATES = candidates({});
 export const PEERS = Object.keys(CANDIDATES).filter((name) => CANDIDATES[name]?.peer);
-/** The run that is the first to be read. */
+/** Scale of the run that comes first in the report. */
 const MAIN_LINKS = 500_000;
 
-/** @typedef {any} Run as measure() or measureStart() gives it, with what machine() says */
+/** @typedef {any} Run the result of a measure function, with the properties of machine() */
 
 const keyOf = (/** @type {Run} */ { kind, links }) => `${kind} ${links}`;
 
-/** @returns {Run[]} the one of 500,000 links first, then the smaller before the larger; then fairness, the embedded and the start */
+/** @returns {Run[]} in the order of the report: by kind, the main scale first, then from the smallest scale to the largest */
 function readResults() {
   if (!existsSync(file("results.json"))) return [];
   const order = (/** @type {Run} */ { kind, links }) => [
@@ -50,7 +49,7 @@ const spreadText = (/** @type {import("./ratios.mjs").Spread | null} */ found) =
   found === null ? "–" : `${number(found.median, 2)} (${number(found.least, 2)}–${number(found.most, 2)})`;
 const grouped = (/** @type {number} */ value) => value.toLocaleString("en-US");
 
-/** @param {readonly (readonly string[])[]} rows the first is the heading */
+/** @param {readonly (readonly string[])[]} rows the first row is the heading */
 const markdown = ([heading = [], ...rows]) =>
   [heading, heading.map((_, column) => (column === 0 ? "---" : "---:")), ...rows]
     .map((row) => `| ${row.join(" | ")} |`)
@@ -87,8 +86,8 @@ function workloadTable(results) {
       "CPU ms PostgreSQL",
       "statements",
       "rows read",
-      "to the limit",
-      "to the best peer",
+      "times the limit",
+      "times the best peer",
     ],
     ...rows,
   ]);
@@ -97,7 +96,7 @@ function workloadTable(results) {
 /** @param {Run} run */
 const memoryTable = ({ memory }) =>
   markdown([
-    ["memory of the server's process, MB", "at rest", "after all loads", "at the most"],
+    ["memory of the server's process, MB", "at rest", "after all loads", "maximum"],
     ...Object.entries(memory).map(([name, one]) => [
       CANDIDATES[name]?.title ?? name,
       number(one.atRest, 0),
@@ -118,8 +117,17 @@ function startTables({ forms, installed }) {
     parts(Object.entries(memory).slice(1), " MB"),
   ]);
   return [
-    markdown([["on", "ms to ready", "of which CPU, under the profiler", "MB at rest", "of which"], ...rows]),
-    `Installed without development dependencies: ${number(installed.all, 0)} MB, of which ${parts(installed.most, " MB")}.`,
+    markdown([
+      [
+        "database",
+        "ms until ready",
+        "largest shares of CPU time, under the profiler",
+        "MB at rest",
+        "of these",
+      ],
+      ...rows,
+    ]),
+    `Installed size without development dependencies: ${number(installed.all, 0)} MB. The largest packages: ${parts(installed.most, " MB")}.`,
   ].join("\n\n");
 }
 
@@ -151,16 +159,16 @@ function fairTable({ links, inChannel, aliases, milliseconds, commit, at, phases
   ];
   return [
     "## W8: creations beside another caller's costly reads",
-    `${grouped(links)} links, ${grouped(inChannel)} of them in the channel. One token makes links one after another; another sends four documents at a time, each of ${aliases} lists with totalCount, totals and facets under a name, isBotCreated and five groups of twenty tags: the costliest that are taken, up to 29 lists. ${milliseconds / 1000} s each; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}.`,
+    `${grouped(links)} links, ${grouped(inChannel)} of them in the channel. One caller creates links one after another. Another caller sends four documents at a time. Each document has ${aliases} aliased lists with totalCount, totals and facets, filtered by name, isBotCreated and five groups of twenty tags; this is the costliest such document that the server accepts. Each row was measured for ${milliseconds / 1000} s; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}.`,
     markdown([
       [
         "",
         "creations",
-        "failed",
+        "failed creations",
         "p50 ms",
         "p99 ms",
-        "longest ms",
-        "probes that failed",
+        "maximum ms",
+        "failed probes",
         "documents answered",
         "documents with errors",
       ],
@@ -204,11 +212,11 @@ function fastPathTables({ links, rounds, slice, connections, seed, commit, at, t
   ].join("\n\n");
 }
 
-/** What is shown of a run, in Markdown. @param {Run} run */
+/** A run as Markdown. @param {Run} run */
 export function table(run) {
   if (run.kind === "fast-paths") return fastPathTables(run);
   if (run.kind === "fair") return fairTable(run);
-  if (run.kind === "start") return `## Start-up and size\n\n${startTables(run)}`;
+  if (run.kind === "start") return `## Start and size\n\n${startTables(run)}`;
   const title =
     run.kind === "embedded"
       ? `The embedded database, ${grouped(run.links)} links`
@@ -222,7 +230,7 @@ export function table(run) {
   return [`## ${title}`, about, ...workloads, memoryTable(run)].join("\n\n");
 }
 
-/** What a request costs at each scale. @param {Run[]} runs */
+/** The cost of a request at each scale. @param {Run[]} runs */
 function scales(runs) {
   const sorted = [...runs].sort((a, b) => a.links - b.links);
   if (sorted.length < 2) return [];
@@ -234,8 +242,8 @@ function scales(runs) {
     }),
   ]);
   return [
-    "## From scale to scale",
-    "CPU milliseconds of a request to this server, in Node.js and PostgreSQL together, by links in all (a fifth of them in the largest channel).",
+    "## Cost by number of links",
+    "CPU milliseconds of one request to this server, Node.js and PostgreSQL together, by the number of links. A fifth of the links is in the largest channel.",
     markdown([["", ...sorted.map(({ links }) => grouped(links))], ...rows]),
   ];
 }
@@ -246,28 +254,32 @@ function circumstances({ machine, versions, postgres, flags }) {
     Object.entries(all)
       .map(([name, value]) => `${name} ${value}`)
       .join(", ");
-  return `${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.system}; everything on this machine, PostgreSQL over TCP.
-Node.js runs with \`${flags}\`, every server the same. Versions: ${list(versions)}. PostgreSQL's settings beyond its
+  return `${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.system}; all processes on this machine, PostgreSQL over TCP.
+Node.js runs every server with \`${flags}\`. Versions: ${list(versions)}. Settings of PostgreSQL that differ from its
 defaults: ${list(postgres)}.`;
 }
 
-const INTRODUCTION = `# What it costs to ask
+const INTRODUCTION = `# What a request costs
 
-Written by \`npm run bench\`, which prepares all it needs in \`bench/.data\` and \`bench/peers\`, and measures; \`npm run bench -- --help\`
-has its options, such as \`--scale 10000000\`, whose results stand beside the others. The numbers are in results.json.
+\`npm run bench\` writes this file. It prepares data in \`bench/.data\` and servers in \`bench/peers\`, then measures.
+\`npm run bench -- --help\` lists its options; results of another \`--scale\` are added to those already here. The exact
+numbers are in results.json.
 
-- **The limit** is a program of node:http and pg that sends one statement, in which PostgreSQL itself writes the JSON, and
-  writes the answer to the socket. It works on plain tables with the indexes its statements take (data/plain.sql).
-- **This server** runs as a user starts it in production: \`invite-links serve\` with an API token, limits, log (to a file) and
-  metrics, on its own tables.
-- **The peers** work on the plain tables, each as its own guide advises: hand-written SQL and loaders for Mercurius, the
-  schema of its own making for PostGraphile, \`include\` for Prisma. Where one has no row, its schema has no such thing.
-- Every server opens at most ten connections to PostgreSQL, this one four more, down which it sends without waiting. All give
-  the same rows, which is checked before each workload.
-- All servers are up at once and get short slices of load in rotation. A ratio is that of requests per second in the slices
-  of one round; shown are the median and, in brackets, the smallest and largest of the rounds. Every answer is checked.
-- Statements (BEGIN and COMMIT are some) and rows are counted on the wire to PostgreSQL, before the load. CPU time is the
-  system's count for the server's process and for all of PostgreSQL's.
+- **The limit** is a minimal server of node:http and pg. It sends one statement, in which PostgreSQL writes the JSON, and
+  forwards the result. It works on plain tables with the indexes that its statements need (data/plain.sql). No server that
+  speaks GraphQL can be expected to do less.
+- **This server** runs as in production: \`invite-links serve\` with an API token, limits, a log (to a file) and metrics, on
+  its own tables.
+- **The peers** work on the plain tables, each as its own guide recommends: hand-written SQL and loaders for Mercurius, the
+  schema that PostGraphile derives from the tables, \`include\` for Apollo Server with Prisma. A peer is missing from a table
+  if its schema cannot express the workload.
+- Every server opens at most ten sessions of PostgreSQL. This server opens four more, its pipelined sessions. Before each
+  workload, the rows of all servers are compared and must be equal.
+- All servers run at once and get short slices of load in rotation. "times the limit" and "times the best peer" compare
+  requests per second within one round; the tables show the median and, in brackets, the smallest and largest round. Every
+  response is checked.
+- Statements (BEGIN and COMMIT included) and rows are counted in the protocol between server and PostgreSQL, before the load.
+  CPU time is the system's measure for the server's process and for all processes of PostgreSQL.
 `;
 
 export function writeReport() {
@@ -278,14 +290,16 @@ export function writeReport() {
   if (main !== undefined) {
     parts.push(circumstances(main));
     writeFileSync(file("results.svg"), picture(main));
-    parts.push(`![Ratios to the limit at ${grouped(main.links)} links](results.svg)`);
+    parts.push(
+      `![Requests per second as multiples of the limit's, at ${grouped(main.links)} links](results.svg)`,
+    );
     const targets = targetsOf(servers, PEERS).map(({ what, wanted, found, reached }) => [
       what,
       wanted,
       found,
       reached === null ? "not measured" : reached ? "yes" : "**no**",
     ]);
-    parts.push("## Targets", markdown([["", "wanted", "measured", "reached"], ...targets]));
+    parts.push("## Targets", markdown([["", "target", "measured", "reached"], ...targets]));
   }
   parts.push(...runs.slice(0, 1).map(table), ...scales(servers), ...runs.slice(1).map(table));
   writeFileSync(file("RESULTS.md"), `${parts.join("\n\n").replace(/\n{3,}/g, "\n\n")}\n`);

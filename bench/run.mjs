@@ -1,4 +1,4 @@
-// `npm run bench`: prepares what is missing, measures, and writes RESULTS.md.
+// `npm run bench`: prepares peers and data, measures, and writes RESULTS.md.
 
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,24 +16,26 @@ import { candidates } from "./servers.mjs";
 import { measureStart } from "./start.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
-/** What is measured beside the workloads of servers in rotation. */
+/** The parts of the benchmark other than the workloads. */
 const OTHER_PARTS = ["embedded", "start", "fair", "fast-paths"];
 
 const HELP = `npm run bench -- [options]
 
-  --scale N            links, from 10000 to 10000000 (default: 500000)
-  --seed N             of the data and the requests (default: 42)
+  --scale N            number of links, from 10000 to 10000000 (default: 500000)
+  --seed N             seed of the data and the requests (default: 42)
   --rounds N           slices of each server in each workload (default: 6)
-  --slice MS           how long one is (default: 2000)
-  --connections N      at once (default: 32)
-  --only A,B           of ${[...Object.keys(WORKLOADS), ...OTHER_PARTS].join(", ")} (default: all)
-  --candidates A,B     of ${Object.keys(candidates({})).join(", ")} (default: all)
-  --ours-env KEY=VALUE for this server's environment, repeatable
-  --url URL            a PostgreSQL server to measure on (default: one of the bench's own)
-  --data FOLDER        what that one keeps its data in (default: bench/.data)
-  --short              little data and short slices; shows the tables, and writes nothing
-  --guard              fails where a request of this server has become dearer; without the peers
-  --report             writes RESULTS.md anew from results.json, and measures nothing
+  --slice MS           length of a slice (default: 2000)
+  --connections N      concurrent connections (default: 32)
+  --only A,B           parts to measure: ${[...Object.keys(WORKLOADS), ...OTHER_PARTS].join(", ")}
+                       (default: all)
+  --candidates A,B     servers to measure: ${Object.keys(candidates({})).join(", ")}
+                       (default: all)
+  --ours-env KEY=VALUE environment variable for this server, repeatable
+  --url URL            PostgreSQL server to measure on (default: one that the benchmark starts)
+  --data FOLDER        data folder of the started PostgreSQL server (default: bench/.data)
+  --short              little data and short slices; prints the tables and writes no file
+  --guard              fails if a request of this server costs more than guard.mjs allows; without the peers
+  --report             writes RESULTS.md again from results.json, without measuring
 `;
 
 const { values: given } = parseArgs({
@@ -68,7 +70,7 @@ const options = {
   connections: Number(given.connections ?? 32),
 };
 const EMBEDDED_LINKS = 20_000;
-/** A fifth of them in the channel that is read. */
+/** A fifth of the links is in the channel that is read. */
 const FAIR_LINKS = 1_000_000;
 const FAIR_MS = 30_000;
 const FAST_PATH_LINKS = 200_000;
@@ -82,7 +84,7 @@ const parts = given.only?.split(",") ?? [...Object.keys(WORKLOADS), ...(given.gu
 /** @param {readonly string[]} asked @param {readonly string[]} known */
 function onlyKnown(asked, known) {
   const unknown = asked.filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw new Error(`${unknown.join(", ")}: there are ${known.join(", ")}`);
+  if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(", ")}. Possible: ${known.join(", ")}.`);
 }
 onlyKnown(parts, [...Object.keys(WORKLOADS), ...OTHER_PARTS]);
 const workloads = Object.keys(WORKLOADS).filter((name) => parts.includes(name));
@@ -91,8 +93,8 @@ onlyKnown(chosen ?? [], Object.keys(candidates({})));
 const environment = Object.fromEntries(
   given["ours-env"].map((pair) => /** @type {[string, string]} */ (pair.split(/=(.*)/s).slice(0, 2))),
 );
-/** @param {boolean} embedded */
-const taking = (embedded) =>
+/** The chosen candidates of one form of the database. @param {boolean} embedded */
+const chosenCandidates = (embedded) =>
   Object.fromEntries(
     Object.entries(candidates(environment)).filter(
       ([name, candidate]) =>
@@ -109,7 +111,7 @@ async function measureServers(server) {
   const measured = await measure(
     url,
     { dataDir: "" },
-    { ...options, candidates: taking(false), workloads, say },
+    { ...options, candidates: chosenCandidates(false), workloads, say },
   );
   return { kind: "server", ...options, environment, ...(await machine(url)), ...measured };
 }
@@ -125,7 +127,7 @@ async function measureEmbedded(server) {
     { dataDir },
     {
       ...size,
-      candidates: taking(true),
+      candidates: chosenCandidates(true),
       workloads: names.filter((name) => EMBEDDED_WORKLOADS.includes(name)),
       say,
     },
@@ -147,7 +149,7 @@ function measureEachFastPath(server) {
   });
 }
 
-/** Shows a run, and keeps it, whatever becomes of the next. @param {any} run */
+/** Prints a run and stores it at once, so that it is kept if a later part fails. @param {any} run */
 function conclude(run) {
   if (given.guard) {
     console.log(guardTable(run));
@@ -166,9 +168,10 @@ function conclude(run) {
 async function main() {
   if (given.help) return console.log(HELP);
   if (given.report) return writeReport();
-  if (Object.values(taking(false)).some(({ peer }) => peer) && workloads.length > 0) preparePeers(say);
+  if (Object.values(chosenCandidates(false)).some(({ peer }) => peer) && workloads.length > 0)
+    preparePeers(say);
   mkdirSync(given.data, { recursive: true });
-  // What guards a change keeps nothing for the next one.
+  // The guard starts with an empty server each time.
   const postgres = given.url
     ? null
     : await startBenchPostgres(given.guard ? undefined : `${given.data}/postgres`);

@@ -1,4 +1,4 @@
-// Who is measured: how each is started, and how it is asked.
+// The candidates of a measurement: how each server is started, and how requests to it look.
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,13 +9,16 @@ import { fromPostgraphile } from "./workloads.mjs";
 /** @typedef {import("./workloads.mjs").Workload} Workload */
 /** @typedef {import("./workloads.mjs").Variables} Variables */
 
-/** As many as this server opens. */
+/** Sessions of each server's pool: the number that this server opens. */
 const POOL = "10";
 
 /** @param {string} name */
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** A Node.js that PostGraphile runs on: npm's, or this one where npm has none for this platform. */
+/**
+ * Path of a Node.js that is new enough for PostGraphile: the one from npm, or the current one if it is new enough. Null if
+ * there is none.
+ */
 export function newerNode() {
   try {
     const resolve = createRequire(script("peers/package.json")).resolve;
@@ -30,7 +33,7 @@ export function newerNode() {
 
 export const startTelegram = () => new ServerProcess([script("telegram.mjs")], {});
 
-/** What this server's commands and the server itself are told of Telegram. @param {URL} telegram */
+/** Environment by which this server and its commands use the simulated Telegram. @param {URL} telegram */
 export const telegramEnvironment = (telegram) => ({
   TELEGRAM_BOT_TOKEN: BOT_TOKEN,
   TELEGRAM_API_ROOT: telegram.origin,
@@ -46,16 +49,16 @@ export const telegramEnvironment = (telegram) => ({
  * @typedef {object} Candidate
  * @property {string} title
  * @property {boolean} peer
- * @property {boolean} [embedded] whether its database is in its own process
+ * @property {boolean} [embedded] true: its database runs in its own process
  * @property {(where: Where) => Promise<{ process: ServerProcess, token?: string }>} start
  * @property {(workload: Workload, name: string) => boolean} can
  * @property {(workload: Workload, name: string, variables: Variables) => { path: string, body: object | null }} request
- * @property {(data: any) => any} shape its answer's data in the shape that workloads know
+ * @property {(data: any) => any} shape turns the response's data into the shape that the workloads know
  */
 
 /** @type {Candidate["request"]} */
 const graphql = ({ query }, _, variables) => ({ path: "/graphql", body: { query, variables } });
-const asItIs = (/** @type {any} */ data) => data;
+const unchanged = (/** @type {any} */ data) => data;
 const readsGraph = (/** @type {Workload} */ { writes, rest }) => !writes && rest === undefined;
 
 /** @param {Variant} variant @returns {Candidate} */
@@ -77,7 +80,7 @@ const thisServer = ({ title, embedded = false, environment }) => ({
     workload.rest === undefined
       ? graphql(workload, name, variables)
       : { path: workload.rest(variables), body: null },
-  shape: asItIs,
+  shape: unchanged,
 });
 
 /**
@@ -95,19 +98,19 @@ const plain =
   };
 
 /**
- * This server's variants, each with what its environment has beyond a user's: a cache that is off, say.
+ * Variants of this server, each with the environment variables that differ from a normal start.
  * @typedef {{ title: string, embedded?: boolean, environment: Record<string, string> }} Variant
  * @type {Record<string, Variant>}
  */
 const VARIANTS = {
   ours: { title: "this server", environment: {} },
-  forgetful: { title: "this server, nothing remembered (CACHE=off)", environment: { CACHE: "off" } },
+  forgetful: { title: "this server without caches (CACHE=off)", environment: { CACHE: "off" } },
   embedded: { title: "this server, embedded database", embedded: true, environment: {} },
 };
 
 /**
- * All that can be measured, in the order of the tables.
- * @param {Record<string, string>} environment what this server's has beyond a user's, in every variant
+ * All candidates, in the order of the tables.
+ * @param {Record<string, string>} environment added to the environment of every variant of this server
  * @returns {Record<string, Candidate>}
  */
 export const candidates = (environment) => ({
@@ -117,7 +120,7 @@ export const candidates = (environment) => ({
     start: plain("limit.mjs"),
     can: () => true,
     request: (_, name, variables) => ({ path: `/${name}`, body: { variables } }),
-    shape: asItIs,
+    shape: unchanged,
   },
   ...Object.fromEntries(
     Object.entries(VARIANTS).map(([name, variant]) => [
@@ -131,14 +134,14 @@ export const candidates = (environment) => ({
     start: plain("peers/mercurius.mjs"),
     can: readsGraph,
     request: graphql,
-    shape: asItIs,
+    shape: unchanged,
   },
   postgraphile: {
     title: "PostGraphile 5 on Node.js 24",
     peer: true,
     start: plain("peers/postgraphile.mjs", { newer: true }),
     can: ({ postgraphile }) => postgraphile !== undefined,
-    request: ({ postgraphile, postgraphileVariables = asItIs }, _, variables) => ({
+    request: ({ postgraphile, postgraphileVariables = unchanged }, _, variables) => ({
       path: "/graphql",
       body: { query: postgraphile, variables: postgraphileVariables(variables) },
     }),
@@ -150,7 +153,7 @@ export const candidates = (environment) => ({
     start: plain("peers/apollo.mjs"),
     can: readsGraph,
     request: graphql,
-    shape: asItIs,
+    shape: unchanged,
   },
 });
 
@@ -158,7 +161,7 @@ export const NOTHING_LEFT_OUT = "all";
 
 /**
  * This server with all fast paths, and without each of them. Their names are read from the build, so that none is missed.
- * @param {Record<string, string>} environment added to every variant's
+ * @param {Record<string, string>} environment added to the environment of every variant
  * @returns {Promise<Record<string, Candidate>>}
  */
 export async function fastPathCandidates(environment) {
@@ -173,7 +176,7 @@ export async function fastPathCandidates(environment) {
   };
 }
 
-/** A candidate at work. */
+/** A candidate's running server. */
 export class Running {
   /**
    * @param {string} name
@@ -204,7 +207,7 @@ export class Running {
     return this.server.stop();
   }
 
-  /** A request as it goes over the wire. @param {{ path: string, body: object | null }} request */
+  /** A request as HTTP text. @param {{ path: string, body: object | null }} request */
   wire({ path, body }) {
     const text = body === null ? "" : JSON.stringify(body);
     return [
@@ -218,7 +221,7 @@ export class Running {
     ].join("\r\n");
   }
 
-  /** One answer's data. @param {{ path: string, body: object | null }} request @returns {Promise<any>} */
+  /** Sends one request and returns the response's data. @throws Error for an error response. @param {{ path: string, body: object | null }} request @returns {Promise<any>} */
   async ask({ path, body }) {
     const response = await fetch(new URL(path, this.url), {
       method: "POST",

@@ -1,5 +1,5 @@
-// What it takes to start: time until this server is ready on a database that is there, memory at rest, and the size of
-// what is installed; each with what most of it is.
+// The part `start`: time until this server is ready on an existing database, memory at rest, and installed size, each with
+// its largest shares.
 
 import { execFileSync } from "node:child_process";
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -20,10 +20,10 @@ const MOST = 6;
 /** @param {number[]} numbers */
 const median = (numbers) => /** @type {number} */ ([...numbers].sort((a, b) => a - b)[numbers.length >> 1]);
 
-/** The largest of some sums. @param {Map<string, number>} sums @returns {[string, number][]} */
+/** The MOST largest sums. @param {Map<string, number>} sums @returns {[string, number][]} */
 const largest = (sums) => [...sums].sort(([, a], [, b]) => b - a).slice(0, MOST);
 
-/** The package of a file, or what else it belongs to. @param {string} file */
+/** The package that a file belongs to, or another name for its origin. @param {string} file */
 function ownerOf(file) {
   const inPackage = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1];
   if (inPackage !== undefined) return inPackage;
@@ -43,7 +43,7 @@ async function startOnce(environment, flags) {
   return { server, url, took: performance.now() - started };
 }
 
-/** Where the CPU time of one start goes, in milliseconds by package. @param {Record<string, string>} environment */
+/** CPU milliseconds of one start by package. @param {Record<string, string>} environment */
 async function profile(environment) {
   const folder = mkdtempSync(join(tmpdir(), "invite-links-profile-"));
   try {
@@ -105,7 +105,7 @@ function walk(folder, visit) {
   }
 }
 
-/** Megabytes that the package takes where it is installed, by package. */
+/** Megabytes of the installed package and its dependencies, by package. */
 function installedSize() {
   const folder = mkdtempSync(join(tmpdir(), "invite-links-size-"));
   try {

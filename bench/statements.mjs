@@ -1,5 +1,5 @@
-// The limit's statements: one for each workload, over the plain tables (data/plain.sql), in which PostgreSQL itself
-// writes the answer's JSON. What a program can do at best that sends one statement and writes its answer to the socket.
+// The limit's statements: one for each workload, on the plain tables (data/plain.sql). PostgreSQL writes the JSON of the
+// response, so that no program can do less than to send one statement and to forward its result.
 
 const instant = (/** @type {string} */ column) =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -21,7 +21,7 @@ const tagsOf = (
   where lt.link_id ${which} group by lt.link_id`;
 
 /**
- * A page: $1 is the channel, $2 the page's size + 1. The row beyond the page only says that there is a next one.
+ * A page. $1 is the channel, $2 the page's size plus 1: the last row only shows whether there is a next page.
  * @param {{ before?: string, where?: string, offset?: string, count?: string }} [parts]
  */
 const page = ({ before = "", where = "", offset = "", count = "null" } = {}) => `
@@ -36,7 +36,9 @@ from page p left join tg on tg.link_id = p.id`;
 const tagged = (/** @type {string} */ parameter) =>
   `select link_id from invite_link_tag where tag_id = any(${parameter}::uuid[])`;
 
-/** $2 is the type of the one group's tags $3, which counts its own tags without itself; both null for no group. */
+/**
+ * Facets. With a group, $2 is its type and $3 its tags; the facet of that type is counted without the group.
+ */
 const facets = (/** @type {boolean} */ grouped) => `
 with l as materialized (
   select id, ${grouped ? `id in (${tagged("$3")})` : "true"} as hit from invite_link where channel_id = $1
@@ -67,7 +69,7 @@ const groups = (/** @type {Row} */ { filter }) =>
   filter.tagGroups.map((/** @type {Row} */ { tagIds }) => tagIds);
 
 /**
- * By workload: the statement, its parameters out of the query's variables, and the answer out of its one row.
+ * By workload: the statement, its parameters made from the query's variables, and the response made from its one row.
  * @type {Record<string, { text: string, values: (variables: Row) => unknown[], answer: (row: Row, variables: Row) => string }>}
  */
 export const STATEMENTS = {

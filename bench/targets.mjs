@@ -1,11 +1,11 @@
-// What was to be reached, held against what was measured.
+// Compares the results with the targets.
 
 import { bestPeer, cost, measured, ratio } from "./ratios.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** @typedef {{ what: string, wanted: string, found: string, reached: boolean | null }} Target */
 
-/** Of the limit's requests per second: required, and aimed at. @type {[string, number, number | null][]} */
+/** Workload, required and desired multiple of the limit's requests per second; null: nothing beyond the requirement. @type {[string, number, number | null][]} */
 const OF_THE_LIMIT = [
   ["W1", 0.75, 0.9],
   ["W4", 0.75, 0.9],
@@ -13,15 +13,15 @@ const OF_THE_LIMIT = [
   ["W3", 0.5, 0.65],
 ];
 const AHEAD = new Map([["W1", 1.3]]);
-/** Milliseconds of PostgreSQL's time that counting a channel of a million links may take. */
+/** CPU milliseconds of PostgreSQL in which a channel of a million links must be counted. */
 const COUNTING_MS = 100;
 const COUNTED = { W1t: "totalCount", W5: "facets", W6: "totals" };
 const MILLION = 1_000_000;
-/** A fifth of all links is in the largest channel. */
+/** The largest channel has a fifth of all links. */
 const inLargest = (/** @type {number} */ links) => links / 5;
 
 /**
- * @param {any[]} runs on a server, the main one first
+ * @param {any[]} runs of kind "server", the main one first
  * @param {readonly string[]} peers
  * @returns {Target[]}
  */
@@ -34,8 +34,8 @@ export function targetsOf(runs, peers) {
   for (const [name, required, aimed] of OF_THE_LIMIT) {
     const found = ratio(ours(main, name), measured(main.workloads[name], "limit"));
     targets.push({
-      what: `${name} of the limit's requests per second`,
-      wanted: aimed === null ? `${required}` : `${required}, aimed at ${aimed}`,
+      what: `${name}, times the limit's requests per second`,
+      wanted: aimed === null ? `at least ${required}` : `at least ${required}, desired ${aimed}`,
       found: found?.median.toFixed(2) ?? "–",
       reached: found && found.median >= required,
     });
@@ -47,8 +47,8 @@ export function targetsOf(runs, peers) {
     const found = ratio(ours(main, name), best.one);
     const wanted = AHEAD.get(name) ?? 1;
     targets.push({
-      what: `${name} of the best peer's (${best.name})`,
-      wanted: AHEAD.has(name) ? `${wanted}` : "more than 1",
+      what: `${name}, times the best peer's requests per second (${best.name})`,
+      wanted: AHEAD.has(name) ? `at least ${wanted}` : "more than 1",
       found: found?.median.toFixed(2) ?? "–",
       reached: found && (AHEAD.has(name) ? found.median >= wanted : found.median > wanted),
     });
@@ -58,7 +58,7 @@ export function targetsOf(runs, peers) {
   if (first !== null && deep !== null) {
     const found = ratio(first, deep);
     targets.push({
-      what: "a page some 50,000 deep, times the first page",
+      what: "requests per second of W1, times those of W4 (a page 50,000 links deep)",
       wanted: "at most 1.2",
       found: found?.median.toFixed(2) ?? "–",
       reached: found && found.median <= 1.2,
@@ -81,11 +81,11 @@ export function targetsOf(runs, peers) {
   const links = counted === undefined ? MILLION : inLargest(counted.links);
   for (const [name, what] of Object.entries(COUNTED)) {
     const one = ours(counted, name);
-    // It grows with the blocks of bits that are read, and they with the links.
+    // The number of blocks that are read grows with the number of links.
     const wanted = COUNTING_MS * (links / MILLION);
     targets.push({
-      what: `${what} of a channel of ${links.toLocaleString("en-US")} links, ms of PostgreSQL's CPU time`,
-      wanted: `under ${wanted}, as ${COUNTING_MS} for a million`,
+      what: `${what} of a channel of ${links.toLocaleString("en-US")} links, CPU ms of PostgreSQL`,
+      wanted: `under ${wanted}: ${COUNTING_MS} for each million`,
       found: one === null ? "–" : one.postgresCpu.toFixed(1),
       reached: one === null ? null : one.postgresCpu < wanted,
     });

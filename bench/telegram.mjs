@@ -1,4 +1,4 @@
-// A Bot API server that answers at once: what is measured is what a server does beside waiting for Telegram.
+// A simulated Bot API server that answers at once, so that the benchmark does not measure waiting for Telegram.
 
 import http from "node:http";
 

@@ -1,5 +1,5 @@
-// Stands between a server and PostgreSQL and counts what goes over the wire: statements that are carried out, and rows
-// that come back. PostgreSQL has no such count of its own without an extension.
+// A proxy between a server and PostgreSQL that counts executed statements and returned rows in the protocol. PostgreSQL counts
+// them by itself only with an extension.
 
 import net from "node:net";
 
@@ -8,8 +8,8 @@ const QUERY = "Q".charCodeAt(0);
 const DATA_ROW = "D".charCodeAt(0);
 
 /**
- * Calls back with the type of each message of one direction, however it is cut into pieces.
- * @param {boolean} untypedFirst a client's first message has no type
+ * Returns a function that takes the chunks of one direction and calls back with the type of each message in them.
+ * @param {boolean} untypedFirst true for the client's direction, whose first message has no type
  * @param {(type: number) => void} onMessage
  */
 function messages(untypedFirst, onMessage) {
@@ -29,7 +29,7 @@ function messages(untypedFirst, onMessage) {
       const head = untyped ? 4 : 5;
       if (data.length < head) break;
       if (!untyped) onMessage(data.readUInt8(0));
-      // The length counts itself, but not the type.
+      // The length includes itself, but not the type.
       skip = data.readUInt32BE(head - 4) + head - 4;
       untyped = false;
     }
@@ -37,9 +37,7 @@ function messages(untypedFirst, onMessage) {
   };
 }
 
-/**
- * @param {string} url of the database
- */
+/** @param {string} url of the database */
 export async function countingWire(url) {
   const target = new URL(url);
   const counts = { statements: 0, rows: 0 };

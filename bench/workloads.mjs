@@ -1,5 +1,5 @@
-// What is asked. The same query goes to this server, Mercurius and Apollo Server, whose schemas have the same names;
-// the limit gets its variables alone, and PostGraphile, whose schema its tables make, a query of its own.
+// The workloads. This server, Mercurius and Apollo Server get the same query, because their schemas use the same names. The
+// limit gets only the variables. PostGraphile derives its schema from its tables and gets a query of its own.
 
 import { random } from "./random.mjs";
 
@@ -19,22 +19,23 @@ const PG_ORDER = "orderBy: [CREATED_AT_DESC, PRIMARY_KEY_DESC]";
 /** @typedef {Record<string, any>} Variables */
 
 /**
- * What the requests are drawn from.
+ * The rows from which requests are drawn.
  * @typedef {object} Facts
- * @property {{ channelId: number, links: number, tags: { id: string, typeId: string }[] }[]} channels the largest first
- * @property {{ id: string, channelId: number }[]} links a sample of all
+ * @property {{ channelId: number, links: number, tags: { id: string, typeId: string }[] }[]} channels the largest first;
+ *   channelId is a Telegram chat id, as in the schema
+ * @property {{ id: string, channelId: number }[]} links a sample of all links
  *
  * @typedef {object} Workload
  * @property {string} title
- * @property {(facts: Facts, pick: Pick) => Variables} draw one request's variables
- * @property {number} [connections] of the load generator, where one request keeps the database busy for long
- * @property {string} [comparedTo] another workload, in whose rounds it is measured
+ * @property {(facts: Facts, pick: Pick) => Variables} draw draws one request's variables
+ * @property {number} [connections] the most connections of the load generator, for requests that keep the database busy
+ * @property {string} [comparedTo] another workload that is measured in the same rounds
  * @property {string} query
- * @property {string} [postgraphile] its query, where its schema has what is asked
+ * @property {string} [postgraphile] PostGraphile's query; absent if its schema cannot express the workload
  * @property {(variables: Variables) => Variables} [postgraphileVariables]
- * @property {(variables: Variables) => string} [rest] a path of this server's REST face, in place of the query
- * @property {boolean} [writes] answers differ from one another, and only the limit and this server can do it
- * @property {(data: any) => unknown} rows what all servers must agree on, out of an answer in the query's shape
+ * @property {(variables: Variables) => string} [rest] a path of this server's REST API, used instead of the query
+ * @property {boolean} [writes] true: the workload changes data; only the limit and this server can do it
+ * @property {(data: any) => unknown} rows the part of a response in the query's shape that must be equal on all servers
  *
  * @typedef {ReturnType<typeof picker>} Pick
  */
@@ -55,7 +56,7 @@ export function picker(seed) {
         () => left.splice(below(left.length), 1)[0],
       ).map((item) => /** @type {T} */ (item));
     },
-    /** A channel, as often as it has links. @param {Facts} facts */
+    /** A random channel, weighted by its number of links. @param {Facts} facts */
     channel({ channels }) {
       let left = next() * channels.reduce((sum, { links }) => sum + links, 0);
       for (const channel of channels) {
@@ -71,7 +72,7 @@ const FIRST = 50;
 const largest = (/** @type {Facts} */ { channels }) => /** @type {Facts["channels"][number]} */ (channels[0]);
 
 /**
- * Groups of a few tags each, of types that differ.
+ * Tag groups of different types, each with two to five tags.
  * @param {Facts["channels"][number]} channel
  * @param {Pick} pick
  * @param {number} count
@@ -89,17 +90,17 @@ function tagGroups({ tags }, pick, count) {
   }));
 }
 
-/** Around 50,000 deep, or half as deep as the largest channel goes. @param {Facts} facts @param {Pick} pick */
+/** A page about 50,000 links deep, or half as deep as the largest channel. @param {Facts} facts @param {Pick} pick */
 function deep(facts, pick) {
   const channel = largest(facts);
   const depth = Math.min(50_000, channel.links / 2) * (0.9 + 0.02 * pick.below(10));
   return { channelId: channel.channelId, first: FIRST, page: Math.max(2, Math.round(depth / FIRST)) };
 }
 
-/** An id of this server's is a global one. @param {string} id */
+/** The UUID in an id: this server's ids are global ids. @param {string} id */
 const bare = (id) => (id.includes("-") ? id : (Buffer.from(id, "base64").toString().split(":")[1] ?? id));
 const instant = (/** @type {string | null} */ at) => (at === null ? null : new Date(at).toISOString());
-/** This server's decimals are whole cents in the plain tables. @param {string} text */
+/** A budget in cents: this server gives decimals, the plain tables hold whole cents. @param {string} text */
 const cents = (text) => (/\./.test(text) ? Math.round(Number(text) * 100) : Number(text));
 
 const linkRow = (/** @type {any} */ link) =>
@@ -128,7 +129,7 @@ const pageRows = (/** @type {any} */ { inviteLinks }) => ({
   next: inviteLinks.pageInfo.hasNextPage,
   links: inviteLinks.edges.map((/** @type {any} */ { node }) => linkRow(node)),
 });
-/** Tags that no link carries are left out: the plain tables do not know of which channel a tag is. */
+/** Without tags that no link carries, because the plain tables do not hold a tag's channel. */
 const facetRows = (/** @type {any} */ { inviteLinks }) =>
   inviteLinks.facets
     .map((/** @type {any} */ { type, withoutTypeCount, tags }) => [
@@ -153,7 +154,7 @@ export const WORKLOADS = {
     rows: pageRows,
   },
   W1c: {
-    title: "the same with totalCount",
+    title: "the page of W1 with totalCount",
     draw: (facts, pick) => ({ channelId: pick.channel(facts).channelId, first: FIRST }),
     query: `query($channelId: TelegramID!, $first: Int) {
       inviteLinks(channelId: $channelId, first: $first) { totalCount ${PAGE} } }`,
@@ -162,7 +163,7 @@ export const WORKLOADS = {
     rows: pageRows,
   },
   W1t: {
-    title: "totalCount alone, of the largest channel",
+    title: "totalCount of the largest channel, without a page",
     draw: (facts) => ({ channelId: largest(facts).channelId }),
     connections: 4,
     query: "query($channelId: TelegramID!) { inviteLinks(channelId: $channelId) { totalCount } }",
@@ -171,7 +172,7 @@ export const WORKLOADS = {
     rows: ({ inviteLinks }) => inviteLinks.totalCount,
   },
   W2: {
-    title: "the same page under two tag groups",
+    title: "the page of W1 under two tag groups",
     draw(facts, pick) {
       const channel = pick.channel(facts);
       return {
@@ -207,7 +208,7 @@ export const WORKLOADS = {
     rows: ({ inviteLink }) => linkRow(inviteLink),
   },
   W4: {
-    title: "a page some 50,000 deep, by cursor",
+    title: "a page about 50,000 links deep, by cursor",
     comparedTo: "W1",
     draw: deep,
     query: `query($channelId: TelegramID!, $first: Int, $after: String) {
@@ -217,7 +218,7 @@ export const WORKLOADS = {
     rows: pageRows,
   },
   W4n: {
-    title: "the same by number",
+    title: "the page of W4 by number",
     draw: deep,
     query: `query($channelId: TelegramID!, $first: Int, $page: Int) {
       inviteLinks(channelId: $channelId, first: $first, page: $page) { ${PAGE} } }`,
@@ -263,7 +264,7 @@ export const WORKLOADS = {
     rows: totalRows,
   },
   W7: {
-    title: "making a link, with a Telegram that answers at once",
+    title: "creation of a link, with a simulated Telegram that answers at once",
     draw: (facts, pick) => ({
       input: {
         channelId: pick.channel(facts).channelId,
@@ -277,12 +278,12 @@ export const WORKLOADS = {
     rows: ({ createInviteLink }) => [createInviteLink.__typename, createInviteLink.inviteLink.name],
   },
   W9: {
-    title: "the REST list: a page of 50 with the number of all (the limit's is that of W1c)",
+    title: "the REST list: a page of 50 links and the number of all links (the limit answers W1c)",
     draw: (facts, pick) => ({ channelId: pick.channel(facts).channelId, first: FIRST }),
     query: "",
     rest: ({ channelId, first }) => `/invite_links/all?channel_id=${channelId}&limit=${first}`,
     rows(data) {
-      // The former API's own shape, or the limit's.
+      // This server's REST shape, or the limit's GraphQL shape.
       const links = data.items ?? data.inviteLinks.edges.map((/** @type {any} */ { node }) => node);
       return {
         total: data.total ?? data.inviteLinks.totalCount,
@@ -296,7 +297,7 @@ export const WORKLOADS = {
   },
 };
 
-/** PostGraphile's answer in the others' shape. @param {any} data */
+/** PostGraphile's data in the shape of the other servers. @param {any} data */
 export function fromPostgraphile(data) {
   const link = (/** @type {any} */ { rowId, inviteLink, inviteLinkTagsByLinkId, ...rest }) => ({
     ...rest,

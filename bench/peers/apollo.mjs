@@ -1,4 +1,4 @@
-// Apollo Server with plain Prisma: one findMany with an include, as both guides show it.
+// Apollo Server with Prisma: one findMany with an include, as both guides show it.
 
 import { ApolloServer } from "@apollo/server";
 import { startStandaloneServer } from "@apollo/server/standalone";
@@ -42,7 +42,7 @@ async function page(args) {
   };
 }
 
-/** One type's facet: its own group is left out of what is counted. */
+/** The facet of one type, counted without the filter's group of that type. */
 async function facetOf(args, type) {
   const tagGroups = (args.filter?.tagGroups ?? []).filter(({ tagTypeId }) => tagTypeId !== type.id);
   const where = whereOf({ ...args, filter: { tagGroups } });

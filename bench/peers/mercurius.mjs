@@ -1,5 +1,5 @@
-// Mercurius as its guide advises: compiled queries (jit), tags through a loader, SQL by hand in named statements, and
-// nothing computed that was not asked for.
+// Mercurius as its guide recommends: compiled queries (jit), tags through a loader, hand-written SQL in named statements.
+// Fields that were not selected are not computed.
 
 import Fastify from "fastify";
 import mercurius from "mercurius";
@@ -12,14 +12,14 @@ const pool = new pg.Pool({
   options: "-c search_path=plain -c TimeZone=UTC",
 });
 
-/** One named statement; its name goes with its text. */
+/** Runs one prepared statement. Each name must always have the same text. */
 const ask = async (name, text, values) => (await pool.query({ name, text, values })).rows;
 
 const COLUMNS = `p.id, p.name, p.channel_id as "channelId", p.invite_link as url,
   p.creates_join_request as "createsJoinRequest", p.expire_date as "expireDate", p.member_limit as "memberLimit",
   p.created_at as "createdAt", p.is_bot_created as "isBotCreated", p.creator_id as "creatorId", p.budget`;
 
-/** The links that carry one of the tags of each group, its parameters from $<from> on. */
+/** The SQL for the filter's tag groups; its parameters are numbered from `from`. */
 function grouped({ filter }, from) {
   const groups = filter?.tagGroups ?? [];
   const parts = groups.map(
@@ -107,7 +107,7 @@ const resolvers = {
     inviteLinks: (_, args) => ({ args }),
   },
   InviteLinkConnection: {
-    // Both fields of one page, which is read once.
+    // `edges` and `pageInfo` share one page, which is read once.
     edges: async (connection) => {
       connection.page ??= page(connection.args);
       return (await connection.page).edges;

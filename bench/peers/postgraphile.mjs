@@ -1,5 +1,5 @@
-// PostGraphile over the plain tables: the schema that it makes of them, with the filter plugin that its guide names.
-// It needs a newer Node.js than this server does.
+// PostGraphile on the plain tables, with the filter plugin that its guide recommends. It needs a newer Node.js than this
+// server.
 
 import { createServer } from "node:http";
 import { postgraphile } from "postgraphile";

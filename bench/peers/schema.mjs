@@ -1,4 +1,4 @@
-// The schema of Mercurius and Apollo Server: of this server's what is measured, under the same names.
+// The schema of Mercurius and Apollo Server: the measured part of this server's schema, with the same names.
 export const typeDefs = `
   scalar TelegramID
   scalar DateTime
