@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bytesOf, jsonOf, parseJson } from "../../../src/graphql/executor/json.js";
 
-/** What has to be escaped, what takes several bytes, and halves of what takes two places. */
-const sign = fc.constantFrom(
+/** Characters that are escaped or take several bytes, and halves of surrogate pairs. */
+const character = fc.constantFrom(
   '"',
   "\\",
   "\n",
@@ -22,10 +22,10 @@ const sign = fc.constantFrom(
 const text = fc.oneof(
   fc.string(),
   fc.string({ unit: "binary" }),
-  fc.array(sign).map((signs) => signs.join("")),
+  fc.array(character).map((characters) => characters.join("")),
 );
 
-test("a value is written as JSON.stringify writes it, in UTF-8", () => {
+test("jsonOf writes the UTF-8 bytes of JSON.stringify, and parseJson reads them", () => {
   fc.assert(
     fc.property(fc.oneof(text, fc.jsonValue({ stringUnit: "binary" })), (value) => {
       expect(bytesOf(jsonOf(value)).toString()).toBe(JSON.stringify(value));

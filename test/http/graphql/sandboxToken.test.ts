@@ -4,10 +4,10 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "../../support/server.js";
 
-const FRIEND = "https://app.example";
+const ALLOWED_ORIGIN = "https://app.example";
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ corsOrigins: [FRIEND], logLevel: "info" });
+  server = await startTestServer({ corsOrigins: [ALLOWED_ORIGIN], logLevel: "info" });
 });
 afterAll(() => server.stop());
 
@@ -39,7 +39,7 @@ async function load(path: string, headers: Record<string, string> = {}) {
 }
 
 describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
-  test("holds the sandbox's token for this machine's user", async () => {
+  test(`the page at ${path} shows a local request the sandbox's token`, async () => {
     expect((await load(path)).text).toContain(server.token);
   });
 
@@ -60,16 +60,16 @@ describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
     ["cf-ray", "1"],
     ["x-original-host", "a"],
     ["x-original-uri", "/"],
-    ["origin", FRIEND],
+    ["origin", ALLOWED_ORIGIN],
     ["origin", "null"],
     ["host", "invite-links.example"],
-  ])("holds no token for a request with %s: %s", async (name, value) => {
+  ])(`the page at ${path} shows no token to a request with %s: %s`, async (name, value) => {
     const { status, text } = await load(path, { [name]: value });
     expect(status).toBe(200);
     expect(text).not.toContain(server.token);
   });
 
-  test("holds no token for a whole address, as proxies are asked for", async () => {
+  test(`the page at ${path} shows no token to a request for an absolute address, as sent to proxies`, async () => {
     for (const host of ["evil.example", new URL(server.origin).host]) {
       const { status, text } = await load(`http://${host}${path}`);
       expect(status).toBe(200);
@@ -77,8 +77,8 @@ describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
     }
   });
 
-  test("cannot be read by a page of another origin, an allowed one included", async () => {
-    const { headers } = await load(path, { origin: FRIEND });
+  test(`the page at ${path} cannot be read by a page of another origin, not even of an allowed one`, async () => {
+    const { headers } = await load(path, { origin: ALLOWED_ORIGIN });
     for (const name of Object.keys(headers)) expect(name).not.toMatch(/^access-control-/);
     expect(headers["cross-origin-resource-policy"]).toBe("same-origin");
     expect(headers["x-frame-options"]).toBe("DENY");
@@ -86,17 +86,17 @@ describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
   });
 });
 
-test("operations are still answered to an allowed origin", async () => {
+test("an operation from an allowed origin is answered with CORS headers", async () => {
   const answer = await fetch(server.url, {
     method: "POST",
     headers: {
       authorization: `Bearer ${server.token}`,
       "content-type": "application/json",
-      origin: FRIEND,
+      origin: ALLOWED_ORIGIN,
     },
     body: '{"query":"{ viewer { name } }"}',
   });
-  expect(answer.headers.get("access-control-allow-origin")).toBe(FRIEND);
+  expect(answer.headers.get("access-control-allow-origin")).toBe(ALLOWED_ORIGIN);
 });
 
 describe("GraphiQL's page", () => {
@@ -107,7 +107,7 @@ describe("GraphiQL's page", () => {
     ["gzip", "br;q=0, *"],
     [undefined, "identity"],
     [undefined, ""],
-  ])("is sent with the content encoding %s where %j is accepted", async (encoding, accepted) => {
+  ])("GraphiQL's page has the content encoding %s for accept-encoding %j", async (encoding, accepted) => {
     const { headers, text, body } = await load("/graphql", { "accept-encoding": accepted });
     expect(headers["content-encoding"]).toBe(encoding);
     expect(headers["vary"]).toMatch(/accept-encoding/i);
@@ -115,14 +115,14 @@ describe("GraphiQL's page", () => {
     if (encoding !== undefined) expect(body.length).toBeLessThan(3_000_000);
   });
 
-  test("allows no script but its own", async () => {
+  test("GraphiQL's page allows only its own scripts", async () => {
     const { headers } = await load("/graphql");
     const policy = String(headers["content-security-policy"]);
     expect(policy).toMatch(/script-src 'sha256-[^']+'( 'sha256-[^']+')*;/);
     expect(policy).not.toMatch(/script-src[^;]*(unsafe|\*|https?:)/);
   });
 
-  test("is given to those who prefer HTML to an answer", async () => {
+  test("GraphiQL's page is sent only to a client that prefers HTML to every media type of results", async () => {
     for (const accept of ["application/json, text/html;q=0.5", "text/html;q=0, */*", "*/*"])
       expect((await load("/graphql", { accept })).status).toBe(401);
     expect((await load("/graphql", { accept: "text/html" })).status).toBe(200);

@@ -27,12 +27,15 @@ const schema: GraphQLSchema = buildSchema(`
   type Query { branch: Branch must: Branch! things: [Thing!] either: Either nested: [[Branch]] number(plus: Int!): Int }
 `);
 
-/** Throws, rejects, gives null, an Error or the value, now or later: as a seed and the place say, the same every time. */
+/**
+ * A source of values that throws, rejects, or gives null, an Error or the value, at once or later. The seed and the place in
+ * the result decide, so that both executors meet the same.
+ */
 function behaviour(seed: number, trouble: number) {
   return (place: string, make: () => unknown, isItem = false): unknown => {
     let hash = seed;
     for (const letter of place) hash = (hash * 31 + letter.charCodeAt(0)) >>> 0;
-    // graphql-js leaves rejections to nobody where one item of a list fails at once, and others later.
+    // Items of lists fail later only: graphql-js handles no rejection after an item of the same list has failed at once.
     const [kind, isLate] = [hash % 100, (hash >> 8) % 2 === 1 || (isItem && trouble > 0)];
     const give = (): unknown => {
       if (kind < trouble) throw new Error(`trouble at ${place}`);
@@ -185,8 +188,8 @@ const operation = fc.record({
   trouble: fc.constantFrom(0, 0, 2, 5, 20),
 });
 
-/** Whether an error ended more than its own place. */
-function hasEndedMore(data: unknown, path: readonly (string | number)[]): boolean {
+/** Whether the error made more than its own field null. */
+function hasNulledMore(data: unknown, path: readonly (string | number)[]): boolean {
   let place = data;
   for (const key of path) {
     if (place === null || place === undefined) return true;
@@ -205,13 +208,14 @@ function factsOf({ data: json = "null", errors = [] }: ExecutorResult) {
     data: JSON.stringify(data),
     hasErrors: errors.length > 0,
     errors: errors
-      .filter(({ path = [] }) => !hasEndedMore(data, path))
+      .filter(({ path = [] }) => !hasNulledMore(data, path))
       .map(({ message, path, locations }) => JSON.stringify({ message, path, locations }))
       .sort(),
   };
 }
 
-const REMARKS = /Abstract type|Expected value of type|Runtime Object type/;
+/** Messages that the executors word differently. */
+const REWORDED = /Abstract type|Expected value of type|Runtime Object type/;
 
 test("the planned executor answers what graphql-js answers", async () => {
   let compared = 0;
@@ -235,7 +239,7 @@ test("the planned executor answers what graphql-js answers", async () => {
         const found = await planned.execute(behaviour(seed, trouble), { given, coerced });
         const [ours, theirs] = [factsOf(found), factsOf(expected)];
         expect([ours.data, ours.hasErrors]).toEqual([theirs.data, theirs.hasErrors]);
-        if (!REMARKS.test(theirs.errors.join())) expect(ours.errors).toEqual(theirs.errors);
+        if (!REWORDED.test(theirs.errors.join())) expect(ours.errors).toEqual(theirs.errors);
         else expect(ours.errors).toHaveLength(theirs.errors.length);
       }
     }),

@@ -17,7 +17,7 @@ const schema = buildSchema(`
   type Kept { id: Int! name: String! kind: Kind! asker: String! plus(number: Int = 1): Int! fails: Int }
   type Kind { name: String! asker: String! }
 `);
-const resolving = (
+const addResolvers = (
   type: string,
   resolvers: Record<string, (source: Kept, args: never, asker: string) => unknown>,
 ) => {
@@ -29,16 +29,16 @@ const markPure = (type: string, ...names: string[]) => {
   for (const name of names) Object.assign(fields[name] ?? {}, { extensions: PURE_FIELD });
 };
 
-const keep = () =>
+const makeKeptObjects = () =>
   ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => withSlot({ id, name }));
-let things = keep();
+let keptObjects = makeKeptObjects();
 
-resolving("Query", {
-  kept: (_root, { id }: { id: number }) => things[id],
-  all: () => things,
-  either: () => ({ __typename: "Kept", ...things[0] }),
+addResolvers("Query", {
+  kept: (_root, { id }: { id: number }) => keptObjects[id],
+  all: () => keptObjects,
+  either: () => ({ __typename: "Kept", ...keptObjects[0] }),
 });
-resolving("Kept", {
+addResolvers("Kept", {
   name: ({ name }) => name,
   kind: ({ name }) => ({ name: `kind of ${name}` }),
   asker: (_kept, _args, asker) => asker,
@@ -47,7 +47,7 @@ resolving("Kept", {
     throw new Error("trouble");
   },
 });
-resolving("Kind", { asker: (_kind, _args, asker) => asker });
+addResolvers("Kind", { asker: (_kind, _args, asker) => asker });
 markPure("Kept", "name", "kind", "fails");
 
 const alias = fc.constantFrom("", "", "a: ", "b: ");
@@ -87,11 +87,11 @@ const requests = fc.array(
   { minLength: 2, maxLength: 8 },
 );
 
-test("what is kept between requests is answered as it would be anew, whoever asks", async () => {
+test("memoized JSON of a kept object equals what graphql-js answers, whoever the caller is", async () => {
   let compared = 0;
   await fc.assert(
     fc.asyncProperty(requests, async (all) => {
-      things = keep();
+      keptObjects = makeKeptObjects();
       for (const { asked, asker, n, yes } of all) {
         const document = parse(`query ($n: Int!, $yes: Boolean!) { ${asked} }`);
         const problems = validate(schema, document).filter(({ message }) => !/is never used/.test(message));
