@@ -24,6 +24,7 @@ import { PendingWork } from "./domain/shared/pendingWork.js";
 import { TagCache } from "./domain/tags/tagCache.js";
 import { fastPaths } from "./fastPaths.js";
 import { Operations } from "./graphql/pipeline/executeOperation.js";
+import { schema } from "./graphql/schema.js";
 import { addDashboard } from "./http/dashboard.js";
 import { exampleQueries } from "./http/graphql/exampleQueries.js";
 import { addGraphQL, GRAPHQL_PATH } from "./http/graphql/route.js";
@@ -341,7 +342,7 @@ async function mountFaces(
   );
   const bearer = new BearerTokens(authentication);
   addGraphQL(server, {
-    operations: new Operations({ domain, suggestions: !config.production }),
+    operations: new Operations({ domain, schema, suggestions: !config.production }),
     bearer,
     graphiql: config.graphiql
       ? { sandboxToken, examples: exampleQueries(sample && exampleChannel(sample)) }

@@ -8,16 +8,16 @@ import { asPrivatePage } from "./lifecycle/htmlPage.js";
 import { isLocalRequest } from "./lifecycle/localRequest.js";
 
 export interface DashboardOptions {
-  /** Put into the page, where nobody but this machine's user can see it. */
+  /** An API token that is put into the page for the user of this machine; null if there is none. */
   readonly sandboxToken: string | null;
-  /** Where the build puts it. */
+  /** The folder of the built dashboard. */
   readonly folder?: string;
 }
 
-/** From src/http and from dist/http alike. */
+/** The relative path is the same from src/http and from dist/http. */
 const BUILT = fileURLToPath(new URL("../../dist/dashboard/", import.meta.url));
 
-/** Scripts, styles and calls of this server's alone, none of them inline; a QR code is a data: image. */
+/** Scripts, styles and requests only from and to this server, none inline. QR codes are data: images. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -29,13 +29,13 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** What the page has in the place of a token; see dashboard/index.html. */
+/** The placeholder for the token in dashboard/index.html. */
 const NO_TOKEN = '<meta name="sandbox-token" content="" />';
 
 /**
- * The dashboard at `/`, and its files. Its page has the sandbox's token where nobody but this machine's user can
- * see it; everybody else is asked for one.
- * @returns false where it was not built, as after an installation without development dependencies
+ * Serves the dashboard at `/`. For the user of this machine the page contains the sandbox's token; the page asks all other
+ * users for a token.
+ * @returns false if the dashboard was not built, as after an installation without development dependencies
  */
 export async function addDashboard(
   server: FastifyInstance,
@@ -44,20 +44,20 @@ export async function addDashboard(
   const index = join(folder, "index.html");
   if (!existsSync(index)) {
     server.get("/", (request, reply) => {
-      const detail = "The dashboard was not built: npm run build makes it. The API is at /graphql.";
+      const detail = "The dashboard was not built. Run npm run build to build it. The API is at /graphql.";
       return reply.code(404).send({ detail, requestId: request.id });
     });
     return false;
   }
   const page = await readFile(index, "utf8");
-  if (!page.includes(NO_TOKEN)) throw new Error("The dashboard's page has no place for a token.");
+  if (!page.includes(NO_TOKEN)) throw new Error("The dashboard's page has no placeholder for a token.");
   server.get("/", (request, reply) => {
     const shown = sandboxToken !== null && isLocalRequest(request) ? sandboxToken : "";
     return asPrivatePage(reply, POLICY).send(
       page.replace(NO_TOKEN, () => NO_TOKEN.replace('""', `"${shown}"`)),
     );
   });
-  // The name of each has a hash of its content.
+  // The files never change: their names contain a hash of their content.
   await server.register(serveFiles, {
     root: join(folder, "assets"),
     prefix: "/assets/",

@@ -1,16 +1,17 @@
 import type { FastifyInstance } from "fastify";
 
-/** The state of the parts that /readyz names. */
+/** Where /readyz gets the states of the server's parts from. */
 export interface Readiness {
-  /** Whether the database answers and stores; its migrations were applied before the server listened. */
+  /** Whether the database answers and stores. All migrations were applied before the server started to listen. */
   database(): Promise<"ok" | "unavailable" | "read-only" | "full">;
   telegram(): string;
-  /** What is to be known of the traffic with Telegram; a name for each thing. */
+  /** Facts about the traffic with Telegram, by name. */
   updates(): Promise<object>;
+  /** Whether the server was asked to stop. */
   stopping(): boolean;
 }
 
-/** /healthz: the process lives. /readyz: it can do its work, which takes the database, and not Telegram. */
+/** /healthz says that the process is alive. /readyz says that it can serve requests, which needs the database but not Telegram. */
 export function addHealth(server: FastifyInstance, readiness: Readiness): void {
   server.get("/healthz", async () => ({ status: "ok" }));
   server.get("/readyz", async (_request, reply) => {

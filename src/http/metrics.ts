@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
 
-/** /metrics, in Prometheus' text format. */
+/** Serves /metrics in the text format of Prometheus. */
 export function addMetrics(server: FastifyInstance, registry: Registry): void {
   server.get("/metrics", async (_request, reply) =>
     reply

@@ -1,7 +1,8 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
 import { type Domain, DomainRequest } from "../domain/request.js";
 import type { Logger } from "../log.js";
+import { authenticate } from "./lifecycle/authenticate.js";
 import type { BearerTokens } from "./lifecycle/bearer.js";
 import { clientAbortSignal } from "./lifecycle/clientAbort.js";
 import { refuseOtherMethods } from "./lifecycle/methods.js";
@@ -19,37 +20,31 @@ export interface RestOptions {
   readonly bearer: BearerTokens;
 }
 
-/** Before the body is read: nobody unknown has one kept here. */
-const authenticatedBy = (bearer: BearerTokens) => async (request: FastifyRequest, reply: FastifyReply) => {
-  const caller = await bearer.findCaller(request);
-  requestRecordOf(request).caller = caller;
-  if (caller !== null) return;
-  reply.header("www-authenticate", 'Bearer realm="invite-links"');
-  return refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized");
-};
-
 /**
- * The REST face, for the clients of the former API: the same paths, parameters, JSON and statuses, over the same
- * domain as the graph. Each route's schemas are its types, its validation and its place in /openapi.json.
+ * Adds the REST face for clients of the former API, with that API's paths, parameters, JSON and statuses. It uses the same
+ * domain as GraphQL. The schemas of a route give its types, its validation and its description in /openapi.json.
  */
 export async function addRest(server: FastifyInstance, { domain, bearer }: RestOptions): Promise<void> {
   const openRequest: OpenRequest = (request, reply) => {
     const { caller } = requestRecordOf(request);
-    if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
+    if (caller === null) throw new TypeError("An unauthenticated request reached a route.");
     return new DomainRequest(domain, {
       caller,
       log: request.log as Logger,
       clientAbort: clientAbortSignal(reply),
     });
   };
-  // Encapsulated: who calls, how bodies are read and the form of errors are these routes' alone.
+  // A plugin of its own, because authentication, body parsing and the form of errors apply to these routes only.
   const routes: FastifyPluginAsync = async (inside) => {
     const endpoint = inside as unknown as RestEndpoint;
     const paths = new Set<string>();
     endpoint.addHook("onRoute", ({ url }) => {
       paths.add(url);
     });
-    endpoint.addHook("onRequest", authenticatedBy(bearer));
+    endpoint.addHook(
+      "onRequest",
+      authenticate(bearer, (reply) => refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized")),
+    );
     endpoint.addHook("preHandler", refuseMalformed);
     endpoint.setErrorHandler<Error>((error, request, reply) => {
       domain.storageGuard.noteFailure(error);
@@ -61,7 +56,7 @@ export async function addRest(server: FastifyInstance, { domain, bearer }: RestO
     addRequestFormat(inside, {
       answers: ["application/json"],
       parse(request, text, done) {
-        // A body in chunks, none of which came.
+        // A chunked body without any chunk.
         if (text === "") done(null, undefined);
         else void readJson(request, text, done);
       },

@@ -17,36 +17,37 @@ import { onRequestFinished } from "./lifecycle/requestFinished.js";
 import { RequestRefusedError } from "./lifecycle/requestFormat.js";
 import { addRequestRecord, type RequestRecord, requestRecordOf } from "./lifecycle/requestRecord.js";
 
-/** Bytes of a request's body; longer ones are not read. */
+/** The longest body of a request, in bytes. */
 const BODY_LIMIT = 1024 * 1024;
 /**
- * For a request's headers, and for the whole request, to arrive. Node.js takes the shorter of the two for the headers,
- * whichever it is, and looks every `checkMs` which requests are late; its default is 30 seconds.
+ * The time in which a request's headers, and the whole request, must arrive. Node.js applies the shorter of the two
+ * limits to the headers. It looks for late requests every `checkMs`; its own default is 30 seconds.
  */
 const TIME_LIMITS: TimeLimits = { headersMs: 10_000, requestMs: 30_000, checkMs: 1000 };
-/** Of an operation's name in the log. */
+/** The longest operation name in the log, in characters. */
 const MAX_NAME = 64;
-/** What a caller may give as a request's id, so that its log and ours can be laid side by side. */
+/** The X-Request-Id that a caller may choose, so that the caller's log and this one can be compared. */
 const REQUEST_ID = /^[\w.:-]{1,100}$/;
 
-const CLIENT_GONE = 499;
-/** What asks every few seconds whether all is well, and would drown the rest. */
+const CLIENT_ABORTED = 499;
+/** Routes that are requested every few seconds. Their log lines have the level debug. */
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
 
-/** A request that is over. */
+/** A request that was answered, or whose client aborted it. */
 export interface FinishedRequest extends Readonly<RequestRecord> {
   readonly method: string;
-  /** The path as the server knows it, without anything of the caller's; "unknown" where there is nothing. */
+  /** The route's pattern, which contains nothing from the caller; "unknown" if no route matches. */
   readonly route: string;
-  /** 499, as other servers have it, where the client left before it was answered. */
+  /** 499, as other servers use it, if the client left before the whole answer was sent. */
   readonly status: number;
   readonly milliseconds: number;
+  /** Whether the request was for a health check or for metrics. */
   readonly isProbe: boolean;
 }
 
-/** REST's routes, the only ones with schemas, bring their own compilers; Fastify's would be loaded for nothing. */
+/** Only REST's routes have schemas, and they bring their own compilers. This saves loading Fastify's compilers. */
 const noCompiler = () => () => {
-  throw new TypeError("A route with a schema needs the compiler of its door.");
+  throw new TypeError("A route with a schema needs the compiler of its endpoint.");
 };
 
 /** In milliseconds. */
@@ -58,19 +59,75 @@ export interface TimeLimits {
 
 export interface ServerOptions {
   readonly log: Logger;
-  /** Addresses of proxies whose X-Forwarded-For is believed. */
+  /** Addresses of the proxies whose X-Forwarded-For is trusted. */
   readonly trustProxy?: readonly string[];
   /** Whether the server is about to close its listener. */
   readonly isStopping?: () => boolean;
   readonly timeLimits?: TimeLimits;
   /** Origins that browsers may call from. */
   readonly corsOrigins: readonly string[];
-  readonly onFinished: (event: FinishedRequest) => void;
+  readonly onFinished: (request: FinishedRequest) => void;
 }
 
-/** The one line of a request. Of the caller it has what the audit has: names are not unique, and a key is no secret. */
-function writeLine(log: Logger, event: FinishedRequest): void {
-  const { method, route, status, milliseconds, isProbe, caller, operation, codes } = event;
+/** Creates the server with what all endpoints share. The endpoints are added to it afterwards. */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { log, corsOrigins, isStopping } = options;
+  const connections: Connections = new Map();
+  const finish = finisherOf(options);
+  const server = createFastify(options, connections, finish);
+  addHooks(server, log);
+  trackConnections(server, connections);
+  addDrain(server, connections, isStopping);
+  onRequestFinished(server, (request, reply, isAborted) =>
+    finish.routed(request, isAborted ? CLIENT_ABORTED : reply.statusCode, reply.elapsedTime),
+  );
+  addErrorHandlers(server);
+  if (corsOrigins.length > 0) await addCors(server, corsOrigins);
+  return server;
+}
+
+/** Logs and reports finished requests. */
+interface Finisher {
+  routed(request: FastifyRequest, status: number, milliseconds: number): void;
+  unrouted(request: UnroutedRequest): void;
+}
+
+function finisherOf({ log, onFinished }: ServerOptions): Finisher {
+  return {
+    routed(request, status, milliseconds) {
+      const { method, routeOptions } = request;
+      const route = routeOptions.url ?? "unknown";
+      const finished: FinishedRequest = {
+        ...requestRecordOf(request),
+        method,
+        route,
+        status,
+        milliseconds,
+        isProbe: PROBES.has(route),
+      };
+      writeLine(request.log as Logger, finished);
+      onFinished(finished);
+    },
+    unrouted({ requestId, status, code }) {
+      const finished: FinishedRequest = {
+        caller: null,
+        operation: null,
+        codes: [code],
+        method: "unknown",
+        route: "unknown",
+        status,
+        milliseconds: 0,
+        isProbe: false,
+      };
+      writeLine(log.child({ requestId }), finished);
+      onFinished(finished);
+    },
+  };
+}
+
+/** Writes the request's one log line. The caller is named by its key, as in the audit, because names are not unique. */
+function writeLine(log: Logger, request: FinishedRequest): void {
+  const { method, route, status, milliseconds, isProbe, caller, operation, codes } = request;
   const line = {
     method,
     path: route,
@@ -84,11 +141,50 @@ function writeLine(log: Logger, event: FinishedRequest): void {
   log[isProbe ? "debug" : "info"](line, "request");
 }
 
-/** Of several such headers a proxy could have judged another one than this server does. */
+function createFastify(
+  { log, trustProxy = [], timeLimits = TIME_LIMITS }: ServerOptions,
+  connections: Connections,
+  finish: Finisher,
+): FastifyInstance {
+  return fastify({
+    loggerInstance: log,
+    bodyLimit: BODY_LIMIT,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
+    genReqId: ({ headers }) => {
+      const given = headers["x-request-id"];
+      return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    requestTimeout: timeLimits.requestMs,
+    http: {
+      headersTimeout: timeLimits.headersMs,
+      requestTimeout: timeLimits.requestMs,
+      connectionsCheckingInterval: timeLimits.checkMs,
+      // checkHeaders refuses requests without a Host header, and its refusal has a body.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: clientErrorHandler(connections, finish.unrouted),
+    trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
+    forceCloseConnections: "idle",
+    // While the server stops, requests (those to /readyz included) are answered as usual.
+    return503OnClosing: false,
+    frameworkErrors: (_error, request, reply) => {
+      const code = "BAD_REQUEST";
+      const refusal = { detail: "The address is not acceptable.", code, requestId: request.id };
+      requestRecordOf(request as FastifyRequest).codes.push(code);
+      (reply as FastifyReply).header("x-request-id", request.id).code(400).send(refusal);
+      // Fastify runs no hooks for such a request, so it is reported here.
+      finish.routed(request as FastifyRequest, 400, 0);
+    },
+    routerOptions: { ignoreTrailingSlash: true },
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
+  }) as unknown as FastifyInstance;
+}
+
+/** Headers that must not be repeated: a proxy may have judged the request by another one than this server does. */
 const SINGLE_HEADERS: ReadonlySet<string> = new Set(["host", "authorization", "content-type"]);
 const CONTINUE = /^100-continue$/i;
 
-/** Refuses headers that are ambiguous, or that ask for what this server does not do. */
+/** @throws RequestRefusedError for ambiguous headers, and for an Expect header other than 100-continue */
 function checkHeaders({ raw, headers: { expect } }: FastifyRequest): void {
   const { rawHeaders, httpVersion } = raw;
   const seen = new Set<string>();
@@ -102,73 +198,21 @@ function checkHeaders({ raw, headers: { expect } }: FastifyRequest): void {
   if (httpVersion === "1.1" && !seen.has("host"))
     throw new RequestRefusedError(400, "BAD_REQUEST", "The request has no host header.");
   if (expect !== undefined && !CONTINUE.test(expect))
-    throw new RequestRefusedError(417, "EXPECTATION_FAILED", "Expect nothing but 100-continue.");
+    throw new RequestRefusedError(
+      417,
+      "EXPECTATION_FAILED",
+      "The only supported expectation is 100-continue.",
+    );
 }
 
-/** The server with what every door has: ids, one log line a request, CORS, limits on bodies. Doors are added to it. */
-export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { log, corsOrigins, onFinished, trustProxy = [], timeLimits = TIME_LIMITS, isStopping } = options;
-  const tell = (request: FastifyRequest, status: number, milliseconds: number): void => {
-    const { method, routeOptions } = request;
-    const route = routeOptions.url ?? "unknown";
-    const event = {
-      ...requestRecordOf(request),
-      method,
-      route,
-      status,
-      milliseconds,
-      isProbe: PROBES.has(route),
-    };
-    writeLine(request.log as Logger, event);
-    onFinished(event);
-  };
-  const tellUnrouted = ({ requestId, status, code }: UnroutedRequest): void => {
-    const nobody = { caller: null, operation: null, codes: [code], milliseconds: 0, isProbe: false };
-    const event: FinishedRequest = { ...nobody, method: "unknown", route: "unknown", status };
-    writeLine(log.child({ requestId }), event);
-    onFinished(event);
-  };
-  const connections: Connections = new Map();
-  const server = fastify({
-    loggerInstance: log,
-    bodyLimit: BODY_LIMIT,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
-    genReqId: ({ headers }) => {
-      const given = headers["x-request-id"];
-      return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
-    },
-    requestTimeout: timeLimits.requestMs,
-    http: {
-      headersTimeout: timeLimits.headersMs,
-      requestTimeout: timeLimits.requestMs,
-      connectionsCheckingInterval: timeLimits.checkMs,
-      // checkHeaders refuses requests without it, with a body.
-      requireHostHeader: false,
-    },
-    clientErrorHandler: clientErrorHandler(connections, tellUnrouted),
-    trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
-    forceCloseConnections: "idle",
-    // Whoever asks while the server ends, /readyz among them, is answered as always.
-    return503OnClosing: false,
-    frameworkErrors: (_error, request, reply) => {
-      const code = "BAD_REQUEST";
-      const refusal = { detail: "The address is not acceptable.", code, requestId: request.id };
-      requestRecordOf(request as FastifyRequest).codes.push(code);
-      (reply as FastifyReply).header("x-request-id", request.id).code(400).send(refusal);
-      // It never gets as far as to a hook.
-      tell(request, 400, 0);
-    },
-    routerOptions: { ignoreTrailingSlash: true },
-    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
-  }) as unknown as FastifyInstance;
-
-  // Node.js would answer without a body; checkHeaders refuses such a request like any other.
+/** Hooks that every request passes. Hooks that await nothing use `done`, because an async hook costs a promise a request. */
+function addHooks(server: FastifyInstance, log: Logger): void {
+  // Node.js would answer other expectations without a body. checkHeaders refuses them like any other bad request.
   server.server.on("checkExpectation", (request, response) => {
     server.server.emit("request", request, response);
   });
   addMethods(server);
   addRequestRecord(server);
-  // Hooks that await nothing are no async functions: each would be a promise of every request.
   server.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
@@ -180,21 +224,20 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     done();
   });
   addOptions(server);
-  // Only for the lines at debug: to follow a request through every promise costs time.
+  // Only for log lines with the level debug: the AsyncLocalStorage behind runForRequest slows down every promise.
   if (log.isLevelEnabled("debug")) {
     const follow: onRequestHookHandler = (request, _reply, done) =>
       runForRequest(request.log as Logger, done);
     server.addHook("onRequest", follow);
-    // And again after the body, whose end comes from the socket and has lost the request.
+    // The end of the body is an event of the socket, which is not bound to the request.
     server.addHook("preValidation", follow);
   }
-  trackConnections(server, connections);
-  addDrain(server, connections, isStopping);
-  onRequestFinished(server, (request, reply, gone) =>
-    tell(request, gone ? CLIENT_GONE : reply.statusCode, reply.elapsedTime),
-  );
+}
+
+/** The answers to unknown addresses and to errors outside of GraphQL and REST, which have forms of their own. */
+function addErrorHandlers(server: FastifyInstance): void {
   server.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ detail: "There is nothing here.", requestId: request.id }),
+    reply.code(404).send({ detail: "There is nothing at this address.", requestId: request.id }),
   );
   server.setErrorHandler((error: { statusCode?: number }, request, reply) => {
     if (error instanceof RequestRefusedError) {
@@ -208,13 +251,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     request.log.error({ err: error }, "a request failed unexpectedly");
     return reply.code(500).send({ detail: "Something went wrong on the server.", requestId: request.id });
   });
-  if (corsOrigins.length === 0) return server;
-  // With whatever headers a page sends: clients and tracing add theirs, and none lets anybody in but a token.
+}
+
+/** Any header is allowed: client libraries and tracing add their own, and only an API token gives access. */
+async function addCors(server: FastifyInstance, origins: readonly string[]): Promise<void> {
   await server.register(cors, {
-    origin: [...corsOrigins],
+    origin: [...origins],
     methods: ["GET", "POST", "PATCH"],
     exposedHeaders: ["x-request-id", "retry-after"],
     maxAge: 600,
   });
-  return server;
 }

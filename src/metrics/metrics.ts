@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { TELEGRAM_STATES, type TelegramState } from "../background/telegramHealth.js";
 import type { StatementEvent } from "../database/database.js";
 import type { DatabasePool } from "../database/pools.js";
-import type { OperationEvent } from "../graphql/pipeline/executeOperation.js";
+import type { OperationEvent } from "../graphql/pipeline/operation.js";
 import type { FinishedRequest } from "../http/server.js";
 import type { CallEvent } from "../telegram/gateway.js";
 import type { HoldSummary } from "../telegram/holds.js";

@@ -103,7 +103,7 @@ describe("its files", () => {
     const response = await get(path);
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({
-      detail: "There is nothing here.",
+      detail: "There is nothing at this address.",
       requestId: response.headers.get("x-request-id"),
     });
   });

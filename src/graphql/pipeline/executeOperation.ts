@@ -1,25 +1,19 @@
 import {
-  type ASTVisitor,
+  // biome-ignore lint/suspicious/noDeprecatedImports: only the form with positional arguments is deprecated.
+  createSourceEventStream,
   type DocumentNode,
   GraphQLError,
-  getOperationAST,
-  type OperationDefinitionNode,
+  type GraphQLSchema,
   OperationTypeNode,
-  parse,
-  specifiedRules,
-  type ValidationContext,
-  type ValidationRule,
-  ValuesOfCorrectTypeRule,
-  validate,
 } from "graphql";
-import { LRUCache } from "lru-cache";
+import { type RightsLoss, RightsWatch } from "../../domain/access/rightsWatch.js";
 import { resultUnreadable } from "../../domain/links/persistResult.js";
 import type { Domain } from "../../domain/request.js";
-import type { Caller } from "../../domain/shared/caller.js";
-import type { Logger } from "../../log.js";
+import { DatabaseUnavailableError, ForbiddenError } from "../../domain/shared/errors.js";
 import { GraphQLContext } from "../builder/context.js";
-import type { Json } from "../executor/json.js";
-import { schema } from "../schema.js";
+import type { OperationVariables } from "../executor/executor.js";
+import { jsonOf } from "../executor/json.js";
+import { DocumentRefusedError, Documents } from "./documents.js";
 import {
   BAD_REQUEST,
   complete,
@@ -30,234 +24,245 @@ import {
   toShown,
   withoutSuggestions,
 } from "./errors.js";
-import { maxAliasesRule } from "./limits.js";
-import { checkExtensions, checkFragments, checkTokens, checkVariables } from "./nesting.js";
-import { PreparedOperation } from "./preparedOperation.js";
-
-export interface OperationParameters {
-  readonly query: string;
-  readonly operationName?: string | null | undefined;
-  readonly variables?: Record<string, unknown> | null | undefined;
-  readonly extensions?: unknown;
-}
-
-/** What the door knows of a request. */
-export interface OperationRequest {
-  readonly caller: Caller;
-  readonly requestId: string;
-  readonly log: Logger;
-  /** A GET: queries alone. */
-  readonly readOnly: boolean;
-  /** A signal that is aborted when the client has gone before it was answered; null where there is none that could. */
-  readonly clientAbort: (() => AbortSignal) | null;
-  readonly onEnd: (event: OperationEvent) => void;
-}
-
-/** What an operation came to. */
-export interface OperationResult {
-  /** Undefined where nothing was executed. */
-  readonly data?: Json;
-  readonly errors?: readonly GraphQLError[];
-}
-
-/** What became of an operation. */
-export interface OperationEvent {
-  /** Null without one, and where none could be chosen from the document. A caller's text, of any length. */
-  readonly name: string | null;
-  readonly type: OperationTypeNode | null;
-  /** False for what was refused. */
-  readonly executed: boolean;
-  readonly milliseconds: number;
-  /** Of every error answered: those of the result's errors, and those that mutations gave as types. */
-  readonly codes: readonly string[];
-}
+import { checkExtensions, checkVariables } from "./nesting.js";
+import type { OperationParameters, OperationRequest, OperationResult } from "./operation.js";
+import type { PreparedOperation } from "./preparedOperation.js";
+import { ResultStream } from "./resultStream.js";
 
 export interface OperationsOptions {
   readonly domain: Domain;
-  /** Whether errors may name fields that were perhaps meant. */
+  readonly schema: GraphQLSchema;
+  /** Whether error messages may suggest fields that the client perhaps meant. */
   readonly suggestions: boolean;
 }
 
-/** Characters of documents that are kept parsed: in memory they take some hundred times as much. */
-const CACHE_CHARACTERS = 300_000;
-const MAX_VALIDATION_ERRORS = 20;
-/** In characters: graphql-js repeats names and values, which can be as long as a request. */
-const LONGEST_MESSAGE = 1_000;
-
-/** How far an operation got. */
-interface Course {
-  operation?: OperationDefinitionNode;
-  context?: GraphQLContext;
+/** An operation that was refused before its execution. */
+export interface RefusedOperation {
+  readonly errors: readonly GraphQLError[];
 }
 
-/** A document that was read, with those of its operations that were asked for, by name. */
-interface Prepared {
+/** An operation that passed all checks. */
+export interface ExecutableOperation {
   readonly document: DocumentNode;
-  readonly operations: Map<string | null, PreparedOperation>;
+  /** Returns one result, or a stream of results for a subscription. Never throws. To be called once. */
+  execute(): Promise<OperationResult | ResultStream>;
 }
 
-/** A value in the document that its type does not take is the caller's input, not the document's form. */
-const inputValuesRule: ValidationRule = (context: ValidationContext): ASTVisitor =>
-  ValuesOfCorrectTypeRule(
-    Object.create(context, {
-      reportError: {
-        value: (error: GraphQLError) => context.reportError(complete(error, { code: "BAD_USER_INPUT" })),
-      },
-    }) as ValidationContext,
-  );
+/** Characters of an error message. graphql-js repeats names and values, which can be as long as a request. */
+const MAX_MESSAGE = 1_000;
 
-const RULES: readonly ValidationRule[] = [
-  ...specifiedRules.map((rule) => (rule === ValuesOfCorrectTypeRule ? inputValuesRule : rule)),
-  maxAliasesRule,
-];
-
-/** @throws GraphQLError with a code. */
-function readDocument(query: string): DocumentNode {
-  try {
-    checkTokens(query);
-    return parse(query);
-  } catch (error) {
-    if (!(error instanceof GraphQLError)) throw error;
-    throw complete(error, { code: "GRAPHQL_PARSE_FAILED" });
+function checkType({ definition }: PreparedOperation, { readOnly, acceptsStream }: OperationRequest): void {
+  const type = definition.operation;
+  if (readOnly && type === OperationTypeNode.MUTATION) {
+    const http: HttpExtension = { status: 405, headers: { Allow: "POST" } };
+    throw new GraphQLError("A GET request carries no mutation. Send the mutation by POST.", {
+      extensions: { code: "METHOD_NOT_ALLOWED", http },
+    });
+  }
+  if (!acceptsStream && type === OperationTypeNode.SUBSCRIPTION) {
+    const http: HttpExtension = { status: 406 };
+    throw new GraphQLError("A subscription is answered as an event stream. Send Accept: text/event-stream.", {
+      extensions: { code: "NOT_ACCEPTABLE", http },
+    });
   }
 }
 
-function parseAndValidate(query: string): Prepared | { readonly errors: readonly GraphQLError[] } {
-  try {
-    const document = readDocument(query);
-    checkFragments(document);
-    const errors = validate(schema, document, RULES, { maxErrors: MAX_VALIDATION_ERRORS });
-    return errors.length > 0 ? { errors } : { document, operations: new Map() };
-  } catch (error) {
-    if (error instanceof GraphQLError) return { errors: [error] };
-    throw error;
-  }
-}
+const codesOf = ({ errors = [] }: OperationResult): string[] =>
+  errors.map(({ extensions }) => String(extensions["code"]));
 
-function chooseOperation({ document, operations }: Prepared, name: string | null): PreparedOperation {
-  const known = operations.get(name);
-  if (known) return known;
-  const definition = getOperationAST(document, name);
-  if (definition) {
-    const operation = new PreparedOperation(document, definition);
-    operations.set(name, operation);
-    return operation;
-  }
-  throw new GraphQLError(
-    name
-      ? `There is no operation ${JSON.stringify(name)} in the document.`
-      : "The document has several operations: say in operationName which is meant.",
-    { extensions: { code: "GRAPHQL_VALIDATION_FAILED" } },
-  );
-}
+/** One operation on its way through the pipeline. */
+class Course {
+  readonly request: OperationRequest;
+  readonly #started = performance.now();
+  /** Undefined until the document was read and one of its operations chosen. */
+  operation: PreparedOperation | undefined;
 
-function requireReading(operation: OperationDefinitionNode): void {
-  if (operation.operation === OperationTypeNode.QUERY) return;
-  const http: HttpExtension = { status: 405, headers: { Allow: "POST" } };
-  throw new GraphQLError("A GET carries queries alone; send this by POST.", {
-    extensions: { code: "METHOD_NOT_ALLOWED", http },
-  });
+  constructor(request: OperationRequest) {
+    this.request = request;
+  }
+
+  end(executed: boolean, codes: readonly string[]): void {
+    const definition = this.operation?.definition;
+    this.request.onEnd({
+      name: definition?.name?.value ?? null,
+      type: definition?.operation ?? null,
+      executed,
+      milliseconds: performance.now() - this.#started,
+      codes,
+    });
+  }
 }
 
 /**
- * The one way in which an operation is executed, whatever door it came through: parsed and validated (once for each
- * document), held against the limits, executed as its caller, and freed of everything that is not the caller's to see.
+ * The one way in which operations are executed, with Yoga and without: parsing and validation (once for each document),
+ * limits, execution as the caller, masking of errors, and one event for the log line and the metrics. Queries and
+ * mutations give one result, subscriptions a stream of results; every step treats both alike.
  */
 export class Operations {
+  readonly schema: GraphQLSchema;
   readonly #domain: Domain;
   readonly #suggestions: boolean;
-  readonly #prepared = new LRUCache<string, Prepared>({
-    maxSize: CACHE_CHARACTERS,
-    sizeCalculation: (_prepared, query) => query.length + 1,
-  });
+  readonly #documents: Documents;
+  readonly #rights: RightsWatch;
 
-  constructor({ domain, suggestions }: OperationsOptions) {
+  constructor({ domain, schema, suggestions }: OperationsOptions) {
+    this.schema = schema;
     this.#domain = domain;
     this.#suggestions = suggestions;
+    this.#documents = new Documents(schema);
+    this.#rights = new RightsWatch(domain.database);
   }
 
-  /** Never throws: what nobody planned for becomes an error of the result, too. */
-  async run(parameters: OperationParameters, request: OperationRequest): Promise<OperationResult> {
-    const started = performance.now();
-    const course: Course = {};
-    const result = await this.#run(parameters, request, course).catch((error: Error): OperationResult => {
-      const unexpected = new GraphQLError("unexpected", { originalError: error });
-      return {
-        errors: [complete(toShown(unexpected, request.requestId, request.log), { http: { status: 500 } })],
-      };
-    });
-    const { operation, context } = course;
-    request.onEnd({
-      name: operation?.name?.value ?? null,
-      type: operation?.operation ?? null,
-      executed: context !== undefined,
-      milliseconds: performance.now() - started,
-      codes: [
-        ...(result.errors ?? []).map(({ extensions }) => String(extensions["code"])),
-        ...(context?.givenErrors ?? []).map(({ code }) => code),
-      ],
-    });
+  /** Never throws: an unexpected error becomes an error of the result. */
+  async executeOperation(
+    parameters: OperationParameters,
+    request: OperationRequest,
+  ): Promise<OperationResult | ResultStream> {
+    const operation = this.prepare(parameters, request);
+    return "errors" in operation ? operation : operation.execute();
+  }
+
+  /** The first half of executeOperation: everything up to the execution. Never throws. */
+  prepare(
+    parameters: OperationParameters,
+    request: OperationRequest,
+  ): ExecutableOperation | RefusedOperation {
+    const course = new Course(request);
+    const given = parameters.variables ?? {};
+    try {
+      const operation = this.#documents.operation(parameters.query, parameters.operationName || null);
+      course.operation = operation;
+      checkType(operation, request);
+      checkVariables(given);
+      checkExtensions(parameters.extensions);
+      const variables: OperationVariables = { given, coerced: operation.readVariables(given) };
+      operation.checkCost(given);
+      return { document: operation.document, execute: () => this.#execute(course, operation, variables) };
+    } catch (error) {
+      const errors = this.#refusal(error, request);
+      course.end(false, codesOf({ errors }));
+      return { errors };
+    }
+  }
+
+  #refusal(error: unknown, request: OperationRequest): readonly GraphQLError[] {
+    const refused =
+      error instanceof DocumentRefusedError ? error.errors : error instanceof GraphQLError ? [error] : null;
+    if (refused === null) return this.#unexpected(error, request).errors;
+    const missing = { code: "GRAPHQL_VALIDATION_FAILED", http: BAD_REQUEST, requestId: request.requestId };
+    // Only graphql-js' own errors about the document have no code yet.
+    return refused.map((one) => this.#worded(complete(one, missing)));
+  }
+
+  async #execute(
+    course: Course,
+    operation: PreparedOperation,
+    variables: OperationVariables,
+  ): Promise<OperationResult | ResultStream> {
+    const { request } = course;
+    const context = new GraphQLContext(this.#domain, request);
+    let result: OperationResult;
+    try {
+      const isSubscription = operation.definition.operation === OperationTypeNode.SUBSCRIPTION;
+      const made = isSubscription
+        ? await this.#openSource(operation, context, variables)
+        : await operation.executor.execute(context, variables);
+      if (Symbol.asyncIterator in made) return this.#stream(made, course, operation, variables);
+      result = this.#shown(made, context, request);
+    } catch (error) {
+      result = this.#unexpected(error, request);
+    }
+    course.end(true, [...codesOf(result), ...context.givenErrors.map(({ code }) => code)]);
     return result;
   }
 
-  async #run(
-    parameters: OperationParameters,
-    request: OperationRequest,
+  /** The events of a subscription's source, or one result that tells why the source could not be opened. */
+  async #openSource(
+    { document, definition }: PreparedOperation,
+    contextValue: GraphQLContext,
+    { given }: OperationVariables,
+  ): Promise<OperationResult | AsyncIterable<unknown>> {
+    const source = await createSourceEventStream({
+      schema: this.schema,
+      document,
+      operationName: definition.name?.value ?? null,
+      contextValue,
+      variableValues: given,
+    });
+    if (Symbol.asyncIterator in source) return source;
+    const { data, errors } = source;
+    return { ...(data !== undefined && { data: jsonOf(data) }), ...(errors && { errors }) };
+  }
+
+  /** The stream of a subscription, which ends when its source ends, its client leaves or its caller loses rights. */
+  #stream(
+    source: AsyncIterable<unknown>,
     course: Course,
-  ): Promise<OperationResult> {
-    const prepared = this.#prepare(parameters.query);
-    if ("errors" in prepared) return this.#refused(prepared.errors, request);
-    const given = parameters.variables ?? {};
-    let operation: PreparedOperation;
-    let coerced: Record<string, unknown>;
-    try {
-      operation = chooseOperation(prepared, parameters.operationName || null);
-      course.operation = operation.definition;
-      if (request.readOnly) requireReading(operation.definition);
-      checkVariables(given);
-      checkExtensions(parameters.extensions);
-      coerced = operation.readVariables(given);
-      operation.checkCost(given);
-    } catch (error) {
-      if (error instanceof GraphQLError) return this.#refused([error], request);
-      throw error;
+    operation: PreparedOperation,
+    variables: OperationVariables,
+  ): ResultStream {
+    const { request } = course;
+    const signal = request.clientAbort?.();
+    const stream = new ResultStream({
+      events: source[Symbol.asyncIterator](),
+      resultOf: async (event) => {
+        // A context for each event, because what loaders have read for one event is outdated at the next.
+        const context = new GraphQLContext(this.#domain, request);
+        return this.#shown(await operation.executor.execute(context, variables, event), context, request);
+      },
+      failureOf: (error) => this.#unexpected(error, request),
+      onEnd: (codes) => {
+        signal?.removeEventListener("abort", leave);
+        unwatch();
+        course.end(true, codes);
+      },
+      log: request.log,
+    });
+    const leave = () => stream.end();
+    const unwatch = this.#rights.watch(request.caller, (loss) => stream.end(this.#lossResult(loss, request)));
+    if (signal?.aborted) stream.end();
+    else signal?.addEventListener("abort", leave);
+    return stream;
+  }
+
+  /** The last result of a stream whose caller has lost rights. */
+  #lossResult(loss: RightsLoss, { requestId, log }: OperationRequest): OperationResult {
+    if (loss === "revoked") {
+      const extensions = { code: "UNAUTHENTICATED", requestId };
+      return { errors: [new GraphQLError("The API token was revoked.", { extensions })] };
     }
-    const context = new GraphQLContext(this.#domain, request);
-    course.context = context;
-    const result = await operation.executor.execute(context, { given, coerced });
+    const originalError =
+      loss === "lessened"
+        ? new ForbiddenError("The API token has fewer rights than before. Subscribe again.")
+        : new DatabaseUnavailableError("unreachable");
+    return { errors: [toShown(new GraphQLError(originalError.message, { originalError }), requestId, log)] };
+  }
+
+  /** The result as the caller may see it. */
+  #shown(
+    result: OperationResult,
+    { hasChangedTelegram }: GraphQLContext,
+    { requestId, log }: OperationRequest,
+  ): OperationResult {
     if (!result.errors) return result;
     for (const { originalError } of result.errors) this.#domain.storageGuard.noteFailure(originalError);
-    const { hasChangedTelegram } = context;
     const errors = result.errors.map((error) => {
-      const shown = toShown(error, request.requestId, request.log);
+      const shown = toShown(error, requestId, log);
       if (!hasChangedTelegram || !isOfDatabase(shown)) return this.#worded(shown);
-      return toShown(locatedAs(error, resultUnreadable()), request.requestId, request.log);
+      return toShown(locatedAs(error, resultUnreadable()), requestId, log);
     });
-    // An answer with holes would be taken for the whole, by what keeps answers above all.
+    // A result with gaps could be taken for the whole, above all by caches of clients.
     return errors.some(isOfDatabase) ? { errors } : { ...result, errors };
   }
 
-  #prepare(query: string): ReturnType<typeof parseAndValidate> {
-    const known = this.#prepared.get(query);
-    if (known) return known;
-    const prepared = parseAndValidate(query);
-    if ("document" in prepared) this.#prepared.set(query, prepared);
-    return prepared;
-  }
-
-  /** Nothing was executed. */
-  #refused(errors: readonly GraphQLError[], { requestId }: OperationRequest): OperationResult {
-    const missing = { http: BAD_REQUEST, requestId };
-    return {
-      // What has no code by now is said by graphql-js of the document.
-      errors: errors.map((error) =>
-        this.#worded(complete(error, { code: "GRAPHQL_VALIDATION_FAILED", ...missing })),
-      ),
-    };
+  #unexpected(error: unknown, { requestId, log }: OperationRequest): RefusedOperation {
+    const originalError = error instanceof Error ? error : new Error(String(error));
+    const unexpected = new GraphQLError("unexpected", { originalError });
+    return { errors: [complete(toShown(unexpected, requestId, log), { http: { status: 500 } })] };
   }
 
   #worded(error: GraphQLError): GraphQLError {
-    const short = shortened(error, LONGEST_MESSAGE);
+    const short = shortened(error, MAX_MESSAGE);
     return this.#suggestions ? short : withoutSuggestions(short);
   }
 }

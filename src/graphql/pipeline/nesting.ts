@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type GraphQLError,
+  type GraphQLSchema,
   Kind,
   Lexer,
   NoFragmentCyclesRule,
@@ -9,7 +10,6 @@ import {
   validate,
   visit,
 } from "graphql";
-import { schema } from "../schema.js";
 import { LIMITS, refusal, tooLong } from "./limits.js";
 
 // graphql-js parses, validates and executes by recursion, so a document or a value that is nested deeply enough exhausts
@@ -81,7 +81,7 @@ function outlinesOf(document: DocumentNode): { fragments: Map<string, Outline>; 
  * validated. A start only ever grows, up to the limit, so the work is at most the limit times the number of spreads.
  * @throws GraphQLError
  */
-export function checkFragments(document: DocumentNode): void {
+export function checkFragments(schema: GraphQLSchema, document: DocumentNode): void {
   const { fragments, all } = outlinesOf(document);
   /** The deepest level at which a definition's content is known to stand. */
   const starts = new Map<Outline, number>();

@@ -3,6 +3,7 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   GraphQLIncludeDirective,
+  type GraphQLSchema,
   GraphQLSkipDirective,
   getNamedType,
   getVariableValues,
@@ -17,27 +18,29 @@ import {
 } from "graphql";
 import { createExecutor } from "../executor/createExecutor.js";
 import type { Executor } from "../executor/executor.js";
-import { schema } from "../schema.js";
 import { complete } from "./errors.js";
 import { type Cost, checkCost, costOf } from "./limits.js";
 
 type Variables = Record<string, unknown>;
 
-/** Of an operation; past these they are worked out for each request. */
-const MOST_COSTS = 100;
-/** Of the variables that a cost hangs on, in characters. */
-const LONGEST_KEY = 200;
+/** Costs that are kept for one operation. Further ones are computed for each request. */
+const MAX_COSTS = 100;
+/** Characters of the key under which a cost is kept. */
+const MAX_KEY = 200;
 const NUMBERS: readonly string[] = ["Int", "Float"];
 
-/** The variables that can make an operation cost more: numbers, such as a page's size, lists, and objects with such. */
-function countingVariables({ variableDefinitions = [] }: OperationDefinitionNode): string[] {
-  const counting = variableDefinitions.filter((definition) => {
+/** The variables whose values can change the cost: numbers, such as a page's size, lists and input objects. */
+function costVariables(
+  schema: GraphQLSchema,
+  { variableDefinitions = [] }: OperationDefinitionNode,
+): string[] {
+  const ofCost = variableDefinitions.filter((definition) => {
     const type = typeFromAST(schema, definition.type as never);
     const inner = isNonNullType(type) ? type.ofType : type;
     const named = getNamedType(inner);
     return isListType(inner) || isInputObjectType(named) || NUMBERS.includes(named?.name ?? "");
   });
-  return counting.map(({ variable }) => variable.name.value);
+  return ofCost.map(({ variable }) => variable.name.value);
 }
 
 const CONDITIONS: readonly string[] = [GraphQLIncludeDirective.name, GraphQLSkipDirective.name];
@@ -66,54 +69,55 @@ function conditionsOf(document: DocumentNode, operation: OperationDefinitionNode
   return conditions;
 }
 
-/** A letter for whether a variable is given: its default stands for one that is not, and an empty text constrains nothing. */
+/**
+ * How a variable counts that only matters by being given: d where its default applies, n where it is null or an empty
+ * text, which constrains nothing, and g otherwise.
+ */
 const presenceOf = (value: unknown): string =>
   value === undefined ? "d" : value === null || value === "" ? "n" : "g";
 
-/** Looks a value up, or works it out and keeps it while there is room. */
-function kept<Value>(known: Map<string, Value>, most: number, key: string, make: () => Value): Value {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  const made = make();
-  if (known.size < most && key.length <= LONGEST_KEY) known.set(key, made);
-  return made;
-}
-
-/** An operation of a valid document, with everything about it that its requests share. */
+/** An operation of a valid document, with everything that its requests share. */
 export class PreparedOperation {
   readonly document: DocumentNode;
   readonly definition: OperationDefinitionNode;
   readonly executor: Executor;
-  readonly #counting: readonly string[];
-  /** The other variables: such as a part of a name, of which only matters whether it is given. */
-  readonly #others: readonly string[];
+  readonly #schema: GraphQLSchema;
+  readonly #costVariables: readonly string[];
+  /** The other variables, such as a part of a name: for the cost it only matters whether they are given. */
+  readonly #otherVariables: readonly string[];
   readonly #conditions: readonly VariableNode[];
   readonly #costs = new Map<string, Cost>();
 
-  constructor(document: DocumentNode, definition: OperationDefinitionNode) {
+  constructor(schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode) {
+    this.#schema = schema;
     this.document = document;
     this.definition = definition;
     this.executor = createExecutor({ schema, document, definition });
-    this.#counting = countingVariables(definition);
-    this.#others = (definition.variableDefinitions ?? [])
+    this.#costVariables = costVariables(schema, definition);
+    this.#otherVariables = (definition.variableDefinitions ?? [])
       .map(({ variable }) => variable.name.value)
-      .filter((name) => !this.#counting.includes(name));
+      .filter((name) => !this.#costVariables.includes(name));
     this.#conditions = conditionsOf(document, definition);
   }
 
-  /** The variables' values. @throws GraphQLError for the first that is not acceptable. */
+  /** The variables' values as the schema's types read them. @throws GraphQLError for the first that does not fit. */
   readVariables(given: Variables): Variables {
-    const { coerced, errors } = getVariableValues(schema, this.definition.variableDefinitions ?? [], given, {
-      maxErrors: 1,
-    });
+    const { coerced, errors } = getVariableValues(
+      this.#schema,
+      this.definition.variableDefinitions ?? [],
+      given,
+      {
+        maxErrors: 1,
+      },
+    );
     if (errors?.[0]) throw complete(errors[0], { code: "BAD_USER_INPUT" });
     this.#checkConditions(coerced ?? {});
     return coerced ?? {};
   }
 
   /**
-   * A variable that may be null is allowed at `@include` and `@skip` where it has a default, and may be null still.
-   * Execution would notice it at one place as an error of the request, at another as one of a field, or not at all.
+   * Refuses null for a variable of `@include` or `@skip`. Validation lets a nullable variable with a default pass there,
+   * and execution would report a null as an error of the request, as an error of a field, or not at all.
    */
   #checkConditions(variables: Variables): void {
     const missing = this.#conditions.find(({ name }) => variables[name.value] == null);
@@ -124,15 +128,21 @@ export class PreparedOperation {
     );
   }
 
-  /** Refuses what would cost too much with these variables, as they came. @throws GraphQLError */
+  /**
+   * @param given the variables as the client sent them.
+   * @throws GraphQLError for an operation that is too deep or too costly with these variables.
+   */
   checkCost(given: Variables): void {
-    // One that is not given has its default, which a null has not.
+    // The default applies to an absent variable, not to null.
     const key = [
-      ...this.#counting.map((name) => JSON.stringify(given[name]) ?? "absent"),
-      ...this.#others.map((name) => presenceOf(given[name])),
+      ...this.#costVariables.map((name) => JSON.stringify(given[name]) ?? "absent"),
+      ...this.#otherVariables.map((name) => presenceOf(given[name])),
     ].join();
-    checkCost(
-      kept(this.#costs, MOST_COSTS, key, () => costOf(schema, this.document, this.definition, given)),
-    );
+    let cost = this.#costs.get(key);
+    if (cost === undefined) {
+      cost = costOf(this.#schema, this.document, this.definition, given);
+      if (this.#costs.size < MAX_COSTS && key.length <= MAX_KEY) this.#costs.set(key, cost);
+    }
+    checkCost(cost);
   }
 }

@@ -3,7 +3,7 @@
 // To remove: delete this file and what fastPaths.yogaShortcut chooses in route.ts.
 
 import type { FastifyRequest } from "fastify";
-import type { OperationParameters } from "../../graphql/pipeline/executeOperation.js";
+import type { OperationParameters } from "../../graphql/pipeline/operation.js";
 
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,18 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type ExecutionResult, GraphQLError } from "graphql";
-import { createYoga, type GraphQLParams, type Plugin } from "graphql-yoga";
+import { GraphQLError } from "graphql";
+import { createYoga, type YogaServerInstance } from "graphql-yoga";
 import { toUserError } from "../../domain/shared/databaseErrors.js";
 import { DatabaseUnavailableError } from "../../domain/shared/errors.js";
 import { fastPaths } from "../../fastPaths.js";
-import { bytesOf, parseJson } from "../../graphql/executor/json.js";
-import { databaseUnavailable, type HttpExtension, reword } from "../../graphql/pipeline/errors.js";
-import type {
-  OperationParameters,
-  OperationRequest,
-  OperationResult,
-  Operations,
-} from "../../graphql/pipeline/executeOperation.js";
+import { bytesOf } from "../../graphql/executor/json.js";
+import { databaseUnavailable } from "../../graphql/pipeline/errors.js";
+import type { Operations } from "../../graphql/pipeline/executeOperation.js";
+import type { OperationRequest, OperationResult } from "../../graphql/pipeline/operation.js";
+import { type PipelineContext, pipelinePlugin } from "../../graphql/pipeline/yogaPlugin.js";
 import type { Logger } from "../../log.js";
+import { authenticate } from "../lifecycle/authenticate.js";
 import type { BearerTokens } from "../lifecycle/bearer.js";
 import { clientAbortSignal } from "../lifecycle/clientAbort.js";
 import { refuseOtherMethods } from "../lifecycle/methods.js";
@@ -23,127 +21,104 @@ import {
   RequestRefusedError,
   tooDeep,
 } from "../lifecycle/requestFormat.js";
-import { type RequestRecord, requestRecordOf } from "../lifecycle/requestRecord.js";
+import { requestRecordOf } from "../lifecycle/requestRecord.js";
+import { EventStreams } from "./eventStreams.js";
 import { plainOperation } from "./fastPath.js";
 import { type GraphiQLOptions, GraphiQLPage } from "./graphiql.js";
 
 export const GRAPHQL_PATH = "/graphql";
 
-export interface GraphQLDoorOptions {
+export interface GraphQLRouteOptions {
   readonly operations: Operations;
   readonly bearer: BearerTokens;
-  /** Null: no page. */
+  /** Null: GraphiQL is not served. */
   readonly graphiql: GraphiQLOptions | null;
 }
 
-/** What the door hands through Yoga to the operation. */
-interface DoorContext extends OperationRequest {
-  readonly notes: RequestRecord;
-  /** What the operation came to, where it was run already, by the shorter way. */
-  readonly result: OperationResult | null;
+const EVENT_STREAM = "text/event-stream";
+/** Media types of responses. Yoga is given the chosen one only, so that it refuses nothing after the execution. */
+const RESPONSE_TYPES = ["application/json", "application/graphql-response+json", EVENT_STREAM] as const;
+
+interface ErrorBody {
+  readonly message: string;
+  readonly code: string;
 }
 
-const badRequest = (message: string): GraphQLError =>
-  new GraphQLError(message, { extensions: { code: "BAD_REQUEST", http: { status: 400 } } });
+const UNAUTHENTICATED: ErrorBody = {
+  message: "Send a valid API token: Authorization: Bearer <token>.",
+  code: "UNAUTHENTICATED",
+};
+const TOO_LARGE: ErrorBody = { message: "The body is too large.", code: "PAYLOAD_TOO_LARGE" };
+const NOT_ACCEPTABLE: ErrorBody = { message: "The request is not acceptable.", code: "BAD_REQUEST" };
+const UNEXPECTED: ErrorBody = {
+  message: "Something went wrong on the server; the request's id leads to it in the log.",
+  code: "INTERNAL_SERVER_ERROR",
+};
 
-/** What Yoga has not looked at in a request that is otherwise well-formed. */
-function readParameters({ query, operationName, variables, extensions }: GraphQLParams): OperationParameters {
-  if (operationName != null && typeof operationName !== "string")
-    throw badRequest("operationName must be a string.");
-  return { query: query ?? "", operationName, variables, extensions };
-}
-
-/** Clients that first send a document's hash alone know this answer, and send the document. */
-function refuseHash({ query, extensions }: GraphQLParams): void {
-  if (query != null || extensions?.["persistedQuery"] == null) return;
-  throw new GraphQLError("PersistedQueryNotSupported", {
-    extensions: { code: "PERSISTED_QUERY_NOT_SUPPORTED" },
-  });
-}
-
-/** Yoga speaks HTTP; parsing, validation, limits, execution and masking are the one function's. */
-function executedBy(operations: Operations): Plugin<object, DoorContext> {
-  return {
-    onParams({ params, setParamsHandler }) {
-      refuseHash(params);
-      setParamsHandler(async ({ params, context }) => {
-        const request = context as DoorContext;
-        const { data, ...rest } = request.result ?? (await operations.run(readParameters(params), request));
-        return data === undefined ? rest : { ...rest, data: parseJson(data) as Record<string, unknown> };
-      });
-    },
-    onResultProcess({ result, setResult, serverContext }) {
-      // What never became an operation, such as a body that is no request: a bad one in every media type.
-      const { errors } = result as ExecutionResult;
-      if (!errors?.some(({ extensions }) => extensions["requestId"] === undefined)) return;
-      const { requestId, notes } = serverContext as DoorContext;
-      const shown = errors.map((error) => {
-        const { code = "BAD_REQUEST", http } = error.extensions as { code?: string; http?: HttpExtension };
-        notes.codes.push(code);
-        return reword(error, error.message, { code, requestId, http: { status: 400, ...http, spec: false } });
-      });
-      setResult({ ...result, errors: shown });
-    },
-  };
-}
-
-/** The form of an answer to what never became an operation. */
-function sendGraphQLError(
-  reply: FastifyReply,
-  status: number,
-  error: { readonly message: string; readonly code: string },
-): FastifyReply {
-  const { message, code } = error;
+/** Sends an error of a request that never became an operation. */
+function sendError(reply: FastifyReply, status: number, { message, code }: ErrorBody): FastifyReply {
   requestRecordOf(reply.request).codes.push(code);
-  const failure = new GraphQLError(message, { extensions: { code, requestId: reply.request.id } });
+  const error = new GraphQLError(message, { extensions: { code, requestId: reply.request.id } });
   return reply
     .code(status)
     .header("content-type", "application/json; charset=utf-8")
-    .send(JSON.stringify({ errors: [failure] }));
+    .send(JSON.stringify({ errors: [error] }));
 }
 
-const FASTIFY_CODES: Record<string, { readonly message: string; readonly code: string }> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { message: "The body is too large.", code: "PAYLOAD_TOO_LARGE" },
-};
+/** The error handler of the endpoint, for whatever its hooks and its handler throw. */
+function handleError(
+  error: { readonly code?: string; readonly statusCode?: number },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply | undefined {
+  // The client has left, so that nobody reads a response.
+  if (error.code === "ERR_STREAM_PREMATURE_CLOSE") return undefined;
+  if (error instanceof RequestRefusedError)
+    return sendError(reply.headers(error.headers), error.statusCode, error);
+  const { statusCode = 500 } = error;
+  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") return sendError(reply, statusCode, TOO_LARGE);
+  if (statusCode < 500) return sendError(reply, statusCode, NOT_ACCEPTABLE);
+  const userError = toUserError(error);
+  // The database was asked for the caller.
+  if (userError instanceof DatabaseUnavailableError) {
+    const { status, headers = {} } = databaseUnavailable(userError);
+    return sendError(reply.headers(headers), status, userError);
+  }
+  request.log.error({ err: error }, "a request failed unexpectedly");
+  return sendError(reply, 500, UNEXPECTED);
+}
 
-const EVENT_STREAM = "text/event-stream";
-/** Media types of answers. Yoga is told the one that was chosen, so that it has none to refuse after it executed. */
-const ANSWERS = ["application/json", "application/graphql-response+json", EVENT_STREAM] as const;
-
-/** Whether a browser asks for GraphiQL, by preferring HTML to what operations are answered with. */
+/** Whether a browser asks for GraphiQL: it prefers HTML to the media types of results. */
 const wantsPage = ({ method, headers: { accept } }: FastifyRequest): boolean =>
-  (method === "GET" || method === "HEAD") && negotiate(accept, [...ANSWERS, "text/html"]) === "text/html";
+  (method === "GET" || method === "HEAD") &&
+  negotiate(accept, [...RESPONSE_TYPES, "text/html"]) === "text/html";
 
-/** The parameters of a GET that are JSON texts. */
+/** @throws RequestRefusedError for parameters of a GET that are JSON texts nested too deeply. */
 function checkQueryDepth({ query }: FastifyRequest): void {
   const { variables, extensions } = query as Record<string, unknown>;
   const texts = [variables, extensions].flat().filter((text) => typeof text === "string");
   if (texts.some(isNestedTooDeep)) throw tooDeep();
 }
 
-/** Nothing of the Host header: Yoga has no use for it, and not every text in it makes an address. */
-function operationUrl({ raw }: FastifyRequest): string {
+/** The request's address with a fixed host: Yoga does not need the Host header, and not every Host makes an address. */
+function yogaUrl({ raw }: FastifyRequest): string {
   const query = raw.url?.indexOf("?") ?? -1;
   return `http://localhost${GRAPHQL_PATH}${query < 0 ? "" : raw.url?.slice(query)}`;
 }
 
-/** Of the headers only what Yoga decides by. */
-function operationInit({ method, answerType, body }: FastifyRequest): RequestInit {
-  const headers = { accept: answerType ?? ANSWERS[0] };
+/** The request with only those headers that Yoga decides by. */
+function yogaInit({ method, answerType, body }: FastifyRequest): RequestInit {
+  const headers = { accept: answerType ?? RESPONSE_TYPES[0] };
   return method === "POST"
     ? { method, headers: { ...headers, "content-type": "application/json" }, body: (body ?? "") as string }
     : { method: "GET", headers };
 }
 
-/** GraphQL over HTTP, with GraphiQL for a browser. */
-export function addGraphQL(
-  server: FastifyInstance,
-  { operations, bearer, graphiql }: GraphQLDoorOptions,
-): void {
-  const yoga = createYoga<DoorContext>({
+const createYogaServer = (operations: Operations) =>
+  createYoga<PipelineContext>({
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [executedBy(operations)],
-    // Nothing but JSON carries an operation, so that no page elsewhere can send one without being asked for CORS.
+    plugins: [pipelinePlugin(operations)],
+    // Only JSON carries an operation: a page of another origin can send other types without asking for CORS.
     multipart: false,
     batching: false,
     cors: false,
@@ -154,85 +129,113 @@ export function addGraphQL(
     logging: false,
   });
 
-  const page = graphiql && new GraphiQLPage(graphiql);
+/** Answers operations of callers who are authenticated. */
+class GraphQLHandler {
+  readonly #operations: Operations;
+  readonly #yoga: YogaServerInstance<PipelineContext, object>;
+  readonly streams = new EventStreams();
 
-  /** Before the body is read: nobody unknown has one kept here. */
-  const authenticate = async (request: FastifyRequest, reply: FastifyReply) => {
-    if (page && wantsPage(request)) return page.send(request, reply);
-    const caller = await bearer.findCaller(request);
-    requestRecordOf(request).caller = caller;
-    if (caller !== null) return;
-    reply.header("www-authenticate", 'Bearer realm="invite-links"');
-    return sendGraphQLError(reply, 401, {
-      message: "Send a valid API token: Authorization: Bearer <token>.",
-      code: "UNAUTHENTICATED",
-    });
+  constructor(operations: Operations) {
+    this.#operations = operations;
+    this.#yoga = createYogaServer(operations);
+  }
+
+  readonly handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    if (request.method !== "POST") checkQueryDepth(request);
+    const operationRequest = this.#operationRequest(request, reply);
+    const result = await this.#runPlain(request, operationRequest);
+    if (result && !result.errors) {
+      return reply
+        .header("content-type", `${request.answerType}; charset=utf-8`)
+        .send(bytesOf(`{"data":${result.data}}`));
+    }
+    return this.#viaYoga(request, reply, operationRequest, result);
   };
 
-  const answer = async (request: FastifyRequest, reply: FastifyReply) => {
-    const notes = requestRecordOf(request);
-    const { caller } = notes;
-    if (caller === null) throw new TypeError("A request got past the door unauthenticated.");
-    if (request.method !== "POST") checkQueryDepth(request);
-    const asked: OperationRequest = {
-      caller,
+  #operationRequest(request: FastifyRequest, reply: FastifyReply): OperationRequest {
+    const record = requestRecordOf(request);
+    if (record.caller === null) throw new TypeError("A request reached the endpoint unauthenticated.");
+    return {
+      caller: record.caller,
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
+      acceptsStream: request.answerType === EVENT_STREAM,
       clientAbort: clientAbortSignal(reply),
       onEnd(operation) {
-        notes.operation = operation;
-        notes.codes.push(...operation.codes);
+        record.operation = operation;
+        record.codes.push(...operation.codes);
       },
     };
-    // What most clients send needs nothing of what Yoga knows; only the form of errors is left to it.
-    const type = request.answerType;
-    const operation = fastPaths.yogaShortcut && type !== EVENT_STREAM ? plainOperation(request) : null;
-    const result = operation && (await operations.run(operation, asked));
-    if (result && !result.errors) {
-      return reply.header("content-type", `${type}; charset=utf-8`).send(bytesOf(`{"data":${result.data}}`));
-    }
-    const context: DoorContext = { ...asked, notes, result };
-    const response = await yoga.fetch(operationUrl(request), operationInit(request), context);
+  }
+
+  /** Executes an operation past Yoga; null for what is left to Yoga. */
+  async #runPlain(
+    request: FastifyRequest,
+    operationRequest: OperationRequest,
+  ): Promise<OperationResult | null> {
+    if (!fastPaths.yogaShortcut || operationRequest.acceptsStream) return null;
+    const operation = plainOperation(request);
+    if (operation === null) return null;
+    // One result, because a request that accepts no stream gets none.
+    return (await this.#operations.executeOperation(operation, operationRequest)) as OperationResult;
+  }
+
+  /** @param result what the fast path executed, whose errors Yoga puts into their form; null where nothing was executed. */
+  async #viaYoga(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    operationRequest: OperationRequest,
+    result: OperationResult | null,
+  ): Promise<FastifyReply> {
+    const { codes } = requestRecordOf(request);
+    const context: PipelineContext = {
+      ...operationRequest,
+      result,
+      onMalformed: (code) => codes.push(code),
+    };
+    const response = await this.#yoga.fetch(yogaUrl(request), yogaInit(request), context);
     for (const [name, value] of response.headers) {
-      // Whether the connection is kept is the server's decision, not Yoga's.
+      // The server decides whether the connection is kept.
       if (name.toLowerCase() !== "connection") reply.header(name, value);
     }
-    return reply.code(response.status).send(response.body ?? "");
-  };
+    reply.code(response.status);
+    if (!operationRequest.acceptsStream || response.body === null) return reply.send(response.body ?? "");
+    // A stream is the connection's last response: a closing server waits for no further request on the connection.
+    return reply.header("connection", "close").send(this.streams.track(response.body));
+  }
+}
 
-  // Encapsulated: the parser and the form of errors are this door's alone.
-  server.register((door, _options, registered) => {
-    door.addHook("onRequest", authenticate);
-    // As text: Yoga parses it.
-    addRequestFormat(door, { answers: ANSWERS, parse: (_request, text, done) => done(null, text) });
-    door.setErrorHandler((error: { code?: string; statusCode?: number }, request, reply) => {
-      // The client left, and the answer's stream with it.
-      if (error.code === "ERR_STREAM_PREMATURE_CLOSE") return;
-      if (error instanceof RequestRefusedError)
-        return sendGraphQLError(reply.headers(error.headers), error.statusCode, error);
-      const known = FASTIFY_CODES[error.code ?? ""];
-      if (known) return sendGraphQLError(reply, error.statusCode ?? 400, known);
-      if (error.statusCode !== undefined && error.statusCode < 500) {
-        return sendGraphQLError(reply, error.statusCode, {
-          message: "The request is not acceptable.",
-          code: "BAD_REQUEST",
-        });
-      }
-      const unavailable = toUserError(error);
-      // Whoever calls could not be found out.
-      if (unavailable instanceof DatabaseUnavailableError) {
-        const { status, headers = {} } = databaseUnavailable(unavailable);
-        return sendGraphQLError(reply.headers(headers), status, unavailable);
-      }
-      request.log.error({ err: error }, "a request failed unexpectedly");
-      return sendGraphQLError(reply, 500, {
-        message: "Something went wrong on the server; the request's id leads to it in the log.",
-        code: "INTERNAL_SERVER_ERROR",
-      });
+/** GraphQL over HTTP, with server-sent events for subscriptions, and GraphiQL for a browser. */
+export function addGraphQL(
+  server: FastifyInstance,
+  { operations, bearer, graphiql }: GraphQLRouteOptions,
+): void {
+  const { handle, streams } = new GraphQLHandler(operations);
+  server.addHook("preClose", async () => streams.close());
+  // Encapsulated: the hooks, the body's parser and the form of errors are this endpoint's alone.
+  server.register((endpoint, _options, registered) => {
+    if (graphiql !== null) addGraphiQL(endpoint, new GraphiQLPage(graphiql));
+    endpoint.addHook(
+      "onRequest",
+      authenticate(bearer, (reply) => sendError(reply, 401, UNAUTHENTICATED)),
+    );
+    // The body stays a text, which the fast path or Yoga parses.
+    addRequestFormat(endpoint, {
+      answers: RESPONSE_TYPES,
+      parse: (_request, text, done) => done(null, text),
     });
-    door.route({ url: GRAPHQL_PATH, method: ["GET", "POST"], handler: answer });
-    refuseOtherMethods(door, [GRAPHQL_PATH]);
+    endpoint.setErrorHandler(handleError);
+    endpoint.route({ url: GRAPHQL_PATH, method: ["GET", "POST"], handler: handle });
+    refuseOtherMethods(endpoint, [GRAPHQL_PATH]);
     registered();
+  });
+}
+
+/** The page needs no token, because it holds no data. */
+function addGraphiQL(endpoint: FastifyInstance, page: GraphiQLPage): void {
+  endpoint.addHook("onRequest", (request, reply, done) => {
+    if (wantsPage(request)) page.send(request, reply).catch(done);
+    else done();
   });
 }

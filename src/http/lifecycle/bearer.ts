@@ -5,25 +5,26 @@ import type { Authentication } from "../../domain/access/authentication.js";
 import type { Caller } from "../../domain/shared/caller.js";
 import { RequestRefusedError } from "./requestFormat.js";
 
-const WINDOW_MS = 60_000;
+/** One address may send this many wrong tokens in this time. */
 const MAX_WRONG = 30;
-/** Addresses that are remembered; beyond that the one that was seen longest ago is forgotten. */
+const WINDOW_MS = 60_000;
+/** The number of remembered addresses. If there are more, the least recently seen one is forgotten. */
 const MAX_ADDRESSES = 10_000;
 
-/** What counts as one address: an IPv4 address, or the /64 of an IPv6 address, which one client has to itself. */
+/** The unit that is limited: an IPv4 address, or the /64 network of an IPv6 address, which usually belongs to one client. */
 function addressKey({ ip: client, raw }: FastifyRequest): string {
-  // A trusted proxy may pass on a text that is no address.
+  // A trusted proxy may forward a text that is not an address. Then the proxy's own address counts.
   const text = ip.isValid(client) ? client : (raw.socket.remoteAddress ?? "");
   if (!ip.isValid(text)) return "";
   const address = ip.process(text);
   return address instanceof ip.IPv6 ? address.parts.slice(0, 4).join(":") : address.toString();
 }
 
-/** Bearer tokens of requests, and how often one address may try wrong ones. */
+/** Authenticates requests by their bearer token, and limits how many wrong tokens one address may send. */
 export class BearerTokens {
   readonly #authentication: Pick<Authentication, "authenticate">;
   readonly #now: () => number;
-  /** When each address sent its last wrong tokens, in milliseconds, the oldest first. */
+  /** The times of each address's latest wrong tokens, in milliseconds, the oldest first. */
   readonly #wrong = new LRUCache<string, number[]>({ max: MAX_ADDRESSES });
 
   constructor(
@@ -35,8 +36,8 @@ export class BearerTokens {
   }
 
   /**
-   * The caller whom a request's Authorization header names; null without one, or with one that is not valid.
-   * @throws RequestRefusedError (429) for a wrong one from an address that sent too many within a minute.
+   * Finds the caller by the Authorization header. Null without the header, and for a token that is not valid.
+   * @throws RequestRefusedError (429) for a wrong token from an address that sent too many of them within a minute.
    */
   async findCaller(request: FastifyRequest): Promise<Caller | null> {
     const { authorization } = request.headers;
@@ -57,7 +58,7 @@ export class BearerTokens {
       throw new RequestRefusedError(
         429,
         "RATE_LIMITED",
-        `Too many wrong API tokens came from this address. Wait ${seconds} s, or send a valid one.`,
+        `Too many wrong API tokens came from this address. Wait ${seconds} s, or send a valid token.`,
         { "retry-after": String(seconds) },
       );
     }

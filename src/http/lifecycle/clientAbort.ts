@@ -1,19 +1,21 @@
 import type { FastifyReply } from "fastify";
 
-/** Tells whether a client has gone, by a signal that is made when somebody first wants to know: most requests never do. */
+/**
+ * Gives a signal that is aborted when the client disconnects before its answer was sent. The signal is created at the
+ * first call, because most requests never need one.
+ */
 export type ClientAbort = () => AbortSignal;
 
-/** The signal is aborted when the connection ends before the whole answer was sent: nobody hears it any more. */
 export function clientAbortSignal({ raw }: FastifyReply): ClientAbort {
-  let gone: AbortController | undefined;
+  let controller: AbortController | undefined;
   return () => {
-    if (gone) return gone.signal;
-    const made = new AbortController();
-    gone = made;
-    if (raw.destroyed) made.abort();
+    if (controller) return controller.signal;
+    const created = new AbortController();
+    controller = created;
+    if (raw.destroyed) created.abort();
     raw.once("close", () => {
-      if (!raw.writableFinished) made.abort();
+      if (!raw.writableFinished) created.abort();
     });
-    return made.signal;
+    return created.signal;
   };
 }

@@ -5,7 +5,7 @@ import type { FastifyRequest } from "fastify";
 import type { Connections } from "./connections.js";
 import { RequestRefusedError } from "./requestFormat.js";
 
-/** A request that ended before the router saw it. */
+/** A request that was refused before the router saw it. */
 export interface UnroutedRequest {
   readonly requestId: string;
   readonly status: number;
@@ -19,14 +19,14 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, code: string, 
 };
 const MALFORMED = [400, "BAD_REQUEST", "The request is not valid HTTP."] as const;
 
-/** The start of a request to /graphql, whose clients expect the form of GraphQL's errors. */
+/** The first bytes of a request to /graphql, whose clients expect errors in the form of GraphQL. */
 const GRAPHQL_TARGET = /^[A-Z-]+ \/graphql[/? ]/i;
 
 const exempt = new WeakSet<Socket>();
 
 /**
- * Exempts one request from the time limit on whole requests, for a route that takes long bodies and has a limit of its
- * own. To be called in the route's onRequest hook.
+ * Exempts a request from the time limit for whole requests. A route for long bodies calls this in its onRequest hook and
+ * sets a time limit of its own.
  */
 export function allowLongBody({ raw }: FastifyRequest): void {
   const { socket } = raw;
@@ -35,32 +35,32 @@ export function allowLongBody({ raw }: FastifyRequest): void {
 }
 
 /**
- * Answers what Node.js could not read as a request. Where the router knows the request already, because its headers were
- * complete, the refusal has the form of the endpoint; otherwise it is written to the socket.
+ * Answers requests that Node.js could not parse or that arrived too slowly. If the headers were complete, the router knows
+ * the request and the endpoint's error handler answers. Otherwise the answer is written to the socket directly.
  */
 export function clientErrorHandler(connections: Connections, onRefused: (request: UnroutedRequest) => void) {
   return (error: Error & { code?: string; rawPacket?: unknown }, socket: Socket): void => {
     if (error.code === "ECONNRESET" || socket.destroyed) return;
     const isTimeout = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
-    // Node.js tells of a request's time limit once and leaves the connection to this handler.
+    // Node.js reports the time limit of a request once and leaves the connection to this handler.
     if (isTimeout && exempt.has(socket)) return;
     const [status, code, message] = REFUSALS[error.code ?? ""] ?? MALFORMED;
     const reply = connections.get(socket) ?? null;
     if (reply !== null && !reply.raw.writableFinished) {
       const { raw } = reply.request;
       if (raw.complete) {
-        // What follows a request that is being answered is no request; the answer is the connection's last.
+        // The error concerns the data after a complete request. That request is still answered, then the connection ends.
         if (!reply.sent) reply.header("connection", "close");
       } else if (reply.sent) {
         socket.destroy();
       } else {
-        // The rest of the body is of no interest to its parser any more, nor that it never comes.
+        // The body's parser must not handle the rest of the body any more, nor an error about its absence.
         raw.removeAllListeners("error").on("error", () => {});
         reply.header("connection", "close").send(new RequestRefusedError(status, code, message));
       }
       return;
     }
-    // A connection that was opened and never used, as browsers do beforehand, is no request.
+    // Browsers open connections in advance. An unused connection is closed without an answer.
     if (socket.bytesRead === 0 || !socket.writable) return void socket.destroy();
     const requestId = randomUUID();
     const body = JSON.stringify(
@@ -79,7 +79,7 @@ export function clientErrorHandler(connections: Connections, onRefused: (request
         body,
       ].join("\r\n"),
     );
-    // A client that goes on sending does not keep the connection.
+    // Otherwise a client that keeps sending would keep the connection open.
     socket.once("finish", () => socket.destroy());
     onRefused({ requestId, status, code });
   };

@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply } from "fastify";
 
-/** The open connections, each with the reply to its newest request; null before the first. */
+/** The open connections, each with the reply to its newest request; null before the first request. */
 export type Connections = Map<Socket, FastifyReply | null>;
 
-/** Keeps `connections` up to date. */
+/** Registers the hooks that keep `connections` up to date. */
 export function trackConnections(server: FastifyInstance, connections: Connections): void {
   server.server.on("connection", (socket: Socket) => {
     connections.set(socket, null);
@@ -16,6 +16,6 @@ export function trackConnections(server: FastifyInstance, connections: Connectio
   });
 }
 
-/** Whether the reply's request was received whole, and its answer not yet sent. */
+/** Whether the request was received completely and its answer was not sent completely. */
 export const isBeingAnswered = ({ request, raw }: FastifyReply): boolean =>
   request.raw.complete && !raw.writableFinished;

@@ -2,18 +2,18 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { type Connections, isBeingAnswered } from "./connections.js";
 
-/** How long a request that has begun may take to arrive once the listener is closed, in milliseconds. */
+/** How long an incomplete request may take to arrive after the listener has closed, in milliseconds. */
 const ARRIVAL_MS = 5000;
 
-/** Lets the event loop accept the connections that wait, and read what has arrived in sockets. */
+/** Lets the event loop accept waiting connections and read the data that has arrived in sockets. */
 export async function readArrived(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await nextTurn();
 }
 
 /**
- * Lets the server end without cutting a request. While it is stopping, each connection ends with the answer to its newest
- * request. Once the listener closes, connections without a request are closed at once, those that are being answered
- * after their answer, and those whose request never becomes whole after ARRIVAL_MS.
+ * Lets the server stop without losing a request. While the server is stopping, each connection ends after the answer to
+ * its newest request. When the listener closes, connections without a request are closed at once, connections with a
+ * complete request after its answer, and connections with an incomplete request after ARRIVAL_MS.
  */
 export function addDrain(
   server: FastifyInstance,
@@ -22,7 +22,7 @@ export function addDrain(
 ): void {
   let closing = false;
   server.addHook("onSend", (request, reply, _payload, done) => {
-    // Clients that send several requests at once get all answers: only the last one ends the connection.
+    // A client that sent several requests at once gets all answers: only the last answer ends the connection.
     if ((closing || isStopping()) && connections.get(request.raw.socket) === reply)
       reply.header("connection", "close");
     done();
@@ -30,7 +30,7 @@ export function addDrain(
   server.addHook("preClose", async () => {
     closing = true;
     await readArrived();
-    // Node.js closes the connections that had a request before, and waits for those that never had one.
+    // Node.js closes idle connections that had a request before, but waits for those that never had one.
     for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
     const arrival = setTimeout(() => {
       for (const [socket, reply] of connections) {

@@ -2,7 +2,7 @@ import type { FastifyReply } from "fastify";
 
 const CORS_HEADERS = ["access-control-allow-origin", "access-control-expose-headers"];
 
-/** The headers of a page that may hold a token: it is not kept, not framed, and not for another origin's scripts. */
+/** Sets the headers of a page that may contain an API token: not cached, not framed, not readable by other origins. */
 export function asPrivatePage(reply: FastifyReply, contentPolicy: string): FastifyReply {
   for (const name of CORS_HEADERS) reply.removeHeader(name);
   return reply

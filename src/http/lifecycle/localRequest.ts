@@ -4,22 +4,22 @@ import type { FastifyRequest } from "fastify";
 const isLoopback = (address: string): boolean =>
   address === "::1" || (isIP(address) === 4 && address.startsWith("127."));
 
-/** What a browser on this machine sends. Any other name that leads here is another site's. */
+/** The Host header of a browser on this machine. Another name that resolves to this machine belongs to another site. */
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
-/** Headers that proxies and content delivery networks add to the requests of others. */
+/** Headers that proxies and content delivery networks add to forwarded requests. */
 const PROXY_HEADER =
   /^(forwarded|via|x-forwarded.*|x-real-ip|x-client-ip|true-client-ip|x-cluster-client-ip|cf-.*|x-original-.*)$/;
 
 /**
- * Whether nobody but this machine's user can have asked: not through a proxy, not by a page of another origin, and not
- * where others are let in.
+ * Whether only this machine's user can have sent the request: the server listens on loopback addresses only, and the
+ * request came neither through a proxy nor from a page of another origin.
  */
 export function isLocalRequest({ headers, raw, server }: FastifyRequest): boolean {
   const { host = "", origin } = headers;
   const addresses = server.addresses();
   return (
-    // Only proxies are asked for whole addresses, whose host then counts instead of the header.
+    // A request line with a full address is meant for a proxy, and its host would count instead of the header.
     raw.url?.startsWith("/") === true &&
     LOOPBACK_HOST.test(host) &&
     (origin === undefined || origin === `http://${host}`) &&

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** The route only says that its path does not take these methods. */
+    /** The route answers 405 to methods that its path does not accept. */
     refusesMethod?: boolean;
   }
 }
@@ -11,13 +11,13 @@ const isPreflight = ({ headers }: FastifyRequest): boolean =>
   headers.origin !== undefined && headers["access-control-request-method"] !== undefined;
 
 /**
- * Every path says by OPTIONS which methods it takes. To be called before CORS is added, which would take every OPTIONS for
- * a preflight.
+ * Answers OPTIONS on every path with the methods that the path accepts. Must be called before CORS is added, because the
+ * CORS plugin treats every OPTIONS request as a preflight.
  */
 export function addOptions(server: FastifyInstance): void {
   const allowed = new Map<string, Set<string>>();
   server.addHook("onRequest", (request, reply, done) => {
-    // The handler of unknown addresses answers by itself.
+    // Unknown addresses are answered by the not-found handler.
     if (request.method !== "OPTIONS" || isPreflight(request) || request.is404) return done();
     const methods = allowed.get(request.routeOptions.url ?? "");
     if (methods === undefined) return void reply.callNotFound();
@@ -29,13 +29,13 @@ export function addOptions(server: FastifyInstance): void {
   server.addHook("onRoute", ({ url, method, config }) => {
     const methods = [method].flat();
     if (methods.includes("OPTIONS") || config?.refusesMethod) return;
-    const known = allowed.get(url);
-    if (known !== undefined) {
-      for (const one of methods) known.add(one);
+    const existing = allowed.get(url);
+    if (existing !== undefined) {
+      for (const one of methods) existing.add(one);
       return;
     }
     allowed.set(url, new Set(["OPTIONS", ...methods]));
-    // Reached by preflights alone, where no origin is allowed.
+    // Only a preflight gets here, and only if no CORS origin is configured.
     server.options(url, (_request, reply) => reply.code(204).send());
   });
 }

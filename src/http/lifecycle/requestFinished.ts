@@ -7,21 +7,21 @@ declare module "fastify" {
 }
 
 /**
- * Calls back once for every request that is over. One whose client left is over as well, which Fastify does not tell,
- * but not before its handler is done.
- * @param over `gone` says that the client left before it had its whole answer.
+ * Calls back once for every finished request. Unlike Fastify's own onResponse hook, this includes requests whose client
+ * has left; they are finished when their handler is done.
+ * @param callback `isAborted` says that the client left before the whole answer was sent.
  */
 export function onRequestFinished(
   server: FastifyInstance,
-  over: (request: FastifyRequest, reply: FastifyReply, gone: boolean) => void,
+  callback: (request: FastifyRequest, reply: FastifyReply, isAborted: boolean) => void,
 ): void {
   server.decorateRequest("isAnswered", false);
   server.addHook("onSend", (request, reply, _payload, done) => {
-    // An answer that breaks down is begun a second time, as an error.
+    // If sending an answer fails, Fastify sends an error instead, which runs this hook a second time.
     if (!request.isAnswered) {
       request.isAnswered = true;
-      if (reply.raw.destroyed) over(request, reply, true);
-      else reply.raw.once("close", () => over(request, reply, !reply.raw.writableFinished));
+      if (reply.raw.destroyed) callback(request, reply, true);
+      else reply.raw.once("close", () => callback(request, reply, !reply.raw.writableFinished));
     }
     done();
   });

@@ -3,10 +3,10 @@ import { type ContentType, parse as parseMediaType } from "content-type";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
 
-// The one decision about the form of a request, for GraphQL and REST alike: whether its address, its body and the answer
-// that it accepts can be served. The decision is made after the caller is known and before anything is parsed or executed.
+// Decides for GraphQL and REST whether the form of a request can be served: its address, its body and the answer that it
+// accepts. This happens after authentication and before anything is parsed or executed.
 
-/** A request that is refused for its form. Each endpoint's error handler puts the refusal into the endpoint's own form. */
+/** The form of a request is not acceptable. Each endpoint's error handler turns the error into its own form of errors. */
 export class RequestRefusedError extends Error {
   override readonly name = "RequestRefusedError";
   readonly statusCode: number;
@@ -23,29 +23,29 @@ export class RequestRefusedError extends Error {
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** The media type to answer with; null until the request's form was judged. */
+    /** The media type of the answer; null until the form of the request was checked. */
     answerType: string | null;
   }
 }
 
-/** Levels of arrays and objects in a request's JSON. Deeper values could overflow the stack of whatever walks them. */
+/** The deepest nesting of arrays and objects in JSON. A recursive function could overflow the stack on deeper values. */
 const MAX_JSON_DEPTH = 100;
 
 const BYTE_ORDER_MARK = "\uFEFF";
 const JSON_TYPE = "application/json";
 /** Names of charsets whose bytes are UTF-8. */
 const UTF8_NAMES: ReadonlySet<string> = new Set(["utf-8", "utf8", "us-ascii"]);
-/** How a body may be wrapped: not at all, or in the chunks that Node.js takes away. */
+/** The accepted codings of a body: none, or chunks, which Node.js decodes. */
 const PLAIN_CODINGS: ReadonlySet<string> = new Set(["", "identity", "chunked"]);
 
-/** Whether a media type with these parameters is in UTF-8. A charset that is named twice, or half quoted, is not. */
+/** Whether a media type with these parameters is UTF-8. A charset that is repeated or badly quoted is refused. */
 function isInUtf8(text: string, { parameters }: ContentType): boolean {
   const { charset } = parameters;
   const named = text.match(/charset/gi)?.length ?? 0;
   return charset === undefined ? named === 0 : named === 1 && UTF8_NAMES.has(charset.toLowerCase());
 }
 
-/** The ranges of an Accept header that allow UTF-8, without parameters other than their weights. */
+/** The media ranges of an Accept header that allow UTF-8, with no parameter but their weight. */
 function rangesOf(accept: string): string[] {
   const ranges: string[] = [];
   for (let index = 0; index < accept.length; ) {
@@ -58,8 +58,8 @@ function rangesOf(accept: string): string[] {
 }
 
 /**
- * The media type of `offered` that an Accept header prefers; null where it accepts none. Among equals the header's order
- * decides, then that of `offered`. No header, or an empty one, accepts everything.
+ * Chooses the media type of `offered` that an Accept header prefers; null if the header accepts none. Among equal weights
+ * the order of the header decides, then the order of `offered`. A missing or empty header accepts everything.
  */
 export function negotiate<Type extends string>(
   accept: string | undefined,
@@ -74,7 +74,7 @@ export function negotiate<Type extends string>(
   return offered.find((type) => type === preferred) ?? null;
 }
 
-/** @throws RequestRefusedError where the address is not percent-encoded UTF-8. Node.js refuses bytes beyond ASCII itself. */
+/** @throws RequestRefusedError if the address is not percent-encoded UTF-8. Node.js itself refuses non-ASCII bytes. */
 function checkAddress(url: string): void {
   try {
     if (url.includes("%")) decodeURIComponent(url);
@@ -83,7 +83,10 @@ function checkAddress(url: string): void {
   }
 }
 
-/** A body of no bytes is none, whatever type was announced for it. */
+/**
+ * Checks the headers that describe the body. An empty body needs no Content-Type, and a Content-Type it has is ignored.
+ * @throws RequestRefusedError (415)
+ */
 function checkBody({ headers }: FastifyRequest): void {
   const type = headers["content-type"];
   const codings = `${headers["content-encoding"] ?? ""},${headers["transfer-encoding"] ?? ""}`;
@@ -106,11 +109,11 @@ function checkBody({ headers }: FastifyRequest): void {
       { accept: JSON_TYPE },
     );
   }
-  // Fastify chooses the parser by it, and need not judge it again.
+  // Fastify chooses the parser by this header; in this form it does not have to parse it again.
   headers["content-type"] = JSON_TYPE;
 }
 
-/** Whether arrays and objects are nested deeper in a JSON text than is accepted. It need not be valid JSON. */
+/** Whether arrays and objects in a JSON text are nested too deeply. The text does not have to be valid JSON. */
 export function isNestedTooDeep(text: string): boolean {
   let depth = 0;
   let inString = false;
@@ -134,22 +137,22 @@ export function isNestedTooDeep(text: string): boolean {
 export const tooDeep = (): RequestRefusedError =>
   new RequestRefusedError(400, "BAD_REQUEST", `JSON is nested deeper than ${MAX_JSON_DEPTH} levels.`);
 
-/** The text of a body, without a byte order mark. @throws RequestRefusedError */
+/** Decodes a body and drops one byte order mark. @throws RequestRefusedError (400) */
 function textOf(body: Buffer): string {
   if (!isUtf8(body)) throw new RequestRefusedError(400, "BAD_REQUEST", "The body is not UTF-8.");
   const text = body.toString();
   if (isNestedTooDeep(text)) throw tooDeep();
   if (!text.startsWith(BYTE_ORDER_MARK)) return text;
-  // JSON parsers differ in what they make of another one.
+  // A second byte order mark is refused, because JSON parsers treat it differently.
   if (text.startsWith(BYTE_ORDER_MARK, 1))
     throw new RequestRefusedError(400, "BAD_REQUEST", "The body is not JSON.");
   return text.slice(1);
 }
 
 export interface RequestFormat {
-  /** What the endpoint answers with, the preferred first. */
+  /** The media types of the endpoint's answers, the preferred one first. */
   readonly answers: readonly [string, ...string[]];
-  /** Makes of a body's text what handlers are given. */
+  /** Turns the text of a body into the value that handlers get. */
   readonly parse: (
     request: FastifyRequest,
     text: string,
@@ -159,10 +162,10 @@ export interface RequestFormat {
 
 const hasBody = ({ method }: FastifyRequest): boolean => method !== "GET" && method !== "HEAD";
 
-/** Every request to the endpoint is judged before its body is read; what cannot be served is a RequestRefusedError. */
+/** Checks the form of every request to the endpoint before its body is read, and refuses it with a RequestRefusedError. */
 export function addRequestFormat(endpoint: FastifyInstance, { answers, parse }: RequestFormat): void {
   endpoint.decorateRequest("answerType", null);
-  // After the hooks that find out who is calling, and before the body.
+  // This hook runs after authentication (onRequest) and before the body is read.
   endpoint.addHook("preParsing", (request, _reply: FastifyReply, _payload, done) => {
     try {
       checkAddress(request.raw.url ?? "");

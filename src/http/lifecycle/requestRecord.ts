@@ -1,31 +1,32 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Caller } from "../../domain/shared/caller.js";
-import type { OperationEvent } from "../../graphql/pipeline/executeOperation.js";
+import type { OperationEvent } from "../../graphql/pipeline/operation.js";
 
-/** What a door finds out about a request, for the line and the metrics that tell of it in the end. */
+/** The facts about a request that are gathered for its log line and its metrics. */
 export interface RequestRecord {
-  /** Null while nobody known is calling. */
+  /** Null until the caller is authenticated. */
   caller: Caller | null;
-  /** Null for what never became a GraphQL operation. */
+  /** Null for a request that is not a GraphQL operation, or was refused before it became one. */
   operation: OperationEvent | null;
-  /** Of the errors answered. */
+  /** The codes of the errors in the answer. */
   readonly codes: string[];
 }
 
 declare module "fastify" {
   interface FastifyRequest {
-    notes: RequestRecord | null;
+    record: RequestRecord | null;
   }
 }
 
 /**
- * To be called before the first notes are taken. They are the request's own: what a long-lived WeakMap or Set is told of
- * short-lived things survives with all that hangs on it until the old generation is collected.
+ * Must be called before the first use of requestRecordOf. The record is a property of the request: in a long-lived WeakMap
+ * it would stay in memory, with everything it refers to, until V8 collects its old generation.
  */
-export const addRequestRecord = (server: FastifyInstance): void => void server.decorateRequest("notes", null);
+export const addRequestRecord = (server: FastifyInstance): void =>
+  void server.decorateRequest("record", null);
 
-/** The request's notes, blank at first. */
+/** The record of a request, which is created at the first call. */
 export function requestRecordOf(request: FastifyRequest): RequestRecord {
-  request.notes ??= { caller: null, operation: null, codes: [] };
-  return request.notes;
+  request.record ??= { caller: null, operation: null, codes: [] };
+  return request.record;
 }

@@ -21,7 +21,8 @@ const UnavailableShape = z
   .object({
     detail: z.string(),
     outcome_unknown: z.boolean().meta({
-      description: "Whether Telegram may have carried the request out, so that nobody knows.",
+      description:
+        "True if it is not known whether Telegram carried out the request. False if nothing was done.",
     }),
   })
   .meta({ id: "TelegramUnavailable" });
@@ -31,7 +32,7 @@ const InvalidShape = z
       z
         .object({
           loc: z.array(z.union([z.string(), z.int()])).meta({
-            description: "body, query, path or header, and the way from there.",
+            description: "The part of the request (body, query, path or header) and the path inside of it.",
           }),
           msg: z.string(),
           type: z.string(),
@@ -42,31 +43,31 @@ const InvalidShape = z
   .meta({ id: "Invalid" });
 const MaskedShape = z.object({ detail: z.string(), request_id: z.string() }).meta({ id: "Masked" });
 
-/** Every refusal that a route can answer with, for its description. */
+/** The description and the form of each refusal, for /openapi.json. */
 const REFUSALS = {
   400: [
-    "Telegram refused the request, or the address or the body cannot be read as UTF-8 and JSON.",
+    "Telegram refused the request, the address is not UTF-8, or the body is not JSON in UTF-8.",
     RefusalShape,
   ],
-  401: ["No valid API token.", RefusalShape],
-  403: ["The token may not do this, or the bot has no right to invite users.", RefusalShape],
-  404: ["There is no such thing, or the token may not see it.", RefusalShape],
-  406: ["The answer would be JSON in UTF-8, which Accept does not allow. Nothing was done.", CodedShape],
+  401: ["There is no API token, or it is not valid.", RefusalShape],
+  403: ["The token may not do this, or the helper bot has no right to invite users.", RefusalShape],
+  404: ["The object does not exist, or the token may not see it.", RefusalShape],
+  406: ["The Accept header does not allow JSON in UTF-8. Nothing was done.", CodedShape],
   408: ["The request did not arrive in time.", RefusalShape],
-  409: ["The bot is not in the channel; or another request has, or had, the idempotency key.", RefusalShape],
-  413: ["The body is too large.", RefusalShape],
-  415: [
-    "The body is of another type than application/json, in another charset than UTF-8, or compressed.",
+  409: [
+    "The helper bot is not in the channel, or a different request used the same idempotency key.",
     RefusalShape,
   ],
-  422: ["What is given is not acceptable.", InvalidShape],
+  413: ["The body is too large.", RefusalShape],
+  415: ["The body is not application/json, is not in UTF-8, or is compressed.", RefusalShape],
+  422: ["Some values are not acceptable; detail lists all of them.", InvalidShape],
   429: [
-    "Telegram, or this server, asks to wait: see Retry-After. The code RATE_LIMITED: too many wrong API tokens.",
+    "Telegram or this server asks the client to wait for Retry-After seconds. With the code RATE_LIMITED, too many wrong API tokens came from the client's address.",
     CodedShape,
   ],
   500: ["Something went wrong on the server.", MaskedShape],
-  502: ["Telegram cannot be used.", UnavailableShape],
-  503: ["The server's database cannot be used: see Retry-After.", RefusalShape],
+  502: ["Telegram is not available.", UnavailableShape],
+  503: ["The server's database is not available. Try again after Retry-After seconds.", RefusalShape],
   504: ["Telegram did not answer in time.", UnavailableShape],
 } as const;
 
@@ -77,7 +78,7 @@ const inJson = <Shape extends z.ZodType>(description: string, schema: Shape) => 
   content: { "application/json": { schema } },
 });
 
-/** The answers of a route: the good one, the refusals that any can give, and those named. */
+/** Describes the answers of a route: the successful one, the refusals that every route can give, and `refusals`. */
 export function answers<Status extends 200 | 201, Shape extends z.ZodType>(
   status: Status,
   description: string,
@@ -85,8 +86,8 @@ export function answers<Status extends 200 | 201, Shape extends z.ZodType>(
   ...refusals: readonly RefusalStatus[]
 ) {
   const refused = ([400, 401, 406, ...refusals, 422, 429, 500, 503] as const).map((refusal) => {
-    const [said, form] = REFUSALS[refusal];
-    return [refusal, inJson<z.ZodType>(said, form)];
+    const [meaning, form] = REFUSALS[refusal];
+    return [refusal, inJson<z.ZodType>(meaning, form)];
   });
   return { ...Object.fromEntries(refused), [status]: inJson(description, shape) } as Record<
     Status,
@@ -94,7 +95,7 @@ export function answers<Status extends 200 | 201, Shape extends z.ZodType>(
   >;
 }
 
-/** The one table from the domain's kinds of error to statuses, with the words that clients know, where there are any. */
+/** The status of each error of the domain, and its `detail` if clients expect that of the former API. */
 const TABLE: Record<ErrorCode, { readonly status: number; readonly detail?: string }> = {
   BAD_USER_INPUT: { status: 422 },
   NOT_FOUND: { status: 404 },
@@ -108,8 +109,8 @@ const TABLE: Record<ErrorCode, { readonly status: number; readonly detail?: stri
   DATABASE_UNAVAILABLE: { status: 503 },
 };
 
-/** The domain's names of what it is given, in a request's; of several, the one that the route has. */
-const NAMES: Readonly<Record<string, readonly string[]>> = {
+/** The parameters for the domain's fields. Of several names, a route uses one. */
+const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   id: ["invite_link_id", "tag_id"],
   ids: ["links_ids"],
   channelId: ["channel_id"],
@@ -131,22 +132,22 @@ const PARTS = [
   ["body", "body"],
 ] as const;
 
-/** The names that a part of a request has. */
+/** The names of the parameters in a part of a request. */
 function namesIn(schema: unknown): readonly string[] {
   if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
   return schema instanceof z.ZodOptional || schema instanceof z.ZodNullable ? namesIn(schema.unwrap()) : [];
 }
 
-/** Where in a route's request the domain found something wrong. */
+/** The place in a route's request that belongs to a field of the domain. */
 function locate(field: string, schema: FastifySchema): Problem["loc"] {
   const [first = "", ...rest] = field.replace(/^filter\./, "").split(".");
-  const meant = NAMES[first] ?? [first];
-  const way = rest.map((key) => (/^\d+$/.test(key) ? Number(key) : (NAMES[key]?.[0] ?? key)));
+  const candidates = PARAMETERS[first] ?? [first];
+  const path = rest.map((key) => (/^\d+$/.test(key) ? Number(key) : (PARAMETERS[key]?.[0] ?? key)));
   for (const [part, key] of PARTS) {
-    const name = meant.find((candidate) => namesIn(schema[key]).includes(candidate));
-    if (name !== undefined) return [part, name, ...way];
+    const name = candidates.find((candidate) => namesIn(schema[key]).includes(candidate));
+    if (name !== undefined) return [part, name, ...path];
   }
-  return ["body", first, ...way];
+  return ["body", first, ...path];
 }
 
 const problemOf = ({ field, message }: FieldError, schema: FastifySchema): Problem => ({
@@ -155,11 +156,11 @@ const problemOf = ({ field, message }: FieldError, schema: FastifySchema): Probl
   type: "value_error",
 });
 
-/** "Invite link not found" */
+/** The detail of a 404, such as "Invite link not found". */
 const notFound = ({ what }: NotFoundError): string =>
   `${what.charAt(0).toUpperCase()}${what.slice(1)} not found`;
 
-/** Past the route's schemas: whatever is wrong with an answer, a caller hears of no more than is said here. */
+/** Sends a refusal without the route's serializer, so that no schema can change it or fail on it. */
 const send = (reply: FastifyReply, status: number, refusal: object): FastifyReply =>
   reply.code(status).header("content-type", "application/json; charset=utf-8").send(JSON.stringify(refusal));
 
@@ -179,13 +180,13 @@ function sendUserError(error: UserError, reply: FastifyReply): FastifyReply {
   return send(reply, status, { detail });
 }
 
-/** Answers what never came as far as to the domain. */
+/** Refuses a request before it reaches the domain. */
 export function refuse(reply: FastifyReply, status: number, code: string, detail: string): FastifyReply {
   requestRecordOf(reply.request).codes.push(code);
   return send(reply, status, { detail });
 }
 
-/** Statuses that the former API did not have, so that their bodies can name a code. */
+/** Statuses that the former API did not have. Their bodies name a code. */
 const CODED: ReadonlySet<number> = new Set([406, 429]);
 
 function refuseForm(error: RequestRefusedError, reply: FastifyReply): FastifyReply {
@@ -194,22 +195,22 @@ function refuseForm(error: RequestRefusedError, reply: FastifyReply): FastifyRep
   return send(reply.headers(headers), statusCode, CODED.has(statusCode) ? { detail, code } : { detail });
 }
 
-/** What Fastify itself refuses. */
+/** The refusals of Fastify itself. */
 const FASTIFY_CODES: Readonly<Record<string, readonly [code: string, detail: string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ["PAYLOAD_TOO_LARGE", "The body is too large."],
 };
 
-/** Whatever a request came to grief by, in this face's form. */
+/** Answers any error of a REST request. Errors that are not the caller's are logged and masked. */
 export function answerError(
   error: Error & { code?: string; statusCode?: number },
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
   const { codes } = requestRecordOf(request);
-  const known = toUserError(error);
-  if (known) {
-    codes.push(known.code);
-    return sendUserError(known, reply);
+  const userError = toUserError(error);
+  if (userError) {
+    codes.push(userError.code);
+    return sendUserError(userError, reply);
   }
   if (error instanceof MalformedRequestError) {
     codes.push("BAD_USER_INPUT");
@@ -218,13 +219,13 @@ export function answerError(
   if (error instanceof RequestRefusedError) return refuseForm(error, reply);
   const { statusCode = 500 } = error;
   if (statusCode < 500) {
-    const known = FASTIFY_CODES[error.code ?? ""] ?? ["BAD_REQUEST", "The body is no JSON that can be read."];
-    return refuse(reply, statusCode, ...known);
+    const refusal = FASTIFY_CODES[error.code ?? ""] ?? ["BAD_REQUEST", "The body is not valid JSON."];
+    return refuse(reply, statusCode, ...refusal);
   }
   request.log.error({ err: error }, "a request failed unexpectedly");
   codes.push("INTERNAL_SERVER_ERROR");
   return send(reply, 500, {
-    detail: "Something went wrong on the server; the request's id leads to it in the log.",
+    detail: "Something went wrong on the server. The server's log has the details under the request's id.",
     request_id: request.id,
   });
 }

@@ -4,13 +4,13 @@ import { parseRfc3339Instant } from "../../parsers/instant.js";
 import { parseTelegramId } from "../../parsers/telegramId.js";
 import { UnreadableValueError } from "../../parsers/unreadable.js";
 
-// The values in requests. A query has texts alone, so that an integer is taken as its decimal string as well, in
-// bodies too; nothing else is taken for what it is not.
+// The parsers of values in requests. All values of a query string are texts, so an integer may also be given as a decimal
+// string, in bodies too. No other value is converted.
 
-/** Of integers that no domain bounds otherwise: what a database and every client can hold. */
+/** The greatest integer without a limit of its own: PostgreSQL and every client can hold 32 bits. */
 const MAX_INTEGER = 2 ** 31 - 1;
 
-/** As a person writes an integer, 10.0 and +10 too; the digits are what matters. */
+/** An integer as people write it, including 10.0 and +10. */
 const INTEGRAL = /^\s*([+-]?)0*(\d{1,20})(?:\.0*)?\s*$/;
 
 function digitsOf(input: unknown): unknown {
@@ -26,8 +26,8 @@ function readInteger(input: unknown): number {
   return value === 0 ? 0 : value;
 }
 
-/** A value that `read` makes of what is given; `shape` is how the document describes it. */
-const given = <Value>(read: (input: unknown) => Value, shape: Record<string, unknown>) =>
+/** A value that is parsed by `read` and described in /openapi.json by `shape`. */
+const parsed = <Value>(read: (input: unknown) => Value, shape: Record<string, unknown>) =>
   z
     .unknown()
     .transform((input, context): Value => {
@@ -45,13 +45,13 @@ const given = <Value>(read: (input: unknown) => Value, shape: Record<string, unk
 const INTEGER = { type: "integer", format: "int32", minimum: -MAX_INTEGER, maximum: MAX_INTEGER };
 
 export const integer = (shape: Record<string, unknown> = {}) =>
-  given((input) => readInteger(digitsOf(input)), { ...INTEGER, ...shape });
+  parsed((input) => readInteger(digitsOf(input)), { ...INTEGER, ...shape });
 
 export const telegramId = (description: string) =>
-  given((input) => parseTelegramId(digitsOf(input)), { type: "integer", format: "int64", description });
+  parsed((input) => parseTelegramId(digitsOf(input)), { type: "integer", format: "int64", description });
 
 export const amount = (description: string) =>
-  given(
+  parsed(
     (input) => {
       if (typeof input !== "number") throw new UnreadableValueError("must be a number.");
       return parseAmount(input);
@@ -60,26 +60,26 @@ export const amount = (description: string) =>
   );
 
 export const instant = (description: string) =>
-  given(parseRfc3339Instant, { type: "string", format: "date-time", description });
+  parsed(parseRfc3339Instant, { type: "string", format: "date-time", description });
 
-/** Whether it is one, and of the right kind of thing, the domain says. */
+/** The id of an object. The domain checks its form and its type. */
 export const id = (description: string) =>
-  z.string().meta({ description: `${description}: the UUID, or the global id that GraphQL gives.` });
+  z.string().meta({ description: `${description}: its UUID, or its global id from GraphQL.` });
 
-/** A page by number; a limit below 0 asks for everything. */
+/** The number and the size of a page. A negative size asks for all rows in one answer. */
 export const paging = {
-  page: integer({ minimum: 1, description: "The page's number, from 1." })
+  page: integer({ minimum: 1, description: "The number of the page, from 1." })
     .refine((page) => page >= 1, "Must be at least 1.")
     .prefault(1),
   limit: integer({
     not: { const: 0 },
-    description: "How many on a page; below 0 all there are, in one answer, written out as it is read.",
+    description: "The size of a page. A negative number asks for all items in one answer, which is streamed.",
   })
-    .refine((limit) => limit !== 0, "Must not be 0; below 0 it asks for everything.")
+    .refine((limit) => limit !== 0, "Must not be 0. A negative number asks for all items.")
     .prefault(10),
 };
 
-/** The words of ordered_fields, in the domain's. */
+/** The values of ordered_fields and the orders that they stand for. */
 const ORDERS = {
   name: { field: "NAME", direction: "ASC" },
   "-name": { field: "NAME", direction: "DESC" },
@@ -89,14 +89,17 @@ const ORDERS = {
 
 type OrderedField = keyof typeof ORDERS;
 
-/** By what a list is ordered, the first before the second. A query that names it once has no list of it. */
-export const orderedFields = (usual: OrderedField) =>
+/** The sort fields of a list. The query parser gives a single value as a text instead of a list. */
+export const orderedFields = (defaultField: OrderedField) =>
   z
     .preprocess(
-      (named) => (typeof named === "string" ? [named] : named),
+      (value) => (typeof value === "string" ? [value] : value),
       z.array(z.enum(Object.keys(ORDERS) as [OrderedField, ...OrderedField[]])),
     )
-    .meta({ description: "By what, the first before the second: repeat it. A minus turns the order around." })
-    .prefault([usual]);
+    .meta({
+      description:
+        "The sort field; a minus in front means descending order. Repeat the parameter to sort by further fields.",
+    })
+    .prefault([defaultField]);
 
 export const ordersOf = (fields: readonly OrderedField[]) => fields.map((field) => ORDERS[field]);

@@ -4,13 +4,16 @@ import type { FastifyInstance } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import type { OpenAPIV3_1 } from "openapi-types";
 
-/** All of the page comes from here. Swagger UI puts styles on its elements, and pictures into its styles. */
+/** The page loads everything from this server. Swagger UI needs inline styles and data: images. */
 const CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** What the libraries say too much: every schema a second time, as input, and that a body must be there that may be null. */
-const tidied: typeof jsonSchemaTransformObject = (made) => {
-  const document = jsonSchemaTransformObject(made) as OpenAPIV3_1.Document;
+/**
+ * Corrects two mistakes of the libraries: they list every schema a second time as input, and they require a body that may
+ * be null.
+ */
+const corrected: typeof jsonSchemaTransformObject = (generated) => {
+  const document = jsonSchemaTransformObject(generated) as OpenAPIV3_1.Document;
   const schemas = Object.entries(document.components?.schemas ?? {});
   for (const operation of Object.values(document.paths ?? {}).flatMap((path) => Object.values(path ?? {}))) {
     const { requestBody } = operation as { requestBody?: OpenAPIV3_1.RequestBodyObject };
@@ -27,7 +30,7 @@ const tidied: typeof jsonSchemaTransformObject = (made) => {
   } as ReturnType<typeof jsonSchemaTransformObject>;
 };
 
-/** /openapi.json, made of the routes that are registered below `face`, and /docs, which shows it. */
+/** Serves /openapi.json, which is generated from the routes that are registered on `face`, and /docs, which shows it. */
 export async function addDocs(face: FastifyInstance): Promise<void> {
   await face.register(swagger, {
     openapi: {
@@ -36,14 +39,14 @@ export async function addDocs(face: FastifyInstance): Promise<void> {
         title: "invite-links",
         version: "1",
         description:
-          "The invite links of Telegram channels, as the clients of the former REST API know them. Times are RFC 3339, in UTC, to the second. New programs find more in GraphQL, at /graphql.",
+          "Invite links of Telegram channels, for clients of the former REST API. Times are RFC 3339 in UTC, with whole seconds. New clients should use GraphQL at /graphql, which offers more.",
       },
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
       security: [{ token: [] }],
       tags: [{ name: "invite_links" }, { name: "tags" }],
     },
     transform: jsonSchemaTransform,
-    transformObject: tidied,
+    transformObject: corrected,
   });
   face.get("/openapi.json", { schema: { hide: true } }, async () => face.swagger());
   await face.register(swaggerUi, {

@@ -3,7 +3,7 @@ import type { FastifyReply } from "fastify";
 import type { RowStream } from "../../database/cursorReader.js";
 import type { NumberedPage } from "../../domain/paging/list.js";
 
-/** How long a client may take nothing of an answer that is being read for it, in milliseconds. */
+/** A streamed answer is ended if its client reads nothing for this long, in milliseconds. */
 const STALL_MS = 60_000;
 
 export interface PageRequest {
@@ -11,7 +11,7 @@ export interface PageRequest {
   readonly limit: number;
 }
 
-/** What the domain takes for it. */
+/** The page as the domain's services take it: a null size means all rows. */
 export const toNumbered = ({ page, limit }: PageRequest) => ({ page, size: limit < 0 ? null : limit });
 
 async function* jsonOf<Row>(
@@ -30,23 +30,25 @@ async function* jsonOf<Row>(
 }
 
 /**
- * Answers with a page. A long one is written out as it is read; whatever becomes of the client, the reading is closed:
- * when it has everything, when it leaves, and when it takes nothing any more.
+ * Answers with a page. A long page is streamed while it is read from the database. The cursor is closed when the client has
+ * received everything, has left, or has read nothing for STALL_MS.
  */
 export async function sendPage<Row>(
   reply: FastifyReply,
-  asked: PageRequest,
+  pageRequest: PageRequest,
   found: NumberedPage<Row>,
   show: (row: Row) => unknown,
 ): Promise<FastifyReply> {
   if ("rows" in found) {
     const { total, rows } = found;
-    return reply.send({ page: asked.page, limit: asked.limit, total, items: rows.map(show) });
+    return reply.send({ page: pageRequest.page, limit: pageRequest.limit, total, items: rows.map(show) });
   }
   const { reading } = found;
-  const written = Readable.from(jsonOf(asked, found.total, reading, show));
+  const written = Readable.from(jsonOf(pageRequest, found.total, reading, show));
   written.once("close", () => {
-    reading.close().catch((error: Error) => reply.log.warn({ err: error }, "a reading did not end cleanly"));
+    reading
+      .close()
+      .catch((error: Error) => reply.log.warn({ err: error }, "a database cursor could not be closed"));
   });
   reply.raw.setTimeout(STALL_MS, () => reply.raw.destroy());
   return reply.type("application/json; charset=utf-8").send(written);

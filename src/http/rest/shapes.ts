@@ -3,11 +3,11 @@ import type { Instant } from "../../database/instant.js";
 import type { TaggedLink } from "../../domain/links/inviteLink.js";
 import type { TagType, TagWithLinks } from "../../domain/tags/tag.js";
 
-// What answers have in them, and how the domain's things are put into that.
+// The JSON of answers, and the functions that create it from the domain's objects.
 
 const uuid = z.guid();
 const telegramId = z.int().meta({ format: "int64" });
-/** To the second, as the API that this one stands in for writes it: a client that reads no fraction reads these. */
+/** With whole seconds, like the former API, because some clients cannot parse fractions. */
 const instant = z
   .string()
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
@@ -60,11 +60,11 @@ export const TagShape = z
           })
           .meta({ id: "LinkOfTag" }),
       )
-      .meta({ description: "The newest 1,000, the newest first." }),
+      .meta({ description: "The newest 1,000 links that carry the tag, the newest first." }),
   })
   .meta({ id: "Tag" });
 
-/** As asked, and of how many in all. */
+/** `page` and `limit` repeat the request; `total` counts the items of all pages. */
 const pageOf = <Item extends z.ZodType>(item: Item, id: string) =>
   z.object({ page: z.int(), limit: z.int(), total: z.int(), items: z.array(item) }).meta({ id });
 

@@ -1,28 +1,28 @@
 import type { FastifyRequest, FastifySchemaCompiler } from "fastify";
 import type { z } from "zod";
 
-/** One thing that is wrong with a request, in FastAPI's form. */
+/** One problem of a request, in the form of FastAPI. */
 export interface Problem {
-  /** body, query, path or header, and the way from there. */
+  /** The part of the request (body, query, path or header) and the path inside of it. */
   readonly loc: (string | number)[];
   readonly msg: string;
   readonly type: string;
 }
 
-/** The request does not have the form that its route asks for. */
+/** The request does not match the schemas of its route. */
 export class MalformedRequestError extends Error {
   override readonly name = "MalformedRequestError";
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super("The request does not have the form that its route asks for.");
+    super("The request does not match the schemas of its route.");
     this.problems = problems;
   }
 }
 
 const MAX_PROBLEMS = 20;
 
-/** Fastify's names of a request's parts, in theirs. */
+/** FastAPI's names for the parts of a request, by Fastify's names. */
 const PARTS: Readonly<Record<string, string>> = {
   params: "path",
   querystring: "query",
@@ -30,8 +30,8 @@ const PARTS: Readonly<Record<string, string>> = {
   body: "body",
 };
 
-/** Stands in the place of a part that is not acceptable, until all parts were looked at. */
-class Unacceptable {
+/** Replaces a part of the request that is not valid, until all parts have been validated. */
+class InvalidPart {
   readonly problems: readonly Problem[];
 
   constructor(part: string, { issues }: z.ZodError) {
@@ -49,18 +49,18 @@ const OPTIONS = {
   error: ({ input }: { input?: unknown }) => (input === undefined ? "Field required" : undefined),
 };
 
-/** Reads a part of a request by its schema. What is wrong with it is thrown by refuseMalformed. */
+/** Validates one part of a request. Its problems are kept until refuseMalformed throws those of all parts. */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema, httpPart }) =>
   (data: unknown) => {
     const { success, data: value, error } = schema.safeParse(data, OPTIONS);
-    return { value: success ? value : new Unacceptable(PARTS[httpPart ?? ""] ?? "body", error) };
+    return { value: success ? value : new InvalidPart(PARTS[httpPart ?? ""] ?? "body", error) };
   };
 
-/** All that is wrong with a request is said at once, of whichever part. @throws MalformedRequestError */
+/** Reports the problems of all parts of a request at once. @throws MalformedRequestError */
 export async function refuseMalformed({ params, query, headers, body }: FastifyRequest): Promise<void> {
   const problems = [params, query, headers, body].flatMap((part) =>
-    part instanceof Unacceptable ? part.problems : [],
+    part instanceof InvalidPart ? part.problems : [],
   );
   if (problems.length > 0) throw new MalformedRequestError(problems.slice(0, MAX_PROBLEMS));
 }

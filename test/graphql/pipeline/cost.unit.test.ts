@@ -118,7 +118,7 @@ describe("what a filter costs", () => {
     );
     // Below the limit without the condition, above it with.
     const document = parse(`query (${declared}) { ${lists.join(" ")} }`);
-    const operation = new PreparedOperation(document, operationOf(document));
+    const operation = new PreparedOperation(schema, document, operationOf(document));
     for (let time = 0; time < 2; time += 1) {
       expect(() => operation.checkCost(cheap)).not.toThrow();
       expect(() => operation.checkCost(costly)).toThrow("costs");

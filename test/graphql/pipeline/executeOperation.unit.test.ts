@@ -3,6 +3,8 @@ import type { Database } from "../../../src/database/database.js";
 import type { Domain } from "../../../src/domain/request.js";
 import type { Caller } from "../../../src/domain/shared/caller.js";
 import { Operations } from "../../../src/graphql/pipeline/executeOperation.js";
+import type { OperationResult } from "../../../src/graphql/pipeline/operation.js";
+import { schema } from "../../../src/graphql/schema.js";
 import { createLog } from "../../../src/log.js";
 
 const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
@@ -26,19 +28,20 @@ function failing() {
     trackStoring: () => {},
   };
   const domain = { database, storageGuard } as Domain;
-  const operations = new Operations({ domain, suggestions: true });
+  const operations = new Operations({ domain, schema, suggestions: true });
   const run = (query: string) =>
-    operations.run(
+    operations.executeOperation(
       { query },
       {
         caller,
         requestId: "r-1",
         log: log.child({ requestId: "r-1" }),
         readOnly: false,
+        acceptsStream: false,
         clientAbort: null,
         onEnd: () => {},
       },
-    );
+    ) as Promise<OperationResult>;
   return { run, lines };
 }
 

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Domain } from "../../../src/domain/request.js";
 import type { Caller } from "../../../src/domain/shared/caller.js";
 import { globalId, newId } from "../../../src/domain/shared/ids.js";
-import { type OperationParameters, Operations } from "../../../src/graphql/pipeline/executeOperation.js";
+import { Operations } from "../../../src/graphql/pipeline/executeOperation.js";
 import { LIMITS } from "../../../src/graphql/pipeline/limits.js";
+import type { OperationParameters, OperationResult } from "../../../src/graphql/pipeline/operation.js";
+import { schema } from "../../../src/graphql/schema.js";
 import { createLog } from "../../../src/log.js";
 import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
 
@@ -236,16 +238,17 @@ test("everything that is taken is worked out with a fifth of the stack", async (
   };
   const lines: string[] = [];
   const log = createLog({ level: "error", format: null, secrets: [], write: (line) => lines.push(line) });
-  const operations = new Operations({ domain: { database: {} } as Domain, suggestions: true });
+  const operations = new Operations({ domain: { database: {} } as Domain, schema, suggestions: true });
   const run = (parameters: OperationParameters) =>
-    operations.run(parameters, {
+    operations.executeOperation(parameters, {
       caller,
       requestId: "r",
       log,
       readOnly: false,
+      acceptsStream: false,
       clientAbort: null,
       onEnd: () => {},
-    });
+    }) as Promise<OperationResult>;
   for (const depth of [1, 12, 30, 60, 62, 63, 64, 65, 400, 30_000]) {
     for (const document of Object.values(DOCUMENTS)) {
       const { errors = [] } = await withStackLeft(0.2, () => run({ query: document(depth) }));

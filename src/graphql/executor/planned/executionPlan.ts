@@ -16,9 +16,8 @@ import {
   type VariableNode,
   visit,
 } from "graphql";
-import { collectFields, collectSubfields } from "graphql/execution/collectFields.js";
-import { getFieldDef } from "graphql/execution/execute.js";
 import type { ValidOperation } from "../executor.js";
+import { collectFields, collectSubfields, getFieldDef } from "../graphqlInternals.js";
 import { type Shape, shapeOf } from "./shape.js";
 
 export type Arguments = Readonly<Record<string, unknown>>;

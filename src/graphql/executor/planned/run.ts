@@ -11,11 +11,9 @@ import {
   isObjectType,
   locatedError,
 } from "graphql";
-import { inspect } from "graphql/jsutils/inspect.js";
-import { isIterableObject } from "graphql/jsutils/isIterableObject.js";
-import { addPath, type Path, pathToArray } from "graphql/jsutils/Path.js";
 import { fastPaths } from "../../../fastPaths.js";
 import type { ExecutorResult } from "../executor.js";
+import { addPath, inspect, isIterableObject, type Path, pathToArray } from "../graphqlInternals.js";
 import { type Json, jsonOf } from "../json.js";
 import type { Arguments, ExecutionPlan, PlannedField, Selection } from "./executionPlan.js";
 import { findResponseMemo, noResponseMemo } from "./responseMemo.js";

@@ -7,7 +7,7 @@ import { amount, id, instant, integer, orderedFields, ordersOf, paging, telegram
 import { sendPage, toNumbered } from "../page.js";
 import { LinkPageShape, LinkShape, showLink } from "../shapes.js";
 
-const channelId = telegramId("The Telegram chat id of the channel.");
+const chatId = telegramId("The Telegram chat id of the channel.");
 
 const Filter = z
   .object({
@@ -16,26 +16,32 @@ const Filter = z
         z.object({
           tag_type_id: id("The tag type"),
           without_type: z.boolean().default(false).meta({
-            description: "Also links that carry no tag of this type.",
+            description: "Also match links that carry no tag of this type.",
           }),
           tags: z.array(id("A tag of this type")),
         }),
       )
       .nullish()
-      .meta({ description: "Of one type any of the tags will do; every type that is named must match." }),
-    links_ids: z.array(id("A link")).nullish().meta({ description: "Only these; none given, all." }),
+      .meta({
+        description:
+          "A link must match every type in this list. It matches a type if it carries any of the type's tags in the list.",
+      }),
+    links_ids: z
+      .array(id("A link"))
+      .nullish()
+      .meta({ description: "Only these links. An empty list, like null, does not restrict the links." }),
   })
   .nullish();
 
 const NewLink = z.object({
-  channel_id: channelId,
+  channel_id: chatId,
   name: z.string().meta({ description: "1 to 32 characters." }),
   creates_join_request: z.boolean().default(false),
-  expire_date: instant("In the future; null for a link that does not expire.").nullish(),
+  expire_date: instant("A time in the future; null for a link that does not expire.").nullish(),
   member_limit: integer({
     minimum: 1,
     maximum: 99_999,
-    description: "Not together with creates_join_request; null for no limit.",
+    description: "Not allowed together with creates_join_request. Null means no limit.",
   }).nullish(),
   budget: amount("At most two fraction digits.").prefault(0),
   tags: z.array(id("A tag of the channel")).nullish(),
@@ -48,10 +54,10 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
     url: "/invite_links/:invite_link_id",
     schema: {
       operationId: "getInviteLink",
-      summary: "An invite link by its id",
+      summary: "Get an invite link by its id",
       tags: ["invite_links"],
       params: z.object({ invite_link_id: id("The link") }),
-      querystring: z.object({ channel_id: channelId }),
+      querystring: z.object({ channel_id: chatId }),
       response: answers(200, "The link.", LinkShape, 404),
     },
     handler: async (request, reply) => {
@@ -67,13 +73,16 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
     url: "/invite_links/all",
     schema: {
       operationId: "listInviteLinks",
-      summary: "The invite links of a channel, filtered and paged",
+      summary: "List the invite links of a channel, filtered and paged",
       tags: ["invite_links"],
       querystring: z.object({
         ...paging,
-        channel_id: channelId,
-        name: z.string().optional().meta({ description: "Part of the name, whatever its case." }),
-        creator_id: telegramId("Links that this Telegram user made.").optional(),
+        channel_id: chatId,
+        name: z
+          .string()
+          .optional()
+          .meta({ description: "Part of the name; upper and lower case are not distinguished." }),
+        creator_id: telegramId("Only links that this Telegram user created.").optional(),
         ordered_fields: orderedFields("-created_at"),
       }),
       body: Filter,
@@ -81,10 +90,10 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
     },
     handler: async (request, reply) => {
       const { links } = openRequest(request, reply);
-      const { channel_id, name, creator_id, ordered_fields, ...asked } = request.query;
+      const { channel_id, name, creator_id, ordered_fields, ...pageRequest } = request.query;
       const { tags, links_ids } = request.body ?? {};
       const found = await links.numberedPage({
-        ...toNumbered(asked),
+        ...toNumbered(pageRequest),
         chatId: channel_id,
         orderBy: ordersOf(ordered_fields),
         filter: {
@@ -98,7 +107,7 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
           ids: links_ids?.length ? links_ids : null,
         },
       });
-      return sendPage(reply, asked, found, showLink);
+      return sendPage(reply, pageRequest, found, showLink);
     },
   });
 
@@ -107,12 +116,12 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
     url: "/invite_links",
     schema: {
       operationId: "createInviteLink",
-      summary: "Makes an invite link through the helper bot",
+      summary: "Create an invite link through the helper bot",
       tags: ["invite_links"],
       headers: z.looseObject({
         "idempotency-key": z.string().optional().meta({
           description:
-            "1 to 255 characters, the caller's own, kept for 24 hours: a repeated call with it gives the first call's link.",
+            "A key of 1 to 255 characters that the caller chooses. A repeated call with the same key within 24 hours gives the first call's link.",
         }),
       }),
       body: NewLink,

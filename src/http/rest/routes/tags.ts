@@ -7,9 +7,9 @@ import { id, orderedFields, ordersOf, paging, telegramId } from "../fields.js";
 import { sendPage, toNumbered } from "../page.js";
 import { showTag, showType, TagPageShape, TagShape, TypesShape } from "../shapes.js";
 
-const channelId = telegramId("The Telegram chat id of the channel.");
-const name = z.string().meta({ description: "1 to 64 characters; unique within channel and type." });
-const color = z.string().meta({ description: "#RRGGBB" });
+const chatId = telegramId("The Telegram chat id of the channel.");
+const name = z.string().meta({ description: "1 to 64 characters, unique in its channel and type." });
+const color = z.string().meta({ description: "A color as #RRGGBB." });
 const TagPath = z.object({ tag_id: id("The tag") });
 
 function found(tag: TagWithLinks | null): TagWithLinks {
@@ -24,28 +24,31 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
     url: "/tags",
     schema: {
       operationId: "listTags",
-      summary: "The tags of a channel, filtered and paged",
+      summary: "List the tags of a channel, filtered and paged",
       tags: ["tags"],
       querystring: z.object({
         ...paging,
-        channel_id: channelId,
-        name: z.string().optional().meta({ description: "Part of the name, whatever its case." }),
-        type_id: id("Only tags of this type").optional(),
+        channel_id: chatId,
+        name: z
+          .string()
+          .optional()
+          .meta({ description: "Part of the name; upper and lower case are not distinguished." }),
+        type_id: id("The type of the tags").optional(),
         ordered_fields: orderedFields("name"),
       }),
       response: answers(200, "A page of tags.", TagPageShape, 403),
     },
     handler: async (request, reply) => {
       const { tags } = openRequest(request, reply);
-      const { channel_id, name, type_id, ordered_fields, ...asked } = request.query;
+      const { channel_id, name, type_id, ordered_fields, ...pageRequest } = request.query;
       const page = await tags.numberedPage({
-        ...toNumbered(asked),
+        ...toNumbered(pageRequest),
         channelId: channel_id,
         orderBy: ordersOf(ordered_fields),
         name,
         typeId: type_id,
       });
-      return sendPage(reply, asked, page, showTag);
+      return sendPage(reply, pageRequest, page, showTag);
     },
   });
 
@@ -54,9 +57,9 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
     url: "/tags",
     schema: {
       operationId: "createTag",
-      summary: "Makes a tag in a channel",
+      summary: "Create a tag in a channel",
       tags: ["tags"],
-      body: z.object({ channel_id: channelId, name, color, tag_type_id: id("Its type") }),
+      body: z.object({ channel_id: chatId, name, color, tag_type_id: id("The tag's type") }),
       response: answers(201, "The new tag.", TagShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
@@ -72,7 +75,7 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
     url: "/tags/types",
     schema: {
       operationId: "listTagTypes",
-      summary: "All tag types, by name",
+      summary: "List all tag types, ordered by name",
       tags: ["tags"],
       response: answers(200, "The types.", TypesShape),
     },
@@ -87,7 +90,7 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
     url: "/tags/:tag_id",
     schema: {
       operationId: "getTag",
-      summary: "A tag by its id",
+      summary: "Get a tag by its id",
       tags: ["tags"],
       params: TagPath,
       response: answers(200, "The tag.", TagShape, 404),
@@ -103,10 +106,10 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
     url: "/tags/:tag_id",
     schema: {
       operationId: "updateTag",
-      summary: "Renames and recolors a tag of a channel, and moves it to another type",
+      summary: "Change the name, the color and the type of a tag",
       tags: ["tags"],
       params: TagPath,
-      querystring: z.object({ channel_id: channelId, name, color, type_id: id("Its type") }),
+      querystring: z.object({ channel_id: chatId, name, color, type_id: id("The tag's type") }),
       response: answers(200, "The tag.", TagShape, 403, 404, 408, 413, 415),
     },
     handler: async (request, reply) => {

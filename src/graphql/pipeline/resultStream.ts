@@ -1,0 +1,107 @@
+import type { Logger } from "../../log.js";
+import type { OperationResult } from "./operation.js";
+
+export interface ResultStreamOptions {
+  /** The events of the subscription's source. */
+  readonly events: AsyncIterator<unknown>;
+  /** Executes the subscription's selection for one event. */
+  readonly resultOf: (event: unknown) => Promise<OperationResult>;
+  /** The last result of a stream whose source failed. */
+  readonly failureOf: (error: unknown) => OperationResult;
+  /** Called once, with the codes of all errors in the stream's results, each named once. */
+  readonly onEnd: (codes: readonly string[]) => void;
+  readonly log: Logger;
+}
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/**
+ * The results of a subscription. The reader pulls: the source is asked for its next event only when the reader asks for a
+ * result, so that nothing is buffered here for a slow reader.
+ *
+ * The class implements the iterator by hand, because an async generator would let `return()` wait until the source has
+ * another event, which may never come. Here a stream can be ended at any moment, also while it waits for an event.
+ */
+export class ResultStream implements AsyncIterableIterator<OperationResult> {
+  readonly #options: ResultStreamOptions;
+  readonly #codes = new Set<string>();
+  /** Answers the reader's pending `next()`; null while the reader has not asked. */
+  #answer: ((result: IteratorResult<OperationResult>) => void) | null = null;
+  /** The last result of a stream that has ended, until the reader takes it. */
+  #last: OperationResult | null = null;
+  #hasEnded = false;
+
+  constructor(options: ResultStreamOptions) {
+    this.#options = options;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Resolves with the next result. The reader must await it before it asks again. */
+  next(): Promise<IteratorResult<OperationResult>> {
+    if (this.#last) {
+      const value = this.#last;
+      this.#last = null;
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#hasEnded) return Promise.resolve(DONE);
+    if (this.#answer) return Promise.reject(new TypeError("The stream's reader asked twice at once."));
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+      void this.#produce();
+    });
+  }
+
+  /** The reader has left. */
+  return(): Promise<IteratorResult<OperationResult>> {
+    this.end();
+    return Promise.resolve(DONE);
+  }
+
+  /**
+   * Ends the stream at once: a pending `next()` is answered, and no event is delivered any more.
+   * @param last a result to deliver before the end, such as the reason.
+   */
+  end(last: OperationResult | null = null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    void this.#closeSource();
+    if (last) this.#note(last);
+    this.#options.onEnd([...this.#codes]);
+    const answer = this.#answer;
+    this.#answer = null;
+    if (!answer) this.#last = last;
+    else answer(last ? { done: false, value: last } : DONE);
+  }
+
+  async #produce(): Promise<void> {
+    const { events, resultOf, failureOf } = this.#options;
+    try {
+      const event = await events.next();
+      if (event.done) return this.end();
+      const value = await resultOf(event.value);
+      if (this.#hasEnded) return;
+      this.#note(value);
+      const answer = this.#answer;
+      this.#answer = null;
+      answer?.({ done: false, value });
+    } catch (error) {
+      if (!this.#hasEnded) this.end(failureOf(error));
+    }
+  }
+
+  /** A source that awaits its next event may close late; nobody waits for it. */
+  async #closeSource(): Promise<void> {
+    try {
+      await this.#options.events.return?.();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "the source of a subscription did not close cleanly");
+    }
+  }
+
+  #note({ errors = [] }: OperationResult): void {
+    for (const { extensions } of errors) this.#codes.add(String(extensions["code"]));
+  }
+}

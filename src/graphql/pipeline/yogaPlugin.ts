@@ -1,0 +1,83 @@
+import { type ExecutionResult, GraphQLError } from "graphql";
+import { type GraphQLParams, mapAsyncIterator, type Plugin } from "graphql-yoga";
+import { parseJson } from "../executor/json.js";
+import { type HttpExtension, reword } from "./errors.js";
+import type { ExecutableOperation, Operations } from "./executeOperation.js";
+import type { OperationParameters, OperationRequest, OperationResult } from "./operation.js";
+import { ResultStream } from "./resultStream.js";
+
+/** Yoga's server context for one request. */
+export interface PipelineContext extends OperationRequest {
+  /** The result where the operation was executed already, by the fast path past Yoga; otherwise null. */
+  readonly result: OperationResult | null;
+  /** Called with the code of each error of a request that is not a GraphQL request. */
+  readonly onMalformed: (code: string) => void;
+  /** Set from Yoga's parsing on. */
+  readonly operation?: ExecutableOperation;
+}
+
+const badRequest = (message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code: "BAD_REQUEST", http: { status: 400 } } });
+
+/** @throws GraphQLError for a parameter that Yoga has not checked. */
+function readParameters({ query, operationName, variables, extensions }: GraphQLParams): OperationParameters {
+  if (operationName != null && typeof operationName !== "string")
+    throw badRequest("operationName must be a string.");
+  return { query: query ?? "", operationName, variables, extensions };
+}
+
+/** Clients that first send only a document's hash know this error, and then send the document. */
+function refuseHash({ query, extensions }: GraphQLParams): void {
+  if (query != null || extensions?.["persistedQuery"] == null) return;
+  throw new GraphQLError("PersistedQueryNotSupported", {
+    extensions: { code: "PERSISTED_QUERY_NOT_SUPPORTED" },
+  });
+}
+
+const toYogaResult = ({ data, ...rest }: OperationResult): ExecutionResult =>
+  data === undefined ? rest : { ...rest, data: parseJson(data) as Record<string, unknown> };
+
+async function executed({ operation }: PipelineContext) {
+  if (!operation) throw new TypeError("Yoga executes an operation that it has not parsed.");
+  const result = await operation.execute();
+  return result instanceof ResultStream ? mapAsyncIterator(result, toYogaResult) : toYogaResult(result);
+}
+
+/**
+ * The pipeline as a Yoga plugin. Yoga speaks HTTP: it reads the parameters, and writes JSON or server-sent events. Every
+ * step between is the pipeline's, hooked in where Yoga would parse, validate, execute or subscribe by itself.
+ */
+export function pipelinePlugin(operations: Operations): Plugin<PipelineContext, PipelineContext> {
+  return {
+    onPluginInit: ({ setSchema }) => setSchema(operations.schema),
+    onParams({ params, context, setResult }) {
+      refuseHash(params);
+      if (context.result) setResult(toYogaResult(context.result));
+    },
+    onParse({ context, extendContext, setParseFn }) {
+      setParseFn(() => {
+        const prepared = operations.prepare(readParameters(context.params), context);
+        // Yoga makes one result of all errors in it.
+        if ("errors" in prepared) throw new AggregateError(prepared.errors, "refused");
+        extendContext({ operation: prepared });
+        return prepared.document;
+      });
+    },
+    // The pipeline has validated the document.
+    onValidate: ({ setResult }) => setResult([]),
+    onExecute: ({ args, setExecuteFn }) => setExecuteFn(() => executed(args.contextValue)),
+    onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => executed(args.contextValue)),
+    onResultProcess({ result, setResult, serverContext: { requestId, onMalformed } }) {
+      // Errors without a request id come from Yoga: the request never became an operation.
+      const { errors } = result as ExecutionResult;
+      if (!errors?.some(({ extensions }) => extensions["requestId"] === undefined)) return;
+      const shown = errors.map((error) => {
+        const { code = "BAD_REQUEST", http } = error.extensions as { code?: string; http?: HttpExtension };
+        onMalformed(code);
+        // Status 400 in every media type.
+        return reword(error, error.message, { code, requestId, http: { status: 400, ...http, spec: false } });
+      });
+      setResult({ ...result, errors: shown });
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { BearerTokens } from "./bearer.js";
+import { requestRecordOf } from "./requestRecord.js";
+
+/**
+ * An onRequest hook that lets only requests with a valid API token pass: before the body is read, so that nothing is
+ * stored of a body from a stranger.
+ * @param refuse sends the 401 in the form of the endpoint.
+ */
+export const authenticate =
+  (bearer: BearerTokens, refuse: (reply: FastifyReply) => FastifyReply) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const caller = await bearer.findCaller(request);
+    requestRecordOf(request).caller = caller;
+    if (caller !== null) return undefined;
+    return refuse(reply.header("www-authenticate", 'Bearer realm="invite-links"'));
+  };

@@ -1,0 +1,397 @@
+import { setTimeout as delay } from "node:timers/promises";
+import sql from "sql-template-tag";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Database } from "../../../src/database/database.js";
+import { createDatabase } from "../../../src/database/database.js";
+import {
+  ALL_FORMS,
+  describeOnForms,
+  openPool,
+  openTestDatabase,
+  type TestDatabase,
+} from "../../support/databases.js";
+import {
+  ADMIN_TOKEN,
+  EventReader,
+  type SubscriptionServer,
+  startSubscriptionServer,
+} from "./subscriptionServer.js";
+
+/** Until something happens on a busy machine. */
+const PATIENCE = { timeout: 20_000, interval: 5 };
+const COMPLETE = { event: "complete", data: null };
+
+describe("a subscription over server-sent events", () => {
+  let database: TestDatabase;
+  let server: SubscriptionServer;
+  beforeAll(async () => {
+    database = await openTestDatabase("embedded");
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    server = await startSubscriptionServer(database.database, false);
+  });
+  afterEach(() => server.close());
+
+  const source = async (index = 0) => {
+    await expect.poll(() => server.opened.pushed.length, PATIENCE).toBeGreaterThan(index);
+    const opened = server.opened.pushed[index];
+    if (!opened) throw new TypeError("A source is open.");
+    return opened;
+  };
+  const requestLines = () => server.log.filter(({ msg }) => msg === "request");
+  const requestLine = async () => {
+    await expect.poll(() => requestLines().length, PATIENCE).toBe(1);
+    return requestLines()[0];
+  };
+
+  test("sends each event when it happens, and completes when its source ends", async () => {
+    const response = await server.ask("subscription Count { numbers { value caller } }");
+    expect(response.headers.get("content-type")).toBe("text/event-stream");
+    const events = new EventReader(response);
+    const numbers = await source();
+    for (const value of [1, 2, 3]) {
+      numbers.push(value);
+      expect(await events.next()).toEqual({
+        event: "next",
+        data: { data: { numbers: { value, caller: "ADMIN_TOKEN" } } },
+      });
+    }
+    numbers.push(null);
+    expect(await events.rest()).toEqual([COMPLETE]);
+  });
+
+  test("can be asked for by GET", async () => {
+    const response = await fetch(
+      `${server.url}?${new URLSearchParams({ query: "subscription { numbers { value } }" })}`,
+      { headers: { authorization: `Bearer ${ADMIN_TOKEN}`, accept: "text/event-stream" } },
+    );
+    const events = new EventReader(response);
+    (await source()).push(7);
+    expect((await events.next())?.data).toEqual({ data: { numbers: { value: 7 } } });
+    (await source()).push(null);
+    expect(await events.rest()).toEqual([COMPLETE]);
+  });
+
+  test("leaves a mutation by GET refused, and a query over SSE one result", async () => {
+    const get = (query: string) =>
+      fetch(`${server.url}?${new URLSearchParams({ query })}`, {
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, accept: "text/event-stream" },
+      });
+    const refused = await get("mutation { forge }");
+    expect(refused.status).toBe(405);
+    expect((await new EventReader(refused).rest())[0]?.data.errors[0].extensions.code).toBe(
+      "METHOD_NOT_ALLOWED",
+    );
+    expect(await (await server.subscribe("{ caller }")).rest()).toEqual([
+      { event: "next", data: { data: { caller: "ADMIN_TOKEN" } } },
+      COMPLETE,
+    ]);
+  });
+
+  test("executes each event with a context of its own, so that loaders read anew", async () => {
+    const events = await server.subscribe("subscription { numbers { hasOwnContext } }");
+    const numbers = await source();
+    for (const value of [1, 2]) {
+      numbers.push(value);
+      expect((await events.next())?.data).toEqual({ data: { numbers: { hasOwnContext: true } } });
+    }
+    numbers.push(null);
+    await events.rest();
+  });
+
+  test("masks the errors of an event and goes on", async () => {
+    const events = await server.subscribe("subscription { numbers { value fails isForbidden } }");
+    const numbers = await source();
+    for (const value of [1, 2]) {
+      numbers.push(value);
+      const { data } = (await events.next()) ?? {};
+      expect(data.data).toEqual({ numbers: { value, fails: null, isForbidden: null } });
+      expect(data.errors).toEqual([
+        {
+          message: "Something went wrong on the server; the request's id leads to it in the log.",
+          locations: expect.any(Array),
+          path: ["numbers", "fails"],
+          extensions: { code: "INTERNAL_SERVER_ERROR", requestId: expect.any(String) },
+        },
+        expect.objectContaining({
+          message: "Not this number.",
+          extensions: { code: "FORBIDDEN", requestId: expect.any(String) },
+        }),
+      ]);
+    }
+    numbers.push(null);
+    expect(await events.rest()).toEqual([COMPLETE]);
+    expect(server.log.filter(({ level }) => level === "error")).toHaveLength(2);
+    expect((await requestLine())?.["codes"]).toEqual(["INTERNAL_SERVER_ERROR", "FORBIDDEN"]);
+  });
+
+  test("ends with a masked error when its source fails", async () => {
+    const events = await server.subscribe("subscription { numbers { value } }");
+    (await source()).push(new Error("connection to 10.0.0.5 refused"));
+    const all = await events.rest();
+    expect(all.map(({ event }) => event)).toEqual(["next", "complete"]);
+    expect(all[0]?.data.errors[0].extensions.code).toBe("INTERNAL_SERVER_ERROR");
+    expect(JSON.stringify(all)).not.toContain("10.0.0.5");
+    expect(server.log.filter(({ level }) => level === "error")).toHaveLength(1);
+  });
+
+  test.each([
+    ["typed", "FORBIDDEN", "Not this subscription."],
+    ["unexpected", "INTERNAL_SERVER_ERROR", "Something went wrong"],
+  ])("gives one result when its source cannot be opened: a %s error", async (failure, code, message) => {
+    const events = await server.subscribe(`subscription { numbers(failure: "${failure}") { value } }`);
+    const all = await events.rest();
+    expect(all).toEqual([
+      {
+        event: "next",
+        data: {
+          errors: [
+            expect.objectContaining({
+              message: expect.stringContaining(message),
+              extensions: { code, requestId: expect.any(String) },
+            }),
+          ],
+        },
+      },
+      COMPLETE,
+    ]);
+    expect(await requestLine()).toMatchObject({ operationType: "subscription", codes: [code] });
+  });
+
+  test.each([
+    ["depth", `{ numbers { ${"next { ".repeat(12)} value ${"} ".repeat(12)} } }`, "QUERY_TOO_DEEP"],
+    ["cost", "{ numbers { list { list { list { value } } } } }", "QUERY_TOO_COSTLY"],
+    ["tokens", `{ numbers { ${"value ".repeat(2000)} } }`, "QUERY_TOO_LONG"],
+    ["nesting", `{ numbers { ${"next { ".repeat(70)} value ${"} ".repeat(70)} } }`, "QUERY_TOO_DEEP"],
+    ["validity", "{ numbers { nothing } }", "GRAPHQL_VALIDATION_FAILED"],
+    ["syntax", "{ numbers {", "GRAPHQL_PARSE_FAILED"],
+    ["one field", "{ numbers { value } endless { value } }", "GRAPHQL_VALIDATION_FAILED"],
+  ])("is refused by the limit on %s before its source is opened", async (_limit, selection, code) => {
+    const all = await (await server.subscribe(`subscription ${selection}`)).rest();
+    expect(all.map(({ event }) => event)).toEqual(["next", "complete"]);
+    expect(all[0]?.data.errors[0].extensions.code).toBe(code);
+    expect(all[0]?.data).not.toHaveProperty("data");
+    expect(server.opened.pushed).toEqual([]);
+  });
+
+  test("is refused without a valid token before anything else", async () => {
+    const response = await server.ask("subscription { numbers { value } }", { token: "wrong" });
+    expect(response.status).toBe(401);
+    const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+    expect(errors[0]?.extensions.code).toBe("UNAUTHENTICATED");
+    expect(server.opened.pushed).toEqual([]);
+  });
+
+  test.each(["application/json", "application/graphql-response+json", "*/*"])(
+    "is refused where the client accepts %s rather than an event stream",
+    async (accept) => {
+      const response = await server.ask("subscription { numbers { value } }", { accept });
+      expect(response.status).toBe(406);
+      const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+      expect(errors[0]?.extensions.code).toBe("NOT_ACCEPTABLE");
+      expect(server.opened.pushed).toEqual([]);
+    },
+  );
+
+  test("leaves one log line and one count in the metrics when it ends", async () => {
+    const events = await server.subscribe("subscription Count { numbers { value } }");
+    const numbers = await source();
+    numbers.push(1);
+    await events.next();
+    await delay(50);
+    expect(requestLines()).toEqual([]);
+    numbers.push(null);
+    await events.rest();
+    expect(await requestLine()).toMatchObject({
+      status: 200,
+      caller: "admin",
+      operationType: "subscription",
+      operation: "Count",
+    });
+    expect((await requestLine())?.["ms"]).toBeGreaterThanOrEqual(50);
+    const text = await server.metrics.registry.metrics();
+    expect(text).toContain(
+      'invite_links_graphql_operations_total{operation="Count",type="subscription",outcome="ok"} 1',
+    );
+    expect(text).toContain(
+      'invite_links_graphql_operation_duration_seconds_count{operation="Count",type="subscription"} 1',
+    );
+  });
+
+  test("closes its source when the client leaves", async () => {
+    const leaving = new AbortController();
+    const events = await server.subscribe("subscription { numbers { value } }", ADMIN_TOKEN, leaving.signal);
+    const numbers = await source();
+    numbers.push(1);
+    await events.next();
+    leaving.abort();
+    await expect.poll(() => numbers.isClosed, PATIENCE).toBe(true);
+    expect(await requestLine()).toMatchObject({ status: 499, operationType: "subscription" });
+  });
+
+  test("ends without `complete` when the server closes, and the server waits for no event", async () => {
+    const streams = await Promise.all(
+      [1, 2].map(() => server.subscribe("subscription { numbers { value } }")),
+    );
+    await source(1);
+    server.opened.pushed[0]?.push(1);
+    await server.close();
+    const rests = await Promise.all(streams.map((events) => events.rest()));
+    expect(rests.flat().filter(({ event }) => event === "complete")).toEqual([]);
+    expect(server.opened.pushed.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+    await expect.poll(() => requestLines().length, PATIENCE).toBe(2);
+    expect(requestLines().map(({ operationType, status }) => [operationType, status])).toEqual([
+      ["subscription", 200],
+      ["subscription", 200],
+    ]);
+  });
+
+  test("asks its source for no more than the client reads", async () => {
+    const leaving = new AbortController();
+    await server.ask("subscription { endless { text } }", { signal: leaving.signal });
+    const pulls = () => server.opened.endless[0]?.pulls ?? 0;
+    // Only the buffers of the connection fill, some megabytes; then nothing is asked any more.
+    for (let before = -1; before !== pulls(); await delay(200)) before = pulls();
+    expect(pulls()).toBeGreaterThan(0);
+    expect(pulls()).toBeLessThan(500);
+    leaving.abort();
+    await expect.poll(() => server.opened.endless[0]?.isClosed, PATIENCE).toBe(true);
+  });
+});
+
+await describeOnForms("the stream of a token", ALL_FORMS, (form) => {
+  let database: TestDatabase;
+  let second: Database | null = null;
+  let server: SubscriptionServer;
+  /** Another server on the same PostgreSQL; the embedded database has one server alone. */
+  let other: SubscriptionServer;
+  beforeAll(async () => {
+    database = await openTestDatabase(form);
+    server = await startSubscriptionServer(database.database, form === "server");
+    if (form === "server") {
+      second = createDatabase(await openPool({ url: database.url, dataDir: null }));
+      other = await startSubscriptionServer(second, true);
+    } else other = server;
+  });
+  afterAll(async () => {
+    await server.close();
+    if (second !== null) await other.close();
+    await second?.close();
+    await database.close();
+  });
+
+  const open = async (secret: string) => {
+    const before = server.opened.pushed.length;
+    const events = await server.subscribe("subscription { numbers { value } }", secret);
+    await expect.poll(() => server.opened.pushed.length, PATIENCE).toBe(before + 1);
+    const source = server.opened.pushed[before];
+    if (!source) throw new TypeError("A source is open.");
+    return { events, source };
+  };
+  const endsWith = (code: string) => [
+    {
+      event: "next",
+      data: {
+        errors: [{ message: expect.any(String), extensions: { code, requestId: expect.any(String) } }],
+      },
+    },
+    COMPLETE,
+  ];
+  const execute = (statement: ReturnType<typeof sql>) =>
+    database.database.transaction((unit) => unit.execute(statement));
+  /** The rest of a stream without events, and how long its end took in milliseconds. */
+  const endOf = async (events: EventReader): Promise<readonly [unknown, number]> => {
+    const started = performance.now();
+    return [await events.rest(), performance.now() - started];
+  };
+
+  test("ends within two seconds when the token is revoked on the same server", async () => {
+    const { id, secret } = await server.makeToken("VIEWER");
+    const { events, source } = await open(secret);
+    await server.revoke(id);
+    const [rest, took] = await endOf(events);
+    expect(rest).toEqual(endsWith("UNAUTHENTICATED"));
+    expect(took).toBeLessThan(2000);
+    expect(source.isClosed).toBe(true);
+  });
+
+  test("ends within two seconds when the token is revoked on another server", async () => {
+    const { id, secret } = await server.makeToken("VIEWER");
+    const { events, source } = await open(secret);
+    source.push(1);
+    expect((await events.next())?.data.data.numbers.value).toBe(1);
+    await other.revoke(id);
+    const [rest, took] = await endOf(events);
+    expect(rest).toEqual(endsWith("UNAUTHENTICATED"));
+    expect(took).toBeLessThan(2000);
+    expect((await server.ask("{ caller }", { token: secret })).status).toBe(401);
+  });
+
+  test("ends with FORBIDDEN when the token's role becomes a lesser one", async () => {
+    const { id, secret } = await server.makeToken("EDITOR");
+    const { events } = await open(secret);
+    await execute(sql`update api_token set role = 'VIEWER' where id = ${id}::uuid`);
+    expect((await endOf(events))[0]).toEqual(endsWith("FORBIDDEN"));
+  });
+
+  test("ends with FORBIDDEN when the token loses a channel", async () => {
+    const { id, secret } = await server.makeToken("VIEWER", [-1001, -1002]);
+    const { events } = await open(secret);
+    await execute(sql`delete from channel_grant where token_id = ${id}::uuid and chat_id = -1002`);
+    expect((await endOf(events))[0]).toEqual(endsWith("FORBIDDEN"));
+  });
+
+  test("ends with FORBIDDEN when the token is limited to some channels", async () => {
+    const { id, secret } = await server.makeToken("VIEWER");
+    const { events } = await open(secret);
+    await execute(sql`update api_token set all_channels = false where id = ${id}::uuid`);
+    expect((await endOf(events))[0]).toEqual(endsWith("FORBIDDEN"));
+  });
+
+  test("ends with UNAUTHENTICATED when the token's row is gone", async () => {
+    const { id, secret } = await server.makeToken("VIEWER");
+    const { events } = await open(secret);
+    await execute(sql`delete from api_token where id = ${id}::uuid`);
+    expect((await endOf(events))[0]).toEqual(endsWith("UNAUTHENTICATED"));
+  });
+
+  test("goes on when the token gains rights, and when another token is revoked", async () => {
+    const { id, secret } = await server.makeToken("VIEWER", [-1001]);
+    const stranger = await server.makeToken("VIEWER");
+    const [{ events, source }, ended] = [await open(secret), await open(stranger.secret)];
+    await execute(sql`insert into channel_grant (token_id, chat_id) values (${id}::uuid, -1003)`);
+    await execute(sql`update api_token set role = 'EDITOR' where id = ${id}::uuid`);
+    await other.revoke(stranger.id);
+    expect((await endOf(ended.events))[0]).toEqual(endsWith("UNAUTHENTICATED"));
+    source.push(5);
+    source.push(null);
+    expect((await events.rest()).map(({ event }) => event)).toEqual(["next", "complete"]);
+  });
+
+  test("is checked by one statement for all streams of the server", async () => {
+    const tokens = [await server.makeToken("VIEWER"), await server.makeToken("EDITOR")];
+    const streams = await Promise.all(
+      [0, 1, 0, 1, 0].map((index) =>
+        server.subscribe("subscription { numbers { value } }", tokens[index]?.secret),
+      ),
+    );
+    const checks = () => database.statements.filter(({ text }) => text.includes("t.id = any("));
+    database.statements.length = 0;
+    await expect.poll(() => checks().length, PATIENCE).toBeGreaterThan(0);
+    await delay(1000);
+    // Every half second, whatever the number of streams.
+    expect(checks().length).toBeLessThanOrEqual(4);
+    for (const { id } of tokens) await other.revoke(id);
+    for (const events of streams) expect(await events.rest()).toEqual(endsWith("UNAUTHENTICATED"));
+  });
+
+  test("is not checked for ADMIN_TOKEN, which lasts as long as the server", async () => {
+    const { events, source } = await open(ADMIN_TOKEN);
+    database.statements.length = 0;
+    await delay(700);
+    expect(database.statements.filter(({ text }) => text.includes("t.id = any("))).toEqual([]);
+    source.push(null);
+    expect(await events.rest()).toEqual([COMPLETE]);
+  });
+});
