@@ -294,7 +294,7 @@ async function buildDomain(
   connectionFailures.health = databaseHealth;
   closers.push(() => databaseHealth.stop());
   const creationIntents = new CreationIntents(database, presence, gateway.botId, pendingWork);
-  const uncertain = await creationIntents.noteAbandoned();
+  const uncertain = await creationIntents.markAbandoned();
   if (uncertain > 0) {
     log.warn(
       { uncertain },

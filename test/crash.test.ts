@@ -6,18 +6,18 @@ import { Ground, type LinkInput, type MortalServer, type Outcome, type Point } f
 import { describeOnForms, USUAL_FORMS } from "./support/databases.js";
 import { CHANNEL } from "./support/server.js";
 
-/** For a long run: how many times servers are killed at random; nothing is left out then. */
+/** How often servers are killed at random in a long run, in which no point is left out. */
 const { CRASH_ROUNDS } = process.env;
 const ROUNDS = Number(CRASH_ROUNDS ?? 3);
-/** A kill costs a start of the server: replicas are killed at every point in a long run, at every fourth in others. */
+/** Each kill costs a start of the server: in a long run replicas are killed at every point, otherwise at every fourth. */
 const STRIDE = CRASH_ROUNDS === undefined ? 4 : 1;
-/** A kill costs a start of the server: each run has its own form of the database, and replicas only the server's. */
+/** Each kill costs a start of the server: a run uses one form of the database; replicas need a PostgreSQL server. */
 const FORM = USUAL_FORMS[0] ?? "embedded";
 const ON_SERVER = USUAL_FORMS.filter((form) => form === "server");
-/** A busy machine makes starts long. */
+/** Milliseconds; starts take long on a busy machine. */
 const PATIENCE_MS = 120_000 + ROUNDS * 30_000;
 
-/** Says what a long run went through. */
+/** Prints a line in a long run. */
 const report = (line: string): void => {
   if (CRASH_ROUNDS !== undefined) process.stdout.write(`${line}\n`);
 };
@@ -25,10 +25,10 @@ const report = (line: string): void => {
 let ground: Ground;
 afterEach(() => ground.close());
 
-/** What was known of a creation when its server died, as its outcome shows. */
+/** How far a creation had come when its server died, as its outcome shows. */
 type Stage = "not sent" | "uncertain" | "stored";
 
-/** A link with everything that is stored beside it. */
+/** Input for a link with a tag, a budget and a member limit. */
 async function withTags(server: MortalServer): Promise<Omit<LinkInput, "name">> {
   const { connectChannel } = await server.ask(
     `mutation { connectChannel(input: { chat: "${CHANNEL}" }) { __typename } }`,
@@ -44,7 +44,7 @@ async function withTags(server: MortalServer): Promise<Omit<LinkInput, "name">> 
   return { channelId: CHANNEL, budget: "7.50", memberLimit: 3, tagIds: [createTag.tag.id] };
 }
 
-/** Repeats a creation whose server died, ends its doubt by what Telegram has, and holds all of it against the contract. */
+/** Repeats a creation whose server died, settles it by what Telegram has, and checks every answer. */
 async function recover(server: MortalServer, input: LinkInput): Promise<Stage> {
   const { name, channelId = CHANNEL } = input;
   const [asked, made] = [ground.asked(name), ground.made(name, channelId)];
@@ -81,7 +81,7 @@ async function recover(server: MortalServer, input: LinkInput): Promise<Stage> {
   return "uncertain";
 }
 
-/** First it was not sent, then nobody knows, at last the link was stored: each of them is reached. */
+/** One letter for each stage: not sent, then uncertain, then stored; each of them must be reached. */
 const inOrder = (stages: readonly Stage[]) => stages.map((stage) => stage[0]).join("");
 const IN_ORDER = /^n+u+s+$/;
 
@@ -89,12 +89,14 @@ const expectOneToOne = async (server: MortalServer, channelIds: readonly number[
   for (const channelId of channelIds) expect(await server.links(channelId)).toEqual(ground.links(channelId));
 };
 
-describe("a server killed at every point of a creation, and started again", () => {
+describe("a server that is killed during a creation and restarted", () => {
   beforeEach(async () => {
     ground = await Ground.prepare(FORM);
   });
 
-  test("before each message to the database", { timeout: PATIENCE_MS * 5 }, async () => {
+  test("a server killed before each message to the database creates the link once or leaves it uncertain", {
+    timeout: PATIENCE_MS * 5,
+  }, async () => {
     let server = await ground.start();
     const link = await withTags(server);
     const stages: Stage[] = [];
@@ -111,7 +113,9 @@ describe("a server killed at every point of a creation, and started again", () =
     await expectOneToOne(server, [CHANNEL]);
   });
 
-  test("while Telegram has the call", { timeout: PATIENCE_MS }, async () => {
+  test("a server killed while Telegram has the call leaves the creation uncertain", {
+    timeout: PATIENCE_MS,
+  }, async () => {
     const { control } = ground.telegram;
     const stages: Stage[] = [];
     let server = await ground.start();
@@ -134,7 +138,7 @@ describe("a server killed at every point of a creation, and started again", () =
   });
 });
 
-test("asked to end, a server stores what Telegram was asked for, and carries nothing else out", {
+test("a server that gets SIGTERM stores what it has asked Telegram for, and asks for nothing else", {
   timeout: PATIENCE_MS,
 }, async () => {
   ground = await Ground.prepare(FORM);
@@ -168,10 +172,10 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     watcher = new pg.Client(ground.database.url ?? "");
     await watcher.connect();
   };
-  // In the opposite order of their declaration: it ends before its database.
+  // Hooks run in the opposite order of their declaration, so this session ends before its database.
   afterEach(() => watcher.end());
 
-  /** Of the connections by which PostgreSQL knows that servers live. */
+  /** Process ids of the sessions that hold the servers' presence locks. */
   const presences = async (): Promise<number[]> => {
     const { rows } = await watcher.query<{ pid: number }>(
       `select pid from pg_locks join pg_stat_activity using (pid)
@@ -181,7 +185,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     return rows.map(({ pid }) => pid);
   };
 
-  test("the one is killed at points of a creation, the other gets the retry", {
+  test("a replica killed during a creation leaves its retry to the other replica", {
     timeout: PATIENCE_MS * 5,
   }, async () => {
     await prepare();
@@ -202,7 +206,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     await expectOneToOne(other, [CHANNEL]);
   });
 
-  test("the one stops at every point, counts as gone, and goes on when the other has the retry", {
+  test("a replica that is stopped, counts as dead and goes on creates no second link beside the other replica's retry", {
     timeout: PATIENCE_MS * 2,
   }, async () => {
     await prepare();
@@ -221,7 +225,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
       }
       await expect.poll(presences).toEqual([lasting]);
       const second = other.create(input);
-      // It has to wait where the one has stopped within a transaction.
+      // The request has to wait where the other replica stopped within a transaction.
       await Promise.race([second, delay(500)]);
       server.awake();
       const outcomes = await Promise.all([first, second]);
@@ -237,7 +241,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     await expectOneToOne(other, [CHANNEL]);
   });
 
-  test("while PostgreSQL takes a dead server for a living one, the other waits and makes nothing", {
+  test("while PostgreSQL takes a dead replica for a living one, the other waits and creates nothing", {
     timeout: PATIENCE_MS,
   }, async () => {
     await prepare({ TELEGRAM_TIMEOUT_MS: "4000" });
@@ -248,7 +252,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     const input = { name: "Half dead" };
     const first = server.create(input);
     await called;
-    // A machine that vanished: its connections are open.
+    // A machine that vanished leaves its connections open.
     server.process.child.kill("SIGSTOP");
     expect(await other.create(input)).toEqual({ other: "IdempotencyConflictError" });
     expect(await other.uncertain()).toEqual([]);
@@ -259,13 +263,15 @@ await describeOnForms("two replicas", ON_SERVER, () => {
   });
 });
 
-/** What was told of a creation, as far as it binds whoever is asked next. */
+/** What a caller was told of a creation, which later answers must agree with; null for nothing. */
 type Told = { readonly url: string } | "uncertain" | "resolving" | null;
 
-await describeOnForms("killed again and again", USUAL_FORMS, (form) => {
+await describeOnForms("servers that are killed again and again", USUAL_FORMS, (form) => {
   const KINDS = ["before", "sent", "answered"] as const;
 
-  test("at random, with many creations and resolutions under way", { timeout: PATIENCE_MS }, async () => {
+  test("servers killed at random, with many creations and settlements running, create each link once", {
+    timeout: PATIENCE_MS,
+  }, async () => {
     ground = await Ground.prepare(form);
     const { control } = ground.telegram;
     const other = form === "server" ? await ground.start() : null;

@@ -10,7 +10,7 @@ const CALLER: Caller = {
   key: "cli",
   name: "Command line",
   role: "ADMIN",
-  channelIds: null,
+  chatIds: null,
   telegramUserId: null,
 };
 
@@ -78,7 +78,7 @@ interface CreateOptions {
 const create = ({ name, role, channel, telegramUser }: CreateOptions) =>
   withDatabase("ask it, by the mutation createApiToken.", async (opened) => {
     const { Tokens } = await import("../domain/access/tokens.js");
-    const input = { name, role, channelIds: channel ?? null, telegramUserId: telegramUser ?? null };
+    const input = { name, role, chatIds: channel ?? null, telegramUserId: telegramUser ?? null };
     const { apiToken, secret } = await new Tokens(opened, CALLER).create(input);
     const stored = await opened.database.prisma.apiToken.findUniqueOrThrow({
       where: { id: apiToken.id },

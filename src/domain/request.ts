@@ -22,7 +22,7 @@ import { TagCommands } from "./tags/tagCommands.js";
 import { Tags } from "./tags/tagQueries.js";
 import { TagTypes } from "./tags/tagTypes.js";
 
-/** What all requests share. */
+/** The services that all requests share. */
 export interface Domain {
   readonly database: Database;
   readonly callerCache: CallerCache;
@@ -35,18 +35,18 @@ export interface Domain {
   readonly storageGuard: StorageGuard;
 }
 
-/** Who asks, and for whom. */
+/** Where a request comes from. */
 export interface RequestOrigin {
   readonly caller: Caller;
   readonly log: Logger;
-  /** A signal that is aborted when the client has gone; null where there is none that could. */
+  /** A signal that is aborted when the client goes away; null where no client can. */
   readonly clientAbort: (() => AbortSignal) | null;
 }
 
-/** In seconds: by then some of the caller's own reads are done. */
+/** In seconds, for a caller with too many reads at once: some of them are done by then. */
 const RETRY_AFTER = 5;
 
-/** What a request makes when it is first needed: most need but one or two. */
+/** The parts of a request, each created when it is first needed: most requests need one or two. */
 interface Parts {
   reading: Database;
   gateway: TelegramGateway;
@@ -63,7 +63,7 @@ interface Parts {
   tokens: Tokens;
 }
 
-/** Everything that a caller can do, through whichever door it came; lives as long as its request. */
+/** Everything that a caller can do, for one request of any face: GraphQL, REST or the command line. */
 export class DomainRequest {
   readonly caller: Caller;
   readonly #domain: Domain;
@@ -78,7 +78,7 @@ export class DomainRequest {
   }
 
   /**
-   * From now on sees what was changed meanwhile: nothing that it looked up before is used any more.
+   * Forgets everything that the request has looked up, so that it sees what was changed meanwhile.
    * @throws DatabaseUnavailableError while nothing can be stored.
    */
   protected renew(): void {
@@ -87,14 +87,14 @@ export class DomainRequest {
   }
 
   /**
-   * Whether Telegram has done something for this request: a caller who is told that the database failed would have it
-   * done again.
+   * Whether Telegram has done something for this request. Such a request must not be answered with
+   * DatabaseUnavailableError, which says that nothing was done: the caller would repeat it.
    */
   get hasChangedTelegram(): boolean {
     return this.#hasChangedTelegram;
   }
 
-  /** What all requests share; whatever asks Telegram asks for this client. */
+  /** The shared services; calls to Telegram that were not sent are dropped when this request's client goes away. */
   get #shared(): Domain {
     const { clientAbort } = this.#origin;
     const guard = this.#domain.storageGuard;
@@ -112,8 +112,8 @@ export class DomainRequest {
   }
 
   /**
-   * The database for what the caller reads, which has a share of its sessions; what serves a mutation waits for no
-   * share. A read whose turn does not come in time is the caller's to ask again: it waited behind its own.
+   * The database for the caller's reads, which have a fair share of its sessions. Writes wait for no share. A read that
+   * waits too long does so behind the caller's own reads, so the caller is asked to try again.
    */
   get #reading(): Database {
     this.#parts.reading ??= this.#domain.database.forReader({

@@ -57,7 +57,7 @@ describe("token", () => {
     await database.close();
     expect(valid).toMatchObject({
       role: "EDITOR",
-      channelIds: new Set([CHANNEL, GROUP]),
+      chatIds: new Set([CHANNEL, GROUP]),
       telegramUserId: 77,
     });
     expect(entries).toEqual([expect.objectContaining({ action: "apiToken.create", caller: "cli" })]);

@@ -7,13 +7,13 @@ import { foldName } from "../../src/domain/shared/text.js";
 
 /** A caller of every channel, or of some. */
 export const callerOf = (
-  channelIds: Iterable<number> | null = null,
+  chatIds: Iterable<number> | null = null,
   role: Caller["role"] = "VIEWER",
 ): Caller => ({
   key: "token:test",
   name: "test",
   role,
-  channelIds: channelIds === null ? null : new Set(channelIds),
+  chatIds: chatIds === null ? null : new Set(chatIds),
   telegramUserId: null,
 });
 

@@ -18,36 +18,39 @@ const adminCaller = (): Caller => ({
   key: "admin",
   name: "ADMIN_TOKEN",
   role: "ADMIN",
-  channelIds: null,
+  chatIds: null,
   telegramUserId: null,
 });
 
-/** Finds out who is calling. */
+/** Finds the caller of a request by the secret of its token. */
 export class Authentication {
   readonly #database: Database;
-  readonly #known: CallerCache;
+  readonly #cache: CallerCache;
   readonly #adminHash: Uint8Array | null;
   readonly #onError: (error: unknown) => void;
 
-  /** @param adminToken ADMIN_TOKEN, which always works. @param onError where noting a token's use failed. */
+  /**
+   * @param adminToken ADMIN_TOKEN, which is always valid; null for none.
+   * @param onError is told where the time of a token's use could not be stored.
+   */
   constructor(
     database: Database,
-    known: CallerCache,
+    cache: CallerCache,
     adminToken: string | null,
     onError: (error: unknown) => void,
   ) {
     this.#database = database;
-    this.#known = known;
+    this.#cache = cache;
     this.#adminHash = adminToken === null ? null : hashSecret(adminToken);
     this.#onError = onError;
   }
 
-  /** The caller whose secret this is; null for one that is not, or no longer, valid. */
+  /** The caller with this secret; null for a secret that is not valid. A cached caller is returned without a promise. */
   authenticate(secret: string): Caller | Promise<Caller | null> {
     const hash = hashSecret(secret);
     if (this.#adminHash && sameHash(hash, this.#adminHash)) return adminCaller();
     const key = Buffer.from(hash).toString("latin1");
-    return this.#known.find(key) ?? this.#known.reading(key, () => this.#read(hash));
+    return this.#cache.find(key) ?? this.#cache.read(key, () => this.#read(hash));
   }
 
   async #read(hash: Uint8Array): Promise<Caller | null> {
@@ -60,18 +63,18 @@ export class Authentication {
       "frequent and quick",
     );
     if (!token) return null;
-    if (token.usedLongAgo) this.#noteUse(token.id).catch(this.#onError);
+    if (token.usedLongAgo) this.#storeUse(token.id).catch(this.#onError);
     return {
       key: `token:${token.id}`,
       name: token.name,
       role: token.role,
-      channelIds: token.allChannels ? null : new Set(token.chatIds.map(Number)),
+      chatIds: token.allChannels ? null : new Set(token.chatIds.map(Number)),
       telegramUserId: token.telegramUserId,
     };
   }
 
-  /** To the minute, and beside the request: so that reading does not become writing. */
-  async #noteUse(id: string): Promise<void> {
+  /** At most once a minute, and without the request waiting, so that reading does not become writing. */
+  async #storeUse(id: string): Promise<void> {
     await this.#database.prisma.apiToken.updateMany({ where: { id }, data: { lastUsedAt: new Date() } });
   }
 }

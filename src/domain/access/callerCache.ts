@@ -1,59 +1,66 @@
+// What: A caller is cached for half a second, so that not every request reads its token.
+// Measured: see docs/decisions/0005-caller-cache.md.
+// To remove: delete this file and its test, call `#read` directly in authentication.ts, and remove the calls of `forget`
+//   and `callerCache` in fastPaths.ts.
 import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../shared/caller.js";
 
-/** How long a server goes by what it read of a token, in milliseconds, counted from before it asked. */
-const REMEMBERED_MS = 500;
+/** How long a caller is used, in milliseconds, counted from before its statement was sent. */
+const CACHED_MS = 500;
 const MOST_CALLERS = 10_000;
 
-interface Known {
+interface CachedCaller {
   readonly caller: Caller;
-  /** Of performance.now(). */
+  /** By performance.now(), in milliseconds. */
   readonly until: number;
 }
 
 export interface CallerCacheOptions {
-  /** False: every request asks the database who is calling. */
+  /** False: every request reads its caller from the database. */
   readonly remembers: boolean;
-  /** Whether other servers, or the command line, can be at work on the same database. */
+  /** Whether other processes, such as servers or the command line, can use the same database. */
   readonly isShared: boolean;
 }
 
 /**
- * Whose tokens were read a moment ago, so that not every request asks for its caller again. What changes what tokens may
- * do (revoking one, a chat's new id) is over only when no server goes by what it read before: see `forget`.
+ * Callers whose tokens were read in the last half second. A change of what tokens may do, such as a revocation or a chat
+ * migration, calls `forget` and is answered only when no server uses an older caller any more.
  */
 export class CallerCache {
   readonly #remembers: boolean;
   readonly #isShared: boolean;
-  readonly #known = new LRUCache<string, Known>({ max: MOST_CALLERS });
-  /** Counts what was forgotten: what was asked for before is not remembered after. */
-  #forgotten = 0;
+  readonly #callers = new LRUCache<string, CachedCaller>({ max: MOST_CALLERS });
+  /** Counts the calls of `forget`: a caller that was being read meanwhile is not cached. */
+  #forgets = 0;
 
   constructor({ remembers, isShared }: CallerCacheOptions) {
     this.#remembers = remembers;
     this.#isShared = isShared;
   }
 
-  /** The caller of a token by its secret's hash; undefined for one that must be read. */
+  /** The cached caller, by the hash of the token's secret; undefined for one that must be read. */
   find(hash: string): Caller | undefined {
-    const known = this.#known.get(hash);
-    return known && performance.now() < known.until ? known.caller : undefined;
+    const cached = this.#callers.get(hash);
+    return cached && performance.now() < cached.until ? cached.caller : undefined;
   }
 
-  /** Reads a caller, and remembers it for a moment. */
-  async reading(hash: string, read: () => Promise<Caller | null>): Promise<Caller | null> {
-    const [asked, forgotten] = [performance.now(), this.#forgotten];
-    const caller = await read();
-    if (caller && this.#remembers && forgotten === this.#forgotten)
-      this.#known.set(hash, { caller, until: asked + REMEMBERED_MS });
+  /** Reads a caller, and caches it. A secret without a caller is not cached, so that a new token works at once. */
+  async read(hash: string, readCaller: () => Promise<Caller | null>): Promise<Caller | null> {
+    const [startedAt, forgets] = [performance.now(), this.#forgets];
+    const caller = await readCaller();
+    if (caller && this.#remembers && forgets === this.#forgets)
+      this.#callers.set(hash, { caller, until: startedAt + CACHED_MS });
     return caller;
   }
 
-  /** To be called once a change is stored, before it is reported: returns when no server goes by the former state. */
+  /**
+   * Forgets all callers. To be called after a change is stored and before it is answered; returns when no server uses a
+   * caller that it read before.
+   */
   async forget(): Promise<void> {
-    this.#forgotten += 1;
-    this.#known.clear();
-    if (this.#isShared) await delay(REMEMBERED_MS);
+    this.#forgets += 1;
+    this.#callers.clear();
+    if (this.#isShared) await delay(CACHED_MS);
   }
 }

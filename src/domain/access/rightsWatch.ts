@@ -16,7 +16,7 @@ export type RightsLoss = "revoked" | "lessened" | "unknown";
 interface Rights {
   readonly role: Role;
   /** Telegram chat ids; null for every channel. */
-  readonly channelIds: ReadonlySet<number> | null;
+  readonly chatIds: ReadonlySet<number> | null;
 }
 
 interface Watch {
@@ -37,9 +37,9 @@ const tokenIdOf = ({ key }: Caller): string | null => /^token:(.+)$/.exec(key)?.
 
 function isLessened(before: Rights, now: Rights): boolean {
   if (ROLES.indexOf(now.role) < ROLES.indexOf(before.role)) return true;
-  const { channelIds } = now;
-  if (channelIds === null) return false;
-  return before.channelIds === null || [...before.channelIds].some((id) => !channelIds.has(id));
+  const { chatIds } = now;
+  if (chatIds === null) return false;
+  return before.chatIds === null || [...before.chatIds].some((id) => !chatIds.has(id));
 }
 
 /**
@@ -118,7 +118,7 @@ export class RightsWatch {
     return new Map(
       rows.map(({ id, role, allChannels, chatIds }) => [
         id,
-        { role, channelIds: allChannels ? null : new Set(chatIds.map(Number)) },
+        { role, chatIds: allChannels ? null : new Set(chatIds.map(Number)) },
       ]),
     );
   }

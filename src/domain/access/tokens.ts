@@ -15,20 +15,24 @@ const MAX_CHANNELS = 10_000;
 export interface CreateApiTokenInput {
   readonly name: string;
   readonly role: Role;
-  /** Null for every channel. */
-  readonly channelIds?: readonly number[] | null | undefined;
+  /** The chats that the token may use; null for every chat. */
+  readonly chatIds?: readonly number[] | null | undefined;
+  /** The Telegram user behind the token, who counts as the creator of its links. */
   readonly telegramUserId?: number | null | undefined;
 }
 
-/** The tokens that a caller may see and revoke: for an administrator of some channels, those that reach no further. */
+/**
+ * The condition for the tokens that a caller may see and revoke. An administrator of some channels sees the tokens whose
+ * channels are all among these.
+ */
 export function visibleTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   if (caller.role !== "ADMIN") return { id: { in: [] } };
-  if (caller.channelIds === null) return {};
-  const own = { chatId: { in: [...caller.channelIds].map(BigInt) } };
+  if (caller.chatIds === null) return {};
+  const own = { chatId: { in: [...caller.chatIds].map(BigInt) } };
   return { allChannels: false, grants: { some: own, every: own } };
 }
 
-/** As visibleTokens, for one who asks for the list of them. @throws ForbiddenError */
+/** The same condition for a caller who asks for the list. @throws ForbiddenError for a caller that is no administrator. */
 export function listedTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   requireRole(caller, "ADMIN");
   return visibleTokens(caller);
@@ -40,8 +44,8 @@ async function insert(
   input: CreateApiTokenInput,
   secret: string,
 ) {
-  const { name, role, channelIds = null, telegramUserId = null } = input;
-  const grants = [...new Set(channelIds ?? [])];
+  const { name, role, chatIds = null, telegramUserId = null } = input;
+  const grants = [...new Set(chatIds ?? [])];
   const id = newId();
   const token = await unit.prisma.apiToken.create({
     data: {
@@ -49,23 +53,23 @@ async function insert(
       name,
       role,
       secretHash: hashSecret(secret),
-      allChannels: channelIds === null,
+      allChannels: chatIds === null,
       telegramUserId: telegramUserId === null ? null : BigInt(telegramUserId),
       createdAt: new Date(),
       grants: { createMany: { data: grants.map((chatId) => ({ chatId: BigInt(chatId) })) } },
     },
   });
-  const change = { name, role, channelIds: channelIds === null ? null : grants };
+  const change = { name, role, channelIds: chatIds === null ? null : grants };
   await audit(unit, caller, { action: "apiToken.create", subjectId: id, change });
   return token;
 }
 
-/** A token that the server itself makes, for every channel. */
+/** Stores an ADMIN token for every channel, which the server makes for itself. */
 export async function insertOwnToken(database: Database, name: string, secret: string): Promise<void> {
   await database.transaction((unit) => insert(unit, SERVER, { name, role: "ADMIN" }, secret));
 }
 
-/** As insertOwnToken, where there is no token at all yet, however many servers start together; else false. */
+/** The same, but only as the very first token, even if several servers start at once. @returns false where there is one. */
 export async function insertFirstToken(database: Database, secret: string): Promise<boolean> {
   return database.transaction(async (unit) => {
     await unit.execute(sql`lock table api_token in share row exclusive mode`);
@@ -75,7 +79,7 @@ export async function insertFirstToken(database: Database, secret: string): Prom
   });
 }
 
-/** Whether a secret is that of a valid token. */
+/** Whether a secret belongs to a valid token. */
 export async function isKnownSecret({ prisma }: Database, secret: string): Promise<boolean> {
   return (await prisma.apiToken.count({ where: { secretHash: hashSecret(secret), revokedAt: null } })) > 0;
 }
@@ -83,32 +87,32 @@ export async function isKnownSecret({ prisma }: Database, secret: string): Promi
 /** API tokens, for one request. */
 export class Tokens {
   readonly #database: Database;
-  readonly #known: CallerCache;
+  readonly #callerCache: CallerCache;
   readonly #caller: Caller;
 
   constructor({ database, callerCache }: { database: Database; callerCache: CallerCache }, caller: Caller) {
     this.#database = database;
-    this.#known = callerCache;
+    this.#callerCache = callerCache;
     this.#caller = caller;
   }
 
   /**
-   * Makes a token; its secret is told this once. A token limited to some channels makes only such as are limited to
-   * these.
+   * Creates a token. A caller that is limited to some channels creates tokens for these channels only.
+   * @returns the token with its secret, which is stored nowhere and cannot be read again.
    * @throws ForbiddenError, ValidationError
    */
   async create(input: CreateApiTokenInput) {
     requireRole(this.#caller, "ADMIN");
     const problems = new Problems();
     const name = tidyName(input.name, MAX_NAME_CODE_POINTS, "name", problems);
-    if ((input.channelIds?.length ?? 0) > MAX_CHANNELS)
+    if ((input.chatIds?.length ?? 0) > MAX_CHANNELS)
       problems.add("channelIds", `Must be at most ${MAX_CHANNELS}.`);
     if (input.telegramUserId != null && input.telegramUserId <= 0) {
       problems.add("telegramUserId", "Must be the id of a Telegram user, which is positive.");
     }
     problems.check();
-    const own = this.#caller.channelIds;
-    if (own && !(input.channelIds?.length && input.channelIds.every((id) => own.has(id)))) {
+    const own = this.#caller.chatIds;
+    if (own && !(input.chatIds?.length && input.chatIds.every((id) => own.has(id)))) {
       throw new ForbiddenError("This token may use some channels only, and gives others no more than that.");
     }
     const secret = newSecret();
@@ -118,7 +122,10 @@ export class Tokens {
     return { apiToken, secret };
   }
 
-  /** On return no server takes the token any more. Revoking it again changes nothing. @throws ForbiddenError, ValidationError, NotFoundError */
+  /**
+   * Revokes a token. When this returns, no server accepts the token any more. Revoking it again changes nothing.
+   * @throws ForbiddenError, ValidationError, NotFoundError
+   */
   async revoke(input: { readonly id: string }) {
     requireRole(this.#caller, "ADMIN");
     const problems = new Problems();
@@ -136,7 +143,7 @@ export class Tokens {
       });
       return unit.prisma.apiToken.update({ where: { id: token.id }, data: { revokedAt: new Date() } });
     });
-    await this.#known.forget();
+    await this.#callerCache.forget();
     return revoked;
   }
 }

@@ -28,15 +28,18 @@ const OLDEST_FIRST: Ordering<Channel> = [
   { key: { name: "id", column: sql`c.id`, type: "uuid", valueOf: ({ id }) => id }, direction: "ASC" },
 ];
 
-/** ISO 4217, as the runtime's ICU knows it. */
+/** The codes of ISO 4217 that ICU knows. */
 const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
 
 export interface ConnectChannelInput {
+  /** A chat id or an @username. */
   readonly chat: string;
+  /** Null keeps the currency; a new channel has USD. */
   readonly currency?: string | null | undefined;
 }
 
 export interface UpdateChannelInput {
+  /** A global id or a bare UUID. */
   readonly id: string;
   readonly currency: string;
 }
@@ -81,14 +84,14 @@ export class Channels {
 
   /**
    * The channel of a chat; null where it is not known yet.
-   * @throws ForbiddenError where the caller may not use it.
+   * @throws ForbiddenError where the caller may not use the chat.
    */
   async find(chatId: number): Promise<Channel | null> {
     requireChannel(this.#caller, chatId);
     return this.#loaders.channelByChatId.load(chatId);
   }
 
-  /** The channels that are known and that the caller may use, the first known first. */
+  /** A page of the channels that the caller may use, the oldest first. */
   async page(args: PageArguments): Promise<CountedPage<Channel>> {
     const list = {
       columns: channelColumns,
@@ -100,8 +103,8 @@ export class Channels {
   }
 
   /**
-   * Asks Telegram about a chat and what the bot may do in it, and stores that.
-   * @throws ForbiddenError, ValidationError, BotNotInChannelError and what else Telegram's answers mean.
+   * Asks Telegram about a chat and about the bot in it, and stores both.
+   * @throws ForbiddenError, ValidationError, BotNotInChannelError, and the errors of errorOfInquiry.
    */
   async connect(input: ConnectChannelInput): Promise<Channel> {
     requireRole(this.#caller, "ADMIN");
@@ -109,7 +112,7 @@ export class Channels {
     const named = readChat(input.chat, problems);
     const currency = input.currency == null ? null : readCurrency(input.currency, problems);
     problems.check();
-    if (named === null) throw new TypeError("A chat that is none was not said to be a problem.");
+    if (named === null) throw new TypeError("A chat that cannot be read was not added to the problems.");
     if (typeof named === "number") requireChannel(this.#caller, named);
 
     const deadline = this.#gateway.deadline();
@@ -129,7 +132,7 @@ export class Channels {
   }
 
   /**
-   * Counts a channel's budgets in another currency from now on; no amount is converted.
+   * Changes the currency of a channel's budgets. No amount is converted.
    * @throws ForbiddenError, ValidationError, NotFoundError
    */
   async update(input: UpdateChannelInput): Promise<Channel> {

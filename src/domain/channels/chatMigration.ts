@@ -4,7 +4,7 @@ import type { CallerCache } from "../access/callerCache.js";
 import { audit, SERVER } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 
-/** Two rows turn out to be one chat: all that hangs on the one goes over to the other; equal tags become one. */
+/** Merges the channel `from` into the channel `to`: both are the same chat. Tags of the same type and name become one. */
 async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> {
   const twins = sql`from tag o join tag n on n.channel_id = ${to}::uuid and n.type_id = o.type_id and n.name_key = o.name_key
     where o.channel_id = ${from}::uuid`;
@@ -14,11 +14,11 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
     from (select o.id as old_id, n.id, n.channel_id, n.type_id ${twins}) twin
     join invite_link_tag lt on lt.tag_id = twin.old_id
     on conflict do nothing`);
-  // In the order in which everybody locks tags.
+  // Tags are locked in the order of their ids everywhere, so that no deadlock comes of it.
   await unit.execute(sql`select from tag where id in (select o.id ${twins}) order by id for update`);
   await unit.execute(sql`delete from tag where id in (select o.id ${twins})`);
   await unit.execute(sql`update tag set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
-  // Of a link in both, the row that we made is kept: the other knows no more than an update showed.
+  // Where both channels have a link, the row that this server created is kept; the other one holds only what an update showed.
   await unit.execute(sql`
     delete from invite_link seen using invite_link made
     where seen.channel_id = ${to}::uuid and made.channel_id = ${from}::uuid and made.url = seen.url
@@ -31,8 +31,8 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
 }
 
 /**
- * Follows a group that became a supergroup: Telegram gave the chat another id. The channel keeps its own id with all
- * that hangs on it; tokens' grants go over, that of the caller at hand included.
+ * Follows a chat migration: a group became a supergroup and got another chat id. The channel keeps its channel id and
+ * everything that refers to it. The grants of tokens get the new chat id, and so does the caller.
  */
 export async function followMigration(
   { database, callerCache }: { database: Database; callerCache: CallerCache },
@@ -45,10 +45,10 @@ export async function followMigration(
     await unit.execute(
       sql`select from channel where chat_id in (${fromChatId}::bigint, ${toChatId}::bigint) order by id for update`,
     );
-    const [old, known] = await Promise.all(
+    const [old, existing] = await Promise.all(
       [fromChatId, toChatId].map((id) => unit.prisma.channel.findUnique({ where: { chatId: BigInt(id) } })),
     );
-    if (old && known && old.id !== known.id) await merge(unit, old.id, known.id);
+    if (old && existing && old.id !== existing.id) await merge(unit, old.id, existing.id);
     else if (old) {
       await unit.prisma.channel.update({
         where: { id: old.id },
@@ -60,7 +60,7 @@ export async function followMigration(
       select token_id, ${toChatId}::bigint from channel_grant where chat_id = ${fromChatId}::bigint
       on conflict do nothing`);
     await unit.execute(sql`delete from channel_grant where chat_id = ${fromChatId}::bigint`);
-    const channel = known ?? old;
+    const channel = existing ?? old;
     if (old && channel) {
       const change = { from: fromChatId, to: toChatId };
       await audit(unit, SERVER, {
@@ -71,6 +71,6 @@ export async function followMigration(
       });
     }
   });
-  if (caller.channelIds?.delete(fromChatId)) caller.channelIds.add(toChatId);
+  if (caller.chatIds?.delete(fromChatId)) caller.chatIds.add(toChatId);
   await callerCache.forget();
 }

@@ -4,7 +4,7 @@ import type { CallerCache } from "../access/callerCache.js";
 import type { Caller } from "../shared/caller.js";
 import { followMigration } from "./chatMigration.js";
 
-/** A chat that is asked something of, by the id it has: followed once where Telegram has given it another. */
+/** A chat for calls to Telegram, which follows one chat migration. */
 export class FollowedChat {
   readonly #shared: { readonly database: Database; readonly callerCache: CallerCache };
   readonly #caller: Caller;
@@ -21,12 +21,12 @@ export class FollowedChat {
     this.#id = chatId;
   }
 
-  /** Its id as far as it is known now. */
+  /** The chat id, as far as it is known now. */
   get id(): number {
     return this.#id;
   }
 
-  /** Makes a call with its id, and again where that was not its id any more. @throws TelegramCallError */
+  /** Makes a call with the chat id, and makes it again with the new id after a chat migration. @throws TelegramCallError */
   async ask<T>(call: (chatId: number) => Promise<T>): Promise<T> {
     try {
       return await call(this.#id);

@@ -14,7 +14,7 @@ const KINDS = { channel: "CHANNEL", supergroup: "SUPERGROUP", group: "GROUP" } a
   ChatKind
 >;
 
-/** A chat in which there can be invite links. */
+/** A chat that can have invite links: a channel, a group or a supergroup. */
 export type LinkableChat = TelegramChat & { readonly type: keyof typeof KINDS };
 
 export const isLinkable = (chat: TelegramChat): chat is LinkableChat => chat.type in KINDS;
@@ -32,8 +32,8 @@ const toChannel = (row: ChannelRow): Channel => ({
 });
 
 /**
- * Stores what Telegram says of a chat. What is not given stays as it is known: a new channel's currency is USD, what
- * the bot may do in it unknown.
+ * Stores what Telegram says of a chat. A bot status and a currency that are not given stay as they are; a new channel has
+ * the bot status UNKNOWN and the currency USD.
  */
 export async function storeChannel(
   database: Database,
@@ -65,8 +65,8 @@ export async function storeChannel(
 }
 
 /**
- * Stores what a channel's budgets are counted in from now on.
- * @throws NotFoundError where there is no such channel, and where the caller may not use it.
+ * Stores the currency of a channel's budgets.
+ * @throws NotFoundError where there is no such channel or the caller may not use it.
  */
 export async function storeCurrency(
   database: Database,
@@ -91,7 +91,7 @@ export async function storeCurrency(
   });
 }
 
-/** Notes what the bot turned out to be able to do in a channel, where it was not known already. */
+/** Stores the bot status of a channel, if there is such a channel and its status differs. */
 export async function storeBotStatus(
   database: Database,
   chatId: number,
@@ -103,7 +103,7 @@ export async function storeBotStatus(
   });
 }
 
-/** Notes what a call's failure tells of the bot's standing in a channel, if anything. */
+/** Stores the bot status that a failed call shows, if it shows one. */
 export async function storeStatusAfterFailure(
   database: Database,
   chatId: number,

@@ -5,73 +5,74 @@ import type { Deadline, SendObserver, TelegramInviteLink } from "../../telegram/
 import type { StorageGuard } from "../shared/databaseErrors.js";
 import { DatabaseUnavailableError, TelegramUnavailableError } from "../shared/errors.js";
 
-/** The waits, in milliseconds, between tries: as long as a database takes to restart. */
-const RETRIES_MS = [100, 500, 2000, 5000, 10_000];
-/** How long a request waits for it at least, though Telegram took all the time there was. */
-const GRACE_MS = 1000;
-/** How long it waits at most: a request is answered within 15 s. */
-const MOST_MS = 10_000;
-/** What a caller is told where Telegram has done it and the database is what fails. */
+/** Pauses between the tries to store something, in milliseconds. Together they last as long as a database's restart. */
+const RETRY_PAUSES_MS = [100, 500, 2000, 5000, 10_000];
+/** How long a request waits at least for its result to be stored, in milliseconds, even after its deadline. */
+const MIN_WAIT_MS = 1000;
+/** How long a request waits at most for its result to be stored, in milliseconds: requests are answered within 15 s. */
+const MAX_WAIT_MS = 10_000;
 const NOT_STORED =
   "Telegram has carried the request out, and the server's database could not store it in time. Do not repeat it blindly: it may be stored later.";
 const NOT_READ =
   "Telegram has carried out what was asked for; the server's database failed before the whole could be answered. Do not repeat it blindly.";
-const GAVE_UP = Symbol("gave up");
+const TIMED_OUT = Symbol("timed out");
 
-/** Trying again cannot store it. */
+/** The result cannot be stored, and another try would not change that. */
 export class NotStorableError extends Error {
   override readonly name: string = "NotStorableError";
 }
 
-export interface Storing<T> {
+/** A result of Telegram's, and how it is stored. */
+export interface ResultToPersist<T> {
   readonly store: () => Promise<T>;
-  /** Called where it could not be stored, so that this at least is on record; what it throws is let be. */
+  /** Called where the result could not be stored, to put at least that on record. Its errors are ignored. */
   readonly giveUp: () => Promise<void>;
-  /** What Telegram answered, for the log; null where that was a refusal that tells what it had done before. */
+  /** Telegram's answer, for the log; null where a refusal told what Telegram had done before. */
   readonly answer: TelegramInviteLink | null;
+  /** Ids for the log. */
   readonly about: Record<string, unknown>;
 }
 
 /**
- * Tries again for as long as a database takes to come back.
- * @param mayHelp is asked after a try that failed: whether another one may help.
- * @throws what the last try threw.
+ * Tries work again for about 18 seconds, which is as long as a database takes to restart.
+ * @param canRetry says after a failed try whether another one may succeed.
+ * @throws the error of the last try.
  */
 export async function withRetries<T>(
   work: () => Promise<T>,
-  mayHelp: (error: unknown) => boolean,
+  canRetry: (error: unknown) => boolean,
 ): Promise<T> {
-  for (const wait of RETRIES_MS) {
+  for (const pause of RETRY_PAUSES_MS) {
     try {
       return await work();
     } catch (error) {
-      if (!mayHelp(error)) throw error;
-      await delay(wait);
+      if (!canRetry(error)) throw error;
+      await delay(pause);
     }
   }
   return work();
 }
 
 /**
- * Stores what Telegram has done, whatever happens: it has no way to ask again which links there are.
- * @throws TelegramUnavailableError, with its outcome unknown, where that cannot be done.
+ * Stores a result of Telegram's, with retries: the Bot API cannot list a chat's links, so a result that is not stored is lost.
+ * @throws TelegramUnavailableError with an unknown outcome, where the result could not be stored.
  */
 export async function persistResult<T>(
-  { store, giveUp, answer, about }: Storing<T>,
+  { store, giveUp, answer, about }: ResultToPersist<T>,
   log: Logger,
   guard: StorageGuard,
 ): Promise<T> {
-  let isTold = false;
+  let isLogged = false;
   try {
     return await withRetries(store, (error) => {
       if (error instanceof NotStorableError) return false;
       guard.noteFailure(error);
-      if (isTold) return true;
-      isTold = true;
-      const unavailability = unavailabilityOf(error);
-      // What is the matter has a line of its own; a fault that nobody planned for is told with all there is.
-      const why = unavailability === null ? { err: error } : { database: unavailability };
-      log.warn({ ...why, ...about }, "storing what Telegram has done is tried again");
+      if (isLogged) return true;
+      isLogged = true;
+      const reason = unavailabilityOf(error);
+      // An unavailable database has a log line of its own. Any other error is a fault of this program and is logged whole.
+      const cause = reason === null ? { err: error } : { database: reason };
+      log.warn({ ...cause, ...about }, "storing what Telegram has done is tried again");
       return true;
     });
   } catch (error) {
@@ -82,41 +83,42 @@ export async function persistResult<T>(
 }
 
 /**
- * Waits for that as long as a request can; storing goes on after it.
- * @throws TelegramUnavailableError, with its outcome unknown.
+ * Waits for a result to be stored, for as long as its request can wait. Storing goes on after that.
+ * @throws TelegramUnavailableError with an unknown outcome, where the time is up.
  */
 export async function waitUntilDeadline<T>(stored: Promise<T>, deadline: Deadline): Promise<T> {
-  const milliseconds = Math.min(MOST_MS, Math.max(GRACE_MS, deadline.at - Date.now()));
-  const gaveUp = delay(milliseconds, GAVE_UP, { ref: false });
-  const outcome = await Promise.race([stored, gaveUp]);
-  if (outcome === GAVE_UP) throw new TelegramUnavailableError(true, { timedOut: true, message: NOT_STORED });
+  const milliseconds = Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, deadline.at - Date.now()));
+  const timeout = delay(milliseconds, TIMED_OUT, { ref: false });
+  const outcome = await Promise.race([stored, timeout]);
+  if (outcome === TIMED_OUT)
+    throw new TelegramUnavailableError(true, { timedOut: true, message: NOT_STORED });
   return outcome;
 }
 
 /**
- * What only notes how something ended, such as that a creation failed: tried until it succeeds, as long as a database
- * takes to come back, and waited for a moment alone, so that a caller hears of the end itself.
- * @param noting the whole of it, with its retries.
+ * Waits up to a second for a note of how something ended, such as that a creation failed. The note goes on being stored
+ * after that, and the caller hears of the end itself rather than of the note.
+ * @param noting the note with all its retries; its errors are ignored.
  */
 export async function waitBriefly(noting: Promise<unknown>): Promise<void> {
-  const moment = new AbortController();
+  const timer = new AbortController();
   const ended = noting.then(
     () => {},
     () => {},
   );
-  const over = delay(GRACE_MS, undefined, { ref: false, signal: moment.signal }).catch(() => {});
-  await Promise.race([ended, over]);
-  moment.abort();
+  const timeout = delay(MIN_WAIT_MS, undefined, { ref: false, signal: timer.signal }).catch(() => {});
+  await Promise.race([ended, timeout]);
+  timer.abort();
 }
 
-/** What is told in place of the database's failure where Telegram has done something for a request. */
+/** The error for a request for which Telegram has done something, and whose result then could not be read. */
 export const resultUnreadable = (): TelegramUnavailableError =>
   new TelegramUnavailableError(true, { message: NOT_READ });
 
 /**
- * Reads what an operation came to, once Telegram has done it.
- * @throws TelegramUnavailableError, with its outcome unknown, where the database cannot be read: a caller who was told
- * of the database alone would repeat what was done.
+ * Reads the result of an operation that Telegram has carried out.
+ * @throws TelegramUnavailableError with an unknown outcome, where the database is not available: DatabaseUnavailableError
+ * says that nothing was done, and the caller would repeat the operation.
  */
 export async function readResult<T>(read: () => T | Promise<T>): Promise<T> {
   try {
@@ -126,13 +128,14 @@ export async function readResult<T>(read: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** Milliseconds in which a call to Telegram can begin. */
-const LEAST_MS = 20;
-const hasTime = ({ at }: Deadline): boolean => at - Date.now() >= LEAST_MS;
+/** The time that a call to Telegram needs at least to be begun, in milliseconds. */
+const MIN_CALL_MS = 20;
+const hasTime = ({ at }: Deadline): boolean => at - Date.now() >= MIN_CALL_MS;
 
 /**
- * To be called before the database is waited for, with a call to Telegram to follow; what it returns, after that.
- * @returns throws DatabaseUnavailableError where that took all the time there was: Telegram did not keep anybody waiting.
+ * Blames the database, and not Telegram, where waiting for the database took all the time of a request. To be called
+ * before the database is used; the function that it returns is called afterwards, right before the call to Telegram.
+ * @returns throws DatabaseUnavailableError where no time is left, and there was some before.
  */
 export function timeLimitOf(deadline: Deadline): () => void {
   const hadTime = hasTime(deadline);
@@ -141,18 +144,14 @@ export function timeLimitOf(deadline: Deadline): () => void {
   };
 }
 
-/** As `sending`, and what could not be stored afterwards is not sent. */
-export const guardedSending = (
-  sending: SendObserver,
-  guard: StorageGuard,
-  deadline: Deadline,
-): SendObserver => ({
+/** The same `sending`, which lets no call begin whose result could not be stored, or that has no time left. */
+export const guardedSending = (sending: SendObserver, guard: StorageGuard, deadline: Deadline): SendObserver => ({
   beforeSend: async () => {
     guard.requireWritable();
     const requireTimeLeft = timeLimitOf(deadline);
     await sending.beforeSend();
     requireTimeLeft();
-    // Storing may have failed for another request meanwhile.
+    // Another request may have found meanwhile that nothing can be stored.
     guard.requireWritable();
   },
   rateLimited: () => sending.rateLimited(),

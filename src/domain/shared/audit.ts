@@ -4,17 +4,20 @@ import type { Prisma } from "../../database/generated/prisma/client.js";
 import type { Caller } from "./caller.js";
 import { newId } from "./ids.js";
 
+/** The record of one change. */
 export interface AuditEntry {
+  /** Such as "inviteLink.create". */
   readonly action: string;
   readonly subjectId: string;
+  /** Left out or null for what belongs to no channel. */
   readonly channelId?: string | null;
   readonly change: Prisma.InputJsonObject;
 }
 
-/** Who acts where nobody called. */
+/** The caller of changes that the server makes by itself. */
 export const SERVER = { key: "server" } as const;
 
-/** What a change is to note of values that are others now: what each was, and what it became. */
+/** The values that differ, each with its former and its new value, for an audit entry. */
 export function differences<Field extends string>(
   was: Readonly<Record<NoInfer<Field>, string>>,
   became: Readonly<Record<Field, string>>,
@@ -27,27 +30,27 @@ export function differences<Field extends string>(
   );
 }
 
-/** As audit, for hundreds of changes at once. */
+/** Stores hundreds of audit entries in one statement. */
 export async function auditMany(
   unit: UnitOfWork,
   caller: Pick<Caller, "key">,
-  changes: readonly AuditEntry[],
+  entries: readonly AuditEntry[],
 ): Promise<void> {
-  const entries = JSON.stringify(changes.map((change) => ({ id: newId(), ...change })));
+  const rows = JSON.stringify(entries.map((entry) => ({ id: newId(), ...entry })));
   await unit.execute(sql`
     insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
     select id, now(), ${caller.key}, action, "subjectId", "channelId", change
-    from json_to_recordset(${entries}::json)
+    from json_to_recordset(${rows}::json)
       as entry (id uuid, action text, "subjectId" uuid, "channelId" uuid, change jsonb)`);
 }
 
-/** Notes who changed what, in the transaction that changes it. */
+/** Stores audit entries, in the transaction of the change itself. */
 export async function audit(
   unit: UnitOfWork,
   caller: Pick<Caller, "key">,
-  ...changes: readonly AuditEntry[]
+  ...entries: readonly AuditEntry[]
 ): Promise<void> {
   const at = new Date();
-  const entries = changes.map((change) => ({ id: newId(), at, caller: caller.key, ...change }));
-  await unit.prisma.auditEntry.createMany({ data: entries });
+  const rows = entries.map((entry) => ({ id: newId(), at, caller: caller.key, ...entry }));
+  await unit.prisma.auditEntry.createMany({ data: rows });
 }

@@ -1,23 +1,23 @@
 import sql, { type Sql } from "sql-template-tag";
 import { ForbiddenError } from "./errors.js";
 
-/** From the least to the most that may be done; each may all that those before it may. */
+/** Ordered by rights: each role may do everything that the roles before it may. */
 export const ROLES = ["VIEWER", "EDITOR", "ADMIN"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Who is calling, as the door found out; decided from this alone is what may be seen and done. */
+/** Who makes a request. What the caller may see and do is decided from this alone. */
 export interface Caller {
-  /** 'token:<id>', or 'admin' for ADMIN_TOKEN: names the caller in creations and the audit. */
+  /** 'token:<id>', 'admin' for ADMIN_TOKEN, or 'cli': identifies the caller in creation intents and audit entries. */
   readonly key: string;
   readonly name: string;
   readonly role: Role;
-  /** Telegram chat ids; null for every channel. Follows a chat that Telegram gives another id meanwhile. */
-  readonly channelIds: Set<number> | null;
-  /** The person behind the token. */
+  /** The chats that the caller may use; null for every chat. After a chat migration it holds the new id. */
+  readonly chatIds: Set<number> | null;
+  /** The Telegram user behind the token; null for none. */
   readonly telegramUserId: number | null;
 }
 
-/** @throws ForbiddenError where the caller's role is a lesser one. */
+/** @throws ForbiddenError where the caller's role has fewer rights. */
 export function requireRole(caller: Caller, role: Role): void {
   if (ROLES.indexOf(caller.role) < ROLES.indexOf(role)) {
     throw new ForbiddenError(
@@ -27,27 +27,25 @@ export function requireRole(caller: Caller, role: Role): void {
 }
 
 export const mayUseChannel = (caller: Caller, chatId: number): boolean =>
-  caller.channelIds === null || caller.channelIds.has(chatId);
+  caller.chatIds === null || caller.chatIds.has(chatId);
 
 /**
- * @param named as the caller named it: what it did not know already is not told here.
- * @throws ForbiddenError where the caller was not given the channel, known or not.
+ * @param named the chat as the caller named it, for the message: a chat id that the caller may not know is not revealed.
+ * @throws ForbiddenError where the caller may not use the chat, whether it has a channel here or not.
  */
 export function requireChannel(caller: Caller, chatId: number, named: number | string = chatId): void {
   if (!mayUseChannel(caller, chatId))
     throw new ForbiddenError(`This token may not use the channel ${named}.`);
 }
 
-/** @throws ForbiddenError where the caller is limited to some channels, and the thing is everybody's. */
+/** For what all channels share. @throws ForbiddenError where the caller is limited to some channels. */
 export function requireEveryChannel(caller: Caller): void {
-  if (caller.channelIds !== null) {
+  if (caller.chatIds !== null) {
     throw new ForbiddenError("This is shared by all channels, and takes a token that may use every channel.");
   }
 }
 
-/** The condition under which a channel's rows are the caller's to see. */
+/** The SQL condition for rows of channels that the caller may see. */
 export function visible(caller: Caller, chatIdColumn: Sql): Sql {
-  return caller.channelIds === null
-    ? sql`true`
-    : sql`${chatIdColumn} = any(${[...caller.channelIds]}::bigint[])`;
+  return caller.chatIds === null ? sql`true` : sql`${chatIdColumn} = any(${[...caller.chatIds]}::bigint[])`;
 }

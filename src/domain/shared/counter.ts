@@ -1,12 +1,12 @@
 import type { Database } from "../../database/database.js";
 import type { MaintenanceSession } from "../../database/maintenance.js";
 
-/** Where a counter differs from what it counts. */
+/** Rows of a counter's table that differ from what they count. */
 export interface FoundDifference {
   /** The table of the counter. */
   readonly counter: string;
   readonly problem: string;
-  /** Null for what belongs to no channel. */
+  /** Null for rows that belong to no channel. */
   readonly channelId: string | null;
   /** How many rows of the table differ. */
   readonly rows: number;
@@ -14,13 +14,13 @@ export interface FoundDifference {
   readonly example: string;
 }
 
-/** Counters that are kept together, and can be worked out again. */
+/** Counters that are stored, and can be recounted. */
 export interface Counter {
-  /** Holds the counters against what they count, of one channel or (null) of all. It only reads. */
+  /** Compares the counters of one channel (null: of all channels) with what they count. It only reads. */
   find(session: MaintenanceSession, channelId: string | null): Promise<readonly FoundDifference[]>;
   /**
-   * Puts right what differs, in short transactions beside which servers may run.
-   * @throws Error where something differs all the same
+   * Corrects the counters that differ, in short transactions, so that servers may run meanwhile.
+   * @throws Error where a counter still differs afterwards.
    */
   repair(database: Database, channelId: string | null): Promise<void>;
 }

@@ -14,15 +14,15 @@ export type ErrorCode =
   | "DATABASE_UNAVAILABLE";
 
 /**
- * What a caller caused, or can do something about. Each door has one table that turns the kinds into its own form;
- * anything thrown that is not one of these is a bug, and is masked.
+ * An error that a caller caused or can do something about. Each face has one table that turns these errors into its own
+ * form. Any other error is a fault of this program, and is masked.
  */
 export abstract class UserError extends Error {
   abstract readonly code: ErrorCode;
 }
 
 export interface FieldError {
-  /** Path in the input: 'memberLimit' or 'tagIds.1'. */
+  /** Path in GraphQL's input, such as 'memberLimit' or 'tagIds.1'; REST translates it in http/rest/errors.ts. */
   readonly field: string;
   readonly message: string;
 }
@@ -41,7 +41,7 @@ export class ValidationError extends UserError {
 export class NotFoundError extends UserError {
   override readonly name = "NotFoundError";
   readonly code = "NOT_FOUND";
-  /** What there is none of: 'invite link'. */
+  /** The kind of thing that was not found, such as 'invite link'. */
   readonly what: string;
 
   constructor(what: string) {
@@ -58,27 +58,27 @@ export class ForbiddenError extends UserError {
 export class BotNotInChannelError extends UserError {
   override readonly name = "BotNotInChannelError";
   readonly code = "BOT_NOT_IN_CHANNEL";
-  /** Null where a chat was named by an @username that Telegram does not know. */
-  readonly channelId: number | null;
+  /** Null where the chat was named by an @username that Telegram does not know. */
+  readonly chatId: number | null;
 
-  constructor(channelId: number | null) {
+  constructor(chatId: number | null) {
     super(
       "The helper bot is not in the channel, or was removed from it. Add it as an administrator that may invite users.",
     );
-    this.channelId = channelId;
+    this.chatId = chatId;
   }
 }
 
 export class BotPermissionError extends UserError {
   override readonly name = "BotPermissionError";
   readonly code = "BOT_PERMISSION_MISSING";
-  readonly channelId: number;
+  readonly chatId: number;
 
-  constructor(channelId: number) {
+  constructor(chatId: number) {
     super(
       "The helper bot is in the channel without the right to invite users. Give its administrator that right.",
     );
-    this.channelId = channelId;
+    this.chatId = chatId;
   }
 }
 
@@ -93,16 +93,16 @@ export class TelegramRejectedError extends UserError {
 
 interface UnavailableDetails {
   readonly timedOut?: boolean;
-  /** Where it is not Telegram that keeps the outcome unknown. */
+  /** Replaces the usual message, where something else than Telegram left the outcome unknown. */
   readonly message?: string;
 }
 
 export class TelegramUnavailableError extends UserError {
   override readonly name = "TelegramUnavailableError";
   readonly code = "TELEGRAM_UNAVAILABLE";
-  /** The request may have been carried out; nobody knows. */
+  /** Whether the request may have been carried out. False: nothing was done. */
   readonly outcomeUnknown: boolean;
-  /** There was no answer in time, rather than one that is of no use, or a connection that failed. */
+  /** Whether the time was up; false where an answer was of no use or the connection failed. */
   readonly timedOut: boolean;
 
   constructor(outcomeUnknown: boolean, { timedOut = false, message }: UnavailableDetails = {}) {
@@ -146,7 +146,7 @@ const UNAVAILABILITIES: Readonly<
   readOnly: ["The server's database is read-only at the moment and stores nothing.", 30],
 };
 
-/** The database cannot do what was asked for. Nothing was begun in Telegram that the answer does not tell of. */
+/** The database cannot do what was asked for. Nothing was done in Telegram. */
 export class DatabaseUnavailableError extends UserError {
   override readonly name = "DatabaseUnavailableError";
   readonly code = "DATABASE_UNAVAILABLE";
@@ -163,11 +163,11 @@ export class DatabaseUnavailableError extends UserError {
 
 const MAX_FIELD_ERRORS = 20;
 
-/** Gathers all that is wrong with an input, so that a caller hears it at once. */
+/** Collects everything that is wrong with an input, so that a caller is told all of it at once. */
 export class Problems {
   readonly #fieldErrors: FieldError[] = [];
 
-  /** Those after the twentieth would only make the answer long. */
+  /** Errors after the twentieth are dropped: they would only make the answer long. */
   add(field: string, message: string): void {
     if (this.#fieldErrors.length < MAX_FIELD_ERRORS) this.#fieldErrors.push({ field, message });
   }

@@ -1,28 +1,28 @@
 import { uuidv7 } from "uuidv7";
 import type { Problems } from "./errors.js";
 
-/** The kinds of thing that have an id of their own. */
+/** The types that have global ids. */
 export const ID_KINDS = ["InviteLink", "Tag", "TagType", "Channel", "ApiToken", "UncertainCreation"] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** Longer than any id: what is not looked at any further. */
+/** Longer than any id: a longer text is refused unread. */
 const MAX_LENGTH = 128;
 
-/** A new id: a UUIDv7, so that ids sort by age. */
+/** A new UUIDv7: ids sort by age. */
 export const newId = (): string => uuidv7();
 
-/** A Relay global id. */
+/** Relay's global id of an object. */
 export function globalId(kind: IdKind, id: string): string {
-  // Quicker than a Buffer, of which a page would take hundreds; ids are ASCII.
+  // btoa is faster than a Buffer, and a page has hundreds of ids; ids are ASCII.
   return btoa(`${kind}:${id}`);
 }
 
-/** What a global id names, or null where the text is none. */
+/** The type and the UUID of a global id; null where the text is not a global id. */
 export function parseGlobalId(text: string): { kind: IdKind; id: string } | null {
   if (text.length > MAX_LENGTH) return null;
   const bytes = Buffer.from(text, "base64");
-  // Buffer passes over whatever is not base64.
+  // Buffer ignores characters that are not base64.
   if (bytes.toString("base64").replace(/=+$/, "") !== text.replace(/=+$/, "")) return null;
   const [name, id, ...rest] = bytes.toString("utf8").split(":");
   const kind = ID_KINDS.find((candidate) => candidate === name);
@@ -32,8 +32,8 @@ export function parseGlobalId(text: string): { kind: IdKind; id: string } | null
 }
 
 /**
- * The UUID in an id of a known kind, given as global id or bare.
- * @returns null, having said in `problems` what is wrong, where it is none.
+ * Parses an id of a known kind, which is a global id or a bare UUID.
+ * @returns the UUID; null where the text is not such an id, which is added to `problems`.
  */
 export function parseId(kind: IdKind, text: string, field: string, problems: Problems): string | null {
   const bare = text.length <= MAX_LENGTH ? text.toLowerCase() : "";
@@ -44,7 +44,7 @@ export function parseId(kind: IdKind, text: string, field: string, problems: Pro
   return null;
 }
 
-/** As parseId, for a list: each in its place, what is wrong said by that; none of them where there are too many. */
+/** Parses a list of ids as parseId does. More than `most` are a problem of the whole list, and give an empty list. */
 export function parseIds(
   kind: IdKind,
   texts: readonly string[],

@@ -1,4 +1,4 @@
-/** What takes a statement runs when it is first asked for; whoever asks again gets the same. */
+/** Runs `run` at the first call, and gives the same promise to every call. */
 export function lazy<T>(run: () => Promise<T>): () => Promise<T> {
   let result: Promise<T> | undefined;
   return () => {

@@ -1,8 +1,11 @@
-/** Work that goes on though nobody may wait for its outcome any more, such as storing what Telegram has done. */
+/**
+ * Work that goes on after its request was answered, such as storing what Telegram has done. The server waits for it before
+ * it stops.
+ */
 export class PendingWork {
   readonly #work = new Set<Promise<void>>();
 
-  /** Counts work as under way until it ends, whichever way. */
+  /** Counts work as pending until it succeeds or fails. @returns the same promise. */
   track<T>(work: Promise<T>): Promise<T> {
     const ended = work.then(
       () => {},
@@ -13,7 +16,7 @@ export class PendingWork {
     return work;
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is pending. */
   async drained(): Promise<void> {
     while (this.#work.size > 0) await Promise.all(this.#work);
   }

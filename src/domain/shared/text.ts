@@ -3,24 +3,24 @@ import type { Problems } from "./errors.js";
 /** A text that PostgreSQL can hold: well-formed Unicode without NUL. */
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\0");
 
-/** How many code points a text has; an emoji outside the basic plane counts once, as Telegram counts it. */
+/** The number of code points, by which Telegram counts as well: an emoji outside the basic plane counts once. */
 export const codePoints = (text: string): number => [...text].length;
 
 /**
- * The key by which names are compared, searched and ordered: NFKC and lower case in every script. The final sigma is
- * the same letter as the other, whatever stood around it before a part was cut out.
+ * The key by which names are compared, searched and ordered: NFKC and lower case. A final sigma counts as a sigma, so that a
+ * search for part of a word finds it.
  */
 export function foldName(name: string): string {
   return name.normalize("NFKC").toLowerCase().replaceAll("ς", "σ").normalize("NFKC");
 }
 
-/** Something that can be seen: the braille blank and the Hangul fillers are letters to Unicode. */
+/** A character that can be seen. The braille blank (U+2800) cannot, though Unicode counts it as a symbol. */
 const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{C}\u2800]/u;
 const BIDI_CONTROL = /[\u202a-\u202e\u2066-\u2069]/;
 
 /**
- * A name that people see, trimmed and with runs of white space made one space.
- * @returns the tidied name; what is wrong with it is said in `problems`.
+ * Trims a name that people see, and replaces runs of white space by one space.
+ * @returns the tidied name; whatever is wrong with it is added to `problems`.
  */
 export function tidyName(name: string, maxCodePoints: number, field: string, problems: Problems): string {
   const tidied = name.replace(/\s+/gu, " ").trim();

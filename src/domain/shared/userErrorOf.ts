@@ -10,8 +10,8 @@ import {
 } from "./errors.js";
 
 /**
- * What a failed call means to the caller.
- * @param chatId of the chat that the call was about.
+ * The error that a caller is shown for a failed call to Telegram.
+ * @param chatId the chat that the call was about.
  */
 export function userErrorOf(failure: TelegramFailure, chatId: number): UserError {
   switch (failure.kind) {
@@ -39,9 +39,12 @@ export function userErrorOf(failure: TelegramFailure, chatId: number): UserError
   }
 }
 
-/** As userErrorOf, for a call that only asks: whatever became of it, nothing was done. Other errors stay as they are. */
+/**
+ * The same for a call that changes nothing in Telegram: its outcome is never unknown. Errors that are not of Telegram stay
+ * as they are.
+ */
 export function errorOfInquiry(error: unknown, chatId: number): unknown {
   if (!(error instanceof TelegramCallError)) return error;
-  const meant = userErrorOf(error.failure, chatId);
-  return meant instanceof TelegramUnavailableError ? new TelegramUnavailableError(false, meant) : meant;
+  const shown = userErrorOf(error.failure, chatId);
+  return shown instanceof TelegramUnavailableError ? new TelegramUnavailableError(false, shown) : shown;
 }

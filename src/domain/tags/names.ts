@@ -4,12 +4,12 @@ import { tidyName } from "../shared/text.js";
 
 const MAX_CODE_POINTS = 64;
 
-/** The name of a tag or of a type, tidied; what is wrong with it is said in `problems`. */
+/** Tidies the name of a tag or a tag type; whatever is wrong with it is added to `problems`. */
 export const readName = (text: string, problems: Problems, field = "name"): string =>
   tidyName(text, MAX_CODE_POINTS, field, problems);
 
-/** Runs what may find a name taken, and says so of `field`. */
-export async function refusingTwins<T>(
+/** Awaits a write that fails where a name is taken. @throws ValidationError with `message` for `field` in that case. */
+export async function refuseTakenName<T>(
   work: Promise<T>,
   message: string,
   field: "name" | "tagTypeId" = "name",

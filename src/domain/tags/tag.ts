@@ -20,13 +20,13 @@ export interface Tag {
   readonly updatedAt: Instant | null;
 }
 
-/** A type with the tags that a channel has of it. */
+/** A tag type with its tags in one channel. */
 export interface TypeWithTags {
   readonly type: TagType;
   readonly tags: readonly Tag[];
 }
 
-/** A link as it is shown beside a tag that it carries. */
+/** A link that carries a tag, as it is shown with the tag. */
 export interface LinkOfTag {
   readonly id: string;
   readonly name: string | null;
@@ -39,26 +39,26 @@ export interface LinkOfTag {
   readonly isBotCreated: boolean;
 }
 
-/** A tag with the links that carry it: the newest, the newest first. */
+/** A tag with the newest links that carry it (at most 1,000), the newest first. */
 export interface TagWithLinks extends Tag {
   readonly links: readonly LinkOfTag[];
 }
 
-/** Of a tag with its links. */
+/** Links that are shown with a tag. */
 const MOST_LINKS = 1_000;
 
-/** What a statement selects of `tag_type y`. */
+/** The columns of TagType, from `tag_type y`. */
 export const tagTypeColumns = sql`y.id, y.name`;
 
-/** What a statement selects of `tag t`, with tagJoins. */
+/** The columns of Tag, from `tag t` with tagJoins. */
 export const tagColumns = sql`
   t.id, t.channel_id as "channelId", c.chat_id as "chatId", t.type_id as "typeId", y.name as "typeName", t.name,
   t.name_key as "nameKey", t.color, t.created_at as "createdAt", t.updated_at as "updatedAt"`;
 
-/** Its channel and its type, read with it: neither can have gone by the time it is asked for. */
+/** Joins a tag's channel and type. They are read in the same statement, so neither can be deleted in between. */
 export const tagJoins = sql`join channel c on c.id = t.channel_id join tag_type y on y.id = t.type_id`;
 
-/** What a statement selects besides of `tag t` for TagWithLinks. */
+/** The further column of TagWithLinks, from `tag t`. */
 export const linksOfTagColumn = sql`
   (select coalesce(json_agg(json_build_object(
       'id', l.id, 'name', l.name, 'url', l.url, 'createdAt', l.created_at, 'budget', l.budget::text,

@@ -6,23 +6,23 @@ import { type Caller, mayUseChannel, requireChannel, requireRole } from "../shar
 import { NotFoundError, Problems } from "../shared/errors.js";
 import { newId, parseId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
-import { readName, refusingTwins } from "./names.js";
+import { readName, refuseTakenName } from "./names.js";
 import type { Tag, TagType } from "./tag.js";
 
 const TAKEN = "There is a tag of this name and type in the channel already.";
 
 export interface CreateTagInput {
-  readonly channelId: number;
+  readonly chatId: number;
   readonly name: string;
   readonly color: string;
   readonly tagTypeId: string;
 }
 
-/** What is left out stays as it is; null is no value for any of them. */
+/** A field left out keeps its value; null is refused. */
 export interface UpdateTagInput {
   readonly id: string;
-  /** In which it must be; by default in any. */
-  readonly channelId?: number;
+  /** The chat that the tag must be in; any chat where it is left out. */
+  readonly chatId?: number;
   readonly name?: string | null | undefined;
   readonly color?: string | null | undefined;
   readonly tagTypeId?: string | null | undefined;
@@ -36,18 +36,18 @@ function readColor(text: string, problems: Problems): string {
 }
 
 /**
- * The type that a tag is to have, which nobody can delete before the transaction ends.
- * @returns null, having said in `problems` that there is none.
+ * Reads a tag type and keeps it from being deleted before the transaction ends.
+ * @returns null where there is no such type, which is added to `problems`.
  */
-async function holdType(unit: UnitOfWork, id: string, problems: Problems): Promise<TagType | null> {
+async function lockType(unit: UnitOfWork, id: string, problems: Problems): Promise<TagType | null> {
   await unit.execute(sql`select from tag_type where id = ${id}::uuid for key share`);
   const type = await unit.prisma.tagType.findUnique({ where: { id } });
   if (!type) problems.add("tagTypeId", "There is no such tag type.");
   return type;
 }
 
-/** As holdType, for the channel that a tag is to be in. */
-async function holdChannel(unit: UnitOfWork, chatId: number, problems: Problems) {
+/** The same for the channel of a chat. */
+async function lockChannel(unit: UnitOfWork, chatId: number, problems: Problems) {
   await unit.execute(sql`select from channel where chat_id = ${chatId}::bigint for key share`);
   const channel = await unit.prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
   if (!channel)
@@ -63,7 +63,7 @@ const toTag = ({ createdAt, updatedAt, ...tag }: TagRow, chatId: number, typeNam
   updatedAt: updatedAt?.toISOString() ?? null,
 });
 
-/** Making, changing and deleting tags, for one request. */
+/** Creates, updates and deletes tags, for one request. */
 export class TagCommands {
   readonly #database: Database;
   readonly #caller: Caller;
@@ -73,19 +73,20 @@ export class TagCommands {
     this.#caller = caller;
   }
 
-  /** @throws ForbiddenError, ValidationError where the channel is not known, or the name taken within channel and type. */
+  /** @throws ForbiddenError; ValidationError, also where the chat has no channel or the name is taken within channel and type. */
   async create(input: CreateTagInput): Promise<Tag> {
     requireRole(this.#caller, "EDITOR");
-    requireChannel(this.#caller, input.channelId);
+    requireChannel(this.#caller, input.chatId);
     const problems = new Problems();
     const name = readName(input.name, problems);
     const color = readColor(input.color, problems);
     const typeId = parseId("TagType", input.tagTypeId, "tagTypeId", problems);
     const stored = this.#database.transaction(async (unit) => {
-      const channel = await holdChannel(unit, input.channelId, problems);
-      const type = typeId && (await holdType(unit, typeId, problems));
+      const channel = await lockChannel(unit, input.chatId, problems);
+      const type = typeId && (await lockType(unit, typeId, problems));
       problems.check();
-      if (!channel || !type) throw new TypeError("A problem was not said.");
+      if (!channel || !type)
+        throw new TypeError("A channel or type that does not exist was not added to the problems.");
       const tag = await unit.prisma.tag.create({
         data: {
           id: newId(),
@@ -103,15 +104,14 @@ export class TagCommands {
         channelId: channel.id,
         change: { name, color, typeId: type.id },
       });
-      return toTag(tag, input.channelId, type.name);
+      return toTag(tag, input.chatId, type.name);
     });
-    return refusingTwins(stored, TAKEN);
+    return refuseTakenName(stored, TAKEN);
   }
 
   /**
-   * Renames and recolors a tag and moves it to another type, on every link that carries it. Where all is as it was,
-   * nothing is stored.
-   * @throws ForbiddenError, NotFoundError, ValidationError where the name is taken within channel and type.
+   * Changes the name, the color and the type of a tag. Where nothing differs, nothing is stored.
+   * @throws ForbiddenError, NotFoundError; ValidationError, also where the name is taken within channel and type.
    */
   async update(input: UpdateTagInput): Promise<Tag> {
     requireRole(this.#caller, "EDITOR");
@@ -125,9 +125,9 @@ export class TagCommands {
     const typeId =
       input.tagTypeId == null ? null : parseId("TagType", input.tagTypeId, "tagTypeId", problems);
     const stored = this.#database.transaction(async (unit) => {
-      const type = typeId && (await holdType(unit, typeId, problems));
+      const type = typeId && (await lockType(unit, typeId, problems));
       problems.check();
-      const tag = await this.#hold(unit, id, input.channelId);
+      const tag = await this.#lock(unit, id, input.chatId);
       const became = { name: name ?? tag.name, color: color ?? tag.color, typeId: typeId ?? tag.typeId };
       const change = differences(tag, became);
       if (Object.keys(change).length === 0) return tag;
@@ -143,12 +143,12 @@ export class TagCommands {
       });
       return toTag(updated, tag.chatId, type ? type.name : tag.typeName);
     });
-    return refusingTwins(stored, TAKEN, name === null ? "tagTypeId" : "name");
+    return refuseTakenName(stored, TAKEN, name === null ? "tagTypeId" : "name");
   }
 
   /**
-   * Deletes a tag, and takes it from every link that carries it.
-   * @returns its id.
+   * Deletes a tag, and removes it from every link that carries it.
+   * @returns the tag's id.
    * @throws ForbiddenError, ValidationError, NotFoundError
    */
   async delete(input: { readonly id: string }): Promise<string> {
@@ -157,7 +157,7 @@ export class TagCommands {
     const id = parseId("Tag", input.id, "id", problems);
     problems.check();
     return this.#database.transaction(async (unit) => {
-      const { name, color, typeId, ...tag } = await this.#hold(unit, id);
+      const { name, color, typeId, ...tag } = await this.#lock(unit, id);
       await unit.prisma.tag.delete({ where: { id: tag.id } });
       await audit(unit, this.#caller, {
         action: "tag.delete",
@@ -170,10 +170,10 @@ export class TagCommands {
   }
 
   /**
-   * The tag as it stands, nobody else's to change before the transaction ends.
-   * @throws NotFoundError where there is none (in the channel, where one is given), or the caller may not see it.
+   * Reads a tag and locks it until the transaction ends.
+   * @throws NotFoundError where there is no such tag (in the chat, where one is given) or the caller may not see it.
    */
-  async #hold(unit: UnitOfWork, id: string | null, chatId?: number): Promise<Tag> {
+  async #lock(unit: UnitOfWork, id: string | null, chatId?: number): Promise<Tag> {
     await unit.execute(sql`select from tag where id = ${id}::uuid for update`);
     const found =
       id &&

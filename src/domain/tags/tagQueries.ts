@@ -40,11 +40,11 @@ const BY_NAME: TagOrder = { field: "NAME", direction: "ASC" };
 const tagOrdering = (orders?: readonly TagOrder[]): Ordering<Tag> =>
   totalOrdering<Tag, TagOrder["field"]>(ORDER_KEYS, ID, BY_NAME, orders);
 
-/** Of tags with their links: each can have a thousand. */
+/** Tags that are read at a time with their links, of which each can have 1,000. */
 const MOST_AT_ONCE = 10;
 
 interface TagSelection {
-  readonly channelId: number;
+  readonly chatId: number;
   readonly name?: string | null | undefined;
   readonly typeId?: string | null | undefined;
 }
@@ -52,11 +52,11 @@ interface TagSelection {
 export interface TagPageArguments extends PageArguments, TagSelection {}
 
 export interface NumberedTagPageArguments extends NumberedPageArguments, TagSelection {
-  /** By name where nothing is given. */
+  /** Empty for an order by name. */
   readonly orderBy: readonly TagOrder[];
 }
 
-/** Reading tags, for one request. */
+/** Reads tags, for one request. */
 export class Tags {
   readonly #database: Database;
   readonly #caller: Caller;
@@ -69,8 +69,8 @@ export class Tags {
   }
 
   /**
-   * Null where there is no such tag, and where the caller may not see it.
-   * @throws ValidationError for what is no id of a tag.
+   * @returns null where there is no such tag or the caller may not see it.
+   * @throws ValidationError where `id` is not the id of a tag.
    */
   async find(id: string): Promise<Tag | null> {
     const problems = new Problems();
@@ -79,7 +79,7 @@ export class Tags {
     return tagId === null ? null : this.#loaders.tag.load(tagId);
   }
 
-  /** As find, with the links that carry it. */
+  /** As `find`, with the links that carry the tag. */
   async findWithLinks(id: string): Promise<TagWithLinks | null> {
     const tag = await this.find(id);
     if (tag === null) return null;
@@ -90,11 +90,11 @@ export class Tags {
   }
 
   /**
-   * A page of a channel's tags, by name.
-   * @throws ForbiddenError for a channel that the caller may not use, ValidationError for what makes no page.
+   * A page of a channel's tags by cursor, sorted by name; empty where the chat has no channel.
+   * @throws ForbiddenError where the caller may not use the chat, ValidationError.
    */
   async page(args: TagPageArguments): Promise<CountedPage<Tag>> {
-    requireChannel(this.#caller, args.channelId);
+    requireChannel(this.#caller, args.chatId);
     const request = readPageArguments(args);
     const list = await this.#list(args);
     if (list === null) return emptyList(tagOrdering(), request);
@@ -102,11 +102,11 @@ export class Tags {
   }
 
   /**
-   * A page of a channel's tags, by number, with the links that carry them.
+   * A page of a channel's tags by number, with the links that carry each tag.
    * @throws ForbiddenError, ValidationError, and RateLimitedError where too many long pages are being read.
    */
   async numberedPage(args: NumberedTagPageArguments): Promise<NumberedPage<TagWithLinks>> {
-    requireChannel(this.#caller, args.channelId);
+    requireChannel(this.#caller, args.chatId);
     const list = await this.#list(args);
     if (list === null) return { total: 0, rows: [] };
     const withLinks = { ...list, columns: sql`${tagColumns}, ${linksOfTagColumn}` };
@@ -114,13 +114,13 @@ export class Tags {
     return readNumberedList<TagWithLinks>(this.#database, withLinks, ordering, args, MOST_AT_ONCE);
   }
 
-  /** The tags of a channel that are selected; null where the channel is not known. @throws ValidationError */
-  async #list({ channelId, name, typeId }: TagSelection): Promise<SqlList | null> {
+  /** The list of the selected tags; null where the chat has no channel. @throws ValidationError */
+  async #list({ chatId, name, typeId }: TagSelection): Promise<SqlList | null> {
     const problems = new Problems();
     const type = typeId == null ? null : parseId("TagType", typeId, "typeId", problems);
     if (name && !isStorable(name)) problems.add("name", "Must be well-formed Unicode without NUL.");
     problems.check();
-    const channel = await this.#loaders.channelByChatId.load(channelId);
+    const channel = await this.#loaders.channelByChatId.load(chatId);
     if (channel === null) return null;
     const conditions = [sql`t.channel_id = ${channel.id}::uuid`];
     if (type !== null) conditions.push(sql`t.type_id = ${type}::uuid`);

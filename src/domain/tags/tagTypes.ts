@@ -5,7 +5,7 @@ import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.
 import { NotFoundError, Problems, ValidationError } from "../shared/errors.js";
 import { newId, parseId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
-import { readName, refusingTwins } from "./names.js";
+import { readName, refuseTakenName } from "./names.js";
 import { type TagType, tagTypeColumns } from "./tag.js";
 
 const TAKEN = "There is a tag type of this name already.";
@@ -15,7 +15,7 @@ export interface UpdateTagTypeInput {
   readonly name: string;
 }
 
-/** The types of tags, for one request. They are everybody's to read, and changed by who may use every channel. */
+/** Tag types, for one request. Every caller may read them; only a caller that may use every channel changes them. */
 export class TagTypes {
   readonly #database: Database;
   readonly #caller: Caller;
@@ -25,16 +25,16 @@ export class TagTypes {
     this.#caller = caller;
   }
 
-  /** All of them, by name. */
+  /** All types, sorted by name. */
   list(): Promise<TagType[]> {
     return this.#database.query<TagType>(
       sql`select ${tagTypeColumns} from tag_type y order by y.name_key, y.id`,
     );
   }
 
-  /** @throws ForbiddenError, ValidationError where the name is not acceptable or taken (case folded). */
+  /** @throws ForbiddenError, ValidationError where the name is not acceptable, or is taken after case folding. */
   async create(input: { readonly name: string }): Promise<TagType> {
-    this.#requireChanging();
+    this.#requireRights();
     const problems = new Problems();
     const name = readName(input.name, problems);
     problems.check();
@@ -43,22 +43,22 @@ export class TagTypes {
       await unit.prisma.tagType.create({ data: { ...type, nameKey: foldName(name), createdAt: new Date() } });
       await audit(unit, this.#caller, { action: "tagType.create", subjectId: type.id, change: { name } });
     });
-    await refusingTwins(stored, TAKEN);
+    await refuseTakenName(stored, TAKEN);
     return type;
   }
 
   /**
-   * Renames a type; to the name that it has changes nothing.
-   * @throws ForbiddenError, NotFoundError, ValidationError as for a new one.
+   * Renames a type. The name that it already has changes nothing.
+   * @throws as `create`, and NotFoundError.
    */
   async update(input: UpdateTagTypeInput): Promise<TagType> {
-    this.#requireChanging();
+    this.#requireRights();
     const problems = new Problems();
     const id = parseId("TagType", input.id, "id", problems);
     const name = readName(input.name, problems);
     problems.check();
     const stored = this.#database.transaction(async (unit) => {
-      const type = await this.#hold(unit, id);
+      const type = await this.#lock(unit, id);
       if (type.name === name) return type;
       await unit.prisma.tagType.update({
         where: { id: type.id },
@@ -71,22 +71,22 @@ export class TagTypes {
       });
       return { id: type.id, name };
     });
-    return refusingTwins(stored, TAKEN);
+    return refuseTakenName(stored, TAKEN);
   }
 
   /**
-   * Deletes a type that no tag is of, in no channel.
-   * @returns its id.
-   * @throws ForbiddenError, NotFoundError, ValidationError where there are such tags.
+   * Deletes a type that no tag has, in any channel.
+   * @returns the type's id.
+   * @throws ForbiddenError, NotFoundError, ValidationError where a tag has the type.
    */
   async delete(input: { readonly id: string }): Promise<string> {
-    this.#requireChanging();
+    this.#requireRights();
     const problems = new Problems();
     const id = parseId("TagType", input.id, "id", problems);
     problems.check();
     return this.#database.transaction(async (unit) => {
-      const type = await this.#hold(unit, id);
-      // Whoever gives a tag this type holds it meanwhile: while it is held here, none can come.
+      const type = await this.#lock(unit, id);
+      // A request that gives a tag this type locks the type as well, so no such tag can come while it is locked here.
       const tags = await unit.prisma.tag.count({ where: { typeId: type.id } });
       if (tags > 0) {
         const message = `There ${tags === 1 ? "is 1 tag" : `are ${tags} tags`} of this type still.`;
@@ -102,13 +102,13 @@ export class TagTypes {
     });
   }
 
-  #requireChanging(): void {
+  #requireRights(): void {
     requireRole(this.#caller, "EDITOR");
     requireEveryChannel(this.#caller);
   }
 
-  /** The type as it stands, nobody else's to change before the transaction ends. @throws NotFoundError */
-  async #hold(unit: UnitOfWork, id: string | null): Promise<TagType> {
+  /** Reads a type and locks it until the transaction ends. @throws NotFoundError */
+  async #lock(unit: UnitOfWork, id: string | null): Promise<TagType> {
     await unit.execute(sql`select from tag_type where id = ${id}::uuid for update`);
     const type = id && (await unit.prisma.tagType.findUnique({ where: { id } }));
     if (!type) throw new NotFoundError("tag type");

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Told apart at a glance, and readable on white. */
+/** Colors that are easily told apart and readable on white. */
 const PALETTE = [
   "#1F77B4",
   "#D62728",
@@ -14,7 +14,7 @@ const PALETTE = [
   "#17BECF",
 ] as const;
 
-/** The color of a tag whose source says none: always the same for a name. */
+/** The color of a tag whose source gives none; a name always gets the same color. */
 export function defaultColor(nameKey: string): string {
   const [byte = 0] = createHash("sha256").update(nameKey).digest();
   return PALETTE[byte % PALETTE.length] ?? PALETTE[0];

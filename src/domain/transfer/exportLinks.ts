@@ -4,16 +4,16 @@ import { NotFoundError } from "../shared/errors.js";
 import { COLUMNS, type Column } from "./linkRecord.js";
 import type { TransferTag } from "./transferLink.js";
 
-/** A link as it is written: what readLink takes, and reads as the same. */
+/** A link as an export writes it; readLink reads the same link from it. */
 export type ExportedLink = Readonly<Record<Column, string | number | boolean | null>> & {
   readonly tags: readonly TransferTag[];
 };
 
 export interface LinkExport {
   readonly total: number;
-  /** Those of the tags that links of the channel carry, by name. */
+  /** The types of all tags that links of the channel carry, sorted by name. */
   readonly tagTypes: readonly string[];
-  /** The oldest first, read only as they are taken. */
+  /** The oldest first; read from the database as they are consumed. */
   readonly links: AsyncIterable<ExportedLink>;
 }
 
@@ -25,8 +25,8 @@ const exportedColumns = join(
 );
 
 /**
- * Hands a channel's links over as they are at one moment.
- * @throws NotFoundError where the channel is not known.
+ * Passes a channel's links to `write`, all of one snapshot.
+ * @throws NotFoundError where the chat has no channel here.
  */
 export async function exportLinks(
   database: Database,

@@ -3,32 +3,34 @@ import { type Database, retryOnConflict, type UnitOfWork } from "../../database/
 import { isWriteConflict } from "../../database/failures.js";
 import type { Caller } from "../shared/caller.js";
 import { type FieldError, Problems } from "../shared/errors.js";
-import { type Existing, keyOfTag, lookUpExisting } from "./existing.js";
+import { type ExistingRows, findExistingRows, keyOfTag } from "./existingRows.js";
 import { type ImportPlan, ImportPlanner } from "./importPlan.js";
 import { type LinkRecord, readLink } from "./linkRecord.js";
 import { keyOfLink, type TransferLink } from "./transferLink.js";
-import { writePlan } from "./writeBatch.js";
+import { writePlan } from "./writePlan.js";
 
-/** One record of a source, or why there is none to be had of it. */
+/** One row of a source. */
 export interface SourceRow {
-  /** Where it stands there, such as "line 7". */
+  /** The row's place in the source, such as "line 7". */
   readonly place: string;
+  /** The row as a record, or why it cannot be read as one. */
   readonly record: LinkRecord | { readonly unreadable: string };
 }
 
-/** A row that was not imported, and why. */
+/** A row that was not imported. */
 export interface SkippedRow {
   readonly place: string;
+  /** Null where the row has no address. */
   readonly url: string | null;
   readonly problems: readonly FieldError[];
 }
 
-/** What became of the rows so far, and what was made on the way. */
+/** Numbers of links and of the rows that were created for them, so far. */
 export interface ImportCounts {
   created: number;
-  /** Known already, and brought up to date. */
+  /** Existing links that were changed. */
   updated: number;
-  /** Known already, and left as they are. */
+  /** Existing links that were left unchanged. */
   known: number;
   skipped: number;
   channels: number;
@@ -37,33 +39,33 @@ export interface ImportCounts {
 }
 
 export interface ImportOptions {
-  /** The channel that all links are of; null where each says its own. */
+  /** The chat of all links; null where each record names its own. */
   readonly chatId: number | null;
-  /** Whether links that are known already are brought up to what the source has of them, or left as they are. */
+  /** Whether existing links are changed to what the source has; otherwise they are left unchanged. */
   readonly update: boolean;
-  /** Everything is done but writing. */
+  /** Whether everything is done but writing. */
   readonly dryRun: boolean;
   readonly onSkipped: (row: SkippedRow) => void;
-  /** Told after each batch. */
+  /** Called after each batch. */
   readonly onProgress: (counts: Readonly<ImportCounts>) => void;
-  /** Links stored in one transaction; for tests. */
+  /** Links that are stored in one transaction; for tests. */
   readonly batchSize?: number;
-  /** Aborted: it ends before the next batch, with what was stored so far. */
+  /** When it is aborted, the import ends after the batch at hand, which is stored. */
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Planned {
+interface PlannedBatch {
   readonly plan: ImportPlan;
-  /** How many of the batch's links are known, and stay as they are. */
-  readonly untouched: number;
+  /** How many of the batch's links exist already and stay unchanged. */
+  readonly unchanged: number;
 }
 
 const BATCH_SIZE = 500;
-/** How often a batch is looked at again where somebody else made the same thing at the same time. */
-const TRIES = 5;
+/** How often a batch is planned and written where another writer creates the same rows at the same time. */
+const MAX_TRIES = 5;
 
-/** Keeps those of the links that are known from being changed by others; in one order, so that two do not wait for each other. */
-async function hold(unit: UnitOfWork, batch: readonly TransferLink[]): Promise<void> {
+/** Locks the existing links of a batch against changes, ordered by id, so that two imports do not deadlock. */
+async function lockLinks(unit: UnitOfWork, batch: readonly TransferLink[]): Promise<void> {
   await unit.execute(sql`
     select from invite_link l join channel c on c.id = l.channel_id
     where c.chat_id = any(${batch.map(({ chatId }) => chatId)}::bigint[])
@@ -72,8 +74,8 @@ async function hold(unit: UnitOfWork, batch: readonly TransferLink[]): Promise<v
 }
 
 /**
- * Imports links that exist already, with their tags, without asking Telegram. A link is known by its address in its
- * channel, so that an import can be repeated, and one that was cut short goes on where it stopped.
+ * Imports links that exist in Telegram already, with their tags, without asking Telegram. A link is identified by its
+ * channel and its address, so an import can be repeated, and repeating one that was cut short completes it.
  */
 export class LinkImport {
   readonly counts: ImportCounts = {
@@ -88,8 +90,8 @@ export class LinkImport {
   readonly #database: Database;
   readonly #caller: Pick<Caller, "key">;
   readonly #options: ImportOptions;
-  /** What a dry run would have made in earlier batches: nothing of it can be looked up. */
-  readonly #imagined: Omit<Existing, "links"> & { readonly links: Set<string> } = {
+  /** What earlier batches of a dry run would have created, since a lookup does not find those rows. */
+  readonly #dryRunRows: Omit<ExistingRows, "links"> & { readonly links: Set<string> } = {
     channels: new Map(),
     types: new Map(),
     tags: new Map(),
@@ -103,8 +105,8 @@ export class LinkImport {
   }
 
   /**
-   * Takes all rows, in transactions of some hundred each. What was read before the source fails is stored.
-   * @throws what the source throws, and the signal's reason
+   * Imports all rows, in transactions of up to 500 links. Rows that were read before the source fails are stored.
+   * @throws the error of the source, or the reason of the signal.
    */
   async run(rows: AsyncIterable<SourceRow>): Promise<void> {
     const { batchSize = BATCH_SIZE } = this.#options;
@@ -120,7 +122,7 @@ export class LinkImport {
         const link = this.#read(row);
         if (link === null) continue;
         const key = keyOfLink(link.chatId, link.url);
-        // The same link again is another batch's, which finds what this one made of it.
+        // A link that comes twice goes into the next batch, which finds it as this one stored it.
         if (batch.size >= batchSize || batch.has(key)) await flush();
         batch.set(key, link);
       }
@@ -129,7 +131,7 @@ export class LinkImport {
     }
   }
 
-  /** The link of a row; null, having told why, where it is to be skipped. */
+  /** The link of a row; null for a row that is skipped, which is reported. */
   #read({ place, record }: SourceRow): TransferLink | null {
     const problems = new Problems();
     if ("unreadable" in record) problems.add("row", record.unreadable);
@@ -143,54 +145,62 @@ export class LinkImport {
 
   async #store(batch: readonly TransferLink[]): Promise<void> {
     const { counts } = this;
-    const planned = this.#options.dryRun ? await this.#imagine(batch) : await this.#write(batch);
-    const { plan, untouched } = planned;
+    const { plan, unchanged } = this.#options.dryRun
+      ? await this.#planDryRun(batch)
+      : await this.#planAndWrite(batch);
     counts.created += plan.links.length;
     counts.updated += plan.updates.length;
-    counts.known += untouched;
+    counts.known += unchanged;
     counts.channels += plan.channels.length;
     counts.tagTypes += plan.types.length;
     counts.tags += plan.tags.length;
     this.#options.onProgress(counts);
   }
 
-  #plan(known: Existing, batch: readonly TransferLink[], isMade: (link: TransferLink) => boolean): Planned {
-    const planner = new ImportPlanner(known, new Date());
-    let untouched = 0;
+  /** @param isCreated whether an earlier batch of a dry run would have created the link. */
+  #plan(
+    existing: ExistingRows,
+    batch: readonly TransferLink[],
+    isCreated: (link: TransferLink) => boolean,
+  ): PlannedBatch {
+    const planner = new ImportPlanner(existing, new Date());
+    let unchanged = 0;
     for (const link of batch) {
       const found = planner.find(link);
-      if (found === undefined && !isMade(link)) planner.add(link);
-      else if (found === undefined || !this.#options.update || !planner.update(found, link)) untouched += 1;
+      if (found === undefined && !isCreated(link)) planner.add(link);
+      else if (found === undefined || !this.#options.update || !planner.update(found, link)) unchanged += 1;
     }
-    return { plan: planner.plan, untouched };
+    return { plan: planner.plan, unchanged };
   }
 
-  #write(batch: readonly TransferLink[]): Promise<Planned> {
+  #planAndWrite(batch: readonly TransferLink[]): Promise<PlannedBatch> {
     const write = () =>
       this.#database.transaction(async (unit) => {
-        if (this.#options.update) await hold(unit, batch);
-        const planned = this.#plan(await lookUpExisting(unit.prisma, batch), batch, () => false);
+        if (this.#options.update) await lockLinks(unit, batch);
+        const planned = this.#plan(await findExistingRows(unit.prisma, batch), batch, () => false);
         await writePlan(unit, this.#caller, planned.plan);
         return planned;
       });
-    return retryOnConflict(write, (error) => (isWriteConflict(error) ? TRIES : 1));
+    return retryOnConflict(write, (error) => (isWriteConflict(error) ? MAX_TRIES : 1));
   }
 
-  async #imagine(batch: readonly TransferLink[]): Promise<Planned> {
-    const imagined = this.#imagined;
-    const found = await lookUpExisting(this.#database.prisma, batch);
-    const known = {
-      channels: new Map([...imagined.channels, ...found.channels]),
-      types: new Map([...imagined.types, ...found.types]),
-      tags: new Map([...imagined.tags, ...found.tags]),
+  async #planDryRun(batch: readonly TransferLink[]): Promise<PlannedBatch> {
+    const earlier = this.#dryRunRows;
+    const found = await findExistingRows(this.#database.prisma, batch);
+    const existing = {
+      channels: new Map([...earlier.channels, ...found.channels]),
+      types: new Map([...earlier.types, ...found.types]),
+      tags: new Map([...earlier.tags, ...found.tags]),
       links: found.links,
     };
-    const planned = this.#plan(known, batch, ({ chatId, url }) => imagined.links.has(keyOfLink(chatId, url)));
+    const planned = this.#plan(existing, batch, ({ chatId, url }) =>
+      earlier.links.has(keyOfLink(chatId, url)),
+    );
     const { plan } = planned;
-    for (const { chatId, id } of plan.channels) imagined.channels.set(Number(chatId), id);
-    for (const { nameKey, id } of plan.types) imagined.types.set(nameKey, id);
-    for (const tag of plan.tags) imagined.tags.set(keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id);
-    for (const { chatId, url } of batch) imagined.links.add(keyOfLink(chatId, url));
+    for (const { chatId, id } of plan.channels) earlier.channels.set(Number(chatId), id);
+    for (const { nameKey, id } of plan.types) earlier.types.set(nameKey, id);
+    for (const tag of plan.tags) earlier.tags.set(keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id);
+    for (const { chatId, url } of batch) earlier.links.add(keyOfLink(chatId, url));
     return planned;
   }
 }

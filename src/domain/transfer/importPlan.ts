@@ -3,7 +3,7 @@ import { type AuditEntry, differences } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { defaultColor } from "./colors.js";
-import { type Existing, type ExistingLink, keyOfTag } from "./existing.js";
+import { type ExistingLink, type ExistingRows, keyOfTag } from "./existingRows.js";
 import {
   keyOfLink,
   type LinkFields,
@@ -13,7 +13,7 @@ import {
   type TransferTags,
 } from "./transferLink.js";
 
-/** A link that is new, with its folded name. */
+/** A link to insert, with its folded name. */
 export interface NewLink extends LinkFields {
   readonly id: string;
   readonly channelId: string;
@@ -28,24 +28,26 @@ export interface LinkTag {
   readonly typeId: string;
 }
 
-/** What has to be written so that a batch of links is there, all of it or nothing. */
+/** The rows to write for a batch of links, in one transaction. */
 export interface ImportPlan {
   readonly channels: Prisma.ChannelCreateManyInput[];
   readonly types: Prisma.TagTypeCreateManyInput[];
   readonly tags: Prisma.TagCreateManyInput[];
   readonly links: NewLink[];
   readonly updates: { readonly id: string; readonly data: Prisma.InviteLinkUpdateManyMutationInput }[];
-  /** Tags that links are to carry, and no longer. */
-  readonly given: LinkTag[];
-  readonly taken: { readonly linkId: string; readonly tagId: string }[];
-  readonly changes: AuditEntry[];
+  readonly addedTags: LinkTag[];
+  readonly removedTags: { readonly linkId: string; readonly tagId: string }[];
+  readonly auditEntries: AuditEntry[];
 }
 
-/** Ids of supergroups and channels begin here; those of ordinary groups are above. Which of the two, only Telegram knows. */
+/**
+ * Chat ids of channels and supergroups are below this one, those of ordinary groups above. Only Telegram can tell a channel
+ * from a supergroup.
+ */
 const FIRST_LARGE_CHAT_ID = -1_000_000_000_000;
 
-/** What a link has of which its source says nothing. */
-const UNSAID = {
+/** The fields of a new link whose record leaves them out. */
+const DEFAULTS = {
   name: null,
   budget: "0.00",
   creatorId: null,
@@ -57,13 +59,14 @@ const UNSAID = {
   isRevoked: false,
 } as const satisfies Omit<LinkFields, "createdAt">;
 
-function said(fields: TransferFields): Partial<LinkFields> {
+/** The fields that a record has. */
+function presentFields(fields: TransferFields): Partial<LinkFields> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 const keyOfName = (name: string | null): string | null => (name === null ? null : foldName(name));
 
-/** The columns that follow the fields. */
+/** The columns of a link for some of its fields. */
 function columnsOf({ creatorId, ...fields }: Partial<LinkFields>) {
   return {
     ...fields,
@@ -72,13 +75,13 @@ function columnsOf({ creatorId, ...fields }: Partial<LinkFields>) {
   };
 }
 
-/** A column's value as text, so that equal ones are equal. */
-function plain(value: unknown): string {
+/** A column's value as text, by which values of all types are compared. */
+function textOf(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
   return String(value);
 }
 
-/** Plans a batch in which no link comes twice; what it makes is known from then on. */
+/** Plans what to write for a batch in which no link comes twice. Rows that are planned count as existing from then on. */
 export class ImportPlanner {
   readonly plan: ImportPlan = {
     channels: [],
@@ -86,32 +89,32 @@ export class ImportPlanner {
     tags: [],
     links: [],
     updates: [],
-    given: [],
-    taken: [],
-    changes: [],
+    addedTags: [],
+    removedTags: [],
+    auditEntries: [],
   };
-  readonly #known: Existing;
+  readonly #existing: ExistingRows;
   readonly #now: Date;
 
-  constructor(known: Existing, now: Date) {
-    this.#known = known;
+  constructor(existing: ExistingRows, now: Date) {
+    this.#existing = existing;
     this.#now = now;
   }
 
-  /** The link as it is known already, if it is. */
+  /** The stored link; undefined for one that does not exist yet. */
   find(link: TransferLink): ExistingLink | undefined {
-    const channelId = this.#known.channels.get(link.chatId);
-    return channelId === undefined ? undefined : this.#known.links.get(keyOfLink(channelId, link.url));
+    const channelId = this.#existing.channels.get(link.chatId);
+    return channelId === undefined ? undefined : this.#existing.links.get(keyOfLink(channelId, link.url));
   }
 
-  /** Plans a link that is not known. */
+  /** Plans a link that does not exist yet. */
   add(link: TransferLink): void {
     const channelId = this.#channel(link.chatId);
     const id = newId();
-    const fields = { ...UNSAID, createdAt: this.#now, ...said(link.fields) };
-    const tagIds = this.#give({ id, channelId }, link.tags, []);
+    const fields = { ...DEFAULTS, createdAt: this.#now, ...presentFields(link.fields) };
+    const tagIds = this.#addTags({ id, channelId }, link.tags, []);
     this.plan.links.push({ id, channelId, url: link.url, nameKey: keyOfName(fields.name), ...fields });
-    this.#note("inviteLink.import", id, channelId, {
+    this.#audit("inviteLink.import", id, channelId, {
       url: link.url,
       name: fields.name,
       budget: fields.budget,
@@ -120,101 +123,102 @@ export class ImportPlanner {
   }
 
   /**
-   * Plans what the source has otherwise of a link that is known. A link of this server's own bot is in Telegram as it
-   * stands here: of such a one only the budget and the tags follow the source.
-   * @returns whether there is anything.
+   * Plans the changes of an existing link to what its record has. Telegram has a link of this server's own bot as it is
+   * stored here, so for such a link only the budget and the tags are taken from the record.
+   * @returns whether anything changes.
    */
-  update(known: ExistingLink, { fields, tags }: TransferLink): boolean {
-    const followed = columnsOf(said(known.botId === null ? fields : { budget: fields.budget }));
-    const was = { ...known, budget: known.budget.toFixed(2) };
-    const names = (Object.keys(followed) as (keyof typeof followed)[]).filter(
-      (name) => plain(was[name]) !== plain(followed[name]),
+  update(existing: ExistingLink, { fields, tags }: TransferLink): boolean {
+    const columns = columnsOf(presentFields(existing.botId === null ? fields : { budget: fields.budget }));
+    const was = { ...existing, budget: existing.budget.toFixed(2) };
+    const names = (Object.keys(columns) as (keyof typeof columns)[]).filter(
+      (name) => textOf(was[name]) !== textOf(columns[name]),
     );
-    const data = Object.fromEntries(names.map((name) => [name, followed[name]]));
-    const giving = tags
-      ? this.#give(
-          known,
+    const data = Object.fromEntries(names.map((name) => [name, columns[name]]));
+    const addTagIds = tags
+      ? this.#addTags(
+          existing,
           tags,
-          known.tags.map(({ tagId }) => tagId),
+          existing.tags.map(({ tagId }) => tagId),
         )
       : [];
-    const taking = tags ? this.#take(known, tags) : [];
-    if (names.length + giving.length + taking.length === 0) return false;
-    this.plan.updates.push({ id: known.id, data: { ...data, updatedAt: this.#now } });
-    const became = Object.fromEntries(names.map((name) => [name, plain(followed[name])]));
-    const before = Object.fromEntries(names.map((name) => [name, plain(was[name])]));
-    this.#note("inviteLink.update", known.id, known.channelId, {
+    const removeTagIds = tags ? this.#removeTags(existing, tags) : [];
+    if (names.length + addTagIds.length + removeTagIds.length === 0) return false;
+    this.plan.updates.push({ id: existing.id, data: { ...data, updatedAt: this.#now } });
+    const became = Object.fromEntries(names.map((name) => [name, textOf(columns[name])]));
+    const before = Object.fromEntries(names.map((name) => [name, textOf(was[name])]));
+    this.#audit("inviteLink.update", existing.id, existing.channelId, {
       ...differences(before, became),
-      ...(giving.length > 0 ? { addTagIds: giving } : {}),
-      ...(taking.length > 0 ? { removeTagIds: taking } : {}),
+      ...(addTagIds.length > 0 ? { addTagIds } : {}),
+      ...(removeTagIds.length > 0 ? { removeTagIds } : {}),
     });
     return true;
   }
 
-  /** @returns the ids of the tags that the link does not carry yet. */
-  #give(
+  /** Plans the tags that a link does not carry yet. @returns their ids. */
+  #addTags(
     { id, channelId }: { readonly id: string; readonly channelId: string },
     tags: TransferTags | undefined,
     carried: readonly string[],
   ): string[] {
-    const given = new Map((tags?.tags ?? []).map((tag) => this.#tag(channelId, tag)));
-    for (const tagId of carried) given.delete(tagId);
-    for (const [tagId, typeId] of given) this.plan.given.push({ linkId: id, tagId, channelId, typeId });
-    return [...given.keys()];
+    const added = new Map((tags?.tags ?? []).map((tag) => this.#tag(channelId, tag)));
+    for (const tagId of carried) added.delete(tagId);
+    for (const [tagId, typeId] of added) this.plan.addedTags.push({ linkId: id, tagId, channelId, typeId });
+    return [...added.keys()];
   }
 
-  /** @returns the ids of the tags that the link carries and its source has not. */
-  #take(link: ExistingLink, tags: TransferTags): string[] {
+  /** Plans the removal of the tags that a link carries and its record has not. @returns their ids. */
+  #removeTags(link: ExistingLink, tags: TransferTags): string[] {
     const kept = new Map(tags.tags.map((tag) => this.#tag(link.channelId, tag)));
-    const ofTypes = tags.ofTypes?.map((type) => this.#known.types.get(foldName(type)));
-    const taken = link.tags.filter(
+    const ofTypes = tags.ofTypes?.map((type) => this.#existing.types.get(foldName(type)));
+    const removed = link.tags.filter(
       ({ tagId, typeId }) => !kept.has(tagId) && (ofTypes === undefined || ofTypes.includes(typeId)),
     );
-    this.plan.taken.push(...taken.map(({ tagId }) => ({ linkId: link.id, tagId })));
-    return taken.map(({ tagId }) => tagId);
+    this.plan.removedTags.push(...removed.map(({ tagId }) => ({ linkId: link.id, tagId })));
+    return removed.map(({ tagId }) => tagId);
   }
 
-  /** A channel that nobody connected yet: connectChannel, or the first link made in it, learns the rest from Telegram. */
+  /** A new channel has its chat id as its title, until connectChannel or its first new link learns the rest from Telegram. */
   #channel(chatId: number): string {
-    return this.#findOrMake(this.#known.channels, chatId, (id) => {
+    return this.#findOrPlan(this.#existing.channels, chatId, (id) => {
       const title = String(chatId);
       const kind = chatId <= FIRST_LARGE_CHAT_ID ? ("CHANNEL" as const) : ("GROUP" as const);
       this.plan.channels.push({ id, chatId: BigInt(chatId), kind, title, createdAt: this.#now });
-      this.#note("channel.import", id, id, { chatId, kind });
+      this.#audit("channel.import", id, id, { chatId, kind });
     });
   }
 
   #type(name: string): string {
     const nameKey = foldName(name);
-    return this.#findOrMake(this.#known.types, nameKey, (id) => {
+    return this.#findOrPlan(this.#existing.types, nameKey, (id) => {
       this.plan.types.push({ id, name, nameKey, createdAt: this.#now });
-      this.#note("tagType.create", id, null, { name });
+      this.#audit("tagType.create", id, null, { name });
     });
   }
 
-  /** A tag's id, with that of its type. */
+  /** The ids of a tag and of its type. */
   #tag(channelId: string, tag: TransferTag): [tagId: string, typeId: string] {
     const typeId = this.#type(tag.type);
     const { name } = tag;
     const nameKey = foldName(name);
-    const tagId = this.#findOrMake(this.#known.tags, keyOfTag(channelId, typeId, nameKey), (id) => {
+    const tagId = this.#findOrPlan(this.#existing.tags, keyOfTag(channelId, typeId, nameKey), (id) => {
       const color = tag.color ?? defaultColor(nameKey);
       this.plan.tags.push({ id, channelId, typeId, name, nameKey, color, createdAt: this.#now });
-      this.#note("tag.create", id, channelId, { name, color, typeId });
+      this.#audit("tag.create", id, channelId, { name, color, typeId });
     });
     return [tagId, typeId];
   }
 
-  #findOrMake<Key>(known: Map<Key, string>, key: Key, make: (id: string) => void): string {
-    const found = known.get(key);
+  /** The id of a row by its key; a row that does not exist is planned with a new id. */
+  #findOrPlan<Key>(existing: Map<Key, string>, key: Key, plan: (id: string) => void): string {
+    const found = existing.get(key);
     if (found !== undefined) return found;
     const id = newId();
-    known.set(key, id);
-    make(id);
+    existing.set(key, id);
+    plan(id);
     return id;
   }
 
-  #note(action: string, subjectId: string, channelId: string | null, change: AuditEntry["change"]): void {
-    this.plan.changes.push({ action, subjectId, channelId, change });
+  #audit(action: string, subjectId: string, channelId: string | null, change: AuditEntry["change"]): void {
+    this.plan.auditEntries.push({ action, subjectId, channelId, change });
   }
 }

@@ -10,7 +10,7 @@ import { codePoints, foldName, isStorable } from "../shared/text.js";
 import { readName } from "../tags/names.js";
 import type { TransferFields, TransferLink, TransferTag, TransferTags } from "./transferLink.js";
 
-/** What a link's record has, in the order in which files have it: the words of the REST API, but for `url`. */
+/** The columns of a link's record, in the order in which files have them. All names but `url` are those of the REST API. */
 export const COLUMNS = [
   "channel_id",
   "url",
@@ -27,23 +27,23 @@ export const COLUMNS = [
 ] as const;
 export type Column = (typeof COLUMNS)[number];
 
-/** A link as a source writes it, not yet checked. A value may be JSON's own or its text; null and "" are none. */
+/** A link as a source writes it, unchecked. A value is a JSON value or its text; null and "" stand for no value. */
 export type LinkRecord = { readonly [Name in Column]?: unknown } & {
   /** A list of `{ type, name, color }`. */
   readonly tags?: unknown;
-  /** The types that the record speaks of; left out where `tags` are all tags of the link. */
+  /** The types whose tags `tags` lists; left out where `tags` lists all tags of the link. */
   readonly tagTypes?: readonly string[] | undefined;
 };
 
-/** Reads what is there, as text. @throws UnreadableValueError */
+/** Reads a value from its text. @throws UnreadableValueError */
 type Read<T> = (text: string) => T;
 
-/** Telegram's own have 32; a source may have kept more. */
+/** Telegram allows 32; another source may have kept more. */
 const MAX_NAME_CODE_POINTS = 255;
-/** What fits into the index by which links are ordered and searched. */
+/** The longest key, in bytes, that fits into the index by which links are ordered and searched. */
 const MAX_KEY_BYTES = 2000;
 
-/** As Telegram's own answers have it, so that its updates find the link; one that Telegram shortened as it is. */
+/** The address as Telegram writes it, so that its updates find the link. An address that Telegram shortened stays as it is. */
 const readUrl: Read<string> = (text) =>
   readInviteLinkUrl(text)?.url ??
   refuse("must be the address of an invite link, such as https://t.me/+AbCdEfGhIjKl.");
@@ -81,13 +81,13 @@ const YES_NO: ReadonlyMap<string, boolean> = new Map([
 const readBoolean: Read<boolean> = (text) =>
   YES_NO.get(text.toLowerCase()) ?? refuse("must be true or false.");
 
-/** A value's text; undefined for what has none, "" for none. */
+/** A value's text: "" for no value, undefined for a list or an object. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return "";
   return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
 }
 
-/** Reads one record, saying in `problems` what is not acceptable of it. */
+/** Reads one record, and adds to `problems` whatever is not acceptable. */
 class RecordReader {
   readonly #record: LinkRecord;
   readonly #problems: Problems;
@@ -97,7 +97,7 @@ class RecordReader {
     this.#problems = problems;
   }
 
-  /** Undefined where nothing is said, or nothing acceptable. */
+  /** Undefined where the record has no value, or one that is not acceptable. */
   value<T>(column: Column, read: Read<T>): T | undefined {
     const text = textOf(this.#record[column]);
     if (text === "") return undefined;
@@ -114,10 +114,10 @@ class RecordReader {
     }
   }
 
-  /** As value; null where the record has the column, and nothing in it. */
+  /** The same, but null where the record has the column without a value. */
   nullable<T>(column: Column, read: Read<T>): T | null | undefined {
-    const isNone = this.#record[column] !== undefined && textOf(this.#record[column]) === "";
-    return isNone ? null : this.value(column, read);
+    const isEmpty = this.#record[column] !== undefined && textOf(this.#record[column]) === "";
+    return isEmpty ? null : this.value(column, read);
   }
 
   fields(): TransferFields {
@@ -128,7 +128,7 @@ class RecordReader {
       createdAt: this.value("created_at", readInstant),
       creatorId: this.nullable("creator_id", parseUserId),
       expireDate: this.nullable("expire_date", readInstant),
-      // Telegram's way to say that there is none.
+      // Telegram writes 0 for no limit.
       memberLimit: memberLimit === 0 ? null : memberLimit,
       createsJoinRequest: this.value("creates_join_request", readBoolean),
       subscriptionPrice: this.nullable("subscription_price", readStars),
@@ -166,9 +166,9 @@ class RecordReader {
 }
 
 /**
- * The link that a record tells of.
- * @param chatId the channel that all records are of; null where each says its own.
- * @returns null, having said in `problems` what is not acceptable of it.
+ * Reads a link from its record.
+ * @param chatId the chat of all records; null where each names its own.
+ * @returns null where the record is not acceptable; `problems` says why.
  */
 export function readLink(record: LinkRecord, chatId: number | null, problems: Problems): TransferLink | null {
   const reader = new RecordReader(record, problems);
@@ -179,11 +179,11 @@ export function readLink(record: LinkRecord, chatId: number | null, problems: Pr
   if (own !== undefined && chatId !== null && own !== chatId) {
     problems.add("channel_id", `This is another channel than ${chatId}, the one to import into.`);
   }
-  const channel = chatId ?? own;
-  if (channel === undefined && textOf(record.channel_id) === "") {
+  const linkChatId = chatId ?? own;
+  if (linkChatId === undefined && textOf(record.channel_id) === "") {
     problems.add("channel_id", "Must be there, or the channel be named for all links.");
   }
-  return problems.found || channel === undefined || url === undefined
+  return problems.found || linkChatId === undefined || url === undefined
     ? null
-    : { chatId: channel, url, ...link };
+    : { chatId: linkChatId, url, ...link };
 }

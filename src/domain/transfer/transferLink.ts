@@ -1,21 +1,21 @@
-/** A tag as it moves from one installation to another: by names, since ids are each installation's own. */
+/** A tag of a transfer record: by names, since each installation has ids of its own. */
 export interface TransferTag {
   readonly type: string;
   readonly name: string;
-  /** #RRGGBB; null where the source says none that could be kept. */
+  /** #RRGGBB; null where the source gives no color. */
   readonly color: string | null;
 }
 
-/** What a link is said to carry: all its tags, or all its tags of some types. */
+/** The tags that a record gives a link: all of them, or all of some types. */
 export interface TransferTags {
-  /** Null: of every type. */
+  /** Names of the types that the record lists; null for every type. */
   readonly ofTypes: readonly string[] | null;
   readonly tags: readonly TransferTag[];
 }
 
-/** What moves of a link beside its address and its tags. */
+/** The fields of a transferred link, without its address and its tags. */
 export interface LinkFields {
-  /** In the source's words, which are Telegram's; null for none. */
+  /** As Telegram has it; null for no name. */
   readonly name: string | null;
   /** An exact decimal with two fraction digits, in the channel's currency. */
   readonly budget: string;
@@ -24,16 +24,16 @@ export interface LinkFields {
   readonly expireDate: Date | null;
   readonly memberLimit: number | null;
   readonly createsJoinRequest: boolean;
-  /** Stars a month. */
+  /** Telegram Stars a month; null for a link that costs its members nothing. */
   readonly subscriptionPrice: number | null;
   readonly isBotCreated: boolean;
   readonly isRevoked: boolean;
 }
 
-/** What a source says of a link; of what is left out or undefined it says nothing. */
+/** The fields that a source has; a field that is undefined keeps its value, or gets its default. */
 export type TransferFields = { readonly [Name in keyof LinkFields]?: LinkFields[Name] | undefined };
 
-/** A link that exists already, as a source tells of it. Its address is what it is known by within its channel. */
+/** A link that exists in Telegram, as a source has it. Its chat and its address identify it. */
 export interface TransferLink {
   readonly chatId: number;
   readonly url: string;
@@ -41,5 +41,5 @@ export interface TransferLink {
   readonly tags?: TransferTags | undefined;
 }
 
-/** Where links that move are looked up: an address belongs to a channel. */
+/** The key of a link in a map. @param owner the chat id or the channel id. */
 export const keyOfLink = (owner: number | string, url: string): string => `${owner} ${url}`;

@@ -69,8 +69,8 @@ builder.mutationField("createInviteLink", (t) =>
       types: [...COMMON_ERRORS, ...TELEGRAM_ERRORS, BotPermissionError, IdempotencyConflictError],
       union: { name: "CreateInviteLinkResult" },
     },
-    resolve: async (_root, { input }, context) => ({
-      inviteLink: await context.afresh().linkCreator.create(input),
+    resolve: async (_root, { input: { channelId: chatId, ...input } }, context) => ({
+      inviteLink: await context.afresh().linkCreator.create({ ...input, chatId }),
     }),
   }),
 );

@@ -99,7 +99,8 @@ builder.mutationFields((t) => ({
       "Makes an API token. Takes the role ADMIN; a token limited to some channels makes only such as reach no further.",
     args: { input: t.arg({ type: CreateApiTokenInput, required: true, description: "What to make." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "CreateApiTokenResult" } },
-    resolve: (_root, { input }, context) => context.afresh().tokens.create(input),
+    resolve: (_root, { input: { channelIds: chatIds, ...input } }, context) =>
+      context.afresh().tokens.create({ ...input, chatIds }),
   }),
   revokeApiToken: t.field({
     type: RevokeApiTokenSuccess,

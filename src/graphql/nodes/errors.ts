@@ -88,7 +88,7 @@ builder.objectType(BotNotInChannelError, {
       type: "TelegramID",
       nullable: true,
       description: "Null where a chat was named by its @username and Telegram knows none.",
-      resolve: (error) => error.channelId,
+      resolve: (error) => error.chatId,
     }),
   }),
 });
@@ -102,7 +102,7 @@ builder.objectType(BotPermissionError, {
       // Never null, but of the same type as BotNotInChannelError's, so that one document can ask for both.
       nullable: true,
       description: "The channel's Telegram chat id.",
-      resolve: (error) => error.channelId,
+      resolve: (error) => error.chatId,
     }),
   }),
 });

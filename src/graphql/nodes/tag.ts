@@ -96,7 +96,8 @@ builder.queryFields((t) => ({
         const { field, multiplier } = pageComplexity(args);
         return { field: field + (args.name ? SCAN_COST : 0), multiplier };
       },
-      resolve: async (_root, args, { tags }) => toConnection(await tags.page(args)),
+      resolve: async (_root, { channelId: chatId, ...args }, { tags }) =>
+        toConnection(await tags.page({ ...args, chatId })),
     },
     TagConnection,
     TagEdge,
@@ -166,7 +167,9 @@ builder.mutationFields((t) => ({
     description: "Makes a tag in a channel. Takes the role EDITOR.",
     args: { input: t.arg({ type: CreateTagInput, required: true, description: "What to make." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "CreateTagResult" } },
-    resolve: async (_root, { input }, context) => ({ tag: await context.afresh().tagCommands.create(input) }),
+    resolve: async (_root, { input: { channelId: chatId, ...input } }, context) => ({
+      tag: await context.afresh().tagCommands.create({ ...input, chatId }),
+    }),
   }),
   updateTag: t.field({
     type: UpdateTagSuccess,

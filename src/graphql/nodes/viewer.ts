@@ -11,7 +11,7 @@ const Viewer = builder.objectRef<Caller>("Viewer").implement({
       type: ["TelegramID"],
       nullable: true,
       description: "Null for a token that may use every channel.",
-      resolve: ({ channelIds }) => (channelIds === null ? null : [...channelIds]),
+      resolve: ({ chatIds }) => (chatIds === null ? null : [...chatIds]),
     }),
   }),
 });

@@ -34,7 +34,7 @@ import {
 } from "../support.js";
 
 describe("a caller", () => {
-  it("may what its role may, and all that lesser ones may", () => {
+  it("a caller has the rights of its role and of the lesser roles", () => {
     for (const [have, role] of ROLES.entries()) {
       for (const [need, required] of ROLES.entries()) {
         const attempt = () => requireRole(callerOf(null, role), required);
@@ -44,7 +44,7 @@ describe("a caller", () => {
     }
   });
 
-  it("may use the channels it was given, or every one", () => {
+  it("a caller may use the granted channels, or every channel", () => {
     expect(
       [callerOf(), callerOf([1, 2]), callerOf([2]), callerOf([])].map((caller) => mayUseChannel(caller, 1)),
     ).toEqual([true, true, false, false]);
@@ -115,7 +115,7 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
   });
   afterAll(() => test?.close());
 
-  it("loads nothing of another's, its own beside it included", async () => {
+  it("a limited caller loads nothing of another channel, even beside its own in one batch", async () => {
     const { loaders } = limited();
     const [own, other] = [mine.links[0] as NewLink, foreign.links[0] as NewLink];
     const ids = await Promise.all([
@@ -132,16 +132,16 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
     ]);
     const link = await loaders.inviteLink.load(own.id);
     expect((await loaders.tagsOf(link as InviteLink)).map(({ id }) => id)).toEqual([mine.tag.id]);
-    // Ids of others' tags, however they were come by, lead to nothing.
+    // Ids of foreign tags find nothing.
     const stolen = { ...(link as InviteLink), tagIds: [foreign.tag.id] };
     expect(await loaders.tagsOf(stolen)).toEqual([]);
     expect((await loaders.tagType.load(typeId))?.name).toBe("Source");
-    // One that may see all does see it.
+    // A caller that may use every channel sees it.
     expect((await request(callerOf()).loaders.inviteLink.load(other.id))?.id).toBe(other.id);
     expect(await request(callerOf([])).loaders.inviteLink.load(own.id)).toBeNull();
   });
 
-  it("finds links and tags of its own alone", async () => {
+  it("a limited caller finds links and tags of its own channels only", async () => {
     const { links, tags } = limited();
     const [own, other] = [mine.links[0] as NewLink, foreign.links[0] as NewLink];
     expect((await links.find(own.id))?.id).toBe(own.id);
@@ -156,12 +156,12 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
     expect((await tags.find(mine.tag.id))?.id).toBe(mine.tag.id);
     expect(await tags.find(foreign.tag.id)).toBeNull();
     await expect(tags.find(globalId("InviteLink", own.id))).rejects.toThrow(ValidationError);
-    // With every channel in reach, one named in vain still leads to nothing.
+    // For a caller that may use every channel, a wrong channel still finds nothing.
     expect(await request(callerOf()).links.find(other.id, mine.channel.chatId)).toBeNull();
     expect((await request(callerOf()).links.find(other.id, foreign.channel.chatId))?.id).toBe(other.id);
   });
 
-  it("pages through its own channels, and is refused others, known or not", async () => {
+  it("a limited caller pages through its own channels and is refused others, whether they exist or not", async () => {
     const { links, tags, channels } = limited();
     const page = await links.page({
       chatId: mine.channel.chatId,
@@ -169,18 +169,18 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
     });
     expect(page.edges.map(({ node }) => node.id).sort()).toEqual(mine.links.map(({ id }) => id).sort());
     expect(await page.totalCount()).toBe(3);
-    for (const channelId of [foreign.channel.chatId, never]) {
-      await expect(links.page({ chatId: channelId })).rejects.toThrow(ForbiddenError);
-      await expect(tags.page({ channelId })).rejects.toThrow(ForbiddenError);
-      await expect(channels.find(channelId)).rejects.toThrow(ForbiddenError);
+    for (const chatId of [foreign.channel.chatId, never]) {
+      await expect(links.page({ chatId })).rejects.toThrow(ForbiddenError);
+      await expect(tags.page({ chatId })).rejects.toThrow(ForbiddenError);
+      await expect(channels.find(chatId)).rejects.toThrow(ForbiddenError);
     }
     expect((await channels.page({})).edges.map(({ node }) => node.id)).toEqual([mine.channel.id]);
-    expect((await tags.page({ channelId: mine.channel.chatId })).edges.map(({ node }) => node.id)).toEqual([
+    expect((await tags.page({ chatId: mine.channel.chatId })).edges.map(({ node }) => node.id)).toEqual([
       mine.tag.id,
     ]);
   });
 
-  it("sees empty lists in a granted channel that is not known yet", async () => {
+  it("a limited caller gets empty lists for a granted chat without a channel", async () => {
     const page = await limited().links.page({ chatId: granted, filter: { name: "Ad" } });
     expect([
       page.edges,
@@ -192,7 +192,7 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
     await expect(limited().links.page({ chatId: granted, first: 101 })).rejects.toThrow(ValidationError);
   });
 
-  it("learns nothing from a foreign tag in a filter: it is answered as one that does not exist", async () => {
+  it("a foreign tag in a filter is answered as a tag that does not exist", async () => {
     const answers: (readonly FieldError[])[] = [];
     for (const id of [foreign.tag.id, newId(), globalId("Tag", foreign.tag.id)]) {
       const group = { tagTypeId: typeId, withoutType: true, tagIds: [mine.tag.id, id] };
@@ -207,14 +207,14 @@ await describeOnForms("a caller limited to some channels", USUAL_FORMS, (form) =
         { field: "filter.tagGroups.0.tagIds.1", message: "There is no such tag in this channel." },
       ]),
     );
-    // It is no tag of this channel for one that may see it, either.
+    // A caller that may see the tag is told as well that it is not one of this channel.
     const group = { tagTypeId: typeId, withoutType: false, tagIds: [foreign.tag.id] };
     await expect(
       request(callerOf()).links.page({ chatId: mine.channel.chatId, filter: { tagGroups: [group] } }),
     ).rejects.toThrow(/filter\.tagGroups\.0\.tagIds\.0/);
   });
 
-  it("is told of each id in a filter that is not acceptable", async () => {
+  it("each id in a filter that is not acceptable is reported", async () => {
     const { links } = limited();
     const fields = async (filter: Parameters<Links["page"]>[0]["filter"]) => {
       const error: unknown = await links

@@ -4,7 +4,7 @@ import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from 
 import { planOf, rowsRead, statementsOf, tablesReadWhole } from "../../support/plans.js";
 import { noKnownCallers } from "../support.js";
 
-await describeOnForms("the statement that finds out who is calling", ALL_FORMS, (form) => {
+await describeOnForms("the authentication statement", ALL_FORMS, (form) => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await openTestDatabase(form);
@@ -19,11 +19,11 @@ await describeOnForms("the statement that finds out who is calling", ALL_FORMS, 
   });
   afterAll(() => test?.close());
 
-  it("reads one token and its grants", async () => {
-    // That a token was used is noted beside the request, perhaps until after the database was closed.
+  it("authentication reads one token and its grants by indexes", async () => {
+    // The time of a use is stored without the request waiting, perhaps after the database was closed.
     const authentication = new Authentication(test.database, noKnownCallers, null, () => {});
     const caller = await authentication.authenticate("7");
-    expect(caller?.channelIds?.size).toBe(10);
+    expect(caller?.chatIds?.size).toBe(10);
     const [statement] = await statementsOf(test, async () => authentication.authenticate("8"));
     if (!statement) throw new TypeError("Nothing was asked.");
     for (const kind of ["custom", "generic"] as const) {

@@ -16,36 +16,36 @@ describe("a caller", () => {
   const caller = callerOf();
   const shared = () => new CallerCache({ remembers: true, isShared: true });
 
-  test("is remembered for a moment", async () => {
-    const known = shared();
-    await known.reading("hash", async () => caller);
-    expect(known.find("hash")).toBe(caller);
-    expect(known.find("other")).toBeUndefined();
+  test("a caller is cached for half a second", async () => {
+    const cache = shared();
+    await cache.read("hash", async () => caller);
+    expect(cache.find("hash")).toBe(caller);
+    expect(cache.find("other")).toBeUndefined();
   });
 
-  test("is not remembered where it is none, nor where nothing shall be", async () => {
-    const known = shared();
-    await known.reading("hash", async () => null);
-    expect(known.find("hash")).toBeUndefined();
+  test("a secret without a caller is not cached, and nothing is cached where the cache is off", async () => {
+    const cache = shared();
+    await cache.read("hash", async () => null);
+    expect(cache.find("hash")).toBeUndefined();
     const forgetful = new CallerCache({ remembers: false, isShared: true });
-    await forgetful.reading("hash", async () => caller);
+    await forgetful.read("hash", async () => caller);
     expect(forgetful.find("hash")).toBeUndefined();
   });
 
-  test("that was asked for before a change is not remembered after it", async () => {
-    const known = shared();
+  test("a caller that was read before a change is not cached after it", async () => {
+    const cache = shared();
     let answer: (found: Caller) => void = () => {};
-    const reading = known.reading(
+    const reading = cache.read(
       "hash",
       () =>
         new Promise((resolve) => {
           answer = resolve;
         }),
     );
-    const forgotten = known.forget();
+    const forgotten = cache.forget();
     answer(caller);
     await Promise.all([reading, forgotten]);
-    expect(known.find("hash")).toBeUndefined();
+    expect(cache.find("hash")).toBeUndefined();
   });
 });
 
@@ -71,7 +71,7 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
   const tokens = (index: number) =>
     new Tokens({ database: test.database, callerCache: on(index).callerCache }, callerOf(null, "ADMIN"));
 
-  it("are read once in a while", async () => {
+  it("tokens are read at most once in half a second", async () => {
     const { secret } = await tokens(0).create({ name: "Often", role: "VIEWER" });
     const first = await on(0).authentication.authenticate(secret);
     test.statements.length = 0;
@@ -79,9 +79,9 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
     expect(test.statements).toEqual([]);
   });
 
-  it("are taken nowhere any more once revoking them was answered", async () => {
+  it("a revoked token is accepted by no server once the revocation is answered", async () => {
     const { secret, apiToken } = await tokens(0).create({ name: "Revoked", role: "VIEWER" });
-    // One is asked all the time, so that it would remember it again and again.
+    // One server is asked all the time, so it would cache the caller again and again.
     const asking = setInterval(() => void on(1).authentication.authenticate(secret), 5);
     expect(await on(0).authentication.authenticate(secret)).not.toBeNull();
     await tokens(0).revoke({ id: apiToken.id });
@@ -90,13 +90,13 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
     expect(after).toEqual([null, null]);
   });
 
-  it("may use a chat under its new id everywhere once it was followed", async () => {
+  it("a token may use a migrated chat on every server once the migration was followed", async () => {
     const [from, to] = [newChatId(), newChatId()];
     await storeChannel(test.database, from);
-    const { secret } = await tokens(0).create({ name: "Moved", role: "VIEWER", channelIds: [from] });
+    const { secret } = await tokens(0).create({ name: "Moved", role: "VIEWER", chatIds: [from] });
     for (const { authentication } of servers) await authentication.authenticate(secret);
     await followMigration({ database: test.database, callerCache: on(0).callerCache }, callerOf(), from, to);
     for (const { authentication } of servers)
-      expect((await authentication.authenticate(secret))?.channelIds).toEqual(new Set([to]));
+      expect((await authentication.authenticate(secret))?.chatIds).toEqual(new Set([to]));
   });
 });

@@ -12,7 +12,7 @@ afterAll(() => test_.close());
 
 const SHARED = "https://t.me/+Shared";
 
-/** A chat under its old id and under its new one, as two channels: the one with our links, the other as updates show it. */
+/** A chat with two channels: the old chat id's has the bot's links, the new one's has what updates showed. */
 async function twoOfOne() {
   const { database } = test_;
   const { prisma } = database;
@@ -42,7 +42,7 @@ const follow = ({ from, to }: { from: { chatId: number }; to: { chatId: number }
     to.chatId,
   );
 
-test("what turns out to be one channel has the links of both, and one of equal tags", async () => {
+test("a chat migration into an existing channel merges the links, and equal tags into one", async () => {
   const both = await twoOfOne();
   const { prisma, from, to, equal, link, old } = both;
   const ours = await link(from.id, "https://t.me/+Ours", true, old);
@@ -57,40 +57,43 @@ test("what turns out to be one channel has the links of both, and one of equal t
 test.each([
   ["under the old id", true],
   ["under the new id", false],
-])("a link that we made %s is kept, whatever updates showed of it under the other", async (_where, isOld) => {
-  const both = await twoOfOne();
-  const { prisma, from, to, equal, link, old } = both;
-  const older = await link(from.id, SHARED, isOld, isOld ? old : undefined);
-  const newer = await link(to.id, SHARED, !isOld, isOld ? undefined : equal);
-  const ours = isOld ? older : newer;
-  const creation = newId();
-  await prisma.linkCreation.create({
-    data: {
-      id: creation,
-      caller: "admin",
-      idempotencyKey: creation,
-      argumentsHash: new Uint8Array(32),
-      arguments: {},
-      state: "ANSWERED",
-      ownerId: newId(),
-      channelId: isOld ? from.id : to.id,
-      botId: 1n,
-      linkId: ours,
-      createdAt: new Date(),
-    },
-  });
-  await follow(both);
-  const links = await prisma.inviteLink.findMany({
-    where: { channelId: to.id },
-    include: { tags: true, creation: true },
-  });
-  expect(links).toMatchObject([
-    { id: ours, isBotCreated: true, tags: [{ tagId: equal }], creation: { id: creation } },
-  ]);
-  expect(links[0]?.budget.toFixed(2)).toBe("7.00");
-});
+])(
+  "a link that the bot created %s is kept, and the one that updates showed in the other channel is dropped",
+  async (_where, isOld) => {
+    const both = await twoOfOne();
+    const { prisma, from, to, equal, link, old } = both;
+    const older = await link(from.id, SHARED, isOld, isOld ? old : undefined);
+    const newer = await link(to.id, SHARED, !isOld, isOld ? undefined : equal);
+    const ours = isOld ? older : newer;
+    const creation = newId();
+    await prisma.linkCreation.create({
+      data: {
+        id: creation,
+        caller: "admin",
+        idempotencyKey: creation,
+        argumentsHash: new Uint8Array(32),
+        arguments: {},
+        state: "ANSWERED",
+        ownerId: newId(),
+        channelId: isOld ? from.id : to.id,
+        botId: 1n,
+        linkId: ours,
+        createdAt: new Date(),
+      },
+    });
+    await follow(both);
+    const links = await prisma.inviteLink.findMany({
+      where: { channelId: to.id },
+      include: { tags: true, creation: true },
+    });
+    expect(links).toMatchObject([
+      { id: ours, isBotCreated: true, tags: [{ tagId: equal }], creation: { id: creation } },
+    ]);
+    expect(links[0]?.budget.toFixed(2)).toBe("7.00");
+  },
+);
 
-test("a chat that is not known under its new id keeps its channel", async () => {
+test("a chat migration to a chat id without a channel keeps the channel", async () => {
   const { prisma, from } = await twoOfOne();
   const chatId = newChatId();
   await follow({ from, to: { chatId } });

@@ -14,9 +14,9 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
   let test: TestDatabase;
   let stored: StoredChannel[];
 
-  const open = (channelIds: Iterable<number> | null) => {
-    const caller = callerOf(channelIds);
-    // Reading asks nothing of Telegram.
+  const open = (chatIds: Iterable<number> | null) => {
+    const caller = callerOf(chatIds);
+    // Reading makes no call to Telegram.
     return new Channels(
       { database: test.database, callerCache: noKnownCallers, gateway: null as never },
       caller,
@@ -32,7 +32,7 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
   });
   afterAll(() => test?.close());
 
-  it("are what the caller may use, the first known first, for any page", async () => {
+  it("pages of channels hold what the caller may use, the oldest first, for any page", async () => {
     const page = fc.record(
       { first: fc.nat(5), last: fc.nat(5), after: fc.nat(11), before: fc.nat(11) },
       { requiredKeys: [] },
@@ -68,7 +68,7 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
     );
   });
 
-  it("find one that the caller may use alone", async () => {
+  it("a channel is found only by a caller that may use it", async () => {
     const [first, second] = stored as [StoredChannel, StoredChannel];
     expect(await open([first.chatId]).find(first.chatId)).toMatchObject({
       ...first,
@@ -82,7 +82,7 @@ await describeOnForms("pages of channels", ALL_FORMS, (form) => {
     expect(await open(null).find(unknown)).toBeNull();
   });
 
-  it("refuse what makes none", async () => {
+  it("arguments that make no page of channels are refused", async () => {
     for (const args of [
       { first: -1 },
       { last: 101 },

@@ -15,7 +15,7 @@ import { TelegramGateway } from "../../../src/telegram/gateway.js";
 import { type DatabaseForm, openPool, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { callerOf, noKnownCallers, UNGUARDED } from "../support.js";
 
-/** What Telegram knows of a link, and we do. */
+/** The state of a link that both Telegram and the database have. */
 export interface LinkState {
   readonly name: string | null;
   readonly createsJoinRequest: boolean;
@@ -25,13 +25,13 @@ export interface LinkState {
   readonly isRevoked: boolean;
 }
 
-/** A server at work on the workshop's database and its Telegram. */
+/** A server on the workshop's database and its Telegram. */
 export interface WorkingServer {
-  /** Of its run. */
+  /** The presence id. */
   readonly id: string;
   readonly database: Database;
   readonly pendingWork: PendingWork;
-  /** A request's. */
+  /** The LinkEditor of a new request. */
   editor(caller?: Caller): LinkEditor;
   tags(): BulkTagging;
 }
@@ -42,13 +42,13 @@ export interface Workshop {
   readonly sandbox: Sandbox;
   readonly chatId: number;
   readonly channelId: string;
-  /** The runs that count as alive. */
+  /** Presence ids of the servers that count as alive. */
   readonly alive: Set<string>;
-  /** Lines of all servers' logs. */
+  /** The log lines of all servers. */
   readonly lines: readonly { readonly level: string; readonly msg: string }[];
-  /** One more server; on the server form with connections of its own. */
+  /** Starts one more server; on a PostgreSQL server it has connections of its own. */
   serve(timeoutMs?: number): Promise<WorkingServer>;
-  /** A link of the bot's, in Telegram and here. @returns its id. */
+  /** Creates a link of the bot in Telegram and in the database. @returns its id. */
   makeLink(link?: OtherLink, row?: object, chatId?: number): Promise<string>;
   inTelegram(linkId: string): Promise<LinkState>;
   stored(linkId: string): Promise<LinkState>;

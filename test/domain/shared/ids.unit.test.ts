@@ -13,7 +13,7 @@ import {
 
 const kind = fc.constantFrom(...ID_KINDS);
 
-/** What is wrong, as [field, message] of each; nothing where all is well. */
+/** The problems, as [field, message]; empty for none. */
 function problemsOf(read: (problems: Problems) => unknown): [string, string][] {
   const problems = new Problems();
   read(problems);
@@ -29,7 +29,7 @@ function problemsOf(read: (problems: Problems) => unknown): [string, string][] {
 const read = (of: IdKind, text: string) => parseId(of, text, "id", new Problems());
 
 describe("ids", () => {
-  it("are UUIDv7s that sort by age", () => {
+  it("new ids are UUIDv7s that sort by age", () => {
     const ids = Array.from({ length: 1_000 }, newId);
     for (const id of ids)
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -37,7 +37,7 @@ describe("ids", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it("come back from a global id, and from a bare one in any case", () => {
+  it("an id is parsed from its global id and from a bare UUID in any case", () => {
     fc.assert(
       fc.property(kind, fc.uuid(), (of, id) => {
         const global = globalId(of, id);
@@ -52,7 +52,7 @@ describe("ids", () => {
     );
   });
 
-  it("of another kind are refused by that kind's name", () => {
+  it("an id of another type is refused, and the message names that type", () => {
     fc.assert(
       fc.property(kind, kind, fc.uuid(), (of, other, id) => {
         fc.pre(of !== other);
@@ -63,7 +63,7 @@ describe("ids", () => {
     );
   });
 
-  it("that are none are refused, and nothing else happens", () => {
+  it("a text that is not an id is refused", () => {
     const id = newId();
     const base64 = (text: string) => Buffer.from(text).toString("base64");
     const garbage = [
@@ -101,11 +101,11 @@ describe("ids", () => {
         ["id", "This is no Tag id."],
       ]);
     }
-    // A bare one is no global id.
+    // A bare UUID is not a global id.
     expect(parseGlobalId(id)).toBeNull();
   });
 
-  it("that are none never make anything but a problem", () => {
+  it("no text that is not an id gives anything but a problem", () => {
     const nearly = fc
       .tuple(
         fc.constantFrom<string>(...ID_KINDS, "User", "tag"),
@@ -121,7 +121,7 @@ describe("ids", () => {
     );
   });
 
-  it("in a list stand in their places, and are named by them", () => {
+  it("parsed ids of a list keep their places, and problems name the place", () => {
     const [first, second] = [newId(), newId()];
     const list = [first, globalId("Tag", first), first.toUpperCase(), second];
     expect(parseIds("Tag", list, "tagIds", new Problems(), 4)).toEqual([first, first, first, second]);

@@ -20,11 +20,11 @@ describe("foldName", () => {
     ["ꭰᏣ", "ꭰꮳ"],
     ["𐐀", "𐐨"],
     ["😀%_", "😀%_"],
-  ])("of %s is %s", (name, key) => {
+  ])("foldName of %s is %s", (name, key) => {
     expect(foldName(name)).toBe(key);
   });
 
-  it("stays as it is when folded again, for every code point", () => {
+  it("folding a folded code point changes nothing, for every code point", () => {
     const unstable: string[] = [];
     for (let code = 0; code <= 0x10ffff; code += 1) {
       if (code >= 0xd800 && code <= 0xdfff) continue;
@@ -34,7 +34,7 @@ describe("foldName", () => {
     expect(unstable).toEqual([]);
   });
 
-  it("stays as it is when folded again, for texts", () => {
+  it("folding a folded text changes nothing", () => {
     fc.assert(
       fc.property(unicode, (text) => {
         expect(foldName(foldName(text))).toBe(foldName(text));
@@ -42,7 +42,7 @@ describe("foldName", () => {
     );
   });
 
-  it("is the same however a text was composed", () => {
+  it("foldName gives the same for every Unicode composition of a text", () => {
     fc.assert(
       fc.property(unicode, fc.constantFrom("NFC", "NFD", "NFKC", "NFKD"), (text, form) => {
         expect(foldName(text.normalize(form))).toBe(foldName(text));
@@ -50,7 +50,7 @@ describe("foldName", () => {
     );
   });
 
-  it("finds a part of a name in any case, wherever it was cut out", () => {
+  it("the folded name contains the folded part, in any case and wherever the part was cut out", () => {
     const letters = fc.stringMatching(/^[a-zA-Zа-яА-Яα-ωΑ-ΡΣ-Ω 0-9%_😀-😄]{1,12}$/u);
     fc.assert(
       fc.property(letters, fc.nat(), fc.nat(), fc.boolean(), (name, from, length, upper) => {
@@ -62,7 +62,7 @@ describe("foldName", () => {
     );
   });
 
-  it("never makes of a text that can be stored one that cannot", () => {
+  it("foldName keeps a storable text storable", () => {
     fc.assert(
       fc.property(unicode, (text) => {
         if (isStorable(text)) expect(isStorable(foldName(text))).toBe(true);
@@ -73,13 +73,13 @@ describe("foldName", () => {
 });
 
 describe("texts", () => {
-  it("can be stored but for NUL and lone surrogates", () => {
+  it("isStorable refuses only NUL and lone surrogates", () => {
     for (const text of ["", "a", "😀", "\u{10ffff}", "\ufffe", "\n"]) expect(isStorable(text)).toBe(true);
     for (const text of ["\0", "a\0b", "\ud83d", "\ude00\ud83d", "😀\ud800"])
       expect(isStorable(text)).toBe(false);
   });
 
-  it("are counted by code points", () => {
+  it("codePoints counts an emoji once", () => {
     expect(["", "abc", "😀", "é", "e\u0301", "👨‍👩‍👧"].map(codePoints)).toEqual([0, 3, 1, 1, 2, 5]);
   });
 });
@@ -96,27 +96,27 @@ describe("tidyName", () => {
     }
   };
 
-  it("makes white space one space and none at the ends", () => {
+  it("tidyName replaces runs of white space by one space and trims the ends", () => {
     expect(tidy(" \t a\n\u00a0 b \u3000")).toEqual(["a b", null]);
   });
 
-  it("counts code points", () => {
+  it("tidyName limits the number of code points", () => {
     expect(tidy("😀".repeat(5))).toEqual(["😀".repeat(5), null]);
     expect(tidy("😀".repeat(6))[1]).toBe("name: Must have at most 5 characters.");
   });
 
-  it.each(["", "  ", "\n\u00a0"])("refuses nothing but white space, %j", (name) => {
+  it.each(["", "  ", "\n\u00a0"])("tidyName refuses the empty name %j", (name) => {
     expect(tidy(name)).toEqual(["", "name: Must not be empty."]);
   });
 
   it.each(["a\0", "a\u0007", "\u009f", "\ud800", "\x7f"])(
-    "refuses control characters and broken Unicode, %j",
+    "tidyName refuses control characters and broken Unicode in %j",
     (name) => {
       expect(tidy(name)[1]).toBe("name: Must not contain control characters or broken Unicode.");
     },
   );
 
-  it("leaves a tidied name as it is", () => {
+  it("tidyName leaves a tidied name unchanged", () => {
     fc.assert(
       fc.property(unicode, (text) => {
         const once = tidyName(text, 100, "name", new Problems());

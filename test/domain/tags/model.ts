@@ -1,13 +1,13 @@
 /**
- * The contract's words on changing tags and their types, as plainly as they can be put: lists, and nothing shared
- * with the server. Names that fold alike are said to do so by who writes them down.
+ * A model of the tag commands, written from the contract as plainly as possible: it uses lists, and shares no code with the
+ * server. The test says which names fold alike.
  */
 
 export interface Name {
   readonly given: string;
-  /** As it is kept; null where it is refused. */
+  /** The stored name; null for a name that is refused. */
   readonly kept: string | null;
-  /** Equal for names that differ in case alone. */
+  /** The same for names that differ only in case. */
   readonly key: string;
 }
 
@@ -16,7 +16,7 @@ export interface Color {
   readonly kept: string | null;
 }
 
-/** Why nothing was done; of a ValidationError, the fields that are wrong, sorted. */
+/** Why a command was refused; for a ValidationError, the sorted names of the wrong fields. */
 export type Refusal = "NotFoundError" | "ForbiddenError" | readonly string[];
 
 interface ModelType {
@@ -49,7 +49,7 @@ export class TagModel {
     this.carried = Array.from({ length: links }, () => new Set<string>());
   }
 
-  /** @param id what the type gets where it is made. */
+  /** @param id the id that a created type gets. */
   createType(id: string, { kept, key }: Name): Refusal | null {
     if (kept === null || this.#typeTaken({ id, key })) return ["name"];
     this.types.set(id, { id, name: kept, key });
@@ -73,7 +73,7 @@ export class TagModel {
     return this.#note("tagType.delete", id, { name: type.name });
   }
 
-  /** @param channel its place; null for one that is not known. */
+  /** @param channel the index of the channel; null for one that does not exist. */
   createTag(id: string, channel: number | null, name: Name, color: Color, typeId: string): Refusal | null {
     const wrong = this.#wrong({ name, color, typeId });
     if (channel === null) return ["channelId", ...wrong].sort();
@@ -85,7 +85,7 @@ export class TagModel {
     return this.#note("tag.create", id, kept);
   }
 
-  /** @param seen the place of the only channel that the caller may use; null for all. */
+  /** @param seen the index of the only channel that the caller may use; null for every channel. */
   updateTag(id: string, seen: number | null, update: TagUpdate): Refusal | null {
     const wrong = this.#wrong(update);
     if (wrong.length > 0) return wrong;

@@ -17,7 +17,7 @@ import { compareIds } from "../model.js";
 import { callerOf, newChatId, type StoredChannel, storeChannel, storeLinks } from "../support.js";
 import { type Color, type Name, type Refusal, TagModel } from "./model.js";
 
-/** Few, so that they meet. */
+/** Few names, so that commands conflict. */
 const NAMES: readonly Name[] = [
   { given: "Ad", kept: "Ad", key: "ad" },
   { given: " AD\n", kept: "AD", key: "ad" },
@@ -38,21 +38,21 @@ const COLORS: readonly Color[] = [
 ];
 const CHANNELS = 2;
 
-/** One of those that are there; or, where `any`, of all that ever were, and one that never was. */
+/** One of the existing rows; with `any`, one of all that ever existed or one that never did. */
 interface Which {
   readonly place: number;
   readonly any: boolean;
   readonly global: boolean;
 }
 
-/** A database with two channels and a link in each, as the domain has it and as the model does. */
+/** A database with two channels and a link in each, with its model. */
 interface Run {
   readonly model: TagModel;
   readonly tags: TagCommands;
   readonly types: TagTypes;
   readonly channels: readonly StoredChannel[];
   readonly linkIds: readonly string[];
-  /** The place of the only channel whose tags the caller may see; null for all. */
+  /** The index of the only channel whose tags the caller may see; null for every channel. */
   readonly seen: number | null;
   readonly typeIds: string[];
   readonly tagIds: string[];
@@ -61,19 +61,19 @@ interface Run {
 const LINKS_CREATED_AT = new Date();
 
 interface Step {
-  /** In the domain. @returns the id of what is made, changed or deleted. */
+  /** Runs the command in the domain. @returns the id of the row that was created, updated or deleted. */
   take(run: Run): Promise<string>;
-  /** In the model, where `id` is what the domain gave. */
+  /** Runs the command in the model; `id` is the id that the domain returned. */
   expect(run: Run, id: string): Refusal | null;
 }
 
 const sometimes = fc.nat(9).map((digit) => digit === 0);
 const name = fc.constantFrom(...NAMES);
 const color = fc.constantFrom(...COLORS);
-/** Its place; one that is not known, too. */
+/** The index of a channel, or of one that does not exist. */
 const channel = fc.constantFrom(0, 0, 0, 1, 1, CHANNELS);
 const which = fc.record({ place: fc.nat(20), any: sometimes, global: fc.boolean() });
-/** Left out, null, or given. */
+/** A field that is left out, null or given. */
 const maybe = <T>(value: fc.Arbitrary<T>) =>
   fc.oneof(
     { weight: 9, arbitrary: fc.constant(undefined) },
@@ -94,7 +94,7 @@ const typeId = (run: Run, type: Which) => given("TagType", typeOf(run, type), ty
 const tagId = (run: Run, tag: Which) => given("Tag", tagOf(run, tag), tag);
 const textOf = (value: Name | Color | null | undefined) => (value ? value.given : value);
 
-/** Steps of one kind, which a failure shows by its name and input. */
+/** Steps of one command, which a failed property shows by name and input. */
 const stepsOf = <Input>(
   title: string,
   inputs: fc.Arbitrary<Input>,
@@ -146,7 +146,7 @@ const STEPS: fc.MaybeWeightedArbitrary<Step>[] = [
       fc.record({ channel, name, color, type: which }),
       async (run, { channel, name, color, type }) => {
         const input = { name: name.given, color: color.given, tagTypeId: typeId(run, type) };
-        return (await run.tags.create({ channelId: chatOf(run, channel), ...input })).id;
+        return (await run.tags.create({ chatId: chatOf(run, channel), ...input })).id;
       },
       (run, { channel, name, color, type }, id) => {
         const { model, seen, tagIds } = run;
@@ -196,7 +196,7 @@ const refusalOf = (error: unknown): Refusal => {
 const byId = <Thing extends { readonly id: string }>(things: Iterable<Thing>): Thing[] =>
   [...things].sort((left, right) => compareIds(left.id, right.id));
 
-await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
+await describeOnForms("tag commands", USUAL_FORMS, (form) => {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await openTestDatabase(form);
@@ -220,7 +220,7 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
     return {
       model: new TagModel(CHANNELS),
       tags: new TagCommands(database, callerOf(chatIds, "EDITOR")),
-      // Types are changed by those who may use every channel.
+      // Only a caller that may use every channel changes types.
       types: new TagTypes(database, callerOf(null, "EDITOR")),
       channels,
       linkIds,
@@ -230,23 +230,23 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
     };
   }
 
-  /** Two types, and in the first channel a tag of one name in both: what is to meet need not be made first. */
+  /** Creates two types, and in the first channel a tag of the same name in both, so that commands conflict early. */
   async function seed({ model, types, tags, channels, typeIds, tagIds }: Run): Promise<void> {
     const [first, second] = [NAMES[0] as Name, NAMES[3] as Name];
     const color = COLORS[0] as Color;
-    const channelId = (channels[0] as StoredChannel).chatId;
+    const chatId = (channels[0] as StoredChannel).chatId;
     for (const name of [first, second]) {
       const type = await types.create({ name: name.given });
       model.createType(type.id, name);
       typeIds.push(type.id);
-      const input = { channelId, name: first.given, color: color.given, tagTypeId: type.id };
+      const input = { chatId, name: first.given, color: color.given, tagTypeId: type.id };
       const tag = await tags.create(input);
       model.createTag(tag.id, 0, first, color, type.id);
       tagIds.push(tag.id);
     }
   }
 
-  /** Every link is given every tag that it may carry and does not yet: what the changes have to keep in order. */
+  /** Gives every link every tag of its channel, so that commands have references to keep in order. */
   async function carryAll({ model, channels, linkIds }: Run): Promise<void> {
     const fresh = [...model.tags.values()].filter(({ id, channel }) => !model.carried[channel]?.has(id));
     if (fresh.length === 0) return;
@@ -262,14 +262,12 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
     for (const { id, channel } of fresh) model.carried[channel]?.add(id);
   }
 
-  /** All that there is: as it is read, and as the tables have it. */
+  /** All types, tags and links, as queries return them and as the tables have them. */
   async function state({ channels }: Run) {
     const { database } = test;
     const everybody = callerOf();
     const tags = new Tags(database, everybody, createLoaders(database, everybody));
-    const pages = await Promise.all(
-      channels.map(({ chatId }) => tags.page({ channelId: chatId, first: 100 })),
-    );
+    const pages = await Promise.all(channels.map(({ chatId }) => tags.page({ chatId, first: 100 })));
     const carried = await database.prisma.inviteLinkTag.findMany();
     const audit = await database.prisma.auditEntry.findMany({ orderBy: { id: "asc" } });
     return {
@@ -311,7 +309,7 @@ await describeOnForms("tags and their types", USUAL_FORMS, (form) => {
     };
   }
 
-  it("are after any changes what the model says", async () => {
+  it("tags and types agree with the model after any sequence of commands", async () => {
     await fc.assert(
       propertyInTime(
         fc.constantFrom(null, 0),

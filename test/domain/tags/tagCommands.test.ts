@@ -6,7 +6,7 @@ import { TagTypes } from "../../../src/domain/tags/tagTypes.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { callerOf, storeChannel, storeTags, storeTagType } from "../support.js";
 
-/** Runs what has to end well or with a typed error. @returns the fields that a ValidationError names. */
+/** Awaits a command that must succeed or throw a user error. @returns the fields of a ValidationError. */
 const fieldsOf = async (work: Promise<unknown>): Promise<string[] | "done"> => {
   try {
     await work;
@@ -17,7 +17,7 @@ const fieldsOf = async (work: Promise<unknown>): Promise<string[] | "done"> => {
   }
 };
 
-await describeOnForms("a change that meets another's, not yet ended", ["server"], (form) => {
+await describeOnForms("tag commands beside an open transaction", ["server"], (form) => {
   let test: TestDatabase;
   let tags: TagCommands;
   let types: TagTypes;
@@ -38,11 +38,11 @@ await describeOnForms("a change that meets another's, not yet ended", ["server"]
     ];
     const tag = { id: newId(), typeId: otherTypeId, name: "There" };
     await storeTags(test.database, channel.id, [tag]);
-    const input = { channelId: channel.chatId, name: "New", color: "#000000", tagTypeId: typeId };
+    const input = { chatId: channel.chatId, name: "New", color: "#000000", tagTypeId: typeId };
     return { channel, typeId, tag, input };
   };
 
-  /** Another session's statement runs, then `work` until it waits for that session, which then ends. */
+  /** Runs a statement in another session's transaction, then `work` until it waits for that session, and then commits. */
   async function meanwhile<T>(
     statement: string,
     ids: readonly string[],
@@ -71,7 +71,7 @@ await describeOnForms("a change that meets another's, not yet ended", ["server"]
   const insertTag = `insert into tag (id, channel_id, type_id, name, name_key, color, created_at)
     values ($1, $2, $3, 'New', 'new', '#000000', now())`;
 
-  it("makes or moves no tag of a type that goes", async () => {
+  it("a tag is neither created in nor moved to a type that another transaction deletes", async () => {
     const { typeId, tag, input } = await setUp();
     expect(await meanwhile(deleteType, [typeId], () => fieldsOf(tags.create(input)), "rollback")).toBe(
       "done",
@@ -86,7 +86,7 @@ await describeOnForms("a change that meets another's, not yet ended", ["server"]
     expect(await fieldsOf(tags.update({ id: tag.id, name: "Still there" }))).toBe("done");
   });
 
-  it("makes no tag in a channel that goes", async () => {
+  it("a tag is not created in a channel that another transaction deletes", async () => {
     const { channel, input } = await setUp();
     const deleteChannel = "delete from channel where id = $1";
     expect(await meanwhile(deleteChannel, [channel.id], () => fieldsOf(tags.create(input)))).toEqual([
@@ -94,7 +94,7 @@ await describeOnForms("a change that meets another's, not yet ended", ["server"]
     ]);
   });
 
-  it("deletes no type of which a tag comes", async () => {
+  it("a type is not deleted while another transaction creates a tag of it", async () => {
     const { channel, typeId } = await setUp();
     const [inserted, remove] = [[newId(), channel.id, typeId], () => fieldsOf(types.delete({ id: typeId }))];
     expect(await meanwhile(insertTag, inserted, remove)).toEqual(["id"]);
@@ -105,7 +105,7 @@ await describeOnForms("a change that meets another's, not yet ended", ["server"]
     );
   });
 
-  it("takes no name that another has just taken", async () => {
+  it("a tag gets no name that another transaction has just taken", async () => {
     const { channel, typeId, tag, input } = await setUp();
     const taking = [newId(), channel.id, typeId];
     expect(await meanwhile(insertTag, taking, () => fieldsOf(tags.create(input)))).toEqual(["name"]);
@@ -120,7 +120,7 @@ await describeOnForms("a change that meets another's, not yet ended", ["server"]
     ).toEqual(["name"]);
   });
 
-  it("finds nothing any more where that has gone", async () => {
+  it("a tag that another transaction deletes is not found", async () => {
     const [{ tag, typeId }, deleteTag] = [await setUp(), "delete from tag where id = $1"];
     const update = () => tags.update({ id: tag.id, name: "Late" });
     await expect(meanwhile(deleteTag, [tag.id], update)).rejects.toThrow(NotFoundError);
@@ -133,7 +133,7 @@ await describeOnForms("a change that meets another's, not yet ended", ["server"]
     );
   });
 
-  it("changes what the other has left, not what it saw before", async () => {
+  it("a tag is updated from the state that another transaction commits", async () => {
     const { tag } = await setUp();
     const recolor = "update tag set color = '#FFFFFF' where id = $1";
     const renamed = await meanwhile(recolor, [tag.id], () => tags.update({ id: tag.id, name: "Renamed" }));

@@ -34,8 +34,8 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
   let test: TestDatabase;
   let types: string[];
 
-  const open = (channelIds: number[] | null = null) =>
-    new Tags(test.database, callerOf(channelIds), createLoaders(test.database, callerOf(channelIds)));
+  const open = (chatIds: number[] | null = null) =>
+    new Tags(test.database, callerOf(chatIds), createLoaders(test.database, callerOf(chatIds)));
 
   beforeAll(async () => {
     test = await openTestDatabase(form);
@@ -44,7 +44,7 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
   });
   afterAll(() => test?.close());
 
-  it("are what the contract says, for any name, type and page", async () => {
+  it("pages of tags follow the contract for any name, type and page", async () => {
     const seeds = fc.uniqueArray(
       fc.record({ type: fc.nat(1), name: fc.constantFrom(...NAMES), rank: fc.nat(100) }),
       { maxLength: 20, selector: ({ type, name }) => `${type} ${foldName(name)}` },
@@ -80,14 +80,14 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
 
         const compare = (left: NewTag, right: NewTag) =>
           compareTexts(modelFold(left.name), modelFold(right.name)) || compareIds(left.id, right.id);
-        const everything = await open().page({ channelId: channel.chatId, first: 100 });
+        const everything = await open().page({ chatId: channel.chatId, first: 100 });
         const cursors = new Map(everything.edges.map(({ node, cursor }) => [node.id, cursor]));
         for (const { name, type, global, step, page } of queries) {
           const typeId = type === null ? null : (types[type] as string);
           const list: ListUnderTest<Tag, NewTag> = {
             read: (args) =>
               open().page({
-                channelId: channel.chatId,
+                chatId: channel.chatId,
                 name,
                 typeId: typeId !== null && global ? globalId("TagType", typeId) : typeId,
                 ...args,
@@ -116,7 +116,7 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
     );
   });
 
-  it("take the longest names there can be", async () => {
+  it("pages of tags work with the longest possible names", async () => {
     const channel = await storeChannel(test.database);
     const names = ["\ufdfa".repeat(64), `${"\ufdfa".repeat(63)}x`];
     await storeTags(
@@ -124,29 +124,29 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
       channel.id,
       names.map((name) => ({ id: newId(), typeId: types[0] as string, name })),
     );
-    const first = await open().page({ channelId: channel.chatId, first: 1 });
+    const first = await open().page({ chatId: channel.chatId, first: 1 });
     const after = first.edges[0]?.cursor;
-    const second = await open().page({ channelId: channel.chatId, first: 1, after });
+    const second = await open().page({ chatId: channel.chatId, first: 1, after });
     expect([first, second].map(({ edges }) => edges[0]?.node.name)).toEqual(
       [names[1], names[0]].sort((left, right) => compareTexts(modelFold(left ?? ""), modelFold(right ?? ""))),
     );
   });
 
-  it("are empty for a channel that is granted and not known yet", async () => {
+  it("a page of tags is empty for a granted chat without a channel", async () => {
     const chatId = newChatId();
-    const page = await open([chatId]).page({ channelId: chatId });
+    const page = await open([chatId]).page({ chatId });
     expect([
       page.edges,
       await page.totalCount(),
       await page.hasNextPage(),
       await page.hasPreviousPage(),
     ]).toEqual([[], 0, false, false]);
-    await expect(open([chatId]).page({ channelId: chatId, after: "x" })).rejects.toThrow(ValidationError);
+    await expect(open([chatId]).page({ chatId, after: "x" })).rejects.toThrow(ValidationError);
   });
 
-  it("refuse what makes none", async () => {
+  it("arguments that make no page of tags are refused", async () => {
     const { chatId } = await storeChannel(test.database);
-    await expect(open([chatId]).page({ channelId: chatId - 1_000_000 })).rejects.toThrow(ForbiddenError);
+    await expect(open([chatId]).page({ chatId: chatId - 1_000_000 })).rejects.toThrow(ForbiddenError);
     for (const args of [
       { name: "a\0" },
       { name: "\ud800" },
@@ -158,9 +158,7 @@ await describeOnForms("pages of tags", ALL_FORMS, (form) => {
       { after: "x" },
       { before: "\0" },
     ]) {
-      await expect(open().page({ channelId: chatId, ...args }), JSON.stringify(args)).rejects.toThrow(
-        ValidationError,
-      );
+      await expect(open().page({ chatId, ...args }), JSON.stringify(args)).rejects.toThrow(ValidationError);
     }
   });
 });

@@ -26,9 +26,9 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
   afterAll(() => opened.close());
   beforeEach(() => empty(database));
 
-  test("looks again where a link that it is to change goes meanwhile", async () => {
+  test("an import plans a batch again when a link of it is deleted meanwhile", async () => {
     await importText(database, jsonLines(link("going", { name: "Before" })));
-    // As of a row that another transaction has just removed, the first change finds nothing to change.
+    // The first update finds no row, as when another transaction has just deleted it.
     for (const statement of [
       "create sequence goings",
       `create function go() returns trigger language plpgsql as
@@ -52,7 +52,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     }
   });
 
-  test("keeps what is said of a link, exactly", async () => {
+  test("an import keeps the fields of a link exactly", async () => {
     const { counts } = await importText(
       database,
       jsonLines(
@@ -102,7 +102,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     });
   });
 
-  test("knows a link however its address is written, and keeps it as Telegram writes it", async () => {
+  test("an import recognises a link in every spelling of its address, and stores Telegram's spelling", async () => {
     const spellings = [
       "HTTP://T.me/joinchat/Aa-1",
       "https://telegram.me/+Aa-1",
@@ -117,7 +117,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(addresses.sort()).toEqual([url("Aa-1"), ...another].sort());
   });
 
-  test("notes every change in the audit", async () => {
+  test("an import stores an audit entry for every change", async () => {
     await importText(database, jsonLines(link("a", { tags: [{ type: "T", name: "N" }] })));
     await importText(database, jsonLines(link("a", { budget: 5, tags: [] })), { update: true });
     const entries = await database.prisma.auditEntry.findMany({ orderBy: { id: "asc" } });
@@ -135,7 +135,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     });
   });
 
-  test("leaves known links as they are, unless they are to be updated", async () => {
+  test("an import changes existing links only with the option update", async () => {
     await importText(
       database,
       jsonLines(link("a", { name: "Old", budget: 1, tags: [{ type: "T", name: "N" }] })),
@@ -146,7 +146,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
 
     const { counts } = await importText(database, changed, { update: true });
     expect(counts).toMatchObject({ created: 0, updated: 1, known: 1 });
-    // What is not said, as the budget here, stays; of null it is known that there is none.
+    // A field that is left out, as the budget here, keeps its value; null clears a field.
     expect(await linksOf(database)).toMatchObject([
       { name: "New", budget: "1.00", tags: [{ name: "M" }] },
       {},
@@ -156,7 +156,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(await linksOf(database)).toMatchObject([{ name: null, budget: "1.00", tags: [] }, {}]);
   });
 
-  test("updates of the bot's own links only what Telegram does not know of", async () => {
+  test("an import updates only budget and tags of the bot's own links", async () => {
     await importText(database, jsonLines(link("a", { name: "Telegram's", member_limit: 5 })));
     await database.prisma.inviteLink.updateMany({ data: { botId: 1n } });
     const changed = jsonLines(link("a", { name: "Other", member_limit: null, budget: "7.5" }));
@@ -164,7 +164,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(await linksOf(database)).toMatchObject([{ name: "Telegram's", member_limit: 5, budget: "7.50" }]);
   });
 
-  test("of a table, takes tags of the types alone that it has columns for", async () => {
+  test("an import of a table replaces only tags of the types that have a column", async () => {
     const tags = [
       { type: "A", name: "1" },
       { type: "B", name: "2" },
@@ -179,7 +179,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(names.map(({ name }: { name: string }) => name)).toEqual(["3", "4", "2"]);
   });
 
-  test("skips what is not acceptable, says all that is wrong with it, and goes on", async () => {
+  test("an import skips a row that is not acceptable, reports everything wrong with it, and goes on", async () => {
     const { counts, skipped } = await importText(
       database,
       `${jsonLines(
@@ -214,7 +214,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(await rowsOf(database)).toMatchObject({ links: 2, types: 0 });
   });
 
-  test("into one channel takes no link of another", async () => {
+  test("an import into one channel skips the links of another channel", async () => {
     const { counts, skipped } = await importText(
       database,
       jsonLines({ url: url("a") }, link("b"), link("c", { channel_id: CHAT - 1 })),
@@ -223,7 +223,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect([counts.created, skipped.map(({ place }) => place)]).toEqual([2, ["line 3"]]);
   });
 
-  test("takes the same address in two channels for two links", async () => {
+  test("an import takes the same address in two channels for two links", async () => {
     const rows = jsonLines(link("a"), link("a", { channel_id: -5 }), link("a", { name: "again" }));
     expect((await importText(database, rows)).counts).toMatchObject({ created: 2, known: 1, channels: 2 });
     expect(await database.prisma.channel.findUniqueOrThrow({ where: { chatId: -5n } })).toMatchObject({
@@ -231,7 +231,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     });
   });
 
-  test("on trial writes nothing, and counts as if it did", async () => {
+  test("a dry run writes nothing and counts as a real import does", async () => {
     const tags = [{ type: "T", name: "N" }];
     const rows = jsonLines(link("a", { tags }), link("b", { tags }), link("a"), { url: "no" });
     const dry = await importText(database, rows, { dryRun: true, batchSize: 1 });
@@ -241,7 +241,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(wet.counts).toMatchObject({ created: 2, known: 1, skipped: 1, channels: 1, tagTypes: 1, tags: 1 });
   });
 
-  test("stores what it had read when its source fails, and says how the source failed", async () => {
+  test("an import stores the rows that it read before its source failed, and throws the source's error", async () => {
     const source = (async function* () {
       yield { place: "1", record: link("a") };
       throw new Error("gone");
@@ -250,7 +250,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(await rowsOf(database)).toMatchObject({ links: 1 });
   });
 
-  test("stops when it is told to, after the batch at hand", async () => {
+  test("an import that is aborted stops after the batch at hand", async () => {
     const controller = new AbortController();
     const rows = jsonLines(link("a"), link("b"), link("c"), link("d"));
     const stopped = importText(database, rows, {
@@ -264,7 +264,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect((await importText(database, rows)).counts.created).toBe(4 - (links ?? 0));
   });
 
-  test("at once with others, of the same links, makes each once", async () => {
+  test("imports of the same links at once create each link once", async () => {
     const names = Array.from({ length: 30 }, (_, index) => String(index));
     const rows = (order: readonly string[]) =>
       jsonLines(...order.map((name) => link(name, { tags: [{ type: `T${Number(name) % 3}`, name }] })));
@@ -276,8 +276,8 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
   });
 });
 
-describe("an import of bytes that are no text", () => {
-  test("is refused", async () => {
+describe("an import of bytes that are not text", () => {
+  test("an import of bytes that are not text is refused", async () => {
     const { readFileOfLinks } = await import("../../../src/import-export/files.js");
     const utf16 = async function* () {
       yield Buffer.from("\ufeffurl;name\n", "utf16le");

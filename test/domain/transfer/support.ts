@@ -11,7 +11,7 @@ import { FORMATS, type Format, readFileOfLinks } from "../../../src/import-expor
 export const CHAT = -1001234567890;
 export const CALLER = { key: "test" };
 
-/** A file's bytes, cut where nobody expects it. */
+/** A file's bytes, cut into chunks at arbitrary places. */
 export async function* bytesOf(text: string, size = 7): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -54,12 +54,12 @@ export async function importText(
 export const jsonLines = (...records: readonly object[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join("");
 
-/** Empties the tables in which links, their tags and their channels are. */
+/** Empties the tables of channels, tags and links. */
 export async function empty(database: Database): Promise<void> {
   await database.prisma.$executeRawUnsafe("truncate channel, tag_type, audit_entry cascade");
 }
 
-/** How much there is in each table. */
+/** The number of rows in each table. */
 export async function rowsOf({ prisma }: Database): Promise<Record<string, number>> {
   return {
     channels: await prisma.channel.count(),

@@ -14,7 +14,7 @@ import { propertyInTime } from "../../support/properties.js";
 import { amount } from "../support.js";
 import { CHAT, empty, exportText, importText, rowsOf } from "./support.js";
 
-/** What files and spreadsheets have a meaning for. */
+/** Character sequences that have a meaning in CSV files or spreadsheets. */
 const SPECIAL = [
   "=",
   "'",
@@ -41,7 +41,7 @@ const text = (maxLength: number) =>
     })
     .map((parts) => parts.join(""));
 
-/** As people name tags. */
+/** Names of tags. */
 const tidy = text(6)
   .map((name) => tidyName(name, 64, "name", new Problems()))
   .filter((name) => {
@@ -71,7 +71,7 @@ const link = fc.record({
   subscriptionPrice: fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: null }),
   isBotCreated: fc.boolean(),
   isRevoked: fc.boolean(),
-  /** Which of the world's tags it carries. */
+  /** Indexes of the tags that the link carries. */
   tags: fc.uniqueArray(fc.nat(11), { maxLength: 5 }),
 });
 const world = fc.record({
@@ -80,7 +80,7 @@ const world = fc.record({
 });
 type World = typeof world extends fc.Arbitrary<infer T> ? T : never;
 
-/** Puts a world into an empty database, without anything of what is tested. */
+/** Stores a world in an empty database, without the code under test. */
 async function store({ prisma }: Database, { types, links }: World): Promise<void> {
   const channelId = newId();
   const createdAt = new Date();
@@ -125,7 +125,7 @@ async function store({ prisma }: Database, { types, links }: World): Promise<voi
 
 class Crash extends Error {}
 
-/** A database whose process ends before it has carried out so many transactions more. */
+/** A database whose process crashes after this number of transactions. */
 const crashing = (database: Database, after: number): Database => {
   let left = after;
   return {
@@ -137,7 +137,7 @@ const crashing = (database: Database, after: number): Database => {
   };
 };
 
-await describeOnForms("links that move", USUAL_FORMS, (form) => {
+await describeOnForms("export and import", USUAL_FORMS, (form) => {
   let opened: TestDatabase;
   let database: Database;
   beforeAll(async () => {
@@ -148,7 +148,7 @@ await describeOnForms("links that move", USUAL_FORMS, (form) => {
 
   const format = fc.constantFrom("csv" as const, "jsonl" as const);
 
-  test("an export is the same after it was imported into an empty database; a second import changes nothing", async () => {
+  test("an export that is imported into an empty database exports the same again, and a second import changes nothing", async () => {
     await fc.assert(
       propertyInTime(world, format, async (seed, format) => {
         await empty(database);
@@ -171,7 +171,7 @@ await describeOnForms("links that move", USUAL_FORMS, (form) => {
     );
   });
 
-  test("an import that crashes anywhere and is repeated comes to the same as one that does not", async () => {
+  test("an import that crashes anywhere and is repeated gives the same as one that does not crash", async () => {
     const seeds = fc.tuple(world, world, format, fc.nat(6), fc.integer({ min: 1, max: 4 }), fc.boolean());
     await fc.assert(
       propertyInTime(seeds, async ([before, seed, format, crashAt, batchSize, update]) => {
@@ -198,8 +198,8 @@ await describeOnForms("links that move", USUAL_FORMS, (form) => {
   });
 });
 
-describe("the arbitrary texts", () => {
-  test("have in them what is special", () => {
+describe("generated texts", () => {
+  test("generated texts contain every special character sequence", () => {
     const seen = fc.sample(text(12), 200).join("");
     for (const part of SPECIAL) expect(seen).toContain(part);
   });

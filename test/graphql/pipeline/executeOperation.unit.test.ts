@@ -7,7 +7,7 @@ import type { OperationResult } from "../../../src/graphql/pipeline/operation.js
 import { schema } from "../../../src/graphql/schema.js";
 import { createLog } from "../../../src/log.js";
 
-const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
+const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", chatIds: null, telegramUserId: null };
 
 /** A server whose database fails with words that are nobody's business. */
 function failing() {

@@ -233,7 +233,7 @@ test("everything that is taken is worked out with a fifth of the stack", async (
     key: "admin",
     name: "Test",
     role: "ADMIN",
-    channelIds: null,
+    chatIds: null,
     telegramUserId: null,
   };
   const lines: string[] = [];

@@ -25,7 +25,7 @@ import { Metrics } from "../../../src/metrics/metrics.js";
 import type { LogLine } from "../../support/server.js";
 
 export const ADMIN_TOKEN = "an-admin-token-of-the-tests";
-const ADMIN: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
+const ADMIN: Caller = { key: "admin", name: "Test", role: "ADMIN", chatIds: null, telegramUserId: null };
 
 interface Waiting {
   resolve(result: IteratorResult<number>): void;
@@ -282,8 +282,8 @@ export async function startSubscriptionServer(
     opened,
     log,
     metrics,
-    async makeToken(role, channelIds = null) {
-      const { apiToken, secret } = await tokens.create({ name: `A ${role}`, role, channelIds });
+    async makeToken(role, chatIds = null) {
+      const { apiToken, secret } = await tokens.create({ name: `A ${role}`, role, chatIds });
       return { id: apiToken.id, secret };
     },
     async revoke(id) {

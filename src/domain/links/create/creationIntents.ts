@@ -13,80 +13,98 @@ import { waitBriefly, withRetries } from "../persistResult.js";
 
 export interface CreationRequest {
   readonly idempotencyKey: string | null;
-  /** Of all arguments but the key. */
+  /** The SHA-256 of all arguments but the key. */
   readonly argumentsHash: Uint8Array<ArrayBuffer>;
   readonly arguments: Prisma.InputJsonObject;
 }
 
-/** How a request with a key stands to those before it: made already, or its own to make. */
-export type Claim = { readonly createdLinkId: string } | { readonly creationId: string };
+/** What a request goes on with: the link that an earlier request created, or an intent that is its own to carry out. */
+export type LinkOrIntent = { readonly createdLinkId: string } | { readonly creationId: string };
 
+/** How often an intent of another server is looked at again, in milliseconds. */
 const POLL_MS = 50;
-/** How long a key stands for its request, in milliseconds. */
+/** How long an idempotency key gives the link that was created with it, in milliseconds. */
 const KEY_LIFE_MS = 24 * 3_600_000;
 
-const forgottenBefore = (): Date => new Date(Date.now() - KEY_LIFE_MS);
-/** Counted from when it came to stand as it does: what somebody resolves after days is answered since then. */
-const isForgotten = ({ state, createdAt, updatedAt }: LinkCreation): boolean =>
-  state === "ANSWERED" && (updatedAt ?? createdAt) < forgottenBefore();
+const expiredBefore = (): Date => new Date(Date.now() - KEY_LIFE_MS);
+/** A key's life begins with the last change: an administrator may settle a creation days after it was asked for. */
+const isKeyExpired = ({ state, createdAt, updatedAt }: LinkCreation): boolean =>
+  state === "ANSWERED" && (updatedAt ?? createdAt) < expiredBefore();
 
 /**
- * The intents to make links. One is stored before Telegram is asked, marked before the call is sent, and ends as
- * answered, failed, or uncertain; so that after a crash at any point it is known whether a link can have been made.
+ * Creation intents: one stored row for each link that is being created. Telegram cannot be asked which links exist, so
+ * after a crash the intent alone tells whether a link can have been created.
+ *
+ *     PREPARED ── the call is sent ──▶ SENT ── the link is stored ──▶ ANSWERED
+ *        ▲                              │ │
+ *        └──── the call is put off ─────┘ ├── nothing was created ──▶ FAILED, and the idempotency key is free
+ *                                         └── nobody knows ──▶ UNCERTAIN ── an administrator settles it ──▶ ANSWERED
+ *                                                                                                       or FAILED
+ *
+ * An intent belongs to one server. When that server has died, another request with the key takes over a PREPARED intent,
+ * and a SENT one becomes UNCERTAIN.
  */
 export class CreationIntents {
   readonly #database: Database;
   readonly #presence: Pick<Presence, "id" | "isAlive">;
   readonly #botId: number;
-  /** Those that this run is carrying out: others in its name were left when storing them failed. */
-  readonly #underWay = new Set<string>();
+  readonly #pendingWork: PendingWork;
+  /** Ids of the intents that requests of this process are carrying out. */
+  readonly #running = new Set<string>();
+  /** Ids of the intents whose end this process is still storing, though their request may be answered already. */
   readonly #storing = new Set<string>();
-  /** Why those failed of which the database has not been told yet. */
-  readonly #failed = new Map<string, string>();
-  /** Tells of each id of those that it is left. */
-  readonly #left = new EventEmitter().setMaxListeners(0);
+  /** Why the intents failed whose failure could not be stored yet, by id. */
+  readonly #unstoredFailures = new Map<string, string>();
+  /** Emits an intent's id when its request is finished with it. */
+  readonly #finished = new EventEmitter().setMaxListeners(0);
 
-  readonly #tracker: PendingWork;
-
-  /** @param tracker of what goes on though no request waits for it any more. */
   constructor(
     database: Database,
     presence: Pick<Presence, "id" | "isAlive">,
     botId: number,
-    tracker = new PendingWork(),
+    pendingWork = new PendingWork(),
   ) {
-    this.#tracker = tracker;
     this.#database = database;
     this.#presence = presence;
     this.#botId = botId;
+    this.#pendingWork = pendingWork;
   }
 
-  /** What is known of an earlier request of the caller with this key; waits for one that is under way. */
-  async earlier(caller: Caller, request: CreationRequest, deadline: Deadline): Promise<Claim | null> {
+  /**
+   * Finds what became of the caller's earlier request with the same idempotency key, and waits for one that is running.
+   * @returns null where there was none, or it failed without creating a link.
+   * @throws IdempotencyConflictError where the arguments differ, the link no longer exists, or the earlier request is
+   * still running at the deadline; TelegramUnavailableError where its outcome is unknown.
+   */
+  async findEarlier(
+    caller: Caller,
+    request: CreationRequest,
+    deadline: Deadline,
+  ): Promise<LinkOrIntent | null> {
     if (request.idempotencyKey === null) return null;
     for (;;) {
       const row = await this.#find(caller, request.idempotencyKey);
       if (row === null) return null;
-      const settled = await this.#settle(row, request);
-      if (settled) return settled;
+      const outcome = await this.#outcomeOf(row, request);
+      if (outcome) return outcome;
       if (Date.now() >= deadline.at) {
         throw new IdempotencyConflictError("Another request with this idempotency key is still under way.");
       }
-      await this.#ended(row.id, deadline);
+      await this.#waitForEnd(row.id, deadline);
     }
   }
 
-  /** Stores the intent, before Telegram is asked. */
+  /** Stores a new intent, before Telegram is asked; or finds, as findEarlier, what another request with the key did. */
   async prepare(
     caller: Caller,
     request: CreationRequest,
     channelId: string,
     deadline: Deadline,
-  ): Promise<Claim> {
+  ): Promise<LinkOrIntent> {
     for (;;) {
-      if (request.idempotencyKey !== null) await this.#freeOldKey(caller, request.idempotencyKey);
+      if (request.idempotencyKey !== null) await this.#freeExpiredKey(caller, request.idempotencyKey);
       const id = newId();
-      this.#underWay.add(id);
+      this.#running.add(id);
       try {
         await this.#database.prisma.linkCreation.create({
           data: {
@@ -104,17 +122,17 @@ export class CreationIntents {
         });
         return { creationId: id };
       } catch (error) {
-        this.#underWay.delete(id);
+        this.#running.delete(id);
         if (failureOf(error).kind !== "uniqueViolation") throw error;
-        const claim = await this.earlier(caller, request, deadline);
-        if (claim) return claim;
+        const earlier = await this.findEarlier(caller, request, deadline);
+        if (earlier) return earlier;
       }
     }
   }
 
   /**
-   * Marks an intent as sent while a link may come to exist by it.
-   * @throws IdempotencyConflictError where another run took it over.
+   * Marks an intent as SENT before its call is sent, and as PREPARED again where the call is put off.
+   * @returns throws IdempotencyConflictError where another server has taken the intent over.
    */
   sendingOf(id: string): SendObserver {
     const move = async (from: CreationState[], to: CreationState): Promise<void> => {
@@ -128,13 +146,13 @@ export class CreationIntents {
       );
     };
     return {
-      // Following a chat that has another id now, the call is sent a second time.
+      // A call is sent a second time after a chat migration; the intent is SENT already by then.
       beforeSend: () => move(["PREPARED", "SENT"], "SENT"),
       rateLimited: () => move(["SENT"], "PREPARED"),
     };
   }
 
-  /** In the transaction that stores the link. */
+  /** Marks an intent as ANSWERED, in the transaction that stores the link. */
   async markAnswered(unit: UnitOfWork, id: string, linkId: string): Promise<void> {
     await unit.prisma.linkCreation.update({
       where: { id },
@@ -143,23 +161,24 @@ export class CreationIntents {
   }
 
   /**
-   * Nothing was made, for certain: the key is free again. Taken for dead meanwhile, this run still knows better than
-   * whoever noted that nobody does; and where the database cannot be told, this run remembers.
+   * Marks an intent as FAILED: certainly no link was created, and the key is free again. This process knows that for
+   * certain, so it also overrules a server that took this one for dead and marked the intent as UNCERTAIN. Where the
+   * database does not take the mark, this process remembers it.
    */
   markFailed(id: string, failure: string): Promise<void> {
-    this.#failed.set(id, failure);
-    return this.#withRetries(id, async () => {
+    this.#unstoredFailures.set(id, failure);
+    return this.#storeEnd(id, async () => {
       await this.#database.prisma.linkCreation.updateMany({
         where: { id, state: { in: ["PREPARED", "SENT", "UNCERTAIN"] }, ownerId: this.#presence.id },
         data: { state: "FAILED", failure, idempotencyKey: null, updatedAt: new Date() },
       });
-      this.#failed.delete(id);
+      this.#unstoredFailures.delete(id);
     });
   }
 
-  /** Nobody knows; but what was answered stays so. */
+  /** Marks an intent as UNCERTAIN: nobody knows whether the link was created. One that is ANSWERED stays so. */
   markUncertain(id: string, failure: string): Promise<void> {
-    return this.#withRetries(id, async () => {
+    return this.#storeEnd(id, async () => {
       await this.#database.prisma.linkCreation.updateMany({
         where: { id, state: "SENT" },
         data: { state: "UNCERTAIN", failure, updatedAt: new Date() },
@@ -167,62 +186,62 @@ export class CreationIntents {
     });
   }
 
-  /** Notes how one ended, for as long as a database takes to come back; returns after a moment at the latest. */
-  async #withRetries(id: string, note: () => Promise<void>): Promise<void> {
-    const noted = this.#tracker.track(withRetries(note, () => true));
-    this.keepFor(id, noted);
-    await waitBriefly(noted);
-  }
-
   /**
-   * Notes that nobody will hear Telegram's answer to those whose server ended before it came.
-   * @returns of how many creations nobody knows what became.
+   * Marks the SENT intents of servers that have died as UNCERTAIN.
+   * @returns how many creations are uncertain.
    */
-  async noteAbandoned(): Promise<number> {
+  async markAbandoned(): Promise<number> {
     const { linkCreation } = this.#database.prisma;
     for (const row of await linkCreation.findMany({ where: { state: "SENT" } })) {
-      if (await this.#abandoned(row)) await this.#noteAbandoned(row);
+      if (await this.#isAbandoned(row)) await this.#markAbandoned(row);
     }
     return linkCreation.count({ where: { state: "UNCERTAIN" } });
   }
 
-  /** This run has done with it, whichever way; but for storing what came of it, perhaps. */
-  leave(id: string): void {
-    this.#underWay.delete(id);
-    this.#left.emit(id);
+  /** A request is finished with its intent; the intent's end may still be being stored. */
+  finish(id: string): void {
+    this.#running.delete(id);
+    this.#finished.emit(id);
   }
 
-  /** It is not abandoned while what Telegram has made is being stored, though its request could not wait for that. */
-  keepFor(id: string, storing: Promise<unknown>): void {
+  /** Keeps an intent from counting as abandoned while its end is being stored, which may outlast its request. */
+  keepWhileStoring(id: string, storing: Promise<unknown>): void {
     this.#storing.add(id);
-    const over = () => this.#storing.delete(id);
-    storing.then(over, over);
+    const end = () => this.#storing.delete(id);
+    storing.then(end, end);
   }
 
-  /** Waits until this run leaves it, or the deadline; what another run carries out is looked at again soon. */
-  async #ended(id: string, deadline: Deadline): Promise<void> {
-    if (!this.#underWay.has(id)) return delay(POLL_MS);
-    const tooLate = AbortSignal.timeout(Math.max(0, deadline.at - Date.now()));
-    await once(this.#left, id, { signal: tooLate }).catch(() => {});
+  /** Stores how an intent ended, with retries; returns after a second at the latest, while storing goes on. */
+  async #storeEnd(id: string, store: () => Promise<void>): Promise<void> {
+    const stored = this.#pendingWork.track(withRetries(store, () => true));
+    this.keepWhileStoring(id, stored);
+    await waitBriefly(stored);
+  }
+
+  /** Waits until this process is finished with the intent, or the deadline; another server's is waited for briefly. */
+  async #waitForEnd(id: string, deadline: Deadline): Promise<void> {
+    if (!this.#running.has(id)) return delay(POLL_MS);
+    const timeUp = AbortSignal.timeout(Math.max(0, deadline.at - Date.now()));
+    await once(this.#finished, id, { signal: timeUp }).catch(() => {});
   }
 
   async #find(caller: Caller, idempotencyKey: string): Promise<LinkCreation | null> {
     const row = await this.#database.prisma.linkCreation.findUnique({
       where: { caller_idempotencyKey: { caller: caller.key, idempotencyKey } },
     });
-    return row && isForgotten(row) ? null : row;
+    return row && isKeyExpired(row) ? null : row;
   }
 
-  /** What was made with it a day ago is no answer to a request of today; what is uncertain stays so. */
-  async #freeOldKey(caller: Caller, idempotencyKey: string): Promise<void> {
+  /** Frees a key that created a link more than a day ago. The key of an uncertain creation stays taken. */
+  async #freeExpiredKey(caller: Caller, idempotencyKey: string): Promise<void> {
     await this.#database.prisma.linkCreation.updateMany({
-      where: { caller: caller.key, idempotencyKey, state: "ANSWERED", updatedAt: { lt: forgottenBefore() } },
+      where: { caller: caller.key, idempotencyKey, state: "ANSWERED", updatedAt: { lt: expiredBefore() } },
       data: { idempotencyKey: null },
     });
   }
 
-  /** What a row means to a request with its key; null while it is under way elsewhere. */
-  async #settle(row: LinkCreation, request: CreationRequest): Promise<Claim | null> {
+  /** What a row means to a request with its key; null where it is to be looked at again. */
+  async #outcomeOf(row: LinkCreation, request: CreationRequest): Promise<LinkOrIntent | null> {
     if (!Buffer.from(row.argumentsHash).equals(request.argumentsHash)) {
       throw new IdempotencyConflictError(
         "A request with this idempotency key was made with other arguments.",
@@ -237,17 +256,17 @@ export class CreationIntents {
       case "FAILED":
         return null;
       case "PREPARED":
-        return (await this.#abandoned(row)) && (await this.#takeOver(row)) ? { creationId: row.id } : null;
+        return (await this.#isAbandoned(row)) && (await this.#takeOver(row)) ? { creationId: row.id } : null;
       case "SENT":
-        if (!(await this.#abandoned(row))) return null;
-        if (await this.#noteAbandoned(row)) throw new TelegramUnavailableError(true);
+        if (!(await this.#isAbandoned(row))) return null;
+        if (await this.#markAbandoned(row)) throw new TelegramUnavailableError(true);
         return null;
     }
   }
 
-  /** False where it is not as it was any more. */
-  async #noteAbandoned({ id, ownerId }: LinkCreation): Promise<boolean> {
-    const failure = this.#failed.get(id);
+  /** @returns false where the intent was not marked, since this process knows better or the row has changed meanwhile. */
+  async #markAbandoned({ id, ownerId }: LinkCreation): Promise<boolean> {
+    const failure = this.#unstoredFailures.get(id);
     if (failure !== undefined) {
       await this.markFailed(id, failure);
       return false;
@@ -263,15 +282,16 @@ export class CreationIntents {
     return count === 1;
   }
 
-  /** Whoever began it will not end it. */
-  async #abandoned(row: LinkCreation): Promise<boolean> {
-    if (row.ownerId === this.#presence.id) return !this.#underWay.has(row.id) && !this.#storing.has(row.id);
+  /** Whether nobody will bring the intent to its end: its server has died, or this process has given it up. */
+  async #isAbandoned(row: LinkCreation): Promise<boolean> {
+    if (row.ownerId === this.#presence.id) return !this.#running.has(row.id) && !this.#storing.has(row.id);
     return !(await this.#presence.isAlive(row.ownerId));
   }
 
+  /** Makes an abandoned PREPARED intent this request's own. @returns false where another request was faster. */
   async #takeOver(row: LinkCreation): Promise<boolean> {
-    if (this.#underWay.has(row.id)) return false;
-    this.#underWay.add(row.id);
+    if (this.#running.has(row.id)) return false;
+    this.#running.add(row.id);
     let count = 0;
     try {
       ({ count } = await this.#database.prisma.linkCreation.updateMany({
@@ -279,7 +299,7 @@ export class CreationIntents {
         data: { ownerId: this.#presence.id, updatedAt: new Date() },
       }));
     } finally {
-      if (count === 0) this.#underWay.delete(row.id);
+      if (count === 0) this.#running.delete(row.id);
     }
     return count === 1;
   }

@@ -36,22 +36,24 @@ import type { CreationIntents, CreationRequest } from "./creationIntents.js";
 import { type LinkSpec, storeCreatedLink } from "./storeCreatedLink.js";
 
 export interface CreateInviteLinkInput {
-  readonly channelId: number;
+  readonly chatId: number;
   readonly name: string;
   readonly createsJoinRequest: boolean;
   readonly expireDate?: Date | null | undefined;
   readonly memberLimit?: number | null | undefined;
-  /** An exact decimal. */
+  /** An exact decimal, in the channel's currency. */
   readonly budget: string;
-  /** Global or bare. */
+  /** Global ids or bare UUIDs. */
   readonly tagIds: readonly string[];
+  /** The price is in Telegram Stars for thirty days. */
   readonly subscription?: { readonly priceStars: number } | null | undefined;
   readonly idempotencyKey?: string | null | undefined;
 }
 
+/** In code points. */
 const MAX_KEY_LENGTH = 255;
 
-/** What an idempotency key stands for: all arguments, in the one form that equal ones have. */
+/** The arguments that an idempotency key stands for, in a form that is the same for equal arguments. */
 function toRequest(
   input: CreateInviteLinkInput,
   tagIds: readonly string[],
@@ -63,8 +65,9 @@ function toRequest(
   } else if (key !== null && !isStorable(key)) {
     problems.add("idempotencyKey", "Must be well-formed Unicode without NUL.");
   }
+  // The names and their order are stored and hashed: another version of the server must find the same.
   const hashed = {
-    channelId: input.channelId,
+    channelId: input.chatId,
     name: input.name.toWellFormed().replaceAll("\0", " "),
     createsJoinRequest: input.createsJoinRequest,
     expireDate: input.expireDate?.toISOString() ?? null,
@@ -86,9 +89,29 @@ interface CreatorServices {
   readonly storageGuard: StorageGuard;
 }
 
-/** Making links, for one request. */
+/** A creation whose intent is stored and that Telegram can be asked for. */
+interface PreparedCreation {
+  readonly creationId: string;
+  readonly channel: Channel;
+  readonly spec: LinkSpec;
+  readonly deadline: Deadline;
+  /** @throws DatabaseUnavailableError where storing the intent took all the time of the request. */
+  readonly requireTimeLeft: () => void;
+}
+
+/**
+ * Creates invite links, for one request. A creation's steps, in their order:
+ *
+ * 1. An idempotency key is looked up: its first call may have created the link.
+ * 2. The input is checked. A channel that is not known yet is learned from Telegram.
+ * 3. The creation intent is stored as PREPARED.
+ * 4. The intent is marked as SENT, and Telegram is asked to create the link.
+ * 5. The link is stored, and in the same transaction the intent is marked as ANSWERED. This is tried again for as long as a
+ *    database takes to restart, and outlasts the request if need be.
+ * 6. The stored link is read and returned.
+ */
 export class LinkCreator {
-  readonly #shared: CreatorServices;
+  readonly #services: CreatorServices;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
   readonly #creationIntents: CreationIntents;
@@ -98,22 +121,22 @@ export class LinkCreator {
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
-  constructor(shared: CreatorServices, request: { caller: Caller; loaders: Loaders; log: Logger }) {
-    this.#shared = shared;
-    this.#database = shared.database;
-    this.#gateway = shared.gateway;
-    this.#creationIntents = shared.creationIntents;
-    this.#pendingWork = shared.pendingWork;
-    this.#guard = shared.storageGuard;
+  constructor(services: CreatorServices, request: { caller: Caller; loaders: Loaders; log: Logger }) {
+    this.#services = services;
+    this.#database = services.database;
+    this.#gateway = services.gateway;
+    this.#creationIntents = services.creationIntents;
+    this.#pendingWork = services.pendingWork;
+    this.#guard = services.storageGuard;
     this.#caller = request.caller;
     this.#loaders = request.loaders;
     this.#log = request.log;
   }
 
   /**
-   * Makes a link in Telegram and stores it. With an idempotency key, a repeated call gives the first call's link.
-   * @throws ForbiddenError, ValidationError, IdempotencyConflictError, DatabaseUnavailableError where nothing was made
-   * since it could not be stored, and what Telegram's answers mean.
+   * Creates a link in Telegram and stores it. A repeated call with the same idempotency key returns the first call's link.
+   * @throws ForbiddenError, ValidationError, IdempotencyConflictError; DatabaseUnavailableError where nothing was created,
+   * since it could not be stored; and the errors of userErrorOf for Telegram's failures.
    */
   create(input: CreateInviteLinkInput): Promise<InviteLink> {
     return this.#pendingWork.track(this.#create(input));
@@ -123,41 +146,44 @@ export class LinkCreator {
     requireRole(this.#caller, "EDITOR");
     this.#guard.requireWritable();
     try {
-      return await this.#try(input);
+      return await this.#attempt(input);
     } catch (error) {
       if (failureOf(error).kind !== "missingReference") throw error;
-      // Following the chat made one channel of two, before anything was stored here.
+      // A chat migration merged the channel into another one before the intent was stored.
       this.#forgetChannels();
-      return this.#try(input);
+      return this.#attempt(input);
     }
   }
 
-  async #try(input: CreateInviteLinkInput): Promise<InviteLink> {
+  async #attempt(input: CreateInviteLinkInput): Promise<InviteLink> {
     const problems = new Problems();
     const tagIds = parseTagIds(input.tagIds, "tagIds", problems);
     const request = toRequest(input, distinct(tagIds), problems);
     const deadline = this.#gateway.deadline();
-    // Before anything that time may change: whether a date is still to come, or under which id the chat is granted.
-    let claim = problems.found ? null : await this.#creationIntents.earlier(this.#caller, request, deadline);
+    // The key comes first: by now the date may have passed, or the chat may be granted under another id.
+    let start = problems.found
+      ? null
+      : await this.#creationIntents.findEarlier(this.#caller, request, deadline);
     try {
-      const link =
-        claim && "createdLinkId" in claim ? await this.#loaders.inviteLink.load(claim.createdLinkId) : null;
-      if (link) return link;
-      const { plan, channel } = await this.#plan(input, tagIds, deadline, problems).catch(async (error) => {
-        // What a server left when it died cannot be carried out any more: its key is free, as after any refusal.
-        if (claim && "creationId" in claim && error instanceof UserError)
-          await this.#creationIntents.markFailed(claim.creationId, error.message);
+      const earlierLink =
+        start && "createdLinkId" in start ? await this.#loaders.inviteLink.load(start.createdLinkId) : null;
+      if (earlierLink) return earlierLink;
+      const { spec, channel } = await this.#check(input, tagIds, deadline, problems).catch(async (error) => {
+        // An intent that was taken over from a dead server can no longer be carried out, so its key becomes free.
+        if (start && "creationId" in start && error instanceof UserError)
+          await this.#creationIntents.markFailed(start.creationId, error.message);
         throw error;
       });
       const requireTimeLeft = timeLimitOf(deadline);
-      claim ??= await this.#creationIntents.prepare(this.#caller, request, channel.id, deadline);
-      if ("createdLinkId" in claim) return await this.#made(claim.createdLinkId);
-      return await this.#carryOut(claim.creationId, channel, plan, deadline, requireTimeLeft);
+      start ??= await this.#creationIntents.prepare(this.#caller, request, channel.id, deadline);
+      if ("createdLinkId" in start) return await this.#readLink(start.createdLinkId);
+      const { creationId } = start;
+      return await this.#carryOut({ creationId, channel, spec, deadline, requireTimeLeft });
     } catch (error) {
       this.#guard.noteFailure(error);
       throw error;
     } finally {
-      if (claim && "creationId" in claim) this.#creationIntents.leave(claim.creationId);
+      if (start && "creationId" in start) this.#creationIntents.finish(start.creationId);
     }
   }
 
@@ -167,31 +193,19 @@ export class LinkCreator {
     this.#loaders.tag.clearAll();
   }
 
-  /** What is to be made, and where. */
-  async #plan(
+  /** Checks everything that can be checked before Telegram is asked, and finds the channel. */
+  async #check(
     input: CreateInviteLinkInput,
     tagIds: readonly (string | null)[],
     deadline: Deadline,
     problems: Problems,
-  ): Promise<{ plan: LinkSpec; channel: Channel }> {
-    requireChannel(this.#caller, input.channelId);
-    const plan = await this.#check(input, tagIds, problems);
-    return { plan, channel: await this.#channel(input, deadline) };
+  ): Promise<{ spec: LinkSpec; channel: Channel }> {
+    requireChannel(this.#caller, input.chatId);
+    const spec = await this.#checkInput(input, tagIds, problems);
+    return { spec, channel: await this.#findChannel(input, deadline) };
   }
 
-  /** The link that this very request made. */
-  async #made(linkId: string): Promise<InviteLink> {
-    const [link] = await this.#database.query<InviteLink>(sql`
-      select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
-      where l.id = ${linkId}::uuid`);
-    if (!link) throw new Error(`The link ${linkId} of an answered creation is not there.`);
-    // Another request may have followed the chat to another id, and the caller's grant with it.
-    this.#caller.channelIds?.add(link.chatId);
-    return link;
-  }
-
-  /** All that can be known to be wrong before Telegram is asked. */
-  async #check(
+  async #checkInput(
     input: CreateInviteLinkInput,
     tagIds: readonly (string | null)[],
     problems: Problems,
@@ -209,7 +223,7 @@ export class LinkCreator {
       }
       checkSubscription({ expireDate, memberLimit, createsJoinRequest }, problems);
     }
-    const channel = await this.#loaders.channelByChatId.load(input.channelId);
+    const channel = await this.#loaders.channelByChatId.load(input.chatId);
     if (subscription && channel && channel.kind !== "CHANNEL") {
       problems.add("subscription", "Only channels have subscription links, not groups.");
     }
@@ -223,15 +237,15 @@ export class LinkCreator {
     };
   }
 
-  /** The channel, learned from Telegram where it is not known yet. */
-  async #channel(input: CreateInviteLinkInput, deadline: Deadline): Promise<Channel> {
-    const known = await this.#loaders.channelByChatId.load(input.channelId);
-    if (known) return known;
-    const named = new FollowedChat(this.#shared, this.#caller, input.channelId);
-    const chat = await named
+  /** The channel of the chat; one that is not known yet is learned from Telegram and stored. */
+  async #findChannel(input: CreateInviteLinkInput, deadline: Deadline): Promise<Channel> {
+    const stored = await this.#loaders.channelByChatId.load(input.chatId);
+    if (stored) return stored;
+    const followed = new FollowedChat(this.#services, this.#caller, input.chatId);
+    const chat = await followed
       .ask((chatId) => this.#gateway.getChat(chatId, deadline))
       .catch((error: unknown) => {
-        throw errorOfInquiry(error, named.id);
+        throw errorOfInquiry(error, followed.id);
       });
     if (!isLinkable(chat)) {
       throw new ValidationError([
@@ -246,60 +260,36 @@ export class LinkCreator {
     return storeChannel(this.#database, this.#caller, chat);
   }
 
-  async #carryOut(
-    creationId: string,
-    channel: Channel,
-    plan: LinkSpec,
-    deadline: Deadline,
-    requireTimeLeft: () => void,
-  ): Promise<InviteLink> {
+  /** Carries out an intent: asks Telegram, stores the link and reads it. */
+  async #carryOut(creation: PreparedCreation): Promise<InviteLink> {
+    const chat = new FollowedChat(this.#services, this.#caller, creation.channel.chatId);
+    const answer = await this.#askTelegram(creation, chat);
+    const linkId = await waitUntilDeadline(this.#persist(creation, chat, answer), creation.deadline);
+    // The creation has just shown what the bot can do in the channel, and perhaps another chat id.
+    this.#forgetChannels();
+    return readResult(() => this.#readLink(linkId));
+  }
+
+  /** Asks Telegram to create the link, and marks the intent as SENT before; where that fails, marks how the intent ended. */
+  async #askTelegram(creation: PreparedCreation, chat: FollowedChat): Promise<TelegramInviteLink> {
+    const { creationId, spec, deadline } = creation;
     const sending = guardedSending(this.#creationIntents.sendingOf(creationId), this.#guard, deadline);
-    const chat = new FollowedChat(this.#shared, this.#caller, channel.chatId);
-    let answer: TelegramInviteLink;
     try {
-      requireTimeLeft();
-      answer = await chat.ask((chatId) => this.#call(chatId, plan, deadline, sending));
+      creation.requireTimeLeft();
+      return await chat.ask((chatId) => this.#callTelegram(chatId, spec, deadline, sending));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
-        // It was not sent: the database failed, or following the chat did, after a call that made nothing.
+        // The call was not sent: the database failed, or a chat migration could not be followed.
         await this.#creationIntents.markFailed(creationId, "the server failed");
         throw error;
       }
-      await this.#noteFailure(creationId, error.failure);
+      await this.#markFailure(creationId, error.failure);
       await waitBriefly(storeStatusAfterFailure(this.#database, chat.id, error.failure));
       throw userErrorOf(error.failure, chat.id);
     }
-    const made = {
-      creationId,
-      plan,
-      answer,
-      caller: this.#caller,
-      creatorId: this.#caller.telegramUserId,
-      botId: this.#gateway.botId,
-      madeAt: new Date(),
-    };
-    const storing = {
-      store: () =>
-        this.#database.transaction(async (unit) => {
-          const id = await storeCreatedLink(unit, made);
-          await this.#creationIntents.markAnswered(unit, creationId, id);
-          return id;
-        }),
-      // Where not even this can be stored, the creation is found abandoned, which comes to the same.
-      giveUp: () => this.#creationIntents.markUncertain(creationId, "the link could not be stored"),
-      answer,
-      about: { creationId, chatId: chat.id },
-    };
-    const stored = this.#pendingWork.track(persistResult(storing, this.#log, this.#guard));
-    this.#guard.trackStoring(stored);
-    this.#creationIntents.keepFor(creationId, stored);
-    const linkId = await waitUntilDeadline(stored, deadline);
-    // What is told of the channel is what the creation has just shown.
-    this.#forgetChannels();
-    return readResult(() => this.#made(linkId));
   }
 
-  #call(
+  #callTelegram(
     chatId: number,
     { settings, subscriptionPrice }: LinkSpec,
     deadline: Deadline,
@@ -315,11 +305,55 @@ export class LinkCreator {
     return this.#gateway.createSubscriptionInviteLink(chatId, link, deadline, sending);
   }
 
-  async #noteFailure(creationId: string, failure: TelegramFailure): Promise<void> {
+  async #markFailure(creationId: string, failure: TelegramFailure): Promise<void> {
     if (failure.kind === "unavailable" && failure.carriedOut === "maybe") {
       await this.#creationIntents.markUncertain(creationId, failure.reason);
     } else {
       await this.#creationIntents.markFailed(creationId, "reason" in failure ? failure.reason : failure.kind);
     }
+  }
+
+  /** Stores the link that Telegram has created, with retries. @returns the link's id, when it is stored. */
+  #persist(
+    { creationId, spec }: PreparedCreation,
+    chat: FollowedChat,
+    answer: TelegramInviteLink,
+  ): Promise<string> {
+    const created = {
+      creationId,
+      spec,
+      answer,
+      caller: this.#caller,
+      creatorId: this.#caller.telegramUserId,
+      botId: this.#gateway.botId,
+      createdAt: new Date(),
+    };
+    const result = {
+      store: () =>
+        this.#database.transaction(async (unit) => {
+          const id = await storeCreatedLink(unit, created);
+          await this.#creationIntents.markAnswered(unit, creationId, id);
+          return id;
+        }),
+      // If the mark cannot be stored either, the intent stays SENT and is found abandoned, with the same outcome.
+      giveUp: () => this.#creationIntents.markUncertain(creationId, "the link could not be stored"),
+      answer,
+      about: { creationId, chatId: chat.id },
+    };
+    const stored = this.#pendingWork.track(persistResult(result, this.#log, this.#guard));
+    this.#guard.trackStoring(stored);
+    this.#creationIntents.keepWhileStoring(creationId, stored);
+    return stored;
+  }
+
+  /** Reads a link that this request, or an earlier one with its key, created. */
+  async #readLink(linkId: string): Promise<InviteLink> {
+    const [link] = await this.#database.query<InviteLink>(sql`
+      select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
+      where l.id = ${linkId}::uuid`);
+    if (!link) throw new Error(`The link ${linkId} of an answered creation is not there.`);
+    // Another request may have followed a chat migration, with which the caller's grant got another id.
+    this.#caller.chatIds?.add(link.chatId);
+    return link;
   }
 }

@@ -11,16 +11,16 @@ import type { CreationIntents } from "./creationIntents.js";
 import { ForeignLinkError, type LinkSpec, storeCreatedLink } from "./storeCreatedLink.js";
 
 export interface ResolveCreationInput {
-  /** Global or bare. */
+  /** A global id or a bare UUID. */
   readonly id: string;
-  /** Of the link that was made. */
+  /** The address of the link that Telegram created; null where none was created. */
   readonly url?: string | null | undefined;
-  /** No link was made. */
+  /** Whether no link was created; either this or `url` must be given. */
   readonly notMade: boolean;
 }
 
-/** How a request's arguments are kept; see toRequest in linkCreator.ts. */
-const keptArguments = z.object({
+/** The arguments of a request as its intent stores them; toRequest in linkCreator.ts writes them. */
+const storedArguments = z.object({
   name: z.string(),
   createsJoinRequest: z.boolean(),
   expireDate: z.coerce.date().nullable(),
@@ -30,10 +30,10 @@ const keptArguments = z.object({
   priceStars: z.number().nullable(),
 });
 
-/** What a creation was to make. */
-export function linkSpecOf({ arguments: kept }: Pick<LinkCreation, "arguments">): LinkSpec {
+/** The link that a creation was asked for. */
+export function linkSpecOf({ arguments: stored }: Pick<LinkCreation, "arguments">): LinkSpec {
   const { name, createsJoinRequest, expireDate, memberLimit, priceStars, ...rest } =
-    keptArguments.parse(kept);
+    storedArguments.parse(stored);
   return {
     settings: {
       name: cleanLinkName(name),
@@ -46,7 +46,7 @@ export function linkSpecOf({ arguments: kept }: Pick<LinkCreation, "arguments">)
   };
 }
 
-/** CreationIntents of which nobody knows whether Telegram made the link, for one request. */
+/** Uncertain creations, for one request: nobody knows whether Telegram created the link. */
 export class UncertainCreations {
   readonly #database: Database;
   readonly #creationIntents: CreationIntents;
@@ -61,25 +61,28 @@ export class UncertainCreations {
     this.#caller = caller;
   }
 
-  /** Those that the caller may see and resolve. */
+  /** The condition for the uncertain creations that the caller may see and settle. */
   get visible(): Prisma.LinkCreationWhereInput {
-    const { role, channelIds } = this.#caller;
+    const { role, chatIds } = this.#caller;
     if (role !== "ADMIN") return { id: { in: [] } };
-    const channel = channelIds && { chatId: { in: [...channelIds].map(BigInt) } };
+    const channel = chatIds && { chatId: { in: [...chatIds].map(BigInt) } };
     return { state: "UNCERTAIN", ...(channel && { channel }) };
   }
 
-  /** As `visible`, for one who asks for the list of them, brought up to date. @throws ForbiddenError */
+  /**
+   * The same condition for a caller who asks for the list. First the creations of servers that have died are marked.
+   * @throws ForbiddenError
+   */
   async listed(): Promise<Prisma.LinkCreationWhereInput> {
     requireRole(this.#caller, "ADMIN");
-    await this.#creationIntents.noteAbandoned();
+    await this.#creationIntents.markAbandoned();
     return this.visible;
   }
 
   /**
-   * Ends the doubt about a creation, as someone has found out in Telegram: its key gives the link from now on, or is
-   * free.
-   * @returns the link's id; null where none was made.
+   * Settles an uncertain creation by what an administrator has found in Telegram. From then on its idempotency key gives
+   * the link, or is free.
+   * @returns the link's id; null where no link was created.
    * @throws ForbiddenError, NotFoundError, ValidationError
    */
   async resolve(input: ResolveCreationInput): Promise<string | null> {
@@ -97,11 +100,10 @@ export class UncertainCreations {
     const creation =
       id && (await this.#database.prisma.linkCreation.findFirst({ where: { AND: [where, { id }] } }));
     if (!creation) throw new NotFoundError("uncertain creation");
-    if (url === null) return this.#notMade(creation);
-    return this.#made(creation, url);
+    return url === null ? this.#settleWithoutLink(creation) : this.#settleWithLink(creation, url);
   }
 
-  async #notMade({ id, channelId }: LinkCreation): Promise<null> {
+  async #settleWithoutLink({ id, channelId }: LinkCreation): Promise<null> {
     await this.#database.transaction(async (unit) => {
       const { count } = await unit.prisma.linkCreation.updateMany({
         where: { id, state: "UNCERTAIN" },
@@ -119,7 +121,7 @@ export class UncertainCreations {
     return null;
   }
 
-  async #made(creation: LinkCreation, url: string): Promise<string> {
+  async #settleWithLink(creation: LinkCreation, url: string): Promise<string> {
     const { id, channelId, createdAt } = creation;
     const creatorId = await this.#creatorOf(creation);
     try {
@@ -135,8 +137,8 @@ export class UncertainCreations {
           botId: Number(creation.botId),
           caller: this.#caller,
           creatorId,
-          madeAt: createdAt,
-          plan: linkSpecOf(creation),
+          createdAt,
+          spec: linkSpecOf(creation),
           answer: { invite_link: url },
         });
         await this.#creationIntents.markAnswered(unit, id, linkId);
@@ -152,7 +154,7 @@ export class UncertainCreations {
     }
   }
 
-  /** A link belongs to one chat. @throws ForeignLinkError where it is another's. */
+  /** @throws ForeignLinkError where the link is stored for another channel: a link belongs to one chat. */
   async #requireUnknownElsewhere({ prisma }: UnitOfWork, { id }: LinkCreation, url: string): Promise<void> {
     const { channelId } = await prisma.linkCreation.findUniqueOrThrow({
       where: { id },
@@ -164,7 +166,7 @@ export class UncertainCreations {
     }
   }
 
-  /** The person behind the token with which it was asked for, where there is one. */
+  /** The Telegram user behind the token with which the link was asked for; null where there is none. */
   async #creatorOf({ caller }: LinkCreation): Promise<number | null> {
     const [kind, id] = caller.split(":");
     if (kind !== "token" || id === undefined) return null;

@@ -7,121 +7,131 @@ import { NotFoundError, RateLimitedError } from "../../shared/errors.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
 import { waitBriefly, withRetries } from "../persistResult.js";
 
-/** What Telegram may have done to a link without our hearing of it. */
+/** Which unconfirmed edits a link has: calls that were sent and whose outcome is not known. */
 export interface UnconfirmedEdits {
   readonly maybeEdited: boolean;
   readonly maybeRevoked: boolean;
 }
 
-type Doubt = keyof UnconfirmedEdits;
+type UnconfirmedKind = keyof UnconfirmedEdits;
 
 const COLUMNS = { maybeEdited: sql`maybe_edited`, maybeRevoked: sql`maybe_revoked` } satisfies Record<
-  Doubt,
+  UnconfirmedKind,
   Sql
 >;
+/** How often a lock that another request has is tried again, in milliseconds. */
 const POLL_MS = 50;
 
-const NO_DOUBTS: UnconfirmedEdits = { maybeEdited: false, maybeRevoked: false };
+const NOTHING_UNCONFIRMED: UnconfirmedEdits = { maybeEdited: false, maybeRevoked: false };
 
-/** Puts doubts on record; where another run has the link meanwhile, it loses it, and will find that out. */
-const doubtful = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdits): Sql => sql`
+/** Records unconfirmed edits of a link and unlocks it. A server that has the lock loses it, and finds that out itself. */
+const unlockUnconfirmed = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdits): Sql => sql`
   insert into link_change (link_id, maybe_edited, maybe_revoked, created_at)
   select id, ${maybeEdited}::boolean, ${maybeRevoked}::boolean, now() from invite_link where id = ${linkId}::uuid
   on conflict (link_id) do update set owner_id = null,
     maybe_edited = link_change.maybe_edited or excluded.maybe_edited,
     maybe_revoked = link_change.maybe_revoked or excluded.maybe_revoked`;
 
-/** A link that is one request's alone to change in Telegram, until it is given back. */
+/** A link that one request alone may edit in Telegram, until it is unlocked. */
 export class LockedLink {
   readonly linkId: string;
-  /** As they were when it was locked. */
-  readonly doubts: UnconfirmedEdits;
+  /** The unconfirmed edits that the link had when it was locked. */
+  readonly unconfirmed: UnconfirmedEdits;
   readonly #database: Database;
-  readonly #own: Sql;
-  #now: UnconfirmedEdits;
+  readonly #ownLock: Sql;
+  /** The unconfirmed edits with those of this request. */
+  #current: UnconfirmedEdits;
   #storing: Promise<unknown> | null = null;
 
-  constructor(database: Database, ownerId: string, linkId: string, doubts: UnconfirmedEdits) {
+  constructor(database: Database, ownerId: string, linkId: string, unconfirmed: UnconfirmedEdits) {
     this.#database = database;
-    this.#own = sql`link_id = ${linkId}::uuid and owner_id = ${ownerId}::uuid`;
+    this.#ownLock = sql`link_id = ${linkId}::uuid and owner_id = ${ownerId}::uuid`;
     this.linkId = linkId;
-    this.doubts = doubts;
-    this.#now = doubts;
+    this.unconfirmed = unconfirmed;
+    this.#current = unconfirmed;
   }
 
-  /** Puts a doubt on record for as long as a call may have been carried out. */
-  sending(doubt: Doubt): SendObserver {
+  /**
+   * Records an edit as unconfirmed before its call is sent, and removes the record where the call is put off.
+   * @returns throws RateLimitedError where another server has taken this one for dead and locked the link.
+   */
+  sending(kind: UnconfirmedKind): SendObserver {
     return {
       beforeSend: async () => {
-        // Another run has it by now, having taken this one for dead.
-        if (!(await this.#record(doubt, true))) throw new RateLimitedError(1);
-        this.#now = { ...this.#now, [doubt]: true };
+        if (!(await this.#record(kind, true))) throw new RateLimitedError(1);
+        this.#current = { ...this.#current, [kind]: true };
       },
-      rateLimited: () => this.nothingDone(doubt),
+      rateLimited: () => this.removeRecord(kind),
     };
   }
 
-  /** The call certainly did nothing. */
-  async nothingDone(doubt: Doubt): Promise<void> {
-    this.#now = { ...this.#now, [doubt]: this.doubts[doubt] };
-    // Where that fails, giving the link back tells of it; the caller is to hear what Telegram said.
-    await waitBriefly(this.#record(doubt, this.doubts[doubt]));
+  /** Removes the record of a call that certainly changed nothing. Waits for a second at most, and throws no error. */
+  async removeRecord(kind: UnconfirmedKind): Promise<void> {
+    this.#current = { ...this.#current, [kind]: this.unconfirmed[kind] };
+    // Where this fails, unlocking stores the same. The caller is to hear what Telegram said.
+    await waitBriefly(this.#record(kind, this.unconfirmed[kind]));
   }
 
-  /** Stores what Telegram says of the link, in one transaction: there is no doubt about it any more. */
-  async settle(store: (unit: UnitOfWork) => Promise<void>): Promise<void> {
+  /** Stores what Telegram answered and, in the same transaction, removes the lock: nothing is unconfirmed any more. */
+  async confirm(store: (unit: UnitOfWork) => Promise<void>): Promise<void> {
     await this.#database.transaction(async (unit) => {
       await store(unit);
-      const ended = await unit.execute(sql`delete from link_change where ${this.#own}`);
-      // Taken for dead, this run lost the link to another one: which of the two calls came last, nobody knows.
-      if (ended === 0) await unit.execute(doubtful(this.linkId, { ...NO_DOUBTS, maybeEdited: true }));
+      const removed = await unit.execute(sql`delete from link_change where ${this.#ownLock}`);
+      // Another server took this one for dead and edited the link as well: nobody knows whose call came last.
+      if (removed === 0)
+        await unit.execute(unlockUnconfirmed(this.linkId, { ...NOTHING_UNCONFIRMED, maybeEdited: true }));
     });
-    this.#now = NO_DOUBTS;
+    this.#current = NOTHING_UNCONFIRMED;
   }
 
-  /** Keeps the link from others while what Telegram has done to it is being stored, whoever still waits for that. */
-  keepFor(storing: Promise<unknown>): void {
-    const over = () => {
+  /** Keeps the link locked while Telegram's answer is being stored, which may outlast the request. */
+  keepWhileStoring(storing: Promise<unknown>): void {
+    const end = () => {
       this.#storing = null;
     };
-    this.#storing = storing.then(over, over);
+    this.#storing = storing.then(end, end);
   }
 
-  /** Resolves when it is stored; null where nothing is being stored. */
+  /** Resolves when Telegram's answer is stored; null where none is being stored. */
   get storing(): Promise<unknown> | null {
     return this.#storing;
   }
 
-  /** Lets others have it; what is in doubt stays on record, though another run have it already. */
-  async giveBack(): Promise<void> {
-    const { maybeEdited, maybeRevoked } = this.#now;
+  /** Unlocks the link. Unconfirmed edits stay on record, even where another server has the lock by now. */
+  async unlock(): Promise<void> {
+    const { maybeEdited, maybeRevoked } = this.#current;
     await this.#database.query(
       maybeEdited || maybeRevoked
-        ? doubtful(this.linkId, this.#now)
-        : sql`delete from link_change where ${this.#own}`,
+        ? unlockUnconfirmed(this.linkId, this.#current)
+        : sql`delete from link_change where ${this.#ownLock}`,
     );
   }
 
-  /** @returns false where the link is not this run's any more. */
-  async #record(doubt: Doubt, value: boolean): Promise<boolean> {
+  /** @returns false where this server no longer has the lock. */
+  async #record(kind: UnconfirmedKind, value: boolean): Promise<boolean> {
     const changed = await this.#database.query(
-      sql`update link_change set ${COLUMNS[doubt]} = ${value}::boolean where ${this.#own} returning link_id`,
+      sql`update link_change set ${COLUMNS[kind]} = ${value}::boolean where ${this.#ownLock} returning link_id`,
     );
     return changed.length > 0;
   }
 }
 
 /**
- * The changes of links that Telegram is asked for: one at a time of each link, on all servers together, so that what
- * is stored is what came last in Telegram; and on record before they are sent, so that after a crash it is known that
- * Telegram may have another state of a link.
+ * Edit locks: one request at a time edits a link in Telegram, across all servers, so that the stored state is that of the
+ * last call. The lock's row (link_change) also records unconfirmed edits, before a call is sent: after a crash it tells
+ * that Telegram may have another state of the link than the one that is stored.
+ *
+ *     no row ── lock ──▶ owner_id ── a call is sent ──▶ owner_id, maybe_… ── the answer is stored ──▶ no row
+ *                            │                              │
+ *                            └── unlock ──▶ no row          └── no answer ──▶ maybe_… without an owner, until the next
+ *                                                                             edit sends the whole state of the link
  */
 export class EditLocks {
   readonly #database: Database;
   readonly #presence: Pick<Presence, "id" | "isAlive">;
   readonly #pendingWork: PendingWork;
-  /** Links that requests of this run have: others in its name were left when giving them back failed. */
-  readonly #locked = new Set<string>();
+  /** Ids of the links that requests of this process have locked. */
+  readonly #lockedHere = new Set<string>();
 
   constructor(database: Database, presence: Pick<Presence, "id" | "isAlive">, pendingWork: PendingWork) {
     this.#database = database;
@@ -130,48 +140,48 @@ export class EditLocks {
   }
 
   /**
-   * Does something with a link while nobody else changes it in Telegram; waits for whoever does.
-   * @throws RateLimitedError where that is not over at the deadline, NotFoundError where there is no such link.
+   * Runs work that has the edit lock of a link, and waits before for a request that has the lock.
+   * @throws RateLimitedError where the lock is not free by the deadline, NotFoundError where there is no such link.
    */
   async withLink<T>(
     linkId: string,
     deadline: Deadline,
     work: (locked: LockedLink) => Promise<T>,
   ): Promise<T> {
-    while (this.#locked.has(linkId)) await this.#waitAnother(deadline);
-    this.#locked.add(linkId);
+    while (this.#lockedHere.has(linkId)) await this.#pause(deadline);
+    this.#lockedHere.add(linkId);
     let locked: LockedLink | undefined;
     try {
-      locked = await this.#claim(linkId, deadline);
+      locked = await this.#lock(linkId, deadline);
       return await work(locked);
     } finally {
       const storing = locked?.storing ?? null;
-      if (locked === undefined) this.#locked.delete(linkId);
-      else if (storing === null) await this.#release(locked);
-      else void this.#pendingWork.track(storing.then(() => this.#release(locked as LockedLink)));
+      if (locked === undefined) this.#lockedHere.delete(linkId);
+      else if (storing === null) await this.#unlock(locked);
+      else void this.#pendingWork.track(storing.then(() => this.#unlock(locked as LockedLink)));
     }
   }
 
-  /** Gives a link back: later, where the database is away just now, for which no caller waits. */
-  async #release(locked: LockedLink): Promise<void> {
-    const given = withRetries(
-      () => locked.giveBack(),
+  /** Unlocks a link, with retries; returns after a second at the latest, while the retries go on. */
+  async #unlock(locked: LockedLink): Promise<void> {
+    const stored = withRetries(
+      () => locked.unlock(),
       () => true,
     );
-    // Given up, it stays in this run's name, and is its next request's.
-    const released = given.catch(() => {}).finally(() => this.#locked.delete(locked.linkId));
-    await waitBriefly(this.#pendingWork.track(released));
+    // If every retry fails, the row stays in this server's name, and this server's next request takes it.
+    const unlocked = stored.catch(() => {}).finally(() => this.#lockedHere.delete(locked.linkId));
+    await waitBriefly(this.#pendingWork.track(unlocked));
   }
 
-  async #claim(linkId: string, deadline: Deadline): Promise<LockedLink> {
-    // What is in this run's name was left behind: the link is no other request's of it.
-    let leftBehind = this.#presence.id;
+  async #lock(linkId: string, deadline: Deadline): Promise<LockedLink> {
+    // Whose lock may be taken. A row in this server's own name was left behind, as #lockedHere has not got the link.
+    let abandonedBy = this.#presence.id;
     for (;;) {
       const [row] = await this.#database.query<UnconfirmedEdits>(sql`
         insert into link_change (link_id, owner_id, created_at)
         select id, ${this.#presence.id}::uuid, now() from invite_link where id = ${linkId}::uuid
         on conflict (link_id) do update set owner_id = excluded.owner_id, created_at = excluded.created_at
-          where link_change.owner_id is null or link_change.owner_id = ${leftBehind}::uuid
+          where link_change.owner_id is null or link_change.owner_id = ${abandonedBy}::uuid
         returning maybe_edited as "maybeEdited", maybe_revoked as "maybeRevoked"`);
       if (row) return new LockedLink(this.#database, this.#presence.id, linkId, row);
       const [other] = await this.#database.query<{ ownerId: string | null }>(sql`
@@ -179,12 +189,12 @@ export class EditLocks {
         where l.id = ${linkId}::uuid`);
       if (!other) throw new NotFoundError("invite link");
       if (other.ownerId !== null && !(await this.#presence.isAlive(other.ownerId)))
-        leftBehind = other.ownerId;
-      else await this.#waitAnother(deadline);
+        abandonedBy = other.ownerId;
+      else await this.#pause(deadline);
     }
   }
 
-  async #waitAnother(deadline: Deadline): Promise<void> {
+  async #pause(deadline: Deadline): Promise<void> {
     if (Date.now() >= deadline.at) throw new RateLimitedError(1);
     await delay(POLL_MS);
   }

@@ -41,28 +41,29 @@ import {
 import { checkTags, distinct, parseTagIds, replaceTags } from "../tagging/linkTags.js";
 import type { EditLocks, LockedLink, UnconfirmedEdits } from "./editLocks.js";
 
-/** What is left out stays as it is; null clears the name, the date and the limit, and nothing else. */
+/** A field left out keeps its value. Null clears the name, the date and the member limit, and is refused elsewhere. */
 export interface UpdateInviteLinkInput {
-  /** Global or bare. */
+  /** A global id or a bare UUID. */
   readonly id: string;
   readonly name?: string | null | undefined;
   readonly createsJoinRequest?: boolean | null | undefined;
   readonly expireDate?: Date | null | undefined;
   readonly memberLimit?: number | null | undefined;
-  /** An exact decimal. */
+  /** An exact decimal, in the channel's currency. */
   readonly budget?: string | null | undefined;
+  /** All tags that the link is to carry. */
   readonly tagIds?: readonly string[] | null | undefined;
 }
 
 const NEVER_NULL = ["createsJoinRequest", "budget", "tagIds"] as const;
 
-/** What only we know of a link, as it shall be; undefined stays as it is. */
-interface OwnPart {
+/** The fields of a link that Telegram does not have; undefined keeps a field's value. */
+interface OwnFields {
   readonly budget?: string | undefined;
   readonly tagIds?: readonly string[] | undefined;
 }
 
-/** A link with what else decides whether its bot may change it. */
+/** A link with the bot that created it; null where that was not stored. */
 type EditableLink = InviteLink & { readonly botId: number | null };
 
 interface EditorServices {
@@ -74,9 +75,20 @@ interface EditorServices {
   readonly storageGuard: StorageGuard;
 }
 
-/** Changing links, for one request. */
+/**
+ * Edits and revokes invite links, for one request. An edit's steps, in their order:
+ *
+ * 1. The link is looked up, and the fields that Telegram does not have (budget and tags) are checked.
+ * 2. Where only those are to change, they are stored, and Telegram is not asked. Otherwise:
+ * 3. The link's edit lock is taken, and the link is read again.
+ * 4. The settings are merged and checked. Where nothing differs and nothing is unconfirmed, Telegram is not asked.
+ * 5. The edit is recorded as unconfirmed, and Telegram is asked.
+ * 6. The answer is stored, and in the same transaction the record is removed. This is tried again for as long as a database
+ *    takes to restart, and outlasts the request if need be.
+ * 7. The lock is given back, and the stored link is read and returned.
+ */
 export class LinkEditor {
-  readonly #shared: EditorServices;
+  readonly #services: EditorServices;
   readonly #database: Database;
   readonly #gateway: TelegramGateway;
   readonly #editLocks: EditLocks;
@@ -86,41 +98,42 @@ export class LinkEditor {
   readonly #caller: Caller;
   readonly #loaders: Loaders;
 
-  constructor(shared: EditorServices, request: { caller: Caller; loaders: Loaders; log: Logger }) {
-    this.#shared = shared;
-    this.#database = shared.database;
-    this.#gateway = shared.gateway;
-    this.#editLocks = shared.editLocks;
-    this.#pendingWork = shared.pendingWork;
-    this.#guard = shared.storageGuard;
+  constructor(services: EditorServices, request: { caller: Caller; loaders: Loaders; log: Logger }) {
+    this.#services = services;
+    this.#database = services.database;
+    this.#gateway = services.gateway;
+    this.#editLocks = services.editLocks;
+    this.#pendingWork = services.pendingWork;
+    this.#guard = services.storageGuard;
     this.#caller = request.caller;
     this.#loaders = request.loaders;
     this.#log = request.log;
   }
 
   /**
-   * Changes a link, in Telegram only where it is something that Telegram knows of. Where nobody knows whether that was
-   * carried out, doing it again puts it right.
-   * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
+   * Edits a link, in Telegram only where the fields are Telegram's. Where the outcome is unknown, repeating the edit puts
+   * the link right.
+   * @throws ForbiddenError, NotFoundError, ValidationError, RateLimitedError, DatabaseUnavailableError, and the errors of
+   * userErrorOf for Telegram's failures.
    */
   update(input: UpdateInviteLinkInput): Promise<InviteLink> {
-    return this.#whileWritable(() => this.#update(input));
+    return this.#run(() => this.#update(input));
   }
 
   /**
-   * Makes a link invalid, in Telegram and here, for good; one that is so already stays so.
-   * @throws ForbiddenError, NotFoundError, ValidationError, and what Telegram's answers mean.
+   * Revokes a link for good, in Telegram and here. A link that is revoked already stays so.
+   * @throws as `update`.
    */
   revoke(input: { readonly id: string }): Promise<InviteLink> {
-    return this.#whileWritable(() => this.#revoke(input));
+    return this.#run(() => this.#revoke(input));
   }
 
-  /** Begins nothing while nothing can be stored. */
-  async #whileWritable<T>(change: () => Promise<T>): Promise<T> {
+  /** Checks the role, and begins nothing while nothing can be stored. */
+  async #run<T>(work: () => Promise<T>): Promise<T> {
     requireRole(this.#caller, "EDITOR");
     this.#guard.requireWritable();
     try {
-      return await this.#pendingWork.track(change());
+      return await this.#pendingWork.track(work());
     } catch (error) {
       this.#guard.noteFailure(error);
       throw error;
@@ -130,162 +143,154 @@ export class LinkEditor {
   async #update(input: UpdateInviteLinkInput): Promise<InviteLink> {
     const link = await this.#find(input.id);
     const problems = new Problems();
-    for (const field of NEVER_NULL) if (input[field] === null) problems.add(field, "Must not be null.");
-    if (input.budget != null) checkBudget(input.budget, problems);
-    const tagIds = input.tagIds == null ? null : parseTagIds(input.tagIds, "tagIds", problems);
-    if (tagIds) await checkTags(tagIds, link.channelId, "tagIds", this.#loaders, problems);
-    const own = {
-      budget: input.budget ?? undefined,
-      tagIds: tagIds ? distinct(tagIds) : undefined,
-    };
+    const own = await this.#checkOwnFields(link, input, problems);
     const { name, createsJoinRequest, expireDate, memberLimit } = input;
-    const isTelegrams = [name, createsJoinRequest, expireDate, memberLimit].some(
+    const isForTelegram = [name, createsJoinRequest, expireDate, memberLimit].some(
       (value) => value !== undefined,
     );
-    if (isTelegrams) {
+    if (isForTelegram) {
       const changed = { name, createsJoinRequest: createsJoinRequest ?? undefined, expireDate, memberLimit };
       const deadline = this.#gateway.deadline();
       await this.#editLocks.withLink(link.id, deadline, (locked) =>
-        this.#edit(locked, changed, own, problems, deadline),
+        this.#editLocked(locked, changed, own, problems, deadline),
       );
-      return readResult(() => this.#changed(link.id));
+      return readResult(() => this.#readEdited(link.id));
     }
     problems.check();
-    await this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
-    return this.#changed(link.id);
+    await this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own));
+    return this.#readEdited(link.id);
   }
 
   async #revoke(input: { readonly id: string }): Promise<InviteLink> {
     const { id } = await this.#find(input.id);
     const deadline = this.#gateway.deadline();
-    await this.#editLocks.withLink(id, deadline, (locked) => this.#makeInvalid(locked, deadline));
-    return readResult(() => this.#changed(id));
+    await this.#editLocks.withLink(id, deadline, (locked) => this.#revokeLocked(locked, deadline));
+    return readResult(() => this.#readEdited(id));
   }
 
-  async #find(text: string): Promise<InviteLink> {
+  async #find(globalOrBareId: string): Promise<InviteLink> {
     const problems = new Problems();
-    const id = parseId("InviteLink", text, "id", problems);
+    const id = parseId("InviteLink", globalOrBareId, "id", problems);
     problems.check();
     const link = id && (await this.#loaders.inviteLink.load(id));
     if (!link) throw new NotFoundError("invite link");
     return link;
   }
 
-  /** As it stands after a change. */
-  async #changed(id: string): Promise<InviteLink> {
-    const link = await this.#read(id);
-    // A chat may have been followed to another id meanwhile, by another request too, and the caller's grant with it.
-    this.#caller.channelIds?.add(link.chatId);
-    this.#loaders.channel.clearAll();
-    this.#loaders.channelByChatId.clearAll();
-    return link;
+  async #checkOwnFields(
+    link: InviteLink,
+    input: UpdateInviteLinkInput,
+    problems: Problems,
+  ): Promise<OwnFields> {
+    for (const field of NEVER_NULL) if (input[field] === null) problems.add(field, "Must not be null.");
+    if (input.budget != null) checkBudget(input.budget, problems);
+    const tagIds = input.tagIds == null ? null : parseTagIds(input.tagIds, "tagIds", problems);
+    if (tagIds) await checkTags(tagIds, link.channelId, "tagIds", this.#loaders, problems);
+    return {
+      budget: input.budget ?? undefined,
+      tagIds: tagIds ? distinct(tagIds) : undefined,
+    };
   }
 
-  /** @throws NotFoundError where it went with its channel. */
-  async #read(id: string): Promise<EditableLink> {
-    const [link] = await this.#database.query<EditableLink>(sql`
-      select ${inviteLinkColumns}, l.bot_id as "botId"
-      from invite_link l join channel c on c.id = l.channel_id where l.id = ${id}::uuid`);
-    if (!link) throw new NotFoundError("invite link");
-    return link;
-  }
-
-  /** Telegram lets a bot change its own links alone. */
-  #checkOwn({ isBotCreated, botId }: EditableLink, problems: Problems): void {
-    if (isBotCreated && (botId === null || botId === this.#gateway.botId)) return;
-    problems.add("id", "Another administrator made this link, and Telegram lets only them change it.");
-  }
-
-  async #edit(
+  /** Edits a link whose edit lock is held. */
+  async #editLocked(
     locked: LockedLink,
     changed: ChangedSettings,
-    own: OwnPart,
+    own: OwnFields,
     problems: Problems,
     deadline: Deadline,
   ): Promise<void> {
     const link = await this.#read(locked.linkId);
-    const known = settingsOf(link);
     const settings = mergeSettings(link, changed);
-    // What is in doubt is sent again as it shall be; of a revoked link nothing can be any more.
-    const isInDoubt = !link.isRevoked && (locked.doubts.maybeEdited || locked.doubts.maybeRevoked);
-    const difference = changedSettings(known, settings);
-    const isTelegrams = isInDoubt || Object.keys(difference).length > 0;
-    if (isTelegrams) {
-      this.#checkOwn(link, problems);
+    const difference = changedSettings(settingsOf(link), settings);
+    // After an unconfirmed edit the whole state is sent, even where nothing differs. A revoked link cannot be edited.
+    const isUnconfirmed =
+      !link.isRevoked && (locked.unconfirmed.maybeEdited || locked.unconfirmed.maybeRevoked);
+    const isForTelegram = isUnconfirmed || Object.keys(difference).length > 0;
+    if (isForTelegram) {
+      this.#checkBot(link, problems);
       checkEdit(link, changed, settings, new Date(), problems);
     }
     problems.check();
-    if (!isTelegrams) return this.#database.transaction((unit) => this.#storeOwn(unit, link, own));
-    const answer = await this.#call(locked, link, "maybeEdited", deadline, (chatId, sending) =>
+    if (!isForTelegram) return this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own));
+    const answer = await this.#askTelegram(locked, link, "maybeEdited", deadline, (chatId, sending) =>
       link.subscriptionPrice === null
         ? this.#gateway.editInviteLink(chatId, link.url, settings, deadline, sending)
         : this.#gateway.editSubscriptionInviteLink(chatId, link.url, settings.name, deadline, sending),
     );
     if (answer === null) {
-      await this.#storeRevoked(locked, link, null, deadline);
-      // As for any link that is known to be revoked.
-      return this.#edit(locked, changed, own, problems, deadline);
+      await this.#persistRevocation(locked, link, null, deadline);
+      // The link is stored as revoked by now, so this reports what an edit of a revoked link reports.
+      return this.#editLocked(locked, changed, own, problems, deadline);
     }
-    await this.#storeAnswer(locked, link, answer, deadline, async (unit) => {
+    await this.#persist(locked, link, answer, deadline, async (unit) => {
       const stored = await this.#storeSettings(unit, link.id, settledColumns(answer, settings));
-      await this.#storeOwn(unit, stored, own, locked.doubts.maybeEdited ? settings : difference);
+      await this.#storeOwnFields(unit, stored, own, locked.unconfirmed.maybeEdited ? settings : difference);
     });
   }
 
-  async #makeInvalid(locked: LockedLink, deadline: Deadline): Promise<void> {
+  /** Revokes a link whose edit lock is held. */
+  async #revokeLocked(locked: LockedLink, deadline: Deadline): Promise<void> {
     const link = await this.#read(locked.linkId);
     if (link.isRevoked) return;
     const problems = new Problems();
-    this.#checkOwn(link, problems);
+    this.#checkBot(link, problems);
     problems.check();
-    const answer = await this.#call(locked, link, "maybeRevoked", deadline, (chatId, sending) =>
+    const answer = await this.#askTelegram(locked, link, "maybeRevoked", deadline, (chatId, sending) =>
       this.#gateway.revokeInviteLink(chatId, link.url, deadline, sending),
     );
-    await this.#storeRevoked(locked, link, answer, deadline);
+    await this.#persistRevocation(locked, link, answer, deadline);
+  }
+
+  /** Telegram lets a bot edit only the links that it created. */
+  #checkBot({ isBotCreated, botId }: EditableLink, problems: Problems): void {
+    if (isBotCreated && (botId === null || botId === this.#gateway.botId)) return;
+    problems.add("id", "Another administrator made this link, and Telegram lets only them change it.");
   }
 
   /**
-   * Makes a call that changes the link in Telegram.
-   * @returns what Telegram says of it; null where that is that it is revoked, as was asked for by a call before.
-   * @throws what its failure means
+   * Makes a call that edits or revokes the link, recorded as unconfirmed before it is sent.
+   * @returns Telegram's answer; null where Telegram refuses because the link is revoked, and an unconfirmed revocation
+   * explains why.
+   * @throws userErrorOf the call's failure
    */
-  async #call(
+  async #askTelegram(
     locked: LockedLink,
     link: InviteLink,
-    doubt: keyof UnconfirmedEdits,
+    kind: keyof UnconfirmedEdits,
     deadline: Deadline,
     call: (chatId: number, sending: SendObserver) => Promise<TelegramInviteLink>,
   ): Promise<TelegramInviteLink | null> {
-    const chat = new FollowedChat(this.#shared, this.#caller, link.chatId);
+    const chat = new FollowedChat(this.#services, this.#caller, link.chatId);
     try {
-      const sending = guardedSending(locked.sending(doubt), this.#guard, deadline);
+      const sending = guardedSending(locked.sending(kind), this.#guard, deadline);
       return await chat.ask((chatId) => call(chatId, sending));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
-        // It was not sent.
-        await locked.nothingDone(doubt);
+        // The call was not sent.
+        await locked.removeRecord(kind);
         throw error;
       }
       const { failure } = error;
       if (!(failure.kind === "unavailable" && failure.carriedOut === "maybe"))
-        await locked.nothingDone(doubt);
-      if (failure.kind === "noUsableLink" && locked.doubts.maybeRevoked) return null;
+        await locked.removeRecord(kind);
+      if (failure.kind === "noUsableLink" && locked.unconfirmed.maybeRevoked) return null;
       await waitBriefly(storeStatusAfterFailure(this.#database, chat.id, failure));
       throw userErrorOf(failure, chat.id);
     }
   }
 
-  /** @param answer null where Telegram says no more than that it is revoked. */
-  async #storeRevoked(
+  /** @param answer null where Telegram has only refused a call because the link is revoked. */
+  async #persistRevocation(
     locked: LockedLink,
     link: InviteLink,
     answer: TelegramInviteLink | null,
     deadline: Deadline,
   ): Promise<void> {
-    // Of settings that are in doubt the answer says all there is.
-    const known = locked.doubts.maybeEdited ? NO_SETTINGS : settingsOf(link);
-    const columns = answer === null ? {} : settledColumns(answer, known);
-    await this.#storeAnswer(locked, link, answer, deadline, async (unit) => {
+    // After an unconfirmed edit the stored settings may be wrong, so those that the answer leaves out count as none.
+    const stored = locked.unconfirmed.maybeEdited ? NO_SETTINGS : settingsOf(link);
+    const columns = answer === null ? {} : settledColumns(answer, stored);
+    await this.#persist(locked, link, answer, deadline, async (unit) => {
       const { channelId } = await this.#storeSettings(unit, link.id, { ...columns, isRevoked: true });
       await audit(unit, this.#caller, {
         action: "inviteLink.revoke",
@@ -296,28 +301,31 @@ export class LinkEditor {
     });
   }
 
-  /** Stores what Telegram has done to the link; the request waits for it as long as it can. */
-  async #storeAnswer(
+  /** Stores what Telegram has done to the link, with retries; waits for that until the deadline. */
+  async #persist(
     locked: LockedLink,
     link: InviteLink,
     answer: TelegramInviteLink | null,
     deadline: Deadline,
     store: (unit: UnitOfWork) => Promise<void>,
   ): Promise<void> {
-    const storing = {
-      store: () => locked.settle(store),
-      // The doubt is on record already.
+    const result = {
+      store: () => locked.confirm(store),
+      // The edit stays on record as unconfirmed.
       giveUp: async () => {},
       answer,
       about: { linkId: link.id },
     };
-    const stored = this.#pendingWork.track(persistResult(storing, this.#log, this.#guard));
+    const stored = this.#pendingWork.track(persistResult(result, this.#log, this.#guard));
     this.#guard.trackStoring(stored);
-    locked.keepFor(stored);
+    locked.keepWhileStoring(stored);
     await waitUntilDeadline(stored, deadline);
   }
 
-  /** @returns the link with the channel it is in by now: following a chat may have made one channel of two. */
+  /**
+   * Stores the settings that Telegram has, and that the bot is able to edit links in the channel.
+   * @returns the link with its channel, which a chat migration may have merged into another one meanwhile.
+   */
   async #storeSettings(
     unit: UnitOfWork,
     id: string,
@@ -338,11 +346,14 @@ export class LinkEditor {
     return { id, channelId };
   }
 
-  /** Stores what only we know of a link, where it is not so already. @param settings what Telegram has changed, if anything */
-  async #storeOwn(
+  /**
+   * Stores the budget and the tags where they differ, and one audit entry for the whole edit.
+   * @param settings the settings that Telegram has changed, for the audit entry.
+   */
+  async #storeOwnFields(
     unit: UnitOfWork,
     { id, channelId }: Pick<InviteLink, "id" | "channelId">,
-    own: OwnPart,
+    own: OwnFields,
     settings: Partial<LinkSettings> = {},
   ): Promise<void> {
     const change: Record<string, unknown> = { ...settings };
@@ -363,5 +374,24 @@ export class LinkEditor {
       channelId,
       change: change as AuditEntry["change"],
     });
+  }
+
+  /** Reads the link after its edit. */
+  async #readEdited(id: string): Promise<InviteLink> {
+    const link = await this.#read(id);
+    // This request or another one may have followed a chat migration, with which the caller's grant got another id.
+    this.#caller.chatIds?.add(link.chatId);
+    this.#loaders.channel.clearAll();
+    this.#loaders.channelByChatId.clearAll();
+    return link;
+  }
+
+  /** @throws NotFoundError where the link was deleted with its channel meanwhile. */
+  async #read(id: string): Promise<EditableLink> {
+    const [link] = await this.#database.query<EditableLink>(sql`
+      select ${inviteLinkColumns}, l.bot_id as "botId"
+      from invite_link l join channel c on c.id = l.channel_id where l.id = ${id}::uuid`);
+    if (!link) throw new NotFoundError("invite link");
+    return link;
   }
 }

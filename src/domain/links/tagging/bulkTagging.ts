@@ -7,15 +7,17 @@ import type { InviteLink } from "../inviteLink.js";
 import type { Loaders } from "../linkLoaders.js";
 import { changeTags, checkTags, distinct, parseTagIds } from "./linkTags.js";
 
+/** Global ids or bare UUIDs. */
 export interface SetInviteLinkTagsInput {
   readonly ids: readonly string[];
   readonly addTagIds: readonly string[];
   readonly removeTagIds: readonly string[];
 }
 
+/** Links of one call. */
 const MAX_LINKS = 250;
 
-/** Giving and taking tags of many links at once, for one request. */
+/** Adds and removes tags of many links at once, for one request. */
 export class BulkTagging {
   readonly #database: Database;
   readonly #caller: Caller;
@@ -28,9 +30,9 @@ export class BulkTagging {
   }
 
   /**
-   * Gives tags to links of one channel, and takes others of them: all or none.
+   * Adds tags to links of one channel and removes others, in one transaction.
    * @returns the links, each once.
-   * @throws ForbiddenError, NotFoundError where one of the links is not there, ValidationError
+   * @throws ForbiddenError, NotFoundError where one of the links does not exist, ValidationError
    */
   async set(input: SetInviteLinkTagsInput): Promise<InviteLink[]> {
     requireRole(this.#caller, "EDITOR");
@@ -63,12 +65,12 @@ export class BulkTagging {
       }));
       await audit(unit, this.#caller, ...entries);
     });
-    // As they stand now; one that went with its channel meanwhile is left out.
+    // The links are read again. One that was deleted with its channel meanwhile is left out.
     for (const id of ids) this.#loaders.inviteLink.clear(id);
     return this.#load(ids);
   }
 
-  /** Those that are there for the caller. */
+  /** The links that exist and that the caller may see. */
   async #load(ids: readonly string[]): Promise<InviteLink[]> {
     const links = await Promise.all(ids.map((id) => this.#loaders.inviteLink.load(id)));
     return links.filter((link) => link !== null);

@@ -4,19 +4,22 @@ import { type Problems, ValidationError } from "../../shared/errors.js";
 import { parseIds } from "../../shared/ids.js";
 import type { Loaders } from "../linkLoaders.js";
 
-/** That a link carries. */
+/** The most tags that a link carries. */
 export const MAX_TAGS = 100;
 
 type TagIds = readonly (string | null)[];
 
-/** The ids of tags that one link shall carry; what is wrong with them is said in `problems`, and is null. */
+/** Parses ids of tags. An id that is not valid is added to `problems` and becomes null. */
 export const parseTagIds = (texts: readonly string[], field: string, problems: Problems) =>
   parseIds("Tag", texts, field, problems, MAX_TAGS);
 
-/** Each once; those that are none left out. */
+/** The ids without nulls, each once. */
 export const distinct = (ids: TagIds): string[] => [...new Set(ids.filter((id) => id !== null))];
 
-/** Each must be a tag of the channel; what is wrong is said in `problems`. @param channelId undefined: none is known. */
+/**
+ * Adds to `problems` each tag that is not one of the channel.
+ * @param channelId undefined for a channel that is not known yet, which has no tags.
+ */
 export async function checkTags(
   tagIds: TagIds,
   channelId: string | undefined,
@@ -32,18 +35,18 @@ export async function checkTags(
   }
 }
 
-/** Links, and tags for them. */
+/** Links and the tags to add to them. */
 export interface Tagging {
   readonly linkIds: readonly string[];
   readonly tagIds: readonly string[];
 }
 
 /**
- * Tags that are deleted meanwhile are left out, as if that had come after. Locking them keeps their channel and type,
- * which stand beside them here, from changing. The channel is the one that the link is in by now: following a chat may
- * have made one channel of two.
+ * Inserts the tags of links. A tag that was deleted meanwhile is left out, as if it had been deleted afterwards. The lock
+ * keeps the channel and the type of each tag, which are stored with it here, from changing. The join takes the channel
+ * that the link has now, since a chat migration may have merged channels.
  */
-const giving = ({ linkIds, tagIds }: Tagging): Sql => sql`
+const insertTags = ({ linkIds, tagIds }: Tagging): Sql => sql`
   insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
   select l.id, t.id, t.channel_id, t.type_id, l.created_at
   from (
@@ -53,52 +56,52 @@ const giving = ({ linkIds, tagIds }: Tagging): Sql => sql`
   where l.id = any(${linkIds}::uuid[])
   on conflict do nothing returning link_id, tag_id`;
 
-/** Gives tags to links. */
-export async function giveTags(unit: UnitOfWork, tagging: Tagging): Promise<void> {
-  await unit.execute(giving(tagging));
+/** Adds tags to links. */
+export async function addTags(unit: UnitOfWork, tagging: Tagging): Promise<void> {
+  await unit.execute(insertTags(tagging));
 }
 
-/** What changed of a link's tags. */
+/** The tags that were added to a link and removed from it. */
 export interface TagChange {
   readonly linkId: string;
   readonly addTagIds: readonly string[];
   readonly removeTagIds: readonly string[];
 }
 
-/** @returns the links that changed. */
-async function retag(unit: UnitOfWork, tagging: Tagging, taken: Sql): Promise<TagChange[]> {
+/** Adds tags, and removes those that meet a condition on invite_link_tag. @returns the links that changed. */
+async function retag(unit: UnitOfWork, tagging: Tagging, isRemoved: Sql): Promise<TagChange[]> {
   const ids = sql`${tagging.linkIds}::uuid[]`;
-  // In one order, so that two who tag the same links do not wait for each other.
+  // Ordered by id, so that two requests that tag the same links do not deadlock.
   await unit.execute(sql`select from invite_link where id = any(${ids}) order by id for no key update`);
   return unit.query<TagChange>(sql`
-    with taken as (
-      delete from invite_link_tag where link_id = any(${ids}) and ${taken} returning link_id, tag_id
-    ), given as (${giving(tagging)}), changed as (
-      select link_id, tag_id, true as is_given from given union all select link_id, tag_id, false from taken
+    with removed as (
+      delete from invite_link_tag where link_id = any(${ids}) and ${isRemoved} returning link_id, tag_id
+    ), added as (${insertTags(tagging)}), changed as (
+      select link_id, tag_id, true as is_added from added union all select link_id, tag_id, false from removed
     ), touched as (
       update invite_link set updated_at = now() where id in (select link_id from changed)
     )
     select link_id as "linkId",
-      coalesce(array_agg(tag_id) filter (where is_given), '{}') as "addTagIds",
-      coalesce(array_agg(tag_id) filter (where not is_given), '{}') as "removeTagIds"
+      coalesce(array_agg(tag_id) filter (where is_added), '{}') as "addTagIds",
+      coalesce(array_agg(tag_id) filter (where not is_added), '{}') as "removeTagIds"
     from changed group by link_id`);
 }
 
-/** Makes these the tags that the links carry. @returns the links that changed. */
+/** Replaces the tags of links by `tagging.tagIds`. @returns the links that changed. */
 export const replaceTags = (unit: UnitOfWork, tagging: Tagging): Promise<TagChange[]> =>
   retag(unit, tagging, sql`tag_id <> all(${tagging.tagIds}::uuid[])`);
 
 /**
- * Gives the links tags, and takes others of them.
+ * Adds tags to links, and removes others.
  * @returns the links that changed.
- * @throws ValidationError where one would carry too many.
+ * @throws ValidationError where a link would carry more than MAX_TAGS tags.
  */
 export async function changeTags(
   unit: UnitOfWork,
   tagging: Tagging,
-  takenIds: readonly string[],
+  removedIds: readonly string[],
 ): Promise<TagChange[]> {
-  const changes = await retag(unit, tagging, sql`tag_id = any(${takenIds}::uuid[])`);
+  const changes = await retag(unit, tagging, sql`tag_id = any(${removedIds}::uuid[])`);
   const tooMany = await unit.execute(sql`
     select link_id from invite_link_tag where link_id = any(${tagging.linkIds}::uuid[])
     group by link_id having count(*) > ${MAX_TAGS}::int`);

@@ -131,7 +131,7 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
       const { linkCreator, loaders } = openRequest(request, reply);
       const { body, headers } = request;
       const link = await linkCreator.create({
-        channelId: body.channel_id,
+        chatId: body.channel_id,
         name: body.name,
         createsJoinRequest: body.creates_join_request,
         expireDate: body.expire_date,

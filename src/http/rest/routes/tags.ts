@@ -43,7 +43,7 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
       const { channel_id, name, type_id, ordered_fields, ...pageRequest } = request.query;
       const page = await tags.numberedPage({
         ...toNumbered(pageRequest),
-        channelId: channel_id,
+        chatId: channel_id,
         orderBy: ordersOf(ordered_fields),
         name,
         typeId: type_id,
@@ -65,7 +65,7 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
     handler: async (request, reply) => {
       const { tagCommands } = openRequest(request, reply);
       const { channel_id, name, color, tag_type_id } = request.body;
-      const tag = await tagCommands.create({ channelId: channel_id, name, color, tagTypeId: tag_type_id });
+      const tag = await tagCommands.create({ chatId: channel_id, name, color, tagTypeId: tag_type_id });
       return reply.code(201).send(showTag({ ...tag, links: [] }));
     },
   });
@@ -117,7 +117,7 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
       const { channel_id, name, color, type_id } = request.query;
       const { id } = await tagCommands.update({
         id: request.params.tag_id,
-        channelId: channel_id,
+        chatId: channel_id,
         name,
         color,
         tagTypeId: type_id,

@@ -6,7 +6,7 @@ import { isWriteConflict } from "../../../../src/database/failures.js";
 import { followMigration } from "../../../../src/domain/channels/chatMigration.js";
 import { recount } from "../../../../src/domain/links/counts/recount.js";
 import { BulkTagging } from "../../../../src/domain/links/tagging/bulkTagging.js";
-import { giveTags, replaceTags } from "../../../../src/domain/links/tagging/linkTags.js";
+import { addTags, replaceTags } from "../../../../src/domain/links/tagging/linkTags.js";
 import { createLoaders } from "../../../../src/domain/loaders.js";
 import { UserError } from "../../../../src/domain/shared/errors.js";
 import { newId } from "../../../../src/domain/shared/ids.js";
@@ -96,7 +96,7 @@ const WRITES: Readonly<Record<string, Write>> = {
         update: { budget },
       });
       const tagIds = some(sameChannel(tags, channelId), c).map((tag) => tag.id);
-      await giveTags(unit, { linkIds: [link.id], tagIds });
+      await addTags(unit, { linkIds: [link.id], tagIds });
     });
   },
   async tag({ database, links, tags }, a, b, c) {
@@ -122,7 +122,7 @@ const WRITES: Readonly<Record<string, Write>> = {
     const { chatId } = pick(channels, a) ?? {};
     const tagTypeId = pick(types, b);
     if (chatId === undefined || tagTypeId === undefined) return;
-    const input = { channelId: chatId, tagTypeId, name: `Tag ${c % TAGS}`, color: "#00FF00" };
+    const input = { chatId, tagTypeId, name: `Tag ${c % TAGS}`, color: "#00FF00" };
     await new TagCommands(database, EDITOR).create(input);
   },
   async moveTag({ database, tags, types }, a, b) {

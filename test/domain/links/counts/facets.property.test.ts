@@ -113,8 +113,8 @@ await describeOnForms("facets and totals of links", USUAL_FORMS, (form) => {
   let types: NewType[];
   let stranger: string;
 
-  const open = (channelIds: number[] | null = null) =>
-    new Links(test.database, callerOf(channelIds), createLoaders(test.database, callerOf(channelIds)));
+  const open = (chatIds: number[] | null = null) =>
+    new Links(test.database, callerOf(chatIds), createLoaders(test.database, callerOf(chatIds)));
 
   beforeAll(async () => {
     test = await openTestDatabase(form);

@@ -20,13 +20,13 @@ import { noKnownCallers, UNGUARDED } from "../../support.js";
 
 const CHAT = -1_001_000_000_001;
 const BOT = 42;
-const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
+const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", chatIds: null, telegramUserId: null };
 
 let test_: TestDatabase;
 const alive = new Set<string>();
 const us = newId();
 let calls: number;
-/** How long a request waits for Telegram and the database. */
+/** How long after its start a request's deadline is, in milliseconds. */
 let patienceMs: number;
 let answer: () => Promise<{ invite_link: string; name?: string }>;
 const lines: { level: string; msg: string }[] = [];
@@ -48,8 +48,8 @@ beforeEach(async () => {
   await test_.database.prisma.linkCreation.deleteMany();
 });
 
-/** A request to the server that runs under the id. */
-function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
+/** A request's LinkCreator on the server with this presence id. */
+function creatorOn(owner = us, loaders = createLoaders(test_.database, caller)) {
   const { database } = test_;
   const gateway = {
     botId: BOT,
@@ -89,7 +89,7 @@ function maker(owner = us, loaders = createLoaders(test_.database, caller)) {
   );
 }
 const input = {
-  channelId: CHAT,
+  chatId: CHAT,
   name: "n",
   createsJoinRequest: false,
   budget: "0.00",
@@ -99,37 +99,37 @@ const input = {
 const links = () => test_.database.prisma.inviteLink.count();
 const creation = () => test_.database.prisma.linkCreation.findFirstOrThrow();
 const leaveAt = async (state: "PREPARED" | "SENT", ownerId: string) => {
-  await maker(ownerId).create(input);
+  await creatorOn(ownerId).create(input);
   const { id } = await creation();
   await test_.database.prisma.linkCreation.update({ where: { id }, data: { state, linkId: null, ownerId } });
   calls = 0;
 };
 
-test("a channel that another one swallowed meanwhile is looked up again", async () => {
+test("a creation looks its channel up again when a chat migration merged the channel meanwhile", async () => {
   const loaders = createLoaders(test_.database, caller);
   const channel = await loaders.channelByChatId.load(CHAT);
   loaders.channelByChatId.clear(CHAT).prime(CHAT, channel && { ...channel, id: newId() });
-  expect(await maker(us, loaders).create(input)).toMatchObject({ chatId: CHAT, channelId: channel?.id });
+  expect(await creatorOn(us, loaders).create(input)).toMatchObject({ chatId: CHAT, channelId: channel?.id });
   expect(calls).toBe(1);
 });
 
-describe("a creation that a server left when it died", () => {
-  test("before it was marked as sent is carried out by the next request", async () => {
+describe("a creation of a dead server", () => {
+  test("an intent of a dead server that is prepared is carried out by the next request with its key", async () => {
     await leaveAt("PREPARED", newId());
     const before = await links();
-    expect((await maker().create(input)).name).toBe("n");
+    expect((await creatorOn().create(input)).name).toBe("n");
     expect([calls, await links(), (await creation()).state]).toEqual([1, before + 1, "ANSWERED"]);
   });
 
-  test("after that is uncertain for good, and never tried again", async () => {
+  test("an intent of a dead server that is sent becomes uncertain and is never sent again", async () => {
     await leaveAt("SENT", newId());
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+      await expect(creatorOn().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
     }
     expect([calls, (await creation()).state]).toEqual([0, "UNCERTAIN"]);
   });
 
-  test("before it was marked has a free key when it cannot be carried out any more", async () => {
+  test("an intent of a dead server that can no longer be carried out fails and frees its key", async () => {
     const { prisma } = test_.database;
     const { id: channelId } = await prisma.channel.findFirstOrThrow();
     const type = { id: newId(), name: "T", nameKey: "t", createdAt: new Date() };
@@ -137,54 +137,54 @@ describe("a creation that a server left when it died", () => {
     const tag = { id: newId(), channelId, typeId: type.id, name: "t", nameKey: "t", color: "#000000" };
     await prisma.tag.create({ data: { ...tag, createdAt: new Date() } });
     const tagged = { ...input, tagIds: [tag.id] };
-    await maker(newId()).create(tagged);
+    await creatorOn(newId()).create(tagged);
     const { id } = await creation();
     await prisma.linkCreation.update({
       where: { id },
       data: { state: "PREPARED", linkId: null, ownerId: newId() },
     });
     await prisma.tag.delete({ where: { id: tag.id } });
-    await expect(maker().create(tagged)).rejects.toMatchObject({
+    await expect(creatorOn().create(tagged)).rejects.toMatchObject({
       fieldErrors: [{ field: "tagIds.0", message: expect.any(String) }],
     });
-    expect((await maker().create(input)).name).toBe("n");
+    expect((await creatorOn().create(input)).name).toBe("n");
   });
 
-  test("after that, though it was only taken for dead, is not uncertain when nothing was made for certain", async () => {
+  test("a server that was taken for dead marks its intent as failed when Telegram certainly created nothing", async () => {
     const { prisma } = test_.database;
     answer = async () => {
       alive.delete(us);
-      await expect(maker(newId()).create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+      await expect(creatorOn(newId()).create(input)).rejects.toMatchObject({ outcomeUnknown: true });
       throw new TelegramCallError("createChatInviteLink", { kind: "rejected", description: "no" });
     };
-    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
+    await expect(creatorOn().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
     expect(await prisma.linkCreation.findFirst({ where: { state: "UNCERTAIN" } })).toBeNull();
     answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
-    expect((await maker().create(input)).name).toBe("n");
+    expect((await creatorOn().create(input)).name).toBe("n");
   });
 
-  test("is left alone while that server lives", async () => {
+  test("an intent of a server that lives is not taken over", async () => {
     patienceMs = 400;
     const other = newId();
     for (const state of ["PREPARED", "SENT"] as const) {
       await leaveAt(state, other);
       alive.add(other);
-      await expect(maker().create(input)).rejects.toBeInstanceOf(IdempotencyConflictError);
+      await expect(creatorOn().create(input)).rejects.toBeInstanceOf(IdempotencyConflictError);
       expect([calls, (await creation()).state]).toEqual([0, state]);
       await test_.database.prisma.linkCreation.deleteMany();
     }
   });
 
-  test("is carried out once where two servers find it", async () => {
+  test("an intent of a dead server that two servers find is carried out once", async () => {
     await leaveAt("PREPARED", newId());
     const other = newId();
     alive.add(other);
-    const both = await Promise.all([maker(us).create(input), maker(other).create(input)]);
+    const both = await Promise.all([creatorOn(us).create(input), creatorOn(other).create(input)]);
     expect([calls, new Set(both.map(({ id }) => id)).size]).toEqual([1, 1]);
   });
 });
 
-test("many requests at once carry a creation out that their own server left, once, and all get its link", async () => {
+test("many requests with the key of an intent that their own server left carry it out once and all get its link", async () => {
   await leaveAt("PREPARED", us);
   let answered = () => {};
   const waits = new Promise<void>((resolve) => {
@@ -195,7 +195,7 @@ test("many requests at once carry a creation out that their own server left, onc
     await waits;
     return { invite_link: url, name: "n" };
   };
-  const together = maker();
+  const together = creatorOn();
   const requests = Array.from({ length: 5 }, () => together.create(input));
   await expect.poll(() => calls).toBe(1);
   answered();
@@ -203,8 +203,8 @@ test("many requests at once carry a creation out that their own server left, onc
   expect(calls).toBe(1);
 });
 
-test("a key stands for its request for a day", async () => {
-  const first = await maker().create(input);
+test("an idempotency key gives its link for a day", async () => {
+  const first = await creatorOn().create(input);
   const { id } = await creation();
   const dated = (hours: number) =>
     test_.database.prisma.linkCreation.update({
@@ -212,13 +212,13 @@ test("a key stands for its request for a day", async () => {
       data: { updatedAt: new Date(Date.now() - hours * 3_600_000) },
     });
   await dated(23.9);
-  expect((await maker().create(input)).id).toBe(first.id);
+  expect((await creatorOn().create(input)).id).toBe(first.id);
   await dated(24.1);
-  expect((await maker().create({ ...input, name: "other" })).id).not.toBe(first.id);
+  expect((await creatorOn().create({ ...input, name: "other" })).id).not.toBe(first.id);
 });
 
-test("what was answered does not become uncertain", async () => {
-  await maker().create(input);
+test("an answered intent does not become uncertain or failed", async () => {
+  await creatorOn().create(input);
   const { id } = await creation();
   const creationIntents = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
   await creationIntents.markUncertain(id, "a commit whose answer was lost");
@@ -226,8 +226,8 @@ test("what was answered does not become uncertain", async () => {
   expect((await creation()).state).toBe("ANSWERED");
 });
 
-describe("what Telegram made", () => {
-  test("is stored with its intent, though it was seen in an update before", async () => {
+describe("storing a created link", () => {
+  test("a created link that an update showed before is stored with its intent", async () => {
     const url = `https://t.me/+${newId()}`;
     const { id: channelId } = await test_.database.prisma.channel.findFirstOrThrow();
     const seen = newId();
@@ -237,17 +237,17 @@ describe("what Telegram made", () => {
       });
       return { invite_link: url, name: "n" };
     };
-    expect(await maker().create({ ...input, budget: "7.00" })).toMatchObject({
+    expect(await creatorOn().create({ ...input, budget: "7.00" })).toMatchObject({
       id: seen,
       budget: "7.00",
       isBotCreated: true,
     });
   });
 
-  test("is what was asked for, where Telegram says nothing of it", async () => {
+  test("a created link has the requested settings where Telegram's answer leaves them out", async () => {
     const expireDate = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000);
     answer = async () => ({ invite_link: `https://t.me/+${newId()}` });
-    const link = await maker().create({ ...input, name: " as asked ", expireDate, memberLimit: 7 });
+    const link = await creatorOn().create({ ...input, name: " as asked ", expireDate, memberLimit: 7 });
     expect(link).toMatchObject({
       name: "as asked",
       expireDate: expireDate.toISOString(),
@@ -256,7 +256,7 @@ describe("what Telegram made", () => {
     });
   });
 
-  test("is not a link that was there before it was asked for: that one keeps what it had", async () => {
+  test("a link that existed before the creation is not taken for its result and keeps its fields", async () => {
     const url = `https://t.me/+${newId()}`;
     const { id: channelId } = await test_.database.prisma.channel.findFirstOrThrow();
     const old = {
@@ -269,42 +269,42 @@ describe("what Telegram made", () => {
     };
     await test_.database.prisma.inviteLink.create({ data: old });
     answer = async () => ({ invite_link: url, name: "n" });
-    await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+    await expect(creatorOn().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
     const kept = await test_.database.prisma.inviteLink.findUniqueOrThrow({ where: { id: old.id } });
     expect([kept.name, Number(kept.budget), (await creation()).state]).toEqual(["old", 5, "UNCERTAIN"]);
   });
 
-  test("is not another creation's link: that one keeps what it had", async () => {
+  test("the link of another creation is not taken for a creation's result and keeps its fields", async () => {
     const url = `https://t.me/+${newId()}`;
     answer = async () => ({ invite_link: url, name: "n" });
-    const first = await maker().create({ ...input, budget: "7.00" });
-    await expect(maker().create({ ...input, idempotencyKey: "other" })).rejects.toMatchObject({
+    const first = await creatorOn().create({ ...input, budget: "7.00" });
+    await expect(creatorOn().create({ ...input, idempotencyKey: "other" })).rejects.toMatchObject({
       outcomeUnknown: true,
     });
     expect(lines).toContainEqual(
       expect.objectContaining({ level: "fatal", answer: { invite_link: url, name: "n" } }),
     );
-    expect(await maker().create({ ...input, budget: "7.00" })).toEqual(first);
+    expect(await creatorOn().create({ ...input, budget: "7.00" })).toEqual(first);
   });
 
-  test("is stored when the database comes back, though its request could not wait for that", async () => {
+  test("a created link is stored when the database comes back after its request was answered", async () => {
     patienceMs = 400;
     const { database } = test_;
     const transaction = database.transaction;
     database.transaction = async () => {
       throw new Error("the database restarts");
     };
-    await expect(maker().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
+    await expect(creatorOn().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
     database.transaction = transaction;
     await expect.poll(async () => (await creation()).state).toBe("ANSWERED");
-    expect((await maker().create(input)).url).toContain("t.me");
+    expect((await creatorOn().create(input)).url).toContain("t.me");
     expect(calls).toBe(1);
   });
 });
 
-describe("a database that fails", () => {
+describe("a creation whose database fails", () => {
   const away = () => Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-  /** How many of the coming statements that note how a creation ended fail. */
+  /** How many of the next statements that mark an intent fail. */
   let failing = 0;
   const updateMany = vi.fn();
   beforeEach(() => {
@@ -325,48 +325,48 @@ describe("a database that fails", () => {
     vi.restoreAllMocks();
   });
 
-  test("as it is to note that nothing was made keeps nobody from Telegram's answer, nor the creation uncertain", async () => {
+  test("a failure that cannot be stored neither delays Telegram's answer nor leaves the creation uncertain", async () => {
     failing = 2;
     answer = async () => {
       throw new TelegramCallError("createChatInviteLink", { kind: "rejected", description: "no" });
     };
-    await expect(maker().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
+    await expect(creatorOn().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
     await expect.poll(async () => (await creation()).state, { timeout: 20_000 }).toBe("FAILED");
     answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
-    expect((await maker().create(input)).name).toBe("n");
+    expect((await creatorOn().create(input)).name).toBe("n");
   });
 
-  test("for as long as it takes leaves what was not sent with a free key, once it is back", async () => {
+  test("a creation that was not sent has a free key once the database is back", async () => {
     const creationIntents = new CreationIntents(test_.database, { id: us, isAlive: async () => true }, BOT);
     await leaveAt("SENT", us);
     const { id } = await creation();
-    // More often than it is tried.
+    // More failures than there are retries.
     failing = 6;
     await creationIntents.markFailed(id, "no");
     await expect.poll(() => failing, { timeout: 60_000 }).toBe(0);
     expect((await creation()).state).toBe("SENT");
-    expect(await creationIntents.noteAbandoned()).toBe(0);
+    expect(await creationIntents.markAbandoned()).toBe(0);
     expect((await creation()).state).toBe("FAILED");
   });
 
-  test("before the call is sent keeps it from being sent, and says so of the database", async () => {
+  test("a database that fails before the call keeps the call from being sent, and the error names the database", async () => {
     updateMany.mockImplementationOnce(async () => {
       throw away();
     });
-    // Without a key, marking it as sent is the first of such statements.
-    const unmarked = maker().create({ ...input, idempotencyKey: null });
+    // Without a key, the mark as sent is the first of these statements.
+    const unmarked = creatorOn().create({ ...input, idempotencyKey: null });
     await expect(unmarked).rejects.toMatchObject({ code: "ECONNREFUSED" });
     expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
   });
 
-  test("by taking all the time there was is not told as Telegram's failure", async () => {
+  test("a database that takes all the time of a creation is not reported as Telegram's failure", async () => {
     patienceMs = 300;
     const { linkCreation } = test_.database.prisma;
     updateMany.mockImplementationOnce(async (query: never) => {
       await delay(400);
       return linkCreation.findFirst().then(() => ({ count: query ? 1 : 0 }));
     });
-    await expect(maker().create(input)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+    await expect(creatorOn().create(input)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
     expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
   });
 });

@@ -6,7 +6,7 @@ import { newId } from "../../../../src/domain/shared/ids.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../../support/databases.js";
 
 const HOUR_MS = 3_600_000;
-const admin: Caller = { key: "admin", name: "Test", role: "ADMIN", channelIds: null, telegramUserId: null };
+const admin: Caller = { key: "admin", name: "Test", role: "ADMIN", chatIds: null, telegramUserId: null };
 
 let test_: TestDatabase;
 let channelId: string;
@@ -26,7 +26,7 @@ const uncertain = () =>
 const request = { idempotencyKey: "key", argumentsHash: new Uint8Array(32), arguments: {} };
 const deadline = { at: Date.now() + HOUR_MS };
 
-/** As a server left it that died three days ago, with these tags asked for. */
+/** A sent intent of a server that died three days ago, for a link with these tags. */
 async function abandoned(tagIds: readonly string[]) {
   const asked = {
     name: "Lost",
@@ -55,7 +55,7 @@ async function abandoned(tagIds: readonly string[]) {
   });
 }
 
-test("a creation resolved after days gives its link by its key for a day from then, with the tags still there", async () => {
+test("a creation that is settled after days gives its link by its key for another day, with the tags that still exist", async () => {
   const { prisma } = test_.database;
   const typeId = newId();
   await prisma.tagType.create({ data: { id: typeId, name: "T", nameKey: "t", createdAt: new Date() } });
@@ -79,21 +79,21 @@ test("a creation resolved after days gives its link by its key for a day from th
   });
   expect(link).toMatchObject({ name: "Lost", createdAt, creatorId: 42n, tags: [{ tagId: tags[0]?.id }] });
   expect(link.tags).toHaveLength(1);
-  expect(await creationIntents().earlier(admin, request, deadline)).toEqual({ createdLinkId: linkId });
+  expect(await creationIntents().findEarlier(admin, request, deadline)).toEqual({ createdLinkId: linkId });
 
   const dated = new Date(Date.now() - 24.1 * HOUR_MS);
   await prisma.linkCreation.update({ where: { id }, data: { updatedAt: dated } });
-  expect(await creationIntents().earlier(admin, request, deadline)).toBeNull();
+  expect(await creationIntents().findEarlier(admin, request, deadline)).toBeNull();
 });
 
-test("one of which nobody knows keeps its key for as long as that is so", async () => {
+test("an uncertain creation keeps its key until it is settled", async () => {
   await test_.database.prisma.linkCreation.deleteMany();
   const { id } = await abandoned([]);
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    await expect(creationIntents().earlier(admin, request, deadline)).rejects.toMatchObject({
+    await expect(creationIntents().findEarlier(admin, request, deadline)).rejects.toMatchObject({
       outcomeUnknown: true,
     });
   }
   await uncertain().resolve({ id, notMade: true });
-  expect(await creationIntents().earlier(admin, request, deadline)).toBeNull();
+  expect(await creationIntents().findEarlier(admin, request, deadline)).toBeNull();
 });

@@ -33,7 +33,7 @@ const start = async () => {
     DATA_DIR: dataDir,
     TELEGRAM_BOT_TOKEN: bot.token,
     TELEGRAM_API_ROOT: telegram.apiRoot,
-    // Nothing that hangs is given up before the kill.
+    // The deadline is later than the kill, so that a hanging call is not given up before.
     TELEGRAM_TIMEOUT_MS: "60000",
     ADMIN_TOKEN,
   });
@@ -51,9 +51,9 @@ const revoke = (id: string) =>
 
 interface Scenario {
   readonly effect: "before" | "after";
-  /** What the server was killed in the midst of. */
+  /** The request during which the server is killed. */
   readonly lost: (id: string) => string;
-  /** What is done instead of repeating it. */
+  /** The request that follows instead of a repetition. */
   readonly instead?: (id: string) => string;
   readonly method: "editChatInviteLink" | "revokeChatInviteLink";
   readonly outcome: { readonly name: string; readonly isRevoked: boolean };
@@ -81,7 +81,7 @@ const scenarios: readonly Scenario[] = [
   { effect: "after", ...revokeChatInviteLink },
 ];
 
-test("what a server was killed in the midst of, before and after Telegram did it, is put right by the next", async () => {
+test("an edit during which a server was killed, before or after Telegram carried it out, is put right by the next edit", async () => {
   const { control } = telegram;
   const first = await start();
   const links: { id: string; url: string }[] = [];
@@ -112,7 +112,7 @@ test("what a server was killed in the midst of, before and after Telegram did it
       memberLimit: 5,
       ...outcome,
     });
-    // Nothing is in doubt any more: what changes nothing makes no call.
+    // No edit is unconfirmed any more, so an edit that changes nothing makes no call.
     const calls = control.calls(method).length;
     expect((await second.ask(instead(id))).result.inviteLink).toEqual({ memberLimit: 5, ...outcome });
     expect(control.calls(method)).toHaveLength(calls);

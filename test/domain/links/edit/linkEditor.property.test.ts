@@ -7,13 +7,13 @@ import { ALL_FORMS, describeOnForms } from "../../../support/databases.js";
 import { openWorkshop, type WorkingServer, type Workshop } from "../workshop.js";
 
 const LINKS = 2;
-/** More than any call takes on a busy machine: one given up and carried out after the next would differ. */
+/** Longer than any call takes on a busy machine: a call that is given up could be carried out after the next one. */
 const TIMEOUT_MS = 5000;
 
 interface Step {
   readonly server: 0 | 1;
   readonly link: number;
-  /** Null revokes. */
+  /** The changed settings; null for a revocation. */
   readonly change: Omit<UpdateInviteLinkInput, "id"> | null;
 }
 
@@ -51,14 +51,14 @@ const fault: fc.Arbitrary<{ fault: SandboxFault; skip: number }> = fc.record({
   ),
   skip: fc.nat(3),
 });
-/** Steps that are taken at once, what goes wrong meanwhile, and which server is taken for dead. */
+/** Steps that run at once, the faults of Telegram meanwhile, and the server that counts as dead. */
 const round = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 5 }),
   faults: fc.array(fault, { maxLength: 3 }),
   dead: fc.option(fc.constantFrom<(0 | 1)[]>(0, 1), { freq: 4 }),
 });
 
-await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
+await describeOnForms("edits under failures", ALL_FORMS, (form) => {
   let workshop: Workshop;
   let servers: [WorkingServer, WorkingServer];
   let patient: [WorkingServer, WorkingServer];
@@ -69,7 +69,7 @@ await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
   });
   afterAll(() => workshop.close());
 
-  /** @returns whether nobody knows what became of it. */
+  /** @returns whether the outcome is unknown. */
   const take = async ({ server, link, change: input }: Step, ids: readonly string[]): Promise<boolean> => {
     const editor = servers[server].editor();
     const id = ids[link] as string;
@@ -82,7 +82,7 @@ await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
     return false;
   };
 
-  test("its settings as they are stored, sent once more, are what Telegram has, and no claim is left", async () => {
+  test("after any failures, sending a link's stored settings once more makes Telegram agree and leaves no lock", async () => {
     const { sandbox, alive, test: database } = workshop;
     const scenario = fc.asyncProperty(fc.array(round, { minLength: 1, maxLength: 4 }), async (rounds) => {
       const ids = await Promise.all(Array.from({ length: LINKS }, () => workshop.makeLink()));
@@ -116,7 +116,7 @@ await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
             throw new Error(`The stored settings were refused: ${String(error)}, revoked: ${isRevoked}`);
           });
         const [stored, inTelegram] = [await workshop.stored(id), await workshop.inTelegram(id)];
-        // That it was revoked is all that Telegram says of a link whose revocation's answer was lost.
+        // After a revocation whose answer was lost, Telegram says only that the link is revoked, and nothing of its settings.
         if (lostRevocations.has(id)) expect(stored.isRevoked).toBe(inTelegram.isRevoked);
         else expect(stored).toEqual(inTelegram);
       }
@@ -124,7 +124,7 @@ await describeOnForms("whatever happens to a link", ALL_FORMS, (form) => {
     await fc.assert(scenario, { numRuns: 25, endOnFailure: true });
   }, 120_000);
 
-  test("twenty changes at once leave one state", async () => {
+  test("twenty edits of one link at once leave the same state in Telegram and in the database", async () => {
     const id = await workshop.makeLink();
     workshop.sandbox.control.fail({ kind: "slow", ms: 30 }, { times: 5, skip: 2 });
     const answers = await Promise.all(

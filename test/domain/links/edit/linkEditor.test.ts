@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 const calls = () => workshop.sandbox.control.calls().length;
-const doubts = () => workshop.test.database.prisma.linkChange.findMany();
+const lockRows = () => workshop.test.database.prisma.linkChange.findMany();
 const both = async (id: string) => [await workshop.stored(id), await workshop.inTelegram(id)];
 const agree = async (id: string) => {
   const [stored, inTelegram] = await both(id);
@@ -38,12 +38,12 @@ const fieldsOf = async (answer: Promise<unknown>) => {
   return (error as ValidationError).fieldErrors.map(({ field }) => field);
 };
 
-describe("a link of another administrator's", () => {
+describe("editing a link of another administrator", () => {
   test.each([
     ["that was seen", { isBotCreated: false, botId: null }],
     ["that another bot made", { botId: 7n }],
     ["that this bot saw", { isBotCreated: false }],
-  ])("%s is changed in nothing that Telegram knows of", async (_what, row) => {
+  ])("a link %s keeps the fields that Telegram has", async (_what, row) => {
     const id = await workshop.makeLink({}, row);
     const before = calls();
     expect(await fieldsOf(server.editor().update({ id, name: "Mine now" }))).toEqual(["id"]);
@@ -57,21 +57,21 @@ describe("a link of another administrator's", () => {
     expect(await server.editor().update({ ...same, budget: "7.00" })).toMatchObject({ budget: "7.00" });
     expect(await server.editor().update({ id, budget: "8.00" })).toMatchObject({ budget: "8.00" });
     expect(calls()).toBe(before);
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
   });
 
-  test("that was imported as the bot's own is tried", async () => {
+  test("an imported link that counts as the bot's own is edited in Telegram", async () => {
     const id = await workshop.makeLink({}, { botId: null });
     expect(await server.editor().update({ id, name: "Imported" })).toMatchObject({ name: "Imported" });
     await agree(id);
   });
 });
 
-describe("an expired link", () => {
+describe("editing an expired link", () => {
   const past = new Date("2020-01-01T00:00:00Z");
   const expired = () => workshop.makeLink({ expireDate: past.getTime() / 1000 });
 
-  test("is changed in Telegram only where that revives it", async () => {
+  test("an expired link is edited in Telegram only if the edit makes it valid again", async () => {
     const id = await expired();
     const before = calls();
     const form = { id, name: "Made", createsJoinRequest: false, expireDate: past, memberLimit: null };
@@ -94,7 +94,7 @@ describe("an expired link", () => {
     await agree(other);
   });
 
-  test("can be revoked", async () => {
+  test("an expired link can be revoked", async () => {
     const id = await expired();
     expect(await server.editor().revoke({ id })).toMatchObject({
       isRevoked: true,
@@ -104,14 +104,14 @@ describe("an expired link", () => {
   });
 });
 
-describe("what nobody knows of a link", () => {
-  test("is put right by sending its settings as they are", async () => {
+describe("a link with an unconfirmed edit", () => {
+  test("an unconfirmed edit is put right by sending the settings unchanged", async () => {
     const id = await workshop.makeLink({ memberLimit: 5 });
     workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
     await expect(server.editor().update({ id, name: "Lost", memberLimit: null })).rejects.toMatchObject({
       outcomeUnknown: true,
     });
-    expect(await doubts()).toMatchObject([{ linkId: id, ownerId: null, maybeEdited: true }]);
+    expect(await lockRows()).toMatchObject([{ linkId: id, ownerId: null, maybeEdited: true }]);
     const before = calls();
     await server.editor().update({ id, budget: "1.00", tagIds: [] });
     expect(calls()).toBe(before);
@@ -120,23 +120,23 @@ describe("what nobody knows of a link", () => {
       expect.objectContaining({ name: "Made", memberLimit: 5 }),
       expect.objectContaining({ name: "Made", memberLimit: 5 }),
     ]);
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
   });
 
-  test("stays unknown where the next call is refused", async () => {
+  test("an edit stays unconfirmed when the next call is refused", async () => {
     const id = await workshop.makeLink();
     workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
     await expect(server.editor().update({ id, name: "Lost" })).rejects.toThrow();
     for (const description of ["Bad Request: not enough rights", "Bad Request: OTHER"]) {
       workshop.sandbox.control.fail({ kind: "error", error_code: 400, description });
       await expect(server.editor().update({ id, memberLimit: 3 })).rejects.toThrow();
-      expect(await doubts()).toMatchObject([{ linkId: id, ownerId: null, maybeEdited: true }]);
+      expect(await lockRows()).toMatchObject([{ linkId: id, ownerId: null, maybeEdited: true }]);
     }
     await server.editor().update({ id, createsJoinRequest: false });
     await agree(id);
   });
 
-  test("is told by a revocation's answer, of what Telegram has cleared, too", async () => {
+  test("a revocation's answer settles an unconfirmed edit, including settings that Telegram has cleared", async () => {
     const id = await workshop.makeLink({ memberLimit: 5, expireDate: Math.floor(Date.now() / 1000) + 999 });
     workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
     const cleared = { name: null, memberLimit: null, expireDate: null };
@@ -144,22 +144,22 @@ describe("what nobody knows of a link", () => {
     await server.editor().revoke({ id });
     await agree(id);
     expect(await workshop.stored(id)).toMatchObject({ ...cleared, isRevoked: true });
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
   });
 
-  test("whether it was revoked, an update finds out", async () => {
+  test("an edit finds out whether an unconfirmed revocation took place", async () => {
     const id = await workshop.makeLink();
     workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
     await expect(server.editor().revoke({ id })).rejects.toMatchObject({ outcomeUnknown: true });
     expect(await fieldsOf(server.editor().update({ id, name: "Other" }))).toEqual(["id"]);
     await agree(id);
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
     expect(await auditOf(id)).toEqual([{ action: "inviteLink.revoke", change: expect.anything() }]);
 
     const other = await workshop.makeLink();
     workshop.sandbox.control.fail({ kind: "cut", effect: "after" });
     await expect(server.editor().revoke({ id: other })).rejects.toMatchObject({ outcomeUnknown: true });
-    // A form that is sent whole changes the budget alone.
+    // A form that sends every field changes the budget only.
     expect(await server.editor().update({ id: other, name: "Made", budget: "3.00" })).toMatchObject({
       isRevoked: true,
       budget: "3.00",
@@ -171,10 +171,10 @@ describe("what nobody knows of a link", () => {
     await expect(server.editor().revoke({ id: third })).rejects.toMatchObject({ outcomeUnknown: true });
     expect(await server.editor().update({ id: third, name: "Alive" })).toMatchObject({ isRevoked: false });
     await agree(third);
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
   });
 
-  test("a refusal of the same link without doubt is Telegram's", async () => {
+  test("without an unconfirmed revocation, Telegram's refusal of a link is passed on", async () => {
     const id = await workshop.makeLink();
     workshop.sandbox.control.fail({ kind: "cut", effect: "before" });
     await expect(server.editor().update({ id, name: "Lost" })).rejects.toThrow();
@@ -183,50 +183,50 @@ describe("what nobody knows of a link", () => {
       error_code: 400,
       description: "Bad Request: INVITE_HASH_EXPIRED",
     });
-    // The doubt is another one.
+    // The unconfirmed edit is no revocation.
     await expect(server.editor().revoke({ id })).rejects.toMatchObject({ code: "TELEGRAM_REJECTED" });
     expect(await workshop.stored(id)).toMatchObject({ isRevoked: false });
   });
 });
 
-describe("a claim", () => {
-  const claim = (linkId: string, ownerId: string | null, maybeEdited = false) =>
+describe("an edit lock", () => {
+  const storeLock = (linkId: string, ownerId: string | null, maybeEdited = false) =>
     workshop.test.database.prisma.linkChange.create({
       data: { linkId, ownerId, maybeEdited, createdAt: new Date() },
     });
 
-  test("of a run that died is taken over, with its doubts", async () => {
+  test("the edit lock of a dead server is taken over with its unconfirmed edits", async () => {
     const id = await workshop.makeLink();
-    await claim(id, newId(), true);
+    await storeLock(id, newId(), true);
     const before = calls();
     await server.editor().update({ id, name: "Made" });
     expect(calls()).toBe(before + 1);
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
   });
 
-  test("of a run that lives is waited for, and then it is said that it takes too long", async () => {
+  test("the edit lock of a server that lives is waited for until the deadline, then RATE_LIMITED", async () => {
     const hasty = await workshop.serve(100);
     const id = await workshop.makeLink();
     const other = newId();
     workshop.alive.add(other);
-    await claim(id, other);
+    await storeLock(id, other);
     await expect(hasty.editor().update({ id, name: "Late" })).rejects.toBeInstanceOf(RateLimitedError);
     await expect(hasty.editor().revoke({ id })).rejects.toBeInstanceOf(RateLimitedError);
-    expect(await doubts()).toMatchObject([{ ownerId: other }]);
+    expect(await lockRows()).toMatchObject([{ ownerId: other }]);
     expect(await hasty.editor().update({ id, budget: "2.00" })).toMatchObject({ budget: "2.00" });
     const waiting = server.editor().update({ id, name: "In time" });
     await workshop.test.database.prisma.linkChange.deleteMany();
     expect(await waiting).toMatchObject({ name: "In time" });
   });
 
-  test("left in this run's own name is no hindrance", async () => {
+  test("an edit lock that a server left in its own name does not block its next request", async () => {
     const id = await workshop.makeLink();
-    await claim(id, server.id);
+    await storeLock(id, server.id);
     expect(await server.editor().update({ id, name: "Again" })).toMatchObject({ name: "Again" });
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
   });
 
-  test("is given back though the database was away just then", async () => {
+  test("an edit lock is given back later when the database is away", async () => {
     const id = await workshop.makeLink();
     const { database } = server;
     const { query } = database;
@@ -248,16 +248,16 @@ describe("a claim", () => {
       database.query = query;
     }
     expect(failures).toBeGreaterThan(0);
-    expect(await doubts()).toEqual([]);
+    expect(await lockRows()).toEqual([]);
   });
 
-  test.each(["ours first", "theirs first"])(
-    "lost to a run that took this one for dead leaves a doubt, not two states: %s",
+  test.each(["our call first", "their call first"])(
+    "an edit lock that is lost to a server that took this one for dead leaves the edit unconfirmed: %s",
     async (order) => {
       const [one, other] = [await workshop.serve(10_000), await workshop.serve(10_000)];
       const id = await workshop.makeLink();
       const { control } = workshop.sandbox;
-      const slow = order === "ours first" ? [2000, 4000] : [3000, 1];
+      const slow = order === "our call first" ? [2000, 4000] : [3000, 1];
       control.fail({ kind: "slow", ms: slow[0] ?? 0 }, { method: "editChatInviteLink" });
       const called = control.nextCall("editChatInviteLink");
       const first = one.editor().update({ id, name: "One" });
@@ -266,15 +266,15 @@ describe("a claim", () => {
       control.fail({ kind: "slow", ms: slow[1] ?? 0 }, { method: "editChatInviteLink" });
       const second = other.editor().update({ id, name: "Other" });
       await Promise.all([first, second]);
-      expect(await doubts()).toMatchObject([{ ownerId: null, maybeEdited: true }]);
+      expect(await lockRows()).toMatchObject([{ ownerId: null, maybeEdited: true }]);
       const { name } = await workshop.stored(id);
       await server.editor().update({ id, name });
       await agree(id);
-      expect(await doubts()).toEqual([]);
+      expect(await lockRows()).toEqual([]);
     },
   );
 
-  test("lost while nobody heard what became of the call leaves the doubt", async () => {
+  test("an edit lock that is lost while a call's outcome is unknown leaves the edit unconfirmed", async () => {
     const [one, other] = [await workshop.serve(2500), await workshop.serve()];
     const id = await workshop.makeLink();
     const { control } = workshop.sandbox;
@@ -285,13 +285,13 @@ describe("a claim", () => {
     workshop.alive.delete(one.id);
     await other.editor().update({ id, name: "Other" });
     await expect(first).rejects.toMatchObject({ outcomeUnknown: true });
-    expect(await doubts()).toMatchObject([{ ownerId: null, maybeEdited: true }]);
+    expect(await lockRows()).toMatchObject([{ ownerId: null, maybeEdited: true }]);
   });
 });
 
-describe("what Telegram has accepted", () => {
+describe("storing an edit", () => {
   test.each(["update", "revoke"] as const)(
-    "is stored when the database comes back, though its request could not wait for that: %s",
+    "an edit is stored when the database comes back after its request was answered: %s",
     async (what) => {
       const hasty = await workshop.serve(700);
       const id = await workshop.makeLink();
@@ -303,17 +303,17 @@ describe("what Telegram has accepted", () => {
       const answer =
         what === "update" ? hasty.editor().update({ id, name: "Kept" }) : hasty.editor().revoke({ id });
       await expect(answer).rejects.toMatchObject({ outcomeUnknown: true });
-      // It is still this run's, and nobody else's to change.
-      expect(await doubts()).toMatchObject([{ ownerId: hasty.id }]);
+      // The link is still locked by this server.
+      expect(await lockRows()).toMatchObject([{ ownerId: hasty.id }]);
       database.transaction = transaction;
       await hasty.pendingWork.drained();
       await agree(id);
-      expect(await doubts()).toEqual([]);
+      expect(await lockRows()).toEqual([]);
       expect(await auditOf(id)).toHaveLength(1);
     },
   );
 
-  test("is stored in the channel that its own became meanwhile, with its tags", async () => {
+  test("an edit is stored with its tags in the channel into which a chat migration merged the link's own", async () => {
     const { control } = workshop.sandbox;
     const { database } = workshop.test;
     const chatId = control.addChat({ type: "group", title: "Growing" });
@@ -339,7 +339,7 @@ describe("what Telegram has accepted", () => {
   });
 });
 
-test("requests whose chat another one has just followed see their result", async () => {
+test("requests get their result after another request has followed a chat migration", async () => {
   const { control } = workshop.sandbox;
   const chatId = control.addChat({ type: "group", title: "Followed" });
   await workshop.test.database.prisma.channel.create({
@@ -355,11 +355,11 @@ test("requests whose chat another one has just followed see their result", async
     ),
   );
   expect(answers.map((link) => link.chatId)).toEqual(answers.map(() => to));
-  expect(callers.map(({ channelIds }) => channelIds?.has(to))).toEqual(callers.map(() => true));
+  expect(callers.map(({ chatIds }) => chatIds?.has(to))).toEqual(callers.map(() => true));
   for (const id of ids) await agree(id);
 });
 
-test("what a call shows of the bot is remembered", async () => {
+test("the bot status that a call shows is stored", async () => {
   const id = await workshop.makeLink();
   const status = async () =>
     (await workshop.test.database.prisma.channel.findUniqueOrThrow({ where: { id: workshop.channelId } }))
@@ -378,7 +378,7 @@ test("what a call shows of the bot is remembered", async () => {
   expect(await status()).toBe("READY");
 });
 
-test("the audit says what changed, and nothing else", async () => {
+test("the audit entry of an edit has the changed fields and nothing else", async () => {
   const { database } = workshop.test;
   const tag = { id: newId(), name: "Audited", typeId: await storeTagType(database, "Auditing") };
   await storeTags(database, workshop.channelId, [tag]);
@@ -399,7 +399,7 @@ test("the audit says what changed, and nothing else", async () => {
   ]);
 });
 
-test("a link that is not there", async () => {
+test("editing a link that does not exist throws NotFoundError", async () => {
   await expect(server.editor().update({ id: newId(), name: "x" })).rejects.toBeInstanceOf(NotFoundError);
   await expect(server.editor().revoke({ id: newId() })).rejects.toBeInstanceOf(NotFoundError);
 });

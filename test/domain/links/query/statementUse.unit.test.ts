@@ -5,7 +5,7 @@ import type { InviteLinkOrder } from "../../../../src/domain/links/query/order.j
 import { createLoaders } from "../../../../src/domain/loaders.js";
 import type { Caller } from "../../../../src/domain/shared/caller.js";
 
-const CALLER: Caller = { key: "admin", name: "all", role: "ADMIN", channelIds: null, telegramUserId: null };
+const CALLER: Caller = { key: "admin", name: "all", role: "ADMIN", chatIds: null, telegramUserId: null };
 
 /** The uses of the statements that read a page in an order. */
 async function usesOf(orderBy: readonly InviteLinkOrder[]): Promise<(StatementUse | undefined)[]> {

@@ -8,7 +8,7 @@ import { ALL_FORMS, describeOnForms } from "../../../support/databases.js";
 import { callerOf, type NewTag, storeTags, storeTagType } from "../../support.js";
 import { openWorkshop, type WorkingServer, type Workshop } from "../workshop.js";
 
-await describeOnForms("tags of many links", ALL_FORMS, (form) => {
+await describeOnForms("bulk tagging", ALL_FORMS, (form) => {
   let workshop: Workshop;
   let servers: [WorkingServer, WorkingServer];
   let typeId: string;
@@ -45,7 +45,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
   const set = (server: 0 | 1, ids: readonly string[], addTagIds: string[], removeTagIds: string[] = []) =>
     servers[server].tags().set({ ids, addTagIds, removeTagIds });
 
-  test("are given in the channel that the links' own became meanwhile", async () => {
+  test("bulk tagging adds tags in the channel into which a chat migration merged the links' own", async () => {
     const { channelId, chatId } = workshop;
     const { database } = workshop.test;
     const [tag = ""] = await makeTags(1);
@@ -65,7 +65,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
     await moveTo(channelId);
   });
 
-  test("by many at once, in opposite order: no deadlock, and what came last is what they carry", async () => {
+  test("bulk taggings of the same links in opposite orders do not deadlock, and the last one wins", async () => {
     const [a = "", b = "", c = "", d = ""] = await makeTags(4);
     const backwards = [...links].reverse();
     await Promise.all(
@@ -76,7 +76,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
     const [first = [], ...others] = await carried();
     expect([[a, b].sort(), [c]]).toContainEqual(first);
     for (const other of others) expect(other).toEqual(first);
-    // With updates that replace the tags of single links, too.
+    // Edits that replace the tags of single links take part.
     await Promise.all([
       set(0, backwards, [d]),
       ...links.map((id, index) => servers[index % 2 === 0 ? 0 : 1].editor().update({ id, tagIds: [a, d] })),
@@ -85,7 +85,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
     for (const tags of await carried()) expect(tags).toEqual(expect.arrayContaining([d]));
   });
 
-  test("while tags are deleted: no deadlock, and what is deleted is carried by none", async () => {
+  test("bulk tagging while tags are deleted does not deadlock, and no link keeps a deleted tag", async () => {
     for (let attempt = 0; attempt < 6; attempt += 1) {
       const [kept = "", deleted = "", taken = ""] = await makeTags(3);
       await set(0, links, [taken]);
@@ -96,7 +96,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
         workshop.test.database.query(sql`delete from tag where id = ${attempt % 2 ? taken : deleted}::uuid`),
       ]);
       for (const answer of answers) {
-        // Where it was gone before it was looked for.
+        // The tag was deleted before the request looked it up.
         if (answer.status === "rejected") expect(answer.reason).toBeInstanceOf(UserError);
       }
       for (const tags of await carried()) {
@@ -106,7 +106,7 @@ await describeOnForms("tags of many links", ALL_FORMS, (form) => {
     }
   });
 
-  test("are audited link by link, where they changed, with what did", async () => {
+  test("bulk tagging stores an audit entry for each link that changed, with its changed tags", async () => {
     const [a = "", b = "", c = ""] = await makeTags(3);
     const [tagged = "", bare = "", other = ""] = links;
     await set(0, [tagged], [a, c]);

@@ -4,7 +4,7 @@ import { auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import type { ImportPlan, LinkTag, NewLink } from "./importPlan.js";
 
-// What comes in hundreds is written by hand: Prisma takes several times as long for it as the database.
+// Rows that come in hundreds are written by hand-written SQL: Prisma takes several times as long as the database.
 
 async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<void> {
   await unit.execute(sql`
@@ -18,18 +18,17 @@ async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<
       "subscriptionPrice" int, "isBotCreated" boolean, "isRevoked" boolean)`);
 }
 
-/** A tag that goes or changes its type meanwhile is a conflict: what links refer to is checked. */
-async function giveTags(unit: UnitOfWork, given: readonly LinkTag[]): Promise<void> {
+/** A tag that was deleted or got another type meanwhile violates a foreign key, and the batch is planned again. */
+async function addTags(unit: UnitOfWork, added: readonly LinkTag[]): Promise<void> {
   await unit.execute(sql`
     insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
     select l.id, "tagId", "channelId", "typeId", l.created_at
-    from json_to_recordset(${JSON.stringify(given)}::json)
+    from json_to_recordset(${JSON.stringify(added)}::json)
       as given ("linkId" uuid, "tagId" uuid, "channelId" uuid, "typeId" uuid)
     join invite_link l on l.id = "linkId"
     on conflict do nothing`);
 }
 
-/** Writes a plan. */
 export async function writePlan(
   unit: UnitOfWork,
   caller: Pick<Caller, "key">,
@@ -41,7 +40,7 @@ export async function writePlan(
   if (plan.tags.length > 0) await prisma.tag.createMany({ data: plan.tags });
   if (plan.links.length > 0) await writeLinks(unit, plan.links);
   for (const { id, data } of plan.updates) await prisma.inviteLink.update({ where: { id }, data });
-  if (plan.taken.length > 0) await prisma.inviteLinkTag.deleteMany({ where: { OR: plan.taken } });
-  if (plan.given.length > 0) await giveTags(unit, plan.given);
-  if (plan.changes.length > 0) await auditMany(unit, caller, plan.changes);
+  if (plan.removedTags.length > 0) await prisma.inviteLinkTag.deleteMany({ where: { OR: plan.removedTags } });
+  if (plan.addedTags.length > 0) await addTags(unit, plan.addedTags);
+  if (plan.auditEntries.length > 0) await auditMany(unit, caller, plan.auditEntries);
 }

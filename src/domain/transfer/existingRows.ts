@@ -2,7 +2,7 @@ import type { Prisma } from "../../database/generated/prisma/client.js";
 import { foldName } from "../shared/text.js";
 import { keyOfLink, type TransferLink } from "./transferLink.js";
 
-/** What is compared of a link that is there already. */
+/** A stored link with its tags, which an import compares with its record. */
 export type ExistingLink = Prisma.InviteLinkGetPayload<{
   include: { tags: { select: { tagId: true; typeId: true } } };
 }>;
@@ -10,25 +10,25 @@ export type ExistingLink = Prisma.InviteLinkGetPayload<{
 export const keyOfTag = (channelId: string, typeId: string, nameKey: string): string =>
   `${channelId} ${typeId} ${nameKey}`;
 
-/** What is there already of all that a batch of links names, by what each is known by; its ids. */
-export interface Existing {
+/** The stored rows that a batch of links names: their ids by natural keys. */
+export interface ExistingRows {
   /** By chat id. */
   readonly channels: Map<number, string>;
   /** By folded name. */
   readonly types: Map<string, string>;
   /** By keyOfTag. */
   readonly tags: Map<string, string>;
-  /** By keyOfLink with the channel's id. */
+  /** By keyOfLink with the channel id. */
   readonly links: Map<string, ExistingLink>;
 }
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
-/** Looks up what a batch names, in four statements. */
-export async function lookUpExisting(
+/** Looks up the stored rows that a batch names, in four statements. */
+export async function findExistingRows(
   prisma: Prisma.TransactionClient,
   batch: readonly TransferLink[],
-): Promise<Existing> {
+): Promise<ExistingRows> {
   const tags = batch.flatMap((link) => link.tags?.tags ?? []);
   const ofTypes = batch.flatMap((link) => link.tags?.ofTypes ?? []);
   const typeKeys = distinct([...tags.map(({ type }) => type), ...ofTypes]).map(foldName);
@@ -42,7 +42,7 @@ export async function lookUpExisting(
     where: { nameKey: { in: typeKeys } },
     select: { id: true, nameKey: true },
   });
-  const known = await prisma.tag.findMany({
+  const tagRows = await prisma.tag.findMany({
     where: {
       channelId,
       typeId: { in: types.map(({ id }) => id) },
@@ -57,7 +57,7 @@ export async function lookUpExisting(
   return {
     channels: new Map(channels.map(({ id, chatId }) => [Number(chatId), id])),
     types: new Map(types.map(({ id, nameKey }) => [nameKey, id])),
-    tags: new Map(known.map((tag) => [keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id])),
+    tags: new Map(tagRows.map((tag) => [keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id])),
     links: new Map(links.map((link) => [keyOfLink(link.channelId, link.url), link])),
   };
 }
