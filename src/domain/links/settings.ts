@@ -4,13 +4,14 @@ import type { Problems } from "../shared/errors.js";
 import { codePoints, foldName } from "../shared/text.js";
 import { type InviteLink, isExpired } from "./inviteLink.js";
 
-/** Telegram silently cuts what is longer. */
+/** Telegram silently truncates a longer name. */
 const MAX_NAME_CODE_POINTS = 32;
 export const MAX_MEMBER_LIMIT = 99_999;
 export const MAX_SUBSCRIPTION_STARS = 10_000;
-/** Telegram's dates are 32 bit; a later one would silently mean none. */
+/** Telegram's dates have 32 bits; it silently takes a later date for none. */
 const MAX_EXPIRE_SECONDS = 2 ** 31 - 1;
 
+/** The settings of a link that a caller asks for; null: no date or no limit. */
 export interface RequestedSettings {
   readonly name: string;
   readonly createsJoinRequest: boolean;
@@ -18,7 +19,7 @@ export interface RequestedSettings {
   readonly memberLimit: number | null;
 }
 
-/** @returns the name as Telegram will keep it; what is wrong with it is said in `problems`. */
+/** @returns the name as Telegram will keep it. Adds to `problems` what is wrong with it. */
 function checkName(name: string, problems: Problems): string {
   const cleaned = cleanLinkName(name);
   if (!name.isWellFormed()) problems.add("name", "Must be well-formed Unicode.");
@@ -29,14 +30,13 @@ function checkName(name: string, problems: Problems): string {
   return cleaned;
 }
 
-/** In which Telegram counts. */
 function toUnixSeconds(date: Date): number;
 function toUnixSeconds(date: Date | null): number | null;
 function toUnixSeconds(date: Date | null): number | null {
   return date === null ? null : Math.floor(date.getTime() / 1000);
 }
 
-/** @returns Unix seconds; what is wrong is said in `problems`. */
+/** @returns the date in Unix seconds. Adds to `problems` what is wrong with it. */
 function checkExpireDate(date: Date | null, now: Date, problems: Problems): number | null {
   if (date === null) return null;
   const seconds = toUnixSeconds(date);
@@ -58,7 +58,7 @@ function checkMemberLimit(
   }
 }
 
-/** A link whose members pay has a name and a price, and nothing else. */
+/** Checks that a link whose members pay has a name and a price, and no other setting. */
 export function checkSubscription(
   {
     expireDate,
@@ -74,7 +74,9 @@ export function checkSubscription(
   if (createsJoinRequest) problems.add("createsJoinRequest", "A subscription link creates no join requests.");
 }
 
-/** What a link shall be in Telegram; what Telegram would not take, or not as it stands, is said in `problems`. */
+/**
+ * @returns the settings as they are sent to Telegram. Adds to `problems` what Telegram would refuse or store otherwise.
+ */
 export function checkSettings(requested: RequestedSettings, now: Date, problems: Problems): LinkSettings {
   const { createsJoinRequest, memberLimit } = requested;
   checkMemberLimit(requested, problems);
@@ -86,16 +88,16 @@ export function checkSettings(requested: RequestedSettings, now: Date, problems:
   };
 }
 
-/** A link's columns as Telegram's answer has them; where it says nothing of a setting, as it was asked for. */
-export function settledColumns(answer: TelegramInviteLink, asked: LinkSettings) {
-  // Telegram's empty name is none, as 0 means none for the date and the limit.
-  const name = (answer.name ?? asked.name) || null;
-  const expireDate = answer.expire_date ?? asked.expireDate ?? 0;
-  const memberLimit = answer.member_limit ?? asked.memberLimit ?? 0;
+/** The columns to store of a link, from Telegram's answer. A setting that the answer leaves out is as requested. */
+export function storedSettings(answer: TelegramInviteLink, requested: LinkSettings) {
+  // In Telegram's answers an empty name means no name, and 0 means no date and no limit.
+  const name = (answer.name ?? requested.name) || null;
+  const expireDate = answer.expire_date ?? requested.expireDate ?? 0;
+  const memberLimit = answer.member_limit ?? requested.memberLimit ?? 0;
   return {
     name,
     nameKey: name === null ? null : foldName(name),
-    createsJoinRequest: answer.creates_join_request ?? asked.createsJoinRequest,
+    createsJoinRequest: answer.creates_join_request ?? requested.createsJoinRequest,
     expireDate: expireDate === 0 ? null : new Date(expireDate * 1000),
     memberLimit: memberLimit === 0 ? null : memberLimit,
     isRevoked: answer.is_revoked ?? false,
@@ -109,7 +111,7 @@ export const NO_SETTINGS: LinkSettings = {
   memberLimit: null,
 };
 
-/** As Telegram has them, as far as is known here. */
+/** The settings that Telegram has of a link, as far as they are known here. */
 export const settingsOf = (link: InviteLink): LinkSettings => ({
   name: link.name,
   createsJoinRequest: link.createsJoinRequest,
@@ -117,13 +119,13 @@ export const settingsOf = (link: InviteLink): LinkSettings => ({
   memberLimit: link.memberLimit,
 });
 
-/** Those that differ, as they are in the other. */
+/** The settings in which `other` differs from `one`, with the values of `other`. */
 export function changedSettings(one: LinkSettings, other: LinkSettings): Partial<LinkSettings> {
   const keys = Object.keys(other) as (keyof LinkSettings)[];
   return Object.fromEntries(keys.filter((key) => one[key] !== other[key]).map((key) => [key, other[key]]));
 }
 
-/** Settings to change; those left out stay as they are. */
+/** Settings to change. A setting that is left out or undefined stays as it is; null removes it. */
 export interface ChangedSettings {
   readonly name?: string | null | undefined;
   readonly createsJoinRequest?: boolean | undefined;
@@ -131,21 +133,21 @@ export interface ChangedSettings {
   readonly memberLimit?: number | null | undefined;
 }
 
-/** What a link would be in Telegram, whether Telegram takes it or not; null is none, a name is as Telegram keeps it. */
+/** The settings of a link after a change, whether Telegram would accept it or not. The name is as Telegram keeps it. */
 export function mergeSettings(link: InviteLink, changed: ChangedSettings): LinkSettings {
-  const known = settingsOf(link);
+  const current = settingsOf(link);
   const { name, createsJoinRequest, expireDate, memberLimit } = changed;
   return {
-    name: name == null ? (name === undefined ? known.name : null) : cleanLinkName(name),
-    createsJoinRequest: createsJoinRequest ?? known.createsJoinRequest,
-    expireDate: expireDate === undefined ? known.expireDate : toUnixSeconds(expireDate),
-    memberLimit: memberLimit === undefined ? known.memberLimit : memberLimit,
+    name: name == null ? (name === undefined ? current.name : null) : cleanLinkName(name),
+    createsJoinRequest: createsJoinRequest ?? current.createsJoinRequest,
+    expireDate: expireDate === undefined ? current.expireDate : toUnixSeconds(expireDate),
+    memberLimit: memberLimit === undefined ? current.memberLimit : memberLimit,
   };
 }
 
 /**
- * Why Telegram would not make of a link what it is asked to; what is wrong is said in `problems`.
- * @param merged what the link would be: mergeSettings of both.
+ * Adds to `problems` why Telegram would refuse a change.
+ * @param merged the settings after the change, from mergeSettings.
  */
 export function checkEdit(
   link: InviteLink,
@@ -169,7 +171,6 @@ export function checkEdit(
   checkMemberLimit(merged, problems);
 }
 
-/** What was paid cannot be less than nothing. */
 export function checkBudget(budget: string, problems: Problems): void {
   if (budget.startsWith("-")) problems.add("budget", "Must not be negative.");
 }

@@ -3,7 +3,7 @@ import { Problems } from "../shared/errors.js";
 export const DEFAULT_PAGE_SIZE = 10;
 export const MAX_PAGE_SIZE = 100;
 
-/** A page as a caller asks for it; see the description of inviteLinks in schema.graphql. */
+/** A page as a caller asks for it; the description of inviteLinks in schema.graphql has the rules. */
 export interface PageArguments {
   readonly first?: number | null | undefined;
   readonly after?: string | null | undefined;
@@ -12,7 +12,7 @@ export interface PageArguments {
   readonly page?: number | null | undefined;
 }
 
-/** A page that makes sense: forwards or backwards by cursors, or by number. */
+/** A valid request for a page: forwards or backwards by cursors, or by number. */
 export type PageRequest =
   | {
       readonly mode: "forward" | "backward";
@@ -28,7 +28,7 @@ function checkSize(name: "first" | "last", value: number | null, problems: Probl
   if (value > MAX_PAGE_SIZE) problems.add(name, `Must be at most ${MAX_PAGE_SIZE}.`);
 }
 
-/** @throws ValidationError for sizes out of range and for combinations that contradict each other. */
+/** @throws ValidationError for sizes out of range and for arguments that contradict each other. */
 export function readPageArguments(args: PageArguments): PageRequest {
   const { first = null, after = null, last = null, before = null, page = null } = args;
   const problems = new Problems();

@@ -2,12 +2,12 @@ import { Problems } from "../shared/errors.js";
 import { isStorable } from "../shared/text.js";
 import type { KeyValue, Ordering, OrderKey } from "./ordering.js";
 
-/** Told apart from cursors that an older or newer server gave out. */
+/** The version of the cursors' format. A cursor of another version is refused. */
 const VERSION = 1;
-/** No cursor of ours comes near it: a tag's name has 64 characters, of which folding makes at most 33 bytes each. */
+/** In characters. The longest key is a tag's folded name: 64 characters of at most 33 bytes each. */
 const MAX_LENGTH = 4_000;
 
-/** An instant as Date writes it. Date.parse alone takes 30 February for 2 March, and 24:00 for the next day. */
+/** Whether a text is an instant as Date writes it. Date.parse reads 30 February as 2 March and 24:00 as the next day. */
 function isInstant(text: string): boolean {
   if (!/^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text)) return false;
   const instant = new Date(text);
@@ -25,7 +25,7 @@ const ACCEPTABLE: Record<OrderKey<never>["type"], (text: string) => boolean> = {
 const signature = <Row>(ordering: Ordering<Row>): string =>
   ordering.map(({ key, direction }) => `${key.name} ${direction}`).join(",");
 
-/** Tells the places of rows in an order. */
+/** Gives a function that encodes the cursor of a row in an order. */
 export function cursorsOf<Row>(ordering: Ordering<Row>): (row: Row) => string {
   const order = signature(ordering);
   return (row) =>
@@ -43,8 +43,8 @@ function parse(cursor: string): unknown {
 }
 
 /**
- * The values that a cursor holds, one for each key of the order.
- * @throws ValidationError naming `field` where it is no cursor of this order.
+ * The values of a cursor, one for each key of the order.
+ * @throws ValidationError with `field` as the path if the text is no cursor of this order.
  */
 export function decodeCursor<Row>(ordering: Ordering<Row>, cursor: string, field: string): KeyValue[] {
   const problems = new Problems();

@@ -12,6 +12,7 @@ export interface Slice {
   /** The list of ORDER BY, reversed for a page that is read from its end. */
   readonly orderBy: Sql;
   readonly limit: number;
+  /** The number of rows before a numbered page; 0 for a page by cursor. A slice has ranges or an offset, not both. */
   readonly offset: bigint;
 }
 

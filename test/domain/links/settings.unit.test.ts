@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { NO_SETTINGS, settledColumns } from "../../../src/domain/links/settings.js";
+import { NO_SETTINGS, storedSettings } from "../../../src/domain/links/settings.js";
 
 const answer = { invite_link: "https://t.me/+abc" };
 const requested = { name: "Asked", createsJoinRequest: true, expireDate: 1_900_000_000, memberLimit: 5 };
 
 describe("the stored settings of a link", () => {
   test("a setting that Telegram's answer leaves out is stored as it was requested", () => {
-    expect(settledColumns(answer, requested)).toEqual({
+    expect(storedSettings(answer, requested)).toEqual({
       name: "Asked",
       nameKey: "asked",
       createsJoinRequest: true,
@@ -18,7 +18,7 @@ describe("the stored settings of a link", () => {
 
   test("a setting in Telegram's answer is stored as Telegram gives it", () => {
     const said = { name: "Said", creates_join_request: false, expire_date: 0, member_limit: 0 };
-    expect(settledColumns({ ...answer, ...said, is_revoked: true }, requested)).toEqual({
+    expect(storedSettings({ ...answer, ...said, is_revoked: true }, requested)).toEqual({
       name: "Said",
       nameKey: "said",
       createsJoinRequest: false,
@@ -26,6 +26,6 @@ describe("the stored settings of a link", () => {
       memberLimit: null,
       isRevoked: true,
     });
-    expect(settledColumns({ ...answer, name: "" }, NO_SETTINGS)).toMatchObject({ name: null, nameKey: null });
+    expect(storedSettings({ ...answer, name: "" }, NO_SETTINGS)).toMatchObject({ name: null, nameKey: null });
   });
 });

@@ -60,7 +60,7 @@ const TYPE_NAMES = ["Source", "country", "Ärger", "buyer"];
 const TYPES = TYPE_NAMES.length;
 /** Not sorted either, with or without regard to case. */
 const TAG_NAMES = ["b", "A", "Я", "ä", "C", "_"];
-const MOST_TAGS = TAG_NAMES.length;
+const MAX_TAGS = TAG_NAMES.length;
 
 const name = fc.option(
   fc.oneof(
@@ -82,13 +82,13 @@ export const linkSeed = fc.record({
   isRevoked: fc.boolean(),
   isBotCreated: fc.boolean(),
   expires: fc.constantFrom<keyof typeof EXPIRES>("never", "past", "future"),
-  tags: fc.nat(2 ** MOST_TAGS - 1),
+  tags: fc.nat(2 ** MAX_TAGS - 1),
 });
 export type LinkSeed = typeof linkSeed extends fc.Arbitrary<infer T> ? T : never;
 
 export const worldSeed = fc.record({
   /** The index of each tag's type; the last type has no tags. */
-  tags: fc.array(fc.nat(TYPES - 2), { maxLength: MOST_TAGS, size: "max" }),
+  tags: fc.array(fc.nat(TYPES - 2), { maxLength: MAX_TAGS, size: "max" }),
   links: fc.array(linkSeed, { maxLength: 25, size: "max" }),
 });
 export type WorldSeed = typeof worldSeed extends fc.Arbitrary<infer T> ? T : never;
@@ -160,7 +160,7 @@ export const tagGroupsSeed = fc.array(
   fc.record({
     type: fc.nat(TYPES - 2),
     withoutType: fc.constantFrom(false, false, false, true),
-    tags: fc.oneof(fc.nat(2 ** MOST_TAGS - 1), fc.constant(2 ** MOST_TAGS - 1)),
+    tags: fc.oneof(fc.nat(2 ** MAX_TAGS - 1), fc.constant(2 ** MAX_TAGS - 1)),
     written,
   }),
   { minLength: 1, maxLength: 4 },
@@ -198,7 +198,7 @@ export const filterSeed = fc.record({
       fc.record({
         type: fc.nat(TYPES - 1),
         withoutType: fc.boolean(),
-        tags: fc.nat(2 ** MOST_TAGS - 1),
+        tags: fc.nat(2 ** MAX_TAGS - 1),
         written,
       }),
       { maxLength: 4 },

@@ -3,30 +3,29 @@ import type { Database } from "../../../database/database.js";
 import type { MaintenanceSession } from "../../../database/maintenance.js";
 import type { Counter, FoundDifference } from "../../shared/counter.js";
 
-// The counters of links and what they carry (the migration `counts`), held against the links themselves: which of them
-// differ, and how they are put right. Triggers keep them; whatever goes past triggers, such as a restored table or a
-// repair by hand, may leave them wrong.
+// Compares the counters of links (the migration `counts`) with the links, and repairs them. Triggers keep the counters
+// exact. A write past the triggers, such as a restored table or a repair by hand, may leave them wrong.
 
-/** Links that are given places in one transaction: a block's. */
+/** The links of one block: so many get their places in one transaction. */
 const BATCH_SIZE = 8192;
-/** A round finds what the one before it uncovered, such as the bits of a link that has left a block. */
+/** A repair can uncover further differences, such as the bits of a link that has left a block. */
 const MAX_ROUNDS = 5;
 
 const NONE = sql`0::bit(8192)`;
 const IN_BLOCK = sql`between 0 and 8191`;
 
-/** Restricts a query to one channel; null for all. */
+/** The condition that a column is a channel; null for all channels. */
 const ofChannel = (column: Sql, channelId: string | null): Sql =>
   channelId === null ? sql`true` : sql`${column} = ${channelId}::uuid`;
 
-/** Links at places that can be theirs: in a block of their channel. */
+/** The links that have a place in a block of their channel. */
 const placed = (channelId: string | null): Sql => sql`
   select l.id as link_id, l.channel_id, l.budget, p.block_id, p.place
   from invite_link l join link_place p on p.link_id = l.id
   join link_block b on b.id = p.block_id and b.channel_id = l.channel_id
   where p.place ${IN_BLOCK} and ${ofChannel(sql`l.channel_id`, channelId)}`;
 
-/** The rows of a table of bits as they should be: `block_id`, `key` and `links`. */
+/** Selects the correct rows of a table of bitmaps, from placed links: `block_id`, `key` and `links`. */
 type Expected = (placed: Sql) => Sql;
 
 const CARRIED: Expected = (links) => sql`
@@ -43,7 +42,7 @@ const BUDGET_DIGITS: Expected = (links) => sql`
   from (${links}) p cross join generate_series(0, 46) digit
   where p.budget <> 0 and ((p.budget * 100)::bigint >> digit) & 1 = 1 group by p.block_id, digit`;
 
-/** Rows of bits that differ; a row that is not there is one without bits. */
+/** Selects the rows of a table of bitmaps that differ. A missing row counts as a bitmap without bits. */
 const differingBits = (
   expected: Expected,
   { table, key }: { table: Sql; key: Sql },
@@ -64,7 +63,7 @@ const TYPES = { table: sql`block_type`, key: sql`type_id` };
 const BUDGETS = { table: sql`block_budget`, key: sql`digit` };
 
 interface Check {
-  /** The table that is looked at. */
+  /** The table that is checked. */
   readonly counter: string;
   readonly problem: string;
   /** Selects each wrong row's `channel_id`, `block_id` and `example`, the first two null where there is none. */
@@ -172,7 +171,7 @@ interface LinkDifference extends FoundDifference {
   readonly blockIds: readonly number[];
 }
 
-/** All that differs, by channel. */
+/** Finds all differences, grouped by channel. */
 async function findDifferences(
   { query }: MaintenanceSession,
   channelId: string | null,
@@ -193,14 +192,14 @@ async function findDifferences(
   return found;
 }
 
-/** Keeps everybody from changing links and what they carry until the transaction ends; reading goes on. */
+/** Blocks all writers of links and their tags until the transaction ends. Readers are not blocked. */
 const stopWriters = ({ query }: MaintenanceSession) =>
   query(sql`lock table tag, invite_link, invite_link_tag in share row exclusive mode`);
 
-/** Gives places to some of the channel's links that have none of their own; returns how many there were. */
+/** Gives places to some of the channel's links that have no place of their own. @returns how many links. */
 async function placeLinks(session: MaintenanceSession, channelId: string): Promise<number> {
   await stopWriters(session);
-  // First, so that no place is given out that has a link.
+  // `filled` comes first, so that no place is given out twice.
   await session.query(sql`
     update link_block b set filled = least(greatest(b.filled, 0, used.places), 8192)
     from (
@@ -229,7 +228,7 @@ async function placeLinks(session: MaintenanceSession, channelId: string): Promi
   return ids.length;
 }
 
-/** @param channelId null: of those whose block is gone as well. */
+/** Removes the places of links that do not exist. @param channelId null: places in blocks that do not exist either. */
 async function removeStrayPlaces(session: MaintenanceSession, channelId: string | null): Promise<void> {
   await stopWriters(session);
   await session.query(sql`
@@ -239,8 +238,8 @@ async function removeStrayPlaces(session: MaintenanceSession, channelId: string 
       where l.id is null and b.channel_id is not distinct from ${channelId}::uuid)`);
 }
 
-/** Works out all that is marked in a block. */
-async function remarkBlock(session: MaintenanceSession, blockId: number): Promise<void> {
+/** Computes all bitmaps of a block. */
+async function recomputeBlock(session: MaintenanceSession, blockId: number): Promise<void> {
   await stopWriters(session);
   const links = sql`
     select l.id as link_id, l.budget, p.block_id, p.place
@@ -272,7 +271,7 @@ async function recountDays(session: MaintenanceSession, channelId: string): Prom
     group by channel_id, utc_day(created_at) order by 2`);
 }
 
-/** Puts right what differs, block by block: writers wait for one short transaction at a time. */
+/** Repairs differences block by block, so that writers wait for one short transaction at a time. */
 async function repair(database: Database, found: readonly LinkDifference[]): Promise<void> {
   const needs = (wanted: Check["repair"]) => found.filter((difference) => difference.repair === wanted);
   const channelsOf = (differences: readonly LinkDifference[]) =>
@@ -283,7 +282,7 @@ async function repair(database: Database, found: readonly LinkDifference[]): Pro
     while ((await database.maintenance("write", (session) => placeLinks(session, channelId))) > 0);
   }
   for (const blockId of new Set(needs("blocks").flatMap(({ blockIds }) => blockIds))) {
-    await database.maintenance("write", (session) => remarkBlock(session, blockId));
+    await database.maintenance("write", (session) => recomputeBlock(session, blockId));
   }
   for (const channelId of channelsOf(needs("days"))) {
     if (channelId !== null) await database.maintenance("write", (session) => recountDays(session, channelId));
@@ -299,6 +298,6 @@ export const linkCounts: Counter = {
       if (round === MAX_ROUNDS) break;
       await repair(database, found);
     }
-    throw new Error("Some counters of links differ although they were worked out again.");
+    throw new Error("Some counters of links still differ after they were recomputed.");
   },
 };

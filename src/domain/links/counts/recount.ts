@@ -3,16 +3,16 @@ import type { Counter, FoundDifference } from "../../shared/counter.js";
 import { NotFoundError } from "../../shared/errors.js";
 import { linkCounts } from "./linkCounts.js";
 
-/** All that `invite-links recount` looks at. */
+/** The counters that `invite-links recount` checks. */
 const COUNTERS: readonly Counter[] = [linkCounts];
 
-/** Where a counter differs, as an operator is told. */
+/** Where a counter differs from what it counts, as the command writes it. */
 export interface Difference extends Omit<FoundDifference, "channelId"> {
-  /** The channel's Telegram id; null for what belongs to no channel. */
+  /** The chat id; null for rows that belong to no channel. The name is part of the command's JSON. */
   readonly channelId: number | null;
 }
 
-/** The differences in one snapshot, in which all that one transaction wrote is seen or none of it. */
+/** Finds the differences in one snapshot, so that a transaction in progress does not look like a difference. */
 async function find(database: Database, channelId: string | null): Promise<FoundDifference[]> {
   return database.maintenance("snapshot", async (session) => {
     const found: FoundDifference[] = [];
@@ -38,10 +38,10 @@ async function describe({ prisma }: Database, found: readonly FoundDifference[])
 }
 
 /**
- * Holds the counters against what they count and, unless `checkOnly`, puts them right.
- * @param chatId the channel's Telegram id; null for all channels
- * @returns where they differed
- * @throws NotFoundError for a channel that is not known
+ * Compares the counters with what they count and, unless `checkOnly`, repairs them.
+ * @param chatId null for all channels
+ * @returns the differences that were found
+ * @throws NotFoundError for a chat whose channel is not known
  */
 export async function recount(
   database: Database,

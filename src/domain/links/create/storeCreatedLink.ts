@@ -5,7 +5,7 @@ import { audit } from "../../shared/audit.js";
 import type { Caller } from "../../shared/caller.js";
 import { newId } from "../../shared/ids.js";
 import { NotStorableError } from "../persistResult.js";
-import { settledColumns } from "../settings.js";
+import { storedSettings } from "../settings.js";
 import { addTags } from "../tagging/linkTags.js";
 
 /** A link to create, from input that was checked. */
@@ -58,7 +58,7 @@ export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): 
   const { settings } = spec;
   const state = {
     botId: BigInt(botId),
-    ...settledColumns(answer, settings),
+    ...storedSettings(answer, settings),
     subscriptionPrice: spec.subscriptionPrice,
     budget: spec.budget,
     creatorId: BigInt(creatorId ?? answer.creator?.id ?? botId),

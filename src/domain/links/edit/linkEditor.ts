@@ -36,7 +36,7 @@ import {
   mergeSettings,
   NO_SETTINGS,
   settingsOf,
-  settledColumns,
+  storedSettings,
 } from "../settings.js";
 import { checkTags, distinct, parseTagIds, replaceTags } from "../tagging/linkTags.js";
 import type { EditLocks, LockedLink, UnconfirmedEdits } from "./editLocks.js";
@@ -224,7 +224,7 @@ export class LinkEditor {
       return this.#editLocked(locked, changed, own, problems, deadline);
     }
     await this.#persist(locked, link, answer, deadline, async (unit) => {
-      const stored = await this.#storeSettings(unit, link.id, settledColumns(answer, settings));
+      const stored = await this.#storeSettings(unit, link.id, storedSettings(answer, settings));
       await this.#storeOwnFields(unit, stored, own, locked.unconfirmed.maybeEdited ? settings : difference);
     });
   }
@@ -289,7 +289,7 @@ export class LinkEditor {
   ): Promise<void> {
     // After an unconfirmed edit the stored settings may be wrong, so those that the answer leaves out count as none.
     const stored = locked.unconfirmed.maybeEdited ? NO_SETTINGS : settingsOf(link);
-    const columns = answer === null ? {} : settledColumns(answer, stored);
+    const columns = answer === null ? {} : storedSettings(answer, stored);
     await this.#persist(locked, link, answer, deadline, async (unit) => {
       const { channelId } = await this.#storeSettings(unit, link.id, { ...columns, isRevoked: true });
       await audit(unit, this.#caller, {
@@ -329,7 +329,7 @@ export class LinkEditor {
   async #storeSettings(
     unit: UnitOfWork,
     id: string,
-    columns: Partial<ReturnType<typeof settledColumns>>,
+    columns: Partial<ReturnType<typeof storedSettings>>,
   ): Promise<Pick<InviteLink, "id" | "channelId">> {
     const updatedAt = new Date();
     const { channelId, channel } = await unit.prisma.inviteLink.update({

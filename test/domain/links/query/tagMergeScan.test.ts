@@ -28,7 +28,7 @@ import {
 
 const LINKS = 12_000;
 /** The most rows that a page of 10 may read, whatever the filter is. */
-const MOST_READ = 1_000;
+const MAX_ROWS_READ = 1_000;
 
 /** Tags of each type. One link in so many carries a given tag. */
 const TAGS = 6;
@@ -159,7 +159,7 @@ await describeOnForms("the tag merge scan", FORMS, (form) => {
         expect(
           read.reduce((sum, [, rows]) => sum + rows, 0),
           message,
-        ).toBeLessThan(MOST_READ);
+        ).toBeLessThan(MAX_ROWS_READ);
       }
     }
   }
