@@ -1,8 +1,8 @@
 import { parse } from "pg-connection-string";
 
-/** A PostgreSQL address, taken apart. */
+/** The parts of a PostgreSQL address. */
 export interface DatabaseAddress {
-  /** How to reach the server: nothing else of the address reaches PostgreSQL but its `options`. */
+  /** How to reach the server. */
   readonly connection: {
     readonly host?: string;
     readonly port?: number;
@@ -11,29 +11,29 @@ export interface DatabaseAddress {
     readonly database?: string;
     readonly ssl?: boolean | object;
     readonly sslnegotiation?: "postgres" | "direct";
-    /** Hosts and poolers route by it. Session settings in it are overridden after connecting. */
+    /** Hosts and poolers use these to route a connection. Session settings in them are overridden after connecting. */
     readonly options?: string;
   };
   /** The one schema that everything uses. */
   readonly schema: string;
 }
 
-/** PostgreSQL cuts longer names off, in bytes. */
-const LONGEST_NAME = 63;
+/** Bytes; PostgreSQL truncates longer names. */
+const MAX_NAME_BYTES = 63;
 const DEFAULT_SCHEMA = "public";
-/** PostgreSQL reads this name in a search path as the role's name, however it is quoted. */
+/** In a search path, PostgreSQL reads this name as the role's name, even if it is quoted. */
 const NAME_OF_ROLE = "$user";
 
 function readSchema(name: unknown): string | null {
   if (name === undefined || name === "") return DEFAULT_SCHEMA;
-  // Prisma does not escape a quotation mark in it.
+  // Prisma does not escape quotation marks.
   if (typeof name !== "string" || /[\0"]/.test(name) || name === NAME_OF_ROLE) return null;
-  return Buffer.byteLength(name) > LONGEST_NAME ? null : name;
+  return Buffer.byteLength(name) > MAX_NAME_BYTES ? null : name;
 }
 
 /**
- * What the parser takes for verify-full, with a warning of several lines that another version will take it for less.
- * Named so, it is checked by every version alike.
+ * Replaces the modes that the parser treats as verify-full. The parser warns on several lines that a later version will
+ * treat them as weaker; with the explicit mode every version checks the certificate.
  */
 const verified = (text: string): string =>
   /[?&]uselibpqcompat=true(&|$)/.test(text)
@@ -41,12 +41,12 @@ const verified = (text: string): string =>
     : text.replace(/([?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/g, "$1verify-full");
 
 /**
- * Reads an address as `pg` does, by its own parser. Parameters that are meant for others (Prisma's `connection_limit`,
+ * Reads an address with the parser of `pg`. Parameters for other programs (Prisma's `connection_limit`,
  * `pgbouncer`, `connect_timeout`) are dropped.
- * @returns null where `pg` does not accept it, or it names a schema that cannot be.
+ * @returns null for an address that `pg` does not accept or that names an impossible schema.
  */
 export function readDatabaseAddress(text: string): DatabaseAddress | null {
-  // The parser takes any text for a database's name.
+  // The parser would accept any text as the name of a database.
   if (!/^(postgres(ql)?:\/\/|socket:|\/)/i.test(text)) return null;
   try {
     const parsed = parse(verified(text));

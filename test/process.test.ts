@@ -122,7 +122,7 @@ describe("the server process", () => {
     await first.ready();
     const second = start();
     expect(await second.exited).toBe(1);
-    expect(second.stderr).toMatch(/^The folder .* is used by another invite-links server;[^\n]*\n$/);
+    expect(second.stderr).toMatch(/^The folder .* is used by another invite-links server\.[^\n]*\n$/);
   });
 
   test("reports a port that is already in use in one line", async () => {

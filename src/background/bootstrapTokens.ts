@@ -15,11 +15,11 @@ async function readToken(file: string): Promise<string | null> {
   }
 }
 
-/** The sandbox's own token, which is shown at every start: kept in a file that only its owner can read. */
+/** Returns the sandbox's token, which every start shows. The token is kept in a file that only its owner can read. */
 export async function sandboxToken(database: Database, file: string): Promise<string> {
   const kept = await readToken(file);
   if (kept !== null && (await isKnownSecret(database, kept))) return kept;
-  // Another database, or a token revoked meanwhile: a new one.
+  // The file belongs to another database, or the token has been revoked.
   const secret = newSecret();
   await insertOwnToken(database, "Sandbox", secret);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -27,7 +27,7 @@ export async function sandboxToken(database: Database, file: string): Promise<st
   return secret;
 }
 
-/** The first token of an installation with a real bot, to be shown this once; null where there is one already. */
+/** Creates the first token of an installation with a real bot. @returns the secret; null if there is a token already. */
 export async function firstToken(database: Database): Promise<string | null> {
   const secret = newSecret();
   return (await insertFirstToken(database, secret)) ? secret : null;

@@ -7,7 +7,7 @@ import type { Logger } from "../log.js";
 /** The state of the database as /readyz names it. */
 export type DatabaseState = "ok" | "unavailable" | "read-only" | "full";
 
-/** How often a write is tried, in milliseconds: while all is well, and while it is not. */
+/** Milliseconds between two test writes, in the state "ok" and during an outage. */
 const PROBE_EVERY_MS = 5000;
 const RETRY_EVERY_MS = 1000;
 
@@ -27,21 +27,23 @@ const REASONS: Readonly<Record<Exclude<DatabaseState, "ok">, Unavailability>> = 
 };
 
 const OUTAGES: Record<Exclude<DatabaseState, "ok">, string> = {
-  unavailable: "the database is away: requests are answered DATABASE_UNAVAILABLE until it answers again",
-  full: "the database is out of space: nothing is changed, in Telegram neither, until it stores again",
-  "read-only": "the database is read-only: nothing is changed, in Telegram neither, until it stores again",
+  unavailable:
+    "the database is unavailable: requests are answered DATABASE_UNAVAILABLE until it answers again",
+  full: "the database's disk is full: mutations are refused, and nothing is changed in Telegram, until it stores again",
+  "read-only":
+    "the database is read-only: mutations are refused, and nothing is changed in Telegram, until it stores again",
 };
 
 /**
- * Whether the database answers and stores, by a write that is tried now and then and by what failed in requests. An
- * outage has one line in the log when it begins and one when it ends.
+ * Knows whether the database answers and stores, from a regular test write and from errors of requests. The log has one
+ * line when an outage begins and one when it ends.
  */
 export class DatabaseHealth implements StorageGuard {
   readonly #probe: ReadinessProbe;
   readonly #log: Logger;
   #state: DatabaseState = "ok";
-  /** What Telegram has done and cannot be stored: that it is stored shows that the database stores again. */
-  readonly #held = new Set<Promise<unknown>>();
+  /** Results of Telegram that are being stored. Their success shows that a full or read-only database stores again. */
+  readonly #storing = new Set<Promise<unknown>>();
   #reading: Promise<DatabaseState> | undefined;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -53,7 +55,7 @@ export class DatabaseHealth implements StorageGuard {
     this.#log = log;
   }
 
-  /** Begins to try to write now and then. */
+  /** Starts the regular test write. */
   watch(): void {
     void this.#tryWrite();
   }
@@ -64,7 +66,7 @@ export class DatabaseHealth implements StorageGuard {
     this.#probe.close();
   }
 
-  /** The state as of now: the latest, and where that is well, whether the database still answers. */
+  /** The current state. In the state "ok", first asks the database whether it still answers. */
   async check(): Promise<DatabaseState> {
     if (this.#state !== "ok") return this.#state;
     this.#reading ??= this.#read().finally(() => {
@@ -84,16 +86,16 @@ export class DatabaseHealth implements StorageGuard {
       this.#become(STATES[reason]);
       this.#tryWriteAfter(RETRY_EVERY_MS);
     } else if (reason === "unreachable" && this.#state === "ok") {
-      // One lost connection is no outage: the next write tells. Until then nothing needs to be refused, since what is
-      // about to be asked of Telegram is noted in the database before that.
+      // One lost connection is not an outage; a test write will tell. Until then no mutation has to be refused, because
+      // each call to Telegram is recorded in the database before it is sent.
       void this.#tryWrite();
     }
   }
 
   trackStoring(storing: Promise<unknown>): void {
-    this.#held.add(storing);
-    const over = () => void this.#held.delete(storing);
-    storing.then(over, over);
+    this.#storing.add(storing);
+    const ended = () => void this.#storing.delete(storing);
+    storing.then(ended, ended);
   }
 
   async #read(): Promise<DatabaseState> {
@@ -127,8 +129,8 @@ export class DatabaseHealth implements StorageGuard {
       this.#noteProbe(error);
       return;
     }
-    // Some other table, or a larger row, may still find no room.
-    const isStillFailing = this.#held.size > 0 && (this.#state === "full" || this.#state === "read-only");
+    // The test row may be stored although a larger row or another table has no space yet.
+    const isStillFailing = this.#storing.size > 0 && (this.#state === "full" || this.#state === "read-only");
     if (!isStillFailing) this.#become("ok");
   }
 
@@ -137,7 +139,7 @@ export class DatabaseHealth implements StorageGuard {
     const reason = unavailabilityOf(error);
     if (reason === null) {
       if (!this.#isProbeBroken)
-        this.#log.warn({ err: error }, "the write that readiness tries is not possible");
+        this.#log.warn({ err: error }, "the test write of the readiness probe failed");
       this.#isProbeBroken = true;
       return;
     }

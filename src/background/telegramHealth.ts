@@ -5,11 +5,12 @@ import type { CallEvent, TelegramGateway } from "../telegram/gateway.js";
 export const TELEGRAM_STATES = ["ok", "unauthorized", "unreachable", "sandbox"] as const;
 export type TelegramState = (typeof TELEGRAM_STATES)[number];
 
-const LOOK_EVERY_MS = 30_000;
+/** Milliseconds between two calls of getMe. */
+const CHECK_EVERY_MS = 30_000;
 
 /**
- * What a call's outcome says of Telegram; null for nothing. Well it is where a call succeeds, and only there: a refusal
- * may come from something else that answers at the API root. getMe has nothing to refuse but the bot token.
+ * The state that a call's outcome shows; null when it shows none. Only a success shows that Telegram answers, because
+ * another server at the API root could reject calls as well. getMe can be rejected only because of the token.
  */
 function stateAfter({ method, failure }: CallEvent): Exclude<TelegramState, "sandbox"> | null {
   switch (failure?.kind) {
@@ -26,11 +27,11 @@ function stateAfter({ method, failure }: CallEvent): Exclude<TelegramState, "san
   }
 }
 
-/** How Telegram answers, as the latest call told, or the look that is taken now and then. */
+/** Knows how Telegram answers, from the latest call and from a regular getMe. */
 export class TelegramHealth {
   readonly #log: Logger;
   readonly #sandbox: boolean;
-  /** Null until a call has told. */
+  /** Null before the first outcome. */
   #state: Exclude<TelegramState, "sandbox"> | null = null;
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -40,13 +41,13 @@ export class TelegramHealth {
     this.#sandbox = sandbox;
   }
 
-  /** A real Telegram is out of reach until a call has shown that it is not; the sandbox is in this process. */
+  /** Until the first outcome, the real Telegram counts as unreachable and the sandbox, in this process, as reachable. */
   get state(): TelegramState {
     if (this.#sandbox) return this.#state === null || this.#state === "ok" ? "sandbox" : this.#state;
     return this.#state ?? "unreachable";
   }
 
-  /** Takes note of a call that ended. */
+  /** Must be called with every call that ended. */
   note(event: CallEvent): void {
     const state = stateAfter(event);
     if (state === null || state === this.#state) return;
@@ -63,13 +64,13 @@ export class TelegramHealth {
     } else this.#log.warn({ failure }, "Telegram cannot be reached");
   }
 
-  /** Asks now and then, so that the state is not as old as the latest request, and heals by itself. */
+  /** Calls getMe regularly, so that the state is current even without requests. */
   watch(gateway: TelegramGateway): void {
     const own = gateway.forClient(this.#stopped.signal);
     this.#timer = setInterval(() => {
-      // What came of it was noted already.
+      // `note` has received the outcome already.
       own.getMe().catch(() => {});
-    }, LOOK_EVERY_MS);
+    }, CHECK_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -79,7 +80,7 @@ export class TelegramHealth {
   }
 }
 
-/** @returns the status by which Telegram says that it does not know the token; null where it knows it, or does not say. */
+/** @returns the status with which Telegram rejects the token; null if it accepts the token or does not answer in time. */
 export async function tokenRejection(gateway: TelegramGateway, waitMs: number): Promise<401 | 404 | null> {
   try {
     await gateway.getMe({ at: Date.now() + waitMs });

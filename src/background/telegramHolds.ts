@@ -8,12 +8,12 @@ interface Row {
   readonly milliseconds: number;
 }
 
-/** The holds of all servers, in the database, and by its clock: those of the servers' machines may differ. */
+/** Stores the holds of all servers in the database. Times are by the database's clock, since servers' clocks may differ. */
 export class DatabaseHoldStore implements HoldStore {
   readonly #database: Database;
   readonly #onError: (error: unknown) => void;
 
-  /** @param onError is told of holds that could not be stored. */
+  /** @param onError is called when holds could not be stored. */
   constructor(database: Database, onError: (error: unknown) => void) {
     this.#database = database;
     this.#onError = onError;
@@ -33,7 +33,7 @@ export class DatabaseHoldStore implements HoldStore {
   }
 
   async add(holds: readonly Hold[]): Promise<readonly Hold[]> {
-    // In one order, whichever server stores them: none waits for another that waits for it.
+    // All servers lock rows in the same order, so that no deadlock is possible.
     const rows = holds
       .map(({ method, chat, milliseconds }) => ({ method: method ?? "", chat: chat ?? "", milliseconds }))
       .sort((a, b) => (`${a.method} ${a.chat}` < `${b.method} ${b.chat}` ? -1 : 1));

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parseChatWithTopic } from "../parsers/telegramId.js";
-import { readingAs } from "../telegram/dates.js";
+import { readArgument } from "../telegram/dates.js";
 import { API_ROOT, createInvitationLink } from "../telegram/invitationLink.js";
 import { UsageError } from "./errors.js";
 import { note, print } from "./output.js";
@@ -52,7 +52,7 @@ async function create({ token = "", chat, title, expire, limit, apiRoot }: Creat
     throw new UsageError("there is no bot token: set TELEGRAM_BOT_TOKEN, or give --token");
   const signal = AbortSignal.timeout(timeoutMs());
   try {
-    const { id, topic } = readingAs("chat", () => parseChatWithTopic(chat));
+    const { id, topic } = readArgument("chat", () => parseChatWithTopic(chat));
     if (topic !== null) note(`An invitation link is for a whole chat: the topic ${topic} is left out.`);
     const root = apiRoot?.trim() || API_ROOT;
     const request = { token: token.trim(), chat: id, title, expire, limit, apiRoot: root, signal };

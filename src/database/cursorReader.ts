@@ -1,88 +1,85 @@
 import type { PoolClient } from "pg";
 import sql, { raw, type Sql } from "sql-template-tag";
-import { readingShareOf, type ShareSize } from "./fairShare.js";
+import { listShareOf, type ShareSize } from "./fairShare.js";
 import type { DatabasePool } from "./pools.js";
 import { liftTimeLimit } from "./session.js";
 
-/** Rows that are read bit by bit, all as they were at one moment. */
+/** The rows of one snapshot, read in portions. */
 export interface RowStream<Row> {
-  /** The next rows; none at the end. */
+  /** The next portion; empty at the end. */
   next(): Promise<Row[]>;
-  /** Gives back what the reading has of the database; called again, or at any time, it does no harm. */
+  /** Releases the session or the held cursor. May be called at any time and repeatedly. */
   close(): Promise<unknown>;
 }
 
-/** What of a list is read, and what is counted of it in the same snapshot. */
 export interface CursorStatements {
-  /** Selects one row, with `count`. */
+  /** Selects one row with the column `count`. */
   readonly count: Sql;
   readonly rows: Sql;
 }
 
-/** The embedded database lends no session for a reading: there only what is kept on the disk is bounded. */
+/** On the embedded database the share bounds the disk space of held cursors. */
 const EMBEDDED_SHARE: ShareSize = { all: 4, ofOne: 2 };
-/** However slowly it is taken, in milliseconds: until then a session, or what it keeps on the disk, is lent. */
-const LONGEST_MS = 600_000;
+/** A slow client may occupy a session, or disk space, for this long; milliseconds. */
+const TIME_LIMIT_MS = 600_000;
 
 type Run = (statement: Sql) => Promise<unknown[]>;
-/** In one session, or, of the pool, in any. */
+/** Runs a statement in one session or, given the pool, in any session. */
 type RunIn = (session: Pick<PoolClient, "query">, statement: Sql) => Promise<unknown[]>;
 
 /**
- * Reads long lists through cursors, with constant memory. A server lends a session, with its transaction, for as long
- * as a reading lasts. The embedded database has but one session, and so has a pool of one: there the cursor is held
- * (WITH HOLD), so that the database sets the rows aside at once, on its disk, and is free again while they are fetched,
- * at whatever pace.
+ * Reads long lists through database cursors, with constant memory. On a server each list occupies a session and its
+ * transaction until it is closed. The embedded database and a pool of one have only one session: there the cursor is
+ * declared WITH HOLD, so that PostgreSQL copies the rows to its disk at once and the session is free between portions.
  */
 export class CursorReader {
   readonly #pool: DatabasePool;
   readonly #run: RunIn;
-  readonly #longestMs: number;
-  /** How many last at once: few, so that whoever takes everything leaves sessions for the others. */
+  readonly #timeLimitMs: number;
+  /** How many lists may be open at once. */
   readonly #share: ShareSize;
-  /** Whether the rows are set aside, rather than a session lent. */
-  readonly #holds: boolean;
-  /** By the reader's key. */
+  /** Whether cursors are held (WITH HOLD), so that they occupy no session. */
+  readonly #isHeld: boolean;
+  /** Open lists by the reader's key. */
   readonly #openOf = new Map<string, number>();
   #open = 0;
   #opened = 0;
 
-  /** @param run runs every statement of the readings. */
-  constructor(pool: DatabasePool, run: RunIn, longestMs = LONGEST_MS) {
+  constructor(pool: DatabasePool, run: RunIn, timeLimitMs = TIME_LIMIT_MS) {
     this.#pool = pool;
     this.#run = run;
-    this.#longestMs = longestMs;
-    this.#share = pool.embedded ? EMBEDDED_SHARE : readingShareOf(pool.size);
-    this.#holds = pool.size === 1;
+    this.#timeLimitMs = timeLimitMs;
+    this.#share = pool.embedded ? EMBEDDED_SHARE : listShareOf(pool.size);
+    this.#isHeld = pool.size === 1;
   }
 
-  /** The sessions that readings hold. */
-  get lent(): number {
-    return this.#holds ? 0 : this.#open;
+  /** The number of sessions that open lists occupy. */
+  get occupied(): number {
+    return this.#isHeld ? 0 : this.#open;
   }
 
   /**
-   * @param size of each bit, in rows.
-   * @param reader the key of whoever reads; all readings without one are one reader's.
-   * @returns null where too many are being read already, by this reader or by all together.
+   * @param size rows of each portion.
+   * @param reader the reader's key; all lists without a key belong to one reader.
+   * @returns null while this reader, or all readers together, have too many lists open.
    */
   async begin<Row>(
     statements: CursorStatements,
     size: number,
     reader = "",
-  ): Promise<{ readonly count: number; readonly reading: RowStream<Row> } | null> {
+  ): Promise<{ readonly count: number; readonly rows: RowStream<Row> } | null> {
     const { all, ofOne } = this.#share;
     if (this.#open >= all || (this.#openOf.get(reader) ?? 0) >= ofOne) return null;
-    this.#note(reader, 1);
+    this.#count(reader, 1);
     try {
       return await this.#begin<Row>(statements, size, reader);
     } catch (error) {
-      this.#note(reader, -1);
+      this.#count(reader, -1);
       throw error;
     }
   }
 
-  #note(reader: string, change: 1 | -1): void {
+  #count(reader: string, change: 1 | -1): void {
     const open = (this.#openOf.get(reader) ?? 0) + change;
     this.#open += change;
     if (open === 0) this.#openOf.delete(reader);
@@ -91,12 +88,12 @@ export class CursorReader {
 
   async #begin<Row>({ count, rows }: CursorStatements, size: number, reader: string) {
     const { pool } = this.#pool;
-    const isHeld = this.#holds;
+    const isHeld = this.#isHeld;
     this.#opened += 1;
     const cursor = raw(`reading_${this.#opened}`);
     const session = await pool.connect();
     const inSession: Run = (statement) => this.#run(session, statement);
-    const giveBack = () =>
+    const release = () =>
       inSession(sql`rollback`).then(
         () => session.release(),
         (error: Error) => session.release(error),
@@ -111,19 +108,19 @@ export class CursorReader {
       await inSession(sql`declare ${cursor} no scroll cursor ${hold} for ${rows}`);
       if (isHeld) await inSession(sql`commit`);
     } catch (error) {
-      await giveBack();
+      await release();
       throw error;
     }
     if (isHeld) session.release();
     const run: Run = isHeld ? (statement) => this.#run(pool, statement) : inSession;
-    const end = isHeld ? () => run(sql`close ${cursor}`) : giveBack;
+    const end = isHeld ? () => run(sql`close ${cursor}`) : release;
     return {
       count: counted,
-      reading: this.#reading<Row>(() => run(sql`fetch ${raw(String(size))} from ${cursor}`), end, reader),
+      rows: this.#rowStream<Row>(() => run(sql`fetch ${raw(String(size))} from ${cursor}`), end, reader),
     };
   }
 
-  #reading<Row>(
+  #rowStream<Row>(
     fetch: () => Promise<unknown[]>,
     end: () => Promise<unknown>,
     reader: string,
@@ -131,21 +128,21 @@ export class CursorReader {
     let ended: Promise<unknown> | undefined;
     let fetching: Promise<unknown> = Promise.resolve();
     const close = () => {
-      // A session takes one statement after another.
+      // A session runs one statement after another.
       ended ??= fetching
         .catch(() => {})
         .then(end)
         .finally(() => {
           clearTimeout(limit);
-          this.#note(reader, -1);
+          this.#count(reader, -1);
         });
       return ended;
     };
-    const limit = setTimeout(() => close().catch(() => {}), this.#longestMs);
+    const limit = setTimeout(() => close().catch(() => {}), this.#timeLimitMs);
     limit.unref();
     return {
       async next() {
-        if (ended) throw new Error("The reading has ended.");
+        if (ended) throw new Error("The list is closed.");
         const fetched = fetch();
         fetching = fetched;
         return (await fetched) as Row[];

@@ -10,7 +10,7 @@ import { readSnapshot, type Snapshot } from "./snapshot.js";
 import { StatementNames } from "./statementNames.js";
 import { UnitQueries } from "./unitQueries.js";
 
-/** One statement that ran, for counting and timing; never with its values. */
+/** One statement that ran, without its values. */
 export interface StatementEvent {
   readonly text: string;
   readonly milliseconds: number;
@@ -23,54 +23,54 @@ export interface StatementEvent {
  */
 export interface UnitOfWork {
   readonly prisma: Prisma.TransactionClient;
-  /** Runs SQL by hand; returns how many rows it changed, or selected. */
+  /** Runs hand-written SQL. @returns the number of rows that were changed or selected. */
   execute(statement: Sql): Promise<number>;
   /** SQL by hand; values come as from Database.query. */
   query<Row>(statement: Sql): Promise<Row[]>;
 }
 
 /**
- * How a statement is used that runs all the time. It is prepared, once in each session, and so kept there for good: its
- * texts must be few, whatever callers ask. It only reads. One that is quick reads little, whatever callers ask: others
- * wait behind it.
+ * How a frequent statement is used. Frequent statements only read. Each distinct text is prepared in every session and
+ * stays there, so the number of texts must not depend on callers. A statement that is quick reads little for every
+ * caller: other statements wait behind it.
  */
 export type StatementUse = "frequent" | "frequent and quick";
 
 export interface Database {
   readonly prisma: PrismaClient;
-  /** SQL by hand: bigint comes as a safe number, numeric as text, timestamptz as an Instant. */
+  /** Runs hand-written SQL. A bigint comes as a safe number, numeric as text, timestamptz as an Instant. */
   query<Row>(statement: Sql, use?: StatementUse): Promise<Row[]>;
   /**
-   * All of `work` or nothing of it. It is done again, from its beginning, where another transaction was in its way, at
-   * its COMMIT too, or where a row went that it was to change or to refer to.
+   * Runs `work` in one transaction. `work` is repeated from its beginning after a conflict with another transaction
+   * (at COMMIT as well) and when a row is missing that it changes or refers to.
    */
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
   /**
-   * Reads what is too long to be held, so many rows at a time, and counts, all in one snapshot. Must be closed.
-   * @returns null where too much is being read so already.
+   * Counts a long list and reads it with constant memory, both in one snapshot. The rows must be closed.
+   * @param size rows of each portion.
+   * @returns null while too many long lists are being read.
    */
   read<Row>(
     statements: CursorStatements,
     size: number,
-  ): Promise<{ readonly count: number; readonly reading: RowStream<Row> } | null>;
+  ): Promise<{ readonly count: number; readonly rows: RowStream<Row> } | null>;
   /**
-   * The same database for one reader, whose reads by `query` and `read` have a fair share of the sessions: those that
-   * can be costly wait for each other, and leave sessions to other readers and to writes. A statement that is quick
-   * waits for nothing.
+   * The same database for one reader. Its reads by `query` and `read` get a fair share of the sessions: costly reads wait
+   * for each other and leave sessions to other readers and to writes. A quick statement does not wait.
    */
   forReader(reader: Reader): Database;
-  /** For reading much at leisure: `work` has the embedded database's one session for as long as it takes. */
+  /** Reads one snapshot without a time limit. On the embedded database `work` occupies the only session meanwhile. */
   snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
-  /** One transaction of an operator's work, which no time limit of the server's requests ends. */
+  /** Runs one transaction of an operator's command, without the time limits of requests. */
   maintenance<T>(mode: MaintenanceMode, work: (session: MaintenanceSession) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Many that meet at once are ended one by one. */
+/** PostgreSQL resolves a conflict of many transactions by ending one after another. */
 const MAX_TRIES = 10;
-/** A row that another transaction has just removed is not there the next time either, and the work says so. */
+/** A removed row stays missing, so that one repetition is enough for `work` to report it by its own error. */
 const MAX_TRIES_WITHOUT_ROW = 3;
-/** The longest wait before the next try, in milliseconds; it grows with each try, and chance keeps two apart. */
+/** The longest pause before the second try, in milliseconds. It grows with each try and is random. */
 const WAIT_MS = 10;
 
 function triesOfTransaction(error: unknown): number {
@@ -79,7 +79,7 @@ function triesOfTransaction(error: unknown): number {
   return kind === "rowMissing" || kind === "missingReference" ? MAX_TRIES_WITHOUT_ROW : 1;
 }
 
-/** Does work again, from its beginning, where another transaction was in its way. */
+/** Repeats `work` from its beginning after a conflict with another transaction. */
 export async function retryOnConflict<T>(
   work: () => Promise<T>,
   triesFor: (error: unknown) => number = triesOfTransaction,
@@ -94,18 +94,20 @@ export async function retryOnConflict<T>(
   }
 }
 
-/** In milliseconds: a session is waited for no longer than a statement has. */
+/** Milliseconds. `maxWait` for a session equals the pool's limit. */
 const TRANSACTION = { maxWait: 10_000, timeout: 15_000 };
-/** For commands that take long, such as an import; milliseconds. */
+/** For long commands such as an import; milliseconds. */
 const UNLIMITED_TRANSACTION = { maxWait: 15_000, timeout: 86_400_000 };
 
 /**
- * Prisma reports what failed in a transaction once it has rolled back, for which a database that stands still takes as
- * long again as for the statement: where it does, the failure is reported at once and the rollback goes on.
+ * Reports a failed transaction before its rollback has ended. Prisma reports after the rollback, which on an unreachable
+ * database takes as long again as the failed statement.
  */
-function heardAtOnce<T>(run: (heard: (work: Promise<T>) => Promise<T>) => Promise<T>): Promise<T> {
+function reportBeforeRollback<T>(
+  run: (reported: (work: Promise<T>) => Promise<T>) => Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const heard = async (work: Promise<T>): Promise<T> => {
+    const reported = async (work: Promise<T>): Promise<T> => {
       try {
         return await work;
       } catch (error) {
@@ -114,11 +116,11 @@ function heardAtOnce<T>(run: (heard: (work: Promise<T>) => Promise<T>) => Promis
         throw error;
       }
     };
-    run(heard).then(resolve, reject);
+    run(reported).then(resolve, reject);
   });
 }
 
-/** Prisma's client and SQL by hand over one pool. Closing it closes the pool. */
+/** Prisma's client and hand-written SQL over one pool. Closing the database closes the pool. */
 export function createDatabase(
   databasePool: DatabasePool,
   onStatement: (event: StatementEvent) => void = () => {},
@@ -147,14 +149,13 @@ export function createDatabase(
     if (use === undefined) return pool;
     return use === "frequent" ? databasePool.frequent : databasePool.quick;
   };
-  const readings = new CursorReader(databasePool, run);
-  // A session that is lent for a long list is none that costly reads could have. A held cursor takes no session.
-  const share = new FairShare(() => shareOf(databasePool.size - readings.lent));
-  /** Runs a statement that can be costly when its reader's turn has come. */
+  const cursorReader = new CursorReader(databasePool, run);
+  // Costly reads share the sessions that no long list occupies. A held cursor occupies none.
+  const share = new FairShare(() => shareOf(databasePool.size - cursorReader.occupied));
+  /** Runs a statement; one that can be costly waits for its reader's turn. */
   const runInTurn = (reader: Reader, statement: Sql, use?: StatementUse): Promise<unknown[]> => {
     if (use === "frequent and quick") return run(databasePool.quick, statement, use);
-    // The embedded database has one session, in which nothing is held up by another statement of its own.
-    if (use === undefined || databasePool.embedded) return share.run(reader, () => run(pool, statement, use));
+    if (use === undefined) return share.run(reader, () => run(pool, statement, use));
     const { frequent } = databasePool;
     const inTurn: Pick<DatabasePool["frequent"], "query"> = {
       query: (config) => frequent.query(config, () => share.run(reader, () => pool.query(config))),
@@ -167,17 +168,17 @@ export function createDatabase(
       ...database,
       query: async <Row>(statement: Sql, use?: StatementUse) =>
         (await runInTurn(reader, statement, use)) as Row[],
-      read: (statements, size) => readings.begin(statements, size, reader.key),
+      read: (statements, size) => cursorReader.begin(statements, size, reader.key),
     }),
     query: async <Row>(statement: Sql, use?: StatementUse) =>
       (await run(sessionsFor(use), statement, use)) as Row[],
-    read: (statements, size) => readings.begin(statements, size),
+    read: (statements, size) => cursorReader.begin(statements, size),
     transaction: (work) =>
       retryOnConflict(() =>
-        heardAtOnce((heard) =>
+        reportBeforeRollback((reported) =>
           prisma.$transaction(
             (client) =>
-              heard(
+              reported(
                 work({
                   prisma: client,
                   execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),

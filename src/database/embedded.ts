@@ -3,23 +3,24 @@ import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { lockFolder } from "./folder.js";
 import { PgliteSocket } from "./pgliteSocket.js";
+import { frequentOnPool } from "./poolOnly.js";
 import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
 import { SessionClient, type SessionConfig } from "./session.js";
 
 /**
- * Of PostgreSQL's own 128 MB all are written to at the start, and taken for good. The operating system keeps what these
- * have no room for.
+ * PostgreSQL writes to all its shared buffers at the start, so that its default of 128 MB would be occupied for good. The
+ * operating system's cache holds the rest.
  */
 const SETTINGS = ["-c", "shared_buffers=32MB"];
 
 const SCHEMA = "public";
 
 /**
- * PostgreSQL in this process (PGlite), kept in `folder`, which no other process may use meanwhile.
+ * Opens PostgreSQL in this process (PGlite) with its data in `folder`, which no other process may use meanwhile.
  * @throws FolderInUseError
  */
 export async function embeddedPool(folder: string, onError: (error: Error) => void): Promise<DatabasePool> {
-  const claim = lockFolder(folder);
+  const lock = lockFolder(folder);
   let database: PGlite;
   try {
     database = await PGlite.create({
@@ -27,7 +28,7 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
       startParams: [...PGlite.defaultStartParams, ...SETTINGS],
     });
   } catch (error) {
-    claim.release();
+    lock.release();
     throw error;
   }
   const config: SessionConfig = {
@@ -36,7 +37,7 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     types: decoding,
     stream: () => new PgliteSocket(database) as never,
-    // Nothing could end a statement here: it has this process's thread.
+    // A time limit would have no effect: the statement runs in this process's only thread.
     session: { schema: SCHEMA, applicationName: "invite-links", statementTimeoutMs: 0 },
   };
   const pool = new pg.Pool({
@@ -48,9 +49,8 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
   pool.on("error", onError);
   return {
     pool,
-    // There is one session, and nothing to be woken.
     quick: pool,
-    frequent: pool,
+    frequent: frequentOnPool(pool),
     embedded: true,
     schema: SCHEMA,
     size: 1,
@@ -60,7 +60,7 @@ export async function embeddedPool(folder: string, onError: (error: Error) => vo
     async close() {
       await pool.end();
       await database.close();
-      claim.release();
+      lock.release();
     },
   };
 }

@@ -1,30 +1,30 @@
-/** What an error says of the database, or of a write to it. */
+/** The meaning of an error for the state of the database or for a write. */
 export type DatabaseFailure =
-  /** A value that must be unique is taken. `constraint`: its name, or its columns, where that was said. */
+  /** A value that must be unique exists already. `constraint`: its name or columns; null where the error has neither. */
   | { readonly kind: "uniqueViolation"; readonly constraint: string | null }
-  /** A row that is referred to is not there, or one that is to go is still referred to. */
+  /** A referenced row does not exist, or a row to be deleted is still referenced. */
   | { readonly kind: "missingReference" }
-  /** The row that was to be changed is not there. */
+  /** The row to be changed does not exist. */
   | { readonly kind: "rowMissing" }
-  /** Another transaction is in the way: a second try may find things as they are by then. */
+  /** Another transaction got in the way. The work may succeed when it is repeated. */
   | { readonly kind: "conflict" }
-  /** There is no connection, or the server refuses everybody: stopped, starting, unreachable, a wrong password. */
+  /** No connection, or the server refuses every session: stopped, starting, a wrong password. */
   | { readonly kind: "unreachable" }
-  /** The server answers and has no session, lock or memory to spare. */
+  /** The server answers but has no free session, lock or memory. */
   | { readonly kind: "busy" }
-  /** A statement or a transaction did not end in the time it has. */
+  /** A statement or transaction exceeded its time limit. */
   | { readonly kind: "timeout" }
-  /** There is no space left on its disk. */
+  /** The server's disk is full. */
   | { readonly kind: "diskFull" }
-  /** It only reads at the moment: a standby, or one set to be read-only. */
+  /** The server is a standby or is set to be read-only. */
   | { readonly kind: "readOnly" }
-  /** Nothing that passes by itself: a fault of this program or damage to the data. */
+  /** Does not pass by itself: a fault of this program or damaged data. */
   | { readonly kind: "other" };
 
 export type FailureKind = DatabaseFailure["kind"];
 
 /**
- * The meaning of PostgreSQL's classes of SQLSTATE, the first two characters; those that are not named are "other".
+ * The meaning of each class of SQLSTATE, its first two characters. A class that is not listed is "other".
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export const SQLSTATE_CLASSES: Readonly<Record<string, FailureKind>> = {
@@ -74,7 +74,7 @@ export const SQLSTATE_CLASSES: Readonly<Record<string, FailureKind>> = {
   XX: "other", // internal error, damaged data
 };
 
-/** The SQLSTATEs that mean something else than their class. */
+/** The SQLSTATEs whose meaning differs from that of their class. */
 export const SQLSTATES: Readonly<Record<string, FailureKind>> = {
   "23001": "missingReference", // restrict violation
   "23503": "missingReference", // foreign key violation
@@ -92,8 +92,8 @@ export const SQLSTATES: Readonly<Record<string, FailureKind>> = {
 };
 
 /**
- * The meaning of Prisma's codes, https://www.prisma.io/docs/orm/reference/error-reference; those that are not named are
- * "other". Where an error brings the database's own SQLSTATE, that decides.
+ * The meaning of Prisma's codes, https://www.prisma.io/docs/orm/reference/error-reference. A code that is not listed is
+ * "other". An SQLSTATE in the error takes precedence over Prisma's code.
  */
 export const PRISMA_CODES: Readonly<Record<string, FailureKind>> = {
   P1000: "unreachable", // authentication failed
@@ -152,7 +152,7 @@ export const PRISMA_CODES: Readonly<Record<string, FailureKind>> = {
   P2039: "other", // any other error of the database: see its SQLSTATE
 };
 
-/** The kinds of @prisma/driver-adapter-utils' errors, which reach us as they are where Prisma has no code for them. */
+/** The error kinds of @prisma/driver-adapter-utils. Prisma passes on errors for which it has no code unchanged. */
 export const ADAPTER_KINDS: Readonly<Record<string, FailureKind>> = {
   UniqueConstraintViolation: "uniqueViolation",
   ForeignKeyConstraintViolation: "missingReference",
@@ -169,7 +169,7 @@ export const ADAPTER_KINDS: Readonly<Record<string, FailureKind>> = {
   TooManyConnections: "busy",
 };
 
-/** Codes of Node.js' own errors that tell of a connection. */
+/** Node.js' error codes for connections. */
 export const NETWORK_CODES: ReadonlySet<string> = new Set([
   "EADDRNOTAVAIL",
   "EAI_AGAIN",
@@ -194,7 +194,7 @@ export const NETWORK_CODES: ReadonlySet<string> = new Set([
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
 
-/** The beginnings of what `pg`, pg-pool and PGlite say in errors that have no code. */
+/** The beginnings of messages of `pg`, pg-pool and PGlite in errors without a code. */
 export const MESSAGES: readonly (readonly [beginning: string, kind: FailureKind])[] = [
   ["Connection terminated", "unreachable"],
   ["Client has encountered a connection error and is not queryable", "unreachable"],
@@ -207,19 +207,19 @@ export const MESSAGES: readonly (readonly [beginning: string, kind: FailureKind]
   ["timeout exceeded when trying to connect", "busy"],
   ["timeout expired", "unreachable"],
   ["Query read timeout", "timeout"],
-  // Of this project's own sessions.
+  // Messages of this project.
   ["The database took a connection and did not answer on it", "unreachable"],
   ["There is no session", "busy"],
 ];
 
-/** What Prisma's P2028 says where no session was to be had in time. */
+/** Prisma's message of P2028 when it got no session in time. */
 const START_OF_TRANSACTION = "Unable to start a transaction in the given time";
 
-/** More of an error's causes are not looked at. */
+/** Bounds for errors with many or cyclic causes. */
 const MOST_CAUSES = 50;
 const MOST_ERRORS = 20;
 
-/** Reads a property of anything. Getters and proxies may throw, which says nothing of the database. */
+/** Reads a property of any value. A getter or proxy that throws counts as undefined. */
 function read(value: unknown, key: string | number): unknown {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
   try {
@@ -234,7 +234,7 @@ const textOf = (value: unknown, key: string): string | null => {
   return typeof text === "string" ? text : null;
 };
 
-/** The meaning of a name in a table, which must not be one of every object's own. */
+/** Looks a name up in a table. Names from Object.prototype do not count. */
 const meaningIn = (
   table: Readonly<Record<string, FailureKind>>,
   name: string | null,
@@ -252,7 +252,7 @@ function kindOfCode(code: string, message: string): FailureKind {
   return /^[0-9A-Z]{5}$/.test(code) ? kindOfState(code) : "other";
 }
 
-/** What one object among an error's causes says by itself. */
+/** The meaning of one of an error's causes, without the others. */
 function kindOf(value: unknown): FailureKind {
   const message = textOf(value, "message") ?? "";
   const codes = ["originalCode", "code", "errorCode"].map((key) => textOf(value, key));
@@ -260,17 +260,17 @@ function kindOf(value: unknown): FailureKind {
     const kind = code === null ? "other" : kindOfCode(code, message);
     if (kind !== "other") return kind;
   }
-  // A Unix socket's path: of any other file these codes say nothing of the database.
+  // The path of a Unix socket. For any other file these codes say nothing about the database.
   if (codes.some((code) => code === "ENOENT" || code === "EACCES") && textOf(value, "syscall") === "connect")
     return "unreachable";
   const adapterKind = meaningIn(ADAPTER_KINDS, textOf(value, "kind"));
   if (adapterKind) return adapterKind;
-  // An error with a code that means nothing here is one of something else, whatever it says.
+  // An error with an unknown code comes from another source, even if its message looks familiar.
   if (codes.some((code) => code !== null)) return "other";
   return MESSAGES.find(([beginning]) => message.startsWith(beginning))?.[1] ?? "other";
 }
 
-/** The objects that an error was made of, itself first. */
+/** The error and all its nested causes, the error first. */
 function causesOf(error: unknown): unknown[] {
   const found = new Set<unknown>([error]);
   for (const value of found) {
@@ -285,7 +285,7 @@ function causesOf(error: unknown): unknown[] {
   return [...found];
 }
 
-/** The name of what must be unique, or its columns, wherever Prisma or PostgreSQL says it. */
+/** The name or columns of the violated unique constraint; null where no cause has them. */
 function constraintOf(causes: readonly unknown[]): string | null {
   for (const cause of causes) {
     const constraint = read(cause, "constraint");
@@ -304,12 +304,11 @@ function constraintOf(causes: readonly unknown[]): string | null {
 }
 
 /**
- * What anything that was thrown says of the database. Never throws, whatever it is given: what is hostile, cyclic or no
- * error at all is "other".
+ * Interprets any thrown value. Never throws itself: a hostile or cyclic value, or a value that is no error, is "other".
  */
 export function failureOf(error: unknown): DatabaseFailure {
   const causes = causesOf(error);
-  // The outermost that has a meaning: Prisma's P2010 and P2039 have none, and what they were made of lies deeper.
+  // The outermost cause with a meaning counts. Prisma's P2010 and P2039 have none, but their causes do.
   const kind = causes.map(kindOf).find((found) => found !== "other") ?? "other";
   return kind === "uniqueViolation" ? { kind, constraint: constraintOf(causes) } : { kind };
 }
@@ -327,17 +326,17 @@ const UNAVAILABLE = {
   other: false,
 } as const satisfies Record<FailureKind, boolean>;
 
-/** The kinds that pass without this program's doing anything about it. */
+/** The failures that can pass without a change to this program or its data. */
 export type Unavailability = {
   [Kind in FailureKind]: (typeof UNAVAILABLE)[Kind] extends true ? Kind : never;
 }[FailureKind];
 
-/** Why the database cannot be used at the moment; null where that is not what the error says. */
+/** Why the database cannot be used at the moment; null for any other error. */
 export function unavailabilityOf(error: unknown): Unavailability | null {
   const { kind } = failureOf(error);
   return UNAVAILABLE[kind] ? (kind as Unavailability) : null;
 }
 
-/** Whether two writers met, so that the work may succeed when it is done again from its beginning. */
+/** Whether concurrent writers collided, so that the work may succeed when it is repeated from its beginning. */
 export const isWriteConflict = (error: unknown): boolean =>
   ["uniqueViolation", "missingReference", "rowMissing", "conflict"].includes(failureOf(error).kind);

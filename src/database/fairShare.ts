@@ -1,34 +1,34 @@
 import { setMaxListeners } from "node:events";
 
-/** Who asks for costly reads. */
+/** A caller of costly reads. */
 export interface Reader {
-  /** What is shared is shared between readers with different keys. */
+  /** Reads with one key count as one reader's. */
   readonly key: string;
-  /** A signal that is aborted when nobody waits for the answer any more; null where there is none. */
+  /** Gives a signal that is aborted when the client has gone; null where no client can go. */
   readonly signal: (() => AbortSignal) | null;
   /**
-   * The error for a read that has waited too long for its turn, because the reader has asked for too much at once. A
-   * read whose reader has gone fails with it as well, which nobody hears.
+   * Makes the error of a read that waited too long behind the same reader's others. A read whose client has gone fails
+   * with this error as well, and nobody receives it.
    */
   readonly refusal: () => Error;
 }
 
 /** How long a read may wait for its turn, in milliseconds. */
-const LONGEST_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 10_000;
 
 interface Waiting {
   readonly begin: () => void;
 }
 
-/** One reader's reads: those that run, and those that wait, the first come first. */
-interface Line {
+/** One reader's queue. */
+interface ReaderQueue {
   running: number;
-  /** The number of its last turn; 0 before the first. */
+  /** The number of the last turn; 0 before the first. */
   lastTurn: number;
   readonly waiting: Set<Waiting>;
 }
 
-/** How many of a pool's sessions costly work may have, for all readers together and for one of them. */
+/** Sessions of a pool that costly work may occupy: by all readers together and by one of them. */
 export interface ShareSize {
   readonly all: number;
   readonly ofOne: number;
@@ -40,120 +40,120 @@ const share = (all: number): ShareSize => {
 };
 
 /**
- * The share of a pool's sessions that costly reads may have: half of the sessions for all readers together, and half of
- * that for one reader, so that another reader's statement begins at once. It is never less than one session.
+ * The share of costly reads: half of the sessions for all readers together, and half of that for one reader, so that
+ * another reader's statement can begin at once. The share is at least one session.
  */
 export const shareOf = (sessions: number): ShareSize => share(sessions / 2);
 
-/** Long lists that may be read at once, however large the pool is. */
-const MOST_READINGS = 4;
+/** Long lists that may be open at once, in a pool of any size. */
+const MAX_OPEN_LISTS = 4;
 
 /**
- * The share of a pool's sessions that long lists may hold while they are read. It leaves one session for a costly read
- * and one for writes and quick reads in every pool of three sessions or more.
+ * The share of long lists that are being read. A pool of three or more sessions keeps one session for a costly read and
+ * one for writes and quick reads.
  */
-export const readingShareOf = (sessions: number): ShareSize => share(Math.min(MOST_READINGS, sessions - 2));
+export const listShareOf = (sessions: number): ShareSize => share(Math.min(MAX_OPEN_LISTS, sessions - 2));
 
 /**
- * Lets costly reads begin, a few at a time: in turn between readers (round robin), first in first out within one.
- * Whatever takes part must not hold a session while it waits here, or two could wait for each other.
+ * Limits how many costly reads run at once: round robin between readers, first in, first out within one reader. A read
+ * must not occupy a session while it waits here, because two such reads could wait for each other.
  */
 export class FairShare {
   readonly #size: () => ShareSize;
-  readonly #longestWaitMs: number;
-  readonly #lines = new Map<string, Line>();
+  readonly #maxWaitMs: number;
+  readonly #queues = new Map<string, ReaderQueue>();
   #running = 0;
   #turns = 0;
 
-  /** @param size is asked whenever a read may begin. */
-  constructor(size: () => ShareSize, longestWaitMs = LONGEST_WAIT_MS) {
+  /** @param size is called whenever a read could begin. */
+  constructor(size: () => ShareSize, maxWaitMs = MAX_WAIT_MS) {
     this.#size = size;
-    this.#longestWaitMs = longestWaitMs;
+    this.#maxWaitMs = maxWaitMs;
   }
 
-  /** Reads that wait for their turn. */
+  /** The number of waiting reads. */
   get waiting(): number {
     let sum = 0;
-    for (const { waiting } of this.#lines.values()) sum += waiting.size;
+    for (const { waiting } of this.#queues.values()) sum += waiting.size;
     return sum;
   }
 
   /**
-   * Runs a read when its turn has come.
-   * @throws the reader's refusal where the turn does not come in time, or the reader has gone meanwhile.
+   * Runs a read when its turn comes.
+   * @throws the reader's refusal when the turn does not come in time or the client has gone.
    */
   async run<T>(reader: Reader, read: () => Promise<T>): Promise<T> {
-    const line = this.#lines.get(reader.key) ?? { running: 0, lastTurn: 0, waiting: new Set() };
-    this.#lines.set(reader.key, line);
-    if (line.waiting.size === 0 && this.#mayBegin(line)) this.#begin(line);
-    else await this.#turn(reader, line);
+    const queue = this.#queues.get(reader.key) ?? { running: 0, lastTurn: 0, waiting: new Set() };
+    this.#queues.set(reader.key, queue);
+    if (queue.waiting.size === 0 && this.#mayBegin(queue)) this.#begin(queue);
+    else await this.#turn(reader, queue);
     try {
       return await read();
     } finally {
-      line.running -= 1;
+      queue.running -= 1;
       this.#running -= 1;
       while (this.#next());
-      this.#forget(reader.key, line);
+      this.#forget(reader.key, queue);
     }
   }
 
-  #mayBegin({ running }: Line): boolean {
+  #mayBegin({ running }: ReaderQueue): boolean {
     const { all, ofOne } = this.#size();
     return this.#running < all && running < ofOne;
   }
 
-  #begin(line: Line): void {
-    line.running += 1;
+  #begin(queue: ReaderQueue): void {
+    queue.running += 1;
     this.#running += 1;
     this.#turns += 1;
-    line.lastTurn = this.#turns;
+    queue.lastTurn = this.#turns;
   }
 
-  #turn({ key, signal: signalOf, refusal }: Reader, line: Line): Promise<void> {
+  #turn({ key, signal: signalOf, refusal }: Reader, queue: ReaderQueue): Promise<void> {
     const signal = signalOf?.();
-    // A document can have hundreds of reads that wait, each of which listens.
+    // Hundreds of waiting reads of one document may listen to one signal.
     if (signal) setMaxListeners(0, signal);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        line.waiting.delete(waiting);
+        queue.waiting.delete(waiting);
         clearTimeout(timer);
-        signal?.removeEventListener("abort", giveUp);
+        signal?.removeEventListener("abort", cancel);
       };
-      const giveUp = (): void => {
+      const cancel = (): void => {
         leave();
-        this.#forget(key, line);
+        this.#forget(key, queue);
         reject(refusal());
       };
-      const timer = setTimeout(giveUp, this.#longestWaitMs);
+      const timer = setTimeout(cancel, this.#maxWaitMs);
       const waiting: Waiting = {
         begin: () => {
           leave();
-          this.#begin(line);
+          this.#begin(queue);
           resolve();
         },
       };
-      line.waiting.add(waiting);
-      if (signal?.aborted) giveUp();
-      else signal?.addEventListener("abort", giveUp);
+      queue.waiting.add(waiting);
+      if (signal?.aborted) cancel();
+      else signal?.addEventListener("abort", cancel);
     });
   }
 
   /**
-   * Gives a free turn to whoever's last turn is longest ago.
-   * @returns whether there was a free turn, and a read that waited for one.
+   * Starts a waiting read of the reader whose last turn is longest ago.
+   * @returns whether a read was started.
    */
   #next(): boolean {
-    let next: Line | undefined;
-    for (const line of this.#lines.values()) {
-      if (line.waiting.size === 0 || !this.#mayBegin(line)) continue;
-      if (next === undefined || line.lastTurn < next.lastTurn) next = line;
+    let next: ReaderQueue | undefined;
+    for (const queue of this.#queues.values()) {
+      if (queue.waiting.size === 0 || !this.#mayBegin(queue)) continue;
+      if (next === undefined || queue.lastTurn < next.lastTurn) next = queue;
     }
     const [first] = next?.waiting ?? [];
     first?.begin();
     return first !== undefined;
   }
 
-  #forget(key: string, line: Line): void {
-    if (line.running === 0 && line.waiting.size === 0) this.#lines.delete(key);
+  #forget(key: string, queue: ReaderQueue): void {
+    if (queue.running === 0 && queue.waiting.size === 0) this.#queues.delete(key);
   }
 }

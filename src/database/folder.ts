@@ -2,24 +2,24 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 
-/** The folder of an embedded database is used by another process. */
+/** Another process uses the folder of the embedded database. */
 export class FolderInUseError extends Error {
   override readonly name = "FolderInUseError";
 
   constructor(folder: string) {
     super(
-      `The folder ${folder} is used by another invite-links server; stop that one, or set another DATA_DIR.`,
+      `The folder ${folder} is used by another invite-links server. Stop that server, or set another DATA_DIR.`,
     );
   }
 }
 
-/** The folder of an embedded database cannot be made or written. */
+/** The folder of the embedded database cannot be created or written. */
 export class FolderUnusableError extends Error {
   override readonly name = "FolderUnusableError";
 
   constructor(folder: string, cause: unknown) {
     const { code = "unknown" } = cause as NodeJS.ErrnoException;
-    super(`DATA_DIR: found a place at which ${folder} cannot be used (${code}), not a folder to write in`);
+    super(`DATA_DIR: the folder ${folder} cannot be created or written (${code})`);
   }
 }
 
@@ -33,8 +33,8 @@ function openLock(folder: string): number {
 }
 
 /**
- * Claims a data folder for this process, making it (readable by its owner alone) where there is none. The lock is
- * the operating system's: it ends with the process, however that ends.
+ * Locks a data folder for this process. A missing folder is created, readable by its owner alone. The operating system
+ * releases the lock when the process ends for any reason.
  * @throws FolderInUseError, FolderUnusableError
  */
 export function lockFolder(folder: string): { release(): void } {

@@ -2,14 +2,14 @@ import pg from "pg";
 
 const { types } = pg;
 
-/** A moment as an RFC 3339 text in UTC with milliseconds, 2026-11-21T18:58:00.000Z: such texts sort by time. */
+/** An RFC 3339 text in UTC with milliseconds, 2026-11-21T18:58:00.000Z. Such texts sort by time. */
 export type Instant = string;
 
 const FIRST_FRACTION_DIGIT = 20;
 
 /**
- * A timestamptz as PostgreSQL writes it, "2026-11-21 18:58:00.5+00", rewritten by its places: pages are full of them, and
- * a Date would be read and written for nothing. Other than this only what is far from our time is written.
+ * Rewrites a timestamptz of PostgreSQL, "2026-11-21 18:58:00.5+00", by character positions, which is cheaper than making
+ * a Date and printing it: each page contains many. Only timestamps far from our time have another form.
  */
 export function readTimestamp(text: string): Instant {
   if (text.length > 29 || text[10] !== " " || !text.endsWith("+00"))

@@ -2,36 +2,36 @@ import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import type { Sql } from "sql-template-tag";
 
-/** SQL by hand in one transaction; values come as from Database.query. */
+/** Hand-written SQL in one transaction. Values come as from Database.query. */
 export interface MaintenanceSession {
   query<Row>(statement: Sql): Promise<Row[]>;
 }
 
 /**
- * - snapshot: reads the database as it stands at one moment, and keeps nobody from writing.
- * - write: begun again where another transaction is in the way.
+ * - snapshot: reads the database as it is at one moment and blocks no writer.
+ * - write: repeated after a conflict with another transaction.
  */
 export type MaintenanceMode = "snapshot" | "write";
 
 const BEGIN: Readonly<Record<MaintenanceMode, string>> = {
   snapshot: "begin isolation level repeatable read, read only",
-  // Each statement sees what was committed while the locks before it were waited for.
+  // Each statement sees what other transactions committed while it waited for its locks.
   write: "begin isolation level read committed, read write",
 };
 
 /**
- * How long a transaction that writes waits for one lock. Whoever wants to write queues behind this wait, so it is
- * short, and below PostgreSQL's deadlock_timeout (1 s), so that no other transaction is ended for its sake.
+ * How long a transaction waits for one lock. Other writers queue behind this wait, so it is short. It is below
+ * PostgreSQL's deadlock_timeout (1 s), so that no other transaction is ended because of it.
  */
 const LOCK_TIMEOUT_MS = 500;
-/** The pauses between the tries are up to this long, in milliseconds. */
+/** The longest pause between two tries, in milliseconds; each pause is random. */
 const MAX_PAUSE_MS = 1000;
 const MAX_TRIES = 120;
 
-/** A lock that was not had in time, a deadlock, a serialization failure: another try may succeed. */
-const IN_THE_WAY: readonly unknown[] = ["55P03", "40P01", "40001"];
+/** Lock timeout, deadlock and serialization failure. */
+const CONFLICTS: readonly unknown[] = ["55P03", "40P01", "40001"];
 
-/** The longest time that a timer can have, in milliseconds: pg takes 0 for its pool's own limit. */
+/** The longest time of a timer, in milliseconds. With 0, pg would use the limit of its pool. */
 const NO_QUERY_TIMEOUT_MS = 2 ** 31 - 1;
 
 async function runOnce<T>(
@@ -68,7 +68,7 @@ async function runOnce<T>(
   }
 }
 
-/** Runs one transaction of an operator's work, which no time limit of the server's requests ends. */
+/** Runs one transaction of an operator's command, without the time limits of requests. */
 export async function runMaintenance<T>(
   pool: pg.Pool,
   mode: MaintenanceMode,
@@ -79,7 +79,7 @@ export async function runMaintenance<T>(
       return await runOnce(pool, mode, work);
     } catch (error) {
       const { code } = error as { code?: unknown };
-      if (tries === MAX_TRIES || !IN_THE_WAY.includes(code)) throw error;
+      if (tries === MAX_TRIES || !CONFLICTS.includes(code)) throw error;
       await delay(Math.random() * MAX_PAUSE_MS);
     }
   }

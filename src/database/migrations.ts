@@ -12,7 +12,7 @@ import pg from "pg";
 const PRISMA_FOLDER = new URL("../../prisma/", import.meta.url);
 const NO_FILTERS: bindings.SchemaFilter = { externalTables: [], externalEnums: [] };
 
-/** The migrations of prisma/migrations, as Prisma's engine takes them. */
+/** Reads prisma/migrations in the form that Prisma's engine expects. */
 export async function readMigrations(): Promise<bindings.MigrationList> {
   const folder = new URL("migrations/", PRISMA_FOLDER);
   const entries = await readdir(folder, { withFileTypes: true });
@@ -42,7 +42,7 @@ export async function readMigrations(): Promise<bindings.MigrationList> {
   };
 }
 
-/** What the engine calls; it never clears the timer of its lock's time limit, for which no process shall be kept. */
+/** The engine's imports. Its timers are unref'd, because the engine never clears the time limit of its lock. */
 function imports(): Record<string, unknown> {
   const all: Record<string, unknown> = { ...bindings };
   for (const [name, binding] of Object.entries(all)) {
@@ -54,7 +54,7 @@ function imports(): Record<string, unknown> {
 
 let instantiated: Promise<void> | undefined;
 
-/** The package imports its .wasm file as a module, which Node.js does not do unasked. */
+/** Loads the .wasm file, which the package imports as a module. Node.js supports that only with a flag. */
 async function instantiate(): Promise<void> {
   const script = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg");
   const binary = await readFile(script.replace(/\.js$/, ".wasm"));
@@ -63,7 +63,7 @@ async function instantiate(): Promise<void> {
   (instance.exports["__wbindgen_start"] as () => void)();
 }
 
-/** Prisma's own schema engine, the one behind `prisma migrate`, over a driver adapter. */
+/** Opens the engine behind `prisma migrate` over a driver adapter. */
 async function openSchemaEngine(
   adapter: SqlMigrationAwareDriverAdapterFactory,
 ): Promise<bindings.SchemaEngine> {
@@ -76,7 +76,7 @@ async function openSchemaEngine(
   );
 }
 
-/** Prisma's adapter splits a script at every semicolon, those in strings and function bodies too. */
+/** Runs a script as a whole. Prisma's adapter splits scripts at every semicolon, even in strings and function bodies. */
 class ScriptKeepingAdapter extends PrismaPg {
   readonly #pool: pg.Pool;
 
@@ -94,13 +94,13 @@ class ScriptKeepingAdapter extends PrismaPg {
   }
 }
 
-/** The bookkeeping of the schema that is used, whatever other schemas there are. */
-const BOOKS = "to_regclass(format('%I._prisma_migrations', $1::text))";
+/** Prisma's table of applied migrations in our schema; null where it does not exist. */
+const MIGRATIONS_TABLE = "to_regclass(format('%I._prisma_migrations', $1::text))";
 
-/** Whether every migration stands in Prisma's bookkeeping as finished and unchanged: the usual start. */
+/** Whether Prisma's table lists every migration as finished and unchanged, as at most starts. */
 async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schema: string): Promise<boolean> {
-  const known = await pool.query(`select ${BOOKS} is not null as known`, [schema]);
-  if (known.rows[0]?.known !== true) return false;
+  const exists = await pool.query(`select ${MIGRATIONS_TABLE} is not null as "exists"`, [schema]);
+  if (exists.rows[0]?.exists !== true) return false;
   const applied = await pool.query<{ migration_name: string; checksum: string }>(
     `select migration_name, checksum from ${pg.escapeIdentifier(schema)}._prisma_migrations
      where finished_at is not null and rolled_back_at is null`,
@@ -114,12 +114,12 @@ async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schem
 }
 
 /**
- * Applies what prisma/migrations has and the database has not, as `prisma migrate deploy` does: the same engine,
- * bookkeeping table and lock (PostgreSQL's advisory lock 72707369, so that however many replicas start together, or
- * somebody deploys by hand, each migration is applied once). The pool must be one that is ended afterwards or has
- * one session, since the lock is held by the session; its sessions have `schema` on their search path.
- * @param beforeApplying runs only where something is to be applied.
- * @returns the names of those applied now.
+ * Applies pending migrations as `prisma migrate deploy` does: with the same engine, table and lock. The lock is
+ * PostgreSQL's advisory lock 72707369, so that each migration is applied once even if several replicas start together.
+ * @param pool must be ended afterwards or have one session, because a session holds the lock. Its sessions have `schema`
+ *   on their search path.
+ * @param beforeApplying runs only if a migration is pending.
+ * @returns the names of the migrations that were applied now.
  */
 export async function applyMigrations(
   pool: pg.Pool,
@@ -138,7 +138,7 @@ export async function applyMigrations(
   }
 }
 
-/** The SQL that leads from what the migrations build to schema.prisma; empty where the two agree. */
+/** @returns the SQL that is missing in the migrations to arrive at schema.prisma; empty if they agree. */
 export async function migrationDrift(adapter: SqlMigrationAwareDriverAdapterFactory): Promise<string> {
   const engine = await openSchemaEngine(adapter);
   const content = await readFile(new URL("schema.prisma", PRISMA_FOLDER), "utf8");

@@ -1,18 +1,20 @@
-import { checkServer, prepareSchema } from "./checks.js";
+import { checkServer } from "./checks.js";
 import { applyMigrations } from "./migrations.js";
 import { type DatabasePool, type ServerOptions, serverPool, sessionConfig } from "./pools.js";
+import { prepareSchema } from "./schemaRights.js";
 import { WaitingPool } from "./waitingPool.js";
 
 export { DatabaseUnreachableError, DatabaseUnusableError } from "./refusals.js";
 
 export interface DatabaseLocation extends ServerOptions {
-  /** Null: embedded in `folder`. */
+  /** Null for the embedded database in `folder`. */
   readonly url: string | null;
   readonly folder: string;
 }
 
 /**
- * Opens the database and brings it up to date; says which migrations were applied.
+ * Opens the database and applies pending migrations.
+ * @returns the pool and the names of the migrations that were applied.
  * @throws FolderInUseError, FolderUnusableError, DatabaseUnreachableError, DatabaseUnusableError
  */
 export async function openDatabase(
@@ -20,7 +22,7 @@ export async function openDatabase(
   onError: (error: Error) => void,
 ): Promise<{ pool: DatabasePool; migrations: string[] }> {
   if (location.url === null) {
-    // A PostgreSQL is much to load: only where it is the one to use.
+    // Loaded only when needed, because PGlite is large.
     const { embeddedPool } = await import("./embedded.js");
     const pool = await embeddedPool(location.folder, onError);
     try {
@@ -35,11 +37,11 @@ export async function openDatabase(
   return { pool: serverPool(location.url, onError, location), migrations };
 }
 
-/** In a session of its own, which holds the migrations' lock and ends with it. */
+/** Applies migrations in a session that ends afterwards, because the session holds the lock of the migrations. */
 async function migrateServer(url: string): Promise<string[]> {
   const config = sessionConfig(url, "invite-links migrations", true);
   const session = new WaitingPool({ ...config, max: 1, answerTimeoutMs: null });
-  // A statement that needs the session fails, and says so.
+  // The next statement reports a broken session.
   session.on("error", () => {});
   try {
     return await applyMigrations(session, config.session.schema, () =>

@@ -1,14 +1,14 @@
 import { Duplex } from "node:stream";
 import type { PGlite } from "@electric-sql/pglite";
 
-/** Messages after which PostgreSQL answers: Sync, Query, Flush, Terminate, FunctionCall, and the end of a COPY. */
+/** The messages that PostgreSQL answers: Sync, Query, Flush, Terminate, FunctionCall, and the end of a COPY. */
 const ANSWERED = new Set([..."SQHXFcf"].map((letter) => letter.charCodeAt(0)));
 const TERMINATE = "X".charCodeAt(0);
 
 /**
- * PostgreSQL's wire protocol to a database in this very process: what `pg` takes for its socket. So the one
- * pg.Pool (with one client, as the embedded database has one session) serves Prisma and SQL by hand with the
- * same types, errors and named statements as it does with a server.
+ * A socket for `pg` that passes PostgreSQL's wire protocol on to a database in this process. A pg.Pool with one client
+ * (the embedded database has one session) can therefore serve Prisma and hand-written SQL with the same types, errors
+ * and named statements as a server.
  */
 export class PgliteSocket extends Duplex {
   readonly #database: PGlite;
@@ -20,7 +20,7 @@ export class PgliteSocket extends Duplex {
     this.#database = database;
   }
 
-  // What pg calls on a net.Socket.
+  // The methods of net.Socket that pg calls.
   connect(): this {
     queueMicrotask(() => this.emit("connect"));
     return this;
@@ -67,28 +67,28 @@ export class PgliteSocket extends Duplex {
     if (answer.length > 0) this.push(answer);
   }
 
-  /** The plain execProtocolRaw, which only a session's start takes, reads all answers as well, and keeps what it read. */
+  /** Streams the answers. execProtocolRaw, which only the start of a session needs, would also parse and keep them. */
   async #answerTo(messages: Buffer): Promise<Buffer> {
     const parts: Buffer[] = [];
-    // Copied: they are PostgreSQL's own memory.
+    // Copied, because the bytes are part of PostgreSQL's own memory.
     await this.#database.execProtocolRawStream(messages, {
       onRawData: (bytes) => parts.push(Buffer.from(bytes)),
     });
     return Buffer.concat(parts);
   }
 
-  /** What a server does when a session ends, however it ended: the next client goes on with the same one here. */
+  /** Resets the session, as a server does when one ends: the next client continues in the same session. */
   async #clearSession(): Promise<void> {
     await this.#database.exec("rollback");
     await this.#database.exec("discard all");
   }
 
-  /** Bytes of whole messages up to the last one that is answered: PGlite wants a request in one piece. */
+  /** The length in bytes of whole messages up to the last one that is answered. PGlite needs a request in one piece. */
   #answerable(): number {
     let offset = 0;
     let answerable = 0;
     while (offset < this.#pending.length) {
-      // The very first message (start-up) has no type letter before its length.
+      // The first message (start-up) has no type letter before its length.
       const prefix = this.#started ? 1 : 0;
       if (this.#pending.length < offset + prefix + 4) break;
       const end = offset + prefix + this.#pending.readInt32BE(offset + prefix);

@@ -5,12 +5,12 @@ import { DatabaseUnusableError } from "./refusals.js";
 import { isSessionLimit } from "./waitingPool.js";
 
 /**
- * Which runs of the server are alive: so that what a run left half done when it died is told from what another
- * replica is doing just now. A run holds an advisory lock for as long as it lives; PostgreSQL gives it back when the
- * connection ends, however it ends.
+ * Shows which server processes are alive, so that work which a dead process left unfinished can be told from work that
+ * another replica is doing. A process holds an advisory lock while it lives. PostgreSQL releases the lock when the
+ * connection ends for any reason.
  */
 export interface Presence {
-  /** This run's id. */
+  /** The id of this process. */
   readonly id: string;
   isAlive(id: string): Promise<boolean>;
   leave(): Promise<void>;
@@ -19,16 +19,16 @@ export interface Presence {
 const RECONNECT_AFTER_MS = 1000;
 
 const NO_SESSION =
-  "DATABASE_URL: found a database that has no further connection for the session that shows this server's presence, not one that allows at least two; raise the limit of the role, the database or the pooler";
+  "DATABASE_URL: the database has no further connection for the session that shows this server's presence. Raise the limit of the role, the database or the pooler: a server needs at least two connections";
 
-/** The embedded database has one process at a time: whoever else is named in it is gone. */
+/** Only one process at a time can use the embedded database, so every other process is dead. */
 function aloneInDatabase(id: string): Presence {
   return { id, isAlive: async (other) => other === id, leave: async () => {} };
 }
 
 /**
- * Keeps a connection of its own, beside the pool, that holds the lock; comes back after it was lost.
- * @throws DatabaseUnusableError where the database has no session for it.
+ * Holds the lock on a dedicated session beside the pool, and reopens the session after it was lost.
+ * @throws DatabaseUnusableError when no session can be opened for it.
  */
 export async function announcePresence(
   { pool, dedicatedSession, closeOneSession }: DatabasePool,
@@ -44,13 +44,13 @@ export async function announcePresence(
     const joining = dedicatedSession("invite-links presence");
     client = joining;
     joining.on("error", onError);
-    // Comes for a connection that could not be made as well as for one that was lost.
+    // The event also follows a connection that could not be opened.
     joining.on("end", () => {
       if (left) return;
       retry = setTimeout(() => {
         join().catch(async (error: Error) => {
           onError(error);
-          // The pool took the connection meanwhile: it can do with one less.
+          // The pool has taken the connection meanwhile and can work with one session less.
           if (isSessionLimit(error)) await closeOneSession().catch(onError);
         });
       }, RECONNECT_AFTER_MS);

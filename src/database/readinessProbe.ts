@@ -3,23 +3,22 @@ import type pg from "pg";
 import { failureOf } from "./failures.js";
 import type { DatabasePool } from "./pools.js";
 
-/** Finds out whether the database can be used, beside the requests that use it. */
+/** Finds out whether the database can be used, independently of requests. */
 export interface ReadinessProbe {
-  /** @throws where the database does not answer within the time limit, which is 2 s. */
+  /** @throws when the database does not answer within 2 s. */
   read(): Promise<void>;
-  /** Writes and takes it back. @throws where that fails, or does not end within the time limit. */
+  /** Writes a row and rolls it back. @throws when this fails or takes more than 2 s. */
   write(): Promise<void>;
   close(): void;
 }
 
-/** In milliseconds: so that /readyz can answer within 3 s. */
+/** Milliseconds; allows /readyz to answer within 3 s. */
 const TIME_LIMIT_MS = 2000;
 
 /**
- * Writes a row and takes it back by an error of its own, in one statement, which takes no snapshot's room and works
- * behind any pooler. An emptied table gets new files, so that the row needs new space on the disk rather than a dead
- * row's. Where somebody else has the table (another server's probe, a backup), or the role may not empty it, the row
- * alone is written: nobody waits for anybody.
+ * Writes a row and rolls it back by an error, in one statement, which works behind any pooler. TRUNCATE gives the table
+ * new files, so that the row needs new disk space and not the space of a dead row. While another session uses the table
+ * (another server's probe, a backup), or if the role may not truncate it, only the row is written: no session waits.
  */
 const WRITE = `do $$
 begin
@@ -44,10 +43,10 @@ class NoAnswerError extends Error {
   }
 }
 
-/** @throws NoAnswerError, having called `abandon`, where `work` takes too long. */
+/** Calls `abandon` when `work` takes too long. @throws NoAnswerError */
 async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T> {
-  const over = new AbortController();
-  const limit = delay(TIME_LIMIT_MS, undefined, { signal: over.signal, ref: false }).then(() => {
+  const ended = new AbortController();
+  const limit = delay(TIME_LIMIT_MS, undefined, { signal: ended.signal, ref: false }).then(() => {
     throw new NoAnswerError();
   });
   try {
@@ -56,25 +55,25 @@ async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T>
     if (error instanceof NoAnswerError) abandon();
     throw error;
   } finally {
-    over.abort();
+    ended.abort();
     for (const rest of [work, limit]) rest.catch(() => {});
   }
 }
 
 interface OpenedSession {
   readonly client: Promise<pg.Client>;
-  /** Ends it without waiting for a server that may never answer. */
+  /** Ends the session without waiting for the server. */
   readonly destroy: () => void;
-  /** Whether the server did not answer on it in time, for which whoever else waits on it is told the same. */
+  /** Whether a statement got no answer in time. All other statements on the session then fail in the same way. */
   hadNoAnswer: boolean;
 }
 
-/** One session that is opened when it is needed, and opened anew after it failed. */
+/** One session that is opened on demand and reopened after a failure. */
 class DedicatedSession {
   readonly #make: () => pg.Client;
   #session: OpenedSession | undefined;
 
-  /** @param make makes a client that is not connected yet. */
+  /** @param make gives a client that is not connected yet. */
   constructor(make: () => pg.Client) {
     this.#make = make;
   }
@@ -88,16 +87,16 @@ class DedicatedSession {
     } catch (error) {
       if (session.hadNoAnswer) throw new NoAnswerError();
       const { kind } = failureOf(error);
-      // After any other failure the session is as good as before.
+      // After any other failure the session can still be used.
       if (kind === "unreachable" || kind === "busy" || kind === "timeout") this.#close(session);
-      // A session that was lost since it was last used, as by an administrator's hand, says nothing of the server.
+      // The loss of an idle session says nothing about the server now; an administrator may have ended it.
       if (!isNew && kind === "unreachable") return this.query(statement);
       throw error;
     }
   }
 
-  /** To be called where the server does not answer in time. */
-  giveUp(): void {
+  /** Must be called when the server does not answer in time. */
+  abandon(): void {
     if (this.#session) this.#session.hadNoAnswer = true;
     this.close();
   }
@@ -108,7 +107,7 @@ class DedicatedSession {
 
   #close(session: OpenedSession): void {
     session.destroy();
-    // Somebody else who waited on it may have opened another one.
+    // A concurrent statement may have opened another session already.
     if (this.#session === session) this.#session = undefined;
   }
 
@@ -122,7 +121,7 @@ class DedicatedSession {
   }
 }
 
-/** A session beside the pool, so that no request keeps readiness waiting. */
+/** Uses a session beside the pool, so that the probe does not wait for requests. */
 function onServer(
   pool: DatabasePool["pool"],
   dedicatedSession: NonNullable<DatabasePool["dedicatedSession"]>,
@@ -132,13 +131,13 @@ function onServer(
     try {
       await session.query(statement);
     } catch (error) {
-      // The role has no session to spare: one of the pool is as good, and waited for.
+      // The role has no session left, so a session of the pool is used.
       if (failureOf(error).kind !== "busy") throw error;
       await pool.query(statement);
     }
   };
-  // The limit is for all of it: a session that is opened anew, or waited for, has no more time.
-  const askInTime = (statement: string) => withinLimit(ask(statement), () => session.giveUp());
+  // The time limit includes opening a session and waiting for one.
+  const askInTime = (statement: string) => withinLimit(ask(statement), () => session.abandon());
   return {
     read: () => askInTime("select 1"),
     write: () => askInTime(WRITE),
@@ -147,8 +146,8 @@ function onServer(
 }
 
 /**
- * The embedded database is in this process and answers as long as that does. Its one session is the pool's; what is
- * written waits for its turn there, without a time limit of its own.
+ * The embedded database is in this process and answers as long as the process does. A write waits in the pool for the
+ * only session, without a time limit.
  */
 const inProcess = ({ pool }: DatabasePool): ReadinessProbe => ({
   async read() {},

@@ -2,10 +2,10 @@ import type pg from "pg";
 import type { Sql } from "sql-template-tag";
 import { liftTimeLimit } from "./session.js";
 
-/** The database as it stood at one moment, whatever is written meanwhile. Values come as from Database.query. */
+/** The database as it was at one moment. Values come as from Database.query. */
 export interface Snapshot {
   query<Row>(statement: Sql): Promise<Row[]>;
-  /** A statement's rows, read only as they are taken, `size` at a time; one such statement at a time. */
+  /** Reads the rows on demand, `size` at a time. Only one such statement may be open. */
   portions<Row>(statement: Sql, size: number): AsyncGenerator<Row[]>;
 }
 
@@ -26,7 +26,7 @@ function snapshotOf(session: pg.PoolClient): Snapshot {
   };
 }
 
-/** Lets `work` read one snapshot, for which it has a session of the pool for as long as it takes. */
+/** Lets `work` read one snapshot. Occupies a session of the pool meanwhile. */
 export async function readSnapshot<T>(pool: pg.Pool, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
   const session = await pool.connect();
   try {
@@ -37,7 +37,7 @@ export async function readSnapshot<T>(pool: pg.Pool, work: (snapshot: Snapshot) 
     session.release();
     return result;
   } catch (error) {
-    // Whatever state the session is in, its end ends the transaction.
+    // If the rollback fails, ending the session ends the transaction.
     const rolledBack = await session.query("rollback").then(
       () => true,
       () => false,

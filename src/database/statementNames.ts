@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 
-/** Each name stays in every session, on both sides. */
-const MOST_PREPARED = 500;
-const BYTES_OF_HASH = 16;
+/** A prepared statement takes memory in every session, here and in PostgreSQL. */
+const MAX_NAMES = 500;
+const HASH_BYTES = 16;
 
 /**
- * Names of prepared statements. A name is made of the statement's text and the schema that it is read in: one name never
- * means two statements, on whichever server, in whichever version.
+ * Names of prepared statements. A name is a hash of the text and the schema, so that one name never means two statements,
+ * even across servers and versions.
  */
 export class StatementNames {
   readonly #schema: string;
@@ -16,12 +16,12 @@ export class StatementNames {
     this.#schema = schema;
   }
 
-  /** Undefined where there are too many already. */
+  /** @returns undefined when there are too many names already. */
   nameOf(text: string): string | undefined {
     let name = this.#names.get(text);
-    if (name === undefined && this.#names.size < MOST_PREPARED) {
+    if (name === undefined && this.#names.size < MAX_NAMES) {
       const hash = createHash("sha256").update(`${this.#schema}\0${text}`).digest();
-      name = `invite_links_${hash.subarray(0, BYTES_OF_HASH).toString("base64url")}`;
+      name = `invite_links_${hash.subarray(0, HASH_BYTES).toString("base64url")}`;
       this.#names.set(text, name);
     }
     return name;

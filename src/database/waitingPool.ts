@@ -10,24 +10,24 @@ import {
 export interface WaitingPoolConfig extends SessionConfig {
   readonly max: number;
   readonly idleTimeoutMillis?: number;
-  /** How long a statement may take in all, the wait for a session included; null: without a limit. */
+  /** How long a statement may take, including the wait for a session, in milliseconds; null for no limit. */
   readonly answerTimeoutMs: number | null;
 }
 
-/** How long to wait for a session that is open, or for one that can be opened again. */
+/** How long a statement waits for a session, in milliseconds. */
 export const SESSION_WAIT_MS = 10_000;
-/** Between two tries where no session is open. */
+/** The pause between two tries while no session is open, in milliseconds. */
 const RETRY_MS = 200;
-/** After a refusal the pool grows by one session in this time. */
+/** After the server refused a session, the pool grows again by one session in this time; milliseconds. */
 const GROW_AGAIN_MS = 5000;
-/** What a statement has at least, however long it waited for its session. */
-const LEAST_ANSWER_MS = 1000;
+/** The least time for a statement after its wait for a session, in milliseconds. */
+const MIN_ANSWER_MS = 1000;
 
-/** Poolers have no code of their own for it. */
+/** Poolers report their limit by a message, without a code of its own. */
 const POOLER_LIMIT = /no more connections allowed|too many connections|query_wait_timeout/i;
 const NOT_CONNECTED: readonly unknown[] = ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"];
 
-/** Whether a server or a pooler that works has no further session to give. */
+/** Whether a working server or pooler has no free session. */
 export const isSessionLimit = (error: unknown): boolean =>
   error instanceof NoPoolerSessionError ||
   (error instanceof Error &&
@@ -39,14 +39,15 @@ type Connected = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
-/** Emitted where the pool has no session and gets none: sessions beside it are to be given up. */
+/** Event: the pool has no session and can open none. Sessions beside the pool should be closed. */
 export const POOL_EXHAUSTED = "starved";
 
 const nothing = (): void => {};
 
 /**
- * A pool in which whoever cannot get a new session waits for an open one: a limit on connections makes the server slow,
- * and refuses nobody. After a refusal the pool keeps to the sessions that it has and tries for another one later.
+ * A pool in which a statement waits for an open session when no new session can be opened: a limit on connections makes
+ * the server slow, and no request fails. After the server refused a session, the pool keeps its present size and later
+ * grows again.
  */
 export class WaitingPool extends pg.Pool {
   readonly #max: number;
@@ -86,24 +87,24 @@ export class WaitingPool extends pg.Pool {
     });
   }
 
-  /** Ends one session that nobody uses any more, for another use of the connection. */
+  /** Closes one idle session, so that the connection can be used for another purpose. */
   async closeOneSession(): Promise<void> {
     if (this.#open < 2) return;
     const client = await this.connect();
-    this.#keepTo(this.#open - 1);
+    this.#limitTo(this.#open - 1);
     client.release(true);
   }
 
   #connect(since: number, callback: Connected): void {
     const left = since + SESSION_WAIT_MS - performance.now();
-    let isOver = false;
-    // The pool's own limit begins anew at each try.
+    let hasTimedOut = false;
+    // The time limit of pg.Pool starts anew at each try.
     const limit = setTimeout(() => {
-      isOver = true;
+      hasTimedOut = true;
       callback(new Error("timeout exceeded when trying to connect"), undefined, nothing);
     }, left);
     super.connect((error: Error | undefined, client, release) => {
-      if (isOver) {
+      if (hasTimedOut) {
         if (client) release();
         return;
       }
@@ -111,17 +112,17 @@ export class WaitingPool extends pg.Pool {
       if (client) {
         if (this.#answerTimeoutMs !== null) {
           const answerMs = this.#answerTimeoutMs - (performance.now() - since);
-          setAnswerTimeout(client, Math.max(LEAST_ANSWER_MS, Math.ceil(answerMs)));
+          setAnswerTimeout(client, Math.max(MIN_ANSWER_MS, Math.ceil(answerMs)));
         }
         callback(undefined, client, release);
         return;
       }
-      this.#again(error ?? new Error("There is no session."), since, callback);
+      this.#retry(error ?? new Error("There is no session."), since, callback);
     });
   }
 
-  /** Tries again after a try that failed, where that can help; the caller's time is up after SESSION_WAIT_MS. */
-  #again(error: Error, since: number, callback: Connected): void {
+  /** Tries again after a failed try if that can help and SESSION_WAIT_MS has not passed. */
+  #retry(error: Error, since: number, callback: Connected): void {
     if (isIdleTimeout(error) && !this.ending && performance.now() < since + SESSION_WAIT_MS) {
       this.#connect(since, callback);
       return;
@@ -134,12 +135,12 @@ export class WaitingPool extends pg.Pool {
       callback(error, undefined, nothing);
       return;
     }
-    this.#keepTo(Math.max(1, this.#open));
+    this.#limitTo(Math.max(1, this.#open));
     if (pause === 0) this.#connect(since, callback);
     else setTimeout(() => this.#connect(since, callback), pause);
   }
 
-  #keepTo(sessions: number): void {
+  #limitTo(sessions: number): void {
     this.options.max = sessions;
     clearTimeout(this.#growing);
     this.#growing = setTimeout(() => this.#grow(), GROW_AGAIN_MS).unref();

@@ -1,21 +1,21 @@
-/** Of a name that a client chose: a longer one says nothing more. */
+/** Characters of a name that are kept. */
 const MAX_LENGTH = 64;
 
-/** Keeps what clients may name in bounds: the first names that turn up stand for themselves, the rest for "other". */
+/** Bounds the number of names that clients choose: the first names are kept, all later names count as "other". */
 export class BoundedNames {
   readonly #most: number;
-  readonly #known = new Set<string>();
+  readonly #names = new Set<string>();
 
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** The name, cut to a sane length, or "other". */
+  /** @returns the name, truncated, or "other". */
   boundedOf(name: string): string {
     const cut = name.slice(0, MAX_LENGTH);
-    if (this.#known.has(cut)) return cut;
-    if (this.#known.size >= this.#most) return "other";
-    this.#known.add(cut);
+    if (this.#names.has(cut)) return cut;
+    if (this.#names.size >= this.#most) return "other";
+    this.#names.add(cut);
     return cut;
   }
 }

@@ -8,67 +8,67 @@ import type { CallEvent } from "../telegram/gateway.js";
 import type { HoldSummary } from "../telegram/holds.js";
 import { BoundedNames } from "./boundedNames.js";
 
-/** Of a statement, a call or a request, in seconds: a mutation waits for Telegram up to fifteen. */
+/** Seconds. A mutation waits for Telegram for up to fifteen. */
 const DURATIONS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 const MAX_OPERATION_NAMES = 200;
 
-/** What is looked at whenever somebody asks. */
+/** Values that are read at each scrape. */
 export interface MetricsSources {
   readonly pool: DatabasePool["pool"];
   readonly telegramState: () => TelegramState;
-  /** Calls to Telegram that wait for their turn. */
+  /** Calls to Telegram that wait for a slot. */
   readonly waitingCalls: () => number;
   readonly holds: () => readonly HoldSummary[];
 }
 
 /**
- * What an operator watches, as the other parts tell of it. A label has few values, whatever clients send, and never
- * an id or a secret. Each has a registry of its own: several servers in a process do not meet in it.
+ * The metrics of one server. Clients cannot cause many values of a label, and no label contains an id or a secret. Each
+ * instance has its own registry, so that several servers can run in one process.
  */
 export class Metrics {
   readonly registry = new Registry();
   readonly #operationNames = new BoundedNames(MAX_OPERATION_NAMES);
   readonly #requests = new Counter({
     name: "invite_links_http_requests_total",
-    help: "HTTP requests answered, by route.",
+    help: "Answered HTTP requests.",
     labelNames: ["route", "method", "status"],
     registers: [this.registry],
   });
   readonly #requestSeconds = new Histogram({
     name: "invite_links_http_request_duration_seconds",
-    help: "From a request's head to its answer's end; without probes (health and metrics).",
+    help: "Time from a request's head to the end of its answer, without health and metrics.",
     labelNames: ["route", "method"],
     buckets: DURATIONS,
     registers: [this.registry],
   });
   readonly #operations = new Counter({
     name: "invite_links_graphql_operations_total",
-    help: "GraphQL operations by name: ok, with errors (a mutation's typed ones too), or refused unexecuted, under other.",
+    help: "GraphQL operations. Outcome: ok, error (a mutation's typed errors too), or refused before execution (operation other).",
     labelNames: ["operation", "type", "outcome"],
     registers: [this.registry],
   });
   readonly #operationSeconds = new Histogram({
     name: "invite_links_graphql_operation_duration_seconds",
-    help: "Parsing, validating and executing an operation that was executed.",
+    help: "Parsing, validation and execution of executed operations.",
     labelNames: ["operation", "type"],
     buckets: DURATIONS,
     registers: [this.registry],
   });
   readonly #errors = new Counter({
     name: "invite_links_errors_total",
-    help: "Errors answered, by code: those of GraphQL's errors lists, those that mutations give as types, and REST's.",
+    help: "Errors in answers: those in GraphQL's errors lists, mutations' typed errors, and REST's errors.",
     labelNames: ["code"],
     registers: [this.registry],
   });
   readonly #statementSeconds = new Histogram({
     name: "invite_links_sql_statement_duration_seconds",
-    help: "SQL statements that succeeded; one by hand includes waiting for a connection.",
+    help: "Successful SQL statements. Hand-written statements include the wait for a connection.",
     buckets: DURATIONS,
     registers: [this.registry],
   });
   readonly #callSeconds = new Histogram({
     name: "invite_links_telegram_call_duration_seconds",
-    help: "Calls to Telegram by what came of them.",
+    help: "Calls to Telegram.",
     labelNames: ["method", "outcome"],
     buckets: DURATIONS,
     registers: [this.registry],
@@ -76,21 +76,25 @@ export class Metrics {
 
   constructor({ pool, telegramState, waitingCalls, holds }: MetricsSources) {
     collectDefaultMetrics({ register: this.registry });
-    this.#look(
+    this.#gauge(
       "invite_links_telegram_waiting_calls",
-      "Calls to Telegram that wait for their turn.",
+      "Calls to Telegram that wait for a slot.",
       waitingCalls,
     );
-    this.#look("invite_links_database_connections", "Connections to the database.", () => pool.totalCount);
-    this.#look("invite_links_database_idle_connections", "Those that nobody uses.", () => pool.idleCount);
-    this.#look(
+    this.#gauge("invite_links_database_connections", "Connections to the database.", () => pool.totalCount);
+    this.#gauge(
+      "invite_links_database_idle_connections",
+      "Connections that are not in use.",
+      () => pool.idleCount,
+    );
+    this.#gauge(
       "invite_links_database_waiting",
       "Transactions and statements that wait for a connection.",
       () => pool.waitingCount,
     );
     new Gauge({
       name: "invite_links_telegram_hold_seconds",
-      help: "How long calls to Telegram are still held back after a 429: a method in some chats, a method, or all calls of the bot (method all).",
+      help: "Remaining pause of calls to Telegram after a 429: of a method in some chats, of a method, or of all calls (method all).",
       labelNames: ["scope", "method"],
       registers: [this.registry],
       collect() {
@@ -101,7 +105,7 @@ export class Metrics {
     });
     new Gauge({
       name: "invite_links_telegram_state",
-      help: "1 for the state Telegram is in, as /readyz names it: the bot token refused, Telegram out of reach, or well.",
+      help: "1 for the current state of Telegram, named as by /readyz.",
       labelNames: ["state"],
       registers: [this.registry],
       collect() {
@@ -127,7 +131,7 @@ export class Metrics {
 
   #noteOperation({ executed, name, type, codes, milliseconds }: OperationEvent): void {
     if (!executed) {
-      // Whoever can have no operation executed can make no names.
+      // A client whose operations are not executed must not use up the bounded names.
       this.#operations.inc({ operation: "other", type: type ?? "unknown", outcome: "refused" });
       return;
     }
@@ -139,7 +143,7 @@ export class Metrics {
     this.#operationSeconds.observe(labels, milliseconds / 1000);
   }
 
-  #look(name: string, help: string, value: () => number): void {
+  #gauge(name: string, help: string, value: () => number): void {
     new Gauge({
       name,
       help,

@@ -1,12 +1,12 @@
 import { refuse } from "./unreadable.js";
 
-// The one grammar of an instant: ISO 8601 and what PostgreSQL, programs and spreadsheets write of it. Whoever asks
-// says which part of it is acceptable there.
+// The only parser of instants: ISO 8601 and its variants by PostgreSQL, programs and spreadsheets. Each caller chooses
+// the forms that are acceptable in its place.
 
 export interface InstantGrammar {
-  /** Also the command line's way to write an instant: whole seconds since 1970. */
+  /** Also accepts whole seconds since 1970, as on the command line. */
   readonly unixSeconds?: boolean;
-  /** Also 15.11.2026 and 15.11.2026 12:30, the day before the month. */
+  /** Also accepts 15.11.2026 and 15.11.2026 12:30, with the day before the month. */
   readonly dayFirst?: boolean;
 }
 
@@ -17,7 +17,7 @@ const WITH_SLASHES = /^\d{1,4}\/\d{1,2}\/\d{1,4}\b/;
 const UNIX_SECONDS = /^-?\d{1,15}$/;
 
 const MAX_OFFSET_HOURS = 23;
-/** PostgreSQL has no year 0, RFC 3339 none after 9999. */
+/** PostgreSQL has no year 0; RFC 3339 has no year after 9999. */
 const MIN_INSTANT = Date.parse("0001-01-01T00:00:00.000Z");
 const MAX_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
 
@@ -25,7 +25,7 @@ const within = (milliseconds: number): Date | null =>
   milliseconds >= MIN_INSTANT && milliseconds <= MAX_INSTANT ? new Date(milliseconds) : null;
 
 /**
- * The instant that the parts of ISO_8601 name; without an offset in UTC, without a time the day's beginning.
+ * Converts a match of ISO_8601. Without an offset the time is in UTC, without a time it is midnight.
  * @returns null for a day or time that does not exist.
  */
 function instantOf(match: RegExpExecArray): Date | null {
@@ -34,10 +34,10 @@ function instantOf(match: RegExpExecArray): Date | null {
   const [offsetHours, offsetMinutes, offsetSeconds] = [number(13), number(14), number(15)];
   // Digits beyond milliseconds are dropped.
   const milliseconds = Number((match[9] ?? "").slice(0, 3).padEnd(3, "0"));
-  // Not Date.UTC, to which the year 70 is 1970.
+  // Date.UTC would read the year 70 as 1970.
   const date = new Date(0);
   date.setUTCFullYear(number(1), month - 1, day);
-  // A Date takes 30 February for 2 March.
+  // A Date reads 30 February as 2 March.
   const exists =
     date.getUTCMonth() === month - 1 &&
     date.getUTCDate() === day &&
@@ -52,7 +52,7 @@ function instantOf(match: RegExpExecArray): Date | null {
 const existing = (instant: Date | null): Date =>
   instant ?? refuse("names a day or time that does not exist, or is not in the years 0001 to 9999.");
 
-/** 15.11.2026 as ISO 8601 has it. */
+/** Converts 15.11.2026 to ISO 8601. */
 const yearFirst = (text: string): string =>
   text.replace(DAY_FIRST, (_, day: string, month: string, year: string, hour?: string, rest = "") => {
     const date = `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
@@ -60,8 +60,8 @@ const yearFirst = (text: string): string =>
   });
 
 /**
- * Reads a date or an instant; without an offset it is UTC, a date alone is its midnight.
- * @throws UnreadableValueError where the text is none, or names a day or time that does not exist.
+ * Reads a date (midnight UTC) or an instant (UTC unless it has an offset).
+ * @throws UnreadableValueError for any other text, and for a day or time that does not exist.
  */
 export function parseInstant(
   text: string,
@@ -72,16 +72,16 @@ export function parseInstant(
   if (match !== null) return existing(instantOf(match));
   if (WITH_SLASHES.test(text)) {
     return refuse(
-      `must have the year first${dayFirst ? " or the day first with dots" : ""}, such as 2026-11-21${dayFirst ? " or 21.11.2026" : ""}: with slashes nobody can tell the day from the month.`,
+      `must have the year first${dayFirst ? " or the day first with dots" : ""}, such as 2026-11-21${dayFirst ? " or 21.11.2026" : ""}: with slashes, day and month could be confused.`,
     );
   }
   const others = `${dayFirst ? ", a date as 21.11.2026" : ""}${unixSeconds ? ", or Unix seconds" : ""}`;
   return refuse(
-    `must be an ISO 8601 date or date-time, such as 2026-11-21T18:58:00Z (UTC where it names no offset)${others}.`,
+    `must be an ISO 8601 date or date-time, such as 2026-11-21T18:58:00Z (UTC unless it has an offset)${others}.`,
   );
 }
 
-/** Reads an instant as RFC 3339 has it: with "T", seconds and an offset of hours and minutes. @throws UnreadableValueError */
+/** Reads an RFC 3339 instant, which has "T", seconds and an offset of hours and minutes. @throws UnreadableValueError */
 export function parseRfc3339Instant(input: unknown): Date {
   const match = typeof input === "string" ? ISO_8601.exec(input) : null;
   const [, , , , separator = "", , , second, mark = ".", , space = "", offset = ""] = match ?? [];

@@ -1,20 +1,20 @@
 import { refuse } from "./unreadable.js";
 
-// The one grammar of the ids that Telegram gives chats and users, and of a chat that is named by its id or username.
+// The only parser of Telegram's ids of chats and users, and of chats named by an id or username.
 
-/** The greatest id of a chat or user, whatever its sign: Telegram's have at most 52 significant bits. */
+/** The greatest absolute value of an id: Telegram's ids have at most 52 significant bits. */
 export const MAX_TELEGRAM_ID = 2 ** 52 - 1;
 
 const DECIMAL = /^-?\d{1,20}$/;
 const NAMED_CHAT = /^(-?\d{1,20}|@\w{1,64})(?:\*(\d{1,16}))?$/;
-/** As people choose them; "@" and up to 32 characters. */
+/** "@" and up to 32 characters. */
 const PUBLIC_USERNAME = /^@[A-Za-z]\w{2,31}$/;
 
 /** Whether a number can be the id of a chat or user. */
 const isTelegramId = (id: number): boolean =>
   Number.isInteger(id) && id !== 0 && Math.abs(id) <= MAX_TELEGRAM_ID;
 
-/** Reads an id from an integer or its decimal string; 0 is taken, and is nobody's. @throws UnreadableValueError */
+/** Reads an id from an integer or its decimal string. Accepts 0, which is nobody's id. @throws UnreadableValueError */
 export function parseTelegramId(input: unknown): number {
   const text = typeof input === "number" ? String(input) : input;
   if (typeof text !== "string" || !DECIMAL.test(text)) {
@@ -42,15 +42,15 @@ export function parseUserId(text: string): number {
   return isTelegramId(id) && id > 0 ? id : refuse("must be the id of a Telegram user.");
 }
 
-/** A chat as the Bot API takes it, and the topic that was named with it. */
+/** A chat as the Bot API accepts it, and its topic. */
 export interface NamedChat {
-  /** An id, or an @username. */
+  /** An id or an @username. */
   readonly id: number | string;
-  /** Null where none was named. */
+  /** Null without a topic. */
   readonly topic: string | null;
 }
 
-/** Reads an id or an @username, and the id of a topic behind a `*`. @throws UnreadableValueError */
+/** Reads an id or an @username, optionally followed by `*` and the id of a topic. @throws UnreadableValueError */
 export function parseChatWithTopic(text: string): NamedChat {
   const [, name = "", topic = null] = NAMED_CHAT.exec(text.trim()) ?? [];
   const id = name.startsWith("@") ? name : idOf(name);

@@ -3,7 +3,7 @@ import { bodyTooLarge, unreadableBody } from "./errors.js";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** A call's parameters, from its query and from whichever kind of body it has. */
+/** Reads the parameters of a call from its query and from a JSON, form or multipart body. */
 export async function readParameters(request: IncomingMessage, query: URLSearchParams) {
   const body = await readBody(request);
   return { ...Object.fromEntries(query), ...(await parseBody(body, request.headers["content-type"] ?? "")) };

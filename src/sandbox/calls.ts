@@ -1,28 +1,28 @@
-/** One call of the Bot API, as it arrived. */
+/** One received call of the Bot API. */
 export interface SandboxCall {
-  /** In Telegram's spelling where the sandbox knows the method. */
+  /** Spelled as by Telegram if the sandbox knows the method, otherwise as sent. */
   method: string;
-  /** As sent: typed where the body was JSON, texts otherwise. */
+  /** As sent: typed in a JSON body, strings otherwise. */
   parameters: Record<string, unknown>;
   at: Date;
 }
 
-/** A sandbox that runs for months keeps the latest of them. */
-const KEPT = 10_000;
+/** The latest calls are kept, so that a sandbox can run for months. */
+const MAX_CALLS = 10_000;
 
-/** The log of calls received. */
+/** The received calls. */
 export class Calls {
   readonly #calls: SandboxCall[] = [];
   #waiting: { method: string | undefined; resolve: (call: SandboxCall) => void }[] = [];
 
   record(call: SandboxCall): void {
     this.#calls.push(call);
-    if (this.#calls.length > KEPT) {
+    if (this.#calls.length > MAX_CALLS) {
       this.#calls.shift();
     }
-    const told = this.#waiting.filter(({ method }) => matches(call, method));
-    this.#waiting = this.#waiting.filter((waiting) => !told.includes(waiting));
-    for (const { resolve } of told) {
+    const answered = this.#waiting.filter(({ method }) => matches(call, method));
+    this.#waiting = this.#waiting.filter((waiting) => !answered.includes(waiting));
+    for (const { resolve } of answered) {
       resolve(call);
     }
   }

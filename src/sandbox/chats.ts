@@ -11,17 +11,17 @@ import type { Parameters } from "./parameters.js";
 import type { ChatState, SandboxState } from "./state.js";
 import type { MemberStatus } from "./types.js";
 
-/** `write` is what changing links takes; `read` is enough in a public chat that the bot is not in. */
+/** `write` is needed to change links. In a public chat, `read` is possible without being a member. */
 export type Access = "read" | "members" | "write";
 
-/** The chat that `chat_id` names (an id or an @username), if the bot may see it. */
+/** Finds the chat that `chat_id` names by an id or @username. @throws BotApiError if the bot has no such access. */
 export function accessibleChat(state: SandboxState, parameters: Parameters, access: Access): ChatState {
   const chat = findChat(state, parameters);
   checkAccess(chat, botStatus(state, chat), access);
   return chat;
 }
 
-/** The chat whose links the call is about; the bot's rights are checked by {@link requireLinkRights}, later. */
+/** Finds a chat that can have links. Telegram checks the bot's rights later: see {@link requireLinkRights}. */
 export function chatWithLinks(state: SandboxState, parameters: Parameters): ChatState {
   const chat = accessibleChat(state, parameters, "write");
   if (chat.type === "private") {
@@ -70,7 +70,7 @@ function checkAccess(chat: ChatState, bot: MemberStatus, access: Access): void {
   }
   const kicked = bot.status === "kicked";
   if (chat.type === "group") {
-    // A basic group stays readable to a bot that left; its members do not.
+    // A bot that left a basic group can still read the group, but not its members.
     if (access !== "read") {
       throw kicked ? botWasKicked("group") : botIsNotMember("group");
     }

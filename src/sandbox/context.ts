@@ -2,12 +2,12 @@ import type { SandboxState } from "./state.js";
 import type { Storage } from "./storage.js";
 import type { Updates } from "./updates.js";
 
-/** What every operation of the sandbox works on. */
+/** The parts of a sandbox that its operations use. */
 export interface SandboxContext {
   readonly state: SandboxState;
   readonly storage: Storage;
   readonly updates: Updates;
-  /** The clock, in milliseconds since the epoch. */
+  /** The clock in milliseconds since 1970. */
   readonly now: () => number;
 }
 

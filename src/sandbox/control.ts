@@ -15,42 +15,42 @@ import type {
   TelegramUser,
 } from "./types.js";
 
-/** What everyone but the bot does in Telegram, for tests and for playing. An old id finds the upgraded chat. */
+/** Acts as Telegram's users and administrators, for tests and experiments. A group's old id finds its supergroup. */
 export interface SandboxControl {
-  /** Adds a chat as if it had always been there: no update tells of it. Returns its id. */
+  /** Adds a chat without an update to the bot. @returns its id. */
   addChat(chat: ChatSeed): number;
   chats(): SandboxChat[];
-  /** Makes the bot something else in the chat; a `my_chat_member` update tells it. */
+  /** Changes the bot's status in a chat and sends a `my_chat_member` update. */
   setBot(chatId: number, status: BotStatus): void;
-  /** A group becomes a supergroup. Returns its new id; calls on the old one are answered with it. */
+  /** Turns a group into a supergroup. Calls with the old id are answered with the new id. @returns the new id. */
   upgrade(chatId: number): number;
 
-  /** Every link of the chat, of every administrator, revoked ones too, in the order they were made. */
+  /** All links of the chat by all administrators, including revoked links, in the order of creation. */
   links(chatId: number): SandboxLink[];
-  /** Another administrator makes a link (default: the chat's owner). */
+  /** Creates a link of another administrator, by default of the chat's owner. */
   makeLink(chatId: number, link?: OtherLink): SandboxLink;
 
   members(chatId: number): { user: TelegramUser; status: MemberStatus; joinedBy: string | null }[];
-  /** Someone joins, by the link `url` or, without one, directly. */
+  /** A user joins by the link `url`, or directly without `url`. */
   join(chatId: number, user: TelegramUser, by?: { url?: string }): JoinOutcome;
   leave(chatId: number, userId: number): void;
   promote(chatId: number, user: TelegramUser, rights?: { can_invite_users?: boolean }): void;
-  /** Restricted in the chat (`is_member` true, the default) or while out of it. */
+  /** Restricts a user inside the chat (`is_member` true, the default) or outside of it. */
   restrict(chatId: number, user: TelegramUser, restriction?: { is_member?: boolean }): void;
   ban(chatId: number, user: TelegramUser): void;
-  /** Any other change of a member, made by the owner; nothing happens where it is no change. */
+  /** The owner changes the status of a member. Does nothing if the status stays the same. */
   setMember(chatId: number, user: TelegramUser, status: MemberStatus): void;
-  /** False where there is no such request. */
+  /** @returns false if there is no such request. */
   approveJoinRequest(chatId: number, userId: number): boolean;
   declineJoinRequest(chatId: number, userId: number): boolean;
 
-  /** Updates that the bot has not acknowledged. */
+  /** The updates that the bot has not acknowledged. */
   pendingUpdates(): PendingUpdate[];
-  /** The calls received, the latest 10,000, of one method or of all. */
+  /** The latest 10,000 received calls of one method or of all methods. */
   calls(method?: string): SandboxCall[];
-  /** The next call to arrive; what it does is done when this resolves (getUpdates aside). */
+  /** Resolves with the next received call, after its effect (except for getUpdates). */
   nextCall(method?: string): Promise<SandboxCall>;
-  /** Lets coming calls fail. Returns what takes the fault away again. */
+  /** Makes coming calls fail. @returns a function that removes the fault. */
   fail(fault: SandboxFault, target?: FaultTarget): () => void;
   clearFaults(): void;
 }

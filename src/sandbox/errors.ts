@@ -1,4 +1,4 @@
-/** What the Bot API answers instead of a result: `{"ok": false, "error_code", "description", "parameters"?}`. */
+/** An error of the Bot API: `{"ok": false, "error_code", "description", "parameters"?}`. */
 export class BotApiError extends Error {
   readonly code: number;
   readonly parameters: ErrorParameters | undefined;
@@ -12,7 +12,7 @@ export class BotApiError extends Error {
 }
 
 export interface ErrorParameters {
-  /** Seconds to wait before the call may be made again. */
+  /** Seconds until the call may be repeated. */
   retry_after?: number;
   migrate_to_chat_id?: number;
 }
@@ -46,7 +46,7 @@ export const notEnoughRights = () => badRequest("not enough rights to manage cha
 export const expireDateInvalid = () => badRequest("EXPIRE_DATE_INVALID");
 export const usageLimitInvalid = () => badRequest("USAGE_LIMIT_INVALID");
 export const inviteLinkEmpty = () => badRequest("invite link must be non-empty");
-/** Also for a link that never was, and for another administrator's: Telegram does not tell them apart. */
+/** Telegram gives the same error for a link that never existed and for another administrator's link. */
 export const inviteHashExpired = () => badRequest("INVITE_HASH_EXPIRED");
 export const primaryLink = () => badRequest("CHAT_INVITE_PERMANENT");
 export const subscriptionPricingInvalid = () => badRequest("invalid subscription pricing specified");

@@ -1,33 +1,33 @@
 import type { ErrorParameters } from "./errors.js";
 
-/** A way in which a call goes wrong. "after" the effect: what was asked for happened, only the answer is lost. */
+/** How a call fails. With `effect: "after"` the call takes effect and only its answer is lost. */
 export type SandboxFault =
   | { kind: "too-many-requests"; retryAfter: number }
   | { kind: "server-error"; status?: number; body?: "json" | "html" | "empty"; effect?: "before" | "after" }
-  /** A refusal that is no JSON, as a proxy in between would send it; nothing was done. */
+  /** An error page without JSON, as from a proxy. The call has no effect. */
   | { kind: "html-error"; status?: number }
-  /** Any answer that Telegram could give; nothing was done. */
+  /** Any error of the Bot API. The call has no effect. */
   | { kind: "error"; error_code: number; description: string; parameters?: ErrorParameters }
   /** Never answers. */
   | { kind: "hang"; effect: "before" | "after" }
   | { kind: "cut"; effect: "before" | "after" }
-  /** Half of the answer's body, then the connection is cut; the call was carried out. */
+  /** The call takes effect; the connection ends after half of the answer's body. */
   | { kind: "half-body" }
-  /** Carried out at once, answered `ms` later. */
+  /** The call takes effect at once and is answered after `ms` milliseconds. */
   | { kind: "slow"; ms: number }
-  /** Status 200, but a body that is no JSON; the call was carried out. */
+  /** The call takes effect and is answered with status 200 and a body that is not JSON. */
   | { kind: "not-json" }
-  /** The token is revoked: 401 for every call (unless `times` says otherwise) until the fault is taken away. */
+  /** The token is revoked: every call is answered with 401 until the fault is removed, or `times` times. */
   | { kind: "unauthorized" };
 
 export interface FaultTarget {
-  /** Case-insensitive; without it every method, getUpdates included. */
+  /** Case-insensitive; default: every method, including getUpdates. */
   method?: string;
-  /** The chat that the call names by its id; without it every call, those about no chat included. */
+  /** The chat id in the call; default: every call, including calls about no chat. */
   chatId?: number;
-  /** To how many of the matching calls it happens (default 1). */
+  /** The number of matching calls that fail (default 1). */
   times?: number;
-  /** How many matching calls pass before the first (default 0). */
+  /** The number of matching calls that succeed before the first failure (default 0). */
   skip?: number;
 }
 
@@ -42,7 +42,7 @@ interface ArmedFault {
 export class Faults {
   #armed: ArmedFault[] = [];
 
-  /** Returns what takes the fault away again. */
+  /** @returns a function that removes the fault. */
   arm(fault: SandboxFault, target: FaultTarget = {}): () => void {
     const armed: ArmedFault = {
       fault,
@@ -57,7 +57,7 @@ export class Faults {
     };
   }
 
-  /** The fault that happens to this call, if any: the one armed first, where several match. */
+  /** Finds the fault of this call and counts it. The fault that was armed first comes first. */
   take(method: string, parameters: Record<string, unknown>): SandboxFault | undefined {
     for (const armed of this.#armed) {
       if (armed.method !== undefined && armed.method !== method.toLowerCase()) {

@@ -29,12 +29,12 @@ export class HttpServer {
   constructor(context: HttpContext) {
     this.#context = context;
     this.#server = createServer((request, response) => {
-      // What fails here is the connection, and then there is nobody left to tell.
+      // Only a broken connection fails here, and nobody can be answered then.
       this.#handle(request, response).catch(() => response.destroy());
     });
   }
 
-  /** Returns the port. */
+  /** @returns the port. */
   async listen(port: number): Promise<number> {
     this.#server.listen(port, "127.0.0.1");
     await once(this.#server, "listening");
@@ -65,9 +65,9 @@ export class HttpServer {
     this.#context.calls.record({ method: name, parameters: values, at: new Date(this.#context.now()) });
 
     const fault = this.#context.faults.take(name, values);
-    const instead = fault && answerInstead(fault);
-    if (instead) {
-      return send(response, instead);
+    const refusal = fault && refusalOf(fault);
+    if (refusal) {
+      return send(response, refusal);
     }
     if (fault && "effect" in fault && fault.effect === "before") {
       return lose(response, fault);
@@ -92,7 +92,7 @@ export class HttpServer {
         throw notFound();
       }
       const result = await run(this.#context, parameters);
-      // A link that was answered must outlive a kill -9: nobody can ask for it again.
+      // A link must be on disk before it is answered, because after a crash nobody could learn its address again.
       await this.#context.storage.settled();
       return json(200, { ok: true, result });
     } catch (error) {
@@ -100,7 +100,7 @@ export class HttpServer {
     }
   }
 
-  /** The call was carried out; what goes wrong now is its answer. */
+  /** Sends a wrong answer to a call that took effect. */
   async #sendFaulty(response: ServerResponse, answer: Answer, fault: SandboxFault): Promise<void> {
     switch (fault.kind) {
       case "hang":
@@ -130,8 +130,8 @@ function parsePath(path: string): { token: string; method: string; query: URLSea
   return { token: token.replace(/%3a/i, ":"), method, query: new URLSearchParams(query) };
 }
 
-/** What is answered without carrying out the call, where the fault is of that sort. */
-function answerInstead(fault: SandboxFault): Answer | undefined {
+/** @returns the answer of a fault that keeps the call from taking effect; undefined for any other fault. */
+function refusalOf(fault: SandboxFault): Answer | undefined {
   switch (fault.kind) {
     case "too-many-requests":
       return errorAnswer(tooManyRequests(fault.retryAfter));
@@ -193,7 +193,7 @@ function sendHalf(response: ServerResponse, answer: Answer): void {
   response.write(body.subarray(0, body.length >> 1), () => response.destroy());
 }
 
-/** No answer at all: the connection stays open for as long as the caller holds it, or ends at once. */
+/** Gives no answer. The connection is closed at once or left open, depending on the fault. */
 function lose(response: ServerResponse, fault: SandboxFault): void {
   if (fault.kind === "cut") {
     response.destroy();

@@ -42,7 +42,7 @@ export function createChatInviteLink(context: SandboxContext, parameters: Parame
   return linkView(context.state, chat, addLink(context, chat, botUser(context.state), settings));
 }
 
-/** Replaces every setting: one that the call leaves out is cleared. */
+/** Replaces all settings. A setting that is absent is cleared. */
 export function editChatInviteLink(context: SandboxContext, parameters: Parameters) {
   const chat = chatWithLinks(context.state, parameters);
   const settings = readSettings(parameters);
@@ -63,7 +63,7 @@ export function revokeChatInviteLink(context: SandboxContext, parameters: Parame
   const link = ownLink(context, chat, parameters);
   link.isRevoked = true;
   if (link.isPrimary) {
-    // A chat is never without the administrator's primary link: Telegram makes the next one by itself.
+    // An administrator always has a primary link: Telegram creates the next one.
     addLink(context, chat, botUser(context.state), NO_SETTINGS, { isPrimary: true });
   }
   context.storage.changed();

@@ -5,7 +5,7 @@ import { botUser, type ChatState, type LinkState } from "./state.js";
 import type { JoinOutcome, MemberStatus, TelegramUser } from "./types.js";
 import { chatView, linkView, memberView } from "./views.js";
 
-/** Someone opens the chat or one of its links and presses "Join". */
+/** A user opens the chat or one of its links and presses "Join". */
 export function join(
   context: SandboxContext,
   chat: ChatState,
@@ -39,7 +39,7 @@ export function join(
   return "joined";
 }
 
-/** An administrator answers a join request. Returns whether there was one. */
+/** An administrator answers a join request. @returns whether there was a request. */
 export function answerJoinRequest(
   context: SandboxContext,
   chat: ChatState,
@@ -69,7 +69,7 @@ export function leave(context: SandboxContext, chat: ChatState, userId: number):
   setMember(context, chat, member.user, left, { actor: member.user });
 }
 
-/** Makes `user` what `status` says and tells the bot, if Telegram would. */
+/** Changes the status of a user and sends an update if Telegram would. */
 export function setMember(
   context: SandboxContext,
   chat: ChatState,
@@ -87,7 +87,7 @@ export function setMember(
   const joinedBy = link?.url ?? before?.joinedBy ?? null;
   chat.members[user.id] = { user, status, joinedBy: isInChat(status) ? joinedBy : null };
   context.storage.changed();
-  // Only an administrator is told of others.
+  // Only administrators receive updates about other members.
   if (isBot || botStatus(state, chat).status === "administrator") {
     context.updates.emit(isBot ? "my_chat_member" : "chat_member", {
       chat: chatView(chat),
@@ -100,7 +100,7 @@ export function setMember(
   }
 }
 
-/** How many are in the chat now that joined by each link: a leave frees a place. */
+/** Counts by link the members who joined by it and are still in the chat. */
 export function membersByLink(chat: ChatState): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { joinedBy } of Object.values(chat.members)) {

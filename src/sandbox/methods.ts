@@ -24,7 +24,7 @@ export interface MethodContext extends SandboxContext {
   readonly webhook: WebhookDelivery;
 }
 
-/** What the bot asked for, or a BotApiError thrown. */
+/** @returns the result. @throws BotApiError */
 export type Method = (context: MethodContext, parameters: Parameters) => unknown;
 
 const MAX_LONG_POLL_SECONDS = 50;
@@ -49,7 +49,7 @@ const byLowerCaseName = new Map(
   Object.entries(methods).map(([name, run]) => [name.toLowerCase(), { name, run }]),
 );
 
-/** Method names are case-insensitive. */
+/** Names of methods are case-insensitive. */
 export function findMethod(name: string): { name: string; run: Method } | undefined {
   return byLowerCaseName.get(name.toLowerCase());
 }
@@ -88,7 +88,7 @@ function getUpdates({ state, updates }: MethodContext, parameters: Parameters) {
 
 function setWebhook(context: MethodContext, parameters: Parameters): true {
   const url = parameters.text("url");
-  // Telegram itself takes https alone; a self-hosted server, which this one resembles, takes http too.
+  // Telegram accepts only https. A self-hosted Bot API server, like this one, accepts http too.
   if (url !== "" && (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))) {
     throw webhookUrlInvalid();
   }

@@ -1,8 +1,8 @@
 const MAX_NAME_LENGTH = 32;
 
 /**
- * Cleans the name of an invite link as TDLib's `clean_input_string` and `clean_name` do, and cuts it at 32 code
- * points without a word, which is why the name in the answer may differ from the one sent.
+ * Cleans a link's name as TDLib's `clean_input_string` and `clean_name` do, and truncates the name to 32 code points.
+ * The name in an answer may therefore differ from the name that was sent.
  */
 export function cleanName(name: string): string {
   const input = name
@@ -23,7 +23,7 @@ function stripEmptyCharacters(text: string): string {
   return /^[ \n\u200b-\u200f\u202e\ufeff\u00a0]*$/.test(cut) ? "" : cut;
 }
 
-/** JavaScript's own trim takes more than TDLib's: no-break spaces, for one. */
+/** JavaScript's own trim removes more than TDLib's, for example no-break spaces. */
 function trim(text: string): string {
   return text.replace(/^[ \n]+|[ \n]+$/g, "");
 }

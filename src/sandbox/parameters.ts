@@ -1,8 +1,8 @@
 const INT32_MAX = 2 ** 31 - 1;
 
 /**
- * A call's parameters, read as the Bot API server reads them: everything is text first (JSON that is no string stands
- * for itself, so `null` is the text "null"), and what is no number is 0.
+ * The parameters of a call, read as the Bot API server reads them. Every value is a text first; a JSON value that is no
+ * string is its JSON text, so `null` is "null". A text that is no number counts as 0.
  */
 export class Parameters {
   readonly #values: Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ export class Parameters {
     return typeof value === "string" ? value : JSON.stringify(value);
   }
 
-  /** Clamped, and before that cut to 32 bits: a date after January 2038 becomes another number, often below 0. */
+  /** Truncated to 32 bits, so that a date after January 2038 becomes another number, and then clamped. */
   integer(name: string, fallback = 0, min = 0, max = INT32_MAX): number {
     const text = this.text(name);
     const value = text === "" ? fallback : Number(BigInt.asIntN(32, leadingInteger(text)));
@@ -34,7 +34,7 @@ export class Parameters {
     return ["true", "yes", "1"].includes(this.text(name).trim().toLowerCase());
   }
 
-  /** Undefined where it is absent or no list of strings. */
+  /** @returns undefined for an absent parameter and for any value but a list of strings. */
   list(name: string): string[] | undefined {
     try {
       const value: unknown = JSON.parse(this.text(name));

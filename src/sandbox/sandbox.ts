@@ -16,30 +16,30 @@ export type { PendingUpdate } from "./state.js";
 export type * from "./types.js";
 
 export interface SandboxOptions {
-  /** 0, the default, picks a free one. Always listens on 127.0.0.1. */
+  /** The port on 127.0.0.1; 0, the default, picks a free port. */
   port?: number;
-  /** A JSON file that holds the state, replaced atomically; it survives a kill at any moment. Without it: memory. */
+  /** A JSON file for the state, which survives a crash at any moment. Default: the state is kept in memory. */
   stateFile?: string;
-  /** Used where there is no state yet. */
+  /** The initial chats; ignored if the state file exists. */
   initial?: SandboxSeed;
-  /** Likewise: a state that is there has its bot, which {@link Sandbox.bot} names. */
+  /** The bot; ignored if the state file exists, which names its own bot. */
   bot?: BotIdentity;
-  /** The clock, in milliseconds since the epoch (default: the machine's); links expire by it. */
+  /** The clock by which links expire, in milliseconds since 1970. Default: the machine's clock. */
   now?: () => number;
 }
 
 export interface Sandbox {
-  /** `http://127.0.0.1:PORT`, what a Bot API client calls its API root. */
+  /** `http://127.0.0.1:PORT`, the API root for Bot API clients. */
   readonly apiRoot: string;
   readonly bot: Readonly<BotIdentity>;
   readonly control: SandboxControl;
-  /** Ends open connections, long polls and deliveries, and leaves the state on disk. */
+  /** Ends connections, long polls and deliveries. Resolves when the state is on disk. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a local Bot API server: a Telegram of chats, links and members that checks and answers what the real one
- * would, and that can be told to fail.
+ * Starts a local Bot API server with chats, links and members of its own. The server checks and answers calls as
+ * Telegram does, and can be told to fail.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { stateFile, initial = {}, bot, now = Date.now } = options;

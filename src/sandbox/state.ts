@@ -8,14 +8,14 @@ import type {
   TelegramUser,
 } from "./types.js";
 
-/** Everything the sandbox remembers, as it is written to the state file. Plain data: JSON brings it back whole. */
+/** The whole state of a sandbox, in the form of the state file. Only values that JSON preserves. */
 export interface SandboxState {
   version: 1;
   bot: BotIdentity;
   chats: ChatState[];
   updates: PendingUpdate[];
   nextUpdateId: number;
-  /** What the bot last asked to be told; null is Telegram's default set. */
+  /** The types of updates that the bot asked for; null for Telegram's default types. */
   allowedUpdates: string[] | null;
   webhook: WebhookState | null;
 }
@@ -25,18 +25,18 @@ export interface ChatState {
   type: ChatType;
   title: string;
   username: string | null;
-  /** By user id; the bot is one of them. */
+  /** By user id, including the bot. */
   members: Record<string, MemberState>;
   links: LinkState[];
   joinRequests: JoinRequestState[];
-  /** The supergroup that this group became. */
+  /** The id of the supergroup that this group became; null for a chat that was not upgraded. */
   upgradedTo: number | null;
 }
 
 export interface MemberState {
   user: TelegramUser;
   status: MemberStatus;
-  /** The link this one joined by, for as long as they stay. */
+  /** The link by which the user joined; null for other joins and after leaving. */
   joinedBy: string | null;
 }
 
@@ -45,7 +45,7 @@ export interface JoinRequestState {
   url: string;
 }
 
-/** What is kept of a link; how many came by it is counted from the members. */
+/** The stored part of a link. Its members are counted from the chat's members. */
 export type LinkState = Omit<SandboxLink, "memberCount" | "pendingJoinRequestCount">;
 
 export interface PendingUpdate {
@@ -66,7 +66,7 @@ const DEFAULT_BOT: BotIdentity = {
   firstName: "Sandbox helper",
 };
 
-/** Where a seed says nothing about it, the bot may do all it needs. */
+/** By default the bot has all rights that it needs. */
 const DEFAULT_BOT_STATUS: AdministratorStatus = { status: "administrator", can_invite_users: true };
 
 export function newState(seed: SandboxSeed, bot: BotIdentity = DEFAULT_BOT): SandboxState {
@@ -75,7 +75,7 @@ export function newState(seed: SandboxSeed, bot: BotIdentity = DEFAULT_BOT): San
     bot,
     chats: [],
     updates: [],
-    // Telegram starts somewhere in the middle, too.
+    // Like at Telegram, the first id is an arbitrary number.
     nextUpdateId: 100_000_001,
     allowedUpdates: null,
     webhook: null,
@@ -86,7 +86,7 @@ export function newState(seed: SandboxSeed, bot: BotIdentity = DEFAULT_BOT): San
   return state;
 }
 
-/** Puts a chat into the state without telling the bot, as if it had been there before the bot looked. */
+/** Adds a chat without an update to the bot. */
 export function addChat(state: SandboxState, seed: NonNullable<SandboxSeed["chats"]>[number]): ChatState {
   const id = seed.id ?? freeChatId(state, seed.type);
   if (state.chats.some((chat) => chat.id === id)) {

@@ -5,13 +5,13 @@ import writeFileAtomic from "write-file-atomic";
 import type { SandboxState } from "./state.js";
 
 /**
- * Keeps the state on disk, whole and atomically replaced, so that a `kill -9` at any moment leaves either the state
- * before or the state after. A burst of changes shares one write.
+ * Keeps the whole state on disk. The file is replaced atomically, so that a crash at any moment leaves either the former
+ * or the new state. A burst of changes shares one write.
  */
 export interface Storage {
-  /** To be called after every change of the state. */
+  /** Must be called after every change of the state. */
   changed(): void;
-  /** Resolves when everything changed so far is on disk. */
+  /** Resolves when all changes so far are on disk. */
   settled(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export class StateFile implements Storage {
   readonly #path: string;
   readonly #state: SandboxState;
   #changes = 0;
-  /** How many changes the write under way holds, and how many the file holds. */
+  /** The number of changes in the running write and in the file. */
   #writing = 0;
   #written = 0;
   #current: Promise<void> = Promise.resolve();
@@ -34,7 +34,7 @@ export class StateFile implements Storage {
 
   changed(): void {
     this.#changes += 1;
-    // Whoever waits for it learns of a failure; the next change tries again.
+    // Callers of settled() receive a failure. The next change tries again.
     this.settled().catch(() => {});
   }
 
@@ -68,7 +68,7 @@ export class StateFile implements Storage {
   }
 }
 
-/** The state that the file holds, or undefined where there is no file yet. */
+/** Reads a state file. @returns undefined if there is no file. */
 export async function readState(path: string): Promise<SandboxState | undefined> {
   await mkdir(dirname(path), { recursive: true });
   await removeLeftovers(path);
@@ -83,12 +83,12 @@ export async function readState(path: string): Promise<SandboxState | undefined>
   }
   const state = JSON.parse(text) as SandboxState;
   if (state.version !== 1) {
-    throw new Error(`${path} holds no sandbox state of version 1`);
+    throw new Error(`${path} does not contain a sandbox state of version 1`);
   }
   return state;
 }
 
-/** A kill in the middle of a write leaves its temporary file, which write-file-atomic names `<file>.<digits>`. */
+/** A crash during a write leaves a temporary file behind, which write-file-atomic names `<file>.<digits>`. */
 async function removeLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
   const prefix = `${basename(path)}.`;

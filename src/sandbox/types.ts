@@ -1,4 +1,4 @@
-/** The words of the sandbox's public face; snake_case where Telegram's own JSON is meant. */
+/** The types of the sandbox's interface. Fields of Telegram's own JSON are in snake_case. */
 
 export type ChatType = "channel" | "supergroup" | "group" | "private";
 
@@ -12,7 +12,7 @@ export interface TelegramUser {
 
 export interface BotIdentity {
   id: number;
-  /** `<id>:<secret>`, as it stands in the path of every call. */
+  /** `<id>:<secret>`, as in the path of every call. */
   token: string;
   /** Without the `@`. */
   username: string;
@@ -28,38 +28,38 @@ export type MemberStatus =
   | { status: "creator" }
   | AdministratorStatus
   | { status: "member" }
-  /** In the chat only where `is_member` is true. */
+  /** In the chat only if `is_member` is true. */
   | { status: "restricted"; is_member: boolean }
   | { status: "left" }
   | { status: "kicked" };
 
-/** What the bot can be in a chat. */
+/** The possible states of the bot in a chat. */
 export type BotStatus = Exclude<MemberStatus, { status: "creator" }>;
 
-/** A link as Telegram would hold it, never cut short. */
+/** A link with its whole address. */
 export interface SandboxLink {
   url: string;
   creator: TelegramUser;
   name: string;
-  /** Unix seconds; 0 is none. */
+  /** Unix seconds; 0 for no expiry. */
   expireDate: number;
-  /** 0 is none. */
+  /** 0 for no limit. */
   memberLimit: number;
   createsJoinRequest: boolean;
   isPrimary: boolean;
   isRevoked: boolean;
   subscription: { period: number; price: number } | null;
-  /** How many are in the chat now that joined by it. */
+  /** Members who joined by the link and are still in the chat. */
   memberCount: number;
   pendingJoinRequestCount: number;
 }
 
 export interface ChatSeed {
-  /** Without it, the next free id of the type's range. */
+  /** Default: the next free id of the type's range. */
   id?: number;
   type: ChatType;
   title: string;
-  /** Without the `@`; a chat that has one is public. */
+  /** Without the `@`. A chat with a username is public. */
   username?: string;
   /** Default: an administrator with `can_invite_users`. */
   bot?: BotStatus;
@@ -78,7 +78,7 @@ export interface SandboxSeed {
   chats?: ChatSeed[];
 }
 
-/** What came of an attempt to join; everything but the first two changed nothing. */
+/** The outcome of an attempt to join. Only "joined" and "requested" change anything. */
 export type JoinOutcome =
   | "joined"
   | "requested"

@@ -4,18 +4,18 @@ import type { Storage } from "./storage.js";
 
 export type UpdateType = "chat_member" | "my_chat_member" | "chat_join_request";
 
-/** What the sandbox sends unasked. As in Telegram, `chat_member` has to be asked for by name. */
+/** The types that are sent by default. As at Telegram, `chat_member` must be asked for by name. */
 const DEFAULT_TYPES: readonly string[] = ["my_chat_member", "chat_join_request"];
 
 interface LongPoll {
   end(error?: Error): void;
 }
 
-/** The bot's queue of updates: each waits until it is acknowledged, whether by polling or by a webhook. */
+/** The bot's queue of updates. An update stays until it is acknowledged by polling or delivered to the webhook. */
 export class Updates {
   readonly #state: SandboxState;
   readonly #storage: Storage;
-  /** Called when there may be something for the webhook. */
+  /** Called when the webhook may have something to deliver. */
   onUpdate: () => void = () => {};
   #longPoll: LongPoll | undefined;
 
@@ -31,14 +31,14 @@ export class Updates {
     this.#state.updates.push({ update_id: this.#state.nextUpdateId, [type]: content });
     this.#state.nextUpdateId += 1;
     this.#storage.changed();
-    // Not at once: updates that happen together travel together.
+    // Delayed, so that updates of one moment are delivered together.
     setImmediate(() => {
       this.#longPoll?.end();
       this.onUpdate();
     });
   }
 
-  /** Undefined leaves the choice as it was, an empty list goes back to the default. Holds for updates to come. */
+  /** Sets the types of future updates. Undefined keeps the present types, an empty list restores the default. */
   allow(types: string[] | undefined): void {
     if (types !== undefined) {
       this.#state.allowedUpdates = types.length === 0 ? null : types.map((type) => type.toLowerCase());
@@ -46,7 +46,7 @@ export class Updates {
     }
   }
 
-  /** Forgets what comes before `offset`; a negative one keeps that many from the end. */
+  /** Removes the updates before `offset`. A negative offset keeps that many of the latest updates. */
   acknowledge(offset: number): void {
     const { updates } = this.#state;
     const kept = offset < 0 ? updates.slice(offset) : updates.filter(({ update_id }) => update_id >= offset);
@@ -56,7 +56,7 @@ export class Updates {
     }
   }
 
-  /** The first `limit` updates, waiting up to `timeout` seconds for one. Ends any other poll that waits. */
+  /** Gives the first `limit` updates and waits up to `timeout` seconds for one. Ends any other waiting poll. */
   async poll(limit: number, timeout: number): Promise<PendingUpdate[]> {
     this.#longPoll?.end(otherGetUpdates());
     if (this.#state.updates.length === 0 && timeout > 0) {

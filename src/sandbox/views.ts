@@ -1,7 +1,7 @@
 import type { ChatState, LinkState, SandboxState } from "./state.js";
 import type { BotIdentity, ChatType, MemberStatus, TelegramUser } from "./types.js";
 
-/** How Telegram shows its objects to the bot. */
+/** Telegram's objects as the Bot API shows them to the bot. */
 
 export function botView(bot: BotIdentity) {
   return {
@@ -37,7 +37,7 @@ export function chatFullView(state: SandboxState, chat: ChatState) {
   };
 }
 
-/** Another administrator's link is shown without its end, so that the bot cannot hand it on. */
+/** Like Telegram, shows another administrator's link with a shortened address. */
 export function linkView(state: SandboxState, chat: ChatState, link: LinkState) {
   const pending = chat.joinRequests.filter(({ url }) => url === link.url).length;
   return {

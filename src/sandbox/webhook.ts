@@ -4,10 +4,10 @@ import type { PendingUpdate, SandboxState } from "./state.js";
 import type { Storage } from "./storage.js";
 
 const FIRST_WAIT_MS = 50;
-const LONGEST_WAIT_MS = 5_000;
-const ANSWER_WITHIN_MS = 10_000;
+const MAX_WAIT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 10_000;
 
-/** Sends the queued updates to the webhook, one at a time and in order; one that is refused is sent again. */
+/** Sends the queued updates to the webhook, one at a time and in order. A failed delivery is repeated. */
 export class WebhookDelivery {
   readonly #state: SandboxState;
   readonly #storage: Storage;
@@ -21,7 +21,7 @@ export class WebhookDelivery {
     this.#now = now;
   }
 
-  /** Starts to deliver, unless it is under way. */
+  /** Starts the delivery unless it is running. */
   wake(): void {
     if (this.#closed || this.#run || !this.#state.webhook || this.#state.updates.length === 0) {
       return;
@@ -37,7 +37,7 @@ export class WebhookDelivery {
     this.#deliver(run.signal).then(ended, ended);
   }
 
-  /** Ends the delivery under way; what it had not delivered stays queued. */
+  /** Stops the delivery. Undelivered updates stay in the queue. */
   stop(): void {
     this.#run?.abort();
     this.#run = undefined;
@@ -64,7 +64,7 @@ export class WebhookDelivery {
         this.#state.webhook.lastError = { date: unixSeconds({ now: this.#now }), message: failure };
         this.#storage.changed();
         await setTimeout(wait, undefined, { signal }).catch(() => {});
-        wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+        wait = Math.min(wait * 2, MAX_WAIT_MS);
       }
       if (signal.aborted) {
         return;
@@ -72,14 +72,14 @@ export class WebhookDelivery {
     }
   }
 
-  /** Why the update was not taken, or undefined where it was. */
+  /** @returns why the delivery failed; undefined for a success. */
   async #send(update: PendingUpdate, signal: AbortSignal): Promise<string | undefined> {
     const webhook = this.#state.webhook;
     if (!webhook) {
       return undefined;
     }
     try {
-      // An update that went out must not get its id a second time after a restart.
+      // The update must be on disk before it is sent, or another update could get its id after a restart.
       await this.#storage.settled();
       const response = await fetch(webhook.url, {
         method: "POST",
@@ -89,7 +89,7 @@ export class WebhookDelivery {
         },
         body: JSON.stringify(update),
         redirect: "manual",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
       });
       await response.body?.cancel();
       return response.ok

@@ -7,35 +7,35 @@ import type { Hold, HoldStore, HoldTarget } from "./holds.js";
 import { type ResponseStatus, withResponseStatus } from "./responseStatus.js";
 import { NO_STORE, SharedHolds } from "./sharedHolds.js";
 
-/** Of a description that is passed on. */
+/** Characters of a description of Telegram that is passed on. */
 const MAX_DESCRIPTION = 300;
-/** Milliseconds in which no answer can be expected. */
-const LEAST_MS = 20;
-/** How long it takes at most, in milliseconds, to find out whether anybody answers. */
-const LOOK_MS = 1000;
+/** A call with less time is not sent: its answer could not arrive in time. Milliseconds. */
+const MIN_CALL_MS = 20;
+/** The time limit of a probe, in milliseconds. */
+const PROBE_MS = 1000;
 
-/** How long something may take: calls give up, and no wait is begun that would end after it. */
+/** The end of all calls and waits of one piece of work. No wait begins that would end after the deadline. */
 export interface Deadline {
-  /** As of Date.now(), in milliseconds. */
+  /** By Date.now(), in milliseconds. */
   readonly at: number;
-  /** Aborted when nobody waits for the outcome any more: what was not sent by then is not sent. */
+  /** Aborted when the client has gone. Calls that were not sent by then are not sent. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Told of each try to send a call that changes something, so that what may have happened is on record before it can. */
+/** Called around each try to send a call that changes something, so that the try is on record before it can take effect. */
 export interface SendObserver {
-  /** The request goes out when this resolves; what it throws keeps it from being sent. */
+  /** The call is sent when this resolves, and not sent when this rejects. */
   beforeSend(): Promise<void>;
-  /** Telegram put that try off (429), and certainly did nothing; there will be another. */
+  /** Telegram answered this try with 429 and did nothing. Another try will follow. */
   rateLimited(): Promise<void>;
 }
 
 export interface CallEvent {
   readonly method: string;
   readonly milliseconds: number;
-  /** Null for a result. */
+  /** Null for a success. */
   readonly failure: TelegramFailure | null;
-  /** An answer that could not be understood, so that nothing Telegram said is lost. */
+  /** A result of an unexpected form, for the log; absent otherwise. */
   readonly answer?: unknown;
 }
 
@@ -43,10 +43,10 @@ export interface BotApiOptions {
   readonly token: string;
   readonly botId: number;
   readonly apiRoot: string;
-  /** For one call, in milliseconds. */
+  /** The time limit of one call, in milliseconds. */
   readonly timeoutMs: number;
   readonly onCall: (event: CallEvent) => void;
-  /** Default: none. */
+  /** Default: holds are not shared with other servers. */
   readonly holdStore?: HoldStore;
 }
 
@@ -55,20 +55,20 @@ export interface Call<Result> {
   readonly payload: Record<string, unknown>;
   readonly result: z.ZodType<Result>;
   readonly deadline: Deadline;
-  /** Only of a call that changes something. */
+  /** Given for a call that changes something. */
   readonly sending?: SendObserver;
-  /** Whether it goes before everything else that waits. */
+  /** Whether the call goes before all other waiting calls. */
   readonly isUrgent?: boolean;
 }
 
-/** The call that shows whether it is this bot's Telegram that answers: one of another bot's is none of it. */
+/** A call without side effects that shows whether Telegram answers and knows this bot. */
 export const getMe = (botId: number) => ({
   method: "getMe",
   payload: {},
   result: z.object({ id: z.literal(botId) }),
 });
 
-/** What keeps a call from its turn. */
+/** @returns why a call got no slot. @throws any other error. */
 function failureOf(error: unknown): TelegramFailure {
   if (error instanceof SlotTimeoutError) {
     return { kind: "tooManyRequests", retryAfterSeconds: error.retryAfterSeconds };
@@ -82,39 +82,39 @@ const targetOf = ({ method, payload }: Pick<Call<unknown>, "method" | "payload">
   return { method, chat: chat === undefined ? null : String(chat) };
 };
 
-/** In which a call can begin, in milliseconds. */
-const timeLeft = ({ at }: Deadline): number => at - Date.now() - LEAST_MS;
+/** Milliseconds until the latest moment at which a call can be sent. */
+const timeLeft = ({ at }: Deadline): number => at - Date.now() - MIN_CALL_MS;
 
 const GONE: TelegramFailure = { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
 const tooLateFor = (method: string, reason: string): TelegramCallError =>
   new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason, timedOut: true });
 
 /**
- * Carries calls to the Bot API, all of one bot through one queue. A 429 holds those back that it concerns, on every
- * server, and its own call waits for that where its deadline allows it. What fails is a TelegramCallError.
+ * Sends calls to the Bot API. All calls of one bot pass through one queue. A 429 holds back the calls that it concerns on
+ * every server; the call that was answered 429 is sent again if its deadline allows. All failures are TelegramCallErrors.
  */
 export class BotApi {
   readonly #telegram: Telegram;
   readonly #token: string;
   readonly #timeoutMs: number;
-  readonly #lookMs: number;
+  readonly #probeMs: number;
   readonly #onCall: (event: CallEvent) => void;
-  readonly #look: ReturnType<typeof getMe>;
+  readonly #probe: ReturnType<typeof getMe>;
   readonly #queue = new CallQueue();
   readonly #holds: SharedHolds;
-  readonly #silence = new CircuitBreaker();
+  readonly #circuit = new CircuitBreaker();
 
   constructor({ token, botId, apiRoot, timeoutMs, onCall, holdStore = NO_STORE }: BotApiOptions) {
     this.#token = token;
     this.#telegram = new Telegram(token, { apiRoot: apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/` });
     this.#timeoutMs = timeoutMs;
-    this.#lookMs = Math.min(LOOK_MS, timeoutMs);
+    this.#probeMs = Math.min(PROBE_MS, timeoutMs);
     this.#onCall = onCall;
-    this.#look = getMe(botId);
+    this.#probe = getMe(botId);
     this.#holds = new SharedHolds(holdStore, this.#queue);
   }
 
-  /** How many calls wait for their turn. */
+  /** The number of calls that wait for a slot. */
   get waiting(): number {
     return this.#queue.waiting;
   }
@@ -123,7 +123,7 @@ export class BotApi {
     return this.#queue.holds;
   }
 
-  /** The holds of all servers; where their store does not answer, those that are known here. */
+  /** The holds of all servers. While their store does not answer: the holds that this server knows. */
   async holds(): Promise<readonly Hold[]> {
     await this.#holds.refresh();
     return this.#queue.holds;
@@ -132,20 +132,20 @@ export class BotApi {
   async call<Result>(call: Call<Result>): Promise<Result> {
     const asked = performance.now();
     const target = targetOf(call);
-    let turn: Slot | undefined;
+    let slot: Slot | undefined;
     for (;;) {
-      turn = await this.#slot(call, turn);
+      slot = await this.#slot(call, slot);
       let succeeded = false;
       let begun = false;
       try {
-        // Another server may have been answered 429 just now.
+        // Another server may have received a 429 just now.
         await this.#holds.refresh();
-        if (!turn.isOutdated) {
-          await this.#requireAnybody(call, asked);
+        if (!slot.isOutdated) {
+          await this.#requireClosedCircuit(call, asked);
           await call.sending?.beforeSend();
           begun = true;
-          // Another call's 429 may have come meanwhile.
-          if (!turn.isOutdated) {
+          // Another call may have received a 429 meanwhile.
+          if (!slot.isOutdated) {
             const result = await this.#attempt(call, this.#timeoutMs);
             succeeded = true;
             return result;
@@ -154,21 +154,20 @@ export class BotApi {
       } catch (error) {
         if (!(error instanceof TelegramCallError)) throw error;
         const { failure } = error;
-        // Held by now, it waits for its next turn.
+        // The call is held back now and waits for its next slot.
         if (failure.kind !== "tooManyRequests") {
           succeeded = failure.kind !== "unavailable";
           throw error;
         }
       } finally {
-        turn.end(succeeded);
+        slot.end(succeeded);
       }
-      // Without time for another try, the next turn is refused.
+      // Without time for another try, #slot throws.
       if (begun && this.#queue.hasTimeLeft(target, timeLeft(call.deadline)))
         await call.sending?.rateLimited();
     }
   }
 
-  /** Those about one chat wait for each other, and for no other chat's. */
   async #slot(call: Call<unknown>, again: Slot | undefined): Promise<Slot> {
     const { method, deadline, isUrgent } = call;
     const milliseconds = timeLeft(deadline);
@@ -183,33 +182,34 @@ export class BotApi {
     }
   }
 
-  /** @throws TelegramCallError where a call would only cost its time limit and leave its outcome unknown. */
-  async #requireAnybody({ method, deadline }: Call<unknown>, asked: number): Promise<void> {
-    if (method === this.#look.method) return;
-    const look = async (): Promise<void> => {
+  /** @throws TelegramCallError while the circuit breaker is open, or when the client has gone. */
+  async #requireClosedCircuit({ method, deadline }: Call<unknown>, asked: number): Promise<void> {
+    if (method === this.#probe.method) return;
+    const probe = async (): Promise<void> => {
       try {
-        await this.#attempt({ ...this.#look, deadline: { at: Number.POSITIVE_INFINITY } }, this.#lookMs);
+        await this.#attempt({ ...this.#probe, deadline: { at: Number.POSITIVE_INFINITY } }, this.#probeMs);
       } catch (error) {
         if (!(error instanceof TelegramCallError)) throw error;
         if (error.failure.kind === "tooManyRequests") throw error;
       }
     };
-    if (await this.#silence.isTotal(asked, look)) throw tooLateFor(method, "Telegram does not answer at all");
+    if (!(await this.#circuit.allows(asked, probe)))
+      throw tooLateFor(method, "Telegram does not answer at all");
     if (deadline.signal?.aborted) throw new TelegramCallError(method, GONE);
   }
 
-  /** Sends a call, and waits for its answer so long at most. The hold of a 429 is stored when this rejects with it. */
+  /** Sends a call once. The hold of a 429 is stored before this rejects. */
   async #attempt<Result>(
     { method, payload, result, deadline }: Omit<Call<Result>, "sending">,
     limitMs: number,
   ): Promise<Result> {
     const left = deadline.at - Date.now();
-    // A call that could not be waited for would only leave its outcome unknown.
-    if (left < LEAST_MS) throw tooLateFor(method, "no time left");
-    const answer: ResponseStatus = { abort: new AbortController() };
+    // Sent too late, the call would only leave its outcome unknown.
+    if (left < MIN_CALL_MS) throw tooLateFor(method, "no time left");
+    const response: ResponseStatus = { abort: new AbortController() };
     const waitMs = Math.min(limitMs, left);
     const tooLate = AbortSignal.timeout(waitMs);
-    const signal = AbortSignal.any([answer.abort.signal, tooLate]);
+    const signal = AbortSignal.any([response.abort.signal, tooLate]);
     const started = performance.now();
     const report = (failure: TelegramFailure | null, said?: unknown) =>
       this.#onCall({
@@ -220,14 +220,14 @@ export class BotApi {
       });
     let said: unknown;
     try {
-      // Telegraf's types know neither subscription links nor a call by a method's mere name.
+      // Telegraf's types lack subscription links and calls by a method's name.
       const call = () => this.#telegram.callApi(method as never, payload as never, { signal } as never);
-      said = await withResponseStatus(answer, call);
+      said = await withResponseStatus(response, call);
     } catch (error) {
-      const { status } = answer;
-      if (status !== undefined) this.#silence.answered();
-      // Cut short by its deadline, a call says nothing.
-      else if (tooLate.aborted && waitMs >= this.#lookMs) this.#silence.unanswered();
+      const { status } = response;
+      if (status !== undefined) this.#circuit.noteAnswer();
+      // A call that its deadline cut short does not show that Telegram is silent.
+      else if (tooLate.aborted && waitMs >= this.#probeMs) this.#circuit.noteNoAnswer();
       const failure = toFailure(error, { chatId: payload["chat_id"], status, showable: this.#showable });
       report(failure);
       if (failure.kind === "tooManyRequests") {
@@ -235,10 +235,10 @@ export class BotApi {
       }
       throw new TelegramCallError(method, failure);
     }
-    this.#silence.answered();
+    this.#circuit.noteAnswer();
     const parsed = result.safeParse(said);
     if (!parsed.success) {
-      const reason = "answered with something else";
+      const reason = "the result has an unexpected form";
       const failure: TelegramFailure = { kind: "unavailable", carriedOut: "maybe", reason };
       report(failure, said);
       throw new TelegramCallError(method, failure);
@@ -247,7 +247,7 @@ export class BotApi {
     return parsed.data;
   }
 
-  /** Telegram's words for a caller: never with the token in them, and no longer than words are. */
+  /** Makes a description of Telegram safe to show: without the token, and of limited length. */
   readonly #showable = (description: string): string =>
     description
       .replaceAll(this.#token, "[secret]")

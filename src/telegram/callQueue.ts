@@ -1,43 +1,39 @@
+import { ConcurrencyLimit, type LimitedUse } from "./concurrencyLimit.js";
 import { type Hold, Holds, type HoldTarget } from "./holds.js";
 
-/** Turns at once, where nobody asked for less. */
-const AT_ONCE = 10;
-/** Of the latest turns that tell how long one takes. */
-const REMEMBERED = 10;
+/** The number of recent slots over which the mean duration is taken. */
+const AVERAGED = 10;
 
-/** Who asks for a turn, and how long it is of use. The calls about one chat wait in one lane. */
+/** A request for a slot. Requests about one chat share one key; a call about no chat has its method as its key. */
 export interface SlotRequest extends HoldTarget {
-  /** Whether it goes before all that is not urgent. */
+  /** Whether the request goes before all requests that are not urgent. */
   readonly isUrgent?: boolean | undefined;
-  /** From now on until what is done in the turn must have ended. */
+  /** The time, from now on, in which the call itself must have ended. */
   readonly milliseconds: number;
-  /** Aborted when the turn is of no use any more. */
+  /** Aborted when the client has gone and the slot is not needed any more. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Slot {
-  /** Its place in the order of asking. */
+/** A call must not be sent in an outdated slot. */
+export interface Slot extends LimitedUse {
+  /** Numbers follow the order of requests. */
   readonly number: number;
-  /** Whether there was a hold since it began, after which fewer may be under way at once. */
-  readonly isOutdated: boolean;
-  /** @param succeeded whether it went as it should, so that as much again can be borne. */
-  end(succeeded: boolean): void;
 }
 
-/** The turn does not come in time. */
+/** No slot can be given in time. */
 export class SlotTimeoutError extends Error {
   override readonly name = "SlotTimeoutError";
-  /** 1 or more; the turn would have come after about that long. */
+  /** The estimated wait for a slot in seconds, 1 or more. */
   readonly retryAfterSeconds: number;
 
   constructor(milliseconds: number) {
     const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
-    super(`The turn comes in ${seconds} s.`);
+    super(`The next slot is free in ${seconds} s.`);
     this.retryAfterSeconds = seconds;
   }
 }
 
-/** Whoever asked for the turn has gone. */
+/** The client has gone before the slot was given. */
 export class ClientAbortedError extends Error {
   override readonly name = "ClientAbortedError";
 }
@@ -45,75 +41,36 @@ export class ClientAbortedError extends Error {
 interface Waiting extends HoldTarget {
   readonly isUrgent: boolean;
   readonly number: number;
-  /** When it must have ended, as of performance.now(). */
+  /** When the call must have ended, by performance.now(). */
   readonly until: number;
-  readonly begin: (turn: Slot) => void;
-  readonly giveUp: (reason: Error) => void;
+  readonly begin: (slot: Slot) => void;
+  readonly reject: (reason: Error) => void;
 }
 
-/**
- * How many turns may be under way at once: ten, until a hold. After it one, and one more with each that succeeds, since
- * all who waited together would bring the next hold about.
- */
-class Allowance {
-  #allowed = AT_ONCE;
-  #underWay = 0;
-  #holds = 0;
+/** Waiting requests by key. The key that is next comes first. */
+type WaitingByKey = Map<string, Set<Waiting>>;
 
-  get allowed(): number {
-    return this.#allowed;
-  }
-
-  get isFree(): boolean {
-    return this.#underWay < this.#allowed;
-  }
-
-  held(): void {
-    this.#allowed = 1;
-    this.#holds += 1;
-  }
-
-  begin(): Omit<Slot, "number"> {
-    this.#underWay += 1;
-    const holds = this.#holds;
-    const isOutdated = () => holds !== this.#holds;
-    return {
-      get isOutdated() {
-        return isOutdated();
-      },
-      end: (succeeded) => {
-        this.#underWay -= 1;
-        // A turn that began before the latest hold says nothing of what is borne after it.
-        if (succeeded && !isOutdated()) this.#allowed = Math.min(this.#allowed + 1, AT_ONCE);
-      },
-    };
-  }
-}
-
-/** Those that wait, by lane; the lane whose turn is next stands first. */
-type Lanes = Map<string, Set<Waiting>>;
-
-const laneOf = ({ method, chat }: HoldTarget): string => chat ?? method;
+const keyOf = ({ method, chat }: HoldTarget): string => chat ?? method;
 
 /**
- * The queue of a bot's calls. It gives turns: what is urgent first, then fair between lanes, some at once, and none to
- * what is held. What is held lets others of its lane pass.
+ * The queue of a bot's calls. Urgent requests get slots first, then keys take turns (round robin). A request that is held
+ * back gets no slot, and other requests with its key may overtake it.
  */
 export class CallQueue {
   readonly #holds = new Holds();
-  readonly #urgent: Lanes = new Map();
-  readonly #usual: Lanes = new Map();
+  readonly #urgent: WaitingByKey = new Map();
+  readonly #normal: WaitingByKey = new Map();
   #waiting = 0;
-  /** Of all calls. */
-  readonly #all = new Allowance();
-  readonly #methods = new Map<string, Allowance>();
+  /** The limit for all calls together. */
+  readonly #all = new ConcurrencyLimit();
+  readonly #methods = new Map<string, ConcurrencyLimit>();
   #lastNumber = 0;
   #holdEnds: NodeJS.Timeout | undefined;
-  /** The mean length of the latest turns that succeeded, in milliseconds. */
-  #length = 0;
+  /** The mean duration of recent calls that succeeded, in milliseconds. */
+  #meanMs = 0;
   #succeeded = 0;
 
-  /** How many wait. */
+  /** The number of waiting requests. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -128,21 +85,21 @@ export class CallQueue {
   }
 
   /**
-   * Resolves when its turn has come; whoever has it ends it.
-   * @param again a turn that was ended for nothing: before those of its lane that came later.
-   * @throws SlotTimeoutError as soon as the turn cannot come in time, ClientAbortedError.
+   * Waits for a slot. The caller must end the slot.
+   * @param again an earlier slot in which the call could not be sent: the request keeps its place among those of its key.
+   * @throws SlotTimeoutError as soon as no slot can come in time; ClientAbortedError.
    */
-  async slot(asking: SlotRequest, again?: Slot): Promise<Slot> {
-    const { method, chat, isUrgent = false, milliseconds, signal } = asking;
+  async slot(request: SlotRequest, again?: Slot): Promise<Slot> {
+    const { method, chat, isUrgent = false, milliseconds, signal } = request;
     const until = performance.now() + milliseconds;
     if (signal?.aborted) throw new ClientAbortedError();
     const asked = { method, chat, isUrgent, until };
-    if (!this.#canCome(asked)) throw this.#gaveUp(asked);
+    if (!this.#canEndInTime(asked)) throw this.#timeout(asked);
     this.#lastNumber += 1;
     const number = again?.number ?? this.#lastNumber;
-    // Those go first whose hold has just ended.
-    if (this.#waiting > 0) this.#serve();
-    if (this.#mayBegin(asking)) return this.#begin(asking, number);
+    // Waiting requests whose hold has just ended go first.
+    if (this.#waiting > 0) this.#giveSlots();
+    if (this.#mayBegin(request)) return this.#begin(request, number);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
@@ -152,130 +109,132 @@ export class CallQueue {
       const waiting: Waiting = {
         ...asked,
         number,
-        begin(turn) {
+        begin(slot) {
           leave();
-          resolve(turn);
+          resolve(slot);
         },
-        giveUp(reason) {
+        reject(reason) {
           leave();
           reject(reason);
         },
       };
-      const onGone = () => waiting.giveUp(new ClientAbortedError());
-      const timer = setTimeout(() => waiting.giveUp(this.#gaveUp(waiting)), milliseconds);
+      const onGone = () => waiting.reject(new ClientAbortedError());
+      const timer = setTimeout(() => waiting.reject(this.#timeout(waiting)), milliseconds);
       signal?.addEventListener("abort", onGone);
       this.#add(waiting, again !== undefined);
-      this.#serve();
+      this.#giveSlots();
     });
   }
 
-  /** What the holds concern gets no turn until they end; of several for the same, the longest counts. */
+  /** Adds holds. Calls that they concern get no slot until the holds end; of several for the same calls the longest counts. */
   hold(holds: readonly Hold[]): void {
     const added = holds.filter((hold) => this.#holds.add(hold));
     if (added.length === 0) return;
-    for (const { method } of added) (method === null ? this.#all : this.#ofMethod(method)).held();
-    for (const waiting of this.#everybody()) {
-      if (!this.#canCome(waiting)) waiting.giveUp(this.#gaveUp(waiting));
+    for (const { method } of added) (method === null ? this.#all : this.#limitOf(method)).held();
+    for (const waiting of this.#allWaiting()) {
+      if (!this.#canEndInTime(waiting)) waiting.reject(this.#timeout(waiting));
     }
-    this.#serve();
+    this.#giveSlots();
   }
 
-  /** Whether the holds leave time for a turn that must have ended so many milliseconds from now. */
+  /** Whether the holds leave time for a call that must have ended in so many milliseconds. */
   hasTimeLeft(target: HoldTarget, milliseconds: number): boolean {
-    return this.#canCome({ ...target, until: performance.now() + milliseconds });
+    return this.#canEndInTime({ ...target, until: performance.now() + milliseconds });
   }
 
-  #canCome(asked: HoldTarget & { readonly until: number }): boolean {
+  #canEndInTime(asked: HoldTarget & { readonly until: number }): boolean {
     const left = this.#holds.left(asked);
-    return left === 0 || performance.now() + left + this.#length < asked.until;
+    return left === 0 || performance.now() + left + this.#meanMs < asked.until;
   }
 
   #mayBegin(target: HoldTarget): boolean {
-    return this.#all.isFree && this.#ofMethod(target.method).isFree && !this.isHeld(target);
+    return this.#all.isFree && this.#limitOf(target.method).isFree && !this.isHeld(target);
   }
 
-  #ofMethod(method: string): Allowance {
-    let allowance = this.#methods.get(method);
-    if (!allowance) {
-      allowance = new Allowance();
-      this.#methods.set(method, allowance);
+  #limitOf(method: string): ConcurrencyLimit {
+    let limit = this.#methods.get(method);
+    if (!limit) {
+      limit = new ConcurrencyLimit();
+      this.#methods.set(method, limit);
     }
-    return allowance;
+    return limit;
   }
 
-  /** What is left of its hold; without one, how long those take that would go before a newcomer of its lane. */
-  #gaveUp(asked: HoldTarget & { readonly isUrgent: boolean }): SlotTimeoutError {
-    const lanes = this.#lanesOf(asked);
-    const before = Math.min(this.#waiting, (lanes.get(laneOf(asked))?.size ?? 0) * lanes.size);
-    const allowed = Math.min(this.#all.allowed, this.#ofMethod(asked.method).allowed);
-    return new SlotTimeoutError(this.#holds.left(asked) || (before * this.#length) / allowed);
+  /** The wait is the rest of the hold or, without a hold, the estimated duration of the calls that go before. */
+  #timeout(asked: HoldTarget & { readonly isUrgent: boolean }): SlotTimeoutError {
+    const byKey = this.#waitingOf(asked);
+    const before = Math.min(this.#waiting, (byKey.get(keyOf(asked))?.size ?? 0) * byKey.size);
+    const allowed = Math.min(this.#all.allowed, this.#limitOf(asked.method).allowed);
+    return new SlotTimeoutError(this.#holds.left(asked) || (before * this.#meanMs) / allowed);
   }
 
-  #lanesOf({ isUrgent }: { readonly isUrgent: boolean }): Lanes {
-    return isUrgent ? this.#urgent : this.#usual;
+  #waitingOf({ isUrgent }: { readonly isUrgent: boolean }): WaitingByKey {
+    return isUrgent ? this.#urgent : this.#normal;
   }
 
-  #everybody(): Waiting[] {
-    return [this.#urgent, this.#usual].flatMap((lanes) => [...lanes.values()].flatMap((lane) => [...lane]));
+  #allWaiting(): Waiting[] {
+    return [this.#urgent, this.#normal].flatMap((byKey) =>
+      [...byKey.values()].flatMap((queue) => [...queue]),
+    );
   }
 
   #add(waiting: Waiting, again: boolean): void {
-    const lanes = this.#lanesOf(waiting);
-    const lane = lanes.get(laneOf(waiting)) ?? new Set();
-    lane.add(waiting);
-    lanes.set(laneOf(waiting), again ? new Set([...lane].sort((a, b) => a.number - b.number)) : lane);
+    const byKey = this.#waitingOf(waiting);
+    const queue = byKey.get(keyOf(waiting)) ?? new Set();
+    queue.add(waiting);
+    byKey.set(keyOf(waiting), again ? new Set([...queue].sort((a, b) => a.number - b.number)) : queue);
     this.#waiting += 1;
   }
 
   #remove(waiting: Waiting): void {
-    const lanes = this.#lanesOf(waiting);
-    const lane = lanes.get(laneOf(waiting));
-    lane?.delete(waiting);
-    if (lane?.size === 0) lanes.delete(laneOf(waiting));
+    const byKey = this.#waitingOf(waiting);
+    const queue = byKey.get(keyOf(waiting));
+    queue?.delete(waiting);
+    if (queue?.size === 0) byKey.delete(keyOf(waiting));
     this.#waiting -= 1;
     if (this.#waiting === 0) clearTimeout(this.#holdEnds);
   }
 
-  /** Gives the turns that can be given now. */
-  #serve(): void {
+  /** Gives all slots that are free now. */
+  #giveSlots(): void {
     clearTimeout(this.#holdEnds);
     for (let next = this.#next(); next; next = this.#next()) {
-      // Begun so late, it would hardly end in time, and nobody would know what came of it.
-      if (performance.now() + this.#length > next.until) next.giveUp(this.#gaveUp(next));
+      // So late, the call would hardly end in time, and its outcome would be unknown.
+      if (performance.now() + this.#meanMs > next.until) next.reject(this.#timeout(next));
       else next.begin(this.#begin(next, next.number));
     }
     const nextEnd = this.#waiting > 0 ? this.#holds.nextEnd : null;
-    if (nextEnd !== null) this.#holdEnds = setTimeout(() => this.#serve(), Math.ceil(nextEnd));
+    if (nextEnd !== null) this.#holdEnds = setTimeout(() => this.#giveSlots(), Math.ceil(nextEnd));
   }
 
-  /** Whoever is next of those that may begin; its lane goes behind the others. */
+  /** The next request that may get a slot. Its key goes behind the other keys. */
   #next(): Waiting | undefined {
     if (!this.#all.isFree) return undefined;
-    for (const lanes of [this.#urgent, this.#usual]) {
-      for (const [name, lane] of lanes) {
-        const first = this.#firstOf(lane);
+    for (const byKey of [this.#urgent, this.#normal]) {
+      for (const [name, queue] of byKey) {
+        const first = this.#firstOf(queue);
         if (!first) continue;
-        lanes.delete(name);
-        lanes.set(name, lane);
+        byKey.delete(name);
+        byKey.set(name, queue);
         return first;
       }
     }
     return undefined;
   }
 
-  #firstOf(lane: Set<Waiting>): Waiting | undefined {
-    // The calls of one method in one chat are all held, or none is.
-    const cannot = new Set<string>();
-    for (const waiting of lane) {
-      if (cannot.has(waiting.method)) continue;
+  #firstOf(queue: Set<Waiting>): Waiting | undefined {
+    // One method in one chat is either held or not, so that one look at each method is enough.
+    const blocked = new Set<string>();
+    for (const waiting of queue) {
+      if (blocked.has(waiting.method)) continue;
       if (this.#mayBegin(waiting)) return waiting;
-      cannot.add(waiting.method);
+      blocked.add(waiting.method);
     }
     return undefined;
   }
 
   #begin({ method }: HoldTarget, number: number): Slot {
-    const parts = [this.#all.begin(), this.#ofMethod(method).begin()];
+    const parts = [this.#all.begin(), this.#limitOf(method).begin()];
     const began = performance.now();
     return {
       number,
@@ -284,14 +243,14 @@ export class CallQueue {
       },
       end: (succeeded) => {
         for (const part of parts) part.end(succeeded);
-        if (succeeded) this.#learn(performance.now() - began);
-        this.#serve();
+        if (succeeded) this.#noteDuration(performance.now() - began);
+        this.#giveSlots();
       },
     };
   }
 
-  #learn(milliseconds: number): void {
+  #noteDuration(milliseconds: number): void {
     this.#succeeded += 1;
-    this.#length += (milliseconds - this.#length) / Math.min(this.#succeeded, REMEMBERED);
+    this.#meanMs += (milliseconds - this.#meanMs) / Math.min(this.#succeeded, AVERAGED);
   }
 }

@@ -1,42 +1,47 @@
-/** Calls in a row without an answer, after which none is sent before something was heard. */
-const MANY = 3;
+/** The breaker opens after this many calls in a row without an answer. */
+const MAX_UNANSWERED = 3;
 
 /**
- * Whether there is anybody at the other end. A call that nobody answers costs its caller the whole time limit and
- * leaves unknown what came of it; so after several of them it is asked first, by a call that is short and does nothing.
+ * Stops calls while Telegram does not answer at all. A call without an answer costs its caller the whole time limit and
+ * leaves its outcome unknown.
+ *
+ * - closed: calls are sent.
+ * - open: calls fail at once.
+ * - half-open: a short probe without side effects is being sent; calls wait for its result.
  */
 export class CircuitBreaker {
-  #calls = 0;
-  #looking: Promise<void> | undefined;
-  /** When the latest look ended in vain, as of performance.now(). */
-  #inVain = Number.NEGATIVE_INFINITY;
+  #unanswered = 0;
+  #probing: Promise<void> | undefined;
+  /** When the latest unanswered probe ended, by performance.now(). */
+  #probeFailedAt = Number.NEGATIVE_INFINITY;
 
-  /** A call was answered, whatever the answer. */
-  answered(): void {
-    this.#calls = 0;
+  get #isClosed(): boolean {
+    return this.#unanswered < MAX_UNANSWERED;
   }
 
-  /** A call was not answered in time. */
-  unanswered(): void {
-    this.#calls += 1;
+  /** Must be called for every answer, whatever it says. */
+  noteAnswer(): void {
+    this.#unanswered = 0;
   }
 
-  get #lasts(): boolean {
-    return this.#calls >= MANY;
+  /** Must be called when a call was not answered in time. */
+  noteNoAnswer(): void {
+    this.#unanswered += 1;
   }
 
   /**
-   * Whether a call would be for nothing. Looks first, once for all calls that wait meanwhile.
-   * @param since when the call was asked for, as of performance.now().
-   * @param look a call whose answer, or silence, is told here like any.
+   * Decides whether a call may be sent. While the breaker is open, one probe decides for all calls that wait meanwhile.
+   * @param since when the call was requested, by performance.now(). A probe that failed later decides for it as well.
+   * @param probe sends a call whose outcome is noted here as of any call.
    */
-  async isTotal(since: number, look: () => Promise<void>): Promise<boolean> {
-    if (!this.#lasts || since < this.#inVain) return this.#lasts;
-    this.#looking ??= look().finally(() => {
-      this.#looking = undefined;
-      if (this.#lasts) this.#inVain = performance.now();
+  async allows(since: number, probe: () => Promise<void>): Promise<boolean> {
+    if (this.#isClosed) return true;
+    if (since < this.#probeFailedAt) return false;
+    this.#probing ??= probe().finally(() => {
+      this.#probing = undefined;
+      if (!this.#isClosed) this.#probeFailedAt = performance.now();
     });
-    await this.#looking;
-    return this.#lasts;
+    await this.#probing;
+    return this.#isClosed;
   }
 }

@@ -1,11 +1,11 @@
 import { parseInstant } from "../parsers/instant.js";
 import { UnreadableValueError } from "../parsers/unreadable.js";
 
-/** Telegram's dates are 32 bit. */
+/** Telegram's dates have 32 bits. */
 const MAX_SECONDS = 2 ** 31 - 1;
 
-/** Reads an argument, and names it in what is wrong with it. @throws RangeError */
-export function readingAs<Value>(name: string, read: () => Value): Value {
+/** Reads an argument. @throws RangeError with the argument's name for a value that cannot be read. */
+export function readArgument<Value>(name: string, read: () => Value): Value {
   try {
     return read();
   } catch (error) {
@@ -17,15 +17,16 @@ export function readingAs<Value>(name: string, read: () => Value): Value {
 function secondsOf(expire: Date | string | number): number {
   if (typeof expire === "number") return expire;
   const instant =
-    expire instanceof Date ? expire : readingAs("expire", () => parseInstant(expire, { unixSeconds: true }));
+    expire instanceof Date
+      ? expire
+      : readArgument("expire", () => parseInstant(expire, { unixSeconds: true }));
   return instant.getTime() / 1000;
 }
 
 /**
- * When a link shall expire, in Unix seconds, as Telegram takes it.
- * @param expire a Date, Unix seconds, or a text of either: an ISO date, its midnight in UTC, or date-time, in UTC where
- * it has no offset. Fractions of a second are dropped.
- * @throws RangeError for a date that does not exist, or that Telegram would silently take for none.
+ * Converts an expiry to Unix seconds for Telegram. Fractions of a second are dropped.
+ * @param expire a Date, Unix seconds, an ISO date (midnight UTC) or an ISO date-time (UTC unless it has an offset).
+ * @throws RangeError for a date that does not exist or that Telegram would silently ignore.
  */
 export function toExpireDate(expire: Date | string | number): number {
   const seconds = Math.floor(secondsOf(expire));

@@ -3,16 +3,16 @@ import { MAX_TELEGRAM_ID } from "../parsers/telegramId.js";
 import { isUnsentError } from "./unsentErrors.js";
 
 /**
- * Why a call to Telegram gave no result, in Telegram's terms; what that means to a caller is decided where the call
- * was made. No message of Telegraf's is kept: one of them holds the bot token.
+ * Why a call to Telegram gave no result, in Telegram's terms. The domain turns a failure into a user error. Messages of
+ * Telegraf are not kept, because some contain the bot token.
  */
 export type TelegramFailure =
-  /** The bot token is not valid (any more): 401. Or it is malformed, or the API root is no Bot API server's: 404. */
+  /** 401: the bot token is not valid. 404: the token is malformed, or the API root is not that of a Bot API server. */
   | { readonly kind: "unauthorized"; readonly status: 401 | 404 }
   /** The chat is unknown to the bot, or the bot is not in it. */
   | { readonly kind: "notInChat" }
   | { readonly kind: "missingRights" }
-  /** A value that Telegram does not take, though we thought it would. */
+  /** Telegram rejected a value that passed our own checks. */
   | {
       readonly kind: "invalidValue";
       readonly value: "memberLimit" | "expireDate";
@@ -20,15 +20,15 @@ export type TelegramFailure =
     }
   | { readonly kind: "migrated"; readonly toChatId: number }
   | { readonly kind: "tooManyRequests"; readonly retryAfterSeconds: number }
-  /** There is no such link of the bot's that could still be used: revoked, deleted, or another's. */
+  /** The link is revoked or deleted, or it belongs to another administrator. */
   | { readonly kind: "noUsableLink"; readonly description: string }
   | { readonly kind: "rejected"; readonly description: string }
-  /** No answer, or none that can be used. `carriedOut`: whether the request may have taken effect. */
+  /** No usable answer. `carriedOut`: whether the call may have taken effect. */
   | {
       readonly kind: "unavailable";
       readonly carriedOut: "no" | "maybe";
       readonly reason: string;
-      /** Telegram was waited for in vain, or there was no time left to. */
+      /** The time limit or the deadline passed. */
       readonly timedOut?: true;
     };
 
@@ -42,25 +42,25 @@ export class TelegramCallError extends Error {
   }
 }
 
-/** What is known of a call that failed, beside the error. */
+/** Further facts about a failed call. */
 export interface FailedCall {
   readonly chatId: unknown;
-  /** Of the HTTP answer, where there was one. */
+  /** The HTTP status; undefined without an answer. */
   readonly status: number | undefined;
-  /** Makes a text of Telegram's fit to be shown. */
+  /** Makes a text of Telegram safe to show. */
   readonly showable: (text: string) => string;
 }
 
-/** Telegram's texts, as its server has them (see the order of its checks in createChatInviteLink). */
+/** Texts of Telegram's server, in the order of its checks in createChatInviteLink. */
 const NOT_IN_CHAT = /chat not found|bot was kicked from|bot is not a member of/i;
 const MISSING_RIGHTS = /not enough rights|CHAT_ADMIN_REQUIRED/i;
 const MEMBER_LIMIT = /USAGE_LIMIT_INVALID|member limit can't be specified/i;
 const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
-/** A 404 of a Bot API server that knows the token, and is older than the method. */
+/** A 404 of a Bot API server that knows the token but is older than the method. */
 const UNKNOWN_METHOD = /method not found/i;
 const NO_USABLE_LINK = /INVITE_HASH_EXPIRED/i;
 
-/** A day. A wait beyond all measure would end the bot's work for good; asked after a day, Telegram can say it again. */
+/** A day. After an even longer wait the bot would stay silent for good; Telegram can repeat its 429 after a day. */
 const MAX_RETRY_SECONDS = 86_400;
 
 function retryAfter(given: unknown, description: string): number {
@@ -68,7 +68,7 @@ function retryAfter(given: unknown, description: string): number {
   return Number.isNaN(seconds) ? 1 : Math.min(Math.max(1, Math.ceil(seconds)), MAX_RETRY_SECONDS);
 }
 
-/** What a chat can migrate to is a supergroup, whose id is negative. */
+/** A chat migrates to a supergroup, whose id is negative. */
 const isOtherChat = (id: unknown, chatId: unknown): id is number =>
   typeof id === "number" && Number.isInteger(id) && id < 0 && id >= -MAX_TELEGRAM_ID && id !== chatId;
 
@@ -94,16 +94,16 @@ function fromAnswer(error: TelegramError, { chatId, showable }: FailedCall): Tel
   return { kind: "rejected", description };
 }
 
-/** What an answer means that is no JSON: some server between, or none of Telegram's at all. */
+/** Interprets an answer that is not JSON and comes from a proxy or another server. */
 function fromStatus(status: number): TelegramFailure {
   if (status === 401 || status === 404) return { kind: "unauthorized", status };
   if (status === 429) return { kind: "tooManyRequests", retryAfterSeconds: 1 };
   if (status >= 400 && status < 500)
     return { kind: "rejected", description: `HTTP status ${status}, without a reason` };
-  return { kind: "unavailable", carriedOut: "maybe", reason: `answered ${status} with something else` };
+  return { kind: "unavailable", carriedOut: "maybe", reason: `answered ${status} without JSON` };
 }
 
-/** What a thrown error of Telegraf (or of fetch beneath it) means. */
+/** Interprets an error of Telegraf or of the HTTP client below it. */
 export function toFailure(error: unknown, call: FailedCall): TelegramFailure {
   if (error instanceof TelegramError) return fromAnswer(error, call);
   if (call.status !== undefined) return fromStatus(call.status);

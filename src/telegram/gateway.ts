@@ -13,7 +13,7 @@ const MAX_MEMBERS = 100_000;
 
 const telegramId = z.number().int().refine(Number.isSafeInteger);
 
-/** A text of Telegram's as a database holds it; Telegram's own are far shorter. */
+/** A text of Telegram, made fit for the database. Telegram's own texts are far shorter than MAX_TEXT. */
 const text = z.string().transform((value) => value.slice(0, MAX_TEXT).toWellFormed().replaceAll("\0", " "));
 
 const chat = z.object({
@@ -28,7 +28,7 @@ const chatMember = z.object({
   can_invite_users: z.boolean().optional(),
 });
 
-/** The link itself is what counts: it exists now, however odd the rest of the answer may be. */
+/** Only the link itself is required. The link exists now, so odd values of other fields are dropped. */
 const inviteLink = z.object({
   invite_link: z.string().refine(isWebAddress),
   creator: z.object({ id: telegramId }).optional().catch(undefined),
@@ -39,21 +39,23 @@ const inviteLink = z.object({
   is_revoked: z.boolean().optional().catch(undefined),
 });
 
-/** An answer about another link would be stored as if it were this one's. */
+/** Refuses an answer about another link, which would otherwise be stored for this link. */
 const linkAt = (url: string) => inviteLink.refine((link) => isSameLink(link.invite_link, url));
 const revokedLinkAt = (url: string) => linkAt(url).refine((link) => link.is_revoked !== false);
 
 export type TelegramChat = z.infer<typeof chat>;
 export type TelegramInviteLink = z.infer<typeof inviteLink>;
 
-/** What the bot may do in a chat, as far as links go. */
+/** The bot's rights to manage links in a chat. */
 export type TelegramBotStatus = "ready" | "missingRights" | "notInChat";
 
-/** The settings of a link, in Telegram's terms: a date in Unix seconds, null for none. */
+/** The settings of a link in Telegram. */
 export interface LinkSettings {
   readonly name: string | null;
   readonly createsJoinRequest: boolean;
+  /** Unix seconds; null for no expiry. */
   readonly expireDate: number | null;
+  /** Null for no limit. */
   readonly memberLimit: number | null;
 }
 
@@ -65,8 +67,8 @@ const settingsPayload = ({ name, createsJoinRequest, expireDate, memberLimit }: 
 });
 
 /**
- * The Bot API, as far as links go. Every call has an end: after `timeoutMs` from when it is sent, or at the deadline
- * given, and waits for its turn till then. All failures are TelegramCallErrors.
+ * The calls of the Bot API that links need. A call ends at the latest at its deadline, and `timeoutMs` after it was sent.
+ * All failures are TelegramCallErrors.
  */
 export class TelegramGateway {
   readonly botId: number;
@@ -74,7 +76,7 @@ export class TelegramGateway {
   readonly #api: BotApi;
   readonly #signal: AbortSignal | undefined;
 
-  /** @param api there is one of a bot, whoever its calls are for. */
+  /** @param api is shared by all clients, because a bot has one call queue. */
   constructor(options: BotApiOptions, api = new BotApi(options), signal?: AbortSignal) {
     this.botId = options.botId;
     this.#options = options;
@@ -82,27 +84,27 @@ export class TelegramGateway {
     this.#signal = signal;
   }
 
-  /** The same for one client: the calls within its deadlines are dropped where it has gone before they were sent. */
+  /** A gateway for one client. Calls with its deadlines are not sent any more once `signal` is aborted. */
   forClient(signal: AbortSignal): TelegramGateway {
     return new TelegramGateway(this.#options, this.#api, signal);
   }
 
-  /** How many calls wait for their turn. */
+  /** The number of calls that wait for a slot. */
   get waiting(): number {
     return this.#api.waiting;
   }
 
-  /** The holds that this server knows of, without asking the other servers' store. */
+  /** The holds that this server knows, without reading the store. */
   get localHolds(): readonly Hold[] {
     return this.#api.localHolds;
   }
 
-  /** The calls that are held back after a 429, on whichever server it came. */
+  /** The holds of all servers. */
   holds(): Promise<readonly Hold[]> {
     return this.#api.holds();
   }
 
-  /** How long a whole mutation may wait for Telegram: its calls, their turn and a 429. */
+  /** The deadline of a whole mutation: one and a half times `timeoutMs` for its calls, their slots and holds. */
   deadline(): Deadline {
     return { at: Date.now() + Math.floor(this.#options.timeoutMs * 1.5), signal: this.#signal };
   }
@@ -111,7 +113,7 @@ export class TelegramGateway {
     return this.#api.call({ ...getMe(this.botId), deadline });
   }
 
-  /** @param chatId an id, or an @username. */
+  /** @param chatId an id or an @username. */
   async getChat(chatId: number | string, deadline: Deadline): Promise<TelegramChat> {
     const found = await this.#api.call({
       method: "getChat",
@@ -156,7 +158,7 @@ export class TelegramGateway {
     return this.#api.call({ method: "createChatInviteLink", payload, result: inviteLink, deadline, sending });
   }
 
-  /** Replaces every setting of a link that is the bot's own: what is null is cleared. */
+  /** Replaces all settings of a link of the bot. A setting that is null is cleared. */
   async editInviteLink(
     chatId: number,
     url: string,
@@ -168,7 +170,7 @@ export class TelegramGateway {
     return this.#api.call({ method: "editChatInviteLink", payload, result: linkAt(url), deadline, sending });
   }
 
-  /** The name is all that can be changed of a link whose members pay. */
+  /** Changes a subscription link's name, its only setting that can be changed. */
   async editSubscriptionInviteLink(
     chatId: number,
     url: string,
@@ -194,7 +196,7 @@ export class TelegramGateway {
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url };
     const result = revokedLinkAt(url);
-    // A link that has leaked must not wait behind links to be made.
+    // The revocation of a leaked link must not wait behind creations.
     return this.#api.call({
       method: "revokeChatInviteLink",
       payload,
@@ -205,7 +207,7 @@ export class TelegramGateway {
     });
   }
 
-  /** @param price Stars a month. @param periodSeconds 2592000. */
+  /** @param link `price` in Stars a month; `periodSeconds` must be 2592000. */
   async createSubscriptionInviteLink(
     chatId: number,
     link: { readonly name: string | null; readonly price: number; readonly periodSeconds: number },

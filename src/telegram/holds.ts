@@ -1,43 +1,43 @@
-/** A wait of up to so many milliseconds concerns the whole bot; a longer one a method, or a method in a chat. */
+/** A wait up to this long concerns the whole bot; a longer wait concerns one method in one chat. */
 const SHORT_MS = 5000;
-/** A hold that is read again differs by the time the reading took; waits are asked for in whole seconds. */
+/** Holds that differ by less are the same hold, read at different times. Telegram asks for whole seconds. */
 const SAME_MS = 1000;
 
-/** What a call is about, as far as holds go. */
+/** The properties of a call that decide which holds concern it. */
 export interface HoldTarget {
   readonly method: string;
-  /** A chat's id, or an @username; null for a call that is about no chat. */
+  /** The chat's id or @username; null for a call about no chat. */
   readonly chat: string | null;
 }
 
-/** A time in which calls are not sent, since Telegram answered 429. */
+/** A pause of calls after Telegram answered 429. */
 export interface Hold {
-  /** Null for all methods, and so for all calls of the bot. */
+  /** Null for all calls of the bot. */
   readonly method: string | null;
   /** Null for all chats. */
   readonly chat: string | null;
-  /** Until it ends. */
+  /** The rest of the pause. */
   readonly milliseconds: number;
 }
 
-/** Where holds are kept, so that other servers and later runs obey them. */
+/** Stores holds, so that other servers and later runs obey them. */
 export interface HoldStore {
-  /** The holds that have not ended, whichever server they come from. */
+  /** The holds of all servers that have not ended. */
   live(): Promise<readonly Hold[]>;
-  /** Stores holds; of two for the same calls the one that ends later counts. @returns what `live` returns after that. */
+  /** Stores holds. Of two holds of the same calls the one that ends later counts. @returns the same as `live`. */
   add(holds: readonly Hold[]): Promise<readonly Hold[]>;
 }
 
-/** The hold that a 429 alone brings about. */
-export function holdAskedFor({ method, chat }: HoldTarget, milliseconds: number): Hold {
+/** The hold that follows from a single 429. */
+export function holdAfter429({ method, chat }: HoldTarget, milliseconds: number): Hold {
   const concernsBot = milliseconds <= SHORT_MS || method === "getMe";
   return concernsBot ? { method: null, chat: null, milliseconds } : { method, chat, milliseconds };
 }
 
 /**
- * The wider holds that several together bring about: a method that is held in two chats is held in all, and where a
- * method is held in all chats and another one anywhere, all calls of the bot are. Each lasts as long as the longest of
- * those that it follows from.
+ * The wider holds that follow from several holds. A method that is held in two chats is held in all chats. When a method
+ * is held in all chats and another method anywhere, all calls of the bot are held. A wider hold lasts as long as the
+ * longest hold that it follows from.
  */
 export function widerHolds(holds: readonly Hold[]): Hold[] {
   const byMethod = new Map<string, Hold[]>();
@@ -58,43 +58,43 @@ export function widerHolds(holds: readonly Hold[]): Hold[] {
 
 const keyOf = ({ method, chat }: Pick<Hold, "method" | "chat">): string => JSON.stringify([method, chat]);
 
-/** The holds that a server knows of. Each ends by itself. */
+/** The holds that this server knows. */
 export class Holds {
-  /** By what they hold; `until` is a time of performance.now(). */
-  readonly #known = new Map<string, Omit<Hold, "milliseconds"> & { readonly until: number }>();
+  /** By method and chat. `until` is by performance.now(). */
+  readonly #holds = new Map<string, Omit<Hold, "milliseconds"> & { readonly until: number }>();
 
   get live(): readonly Hold[] {
     const now = performance.now();
-    return [...this.#known.values()]
+    return [...this.#holds.values()]
       .filter(({ until }) => until > now)
       .map(({ method, chat, until }) => ({ method, chat, milliseconds: until - now }));
   }
 
   /**
-   * Of two holds of the same calls the one that ends later counts.
-   * @returns whether these calls were not held yet, or not for so long.
+   * Adds a hold. Of two holds of the same calls the one that ends later counts.
+   * @returns whether the hold is new or lasts longer than before.
    */
   add({ method, chat, milliseconds }: Hold): boolean {
     const now = performance.now();
-    for (const [key, { until }] of this.#known) if (until <= now) this.#known.delete(key);
+    for (const [key, { until }] of this.#holds) if (until <= now) this.#holds.delete(key);
     const key = keyOf({ method, chat });
-    const before = this.#known.get(key)?.until ?? now;
+    const before = this.#holds.get(key)?.until ?? now;
     if (now + milliseconds <= before) return false;
-    this.#known.set(key, { method, chat, until: now + milliseconds });
+    this.#holds.set(key, { method, chat, until: now + milliseconds });
     return before === now || now + milliseconds > before + SAME_MS;
   }
 
-  /** The milliseconds until a call may be sent; 0 where nothing holds it. */
+  /** Milliseconds until a call may be sent; 0 for a call without a hold. */
   left({ method, chat }: HoldTarget): number {
-    if (this.#known.size === 0) return 0;
+    if (this.#holds.size === 0) return 0;
     const all = { method: null, chat: null };
     const ends = [all, { method, chat: null }, { method, chat }].map(
-      (hold) => this.#known.get(keyOf(hold))?.until ?? 0,
+      (hold) => this.#holds.get(keyOf(hold))?.until ?? 0,
     );
     return Math.max(0, Math.max(...ends) - performance.now());
   }
 
-  /** The milliseconds until the next hold ends; null where there is none. */
+  /** Milliseconds until the next hold ends; null without holds. */
   get nextEnd(): number | null {
     const left = this.live.map(({ milliseconds }) => milliseconds);
     return left.length === 0 ? null : Math.min(...left);
@@ -103,12 +103,12 @@ export class Holds {
 
 export const HOLD_SCOPES = ["chat", "method", "bot"] as const;
 
-/** Holds as they may be shown to everybody: without the chats. */
+/** Holds without their chats, which may be shown to everybody. */
 export interface HoldSummary {
   readonly scope: (typeof HOLD_SCOPES)[number];
-  /** Null where all calls of the bot are held. */
+  /** Null for all calls of the bot. */
   readonly method: string | null;
-  /** Until the last of them ends. */
+  /** Until the last hold of this scope and method ends. */
   readonly seconds: number;
 }
 

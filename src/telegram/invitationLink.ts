@@ -1,21 +1,21 @@
 import { parseChatWithTopic } from "../parsers/telegramId.js";
-import { readingAs, toExpireDate } from "./dates.js";
+import { readArgument, toExpireDate } from "./dates.js";
 import { sendSingleCall } from "./singleCall.js";
 
 export interface InvitationLinkOptions {
   /** The bot's token; the bot must be an administrator of the chat that may invite users. */
   readonly token: string;
-  /** An id, an @username, or "ID*TopicID": links are the whole chat's, so that the topic is dropped. */
+  /** An id, an @username, or "ID*TopicID". The topic is ignored, because links belong to the whole chat. */
   readonly chat: number | string;
-  /** Sent as it stands; Telegram cleans it, and cuts it after 32 characters. None where it is empty. */
+  /** Sent unchanged. Telegram cleans the title and truncates it to 32 characters. Empty for no title. */
   readonly title?: string | undefined;
-  /** A Date, an ISO text (UTC where it names no offset) or Unix seconds; none where it is empty or left out. */
+  /** A Date, an ISO date or date-time (UTC unless it has an offset) or Unix seconds. Empty or absent for no expiry. */
   readonly expire?: Date | string | number | undefined;
-  /** How many members may be in the chat by it at once; any number where it is 0 or left out. */
+  /** How many members who joined by the link may be in the chat at once. 0 or absent for no limit. */
   readonly limit?: number | undefined;
-  /** Another Bot API server than https://api.telegram.org; a path in it is kept. */
+  /** The Bot API server, default https://api.telegram.org. A path is kept. */
   readonly apiRoot?: string | undefined;
-  /** Ends the waiting, in place of the limit of ten seconds. */
+  /** Aborts the call; replaces the time limit of ten seconds. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,7 +43,7 @@ export interface ChatInviteLink {
   readonly subscription_price?: number;
 }
 
-/** What Telegram answered, whole: told apart by `ok`. */
+/** Telegram's whole answer. `ok` tells a result from an error. */
 export type TelegramAnswer =
   | { readonly ok: true; readonly result: ChatInviteLink }
   | {
@@ -51,16 +51,16 @@ export type TelegramAnswer =
       readonly error_code: number;
       readonly description: string;
       readonly parameters?: {
-        /** The chat has this id now. */
+        /** The chat's new id. */
         readonly migrate_to_chat_id?: number;
-        /** Seconds to wait before another try. */
+        /** Seconds to wait before the next try. */
         readonly retry_after?: number;
       };
     };
 
 export const API_ROOT = "https://api.telegram.org";
 const TIME_LIMIT_MS = 10_000;
-/** What Telegram reads it as; it refuses far smaller ones by itself. */
+/** Telegram reads a limit with 32 bits. Telegram itself rejects far smaller limits. */
 const MAX_LIMIT = 2 ** 31 - 1;
 
 function checkToken(token: unknown): string {
@@ -73,7 +73,7 @@ function checkToken(token: unknown): string {
 function checkChat(chat: unknown): number | string {
   if (typeof chat !== "string" && typeof chat !== "number")
     throw new TypeError("chat must be a text or a number");
-  return readingAs("chat", () => parseChatWithTopic(String(chat)).id);
+  return readArgument("chat", () => parseChatWithTopic(String(chat)).id);
 }
 
 function checkTitle(title: unknown): string {
@@ -114,10 +114,10 @@ function isAnswer(value: unknown): value is TelegramAnswer {
 }
 
 /**
- * Makes an invitation link by a bot: one call of Telegram's createChatInviteLink, without a server or a database. What
- * Telegram refuses is an answer like any, with `ok` false.
- * @throws TypeError, RangeError for arguments that cannot be sent, before anything is.
- * @throws TelegramConnectionError where there is no answer; it tells whether the link may have been made all the same.
+ * Creates an invite link with a bot by one call of Telegram's createChatInviteLink, without a server or a database. A
+ * call that Telegram rejects gives an answer with `ok` false.
+ * @throws TypeError, RangeError for arguments that cannot be sent; nothing is sent then.
+ * @throws TelegramConnectionError without an answer. Its `outcomeUnknown` says whether the link may exist nevertheless.
  */
 export async function createInvitationLink(options: InvitationLinkOptions): Promise<TelegramAnswer> {
   const { title = "", expire = "", limit = 0, apiRoot = API_ROOT } = options;

@@ -1,6 +1,6 @@
 /**
- * A link's name as Telegram would keep it, but for the length: TDLib's clean_input_string and clean_name
- * (td/telegram/misc.cpp). What is sent is cleaned already, so that what is stored is what Telegram has.
+ * Cleans a link's name as Telegram does, except for its length: TDLib's clean_input_string and clean_name
+ * (td/telegram/misc.cpp). Names are cleaned before they are sent, so that our stored name equals Telegram's.
  */
 export function cleanLinkName(text: string): string {
   const input = text

@@ -2,16 +2,17 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe } from "node:diagnostics_channel";
 import type { IncomingMessage } from "node:http";
 
-/** The HTTP status of a call's answer, which Telegraf does not tell of an answer that is no JSON. */
+/** The HTTP status of a response. Telegraf does not report the status of a response that is not JSON. */
 export interface ResponseStatus {
-  /** Undefined while there was none. */
+  /** Undefined before a response. */
   status?: number;
+  /** Aborts the call. */
   readonly abort: AbortController;
 }
 
 const calls = new AsyncLocalStorage<ResponseStatus>();
 
-/** Only a misplaced API root redirects; followed, a POST would be carried out again by each hop. */
+/** A wrong API root may redirect. Redirects must not be followed, because each server could carry out the POST. */
 const isRedirect = (status: number): boolean => status >= 300 && status < 400;
 
 subscribe("http.client.response.finish", (message) => {
@@ -22,16 +23,16 @@ subscribe("http.client.response.finish", (message) => {
   if (isRedirect(statusCode)) call.abort.abort();
 });
 
-let underWay = 0;
+let running = 0;
 
-/** Runs a call of Telegraf's, noting the status of its answer. */
-export async function withResponseStatus<T>(answer: ResponseStatus, call: () => Promise<T>): Promise<T> {
-  underWay += 1;
+/** Runs a call of Telegraf and sets `response.status`. */
+export async function withResponseStatus<T>(response: ResponseStatus, call: () => Promise<T>): Promise<T> {
+  running += 1;
   try {
-    return await calls.run(answer, call);
+    return await calls.run(response, call);
   } finally {
-    underWay -= 1;
-    // While it is on, every promise of the process is followed, which makes all requests dearer.
-    if (underWay === 0) calls.disable();
+    running -= 1;
+    // An enabled AsyncLocalStorage follows every promise of the process, which slows down all requests.
+    if (running === 0) calls.disable();
   }
 }

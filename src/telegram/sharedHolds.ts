@@ -1,7 +1,7 @@
 import type { CallQueue } from "./callQueue.js";
-import { type Hold, type HoldStore, type HoldTarget, holdAskedFor, widerHolds } from "./holds.js";
+import { type Hold, type HoldStore, type HoldTarget, holdAfter429, widerHolds } from "./holds.js";
 
-/** How long a call, or whoever asks for the holds, waits for the store. After that, memory decides. */
+/** How long to wait for the store before going on with the holds in memory, in milliseconds. */
 const STORE_MS = 1000;
 
 async function inTime<T>(work: Promise<T>): Promise<T> {
@@ -16,22 +16,22 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** For tests, and for a bot that has one server: nothing is stored. */
+/** Stores nothing: for tests and for a bot with a single server. */
 export const NO_STORE: HoldStore = { live: async () => [], add: async () => [] };
 
-/** Keeps a server's holds and the stored ones the same. While the store is away, the server goes by its own. */
+/** Synchronizes this server's holds with the stored holds. While the store does not answer, this server uses its own. */
 export class SharedHolds {
   readonly #store: HoldStore;
   readonly #queue: CallQueue;
-  /** Whether there may be holds here that could not be stored. */
+  /** Whether this server may have holds that could not be stored. */
   #isStoreBehind = false;
 
-  constructor(store: HoldStore, pace: CallQueue) {
+  constructor(store: HoldStore, queue: CallQueue) {
     this.#store = store;
-    this.#queue = pace;
+    this.#queue = queue;
   }
 
-  /** Learns what other servers have stored. */
+  /** Takes over the holds that other servers have stored. */
   async refresh(): Promise<void> {
     try {
       const started = performance.now();
@@ -40,19 +40,19 @@ export class SharedHolds {
       this.#isStoreBehind = false;
       this.#take(stored, started);
     } catch {
-      // The database's absence is told where it keeps something from being done.
+      // Calls that need the database report that it is unavailable.
     }
   }
 
-  /** Notes a 429: at once here, and stored for all when this resolves. */
+  /** Adds the hold of a 429: at once on this server, and for all servers when this resolves. */
   async add(target: HoldTarget, milliseconds: number): Promise<void> {
-    const asked = holdAskedFor(target, milliseconds);
-    this.#queue.hold([asked]);
+    const hold = holdAfter429(target, milliseconds);
+    this.#queue.hold([hold]);
     const wider = this.#widen();
     try {
       const started = performance.now();
-      this.#take(await inTime(this.#store.add([asked, ...wider])), started);
-      // Together with what only other servers knew of, it may reach further.
+      this.#take(await inTime(this.#store.add([hold, ...wider])), started);
+      // Together with the holds of other servers, wider holds may follow.
       const further = this.#widen();
       if (further.length > 0) await inTime(this.#store.add(further));
     } catch {
@@ -60,13 +60,13 @@ export class SharedHolds {
     }
   }
 
-  /** @param started when the store was asked, as of performance.now(): its holds have less left by now. */
+  /** @param started when the store was asked, by performance.now(). The time since then is subtracted. */
   #take(stored: readonly Hold[], started: number): void {
     const passed = performance.now() - started;
     this.#queue.hold(stored.map((hold) => ({ ...hold, milliseconds: hold.milliseconds - passed })));
   }
 
-  /** @returns the wider holds that those known here bring about. */
+  /** Adds the wider holds that follow from the known holds. @returns the wider holds. */
   #widen(): Hold[] {
     const wider = widerHolds(this.#queue.holds);
     this.#queue.hold(wider);

@@ -1,9 +1,9 @@
 import { isUnsentError } from "./unsentErrors.js";
 
-/** Telegram gave no answer, or none of the Bot API's. Holds neither the bot token nor what was answered. */
+/** There was no answer, or none of the Bot API. The error contains neither the bot token nor the answer. */
 export class TelegramConnectionError extends Error {
   override readonly name = "TelegramConnectionError";
-  /** Telegram may have done what it was asked for; nobody knows. */
+  /** Whether Telegram may have carried out the call. */
   readonly outcomeUnknown: boolean;
 
   constructor(reason: string, outcomeUnknown: boolean) {
@@ -16,12 +16,12 @@ export class TelegramConnectionError extends Error {
   }
 }
 
-/** Bytes; the Bot API's answers are far shorter. */
+/** Bytes; answers of the Bot API are far shorter. */
 const MAX_ANSWER = 1024 * 1024;
-/** A shorter part of a token stands in answers for other things, and to replace it would spoil them. */
+/** Characters. A shorter part of a token may occur in an answer by chance, and must not be replaced. */
 const SHORTEST_HIDDEN = 6;
 
-/** Takes a bot token out of a text: its second half, which is the secret, alone as well. */
+/** Replaces a bot token in a text. The second half of a token, the secret, is replaced on its own as well. */
 function hiding(token: string): (text: string) => string {
   const [, secret = ""] = token.split(":");
   const forms = [token, encodeURIComponent(token), secret].filter(
@@ -30,7 +30,7 @@ function hiding(token: string): (text: string) => string {
   return (text) => forms.reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
 }
 
-/** Changes every text in a JSON value, the names of fields too. */
+/** Changes every string in a JSON value, including the names of fields. */
 function mapTexts(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === "string") return change(value);
   if (Array.isArray(value)) return value.map((item) => mapTexts(item, change));
@@ -40,10 +40,10 @@ function mapTexts(value: unknown, change: (text: string) => string): unknown {
   );
 }
 
-/** Nothing was done only where the answer says so: a refusal of the request's. */
+/** Only a 4xx status shows that nothing was carried out. */
 const notUnderstood = (status: number): TelegramConnectionError =>
   new TelegramConnectionError(
-    `The answer is none of the Bot API's (HTTP status ${status})`,
+    `The answer does not come from a Bot API server (HTTP status ${status})`,
     status < 400 || status >= 500,
   );
 
@@ -67,10 +67,10 @@ function connectionError(error: unknown, signal: AbortSignal): TelegramConnectio
       true,
     );
   }
-  // Nothing but the code: messages and causes may hold the address, and with it the token.
+  // Only the code is kept: messages and causes may contain the address, which contains the token.
   const { code, message } = ((error as Error).cause ?? {}) as { code?: unknown; message?: unknown };
   if (message === "bad port") {
-    return new TelegramConnectionError("The API root's port is one that fetch never connects to", false);
+    return new TelegramConnectionError("The port of the API root is one that fetch never connects to", false);
   }
   const known = typeof code === "string" && /^\w+$/.test(code) ? ` (${code})` : "";
   return new TelegramConnectionError(`Telegram cannot be reached${known}`, !isUnsentError(code));
@@ -83,14 +83,14 @@ export interface SingleCall<Answer> {
   readonly method: string;
   readonly payload: object;
   readonly signal: AbortSignal;
-  /** Whether a JSON value is an answer of the Bot API to this method, a refusal included. */
+  /** Whether a JSON value is a result or an error of the Bot API for this method. */
   readonly isAnswer: (value: unknown) => value is Answer;
 }
 
 /**
- * Carries one call to the Bot API and gives back its answer whole, a refusal's too, but for the bot token, should it be
- * in it. By plain fetch: Telegraf keeps of a refusal only parts, of one above 499 nothing, and holds the token in some
- * of its errors.
+ * Sends one call to the Bot API and returns the whole answer, also when it is an error; a bot token in the answer is
+ * replaced. Uses fetch, because Telegraf drops parts of an error's answer (all of it above status 499) and puts the token
+ * into some of its own errors.
  * @throws TelegramConnectionError
  */
 export async function sendSingleCall<Answer>(call: SingleCall<Answer>): Promise<Answer> {
@@ -103,7 +103,7 @@ export async function sendSingleCall<Answer>(call: SingleCall<Answer>): Promise<
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(payload),
-      // Followed, each hop would be told the token, and could carry the call out again.
+      // Every server of a followed redirect would receive the token and could carry out the call.
       redirect: "manual",
       signal,
     });

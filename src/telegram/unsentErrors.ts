@@ -1,4 +1,4 @@
-/** Codes of errors from before any byte of a request was sent: nothing can have been carried out. */
+/** Codes of errors that occur before any byte of a request is sent, so that nothing can have been carried out. */
 const CODES: ReadonlySet<unknown> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -14,5 +14,5 @@ const CODES: ReadonlySet<unknown> = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** Whether the code of an error says that its request was never sent. */
+/** Whether an error code says that the request was never sent. */
 export const isUnsentError = (code: unknown): boolean => CODES.has(code);

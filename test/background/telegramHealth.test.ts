@@ -62,7 +62,7 @@ const askForChat = async (answer: Respond) => {
   return health.state;
 };
 
-test("a Telegram of which nothing is known is not well yet", () => {
+test("Telegram counts as unreachable before the first outcome", () => {
   expect(health.state).toBe("unreachable");
 });
 
@@ -76,17 +76,20 @@ test.each<[string, Respond, string]>([
   ["401", refuse(401, "Unauthorized"), "unauthorized"],
   ["404", refuse(404, "Not Found"), "unauthorized"],
   ["a page with 404", page(404), "unauthorized"],
-])("getMe that is answered with %s is not well, and well again when it is", async (_what, answer, state) => {
-  expect(await askForItself(answer)).toBe(state);
-  expect(await askForItself(itself)).toBe("ok");
-  expect(await askForItself(answer)).toBe(state);
-  expect(lines.join("")).not.toContain("AA-secret");
-  expect(lines.filter((line) => line.includes("TELEGRAM REFUSES"))).toHaveLength(
-    state === "unauthorized" ? 2 : 0,
-  );
-});
+])(
+  "Telegram is not ok after getMe is answered with %s, and ok again after a right answer",
+  async (_what, answer, state) => {
+    expect(await askForItself(answer)).toBe(state);
+    expect(await askForItself(itself)).toBe("ok");
+    expect(await askForItself(answer)).toBe(state);
+    expect(lines.join("")).not.toContain("AA-secret");
+    expect(lines.filter((line) => line.includes("TELEGRAM REFUSES"))).toHaveLength(
+      state === "unauthorized" ? 2 : 0,
+    );
+  },
+);
 
-test("a refusal of another method's changes nothing, since anything may give it", async () => {
+test("the rejection of another method does not change the state", async () => {
   expect(await askForItself(refuse(404, "Not Found"))).toBe("unauthorized");
   expect(await askForChat(refuse(400, "Bad Request: chat not found"))).toBe("unauthorized");
   expect(await askForItself(itself)).toBe("ok");
@@ -99,7 +102,7 @@ test.each<[number | null, string, Respond]>([
   [404, "404", refuse(404, "Not Found")],
   [null, "a server's error", refuse(502, "Bad Gateway")],
   [null, "itself", itself],
-])("the bot token is refused at the start with %s by %s", async (status, _what, answer) => {
+])("tokenRejection gives %s when Telegram answers getMe with %s", async (status, _what, answer) => {
   respond = answer;
   expect(await tokenRejection(gateway, 10_000)).toBe(status);
 });

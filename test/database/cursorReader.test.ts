@@ -14,7 +14,7 @@ const numbers = (to: number) => ({
   rows: sql`select n from generate_series(1, ${to}::int) n`,
 });
 
-await describeOnForms("readings", ALL_FORMS, (form) => {
+await describeOnForms("a cursor reader", ALL_FORMS, (form) => {
   let prepared: PreparedDatabase;
   let pool: Awaited<ReturnType<typeof openPool>>;
   beforeAll(async () => {
@@ -25,11 +25,11 @@ await describeOnForms("readings", ALL_FORMS, (form) => {
     await pool.close();
     await prepared.remove();
   });
-  const readings = (longestMs?: number) =>
+  const readerOf = (timeLimitMs?: number) =>
     new CursorReader(
       pool,
       async (session, { text, values }) => (await session.query({ text, values })).rows,
-      longestMs,
+      timeLimitMs,
     );
   const begin = async (from: CursorReader, reader?: string, to = 5) => {
     const begun = await from.begin<{ n: number }>(numbers(to), 2, reader);
@@ -37,50 +37,50 @@ await describeOnForms("readings", ALL_FORMS, (form) => {
     return begun;
   };
   /** Sessions that somebody has. */
-  const lent = () => pool.pool.totalCount - pool.pool.idleCount;
+  const occupied = () => pool.pool.totalCount - pool.pool.idleCount;
 
-  test("give the rows bit by bit, and then none", async () => {
-    const { count, reading } = await begin(readings());
-    const bits = [await reading.next(), await reading.next(), await reading.next(), await reading.next()];
+  test("gives a list in portions and then an empty one", async () => {
+    const { count, rows } = await begin(readerOf());
+    const bits = [await rows.next(), await rows.next(), await rows.next(), await rows.next()];
     expect([count, bits.map((bit) => bit.map(({ n }) => n))]).toEqual([5, [[1, 2], [3, 4], [5], []]]);
-    await reading.close();
-    expect(lent()).toBe(0);
+    await rows.close();
+    expect(occupied()).toBe(0);
   });
 
-  test("end once, at any time, after the statement that is under way", async () => {
-    const { reading } = await begin(readings());
-    const bit = reading.next();
-    await Promise.all([reading.close(), reading.close()]);
+  test("can be closed repeatedly while a portion is being fetched", async () => {
+    const { rows } = await begin(readerOf());
+    const bit = rows.next();
+    await Promise.all([rows.close(), rows.close()]);
     expect(await bit).toHaveLength(2);
-    await expect(reading.next()).rejects.toThrow("ended");
-    expect(lent()).toBe(0);
+    await expect(rows.next()).rejects.toThrow("closed");
+    expect(occupied()).toBe(0);
   });
 
-  test("are no more than four, two of one reader, and leave no session behind where a statement fails", async () => {
-    const some = readings();
+  test("opens at most four lists, two of one reader, and frees its session after a failed statement", async () => {
+    const some = readerOf();
     const broken = { ...numbers(1), rows: sql`select 1 / 0 as n from generate_series(1, 3)` };
     for (let time = 0; time < 5; time += 1) {
       const outcome = some
         .begin(broken, 2)
-        .then((begun) => begun?.reading.next().finally(() => begun.reading.close()));
+        .then((begun) => begun?.rows.next().finally(() => begun.rows.close()));
       await expect(outcome).rejects.toThrow("division by zero");
     }
     await expect(some.begin({ ...numbers(1), count: sql`select nothing` }, 2)).rejects.toThrow("nothing");
-    expect(lent()).toBe(0);
+    expect(occupied()).toBe(0);
     const two = await Promise.all([begin(some, "one"), begin(some, "one")]);
     expect(await some.begin(numbers(1), 2, "one")).toBeNull();
     const four = [...two, ...(await Promise.all([begin(some, "other"), begin(some, "other")]))];
     expect(await some.begin(numbers(1), 2, "third")).toBeNull();
-    await four[0]?.reading.close();
+    await four[0]?.rows.close();
     const fifth = await begin(some, "third");
-    for (const { reading } of [...four, fifth]) await reading.close();
-    expect(lent()).toBe(0);
+    for (const { rows } of [...four, fifth]) await rows.close();
+    expect(occupied()).toBe(0);
   });
 
-  test("end by themselves when they have lasted too long", async () => {
-    const { reading } = await begin(readings(100));
-    await vi.waitFor(() => expect(reading.next()).rejects.toThrow("ended"), { timeout: 20_000 });
-    await reading.close();
-    expect(lent()).toBe(0);
+  test("closes a list after its time limit", async () => {
+    const { rows } = await begin(readerOf(100));
+    await vi.waitFor(() => expect(rows.next()).rejects.toThrow("closed"), { timeout: 20_000 });
+    await rows.close();
+    expect(occupied()).toBe(0);
   });
 });

@@ -41,12 +41,12 @@ const value = async (text: string, values: unknown[] = []): Promise<unknown> => 
   return rows[0].value;
 };
 
-describe("the wire to the embedded database", () => {
+describe("the socket of the embedded database", () => {
   beforeEach(async () => {
     await pool.query("drop table if exists item; create table item (id int primary key, name text not null)");
   });
 
-  it("is a PostgreSQL of this very process, in UTC", async () => {
+  it("leads to a PostgreSQL in this process, in UTC", async () => {
     expect(await value("version()")).toMatch(/PGlite/);
     expect(await value("extract(timezone from now())")).toBe("0");
     expect(opened.embedded).toBe(true);
@@ -69,7 +69,7 @@ describe("the wire to the embedded database", () => {
     expect(await value("8")).toBe(8);
   });
 
-  it("tells what an error is about", async () => {
+  it("passes on the fields of an error", async () => {
     await pool.query("insert into item values (1, 'a')");
     await expect(pool.query("insert into item values ($1, $2)", [1, "b"])).rejects.toEqual(
       expect.objectContaining({
@@ -81,7 +81,7 @@ describe("the wire to the embedded database", () => {
     );
   });
 
-  it("goes on after many errors between many good statements at once", async () => {
+  it("survives many errors among concurrent statements", async () => {
     const answers = await Promise.allSettled(
       Array.from({ length: 200 }, (_, index) => pool.query("select 10 / $1::int as value", [index % 4])),
     );
@@ -94,7 +94,7 @@ describe("the wire to the embedded database", () => {
     }
   });
 
-  it("commits, rolls back, and refuses all after an error until the transaction's end", async () => {
+  it("commits, rolls back, and refuses statements after an error until the transaction ends", async () => {
     const client = await pool.connect();
     try {
       await client.query("begin");
@@ -116,7 +116,7 @@ describe("the wire to the embedded database", () => {
     expect((await pool.query("select * from item")).rows).toEqual([{ id: 1, name: "kept" }]);
   });
 
-  it("gives the only session to one at a time", async () => {
+  it("gives the only session to one client at a time", async () => {
     const client = await pool.connect();
     const order: string[] = [];
     const outside = pool.query("select count(*)::int as count from item").then(({ rows }) => {
@@ -133,7 +133,7 @@ describe("the wire to the embedded database", () => {
     expect(order).toEqual(["inside", "outside"]);
   });
 
-  it("starts anew where a session broke while it was lent", async () => {
+  it("opens a new session after one broke in use", async () => {
     const settings = "current_setting('search_path') || ' ' || current_setting('timezone')";
     const before = await value(settings);
     const client = await pool.connect();
@@ -153,7 +153,7 @@ describe("the wire to the embedded database", () => {
     expect(await value("(select count(*) from item)")).toBe(1);
   });
 
-  it("knows a named statement no more in the session after an error", async () => {
+  it("forgets named statements in the session that follows a broken one", async () => {
     const named = (text: string) => pool.query({ name: "mine", text, values: [] });
     expect((await named("select 1 as value")).rows).toEqual([{ value: 1 }]);
     await expect(pool.query("select 1 / 0")).rejects.toEqual(sqlState("22012"));
@@ -162,7 +162,7 @@ describe("the wire to the embedded database", () => {
     expect((await named("select 2 as value")).rows).toEqual([{ value: 2 }]);
   });
 
-  it("keeps named statements of different texts apart", async () => {
+  it("does not mix up named statements with different texts", async () => {
     for (let round = 0; round < 3; round += 1) {
       for (let index = 0; index < 20; index += 1) {
         const { rows } = await pool.query({
@@ -196,7 +196,7 @@ describe("the wire to the embedded database", () => {
     expect(await value("(select count(*) from item)")).toBe(0);
   });
 
-  it("carries big results and big values", async () => {
+  it("carries large results and large values", async () => {
     const { rows } = await pool.query("select n, repeat('x', 100) as text from generate_series(1, 50000) n");
     expect(rows).toHaveLength(50_000);
     expect(rows.at(-1)).toEqual({ n: 50_000, text: "x".repeat(100) });
@@ -208,7 +208,7 @@ describe("the wire to the embedded database", () => {
     expect(await value("cardinality($1::bigint[])", [many])).toBe(20_000);
   });
 
-  it("keeps nothing of what it answered", async () => {
+  it("keeps no memory of its answers", async () => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
     const answer = () => pool.query("select n, repeat('x', 1000) as text from generate_series(1, 1000) n");
@@ -221,7 +221,7 @@ describe("the wire to the embedded database", () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
   });
 
-  it("decodes as the server's pool does", async () => {
+  it("decodes values as the server's pool does", async () => {
     const { rows } = await pool.query(
       `select $1::bigint as id, $2::numeric(14,2) as budget, $3::timestamptz as at, $4::bytea as bytes, count(*) as count,
         array[true, false] as flags, '{"a": [1]}'::jsonb as json, null::int as nothing, 'ñ😀' as text,
@@ -261,12 +261,12 @@ describe("the wire to the embedded database", () => {
     }
   });
 
-  it("refuses a bigint that would lose digits, and goes on", async () => {
+  it("refuses a bigint that would lose digits, and works afterwards", async () => {
     await expect(value("9007199254740993::bigint")).rejects.toThrow(RangeError);
     expect(await value("1")).toBe(1);
   });
 
-  it("brings notifications", async () => {
+  it("delivers notifications", async () => {
     const client = await pool.connect();
     try {
       const heard: [string, string | undefined][] = [];
@@ -290,7 +290,7 @@ describe("the wire to the embedded database", () => {
     }
   });
 
-  it("answers many at once on its one session, each with its own", async () => {
+  it("answers each of many concurrent statements with its own result", async () => {
     const answers = await Promise.all(
       Array.from({ length: 1_000 }, (_, index) =>
         index % 3 === 0
@@ -304,7 +304,7 @@ describe("the wire to the embedded database", () => {
 });
 
 describe("the folder of an embedded database", () => {
-  it.skipIf(process.platform === "win32")("is its owner's alone", async () => {
+  it.skipIf(process.platform === "win32")("can be read by its owner alone", async () => {
     const folder = await mkdtemp(join(tmpdir(), "invite-links-owned-"));
     try {
       lockFolder(join(folder, "in", "here")).release();
@@ -315,7 +315,7 @@ describe("the folder of an embedded database", () => {
     }
   });
 
-  it("is refused to another pool of this process, and free when the first is closed", async () => {
+  it("is refused to a second pool in this process until the first is closed", async () => {
     const folder = prepared.dataDir as string;
     await expect(embeddedPool(folder, () => {})).rejects.toThrow(FolderInUseError);
     await opened.close();
@@ -324,7 +324,7 @@ describe("the folder of an embedded database", () => {
     expect(await value("1")).toBe(1);
   });
 
-  it("is free again after an attempt to open what is no database", async () => {
+  it("is unlocked after a failed attempt to open a damaged database", async () => {
     const folder = await mkdtemp(join(tmpdir(), "invite-links-broken-"));
     try {
       await writeFile(join(folder, "postgres"), "a file, where a folder should be");
@@ -336,7 +336,7 @@ describe("the folder of an embedded database", () => {
   });
 });
 
-describe("another process", () => {
+describe("another process on the folder of an embedded database", () => {
   /** Holds what plain Node.js runs: src/database compiled, and scripts beside it. */
   let build: string;
   let killed: PreparedDatabase;
@@ -441,12 +441,12 @@ describe("another process", () => {
     await killed?.remove();
   });
 
-  it("is told that the folder is in use, and gets it when the first is killed", async () => {
+  it("is refused while the folder is in use, and gets it when the first process is killed", async () => {
     const mine = prepared.dataDir as string;
     const refused = start("hold.mjs", mine);
     await refused.closed;
     expect(refused.lines()).toEqual([
-      `FolderInUseError: The folder ${mine} is used by another invite-links server; stop that one, or set another DATA_DIR.`,
+      `FolderInUseError: The folder ${mine} is used by another invite-links server. Stop that server, or set another DATA_DIR.`,
     ]);
     await opened.close();
     const holder = start("hold.mjs", mine);

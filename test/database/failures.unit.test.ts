@@ -60,15 +60,15 @@ const carriers: Record<string, (code: string) => unknown> = {
 };
 
 describe.each(Object.entries(carriers))("a SQLSTATE %s", (_how, made) => {
-  test("means what its class means", () => {
+  test("has the meaning of its class", () => {
     for (const [state, kind] of Object.entries(SQLSTATE_CLASSES))
       expect([state, failureOf(made(`${state}999`)).kind]).toEqual([state, kind]);
   });
-  test("means something of its own where it is named", () => {
+  test("has its own meaning if it is listed", () => {
     for (const [state, kind] of Object.entries(SQLSTATES))
       expect([state, failureOf(made(state)).kind]).toEqual([state, kind]);
   });
-  test("that PostgreSQL does not know means nothing", () => {
+  test("that PostgreSQL does not know counts as other", () => {
     for (const state of ["ZZZZZ", "99999", "__pro"]) expect(failureOf(made(state)).kind).toBe("other");
   });
 });
@@ -110,8 +110,8 @@ test.each<[string, FailureKind]>([
   expect(failureOf(ofPostgres(state))).toEqual({ kind });
 });
 
-describe("a code of Prisma's", () => {
-  test("has its meaning, with and without an error of the driver", () => {
+describe("a code of Prisma", () => {
+  test("has its meaning with and without an error of the driver", () => {
     for (const [code, kind] of Object.entries(PRISMA_CODES)) {
       for (const meta of [undefined, {}, { driverAdapterError: undefined }, { driverAdapterError: "text" }])
         expect([code, failureOf(known(code, meta)).kind]).toEqual([code, kind]);
@@ -131,11 +131,11 @@ describe("a code of Prisma's", () => {
   ])("%s is %s", (code, kind) => {
     expect(failureOf(known(code)).kind).toBe(kind);
   });
-  test("P2028 is a lack of sessions where a transaction could not begin", () => {
+  test("P2028 means busy if the transaction could not begin", () => {
     const message = "Transaction API error: Unable to start a transaction in the given time.";
     expect(failureOf(known("P2028", undefined, message)).kind).toBe("busy");
   });
-  test("is known of an error of initialization, too", () => {
+  test("is recognized in an initialization error", () => {
     const error = new Prisma.PrismaClientInitializationError("no server", "7", "P1001");
     expect(failureOf(error).kind).toBe("unreachable");
     expect(failureOf(new Prisma.PrismaClientInitializationError("what", "7")).kind).toBe("other");
@@ -145,12 +145,12 @@ describe("a code of Prisma's", () => {
   });
 });
 
-test("every kind of the driver adapter's errors has its meaning", () => {
+test("every error kind of the driver adapter has its meaning", () => {
   for (const [kind, meaning] of Object.entries(ADAPTER_KINDS))
     expect([kind, failureOf(new DriverAdapterError({ kind } as never)).kind]).toEqual([kind, meaning]);
 });
 
-test("the errors of a lost connection mean that the database is away", () => {
+test("the error codes of a lost connection mean that the database is unreachable", () => {
   for (const code of NETWORK_CODES)
     expect([code, failureOf(Object.assign(new Error("x"), { code, syscall: "connect" })).kind]).toEqual([
       code,
@@ -163,7 +163,7 @@ test("the errors of a lost connection mean that the database is away", () => {
   expect(failureOf(Object.assign(new Error("x"), { code: "ENOENT", syscall: "open" })).kind).toBe("other");
 });
 
-test("what pg says without a code has its meaning", () => {
+test("a message of pg without a code has its meaning", () => {
   for (const [message, kind] of MESSAGES)
     expect([message, failureOf(new Error(`${message} for some reason`)).kind]).toEqual([message, kind]);
   // Somebody else's error may say so, too.
@@ -198,7 +198,7 @@ test.each<[string, unknown, string | null]>([
   expect(failureOf(error)).toEqual({ kind: "uniqueViolation", constraint });
 });
 
-test("whatever is thrown, classifying it does not throw", () => {
+test("classifying a thrown value never throws", () => {
   const cyclic: Record<string, unknown> = {};
   cyclic["cause"] = cyclic;
   cyclic["errors"] = [cyclic];
@@ -244,7 +244,7 @@ test("whatever is thrown, classifying it does not throw", () => {
   ).toBe("unreachable");
 });
 
-test("of any object whose parts look like an error's, one of the kinds is told", () => {
+test("any object that resembles an error gets one of the kinds", () => {
   const part = fc.oneof(
     fc.constantFrom(...Object.keys(PRISMA_CODES), ...Object.keys(SQLSTATES), ...Object.keys(ADAPTER_KINDS)),
     fc.constantFrom(...NETWORK_CODES, ...MESSAGES.map(([beginning]) => beginning), "toString", "P2", "P9999"),
@@ -298,7 +298,7 @@ test("of any object whose parts look like an error's, one of the kinds is told",
   );
 });
 
-test("what two writers come to is told from what is a fault", () => {
+test("a collision of two writers is told from a fault", () => {
   for (const code of ["P2002", "P2003", "P2025", "P2034"]) expect(isWriteConflict(known(code))).toBe(true);
   for (const state of ["23505", "23503", "40001", "40P01"])
     expect(isWriteConflict(ofPostgres(state))).toBe(true);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FairShare, type Reader, readingShareOf, shareOf } from "../../src/database/fairShare.js";
+import { FairShare, listShareOf, type Reader, shareOf } from "../../src/database/fairShare.js";
 
 class Refused extends Error {}
 
@@ -27,7 +27,7 @@ function readsOf(share: FairShare) {
 }
 
 describe("a fair share", () => {
-  test("is half of the sessions, half of that for one reader, and never less than one", () => {
+  test("is half of the sessions, a quarter for one reader, and at least one", () => {
     expect([1, 2, 3, 5, 6, 16].map(shareOf)).toEqual([
       { all: 1, ofOne: 1 },
       { all: 1, ofOne: 1 },
@@ -38,15 +38,15 @@ describe("a fair share", () => {
     ]);
   });
 
-  test("of long lists is at most four sessions, and leaves one for writes beside all costly reads", () => {
+  test("of long lists is at most four sessions and leaves one for writes beside all costly reads", () => {
     for (let sessions = 3; sessions <= 40; sessions += 1) {
-      const lent = readingShareOf(sessions).all;
+      const lent = listShareOf(sessions).all;
       expect(lent + shareOf(sessions - lent).all).toBeLessThan(sessions);
     }
-    expect(readingShareOf(6)).toEqual({ all: 4, ofOne: 2 });
+    expect(listShareOf(6)).toEqual({ all: 4, ofOne: 2 });
   });
 
-  test("lets one reader have its part alone, and another begin beside it at once", async () => {
+  test("lets another reader begin at once while one uses up its share", async () => {
     const { begun, read, end } = readsOf(new FairShare(() => ({ all: 3, ofOne: 2 })));
     const [a, b] = [readerOf("a"), readerOf("b")];
     const reads = ["a1", "a2", "a3", "a4"].map((name) => read(a, name));
@@ -58,7 +58,7 @@ describe("a fair share", () => {
     expect(begun).toEqual(["a1", "a2", "b1", "a3", "a4"]);
   });
 
-  test("takes readers in turn, and each one's reads in their order", async () => {
+  test("serves readers in turn, and one reader's reads in their order", async () => {
     const { begun, read, end } = readsOf(new FairShare(() => ({ all: 1, ofOne: 1 })));
     const [a, b, c] = [readerOf("a"), readerOf("b"), readerOf("c")];
     const reads = ["a1", "a2", "a3", "a4"].map((name) => read(a, name));
@@ -68,7 +68,7 @@ describe("a fair share", () => {
     expect(begun).toEqual(["a1", "b1", "c1", "a2", "b2", "a3", "a4"]);
   });
 
-  test("goes on after a read that failed", async () => {
+  test("is freed after a failed read", async () => {
     const share = new FairShare(() => ({ all: 1, ofOne: 1 }));
     const a = readerOf("a");
     const failed = share.run(a, async () => {
@@ -79,7 +79,7 @@ describe("a fair share", () => {
     expect(await next).toBe("next");
   });
 
-  test("drops what waits for a reader that has gone, and what was asked after it had", async () => {
+  test("drops waiting and later reads of a client that has gone", async () => {
     const share = new FairShare(() => ({ all: 1, ofOne: 1 }));
     const { begun, read, end } = readsOf(share);
     const leaving = new AbortController();
@@ -98,7 +98,7 @@ describe("a fair share", () => {
     expect(begun).toEqual(["a1", "b1"]);
   });
 
-  test("refuses what has waited too long, with the reader's own error", async () => {
+  test("refuses a read that waited too long with the reader's error", async () => {
     const share = new FairShare(() => ({ all: 1, ofOne: 1 }), 20);
     const { begun, read, end } = readsOf(share);
     const first = read(readerOf("a"), "a1");

@@ -11,9 +11,9 @@ const WORK: Readonly<Record<string, (database: Database, lose: () => Promise<unk
       const begun = await database.read({ count: sql`select 1 as count`, rows: sql`select 1` }, 1);
       await lose();
       try {
-        return await begun?.reading.next();
+        return await begun?.rows.next();
       } finally {
-        await begun?.reading.close().catch(() => {});
+        await begun?.rows.close().catch(() => {});
       }
     },
     "a snapshot is read in": (database, lose) =>
@@ -43,7 +43,7 @@ await describeOnForms("a session that PostgreSQL ends", ["server"], () => {
   afterAll(() => test?.close());
 
   // An error event that nobody listens to fails the whole run of Vitest, as it ends a server.
-  it.each(Object.keys(WORK))("while %s it fails that alone", async (title) => {
+  it.each(Object.keys(WORK))("while %s fails only that work", async (title) => {
     const lose = () =>
       test.pool.query(
         `select pg_terminate_backend(pid, 5000) from pg_stat_activity

@@ -117,7 +117,7 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
     await prepared?.remove();
   });
 
-  it("applies all, leaves no timer behind, and keeps Prisma's books", async () => {
+  it("applies all migrations, leaves no timer behind and fills Prisma's table", async () => {
     const timers = vi.spyOn(globalThis, "setTimeout");
     try {
       expect(await applyMigrations(opened.pool)).toEqual(names);
@@ -147,7 +147,7 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
     );
   });
 
-  it("applies nothing again, and does not even load the engine for that", async () => {
+  it("loads no engine when nothing is pending", async () => {
     vi.resetModules();
     const fresh = await import("../../src/database/migrations.js");
     const instantiate = vi.spyOn(WebAssembly, "instantiate").mockRejectedValue(new Error("loaded"));
@@ -162,7 +162,7 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
     }
   });
 
-  it("lets names' keys compare by code point", async () => {
+  it("creates name keys that compare by code point", async () => {
     const { rows } = await opened.pool.query(`
       select table_name, collation_name from information_schema.columns
       where column_name = 'name_key' order by table_name`);
@@ -172,7 +172,7 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
   });
 });
 
-await describeOnForms("several replicas", ["server"], (form) => {
+await describeOnForms("several replicas that start together", ["server"], (form) => {
   it("apply each migration once", async () => {
     const prepared = await prepareTestDatabase(form, false);
     const pools = Array.from(
@@ -202,7 +202,7 @@ await describeOnForms("several replicas", ["server"], (form) => {
     }
   });
 
-  it("order names' keys by code point where the database itself does not", async (context) => {
+  it("order name keys by code point in a database with another collation", async (context) => {
     const test = await openTestDatabase(form);
     try {
       const { rows } = await test.pool.query(`select 'b' < 'C' as "ownOrder"`);
@@ -219,7 +219,7 @@ await describeOnForms("several replicas", ["server"], (form) => {
   });
 });
 
-test("tags that links carried before get the links' moments of creation", async () => {
+test("existing tags of links get the creation times of the links", async () => {
   const database = await PGlite.create();
   const run = (name: string) =>
     database.exec(readFileSync(new URL(`${name}/migration.sql`, MIGRATIONS), "utf8"));

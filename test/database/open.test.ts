@@ -26,7 +26,7 @@ const tables = async (owned: OwnedDatabase) => {
 
 const ONE_LINE = (text: string) => new RegExp(`^DATABASE_URL: found [^\\n]*${text}[^\\n]*$`);
 
-await describeOnForms("a server that cannot be used", ["server"], () => {
+await describeOnForms("a database server that cannot be used", ["server"], () => {
   let owned: OwnedDatabase;
 
   beforeAll(async () => {
@@ -56,17 +56,17 @@ await describeOnForms("a server that cannot be used", ["server"], () => {
         url.search = "?sslmode=verify-full";
       },
     ],
-  ])("is refused in one line where the database %s", async (_title, text, change) => {
+  ])("is refused in one line if the database %s", async (_title, text, change) => {
     await expect(open(owned.with(change))).rejects.toThrow(ONE_LINE(text));
   });
 
-  it("is refused in one line where the role may not log in", async () => {
+  it("is refused in one line if the role may not log in", async () => {
     await owned.asSuperuser(`alter role ${owned.role} nologin`);
     await expect(open(owned.url)).rejects.toThrow(ONE_LINE("may not log in"));
     await owned.asSuperuser(`alter role ${owned.role} login`);
   });
 
-  it("is refused in one line where the database does not admit the role, or nobody", async () => {
+  it("is refused in one line if the role may not connect", async () => {
     await owned.asSuperuser(
       `revoke connect on database ${owned.name} from public`,
       `alter database ${owned.name} owner to postgres`,
@@ -75,7 +75,7 @@ await describeOnForms("a server that cannot be used", ["server"], () => {
     await owned.asSuperuser(`alter database ${owned.name} owner to ${owned.role}`);
   });
 
-  it.each(["SQL_ASCII", "LATIN1"])("is refused in one line where its encoding is %s", async (encoding) => {
+  it.each(["SQL_ASCII", "LATIN1"])("is refused in one line if its encoding is %s", async (encoding) => {
     const name = `${owned.name}_${encoding.toLowerCase()}`;
     await owned.asSuperuser(
       `create database ${name} owner ${owned.role} encoding '${encoding}' locale 'C' locale_provider libc template template0`,
@@ -90,29 +90,29 @@ await describeOnForms("a server that cannot be used", ["server"], () => {
     }
   });
 
-  it("is refused in one line where the role may not make tables, and nothing is changed", async () => {
+  it("is refused in one line and left unchanged if the role may not create tables", async () => {
     await owned.asSuperuser(
       `alter database ${owned.name} owner to postgres`,
       "alter schema public owner to postgres",
       "revoke create on schema public from public",
       `grant connect on database ${owned.name} to ${owned.role}`,
     );
-    await expect(open(owned.url)).rejects.toThrow(ONE_LINE("may not make tables"));
+    await expect(open(owned.url)).rejects.toThrow(ONE_LINE("may not create tables"));
     const missing = owned.with((url) => {
       url.search = "?schema=missing";
     });
-    await expect(open(missing)).rejects.toThrow(ONE_LINE("no schema"));
+    await expect(open(missing)).rejects.toThrow(ONE_LINE("does not exist"));
     expect(await tables(owned)).toEqual([]);
     await owned.asSuperuser(`alter database ${owned.name} owner to ${owned.role}`);
   });
 
-  it("is refused in one line where the role has no connection left", async () => {
+  it("is refused in one line if the role has no connection left", async () => {
     await owned.asSuperuser(`alter role ${owned.role} connection limit 0`);
     await expect(open(owned.url)).rejects.toThrow(ONE_LINE("no connection left"));
     await owned.asSuperuser(`alter role ${owned.role} connection limit -1`);
   }, 60_000);
 
-  it("is refused in one line where something else answers at the address", async () => {
+  it("is refused in one line if something else answers at the address", async () => {
     const other = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")).listen(
       0,
       "127.0.0.1",
@@ -134,21 +134,24 @@ describe("the refusal of a connection", () => {
     connectionRefusal(Object.assign(new Error('for user "u" at h'), fields), "DATABASE_URL").message;
 
   it.each<[object, string]>([
-    [{ code: "28P01" }, "a password that the database does not accept"],
+    [{ code: "28P01" }, "does not accept the password"],
     [{ code: "28000", routine: "ClientAuthentication" }, "pg_hba.conf"],
     [{ code: "57P03" }, "starting or shutting down"],
     [{ code: "08P01", message: "no such database: secret" }, "does not know"],
     [{ code: "08P01", message: "unsupported startup parameter: options" }, "options out of the address"],
-    [{ message: "SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string" }, "found no password"],
+    [
+      { message: "SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string" },
+      "asks for a password",
+    ],
     [{ code: "SELF_SIGNED_CERT_IN_CHAIN" }, "certificate is not trusted"],
     [{ code: "ECONNREFUSED" }, "no database answers"],
-  ])("says of %j what is the matter, and no name of anybody's", (fields, text) => {
+  ])("explains %j without names", (fields, text) => {
     expect(refusal(fields)).toContain(text);
     expect(refusal(fields)).not.toMatch(/"u"|secret|\n/);
   });
 });
 
-await describeOnForms("the schema that the address names", ["server"], () => {
+await describeOnForms("the schema in a database address", ["server"], () => {
   let owned: OwnedDatabase;
 
   beforeAll(async () => {
@@ -162,7 +165,7 @@ await describeOnForms("the schema that the address names", ["server"], () => {
     });
 
   it.each(["tenant", "Odd name, with 'quotes' \\ é", "select"])(
-    "is made, and used for everything, where it is called %j",
+    "is created and used by everything, also with the name %j",
     async (schema) => {
       const before = await tables(owned);
       const first = await startTestServer({ databaseUrl: withSchema(schema) }, "server");
@@ -179,7 +182,7 @@ await describeOnForms("the schema that the address names", ["server"], () => {
     },
   );
 
-  it("keeps two installations in one database apart", async () => {
+  it("separates two installations in one database", async () => {
     const [one, two] = [
       await startTestServer({ databaseUrl: withSchema("one") }, "server"),
       await startTestServer({ databaseUrl: withSchema("two") }, "server"),
@@ -196,7 +199,7 @@ await describeOnForms("the schema that the address names", ["server"], () => {
     }
   });
 
-  it("is public where the address names none, though the role has a schema of its own name", async () => {
+  it("defaults to public even if the role has a schema of its own name", async () => {
     await owned.asSuperuser(`create schema ${owned.role} authorization ${owned.role}`);
     const server = await startTestServer({ databaseUrl: owned.url }, "server");
     const { data } = await server.ask(`{ inviteLinks(channelId: ${CHANNEL}, first: 1) { totalCount } }`);
@@ -207,17 +210,17 @@ await describeOnForms("the schema that the address names", ["server"], () => {
     expect(schemas).not.toContain(owned.role);
   });
 
-  it("can be the role's own, where the address names that", async () => {
+  it("can be the role's own schema if the address names it", async () => {
     expect(await open(withSchema(owned.role))).not.toEqual([]);
     expect((await tables(owned)).map(({ schema }) => schema)).toContain(owned.role);
   });
 
-  it("is made once by replicas that start together", async () => {
+  it("is created once by replicas that start together", async () => {
     const applied = await Promise.all(Array.from({ length: 4 }, () => open(withSchema("together"))));
     expect(applied.filter((names) => names.length > 0)).toHaveLength(1);
   });
 
-  it("has its own bookkeeping of migrations", async () => {
+  it("has its own table of migrations", async () => {
     const pool = new pg.Pool({ connectionString: owned.url, max: 1, options: "-c search_path=books" });
     await pool.query("create schema books");
     try {
@@ -229,9 +232,9 @@ await describeOnForms("the schema that the address names", ["server"], () => {
   });
 });
 
-describe("an address of a database", () => {
+describe("a database address", () => {
   it.each(["prefer", "require", "verify-ca", "verify-full"])(
-    "that asks for TLS by sslmode=%s has the certificate checked, without a warning",
+    "with sslmode=%s has the certificate checked, without a warning",
     (mode) => {
       const warn = vi.spyOn(process, "emitWarning").mockReturnValue();
       try {
@@ -245,13 +248,13 @@ describe("an address of a database", () => {
   );
 });
 
-describe("an address of a database in the log", () => {
+describe("a database address in the log", () => {
   it.each([
     "postgresql://user:hunter22@h/d",
     "postgres://user:hunter22@/db?host=/run/postgresql",
     "postgresql:///db?host=/run/postgresql&user=user&password=hunter22",
     "postgres://user:hunter22@%2Frun%2Fpostgresql/db",
-  ])("has its password hidden: %s", (url) => {
+  ])("hides its password: %s", (url) => {
     const forms = secretForms(url);
     for (const text of [url, "user:hunter22"])
       expect(forms.reduce((rest, form) => rest.replaceAll(form, "[secret]"), text)).not.toContain("hunter22");

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { DatabasePool } from "../../src/database/pools.js";
 import { serverPool } from "../../src/database/pools.js";
+import { fastPaths } from "../../src/fastPaths.js";
 import { describeOnForms, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
 
-await describeOnForms("statements one behind the other", ["server"], (form) => {
+await describeOnForms("a pipelined session", fastPaths.pipelinedSessions ? ["server"] : [], (form) => {
   let prepared: PreparedDatabase;
   let database: DatabasePool;
   const errors: Error[] = [];
@@ -21,7 +22,7 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     const { rows } = await database.quick.query({ text, values, ...(name !== undefined && { name }) });
     return rows[0] as Record<string, unknown>;
   };
-  /** Those that answer; not the pool's, of which some may be asked as well. */
+  /** The process ids of the pipelined sessions that answer. Sessions of the pool may answer as well and are left out. */
   const sessions = async () => {
     const which = "select pg_backend_pid() as pid, current_setting('application_name') as name";
     const answers = await Promise.all([quick(which), quick(which)]);
@@ -34,14 +35,14 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
   };
   const terminate = (pid: number) => database.pool.query("select pg_terminate_backend($1)", [pid]);
 
-  it("are answered each with its own, on few sessions", async () => {
+  it("answers each of many concurrent statements with its own result, on two sessions", async () => {
     const numbers = Array.from({ length: 200 }, (_, index) => index);
     const answers = numbers.map((n) => quick("select $1::int * 2 as twice", [n], "twice"));
     expect((await Promise.all(answers)).map(({ twice }) => twice)).toEqual(numbers.map((n) => n * 2));
     await expect.poll(sessions).toHaveLength(2);
   });
 
-  it("fail alone", async () => {
+  it("answers the other statements when one of them fails", async () => {
     const asked = [1, 0, 2, 0, 5].map((n) => quick("select 10 / $1::int as part", [n]));
     const outcomes = await Promise.allSettled(asked);
     expect(outcomes.map((one) => (one.status === "fulfilled" ? one.value["part"] : one.reason.code))).toEqual(
@@ -49,14 +50,14 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     );
   });
 
-  it("do not wait long behind a slow one, which is asked but once", async () => {
+  it("lets no statement wait long behind a slow one, and runs the slow one only once", async () => {
     await database.pool.query("create sequence asked");
     const slow = [1, 2].map(() => quick("select nextval('asked') as number, pg_sleep(2)::text"));
     let isSlowDone = false;
     const slowest = Promise.race(slow).then(() => {
       isSlowDone = true;
     });
-    // Behind the slow ones, and when it is known that they are.
+    // Both before and after the sessions count as stalled.
     for (let times = 0; times < 3; times += 1) {
       const asked = [1, 0, 2].map((n) => quick("select 10 / $1::int as part", [n]));
       const outcomes = await Promise.allSettled(asked);
@@ -70,12 +71,12 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     expect(await quick("select last_value as number from asked")).toEqual({ number: 2 });
   });
 
-  it("are answered though their session has ended", async () => {
+  it("that has ended loses no later statement", async () => {
     await terminateAll();
     expect(await quick("select 1 as one")).toEqual({ one: 1 });
   });
 
-  it("are answered though their session ends while they are under way", async () => {
+  it("that ends loses no unanswered statement", async () => {
     await expect.poll(sessions).toHaveLength(2);
     const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(0.5)::text, $1::int as n", [n]));
     const answered = Promise.all(asked);
@@ -83,21 +84,21 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     expect((await answered).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
   });
 
-  it("are answered though the session ends that was asked as well, since theirs is held up", async () => {
+  it("answers a statement although the pool's session ends that took it over as stalled", async () => {
     await expect.poll(sessions).toHaveLength(2);
     const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(3)::text, $1::int as n", [n]));
     const answered = Promise.all(asked);
-    const askedAsWell = `from pg_stat_activity where application_name = 'invite-links' and state = 'active'
+    const takenOver = `from pg_stat_activity where application_name = 'invite-links' and state = 'active'
       and datname = current_database() and pid <> pg_backend_pid()`;
-    const busy = async () => (await database.pool.query(`select ${askedAsWell}`)).rowCount;
+    const busy = async () => (await database.pool.query(`select ${takenOver}`)).rowCount;
     await expect.poll(busy, { interval: 10, timeout: 2900 }).toBe(2);
-    await database.pool.query(`select pg_terminate_backend(pid) ${askedAsWell}`);
+    await database.pool.query(`select pg_terminate_backend(pid) ${takenOver}`);
     expect((await answered).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
   });
 
-  it("have their session replaced, and whoever watches the database told of it", async () => {
+  it("that has ended is replaced, and the error handler is called", async () => {
     errors.length = 0;
-    // A statement hears of it in place of who watches, where one is under way.
+    // While a statement is unanswered, the statement gets the error in place of the handler.
     await vi.waitFor(
       async () => {
         await terminateAll();
@@ -108,3 +109,6 @@ await describeOnForms("statements one behind the other", ["server"], (form) => {
     await expect.poll(sessions).toHaveLength(2);
   });
 });
+
+if (!fastPaths.pipelinedSessions)
+  it.skip("pipelined sessions are left out: FAST_PATHS_OFF turns them off", () => {});

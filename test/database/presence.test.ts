@@ -4,7 +4,7 @@ import { markDatabaseOwner } from "../../src/database/installation.js";
 import { announcePresence } from "../../src/database/presence.js";
 import { describeOnForms, openPool, prepareTestDatabase } from "../support/databases.js";
 
-await describeOnForms("presence", ["server"], () => {
+await describeOnForms("a server's presence", ["server"], () => {
   const sessions = async (pool: import("pg").Pool) =>
     (
       await pool.query(
@@ -12,7 +12,7 @@ await describeOnForms("presence", ["server"], () => {
       )
     ).rows.map(({ pid }) => Number(pid));
 
-  test("is seen by others, comes back when its connection breaks, and ends with the run", async () => {
+  test("is visible to others, returns after a broken connection, and ends with the process", async () => {
     const prepared = await prepareTestDatabase("server");
     const [ours, theirs] = [await openPool(prepared), await openPool(prepared)];
     const errors: Error[] = [];
@@ -40,7 +40,7 @@ await describeOnForms("presence", ["server"], () => {
     await prepared.remove();
   });
 
-  test("a server that vanished without a word is asked whether it lives, every few seconds", async () => {
+  test("ends some seconds after its machine vanished", async () => {
     const prepared = await prepareTestDatabase("server");
     const { pool, close } = await openPool(prepared);
     const { rows } = await pool.query(
@@ -56,7 +56,7 @@ await describeOnForms("presence", ["server"], () => {
     await prepared.remove();
   });
 
-  test("replicas that start together mark a database once", async () => {
+  test("the owner of a database is recorded once by replicas that start together", async () => {
     const prepared = await prepareTestDatabase("server");
     const pools = await Promise.all(Array.from({ length: 6 }, () => openPool(prepared)));
     const databases = pools.map((pool) => createDatabase(pool));

@@ -6,7 +6,7 @@ import { type ReadinessProbe, readinessProbe } from "../../src/database/readines
 import { DatabaseProxy } from "../support/databaseProxy.js";
 import { describeOnForms, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
 
-await describeOnForms("the probe of readiness", ["server"], () => {
+await describeOnForms("the readiness probe", ["server"], () => {
   let prepared: PreparedDatabase;
   let proxy: DatabaseProxy;
   let pool: DatabasePool;
@@ -38,7 +38,7 @@ await describeOnForms("the probe of readiness", ["server"], () => {
   });
   afterEach(() => proxy.goOn());
 
-  it("opens no second session, and so takes no second time limit, where one that others wait on is not answered", async () => {
+  it("takes one time limit for all waiting callers when its session gets no answer", async () => {
     await probe.read();
     const before = opened;
     proxy.standStill();
@@ -55,7 +55,7 @@ await describeOnForms("the probe of readiness", ["server"], () => {
     expect(opened).toBe(before + 1);
   });
 
-  it("takes a session that an administrator ended for no failure of the server", async () => {
+  it("reports no failure after an administrator ended its session", async () => {
     await probe.read();
     const before = opened;
     const admin = new pg.Client(prepared.url ?? "");

@@ -4,6 +4,7 @@ import type { DatabasePool } from "../../src/database/pools.js";
 import { serverPool, sessionConfig } from "../../src/database/pools.js";
 import { StatementNames } from "../../src/database/statementNames.js";
 import { WaitingPool } from "../../src/database/waitingPool.js";
+import { fastPaths } from "../../src/fastPaths.js";
 import { describeOnForms, openPool, prepareTestDatabase } from "../support/databases.js";
 import { type OwnedDatabase, ownedDatabase } from "../support/roles.js";
 import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
@@ -137,7 +138,7 @@ async function expectWorks(server: TestServer): Promise<void> {
   expect(ready.status).toBe(200);
 }
 
-await describeOnForms("a server whose every default is unusual", ["server"], () => {
+await describeOnForms("a database server with unusual defaults", ["server"], () => {
   let owned: OwnedDatabase;
   let server: TestServer | undefined;
 
@@ -156,19 +157,19 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
   });
   afterAll(() => owned?.remove());
 
-  it("is used as any other one, where the role's defaults are unusual", async () => {
+  it("works with unusual defaults of the role", async () => {
     await owned.asSuperuser(...setAll(`role ${owned.role}`));
     server = await startTestServer({ databaseUrl: owned.url }, "server");
     await expectWorks(server);
   });
 
-  it("is used as any other one, where the database's defaults are unusual", async () => {
+  it("works with unusual defaults of the database", async () => {
     await owned.asSuperuser(...setAll(`database ${owned.name}`));
     server = await startTestServer({ databaseUrl: owned.url }, "server");
     await expectWorks(server);
   });
 
-  it("is used as any other one, where a statement has a millisecond by default", async () => {
+  it("works with a default statement timeout of one millisecond", async () => {
     await owned.asSuperuser(
       `alter role ${owned.role} set statement_timeout = 1`,
       `alter role ${owned.role} set client_min_messages = debug5`,
@@ -177,7 +178,7 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     await expectWorks(server);
   });
 
-  it("is used as any other one, where the address' options say otherwise", async () => {
+  it("works with other settings in the address' options", async () => {
     const options = Object.entries(UNUSUAL)
       .map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`)
       .join(" ");
@@ -188,14 +189,14 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     await expectWorks(server);
   });
 
-  it("has the settings that the code relies on in every kind of session", async () => {
+  it("gives every kind of session the settings that the code relies on", async () => {
     await owned.asSuperuser(...setAll(`role ${owned.role}`));
     const pool = serverPool(owned.url, () => {});
     try {
       const pid = async () =>
         (await pool.quick.query({ text: "select current_setting('application_name') as name" })).rows[0].name;
       expect(await settingsIn(pool.pool)).toEqual(RIGHT);
-      await expect.poll(pid).toBe("invite-links pipeline");
+      await expect.poll(pid).toBe(fastPaths.pipelinedSessions ? "invite-links pipeline" : "invite-links");
       expect(await settingsIn(pool.quick)).toEqual(RIGHT);
       const own = pool.dedicatedSession?.("invite-links test");
       await own?.connect();
@@ -206,7 +207,7 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     }
   });
 
-  it("keeps a guarantee for commits that is stronger than its own", async () => {
+  it("keeps a stronger guarantee for commits", async () => {
     await owned.asSuperuser(`alter role ${owned.role} set synchronous_commit = remote_apply`);
     const pool = serverPool(owned.url, () => {});
     const { rows } = await pool.pool.query("select current_setting('synchronous_commit') as value");
@@ -214,7 +215,7 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     expect(rows).toEqual([{ value: "remote_apply" }]);
   });
 
-  it("ends a statement after ten seconds by itself, and a long one's transaction never", async () => {
+  it("ends a usual statement after ten seconds and never one of a long read", async () => {
     const pool = serverPool(owned.url, () => {});
     const unlimited = serverPool(owned.url, () => {}, { unlimited: true });
     const timeout = async ({ pool: asked }: DatabasePool) =>
@@ -224,7 +225,7 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     expect(values).toEqual(["10s", "0"]);
   });
 
-  it("gives another session in place of one that was ended for being idle before its settings held", async () => {
+  it("replaces a session that was ended as idle before its settings were confirmed", async () => {
     await owned.asSuperuser(`alter role ${owned.role} set idle_session_timeout = '50ms'`);
     let opened = 0;
     const stream = () => {
@@ -253,16 +254,16 @@ await describeOnForms("a server whose every default is unusual", ["server"], () 
     }
   });
 
-  it("is refused in one line, where triggers do not fire and the role may not change that", async () => {
+  it("is refused in one line if triggers do not fire and the role may not change that", async () => {
     await owned.asSuperuser(`alter role ${owned.role} set session_replication_role = replica`);
     await expect(startTestServer({ databaseUrl: owned.url }, "server")).rejects.toThrow(
-      /^DATABASE_URL: found a role with an unusual default of session_replication_role [^\n]*$/,
+      /^DATABASE_URL: the role has an unusual default of session_replication_role [^\n]*$/,
     );
   });
 });
 
-await describeOnForms("an embedded database whose every default is unusual", ["embedded"], (form) => {
-  it("has the settings that the code relies on", async () => {
+await describeOnForms("an embedded database with unusual defaults", ["embedded"], (form) => {
+  it("gives its session the settings that the code relies on", async () => {
     const prepared = await prepareTestDatabase(form);
     const first = await openPool(prepared);
     // PostgreSQL sets encodings and connections up differently in a process of one's own.
@@ -283,7 +284,7 @@ await describeOnForms("an embedded database whose every default is unusual", ["e
 });
 
 describe("the name of a prepared statement", () => {
-  it("is the same in every process, and another for another text or another schema", () => {
+  it("depends only on the text and the schema", () => {
     const [one, two] = [new StatementNames("public"), new StatementNames("public")];
     two.nameOf("select 2");
     const name = one.nameOf("select 1");

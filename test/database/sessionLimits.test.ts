@@ -40,7 +40,7 @@ const ALL_RIGHT = Array.from({ length: MANY }, (_, index) => [
   index % 4 === 0 ? "CreateTagTypeSuccess" : "number",
 ]);
 
-await describeOnForms("few sessions", ["server"], () => {
+await describeOnForms("a server with few database sessions", ["server"], () => {
   let owned: OwnedDatabase;
 
   beforeAll(async () => {
@@ -48,20 +48,20 @@ await describeOnForms("few sessions", ["server"], () => {
   });
   afterAll(() => owned?.remove());
 
-  it.each([8, 3])("make the server slow and refuse nobody, where the role may have %i", async (limit) => {
+  it.each([8, 3])("answers every request with a role limit of %i sessions", async (limit) => {
     await owned.asSuperuser(`alter role ${owned.role} connection limit ${limit}`);
     expect(await askMany(owned.url)).toEqual(ALL_RIGHT);
   });
 
-  it.each([1, 2, 5])("suffice for everything, where DATABASE_POOL is %i", async (databasePool) => {
+  it.each([1, 2, 5])("answers every request with a DATABASE_POOL of %i", async (databasePool) => {
     await owned.asSuperuser(`alter role ${owned.role} connection limit ${databasePool + 1}`);
     expect(await askMany(owned.url, databasePool)).toEqual(ALL_RIGHT);
   });
 
-  it("are too few, and that is said in one line, where there is only one", async () => {
+  it("does not start with a single session, and says so in one line", async () => {
     await owned.asSuperuser(`alter role ${owned.role} connection limit 1`);
     await expect(startTestServer({ databaseUrl: owned.url }, "server")).rejects.toThrow(
-      /^DATABASE_URL: found a database that has no further connection [^\n]*$/,
+      /^DATABASE_URL: the database has no further connection [^\n]*$/,
     );
   });
 });
@@ -83,19 +83,19 @@ await describeOnForms("a pooler", missingPooler === null ? ["server"] : [], () =
     return started;
   };
 
-  it("in session mode serves everything, as it comes", async () => {
+  it("in session mode works with its usual settings", async () => {
     const { through } = await pooler({ pool_mode: "session" });
     expect(await askMany(through(owned.url))).toEqual(ALL_RIGHT);
   });
 
-  it("in session mode serves everything, though it has few sessions or takes few clients", async () => {
+  it("in session mode works with few sessions or few clients", async () => {
     const few = await pooler({ pool_mode: "session", default_pool_size: "3" });
     expect(await askMany(few.through(owned.url))).toEqual(ALL_RIGHT);
     const crowded = await pooler({ pool_mode: "session", max_client_conn: "4" });
     expect(await askMany(crowded.through(owned.url))).toEqual(ALL_RIGHT);
   });
 
-  it("in session mode serves everything, though it resets no session", async () => {
+  it("in session mode works although it resets no session", async () => {
     const { through } = await pooler({
       pool_mode: "session",
       server_reset_query: "",
@@ -105,19 +105,19 @@ await describeOnForms("a pooler", missingPooler === null ? ["server"] : [], () =
   });
 
   it.each(["transaction", "statement"])(
-    "in %s mode is refused in one line, with nothing done",
+    "in %s mode is refused in one line, and nothing is changed",
     async (mode) => {
       const { through } = await pooler({ pool_mode: mode });
       const { rows: before } = await owned.asSuperuser("select count(*)::int as count from pg_class");
       const url = new URL(through(owned.url));
       url.searchParams.set("schema", `in_${mode}`);
       const opening = openDatabase({ url: url.href, directUrl: owned.url, folder: "" }, () => {});
-      await expect(opening).rejects.toThrow(/^DATABASE_URL: found a pooler that shares sessions [^\n]*$/);
+      await expect(opening).rejects.toThrow(/^DATABASE_URL: the pooler shares sessions [^\n]*$/);
       expect((await owned.asSuperuser("select count(*)::int as count from pg_class")).rows).toEqual(before);
     },
   );
 
-  it("is passed by for migrations, by DATABASE_DIRECT_URL, which must lead to the same database", async () => {
+  it("is bypassed by DATABASE_DIRECT_URL, which must lead to the same database", async () => {
     const { through } = await pooler({ pool_mode: "session" });
     const location = { url: through(owned.url), folder: "" };
     const { pool } = await openDatabase({ ...location, directUrl: owned.url }, () => {});
@@ -131,7 +131,7 @@ await describeOnForms("a pooler", missingPooler === null ? ["server"] : [], () =
     ];
     for (const directUrl of elsewhere)
       await expect(openDatabase({ ...location, directUrl }, () => {})).rejects.toThrow(
-        /^DATABASE_DIRECT_URL: found an address of another database or schema [^\n]*$/,
+        /^DATABASE_DIRECT_URL: the address leads to another database or schema [^\n]*$/,
       );
   });
 });

@@ -15,7 +15,7 @@ await describeOnForms("a snapshot", ALL_FORMS, (form) => {
 
   const numbers = sql`select n from number where n > ${0}::int order by n`;
 
-  test("is read in portions, each when it is taken", async () => {
+  test("is read in portions on demand", async () => {
     const portions = await database.snapshot(async (snapshot) => {
       const read: number[][] = [];
       for await (const rows of snapshot.portions<{ n: number }>(numbers, 4))
@@ -29,7 +29,7 @@ await describeOnForms("a snapshot", ALL_FORMS, (form) => {
     ]);
   });
 
-  test("gives its session back whatever happens to its reader", async () => {
+  test("releases its session even if its reader fails", async () => {
     await expect(
       database.snapshot(async (snapshot) => {
         for await (const _ of snapshot.portions(numbers, 4)) throw new Error("enough");
@@ -40,7 +40,7 @@ await describeOnForms("a snapshot", ALL_FORMS, (form) => {
     expect(await database.query(numbers)).toHaveLength(10);
   });
 
-  test.runIf(form === "server")("shows nothing of what is written meanwhile", async () => {
+  test.runIf(form === "server")("does not show concurrent writes", async () => {
     await database.snapshot(async (snapshot) => {
       const before = await snapshot.query(numbers);
       await opened.pool.query("insert into number values (11)");

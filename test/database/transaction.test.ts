@@ -5,7 +5,7 @@ import { failureOf } from "../../src/database/failures.js";
 import { newId } from "../../src/domain/shared/ids.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
 
-await describeOnForms("transactions", ["server"], () => {
+await describeOnForms("concurrent transactions", ["server"], () => {
   let open: TestDatabase;
   beforeAll(async () => {
     open = await openTestDatabase("server");
@@ -21,41 +21,38 @@ await describeOnForms("transactions", ["server"], () => {
     },
   };
 
-  test.each(Object.entries(rename))(
-    "of two transactions that wait for each other both take place: %s",
-    async (how, change) => {
-      const { database } = open;
-      const ids = [newId(), newId()] as const;
-      await database.prisma.tagType.createMany({
-        data: ids.map((id) => ({ id, name: "Before", nameKey: `${how} ${id}`, createdAt: new Date() })),
+  test.each(Object.entries(rename))("both succeed after a deadlock: %s", async (how, change) => {
+    const { database } = open;
+    const ids = [newId(), newId()] as const;
+    await database.prisma.tagType.createMany({
+      data: ids.map((id) => ({ id, name: "Before", nameKey: `${how} ${id}`, createdAt: new Date() })),
+    });
+    let [tries, held] = [0, 0];
+    let bothHold = () => {};
+    const holding = new Promise<void>((resolve) => {
+      bothHold = resolve;
+    });
+    const crossing = (name: string, [first, second]: readonly [string, string]) =>
+      database.transaction(async (unit) => {
+        tries += 1;
+        await change(unit, first, name);
+        held += 1;
+        if (held === 2) bothHold();
+        await holding;
+        await change(unit, second, name);
+        return name;
       });
-      let [tries, held] = [0, 0];
-      let bothHold = () => {};
-      const holding = new Promise<void>((resolve) => {
-        bothHold = resolve;
-      });
-      const crossing = (name: string, [first, second]: readonly [string, string]) =>
-        database.transaction(async (unit) => {
-          tries += 1;
-          await change(unit, first, name);
-          held += 1;
-          if (held === 2) bothHold();
-          await holding;
-          await change(unit, second, name);
-          return name;
-        });
-      expect(await Promise.all([crossing("One", ids), crossing("Two", [ids[1], ids[0]])])).toEqual([
-        "One",
-        "Two",
-      ]);
-      // The one that was ended may begin anew before the other goes on, and meet it once more.
-      expect(tries).toBeGreaterThan(2);
-      const [one, two] = await database.prisma.tagType.findMany({ where: { id: { in: [...ids] } } });
-      expect(one?.name).toBe(two?.name);
-    },
-  );
+    expect(await Promise.all([crossing("One", ids), crossing("Two", [ids[1], ids[0]])])).toEqual([
+      "One",
+      "Two",
+    ]);
+    // The one that was ended may begin anew before the other goes on, and meet it once more.
+    expect(tries).toBeGreaterThan(2);
+    const [one, two] = await database.prisma.tagType.findMany({ where: { id: { in: [...ids] } } });
+    expect(one?.name).toBe(two?.name);
+  });
 
-  test("of many that meet under serializable isolation all take place, though they are told so at COMMIT alone", async () => {
+  test("all succeed under serializable isolation, which reports conflicts only at COMMIT", async () => {
     const { database } = open;
     const nameKey = `counted ${newId()}`;
     const count = 6;
@@ -89,7 +86,7 @@ await describeOnForms("transactions", ["server"], () => {
     expect(tries).toBeGreaterThan(count);
   });
 
-  test("a row that is gone is looked for again, and its going told in the end", async () => {
+  test("are repeated for a missing row, which is reported in the end", async () => {
     const { database } = open;
     let tries = 0;
     const gone = database.transaction(async ({ prisma }) => {

@@ -140,7 +140,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     for (let again = 0; again < 3; again += 1) await expectUnavailable(server.ask(READ, {}, ADMIN));
     const during = outages().slice(from);
     expect(during.map(({ msg, err }) => [msg, err])).toEqual([
-      [expect.stringMatching(/^the database is away/), undefined],
+      [expect.stringMatching(/^the database is unavailable/), undefined],
     ]);
     expect(made("away")).toEqual([]);
 

@@ -11,7 +11,7 @@ const idle: MetricsSources = {
   holds: () => [],
 };
 
-test("whoever has to wait is looked at when somebody asks", async () => {
+test("numbers of waiting calls and statements are read at each scrape", async () => {
   const counts = { totalCount: 10, idleCount: 4, waitingCount: 0 };
   let waitingCalls = 7;
   let holds: HoldSummary[] = [
@@ -46,7 +46,7 @@ test("whoever has to wait is looked at when somebody asks", async () => {
   );
 });
 
-test("a thousand names are two hundred and the rest", async () => {
+test("a thousand operation names give two hundred labels and the label other", async () => {
   const metrics = new Metrics(idle);
   const ask = (name: string, executed: boolean) => {
     const operation = { name, type: OperationTypeNode.QUERY, executed, milliseconds: 1, codes: [] };
@@ -81,7 +81,7 @@ test("a thousand names are two hundred and the rest", async () => {
   );
 });
 
-test("two servers in a process do not count for each other", async () => {
+test("two servers in one process have separate metrics", async () => {
   const [one, other] = [new Metrics(idle), new Metrics(idle)];
   one.noteStatement({ text: "select 1", milliseconds: 250 });
   const told = "invite_links_sql_statement_duration_seconds_sum";

@@ -64,7 +64,7 @@ describe("an invite link's address", () => {
     );
   });
 
-  test("is never taken for whole where Telegram shortened it", () => {
+  test("is not accepted as whole if Telegram shortened it", () => {
     fc.assert(
       fc.property(
         hash,
@@ -82,7 +82,7 @@ describe("an invite link's address", () => {
     );
   });
 
-  test("is nothing else, and is read in time that grows with its length alone", () => {
+  test("is told from other texts in time linear in the length", () => {
     fc.assert(fc.property(fc.string(), (text) => parseInviteLinkUrl(text) === null));
     for (const part of [" ", "<", "...", ".,", "t.me/+a?", "&", "tg:join?&"]) {
       expect(parseInviteLinkUrl(`https://t.me/+a${part.repeat(2000)}\u0000`)).toBeNull();
@@ -104,7 +104,7 @@ describe("an instant", () => {
     },
   );
 
-  test("is every instant of the years 0001 to 9999 in every notation", () => {
+  test("is read in every notation for the years 0001 to 9999", () => {
     const date = fc.date({
       min: new Date("0001-01-02T00:00:00Z"),
       max: new Date("9999-12-30T00:00:00Z"),
@@ -150,7 +150,7 @@ describe("an instant", () => {
     );
   });
 
-  test("with slashes is refused with a line that says why", () => {
+  test("with slashes is refused with the reason", () => {
     expect(() => parseInstant("11/15/2026", { dayFirst: true })).toThrow(
       /^must have .*2026-11-21 or 21\.11\.2026.*slashes/,
     );
@@ -166,7 +166,7 @@ describe("an amount", () => {
     },
   );
 
-  test("is the same in the notation of every country", () => {
+  test("is the same in every country's notation", () => {
     const notation = fc.constantFrom(
       [" ", ","],
       ["\u00a0", ","],
@@ -188,7 +188,7 @@ describe("an amount", () => {
     );
   });
 
-  test("that may mean thousands or a fraction is refused with both ways to write it", () => {
+  test("that could mean thousands or a fraction is refused with both ways to write it", () => {
     expect(() => parseWrittenByHand("1,500")).toThrow(/^must be written as 1500 or 1\.50: .*1,500/);
     expect(() => parseWrittenByHand("12.345")).toThrow(/^must be written as 12345 or 12\.34: /);
   });

@@ -16,8 +16,8 @@ async function outcomeOf(fault: SandboxFault) {
   };
 }
 
-describe("faults that answer", () => {
-  it("ask to wait", async () => {
+describe("a sandbox fault with an answer", () => {
+  it("can be a 429", async () => {
     const { sandbox, call } = await setup();
     sandbox.control.fail({ kind: "too-many-requests", retryAfter: 7 });
     expect(await refusal(makeLink(call))).toEqual([
@@ -29,13 +29,13 @@ describe("faults that answer", () => {
     await makeLink(call);
   });
 
-  it("give any answer of Telegram's", async () => {
+  it("can be any error of Telegram", async () => {
     const { sandbox, call } = await setup();
     sandbox.control.fail({ kind: "error", error_code: 400, description: "Bad Request: CHAT_ADMIN_REQUIRED" });
     expect(await refusal(makeLink(call))).toEqual([400, "Bad Request: CHAT_ADMIN_REQUIRED"]);
   });
 
-  it("are server errors with JSON, HTML or nothing, before or after the effect", async () => {
+  it("can be a server error with JSON, HTML or no body, before or after the effect", async () => {
     expect(await outcomeOf({ kind: "server-error" })).toEqual({
       status: 500,
       body: JSON.stringify({ ok: false, error_code: 500, description: "Internal Server Error" }),
@@ -53,7 +53,7 @@ describe("faults that answer", () => {
     });
   });
 
-  it("are no JSON where JSON is expected", async () => {
+  it("can be a body that is not JSON", async () => {
     expect(await outcomeOf({ kind: "html-error", status: 418 })).toEqual({
       status: 418,
       body: expect.stringContaining("<html>"),
@@ -66,11 +66,11 @@ describe("faults that answer", () => {
     });
   });
 
-  it("come late, with the right answer", async () => {
+  it("can be a late right answer", async () => {
     expect(await outcomeOf({ kind: "slow", ms: 1 })).toMatchObject({ status: 200, links: 1 });
   });
 
-  it("revoke the token until it is given back", async () => {
+  it("can be a revoked token, until it is removed", async () => {
     const { sandbox, call } = await setup();
     const restore = sandbox.control.fail({ kind: "unauthorized" });
     for (const method of ["getMe", "getUpdates", "createChatInviteLink"]) {
@@ -81,7 +81,7 @@ describe("faults that answer", () => {
   });
 });
 
-describe("faults that lose the answer", () => {
+describe("a sandbox fault that loses the answer", () => {
   it.each([
     ["before", 0],
     ["after", 1],
@@ -92,7 +92,7 @@ describe("faults that lose the answer", () => {
     expect(sandbox.control.links(CHANNEL)).toHaveLength(links);
   });
 
-  it("cut it in the middle of the answer", async () => {
+  it("can end the connection in the middle of the answer", async () => {
     // Not through Telegraf: its HTTP client never notices and waits for the other half until its signal aborts.
     const { sandbox } = await setup();
     sandbox.control.fail({ kind: "half-body" });
@@ -133,8 +133,8 @@ describe("faults that lose the answer", () => {
   });
 });
 
-describe("which calls fail", () => {
-  it("is a matter of method, skip and times, and of the order in which they were told to", async () => {
+describe("the choice of calls that a sandbox fault concerns", () => {
+  it("depends on method, skip, times and the order of the faults", async () => {
     const { sandbox, call } = await setup();
     const { control } = sandbox;
     control.fail({ kind: "too-many-requests", retryAfter: 1 }, { method: "getChat", skip: 1, times: 2 });
@@ -148,7 +148,7 @@ describe("which calls fail", () => {
     await makeLink(call);
   });
 
-  it("ends when faults are cleared", async () => {
+  it("is empty after faults are cleared", async () => {
     const { sandbox, call } = await setup();
     sandbox.control.fail({ kind: "unauthorized" });
     sandbox.control.clearFaults();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { CHANNEL, refusal, setup } from "./support.js";
 
-describe("the Bot API over HTTP", () => {
-  it("takes parameters from the query and from JSON, form and multipart bodies", async () => {
+describe("the sandbox over HTTP", () => {
+  it("reads parameters from the query and from JSON, form and multipart bodies", async () => {
     const { sandbox } = await setup();
     const root = `${sandbox.apiRoot}/bot${sandbox.bot.token}`;
     const chat_id = String(CHANNEL);
@@ -30,7 +30,7 @@ describe("the Bot API over HTTP", () => {
     ]);
   });
 
-  it("knows its token and its methods", async () => {
+  it("refuses other tokens and unknown methods", async () => {
     const { sandbox, telegram, call } = await setup();
     expect(await telegram.getMe()).toMatchObject({
       id: sandbox.bot.id,
@@ -49,7 +49,7 @@ describe("the Bot API over HTTP", () => {
     }
   });
 
-  it("refuses bodies it cannot read", async () => {
+  it("refuses bodies that it cannot read", async () => {
     const { sandbox } = await setup();
     const post = (body: string) =>
       fetch(`${sandbox.apiRoot}/bot${sandbox.bot.token}/getMe`, {
@@ -62,7 +62,7 @@ describe("the Bot API over HTTP", () => {
     expect((await post("x".repeat(1024 * 1024 + 1))).status).toBe(413);
   });
 
-  it("logs the calls it received", async () => {
+  it("lists the received calls", async () => {
     const at = Date.parse("2026-05-01T10:00:00Z");
     const { sandbox, call } = await setup({ now: () => at });
     await call("getme");

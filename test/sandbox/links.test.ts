@@ -5,8 +5,8 @@ const soon = Math.floor(Date.now() / 1000) + 3600;
 const NO_RIGHTS = [400, "Bad Request: not enough rights to manage chat invite link"];
 const EXPIRED = [400, "Bad Request: INVITE_HASH_EXPIRED"];
 
-describe("createChatInviteLink", () => {
-  it("answers the link as Telegram shows it, without the fields that are unset", async () => {
+describe("the sandbox's createChatInviteLink", () => {
+  it("answers with the link as Telegram shows it, without unset fields", async () => {
     const { sandbox, telegram } = await setup();
     const link = await telegram.createChatInviteLink(CHANNEL);
     expect(link).toEqual({
@@ -24,7 +24,7 @@ describe("createChatInviteLink", () => {
     expect(sandbox.control.links(CHANNEL).map(({ url }) => url)).toEqual([link.invite_link]);
   });
 
-  it("keeps what it is given, and finds the chat by its @username in any case", async () => {
+  it("stores its settings, and finds the chat by its @username in any case", async () => {
     const { sandbox, telegram } = await setup();
     const link = await telegram.createChatInviteLink("@tALKhere", {
       name: "Spring",
@@ -35,14 +35,14 @@ describe("createChatInviteLink", () => {
     expect(sandbox.control.links(SUPERGROUP)).toHaveLength(1);
   });
 
-  it("reads 0 and values below 0 as none", async () => {
+  it("reads 0 and negative values as unset", async () => {
     const { call } = await setup();
     const link = await makeLink(call, { expire_date: -5, member_limit: -1 });
     expect(Object.keys(link)).not.toContain("expire_date");
     expect(Object.keys(link)).not.toContain("member_limit");
   });
 
-  it("loses a date that does not fit 32 bits, as Telegram's server does", async () => {
+  it("truncates a date to 32 bits, as Telegram's server does", async () => {
     const { call } = await setup();
     expect(Object.keys(await makeLink(call, { expire_date: 4_102_444_800 }))).not.toContain("expire_date");
   });
@@ -61,7 +61,7 @@ describe("createChatInviteLink", () => {
     expect((await makeLink(call, { name: given })).name).toBe(kept);
   });
 
-  it("refuses in Telegram's order, with its texts", async () => {
+  it("refuses in Telegram's order and with its texts", async () => {
     const { sandbox, call } = await setup();
     const { control } = sandbox;
     const create = (parameters: Record<string, unknown>) => refusal(call("createChatInviteLink", parameters));
@@ -100,8 +100,8 @@ describe("createChatInviteLink", () => {
   });
 });
 
-describe("editChatInviteLink", () => {
-  it("replaces every setting: one left out is cleared", async () => {
+describe("the sandbox's editChatInviteLink", () => {
+  it("replaces all settings and clears absent ones", async () => {
     const { call } = await setup();
     const link = await makeLink(call, { name: "Old", expire_date: soon, member_limit: 3 });
     const edited = await call("editChatInviteLink", {
@@ -118,7 +118,7 @@ describe("editChatInviteLink", () => {
     });
   });
 
-  it("works on nothing but the bot's own valid links", async () => {
+  it("works only on valid links of the bot", async () => {
     const { sandbox, call } = await setup();
     const edit = (invite_link: string) =>
       refusal(call("editChatInviteLink", { chat_id: CHANNEL, invite_link, name: "New" }));
@@ -135,7 +135,7 @@ describe("editChatInviteLink", () => {
     expect(await edit(elsewhere.invite_link)).toEqual(EXPIRED);
   });
 
-  it("checks the settings as creating does, and leaves the link as it was", async () => {
+  it("checks the settings as a creation does, and changes nothing on an error", async () => {
     const { sandbox, call } = await setup();
     const { invite_link } = await makeLink(call, { name: "Kept" });
     const edit = (settings: object) =>
@@ -152,8 +152,8 @@ describe("editChatInviteLink", () => {
   });
 });
 
-describe("revokeChatInviteLink and exportChatInviteLink", () => {
-  it("answers the revoked link, once", async () => {
+describe("the sandbox's revokeChatInviteLink and exportChatInviteLink", () => {
+  it("answers with the revoked link, once", async () => {
     const { call } = await setup();
     const link = await makeLink(call, { name: "Short-lived" });
     const parameters = { chat_id: CHANNEL, invite_link: link.invite_link };
@@ -161,7 +161,7 @@ describe("revokeChatInviteLink and exportChatInviteLink", () => {
     expect(await refusal(call("revokeChatInviteLink", parameters))).toEqual(EXPIRED);
   });
 
-  it("exports a bare text and revokes the primary link before it", async () => {
+  it("exports an address and revokes the former primary link", async () => {
     const { sandbox, call } = await setup();
     const first = await call("exportChatInviteLink", { chat_id: CHANNEL });
     const second = await call("exportChatInviteLink", { chat_id: CHANNEL });
@@ -172,7 +172,7 @@ describe("revokeChatInviteLink and exportChatInviteLink", () => {
     expect(await call("getChat", { chat_id: CHANNEL })).toMatchObject({ invite_link: second });
   });
 
-  it("makes the next primary link when the primary one is revoked", async () => {
+  it("creates the next primary link when the primary link is revoked", async () => {
     const { sandbox, call } = await setup();
     const invite_link = await call("exportChatInviteLink", { chat_id: CHANNEL });
     await call("revokeChatInviteLink", { chat_id: CHANNEL, invite_link });
@@ -183,10 +183,10 @@ describe("revokeChatInviteLink and exportChatInviteLink", () => {
   });
 });
 
-describe("subscription links", () => {
+describe("the sandbox's subscription links", () => {
   const plan = { chat_id: CHANNEL, subscription_period: 2_592_000, subscription_price: 100 };
 
-  it("are made for channels, and their edit changes the name alone", async () => {
+  it("are created in channels, and an edit changes only the name", async () => {
     const { call } = await setup();
     const link = (await call("createChatSubscriptionInviteLink", { ...plan, name: "Gold" })) as object;
     expect(link).toMatchObject({ name: "Gold", subscription_period: 2_592_000, subscription_price: 100 });
@@ -216,8 +216,8 @@ describe("subscription links", () => {
   });
 });
 
-describe("an upgraded group", () => {
-  it("names its new id at every call, and its links live on there", async () => {
+describe("an upgraded group in the sandbox", () => {
+  it("answers every call with its new id and keeps its links there", async () => {
     const { sandbox, call } = await setup();
     const group = sandbox.control.addChat({ type: "group", title: "Small", members: [{ user: ada }] });
     const { invite_link } = await makeLink(call, { chat_id: group });

@@ -3,8 +3,8 @@ import { ada, ben, CHANNEL, makeLink, person, refusal, SUPERGROUP, setup } from 
 
 const ALL_TYPES = ["chat_member", "my_chat_member", "chat_join_request"];
 
-describe("joining by a link", () => {
-  it("counts those who are in the chat at the same time", async () => {
+describe("joining by a link in the sandbox", () => {
+  it("counts the members who are in the chat at the same time", async () => {
     const { sandbox, call } = await setup();
     const { control } = sandbox;
     const { invite_link: url } = await makeLink(call, { member_limit: 1 });
@@ -16,7 +16,7 @@ describe("joining by a link", () => {
     expect(control.links(CHANNEL)).toMatchObject([{ memberCount: 1 }]);
   });
 
-  it("ends with the link's date, its revocation and a ban", async () => {
+  it("is refused after expiry, revocation and a ban", async () => {
     let now = Date.now();
     const { sandbox, call } = await setup({ now: () => now });
     const { control } = sandbox;
@@ -32,7 +32,7 @@ describe("joining by a link", () => {
     expect(control.join(CHANNEL, ada, { url })).toBe("expired");
   });
 
-  it("becomes a request where the link asks for one", async () => {
+  it("becomes a request if the link requires one", async () => {
     const { sandbox, call } = await setup();
     const { control } = sandbox;
     await call("getUpdates", { allowed_updates: ALL_TYPES });
@@ -64,8 +64,8 @@ describe("joining by a link", () => {
   });
 });
 
-describe("chat_member updates", () => {
-  it("tell who came by which link, and name none when someone leaves", async () => {
+describe("chat_member updates of the sandbox", () => {
+  it("name the link of a join and no link for a leave", async () => {
     const { sandbox, call } = await setup();
     const { control } = sandbox;
     await call("getUpdates", { allowed_updates: ALL_TYPES });
@@ -93,7 +93,7 @@ describe("chat_member updates", () => {
     ]);
   });
 
-  it("cut another administrator's link short", async () => {
+  it("shorten another administrator's link", async () => {
     const { sandbox, call } = await setup();
     await call("getUpdates", { allowed_updates: ALL_TYPES });
     const creator = person(21, "Zoe");
@@ -104,7 +104,7 @@ describe("chat_member updates", () => {
     ]);
   });
 
-  it("come with promotions and restrictions, and tell whether a restricted one is in the chat", async () => {
+  it("follow promotions and restrictions, and say whether a restricted user is in the chat", async () => {
     const { sandbox, call } = await setup();
     const { control } = sandbox;
     await call("getUpdates", { allowed_updates: ALL_TYPES });
@@ -126,7 +126,7 @@ describe("chat_member updates", () => {
     ]);
   });
 
-  it("reach administrators alone", async () => {
+  it("reach only administrators", async () => {
     const { sandbox, call } = await setup();
     await call("getUpdates", { allowed_updates: ALL_TYPES });
     sandbox.control.setBot(CHANNEL, { status: "member" });
@@ -142,8 +142,8 @@ describe("chat_member updates", () => {
   });
 });
 
-describe("looking at chats", () => {
-  it("shows members, the bot included", async () => {
+describe("looking at chats of the sandbox", () => {
+  it("shows members, including the bot", async () => {
     const { sandbox, call } = await setup();
     sandbox.control.join(CHANNEL, ada);
     const member = (user_id: number) => call("getChatMember", { chat_id: CHANNEL, user_id });
@@ -155,7 +155,7 @@ describe("looking at chats", () => {
     expect(await refusal(member(ada.id))).toEqual([400, "Bad Request: member list is inaccessible"]);
   });
 
-  it("shows a public chat to a bot outside, unless it was kicked", async () => {
+  it("shows a public chat to a bot that is not a member, unless it was kicked", async () => {
     const { sandbox, call } = await setup();
     const { control } = sandbox;
     control.setBot(SUPERGROUP, { status: "left" });

@@ -12,7 +12,7 @@ async function freshFolder(): Promise<string> {
   return folder;
 }
 
-it("has the link on disk when it answers it", async () => {
+it("the sandbox has a link on disk before it answers", async () => {
   const stateFile = join(await freshFolder(), "deep", "er", "state.json");
   const { call } = await setup({ stateFile });
   for (let turn = 0; turn < 5; turn += 1) {
@@ -21,7 +21,7 @@ it("has the link on disk when it answers it", async () => {
   }
 });
 
-it("shares writes in a burst, and leaves no other file behind", async () => {
+it("the sandbox shares writes in a burst and leaves no other file behind", async () => {
   const folder = await freshFolder();
   const stateFile = join(folder, "state.json");
   await writeFile(join(folder, "state.json.123456"), "what a kill left of a write");
@@ -35,7 +35,7 @@ it("shares writes in a burst, and leaves no other file behind", async () => {
   expect(await readdir(folder)).toEqual(["state.json"]);
 });
 
-it("comes back with its bot, links, members, updates and the next update_id", async () => {
+it("the sandbox restarts with its bot, links, members, updates and next update_id", async () => {
   const stateFile = join(await freshFolder(), "state.json");
   const bot = { id: 42, token: "42:SECRET", username: "other_bot", firstName: "Other" };
   const before = await setup({ stateFile, bot });
@@ -61,7 +61,7 @@ it("comes back with its bot, links, members, updates and the next update_id", as
   ]);
 });
 
-it("goes on delivering to the webhook after a restart", async () => {
+it("the sandbox goes on delivering to the webhook after a restart", async () => {
   const stateFile = join(await freshFolder(), "state.json");
   const hook = await receiver([500, 500, 200]);
   const before = await setup({ stateFile });
@@ -75,7 +75,7 @@ it("goes on delivering to the webhook after a restart", async () => {
   expect(new Set(received.map(({ update }) => update.update_id)).size).toBe(1);
 });
 
-it("refuses a file that holds something else", async () => {
+it("the sandbox refuses a file that contains something else", async () => {
   const stateFile = join(await freshFolder(), "state.json");
   await writeFile(stateFile, '{"version": 9}');
   await expect(startSandbox({ stateFile })).rejects.toThrow("state.json");

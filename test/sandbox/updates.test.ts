@@ -5,8 +5,8 @@ import { ada, ben, CHANNEL, refusal, setup } from "./support.js";
 const WEBHOOK_ACTIVE =
   "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
 
-describe("getUpdates", () => {
-  it("leaves chat_member out unless it is asked for by name", async () => {
+describe("the sandbox's getUpdates", () => {
+  it("leaves out chat_member unless it is asked for by name", async () => {
     const { sandbox, call } = await setup();
     sandbox.control.join(CHANNEL, ada);
     sandbox.control.setBot(CHANNEL, { status: "administrator", can_invite_users: false });
@@ -22,7 +22,7 @@ describe("getUpdates", () => {
     expect(await call("getUpdates")).toEqual([]);
   });
 
-  it("sends again what no higher offset acknowledged", async () => {
+  it("repeats updates that were not acknowledged by a higher offset", async () => {
     const { sandbox, call } = await setup();
     await call("getUpdates", { allowed_updates: ["chat_member"] });
     sandbox.control.join(CHANNEL, ada);
@@ -46,7 +46,7 @@ describe("getUpdates", () => {
     expect(await updates).toMatchObject([{ chat_member: { from: ada } }, { chat_member: { from: ben } }]);
   });
 
-  it("ends the poll before it, and a waiting poll when the sandbox closes", async () => {
+  it("ends an earlier poll, and a waiting poll when the sandbox closes", async () => {
     const { sandbox, call } = await setup();
     const first = refusal(call("getUpdates", { timeout: 50 }));
     await sandbox.control.nextCall("getUpdates");
@@ -61,8 +61,8 @@ describe("getUpdates", () => {
   });
 });
 
-describe("a webhook", () => {
-  it("gets each update with the secret, again until it takes it", async () => {
+describe("a webhook of the sandbox", () => {
+  it("receives each update with the secret, repeated until it is accepted", async () => {
     const { sandbox, call } = await setup();
     const hook = await receiver([500, 404, 200, 204]);
     const answer = await call("setWebhook", {
@@ -85,7 +85,7 @@ describe("a webhook", () => {
     }
   });
 
-  it("shuts getUpdates out until it is deleted, and what waits is not lost", async () => {
+  it("excludes getUpdates until it is deleted, and no update is lost", async () => {
     const { sandbox, call } = await setup();
     const poll = refusal(call("getUpdates", { timeout: 50 }));
     await sandbox.control.nextCall("getUpdates");
@@ -107,7 +107,7 @@ describe("a webhook", () => {
     expect(await call("getUpdates")).toMatchObject([{ chat_member: { from: ada } }]);
   });
 
-  it("drops what is pending where that is asked for", async () => {
+  it("drops pending updates on request", async () => {
     const { sandbox, call } = await setup();
     await call("getUpdates", { allowed_updates: ["chat_member"] });
     sandbox.control.join(CHANNEL, ada);

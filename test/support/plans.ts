@@ -14,8 +14,9 @@ export async function statementsOf(
   work: () => Promise<unknown>,
 ): Promise<SentStatement[]> {
   const sent: SentStatement[] = [];
-  // In the embedded database they are one.
-  const spies = [...new Set([pool, quick, frequent])].map((asking) => vi.spyOn(asking as pg.Pool, "query"));
+  // `quick` may be the pool itself, and `frequent` may pass a statement on to the pool: each statement counts once.
+  const spies = [...new Set([pool, quick, frequent])].map((runner) => vi.spyOn(runner as pg.Pool, "query"));
+  const counted = new Set<unknown>();
   try {
     await work();
     const calls = spies.flatMap(({ mock }) =>
@@ -24,6 +25,8 @@ export async function statementsOf(
     for (const { given } of calls.sort((one, other) => one.order - other.order)) {
       const [statement] = given as unknown[];
       if (typeof statement !== "object" || statement === null || !("text" in statement)) continue;
+      if (counted.has(statement)) continue;
+      counted.add(statement);
       const { text, values = [] } = statement as Partial<SentStatement> & { text: string };
       sent.push({ text, values });
     }

@@ -6,8 +6,8 @@ const AT_ONCE = 10;
 const LONG = 1_000_000;
 
 let queue: CallQueue;
-/** What became of each that asked, in that order: its name and turn, or the error. */
-let begun: { readonly name: string; readonly turn: Slot }[];
+/** The outcome of each request, in the order of the outcomes. */
+let begun: { readonly name: string; readonly slot: Slot }[];
 let refused: { readonly name: string; readonly error: Error }[];
 beforeEach(() => {
   vi.useFakeTimers();
@@ -21,55 +21,55 @@ afterEach(() => {
 
 /** Holds all calls. */
 const hold = (milliseconds: number) => queue.hold([{ method: null, chat: null, milliseconds }]);
-const ANY = { method: "create", chat: "lane" };
+const ANY = { method: "create", chat: "chat" };
 const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 interface Asked {
-  readonly lane?: string;
+  readonly chat?: string;
   readonly method?: string;
   readonly isUrgent?: boolean;
   readonly milliseconds?: number;
   readonly signal?: AbortSignal;
 }
 async function ask(name: string, asked: Asked = {}, again?: Slot) {
-  const { lane = "lane", method = "create", isUrgent, milliseconds = LONG, signal } = asked;
-  queue.slot({ method, chat: lane, isUrgent, milliseconds, signal }, again).then(
-    (turn) => begun.push({ name, turn }),
+  const { chat = "chat", method = "create", isUrgent, milliseconds = LONG, signal } = asked;
+  queue.slot({ method, chat, isUrgent, milliseconds, signal }, again).then(
+    (slot) => begun.push({ name, slot }),
     (error) => refused.push({ name, error }),
   );
   await pass(0);
 }
 async function askMany(count: number, asked: Asked = {}) {
-  for (let index = 0; index < count; index += 1) await ask(`${asked.lane ?? "lane"}${index}`, asked);
+  for (let index = 0; index < count; index += 1) await ask(`${asked.chat ?? "chat"}${index}`, asked);
 }
 const names = () => begun.map(({ name }) => name);
 async function end(name: string, succeeded = true) {
   const index = names().lastIndexOf(name);
-  begun[index]?.turn.end(succeeded);
+  begun[index]?.slot.end(succeeded);
   await pass(0);
 }
 const retries = () => refused.map(({ name, error }) => [name, (error as SlotTimeoutError).retryAfterSeconds]);
 const nothingIsLeft = () => expect([queue.waiting, vi.getTimerCount()]).toEqual([0, 0]);
 
-test("ten at once, and one more for each that ends, whatever came of it", async () => {
+test("ten slots are in use at once, and each freed slot is given again", async () => {
   await askMany(12);
   expect([names().length, queue.waiting]).toEqual([AT_ONCE, 2]);
-  await end("lane3", false);
-  expect([names().at(-1), queue.waiting]).toEqual(["lane10", 1]);
-  await end("lane10");
-  expect(names().at(-1)).toBe("lane11");
+  await end("chat3", false);
+  expect([names().at(-1), queue.waiting]).toEqual(["chat10", 1]);
+  await end("chat10");
+  expect(names().at(-1)).toBe("chat11");
   nothingIsLeft();
 });
 
-describe("fair between lanes", () => {
-  test("one call is next, though a thousand of another lane wait", async () => {
-    await askMany(1010, { lane: "busy" });
-    await ask("alone", { lane: "calm" });
+describe("a fair call queue", () => {
+  test("serves a single call of one key before a thousand waiting calls of another key", async () => {
+    await askMany(1010, { chat: "busy" });
+    await ask("alone", { chat: "calm" });
     await end("busy0");
     await end("busy1");
     expect(names().slice(AT_ONCE)).toEqual(["busy10", "alone"]);
   });
 
-  test("whoever comes and goes, in whatever order", async () => {
+  test("serves keys in slot for every order of requests, ends and aborts", async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ ask: fc.constantFrom("a", "b", "c", "d") }) },
       { weight: 3, arbitrary: fc.record({ end: fc.nat() }) },
@@ -78,52 +78,52 @@ describe("fair between lanes", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
         queue = new CallQueue();
-        const underWay: Slot[] = [];
-        const served: { lane: string; number: number }[] = [];
+        const inUse: Slot[] = [];
+        const served: { chat: string; number: number }[] = [];
         const left: number[] = [];
-        // The model: those that wait, each with how often each other lane was served since it was its lane's first.
-        let waiting: { lane: string; number: number; leaving: AbortController; passedBy: string[] }[] = [];
-        const firstOf = (lane: string) => waiting.find((one) => one.lane === lane);
+        // The model: the waiting requests, each with the other chats that were served since it became the first of its chat.
+        let waiting: { chat: string; number: number; leaving: AbortController; passedBy: string[] }[] = [];
+        const firstOf = (chat: string) => waiting.find((one) => one.chat === chat);
         let number = 0;
         for (const now of steps) {
           if ("ask" in now) {
-            const one = { lane: now.ask, number, leaving: new AbortController(), passedBy: [] };
+            const one = { chat: now.ask, number, leaving: new AbortController(), passedBy: [] };
             number += 1;
             waiting.push(one);
             queue
-              .slot({ method: "create", chat: one.lane, milliseconds: LONG, signal: one.leaving.signal })
+              .slot({ method: "create", chat: one.chat, milliseconds: LONG, signal: one.leaving.signal })
               .then(
-                (turn) => {
-                  underWay.push(turn);
+                (slot) => {
+                  inUse.push(slot);
                   served.push(one);
                 },
                 () => left.push(one.number),
               );
           } else if ("end" in now) {
-            const [turn] = underWay.splice(now.end % Math.max(1, underWay.length), 1);
-            turn?.end(true);
+            const [slot] = inUse.splice(now.end % Math.max(1, inUse.length), 1);
+            slot?.end(true);
           } else if (waiting.length > 0) {
             const leaving = waiting[now.leave % waiting.length];
             leaving?.leaving.abort();
             waiting = waiting.filter((one) => one !== leaving);
           }
           await pass(0);
-          for (const { lane, number: which } of served.splice(0)) {
-            expect(firstOf(lane)?.number).toBe(which);
+          for (const { chat, number: which } of served.splice(0)) {
+            expect(firstOf(chat)?.number).toBe(which);
             waiting = waiting.filter((one) => one.number !== which);
-            for (const other of new Set(waiting.map((one) => one.lane))) {
+            for (const other of new Set(waiting.map((one) => one.chat))) {
               const first = firstOf(other);
-              if (other === lane || !first) continue;
-              expect(first.passedBy).not.toContain(lane);
-              first.passedBy.push(lane);
+              if (other === chat || !first) continue;
+              expect(first.passedBy).not.toContain(chat);
+              first.passedBy.push(chat);
             }
           }
           expect(queue.waiting).toBe(waiting.length);
-          expect(underWay.length).toBeLessThanOrEqual(AT_ONCE);
-          expect(waiting.length === 0 || underWay.length === AT_ONCE).toBe(true);
+          expect(inUse.length).toBeLessThanOrEqual(AT_ONCE);
+          expect(waiting.length === 0 || inUse.length === AT_ONCE).toBe(true);
         }
-        while (underWay.length > 0) {
-          underWay.pop()?.end(true);
+        while (inUse.length > 0) {
+          inUse.pop()?.end(true);
           await pass(0);
         }
         expect(served.length).toBe(waiting.length);
@@ -135,7 +135,7 @@ describe("fair between lanes", () => {
 });
 
 describe("a hold", () => {
-  test("lets nobody begin before its time, the longest of several", async () => {
+  test("gives no slot before the longest of several holds ends", async () => {
     hold(5000);
     hold(2000);
     await ask("first");
@@ -146,31 +146,31 @@ describe("a hold", () => {
     nothingIsLeft();
   });
 
-  test("is followed by one at once, and one more with each that succeeds", async () => {
+  test("is followed by one slot, and one more with each success", async () => {
     hold(1000);
     await askMany(60);
     await pass(1000);
     expect(names()).toHaveLength(1);
-    await end("lane0", false);
+    await end("chat0", false);
     expect(names()).toHaveLength(2);
-    const underWay = () => names().length - 2;
-    await end("lane1");
-    expect(underWay()).toBe(2);
-    await end("lane2");
-    expect(underWay() - 1).toBe(3);
-    for (let index = 3; index < 40; index += 1) await end(`lane${index}`);
+    const inUse = () => names().length - 2;
+    await end("chat1");
+    expect(inUse()).toBe(2);
+    await end("chat2");
+    expect(inUse() - 1).toBe(3);
+    for (let index = 3; index < 40; index += 1) await end(`chat${index}`);
     expect(names().length - 40).toBe(AT_ONCE);
   });
 
-  test("is not followed by more because of what began before it", async () => {
+  test("gives no additional slot for the success of an earlier call", async () => {
     await askMany(12);
     hold(1000);
-    for (let index = 0; index < AT_ONCE; index += 1) await end(`lane${index}`);
+    for (let index = 0; index < AT_ONCE; index += 1) await end(`chat${index}`);
     await pass(1000);
     expect(names()).toHaveLength(AT_ONCE + 1);
   });
 
-  test("ends the wait of those at once who cannot outlast it, and says what is left", async () => {
+  test("refuses at once requests that cannot outlast it, with the seconds that are left", async () => {
     await askMany(AT_ONCE);
     await ask("short", { milliseconds: 3000 });
     await ask("long", { milliseconds: 9000 });
@@ -182,7 +182,7 @@ describe("a hold", () => {
     await ask("late", { milliseconds: 4000 });
     expect(retries().at(-1)).toEqual(["late", 5]);
     expect([queue.hasTimeLeft(ANY, 4000), queue.hasTimeLeft(ANY, 5000)]).toEqual([false, true]);
-    for (let index = 0; index < AT_ONCE; index += 1) await end(`lane${index}`, false);
+    for (let index = 0; index < AT_ONCE; index += 1) await end(`chat${index}`, false);
     await pass(4500);
     expect(names().at(-1)).toBe("long");
     nothingIsLeft();
@@ -193,11 +193,11 @@ describe("a hold of one method in one chat", () => {
   const CREATE_IN_A = { method: "create", chat: "a" };
   const holdInA = (milliseconds: number) => queue.hold([{ ...CREATE_IN_A, milliseconds }]);
 
-  test("lets other methods of the chat pass those that it holds, and other chats", async () => {
+  test("lets other methods and other chats overtake", async () => {
     holdInA(60_000);
-    await ask("held", { lane: "a" });
-    await ask("revoke", { lane: "a", method: "revoke" });
-    await ask("elsewhere", { lane: "b" });
+    await ask("held", { chat: "a" });
+    await ask("revoke", { chat: "a", method: "revoke" });
+    await ask("elsewhere", { chat: "b" });
     expect([names(), queue.waiting]).toEqual([["revoke", "elsewhere"], 1]);
     await end("elsewhere");
     await pass(60_000);
@@ -205,10 +205,10 @@ describe("a hold of one method in one chat", () => {
     nothingIsLeft();
   });
 
-  test("lets the method go on elsewhere one at a time, and one more with each that succeeds", async () => {
+  test("lets the method go on in other chats with one slot, and one more with each success", async () => {
     holdInA(60_000);
-    for (const lane of ["b", "c", "d", "e"]) await ask(lane, { lane });
-    await ask("other method", { lane: "b", method: "edit" });
+    for (const chat of ["b", "c", "d", "e"]) await ask(chat, { chat });
+    await ask("other method", { chat: "b", method: "edit" });
     expect(names()).toEqual(["b", "other method"]);
     await end("other method");
     expect(names()).toHaveLength(2);
@@ -216,22 +216,22 @@ describe("a hold of one method in one chat", () => {
     expect(names().slice(2)).toEqual(["c", "d"]);
   });
 
-  test("that is told again, as every server reads it, does not slow the method down again", async () => {
+  test("that is added again does not slow the method down again", async () => {
     holdInA(60_000);
-    for (const lane of ["b", "c", "d"]) await ask(lane, { lane });
+    for (const chat of ["b", "c", "d"]) await ask(chat, { chat });
     await end("b");
     holdInA(60_000);
     await end("c");
-    await ask("e", { lane: "e" });
-    await ask("f", { lane: "f" });
+    await ask("e", { chat: "e" });
+    await ask("f", { chat: "f" });
     expect(names()).toEqual(["b", "c", "d", "e", "f"]);
   });
 
-  test("ends the wait of those in its chat at once who cannot outlast it, and of nobody else", async () => {
-    await askMany(AT_ONCE, { lane: "b" });
-    await ask("short", { lane: "a", milliseconds: 3000 });
-    await ask("short, other method", { lane: "a", method: "edit", milliseconds: 3000 });
-    await ask("short, other chat", { lane: "c", milliseconds: 3000 });
+  test("refuses at once only requests of its chat that cannot outlast it", async () => {
+    await askMany(AT_ONCE, { chat: "b" });
+    await ask("short", { chat: "a", milliseconds: 3000 });
+    await ask("short, other method", { chat: "a", method: "edit", milliseconds: 3000 });
+    await ask("short, other chat", { chat: "c", milliseconds: 3000 });
     holdInA(7000);
     await pass(0);
     expect(retries()).toEqual([["short", 7]]);
@@ -239,25 +239,25 @@ describe("a hold of one method in one chat", () => {
   });
 });
 
-test("what is urgent goes before everything else that waits, and is fair between lanes by itself", async () => {
-  await askMany(AT_ONCE + 5, { lane: "busy" });
-  for (const lane of ["a", "a", "b"])
-    await ask(`revoke in ${lane}`, { lane, method: "revoke", isUrgent: true });
+test("urgent requests go before all others, in slot between keys", async () => {
+  await askMany(AT_ONCE + 5, { chat: "busy" });
+  for (const chat of ["a", "a", "b"])
+    await ask(`revoke in ${chat}`, { chat, method: "revoke", isUrgent: true });
   for (let index = 0; index < 4; index += 1) await end(`busy${index}`);
   expect(names().slice(AT_ONCE)).toEqual(["revoke in a", "revoke in b", "revoke in a", "busy10"]);
 });
 
-describe("whoever waits", () => {
-  test("gives up when there is no time left, and is told how long the others take", async () => {
+describe("a waiting request", () => {
+  test("times out, with an estimate of the wait", async () => {
     await askMany(AT_ONCE);
     await pass(2000);
-    for (let index = 0; index < AT_ONCE; index += 1) await end(`lane${index}`);
+    for (let index = 0; index < AT_ONCE; index += 1) await end(`chat${index}`);
     begun = [];
     await askMany(AT_ONCE + 25);
-    await ask("calm", { lane: "calm", milliseconds: 500 });
+    await ask("calm", { chat: "calm", milliseconds: 500 });
     await ask("busy", { milliseconds: 500 });
     await pass(500);
-    // Two seconds each, ten at once: one of the own lane and one of the other before it, or all that wait.
+    // Calls take two seconds and ten run at once. "calm" waits for one call of each chat, "busy" for all waiting calls.
     expect(retries()).toEqual([
       ["calm", 1],
       ["busy", 6],
@@ -265,7 +265,7 @@ describe("whoever waits", () => {
     expect(queue.waiting).toBe(25);
   });
 
-  test("gives up where its turn comes too late for it to end in time", async () => {
+  test("times out if its slot comes too late for the call to end in time", async () => {
     await ask("slow");
     await pass(2000);
     await end("slow");
@@ -273,7 +273,7 @@ describe("whoever waits", () => {
     await ask("late", { milliseconds: 1900 });
     await ask("early", { milliseconds: 4000 });
     await pass(1000);
-    await end("lane0");
+    await end("chat0");
     expect([names().at(-1), refused[0]?.name, refused[0]?.error]).toEqual([
       "early",
       "late",
@@ -281,7 +281,7 @@ describe("whoever waits", () => {
     ]);
   });
 
-  test("is dropped when it has gone, and its place is free", async () => {
+  test("is dropped when its client has gone", async () => {
     await askMany(AT_ONCE);
     const leaving = new AbortController();
     await ask("gone", { signal: leaving.signal });
@@ -289,24 +289,24 @@ describe("whoever waits", () => {
     leaving.abort();
     await pass(0);
     expect([queue.waiting, refused]).toEqual([1, [{ name: "gone", error: expect.any(ClientAbortedError) }]]);
-    await end("lane0");
+    await end("chat0");
     expect(names().at(-1)).toBe("next");
     await ask("gone before", { signal: leaving.signal });
     expect(refused).toHaveLength(2);
     nothingIsLeft();
   });
 
-  test("for another turn, the first having been for nothing, goes before those of its lane that came later", async () => {
+  test("that could not use its first slot keeps its place among those of its key", async () => {
     await askMany(AT_ONCE + 2);
     const [first, second] = begun;
     hold(1000);
-    first?.turn.end(false);
-    second?.turn.end(false);
-    await ask("second again", {}, second?.turn);
-    await ask("first again", {}, first?.turn);
-    for (let index = 2; index < AT_ONCE; index += 1) await end(`lane${index}`, false);
+    first?.slot.end(false);
+    second?.slot.end(false);
+    await ask("second again", {}, second?.slot);
+    await ask("first again", {}, first?.slot);
+    for (let index = 2; index < AT_ONCE; index += 1) await end(`chat${index}`, false);
     await pass(1000);
-    for (const name of ["first again", "second again", "lane10", "lane11"]) {
+    for (const name of ["first again", "second again", "chat10", "chat11"]) {
       expect(names().at(-1)).toBe(name);
       await end(name, false);
     }

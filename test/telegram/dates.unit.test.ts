@@ -43,8 +43,8 @@ const refused = (text: string): void => {
   expect(() => toExpireDate(text)).toThrow(RangeError);
 };
 
-describe("a date as text", () => {
-  it("is what Date.UTC makes of its fields, or is refused where there is no such day, time or offset", () => {
+describe("an expiry as text", () => {
+  it("is read as Date.UTC reads its fields, or refused if the day, time or offset does not exist", () => {
     let accepted = 0;
     fc.assert(
       fc.property(written, ({ year, month, day, fraction, between, zone, shape, ...time }) => {
@@ -109,8 +109,8 @@ describe("a date as text", () => {
   ])("%j is refused", (text) => refused(text));
 });
 
-describe("a date as a value", () => {
-  it("is a Date or Unix seconds, its fraction dropped", () => {
+describe("an expiry as a value", () => {
+  it("can be a Date or Unix seconds, without fractions", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1000, max: MAX * 1000 + 999 }), (milliseconds) => {
         const seconds = Math.floor(milliseconds / 1000);
@@ -122,7 +122,7 @@ describe("a date as a value", () => {
   });
 
   it.each([new Date(Number.NaN), Number.NaN, Number.POSITIVE_INFINITY, 0, 0.5, -5, MAX + 1])(
-    "is refused where Telegram would take it for none: %s",
+    "is refused if Telegram would ignore it: %s",
     (value) => expect(() => toExpireDate(value)).toThrow(RangeError),
   );
 });

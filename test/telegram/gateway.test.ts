@@ -57,7 +57,7 @@ const failure = async (call: Promise<unknown>) => {
 };
 const url = "https://t.me/+abc";
 
-describe("a link that was made", () => {
+describe("a created link", () => {
   test.each([
     ["no more than its address", {}, {}],
     ["a name with NUL and half a character", { name: "a\0\ud800" }, { name: "a \ufffd" }],
@@ -65,7 +65,7 @@ describe("a link that was made", () => {
     ["nulls", { name: null, creator: null, member_limit: null, expire_date: null }, {}],
     ["numbers that are none", { member_limit: -1, expire_date: 1e300, creator: { id: 2 ** 60 } }, {}],
     ["a limit beyond a column", { member_limit: 3e9 }, {}],
-  ])("is understood with %s", async (_what, fields, expected) => {
+  ])("is read from an answer with %s", async (_what, fields, expected) => {
     answering({ invite_link: url, ...fields });
     expect(await create(gateway())).toEqual({ invite_link: url, ...expected });
   });
@@ -80,14 +80,14 @@ describe("a link that was made", () => {
     { invite_link: "no address" },
     { invite_link: "javascript:alert(1)" },
     { invite_link: `https://t.me/${"x".repeat(3000)}` },
-  ])("is nobody knows what in %j, which is told to the log", async (result) => {
+  ])("has an unknown outcome, which is logged, for the answer %j", async (result) => {
     answering(result);
     expect(await failure(create(gateway()))).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
     expect(events).toEqual([expect.objectContaining({ answer: result })]);
   });
 });
 
-describe("a link that was changed", () => {
+describe("a changed link", () => {
   const other = "https://t.me/+other";
   const edit = (telegram: TelegramGateway) =>
     telegram.editInviteLink(CHAT, url, settings, telegram.deadline(), unheard);
@@ -102,7 +102,7 @@ describe("a link that was changed", () => {
     ["rename", rename, { invite_link: url }],
     ["revoke", revoke, { invite_link: url, is_revoked: true }],
     ["revoke", revoke, { invite_link: url }],
-  ])("is understood by its address: %s", async (_what, call, result) => {
+  ])("is recognized by its address: %s", async (_what, call, result) => {
     answering(result);
     expect(await call(gateway())).toEqual(result);
   });
@@ -113,7 +113,7 @@ describe("a link that was changed", () => {
     ["revoke", revoke, { invite_link: other, is_revoked: true }],
     ["revoke", revoke, { invite_link: url, is_revoked: false }],
   ])(
-    "is nobody knows how where the answer tells of another, or of no revocation: %s",
+    "has an unknown outcome if the answer is about another link or about no revocation: %s",
     async (_what, call, result) => {
       answering(result);
       expect(await failure(call(gateway()))).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
@@ -122,7 +122,7 @@ describe("a link that was changed", () => {
   );
 });
 
-test("Telegram's words stay well-formed where they are cut short", async () => {
+test("a truncated description of Telegram stays well-formed", async () => {
   const description = `${"x".repeat(299)}\u{1f600}`;
   respond = (_request, response) =>
     response.writeHead(400).end(JSON.stringify({ ok: false, error_code: 400, description }));
@@ -132,7 +132,7 @@ test("Telegram's words stay well-formed where they are cut short", async () => {
   });
 });
 
-describe("an answer that is not Telegram's", () => {
+describe("an answer that is not from Telegram", () => {
   const status = (code: number, headers: Record<string, string> = {}) => {
     respond = (_request, response) => response.writeHead(code, headers).end("<html>");
   };
@@ -151,7 +151,7 @@ describe("an answer that is not Telegram's", () => {
   });
 
   test.each([301, 302, 303, 307, 308])(
-    "a redirect (%d) is not followed: a POST would be carried out twice",
+    "that redirects (%d) is not followed, because the POST would be sent twice",
     async (code) => {
       status(code, { location: "/elsewhere" });
       expect(await failure(create(gateway()))).toMatchObject({ kind: "unavailable", carriedOut: "maybe" });
@@ -160,37 +160,37 @@ describe("an answer that is not Telegram's", () => {
   );
 });
 
-describe("a 404 of a Bot API server's", () => {
+describe("a 404 of a Bot API server", () => {
   const answer = (description: string) => {
     respond = (_request, response) =>
       response.writeHead(404).end(JSON.stringify({ ok: false, error_code: 404, description }));
   };
 
-  test("is a malformed token, or a wrong API root, whatever the method", async () => {
+  test("means a malformed token or a wrong API root for every method", async () => {
     answer("Not Found");
     expect(await failure(create(gateway()))).toEqual({ kind: "unauthorized", status: 404 });
     expect(await failure(gateway().getMe())).toEqual({ kind: "unauthorized", status: 404 });
   });
 
-  test("about a method that the server does not know says nothing of the token", async () => {
+  test("about an unknown method says nothing about the token", async () => {
     answer("Not Found: method not found");
     expect(await failure(create(gateway()))).toMatchObject({ kind: "rejected" });
   });
 });
 
-test("the answer about another bot is none to getMe", async () => {
+test("getMe refuses an answer about another bot", async () => {
   answering({ id: 987654, is_bot: true });
   expect(await failure(gateway().getMe())).toMatchObject({ kind: "unavailable" });
 });
 
-describe("calls", () => {
+describe("calls to Telegram", () => {
   test("keep the path of the API root", async () => {
     answering({ id: 123456 });
     await gateway({ path: "/some/path" }).getMe();
     expect(requests).toEqual([`POST /some/path/bot${TOKEN}/getMe`]);
   });
 
-  test("about one chat take no answer about another", async () => {
+  test("about one chat refuse an answer about another", async () => {
     answering({ id: -1002, type: "channel" });
     const telegram = gateway();
     expect(await failure(telegram.getChat(CHAT, telegram.deadline()))).toMatchObject({
@@ -199,7 +199,7 @@ describe("calls", () => {
     });
   });
 
-  test("end in time, whatever number of milliseconds that is", async () => {
+  test("end in time for every time limit", async () => {
     respond = () => {};
     expect(await failure(create(gateway({ timeoutMs: 101 })))).toMatchObject({
       kind: "unavailable",
@@ -210,7 +210,7 @@ describe("calls", () => {
     expect(await create(telegram)).toEqual({ invite_link: url });
   });
 
-  test("are not sent where no answer could be waited for", async () => {
+  test("are not sent without time for an answer", async () => {
     const telegram = gateway();
     expect(await failure(telegram.createInviteLink(CHAT, settings, { at: Date.now() }, unheard))).toEqual({
       kind: "unavailable",

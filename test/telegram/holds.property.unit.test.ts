@@ -89,7 +89,7 @@ function leftAt(pace: CallQueue, target: HoldTarget): number {
   return pace.isHeld(target) === left > 0 ? left : Number.NaN;
 }
 
-test("three servers that share a store hold back what the rules say, whichever is asked, and after restarts", async () => {
+test("three servers with one store hold back the calls that the rules say, even after restarts", async () => {
   await fc.assert(
     propertyInTime(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
       const store = new SharedStore();
@@ -119,7 +119,7 @@ test("three servers that share a store hold back what the rules say, whichever i
   );
 });
 
-test("a server whose store is away goes by what it knows, and stores that when the store is back", async () => {
+test("a server obeys its own holds while the store is unavailable, and stores them afterwards", async () => {
   const store = new SharedStore();
   const [pace, other] = [new CallQueue(), new CallQueue()];
   const [own, others] = [new SharedHolds(store, pace), new SharedHolds(store, other)];
@@ -135,7 +135,7 @@ test("a server whose store is away goes by what it knows, and stores that when t
   expect(other.isHeld(target)).toBe(true);
 });
 
-test("a store that hangs is not waited for", async () => {
+test("calls do not wait for a store that hangs", async () => {
   const never = new Promise<readonly Hold[]>(() => {});
   const pace = new CallQueue();
   const holds = new SharedHolds({ live: () => never, add: () => never }, pace);

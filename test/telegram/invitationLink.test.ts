@@ -25,7 +25,7 @@ async function failure(call: Promise<unknown>): Promise<TelegramConnectionError>
 }
 
 describe("createInvitationLink", () => {
-  test("makes the link, and gives back Telegram's answer whole", async () => {
+  test("creates the link and returns Telegram's whole answer", async () => {
     const { sandbox } = await setup();
     const expire = aYear();
     const answer = await createInvitationLink({
@@ -50,7 +50,7 @@ describe("createInvitationLink", () => {
     expect(sandbox.control.links(CHANNEL).map(({ url }) => url)).toContain(invite_link);
   });
 
-  test("leaves out what is not given, and sends a title as it stands", async () => {
+  test("leaves out absent arguments and sends the title unchanged", async () => {
     const { apiRoot, received } = await badServer((response) => response.end(answerWithLink));
     await createInvitationLink({ token: TOKEN, chat: "-1001*5", title: "", expire: "", limit: 0, apiRoot });
     await createInvitationLink({
@@ -68,7 +68,7 @@ describe("createInvitationLink", () => {
     ]);
   });
 
-  test("answers with a refusal, its parameters too", async () => {
+  test("returns an error of Telegram with its parameters", async () => {
     const { sandbox } = await setup();
     const { token } = sandbox.bot;
     const ask = (options: Partial<InvitationLinkOptions>) =>
@@ -119,7 +119,7 @@ describe("createInvitationLink", () => {
   });
 });
 
-describe("a server that is no Bot API", () => {
+describe("a server that is not a Bot API server", () => {
   const html = "<h1>It works!</h1>";
   test.each<[string, number, string, boolean]>([
     ["an HTML page", 200, html, true],
@@ -139,7 +139,7 @@ describe("a server that is no Bot API", () => {
     expect(error.message).toContain(`HTTP status ${status}`);
   });
 
-  test("is not followed where it redirects", async () => {
+  test("is not followed when it redirects", async () => {
     const elsewhere = await badServer((response) => response.end(answerWithLink));
     const { apiRoot } = await badServer((response, { url }) =>
       response.writeHead(307, { location: `${elsewhere.apiRoot}${url}` }).end(),
@@ -148,7 +148,7 @@ describe("a server that is no Bot API", () => {
     expect(elsewhere.received).toEqual([]);
   });
 
-  test("cannot make the token come out of an answer", async () => {
+  test("cannot make an answer contain the token", async () => {
     const said = {
       ok: false,
       error_code: 400,
@@ -168,8 +168,8 @@ describe("a server that is no Bot API", () => {
   });
 });
 
-describe("a connection that fails", () => {
-  test("did nothing where there is nobody", async () => {
+describe("a failed connection of createInvitationLink", () => {
+  test("had no effect if nobody listens", async () => {
     const gone = await startSandbox();
     await gone.close();
     const error = await failure(createInvitationLink({ token: TOKEN, chat: 5, apiRoot: gone.apiRoot }));
@@ -180,7 +180,7 @@ describe("a connection that fails", () => {
     expect(never.outcomeUnknown).toBe(false);
   });
 
-  test("may have made the link where it was cut, or waited for in vain", async () => {
+  test("may have created the link if it broke or timed out", async () => {
     const cut = await badServer((response) => response.destroy());
     const call = { token: TOKEN, chat: 5 };
     expect((await failure(createInvitationLink({ ...call, apiRoot: cut.apiRoot }))).outcomeUnknown).toBe(
@@ -201,7 +201,7 @@ describe("a connection that fails", () => {
     expect((await failure(dripped)).outcomeUnknown).toBe(true);
   });
 
-  test("is not begun for a signal that is aborted already", async () => {
+  test("is not opened for a signal that is aborted already", async () => {
     const { apiRoot, received } = await badServer((response) => response.end(answerWithLink));
     const call = createInvitationLink({ token: TOKEN, chat: 5, apiRoot, signal: AbortSignal.abort() });
     expect((await failure(call)).outcomeUnknown).toBe(false);

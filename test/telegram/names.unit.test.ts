@@ -41,7 +41,7 @@ describe("cleanLinkName", () => {
     expect(cleanLinkName(name)).toBe(cleaned);
   });
 
-  it("leaves a cleaned name as it is", () => {
+  it("does not change a cleaned name", () => {
     fc.assert(
       fc.property(text(40), (name) => {
         expect(cleanLinkName(cleanLinkName(name))).toBe(cleanLinkName(name));
@@ -50,7 +50,7 @@ describe("cleanLinkName", () => {
     );
   });
 
-  it("cleans as the sandbox's Telegram does, but for the length", () => {
+  it("cleans as the sandbox does, except for the length", () => {
     fc.assert(
       fc.property(text(32), (name) => {
         fc.pre([...name].length <= 32);
@@ -62,7 +62,7 @@ describe("cleanLinkName", () => {
     );
   });
 
-  it("leaves nothing that the sandbox's Telegram would clean", () => {
+  it("leaves nothing for the sandbox to clean", () => {
     fc.assert(
       fc.property(text(60), (name) => {
         const cleaned = cleanLinkName(name);

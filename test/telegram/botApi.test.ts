@@ -66,7 +66,7 @@ const waitingOf = (telegram: TelegramGateway) =>
   expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 });
 
 describe("a 429", () => {
-  test("holds every call back until its time, and its own is sent again", async () => {
+  test("holds every call back, and its own call is sent again afterwards", async () => {
     const telegram = gateway();
     const [own, other] = [new Notes(), new Notes()];
     tooMany(3);
@@ -88,7 +88,7 @@ describe("a 429", () => {
     expect([own.lines, other.lines]).toEqual([["begins", "put off", "begins"], ["begins"]]);
   });
 
-  test("holds a call back that had its turn, and was about to be sent", async () => {
+  test("holds back a call that was about to be sent", async () => {
     const telegram = gateway();
     const notes = new Notes();
     let recorded = () => {};
@@ -114,7 +114,7 @@ describe("a 429", () => {
     expect(notes.lines).toEqual(["begins", "put off", "begins"]);
   });
 
-  test("of five seconds is everybody's answer at once where that is beyond the deadline", async () => {
+  test("of five seconds is the answer to every call with an earlier deadline, at once", async () => {
     const telegram = gateway(1000);
     const [own, other] = [new Notes(), new Notes()];
     tooMany(5);
@@ -124,7 +124,7 @@ describe("a 429", () => {
     expect([methods().length, own.lines, other.lines]).toEqual([1, ["begins"], []]);
   });
 
-  test("of more than five seconds holds its method in its chat alone", async () => {
+  test("of more than five seconds holds only its method in its chat", async () => {
     const telegram = gateway(1000);
     tooMany(30);
     const limited = { kind: "tooManyRequests", retryAfterSeconds: 30 };
@@ -137,7 +137,7 @@ describe("a 429", () => {
     expect(methods()).toEqual(["createChatInviteLink", "createChatInviteLink", "getChat"]);
   });
 
-  test("of more than five seconds has other chats' calls of its method go on one at a time at first", async () => {
+  test("of more than five seconds slows its method in other chats to one call at a time", async () => {
     const telegram = gateway();
     tooMany(30);
     const limited = create(telegram, { deadline: { at: Date.now() + 2000 } });
@@ -152,7 +152,7 @@ describe("a 429", () => {
     expect(await Promise.all(others)).toEqual([null, null, null]);
   });
 
-  test("that another server has stored lets calls of its method begin one at a time here too", async () => {
+  test("stored by another server slows its method here as well", async () => {
     const stored = [{ method: "createChatInviteLink", chat: String(CHANNEL), milliseconds: 60_000 }];
     const telegram = gateway(10_000, { live: async () => stored, add: async () => stored });
     control.fail({ kind: "slow", ms: 3000 }, { method: "createChatInviteLink" });
@@ -166,7 +166,7 @@ describe("a 429", () => {
     expect(methods()).toHaveLength(3);
   });
 
-  test("to a method in a second chat holds the method in every chat, as long as the longer wait", async () => {
+  test("to a method in a second chat holds the method in every chat for the longer wait", async () => {
     const telegram = gateway(1000);
     tooMany(60);
     tooMany(30);
@@ -204,14 +204,14 @@ describe("a 429", () => {
     expect(methods()).toEqual(["getMe"]);
   });
 
-  test("beyond all measure does not end the bot's work for good", async () => {
+  test("with an extreme wait holds calls for one day at most", async () => {
     tooMany(1e308);
     expect(await create(gateway())).toEqual({ kind: "tooManyRequests", retryAfterSeconds: 86_400 });
   });
 });
 
 describe("a client that has gone", () => {
-  test("has its waiting call dropped, of which nobody hears", async () => {
+  test("has its waiting call dropped without a trace", async () => {
     const telegram = gateway();
     tooMany(3);
     const first = create(telegram);
@@ -229,7 +229,7 @@ describe("a client that has gone", () => {
     expect([methods().length, events.length, notes.lines]).toEqual([2, 2, []]);
   });
 
-  test("has a call carried on that was sent", async () => {
+  test("does not interrupt a call that was sent", async () => {
     const telegram = gateway();
     const leaving = new AbortController();
     control.fail({ kind: "slow", ms: 100 });
@@ -241,7 +241,7 @@ describe("a client that has gone", () => {
   });
 });
 
-describe("a Telegram that does not answer at all", () => {
+describe("a Telegram that does not answer", () => {
   const silent = () => control.fail({ kind: "hang", effect: "before" }, { times: Number.POSITIVE_INFINITY });
   const inTime = async (telegram: TelegramGateway, count: number) => {
     for (let index = 0; index < count; index += 1) {
@@ -255,7 +255,7 @@ describe("a Telegram that does not answer at all", () => {
     timedOut: true,
   };
 
-  test("is asked first whether it is there, once for all, after three calls in vain", async () => {
+  test("opens the circuit after three calls, and one probe decides for all waiting calls", async () => {
     const telegram = gateway(600);
     silent();
     await inTime(telegram, 3);
@@ -270,7 +270,7 @@ describe("a Telegram that does not answer at all", () => {
     expect(methods().slice(4)).toEqual(["getMe", "getMe", "createChatInviteLink", "createChatInviteLink"]);
   });
 
-  test("costs those who wait for their turn no time limit of their own", async () => {
+  test("costs waiting calls no time limit of their own", async () => {
     const telegram = gateway(400);
     silent();
     const deadline = { at: Date.now() + 10_000 };
@@ -283,7 +283,7 @@ describe("a Telegram that does not answer at all", () => {
     expect(methods().filter((method) => method === "getMe")).toHaveLength(1);
   });
 
-  test("is there again as soon as it answers anything", async () => {
+  test("closes the circuit with any answer", async () => {
     const telegram = gateway(600);
     silent();
     await inTime(telegram, 3);
@@ -300,7 +300,7 @@ describe("a Telegram that does not answer at all", () => {
     expect(methods().slice(4)).toEqual(Array(6).fill("createChatInviteLink"));
   });
 
-  test("holds everybody back where its first answer is a 429", async () => {
+  test("holds every call back if its first answer is a 429", async () => {
     const telegram = gateway(600);
     silent();
     await inTime(telegram, 3);

@@ -58,8 +58,8 @@ const heard429 = () =>
     server.log.some(({ failure }) => (failure as { kind?: string } | null)?.kind === "tooManyRequests"),
   ).toBe(true);
 
-describe("a 429", () => {
-  test("of two seconds holds another channel's creation back, and both succeed", async () => {
+describe("a 429 to a creation", () => {
+  test("of two seconds delays another channel's creation, and both succeed", async () => {
     await start();
     tooMany(2);
     const first = create();
@@ -73,7 +73,7 @@ describe("a 429", () => {
     expect(namesCalled().sort()).toEqual(["A link", "A link", "Other"]);
   });
 
-  test("of a minute is its channel's answer at once, takes no key, and leaves the others alone", async () => {
+  test("of a minute is answered at once in its channel, keeps the key free, and does not concern other channels", async () => {
     await start();
     tooMany(60);
     const limited = {
@@ -92,7 +92,7 @@ describe("a 429", () => {
     expect((await server.ask(connect)).data.connectChannel.__typename).toBe("ConnectChannelSuccess");
   });
 
-  test("lets nobody hang who waits for the same key", async () => {
+  test("also ends the wait of a call with the same key", async () => {
     await start();
     tooMany(2);
     tooMany(60);
@@ -105,7 +105,7 @@ describe("a 429", () => {
   });
 });
 
-test("a channel with many creations does not hold up another one's", async () => {
+test("many creations in one channel do not delay another channel's", async () => {
   await start();
   server.sandbox.control.fail({ kind: "slow", ms: 5000 }, { times: 10 });
   const busy = Array.from({ length: 30 }, (_one, index) => create({ name: `Busy ${index}` }));
@@ -119,7 +119,7 @@ test("a channel with many creations does not hold up another one's", async () =>
 });
 
 describe("a client that hangs up", () => {
-  test("while its creation waits leaves no call, no link and no key", async () => {
+  test("while its creation waits leaves no call, link or key behind", async () => {
     await start();
     tooMany(2);
     const first = create();
@@ -136,7 +136,7 @@ describe("a client that hangs up", () => {
     });
   });
 
-  test("during the first of several mutations has that carried on, and no other begun", async () => {
+  test("during the first of several mutations lets that one finish, and no other begins", async () => {
     await start();
     const { control } = server.sandbox;
     control.fail({ kind: "slow", ms: 300 });
@@ -157,7 +157,7 @@ describe("a client that hangs up", () => {
   });
 });
 
-test("a Telegram that hangs: reading goes on, creating fails fast, and works again by itself", async () => {
+test("while Telegram hangs, reads work and creations fail fast, until Telegram answers again", async () => {
   await start(1500);
   const { control } = server.sandbox;
   control.fail({ kind: "hang", effect: "before" }, { times: Number.POSITIVE_INFINITY });

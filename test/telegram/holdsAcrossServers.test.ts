@@ -128,7 +128,7 @@ const between = (least: number, most: number) =>
 const METHOD = "createChatInviteLink";
 
 await describeOnForms("a long 429 on one server", ALL_FORMS, (form) => {
-  test("holds its method in its chat, through a restart, and nothing else", async () => {
+  test("holds only its method in its chat, even after a restart", async () => {
     const telegram = await startTelegram();
     const { control } = telegram;
     const start = await prepare(form);
@@ -178,7 +178,7 @@ await describeOnForms("two servers on one database", ["server"], (form) => {
     return { one, other, calls, fail };
   }
 
-  test("hold back at once what the other was answered 429 to, as far as it reaches", async () => {
+  test("hold back at once the calls that a 429 of the other concerns", async () => {
     const { one, other, calls, fail } = await startTwo();
     fail(METHOD, NEWS, 300);
     expect(await one.create(NEWS)).toMatchObject(limited(200, 300));
@@ -217,7 +217,7 @@ await describeOnForms("two servers on one database", ["server"], (form) => {
     });
   });
 
-  test("both wait out a short 429, whoever was answered so", async () => {
+  test("both wait for the end of a short 429 of either", async () => {
     const { one, other, calls, fail } = await startTwo();
     const before = calls(METHOD);
     fail(METHOD, NEWS, 5);
@@ -245,18 +245,21 @@ test.each([
     "<html>nothing here</html>",
     /^TELEGRAM_BOT_TOKEN or TELEGRAM_API_ROOT: the address answers 404 [^\n]*$/,
   ],
-])("a start that is answered %s to getMe ends with one line", async (_what, status, body, line) => {
-  const start = await prepare("embedded");
-  const error = await start(await startStub((response) => response.writeHead(status).end(body))).then(
-    () => null,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(BotTokenRefusedError);
-  expect((error as Error).message).toMatch(line);
-  expect(JSON.stringify([log, (error as Error).message])).not.toContain("secret-of-the-bot");
-});
+])(
+  "the server does not start, and says why in one line, when getMe is answered with %s",
+  async (_what, status, body, line) => {
+    const start = await prepare("embedded");
+    const error = await start(await startStub((response) => response.writeHead(status).end(body))).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(BotTokenRefusedError);
+    expect((error as Error).message).toMatch(line);
+    expect(JSON.stringify([log, (error as Error).message])).not.toContain("secret-of-the-bot");
+  },
+);
 
-test("a 404 to a call is as bad as a 401, until a call succeeds", async () => {
+test("a 404 counts as a refused token until a call succeeds", async () => {
   const telegram = await startTelegram();
   const start = await prepare("embedded");
   const server = await start(telegram.apiRoot);

@@ -1,0 +1,51 @@
+import type pg from "pg";
+import type { SessionConfig } from "./session.js";
+import type { WaitingPool } from "./waitingPool.js";
+
+/** Runs single statements, each in any session. */
+export interface StatementRunner {
+  query(statement: pg.QueryConfig): Promise<pg.QueryResult>;
+}
+
+/** Runs frequent statements. */
+export interface FrequentStatementRunner {
+  /** @param onPool runs the same statement in a session of the pool, where no other session can take it. */
+  query(statement: pg.QueryConfig, onPool?: () => Promise<pg.QueryResult>): Promise<pg.QueryResult>;
+}
+
+/** The sessions in which requests are served. */
+export interface RequestSessions {
+  readonly pool: WaitingPool;
+  /** Sessions of `pool` at most. */
+  readonly size: number;
+  /** For frequent statements that always read little. */
+  readonly quick: StatementRunner;
+  /** For frequent statements that usually read little. */
+  readonly frequent: FrequentStatementRunner;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Sessions for requests at most, 1 or more. */
+  readonly sessions: number;
+  readonly openPool: (size: number) => WaitingPool;
+  readonly configFor: (applicationName: string) => SessionConfig;
+  readonly onError: (error: Error) => void;
+}
+
+/** Has the pool run frequent statements. */
+export const frequentOnPool = (pool: pg.Pool): FrequentStatementRunner => ({
+  query: (statement, onPool = () => pool.query(statement)) => onPool(),
+});
+
+/** All sessions belong to the pool, which runs every statement. */
+export function openPoolOnly({ sessions, openPool }: SessionOptions): RequestSessions {
+  const pool = openPool(sessions);
+  return {
+    pool,
+    size: sessions,
+    quick: pool,
+    frequent: frequentOnPool(pool),
+    close: () => pool.end(),
+  };
+}
