@@ -1,18 +1,18 @@
 // The import rules of the project, for dependency-cruiser: cli → main → app → http, background → graphql → domain →
-// telegram, database. Type-only imports count: a layer that knows another's types knows the layer.
+// telegram, database. A type-only import counts as an import: a layer that uses another's types depends on it.
 
-// TypeScript 7 has no JavaScript API, so that swc reads the sources. Without it dependency-cruiser would
-// skip every .ts file and find nothing wrong; this import fails instead.
+// TypeScript 7 has no JavaScript API, so swc parses the sources. Without swc, dependency-cruiser would skip every .ts file
+// and find no violation. This import fails instead.
 import "@swc/core";
 
-/** Every source below may import these: the log, the type of the configuration, the reading of a database address, and the parsers of what people write. */
+/** All sources may import these: the log, the configuration's type, the parser of database addresses, the fast paths' switches, and parsers/. */
 const SHARED = "^src/((log|config|databaseAddress|fastPaths)[.]ts$|parsers/)";
 
 /**
  * @param {string} name
  * @param {string} comment
- * @param {string} from what this is about, as a pattern of paths
- * @param {string} allowed the sources that it may import, as a pattern of paths
+ * @param {string} from the sources that the rule is for, as a pattern of paths
+ * @param {string} allowed the sources that they may import, as a pattern of paths
  */
 const mayOnlyImport = (name, comment, from, allowed) => ({
   name,
@@ -26,63 +26,64 @@ export default {
   forbidden: [
     mayOnlyImport(
       "shared-is-a-leaf",
-      "What everything may import must not pull the rest in.",
+      "All sources may import these, so they must not import the rest.",
       SHARED,
       SHARED,
     ),
     mayOnlyImport(
       "telegram-knows-telegram",
-      "telegram/ returns its own failures; the domain turns them into the project's errors.",
+      "telegram/ returns its own failures. The domain turns them into user errors.",
       "^src/telegram/",
       "^src/telegram/",
     ),
     mayOnlyImport(
       "database-knows-database",
-      "database/ is below everything that has a meaning.",
+      "database/ is the lowest layer and must not depend on the domain.",
       "^src/database/",
       "^src/database/",
     ),
     mayOnlyImport(
       "domain-points-down",
-      "The domain knows neither GraphQL nor HTTP nor who starts it.",
+      "The domain must not depend on GraphQL, HTTP or the start of the server.",
       "^src/domain/",
       "^src/(domain|telegram|database)/",
     ),
     {
       name: "domain-without-faces",
-      comment: "GraphQL and REST call the domain and translate; it knows nothing of their libraries.",
+      comment:
+        "GraphQL and REST translate between clients and the domain. The domain must not use their libraries.",
       severity: "error",
       from: { path: "^src/(domain|telegram|database)/" },
       to: { path: "^node_modules/(graphql|graphql-[^/]+|fastify|@(pothos|fastify|graphql-[^/]+)/[^/]+)/" },
     },
     mayOnlyImport(
       "graphql-points-down",
-      "The GraphQL face does not know through which door a request came.",
+      "GraphQL must not depend on the endpoint that received a request.",
       "^src/graphql/",
       "^src/(graphql|domain|telegram|database)/",
     ),
     mayOnlyImport(
-      "doors-point-down",
-      "Only main.ts starts the application, and only app.ts puts it together.",
+      "endpoints-point-down",
+      "Only main.ts starts the server, and only app.ts connects its parts.",
       "^src/(http|background)/",
       "^src/(http|background|graphql|domain|telegram|database)/",
     ),
     mayOnlyImport(
       "cli-points-down",
-      "A command is a door without HTTP: it calls the domain, and the server only as a whole.",
+      "A command calls the domain directly. It may start the whole server, but not use its parts.",
       "^src/cli/",
       "^src/(cli|import-export|domain|telegram|database)/|^src/main[.]ts$",
     ),
     mayOnlyImport(
       "import-export-knows-links-alone",
-      "Files and other APIs are turned into the domain's records and back, whatever database and terminal there are.",
+      "import-export/ converts between files or APIs and the domain's transfer records. It must not depend on a database or a terminal.",
       "^src/import-export/",
       "^src/(import-export|domain/transfer)/",
     ),
     {
       name: "light-without-a-server",
       comment:
-        "What programs import from the package, and the command that asks Telegram alone, start quickly: they load neither the server, nor a database, nor a library of theirs.",
+        "The package's public interface and the command telegram must start quickly, so they load neither the server, nor a database, nor their libraries.",
       severity: "error",
       from: { path: "^src/(index|cli/telegram)[.]ts$" },
       to: {
@@ -92,20 +93,20 @@ export default {
     },
     mayOnlyImport(
       "metrics-point-down",
-      "They count what the other parts tell, without being known to them.",
+      "Metrics count the events of other parts. The other parts must not depend on metrics.",
       "^src/metrics/",
       "^src/(metrics|http|background|graphql|domain|telegram|database)/",
     ),
     {
       name: "app-below-main",
-      comment: "The process begins in main.ts; nothing imports it but the command that becomes it.",
+      comment: "The process begins in main.ts. Only the command serve may import it.",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(cli/serve|main)[.]ts$" },
       to: { path: "^src/(main|process)[.]ts$" },
     },
     {
       name: "sandbox-stands-alone",
-      comment: "The sandbox is a Bot API server of its own, spoken to over HTTP.",
+      comment: "The sandbox is a Bot API server of its own. The server calls it over HTTP.",
       severity: "error",
       from: { path: "^src/sandbox/" },
       to: { path: "^src/", pathNot: "^src/sandbox/" },
@@ -113,7 +114,7 @@ export default {
     {
       name: "sandbox-from-app-only",
       comment:
-        "The server must not behave differently for the sandbox: app.ts starts it with sample.ts' content, nothing else knows it.",
+        "The server must behave the same with the sandbox and with Telegram. Only app.ts starts the sandbox, with the data of sample.ts.",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(sandbox/|(app|sample)[.]ts$)" },
       to: { path: "^src/sandbox/" },
@@ -121,14 +122,14 @@ export default {
     {
       name: "no-dashboard-in-sources",
       comment:
-        "The server serves its files, and knows nothing of its code. Its own imports are the lint's: swc reads no JSX here.",
+        "The server serves the dashboard's built files and must not import its code. The linter checks the dashboard's own imports, because swc does not parse JSX here.",
       severity: "error",
       from: { path: "^src/" },
       to: { path: "^dashboard/" },
     },
     {
       name: "no-tests-in-sources",
-      comment: "What runs in production must not need the tests.",
+      comment: "The code for production must not need tests, benchmarks or tools.",
       severity: "error",
       from: { path: "^src/" },
       to: { path: "^(test|bench|tools)/" },
@@ -142,14 +143,14 @@ export default {
     {
       name: "no-way-back-up",
       comment:
-        "What puts a layer's parts together stands in the layer's own folder, and no part imports it. The rule below sees circles of neighbours, not one between a folder and a folder inside it.",
+        "The files that connect the parts of a layer are in the layer's own folder, and no part may import them. The next rule does not see a cycle between a folder and its subfolder.",
       severity: "error",
       from: { path: "^src/(?:(domain|http)/[^/]+|(graphql)/(?:builder|nodes|mutations|executor))/" },
       to: { path: "^src/($1|$2)/[^/]+[.]ts$" },
     },
     {
       name: "no-folder-cycles",
-      comment: "A reader who has read the folders below a folder can read it.",
+      comment: "A folder can be understood by reading the folders that it imports first.",
       severity: "error",
       scope: "folder",
       from: { path: "^src" },
@@ -157,7 +158,7 @@ export default {
     },
     {
       name: "no-orphans",
-      comment: "A module that nothing imports and that imports nothing is dead.",
+      comment: "A module without imports that no module imports is dead.",
       severity: "error",
       from: { orphan: true, pathNot: ["[.]d[.]ts$", "^src/main[.]ts$"] },
       to: {},
@@ -170,14 +171,15 @@ export default {
     },
     {
       name: "no-development-dependencies",
-      comment: "They are not there in production.",
+      comment: "Development dependencies are not installed in production.",
       severity: "error",
       from: { path: "^src/" },
       to: { dependencyTypes: ["npm-dev"] },
     },
     {
       name: "no-undeclared-dependencies",
-      comment: "A package that only another one brings along can vanish with any update.",
+      comment:
+        "A package that is installed only as a dependency of another one can disappear with any update.",
       severity: "error",
       from: { path: "^(src|test)/" },
       to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
@@ -186,7 +188,7 @@ export default {
   options: {
     parser: "swc",
     doNotFollow: { path: "^node_modules/" },
-    // Generated, and what is checked with types that its test generates or packs.
+    // Generated files, and programs that are checked with types that their test generates or packs.
     exclude: {
       path: "^(src/database/generated|dashboard/src/gql|test/clients/(codegen|openapi)|test/cli/program)/",
     },

@@ -41,7 +41,7 @@ import type { Sandbox } from "./sandbox/sandbox.js";
 import { TelegramGateway } from "./telegram/gateway.js";
 import { summarize } from "./telegram/holds.js";
 
-/** Telegram, or whatever answers at TELEGRAM_API_ROOT, refuses the bot token. */
+/** Telegram, or the server at TELEGRAM_API_ROOT, refuses the bot token. */
 export class BotTokenRefusedError extends Error {
   override readonly name = "BotTokenRefusedError";
 
@@ -146,7 +146,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
 
   databaseHealth.watch();
   await listen(context, server);
-  // Created last: if the start failed after this, nobody would ever see the token, and the next start shows none.
+  // Created last, because only the first start shows the token: if the start failed after this, it would never be seen.
   const firstApiToken = sandbox || config.adminToken !== null ? null : await firstToken(database);
   return {
     url: `${addressOf(server, config)}${GRAPHQL_PATH}`,

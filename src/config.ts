@@ -116,7 +116,7 @@ const VARIABLES = {
   DATA_DIR: { schema: z.string().refine((text) => !text.includes("\0")), accepts: "a folder's path" },
   TELEGRAM_BOT_TOKEN: {
     schema: z.string().regex(/^[1-9]\d{0,15}:[A-Za-z0-9_-]+$/),
-    accepts: "a bot token such as @BotFather gives, 123456789:AA…",
+    accepts: "a bot token of the form 123456789:AA…, as @BotFather gives it",
     secret: true,
   },
   TELEGRAM_SANDBOX: { schema: onOff, accepts: "on or off" },

@@ -66,12 +66,12 @@ const SECRETS = new Set([
 ]);
 
 describe("readConfig", () => {
-  it("returns the defaults for an empty environment", () => {
+  it("readConfig returns the defaults for an empty environment", () => {
     expect(readConfig({})).toEqual(DEFAULTS);
     expect(readConfig({ UNRELATED: "x", PATH: "/bin" })).toEqual(DEFAULTS);
   });
 
-  it("treats an empty variable as not set", () => {
+  it("readConfig treats an empty variable as not set", () => {
     for (const empty of ["", " ", "\t\n"]) {
       expect(readConfig(Object.fromEntries(NAMES.map((name) => [name, empty])))).toEqual(DEFAULTS);
     }
@@ -131,7 +131,7 @@ describe("readConfig", () => {
     [{ LOG_LEVEL: "silent" }, { logLevel: "silent" }],
     [{ TELEGRAM_SANDBOX: "off" }, { telegram: null }],
     [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
-  ])("reads %j", (env, config) => {
+  ])("readConfig reads %j", (env, config) => {
     expect(readConfig(env)).toEqual({ ...DEFAULTS, ...config });
   });
 
@@ -156,7 +156,7 @@ describe("readConfig", () => {
       { TELEGRAM_WEBHOOK_URL: "https://me/", TELEGRAM_WEBHOOK_SECRET: "s", TELEGRAM_UPDATES: "polling" },
       { apiRoot: "https://api.telegram.org/", updates: { mode: "polling" } },
     ],
-  ])("reads %j together with a bot token", (env, telegram) => {
+  ])("readConfig reads %j together with a bot token", (env, telegram) => {
     const config = readConfig({ TELEGRAM_BOT_TOKEN: TOKEN, ...env });
     expect(config.telegram).toEqual({ token: TOKEN, botId: 123456789, ...telegram });
   });
@@ -219,7 +219,7 @@ describe("readConfig", () => {
     ["CORS_ORIGINS", "null"],
     ["LOG_LEVEL", "verbose"],
     ["LOG_LEVEL", "INFO"],
-  ])("refuses %s=%j in one line that names the accepted values", (name, value) => {
+  ])("readConfig refuses %s=%j in one line that names the accepted values", (name, value) => {
     const problems = problemsOf({ [name]: value }).filter((problem) => problem.startsWith(`${name}: `));
     expect(problems).toHaveLength(1);
     const [problem = ""] = problems;
@@ -242,13 +242,13 @@ describe("readConfig", () => {
     [{ TELEGRAM_WEBHOOK_SECRET: "s" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],
     [{ TELEGRAM_UPDATES: "webhook" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],
     [{ PORT: "x", HOST: "?", LOG_LEVEL: "?" }, [/^PORT: /, /^HOST: /, /^LOG_LEVEL: /]],
-  ])("refuses %j with one line for each problem", (env, expected) => {
+  ])("readConfig refuses %j with one line for each problem", (env, expected) => {
     const problems = problemsOf(env);
     expect(problems).toHaveLength(expected.length);
     for (const [index, pattern] of expected.entries()) expect(problems[index]).toMatch(pattern);
   });
 
-  it("never shows a secret and throws nothing but ConfigurationError", () => {
+  it("readConfig never shows a secret and throws nothing but ConfigurationError", () => {
     const secret = fc
       .string({ unit: "grapheme", minLength: 6, maxLength: 30 })
       .map((text) => `S3CR3T${text}`);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { ROOT, runNode } from "./cli/support.js";
 import { ServerProcess } from "./support/process.js";
 
-/** What a folder's name may have in it that stands for something else in an address, a pattern or a shell. */
+/** Parts of folder names with a special meaning in an address, a pattern or a shell. */
 const NAMES = ["a #1", "what?", "50%20", 'it\'s "quoted"', "Привет ü", "[x] (y) & $z"];
 
 let parent: string;
@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
 
-/** This folder's sources in another one, beside the same packages. */
+/** Copies the sources into another folder and links the installed packages. */
 async function copyTo(name: string): Promise<void> {
   folder = join(parent, name);
   await mkdir(folder);
@@ -36,7 +36,7 @@ async function copyTo(name: string): Promise<void> {
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"), "junction");
 }
 
-test("the dashboard is built, and the server runs, in a folder of any name", async () => {
+test("the dashboard can be built and the server can run in a folder with any name", async () => {
   await copyTo(NAMES.join(" "));
   const built = await runNode(["tools/dashboard.mjs"], {}, folder);
   expect(built).toEqual({ code: 0, stdout: "", stderr: "building the dashboard …\n" });

@@ -9,7 +9,7 @@ import { CHANNEL } from "./support/server.js";
 let dataDir: string;
 let processes: ServerProcess[];
 beforeEach(async () => {
-  // With a space in its path, as people's folders have.
+  // The path contains a space, as real paths often do.
   dataDir = await mkdtemp(join(tmpdir(), "invite links "));
   processes = [];
 });
@@ -36,7 +36,7 @@ const makeLink = (name: string) =>
 describe("the server process", () => {
   beforeEach(() => prepare("sandbox"));
 
-  test("prints its address, a token and a note about the sandbox, and exits with 0 on SIGTERM", async () => {
+  test("the server prints its address, a token and a note about the sandbox, and exits with 0 on SIGTERM", async () => {
     const server = start();
     const url = await server.ready();
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/graphql$/);
@@ -53,27 +53,30 @@ describe("the server process", () => {
     expect(server.stderr).toBe("");
   });
 
-  test("writes only JSON lines to a stdout that is no terminal, and prints the token at every LOG_LEVEL", async () => {
+  test("the server writes only JSON lines to a stdout that is no terminal, and prints the token at every LOG_LEVEL", async () => {
     const server = start({ LOG_LEVEL: "silent" });
     await server.ready();
     expect(await server.end("SIGTERM")).toBe(0);
-    // Reading the lines parses each of them.
+    // Reading `lines` parses every line as JSON.
     expect(server.lines).toEqual([expect.objectContaining({ apiToken: server.token })]);
     expect([server.stderr, server.token]).toEqual(["", expect.any(String)]);
   });
 
-  test.each(["stdout", "stderr"] as const)("keeps running when the reader of %s ends", async (stream) => {
-    const server = start({ LOG_LEVEL: "debug" });
-    const url = await server.ready();
-    server.child[stream]?.destroy();
-    for (let requests = 0; requests < 20; requests += 1) {
-      const { data } = await askAt(url, server.token ?? "", countLinks);
-      expect(data.inviteLinks.totalCount).toBe(24);
-    }
-    expect(await server.end("SIGTERM")).toBe(0);
-  });
+  test.each(["stdout", "stderr"] as const)(
+    "the server keeps running when the reader of %s ends",
+    async (stream) => {
+      const server = start({ LOG_LEVEL: "debug" });
+      const url = await server.ready();
+      server.child[stream]?.destroy();
+      for (let requests = 0; requests < 20; requests += 1) {
+        const { data } = await askAt(url, server.token ?? "", countLinks);
+        expect(data.inviteLinks.totalCount).toBe(24);
+      }
+      expect(await server.end("SIGTERM")).toBe(0);
+    },
+  );
 
-  test("starts without a reader of its output", async () => {
+  test("the server starts without a reader of its output", async () => {
     const telegram = await startSandbox();
     const port = new URL(telegram.apiRoot).port;
     await telegram.close();
@@ -95,14 +98,14 @@ describe("the server process", () => {
     expect(await server.end("SIGTERM")).toBe(0);
   });
 
-  test("answers the current requests and exits with 0 on SIGHUP, as on SIGTERM", async () => {
+  test("the server answers the current requests and exits with 0 on SIGHUP, as on SIGTERM", async () => {
     const server = start();
     await server.ready();
     expect(await server.end("SIGHUP")).toBe(0);
     expect(server.lines.map(({ msg }) => msg)).toContain("stopping: current requests are answered first");
   });
 
-  test("keeps its data, the sandbox's state and the token after a kill and a restart", async () => {
+  test("the server keeps its data, the sandbox's state and the token after a kill and a restart", async () => {
     const first = start();
     const made = await askAt(await first.ready(), first.token ?? "", makeLink("Kept"));
     await first.end("SIGKILL");
@@ -117,7 +120,7 @@ describe("the server process", () => {
     );
   });
 
-  test("refuses to start in a folder that another server uses", async () => {
+  test("the server refuses to start in a folder that another server uses", async () => {
     const first = start();
     await first.ready();
     const second = start();
@@ -125,7 +128,7 @@ describe("the server process", () => {
     expect(second.stderr).toMatch(/^The folder .* is used by another invite-links server\.[^\n]*\n$/);
   });
 
-  test("reports a port that is already in use in one line", async () => {
+  test("the server reports a port that is already in use in one line", async () => {
     const first = start();
     const { port } = new URL(await first.ready());
     await prepare("other/sandbox");
@@ -142,12 +145,15 @@ describe("a server process with an invalid environment", () => {
     [{ TELEGRAM_BOT_TOKEN: "my-secret" }, /^TELEGRAM_BOT_TOKEN: the value is not [^\n]*\n$/],
     [{ DATABASE_URL: "mysql://u:my-secret@h/d" }, /^DATABASE_URL: the value is not [^\n]*\n$/],
     [{ TELEGRAM_WEBHOOK_URL: "https://a.example/" }, /^TELEGRAM_WEBHOOK_SECRET: not set[^\n]*\n$/],
-  ])("refuses %j in one line without a secret", async (environment: Record<string, string>, line) => {
-    const server = start(environment);
-    expect(await server.exited).toBe(1);
-    expect(server.stderr).toMatch(line);
-    expect(server.stdout + server.stderr).not.toContain("my-secret");
-  });
+  ])(
+    "the server refuses %j in one line without a secret",
+    async (environment: Record<string, string>, line) => {
+      const server = start(environment);
+      expect(await server.exited).toBe(1);
+      expect(server.stderr).toMatch(line);
+      expect(server.stdout + server.stderr).not.toContain("my-secret");
+    },
+  );
 });
 
 describe("a server process with a real bot", () => {
@@ -156,7 +162,7 @@ describe("a server process with a real bot", () => {
   const token = "123456789:AA-secret-of-the-bot";
   const bot = { id: 123456789, token, username: "real_bot", firstName: "Real" };
 
-  test("prints a token at its first start only, and no other bot can use its database", async () => {
+  test("the server prints a token at its first start only, and no other bot can use its database", async () => {
     const telegram = await startSandbox({
       bot,
       initial: { chats: [{ id: CHANNEL, type: "channel", title: "Real" }] },
@@ -168,12 +174,12 @@ describe("a server process with a real bot", () => {
     };
     const first = start(environment);
     const url = await first.ready();
-    await expect.poll(() => first.stdout).toContain("shown this once");
+    await expect.poll(() => first.stdout).toContain("shown only once");
     const made = await askAt(url, first.token ?? "", makeLink("For real"));
     expect(made.data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
     expect(telegram.control.links(CHANNEL)).toHaveLength(1);
     expect(await first.end("SIGTERM")).toBe(0);
-    // Not even at the level at which every statement and call is logged.
+    // The token is hidden although every statement and call is logged at the level debug.
     expect(first.stdout + first.stderr).not.toContain("secret-of-the-bot");
 
     const second = start(environment);
@@ -189,7 +195,7 @@ describe("a server process with a real bot", () => {
     await telegram.close();
   });
 
-  test("creates the first token only when the start succeeds", async () => {
+  test("the server creates the first token only when the start succeeds", async () => {
     const telegram = await startSandbox({ bot });
     const environment = { TELEGRAM_BOT_TOKEN: token, TELEGRAM_API_ROOT: telegram.apiRoot };
     const { port } = new URL(telegram.apiRoot);
@@ -197,11 +203,11 @@ describe("a server process with a real bot", () => {
     expect(await failing.exited).toBe(1);
     const second = start(environment);
     await second.ready();
-    await expect.poll(() => second.stdout).toContain("shown this once");
+    await expect.poll(() => second.stdout).toContain("shown only once");
     await telegram.close();
   });
 
-  test("refuses to start with a token that Telegram rejects, but starts while Telegram is unreachable", async () => {
+  test("the server refuses to start with a token that Telegram rejects, but starts while Telegram is unreachable", async () => {
     const telegram = await startSandbox({ bot });
     const refused = start({
       TELEGRAM_BOT_TOKEN: "123456789:AA-revoked",
@@ -228,7 +234,7 @@ describe("a server process with a real bot", () => {
     ).toBe(0);
   });
 
-  test("writes only JSON lines to stdout in production", async () => {
+  test("the server writes only JSON lines to stdout in production", async () => {
     const telegram = await startSandbox({ bot });
     const server = start({
       NODE_ENV: "production",

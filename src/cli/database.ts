@@ -1,29 +1,30 @@
 import type { Database } from "../database/database.js";
 import type { CallerCache } from "../domain/access/callerCache.js";
 
-/** What a command finds in the configured database. */
+/** The configured database, opened for a command. */
 export interface OpenedDatabase {
   readonly database: Database;
   readonly callerCache: CallerCache;
-  /** Those applied just now, by their names. */
+  /** The names of the migrations that were applied by opening the database. */
   readonly migrations: readonly string[];
 }
 
-/** The words by which commands tell of it in their help. */
+/** The part of a command's help about the database. */
 export const DATABASE_HELP = `
-The database is the server's, chosen by the same variables: DATABASE_URL, a PostgreSQL server; without it the
-embedded one in DATA_DIR (default ./data), in live/ where TELEGRAM_BOT_TOKEN is set, else in sandbox/. What it
-lacks of the migrations is applied first.`;
+The command uses the database of the server, which is chosen by the same variables: the PostgreSQL server at
+DATABASE_URL or, without that, the embedded database in DATA_DIR (default: ./data), in the folder live/ if
+TELEGRAM_BOT_TOKEN is set and in sandbox/ otherwise. Missing migrations are applied first.`;
 
 /**
  * Opens the configured database as the server would, and closes it afterwards.
- * @param instead what to do where a running server holds it, for the error.
+ * @param instead a sentence that says what to do if a running server uses the embedded database; ends the error message.
+ * @throws ConfigurationError, an error of the database, and whatever `use` throws
  */
 export async function withDatabase(
   instead: string,
   use: (opened: OpenedDatabase) => Promise<void>,
 ): Promise<void> {
-  // What a database takes is loaded only by the commands that use one.
+  // Imported here, so that commands without a database start quickly.
   const { dataFolder, readConfig } = await import("../config.js");
   const { createDatabase } = await import("../database/database.js");
   const { FolderInUseError } = await import("../database/folder.js");
@@ -32,20 +33,20 @@ export async function withDatabase(
   const config = readConfig(process.env);
   const folder = dataFolder(config);
   const { pool, migrations } = await openDatabase(
-    // What a command does may take as long as it needs.
     {
       url: config.databaseUrl,
       directUrl: config.databaseDirectUrl,
       sessions: config.databasePool,
+      // Statements of a command have no time limit.
       unlimited: true,
       folder,
     },
     () => {
-      // The statement that needs the connection fails, and says so.
+      // The statement on the broken connection fails, and its error is reported.
     },
   ).catch((error: unknown) => {
     throw error instanceof FolderInUseError
-      ? new Error(`The database in ${folder} is used by a running server: ${instead}`)
+      ? new Error(`The database in ${folder} is used by a running server. ${instead}`)
       : error;
   });
   const database = createDatabase(pool);

@@ -9,7 +9,7 @@ import { DATABASE_HELP, withDatabase } from "./database.js";
 import { chatIdOption } from "./idOptions.js";
 import { Progress } from "./progress.js";
 
-const RUNNING_SERVER = "stop it for as long as the export takes.";
+const RUNNING_SERVER = "Stop the server during the export.";
 const FORMATS: readonly Format[] = ["csv", "jsonl"];
 const CHUNK_LENGTH = 65_536;
 
@@ -19,7 +19,7 @@ interface Options {
   readonly output?: string;
 }
 
-/** Texts gathered into chunks that are worth a write. */
+/** Joins texts into chunks that are large enough for one write. */
 async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<string> {
   let chunk = "";
   for await (const text of texts) {
@@ -31,9 +31,12 @@ async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<string> {
   if (chunk !== "") yield chunk;
 }
 
-/** Writes a file whole or not at all; what is no ordinary file, such as a pipe, as it comes. */
+/**
+ * Writes a file completely or not at all: a temporary file replaces it at the end. A target that is not a regular file,
+ * such as a pipe, is written directly.
+ */
 async function writeFile(file: string, texts: AsyncIterable<string>): Promise<void> {
-  // The file that a link leads to is replaced, not the link.
+  // If the path is a symbolic link, its target is replaced, not the link itself.
   const target = await realpath(file).catch(() => file);
   const found = await stat(target).catch(() => null);
   if (found && !found.isFile()) {
@@ -51,7 +54,7 @@ async function writeFile(file: string, texts: AsyncIterable<string>): Promise<vo
   }
 }
 
-/** Whoever reads has enough, such as `head`: nothing that anybody has to be told. */
+/** A reader that stops early, such as `head`, is not an error. */
 async function writeStdout(texts: AsyncIterable<string>): Promise<void> {
   try {
     await pipeline(texts, process.stdout);
@@ -70,7 +73,7 @@ async function* counting(links: LinkExport["links"], onLink: (count: number) => 
 }
 
 const formatOf = ({ format, output }: Options): Format =>
-  format ?? FORMATS.find((known) => extname(output ?? "").toLowerCase() === `.${known}`) ?? "csv";
+  format ?? FORMATS.find((name) => extname(output ?? "").toLowerCase() === `.${name}`) ?? "csv";
 
 async function run(options: Options): Promise<void> {
   const { exportLinks } = await import("../domain/transfer/exportLinks.js");
@@ -81,7 +84,7 @@ async function run(options: Options): Promise<void> {
   await withDatabase(RUNNING_SERVER, ({ database }) =>
     exportLinks(database, channel, async (exported) => {
       const onLink = (count: number) => {
-        // Where stdout is the terminal, the links themselves are what is seen.
+        // No progress line while the links themselves are printed on the terminal.
         if (!process.stdout.isTTY || output !== "-") progress.show(`${count} of ${exported.total} links`);
       };
       const links = counting(exported.links, onLink);
@@ -89,7 +92,9 @@ async function run(options: Options): Promise<void> {
       await (output === "-" ? writeStdout(texts) : writeFile(output, texts));
     })
       .catch((error: unknown) => {
-        throw error instanceof NotFoundError ? new Error(`The channel ${channel} is not known here.`) : error;
+        throw error instanceof NotFoundError
+          ? new Error(`There is no channel with the id ${channel} in the database.`)
+          : error;
       })
       .finally(() => progress.end()),
   );
@@ -98,15 +103,16 @@ async function run(options: Options): Promise<void> {
 export const exportCommand = (): Command =>
   new Command("export")
     .description(
-      "Write a channel's links, the oldest first, as they are at one moment; import reads the result.",
+      "Write the links of a channel to a file that import can read. The links are those of one moment, the oldest first.",
     )
-    .requiredOption("--channel <id>", "the channel, by its Telegram id", chatIdOption)
+    .requiredOption("--channel <id>", "the Telegram id of the channel", chatIdOption)
     .addOption(
-      new Option("--format <format>", "csv or jsonl (default: by the file's name, else csv)").choices(
-        FORMATS,
-      ),
+      new Option(
+        "--format <format>",
+        "csv or jsonl (default: by the name of the file, otherwise csv)",
+      ).choices(FORMATS),
     )
-    .option("--output <file>", "written whole or not at all; - or none for stdout")
+    .option("--output <file>", "the file, written completely or not at all; - or nothing for stdout")
     .addHelpText("after", DATABASE_HELP)
     .addHelpText(
       "after",

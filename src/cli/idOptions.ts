@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { parseChatId, parseUserId } from "../parsers/telegramId.js";
 import { UnreadableValueError } from "../parsers/unreadable.js";
 
-/** Makes a parser one of an option's values. */
+/** Turns a parser of values into a parser of option values for commander. */
 const option =
   <Value>(parse: (text: string) => Value) =>
   (text: string): Value => {
@@ -14,8 +14,8 @@ const option =
     }
   };
 
-/** A channel's or group's id, as an option has it. */
+/** Parses the Telegram id of a channel or group. */
 export const chatIdOption = option(parseChatId);
 
-/** A user's id, as an option has it. */
+/** Parses the Telegram id of a user. */
 export const userIdOption = option(parseUserId);

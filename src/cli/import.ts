@@ -12,12 +12,12 @@ import { chatIdOption } from "./idOptions.js";
 import { print } from "./output.js";
 import { Progress } from "./progress.js";
 
-/** Noted in the audit as who made the change. */
+/** The caller in the audit entries of an import. */
 const CALLER = { key: "cli" } as const;
 const DEFAULT_PAGE_SIZE = 100;
 const MAX_PAGE_SIZE = 1000;
 const SHOWN_SKIPPED = 10;
-const RUNNING_SERVER = "stop it for as long as the import takes.";
+const RUNNING_SERVER = "Stop the server during the import.";
 
 interface Options {
   readonly fromRest?: URL;
@@ -33,9 +33,11 @@ interface Options {
 function parseAddress(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url || !/^https?:$/.test(url.protocol))
-    throw new InvalidArgumentError("It must be an http(s) address.");
+    throw new InvalidArgumentError("It must be an http:// or https:// address.");
   if (url.username || url.password || url.search || url.hash) {
-    throw new InvalidArgumentError("It must be no more than what the API's paths begin with.");
+    throw new InvalidArgumentError(
+      "It must be the base address of the API, without user name, password, query and fragment.",
+    );
   }
   return url;
 }
@@ -43,13 +45,13 @@ function parseAddress(text: string): URL {
 function parsePageSize(text: string): number {
   const size = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   if (size < 1 || size > MAX_PAGE_SIZE)
-    throw new InvalidArgumentError(`It must be from 1 to ${MAX_PAGE_SIZE}.`);
+    throw new InvalidArgumentError(`It must be a number from 1 to ${MAX_PAGE_SIZE}.`);
   return size;
 }
 
-/** Rows as the source gives them, and how many there are where it says so. */
 interface Source {
   readonly rows: AsyncIterable<SourceRow>;
+  /** The number of rows; null as long as the source has not stated it. */
   total(): number | null;
 }
 
@@ -58,9 +60,7 @@ async function restSource(
   signal: AbortSignal,
 ): Promise<Source> {
   if (fromRest === undefined || channel === undefined || token === undefined) {
-    throw new UsageError(
-      "--from-rest takes --channel, and a token: in INVITE_LINKS_IMPORT_TOKEN, or by --token",
-    );
+    throw new UsageError("--from-rest needs --channel, and a token in INVITE_LINKS_IMPORT_TOKEN or --token");
   }
   const { RestSource } = await import("../import-export/restSource.js");
   let total: number | null = null;
@@ -90,17 +90,17 @@ async function columnMapOf(mappings: readonly string[]): Promise<ColumnMap> {
 async function fileSource(file: string | undefined, { map }: Options, signal: AbortSignal): Promise<Source> {
   const fromStdin = file === undefined || file === "-";
   if (file === undefined && process.stdin.isTTY) {
-    throw new UsageError("name a file, - for stdin, or an API by --from-rest");
+    throw new UsageError("there is nothing to import: name a file, - for stdin, or an API with --from-rest");
   }
   const columns = await columnMapOf(map);
   const { readFileOfLinks } = await import("../import-export/files.js");
   const chunks: Readable = fromStdin ? process.stdin : createReadStream(file);
-  // Found missing before a database is opened for it.
+  // Reports a missing file before the database is opened.
   if (!fromStdin) await once(chunks, "open");
   return { rows: readFileOfLinks(addAbortSignal(signal, chunks), columns), total: () => null };
 }
 
-/** Where every row that was skipped is written. */
+/** The file with every skipped row, and the first of these rows for the summary. */
 class Report {
   readonly first: SkippedRow[] = [];
   readonly #stream: WriteStream | null;
@@ -113,7 +113,7 @@ class Report {
     if (file === undefined) return new Report(null);
     const stream = createWriteStream(file);
     await once(stream, "open");
-    // What fails later is thrown when it is closed.
+    // Later errors are thrown by close().
     stream.on("error", () => {});
     return new Report(stream);
   }
@@ -134,21 +134,23 @@ const inWords = ({ place, problems }: SkippedRow): string =>
   `${place}: ${problems.map(({ field, message }) => `${field}: ${message}`).join(" ")}`;
 
 function printSummary(counts: Readonly<ImportCounts>, skipped: readonly SkippedRow[], dryRun: boolean): void {
-  const made = `channels ${counts.channels}, tag types ${counts.tagTypes}, tags ${counts.tags}`;
+  const made = `${counts.channels} channels, ${counts.tagTypes} tag types, ${counts.tags} tags`;
   const lines = [
-    dryRun ? "A dry run: nothing was written. It would have been:" : "",
-    `${counts.created} imported, ${counts.updated} updated, ${counts.known} known already, ${counts.skipped} skipped`,
-    `new with them: ${made}`,
-    ...skipped.map((row) => `skipped, ${inWords(row)}`),
+    dryRun ? "This was a dry run: nothing was written. An import would give:" : "",
+    `Links: ${counts.created} imported, ${counts.updated} updated, ${counts.known} existed already, ${counts.skipped} skipped`,
+    `Created for them: ${made}`,
+    ...skipped.map((row) => `Skipped ${inWords(row)}`),
   ];
   print({ ...counts, dryRun, firstSkipped: skipped }, lines.filter((line) => line !== "").join("\n"));
 }
 
-/** Ends at Ctrl-C after the batch at hand; at a second one at once. */
+/** The first Ctrl-C stops the import after the current batch, the second one ends the process at once. */
 function interruption(): { signal: AbortSignal; forget: () => void } {
   const controller = new AbortController();
   const stop = () =>
-    controller.abort(new Error("Stopped. What was imported stays; the same command goes on from there."));
+    controller.abort(
+      new Error("Stopped. The links imported so far are kept; repeat the command to import the rest."),
+    );
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const name of signals) process.once(name, stop);
   return {
@@ -159,7 +161,7 @@ function interruption(): { signal: AbortSignal; forget: () => void } {
   };
 }
 
-/** An AbortSignal's reason, whatever of Node.js was the first to notice that it is aborted. */
+/** Replaces the AbortErrors of Node.js by the reason of the signal. */
 const reasonOf = (error: unknown, { aborted, reason }: AbortSignal): unknown => (aborted ? reason : error);
 
 async function importFrom(
@@ -197,17 +199,22 @@ async function importFrom(
     const [first] = report.first;
     if (!first) return;
     const all =
-      options.report === undefined ? "--report FILE lists them all" : `all are in ${options.report}`;
-    throw new Error(`${running.counts.skipped} skipped, the first at ${inWords(first)} (${all})`);
+      options.report === undefined
+        ? "--report FILE writes all of them to a file"
+        : `all of them are in ${options.report}`;
+    const { skipped } = running.counts;
+    throw new Error(
+      `${skipped} ${skipped === 1 ? "row was" : "rows were"} skipped. The first: ${inWords(first)} (${all})`,
+    );
   });
 }
 
 async function run(file: string | undefined, options: Options): Promise<void> {
   if (options.fromRest !== undefined && file !== undefined) {
-    throw new UsageError("links come from a file or from --from-rest, not from both");
+    throw new UsageError("name a file or use --from-rest, not both");
   }
   if (options.fromRest !== undefined && options.map.length > 0) {
-    throw new UsageError("--map is for files: an API's properties have their names");
+    throw new UsageError("--map is for files only, because the properties of an API have fixed names");
   }
   const { signal, forget } = interruption();
   try {
@@ -222,46 +229,47 @@ async function run(file: string | undefined, options: Options): Promise<void> {
 
 export const importCommand = (): Command =>
   new Command("import")
-    .description("Take over links that exist already, from files or another API. Telegram is not asked.")
-    .argument("[file]", "CSV, JSON lines or a JSON array, whichever it is; - or none for stdin")
-    .option("--from-rest <url>", "read the API whose paths begin with this address, instead", parseAddress)
+    .description("Import existing links from a file or another API. Telegram is not contacted.")
+    .argument("[file]", "a file with CSV, JSON lines or a JSON array; - or nothing for stdin")
+    .option("--from-rest <url>", "import from the API with this base address instead of a file", parseAddress)
     .addOption(
       new Option(
         "--token <token>",
-        "for the API; other users of the machine may see it, unless it is in",
+        "the API token; prefer the variable, because other users of this machine can see arguments",
       ).env("INVITE_LINKS_IMPORT_TOKEN"),
     )
     .option(
       "--page-size <n>",
-      "how many links the API is asked for at a time",
+      "the number of links to request from the API at a time",
       parsePageSize,
       DEFAULT_PAGE_SIZE,
     )
-    .option("--channel <id>", "the channel of all links; files may name each link's instead", chatIdOption)
     .option(
-      "--update",
-      "bring links that are known already up to what the source has, rather than leave them",
+      "--channel <id>",
+      "the Telegram id of the channel of all links; a file can name a channel for each link instead",
+      chatIdOption,
     )
+    .option("--update", "update links that exist already, instead of leaving them unchanged")
     .addOption(
       new Option(
         "--map <field=column>",
-        "what a column (in JSON: a property) holds that is called otherwise; repeatable",
+        "read a field from a column (in JSON: a property) with another name; repeatable",
       )
         .argParser((text: string, mappings: readonly string[]) => [...mappings, text])
         .default([], "none"),
     )
-    .option("--dry-run", "do everything but write")
-    .option("--report <file>", "where to write each row that was skipped, and why, as JSON lines")
+    .option("--dry-run", "check everything, but write nothing")
+    .option("--report <file>", "write each skipped row and the reason to this file, as JSON lines")
     .addHelpText("after", DATABASE_HELP)
     .addHelpText(
       "after",
       `
-Links are known by their addresses, so that the command can be repeated, and goes on where it was stopped. Rows that
-are not acceptable are skipped, and make the exit code 1; all others are imported.
+A link is recognised by its address, so the command can be repeated, and continues after it was stopped. Rows with
+errors are skipped and give the exit code 1; all other rows are imported.
 
-Fields are url, name, budget, created_at, expire_date, tag:TYPE… (docs/import-export.md has them all). An address is read in
-any spelling (t.me/+…, joinchat/…, tg://join?invite=…), a date as ISO 8601, as PostgreSQL writes it, or as 21.11.2026,
-in UTC where it names no offset, and a budget as 1500.50 or 1 500,50.
+The fields are url, name, budget, created_at, expire_date, tag:TYPE… (docs/import-export.md has the full list). An
+address may have any spelling (t.me/+…, joinchat/…, tg://join?invite=…). A date is ISO 8601, PostgreSQL's form or
+21.11.2026, in UTC unless it names an offset. A budget is a number such as 1500.50 or 1 500,50.
 
 In a pipe the output is JSON: {"created": 2, "updated": 0, "known": 1, "skipped": 0, …}.
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The package's command. Each of its commands has a file of its own, which loads what it needs when it is run, so that
-// the help and what asks Telegram alone start quickly.
+// The command `invite-links`. Each subcommand has a file of its own, which imports its dependencies when the subcommand is
+// run, so that --help and `telegram` start quickly.
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
@@ -29,18 +29,18 @@ const FAILED = 1;
 const WRONG_USAGE = 2;
 
 const HELP = `
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
-On a terminal the output is for people, in a pipe it is JSON.
+Exit codes: 0 success, 1 refused or failed, 2 wrong usage.
+The output is text on a terminal, and JSON otherwise.
 
 Examples:
   $ invite-links serve
   $ invite-links telegram CreateInvitationLink --help
   $ invite-links token create --name "Reports" --role VIEWER`;
 
-/** What holds for all commands, whichever file they come from. */
-function settle(command: Command, parent: Command): void {
+/** Applies the program's settings to a command and its subcommands. */
+function inheritSettings(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent);
-  for (const child of command.commands) settle(child, command);
+  for (const child of command.commands) inheritSettings(child, command);
 }
 
 function versionOfPackage(): string {
@@ -50,22 +50,22 @@ function versionOfPackage(): string {
 
 function commandLine(): Command {
   const program = new Command("invite-links")
-    .description("Invite links of Telegram channels: the server, and what works without it.")
+    .description("Manage the invite links of Telegram channels: run the server, or use a command without it.")
     .version(versionOfPackage())
     .addHelpText("after", HELP)
     .exitOverride()
-    // Options after a command are that command's alone, however they look.
+    // Options after a subcommand belong to the subcommand, even if the program has an option of that name.
     .enablePositionalOptions()
     .configureOutput({ outputError: (message, write) => write(`${toLine(message)}\n`) });
   for (const make of COMMANDS) {
     const command = make();
     program.addCommand(command);
-    settle(command, program);
+    inheritSettings(command, program);
   }
   return program;
 }
 
-/** What this process's environment keeps secret, out of a text. */
+/** Hides the secrets of the environment in a text. */
 async function withoutSecrets(text: string): Promise<string> {
   const { secretForms } = await import("../log.js");
   return [
@@ -80,7 +80,7 @@ async function withoutSecrets(text: string): Promise<string> {
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
 }
 
-/** Says what went wrong, where commander has not done so; returns the exit code. */
+/** Prints an error, unless commander has printed it already, and returns the exit code. */
 async function report(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
   const message = error instanceof Error ? error.message : String(error);

@@ -4,12 +4,12 @@ import { print } from "./output.js";
 
 export const migrateCommand = (): Command =>
   new Command("migrate")
-    .description("Apply the migrations that the database lacks; the server does so by itself at its start.")
+    .description("Apply the missing migrations to the database. The server also does this when it starts.")
     .addHelpText("after", DATABASE_HELP)
     .addHelpText("after", '\nIn a pipe the output is JSON: {"applied": ["…"]}.')
     .action(() =>
-      withDatabase("it applied the migrations when it started.", async ({ migrations }) => {
+      withDatabase("The server applied the migrations when it started.", async ({ migrations }) => {
         const done = migrations.map((name) => `Applied ${name}`).join("\n");
-        print({ applied: migrations }, done || "Nothing to do: the database is up to date.");
+        print({ applied: migrations }, done || "The database is up to date; no migration was applied.");
       }),
     );

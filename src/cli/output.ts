@@ -1,14 +1,14 @@
-/** A command's result on stdout: on a terminal for people, elsewhere as JSON on one line. */
+/** Prints a result to stdout: `readable` on a terminal, otherwise the result as one line of JSON. */
 export function print(result: unknown, readable: string): void {
   process.stdout.write(`${process.stdout.isTTY ? readable : JSON.stringify(result)}\n`);
 }
 
-/** What is not the result, for whoever started the command. */
+/** Prints a line to stderr that is not part of the result. */
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Columns as wide as their widest cell; the first row is the heading. */
+/** Aligns the columns of a table. The first row is the heading. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (widest, row) => row.map((cell, column) => Math.max(cell.length, widest[column] ?? 0)),
@@ -24,7 +24,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** A reader of the output that ends, as `head` does, has enough: nothing that anybody has to be told. */
+/** A reader of the output that stops early, such as `head`, is not an error. */
 export function allowReadersToEnd(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", ({ code }: NodeJS.ErrnoException) => {

@@ -1,20 +1,20 @@
-/** How often a line is written anew, in milliseconds. */
-const EVERY_MS = 100;
+/** The line is updated at most this often, in milliseconds. */
+const UPDATE_EVERY_MS = 100;
 
-/** A line on the terminal that says how far a long work is; nothing where stderr is no terminal. */
+/** A progress line on the terminal. Nothing is shown if stderr is not a terminal. */
 export class Progress {
   #shownAt = Number.NEGATIVE_INFINITY;
   #shown = false;
 
   show(line: string): void {
     const now = performance.now();
-    if (!process.stderr.isTTY || now - this.#shownAt < EVERY_MS) return;
+    if (!process.stderr.isTTY || now - this.#shownAt < UPDATE_EVERY_MS) return;
     this.#shownAt = now;
     this.#shown = true;
     process.stderr.write(`\r\x1b[K${line}`);
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   end(): void {
     if (this.#shown) process.stderr.write("\r\x1b[K");
     this.#shown = false;

@@ -10,42 +10,59 @@ interface Options {
 }
 
 function readable(differences: readonly Difference[], isRepaired: boolean): string {
-  if (differences.length === 0) return "Nothing differs.";
-  const rows = differences.map(({ counter, channelId, problem, rows, example }) => [
+  if (differences.length === 0) return "All counters are right.";
+  const rows = differences.map(({ counter, chatId, problem, rows, example }) => [
     counter,
-    channelId === null ? "none" : String(channelId),
+    chatId === null ? "none" : String(chatId),
     String(rows),
     problem,
     example,
   ]);
-  const found = table([["COUNTER", "CHANNEL", "ROWS", "PROBLEM", "EXAMPLE"], ...rows]);
-  return `${found}\n${isRepaired ? "All of it was put right." : "Nothing was changed."}`;
+  const found = table([["TABLE", "CHANNEL", "ROWS", "PROBLEM", "EXAMPLE"], ...rows]);
+  return `${found}\n${isRepaired ? "All of them were corrected." : "Nothing was changed."}`;
 }
 
 async function run({ channel, check = false }: Options): Promise<void> {
   const { recount } = await import("../domain/links/counts/recount.js");
   const { NotFoundError } = await import("../domain/shared/errors.js");
-  await withDatabase("stop it for as long as this takes.", async ({ database }) => {
+  await withDatabase("Stop the server during the recount.", async ({ database }) => {
     const options = { chatId: channel ?? null, checkOnly: check };
     const differences = await recount(database, options).catch((error: unknown) => {
-      throw error instanceof NotFoundError ? new Error(`The channel ${channel} is not known here.`) : error;
+      throw error instanceof NotFoundError
+        ? new Error(`There is no channel with the id ${channel} in the database.`)
+        : error;
     });
-    print({ differences, repaired: !check && differences.length > 0 }, readable(differences, !check));
+    // In the JSON, whose names are part of the contract, channelId is the chat id.
+    const shown = differences.map(({ counter, chatId, ...rest }) => ({
+      counter,
+      channelId: chatId,
+      ...rest,
+    }));
+    print({ differences: shown, repaired: !check && differences.length > 0 }, readable(differences, !check));
     if (check && differences.length > 0) process.exitCode = 1;
   });
 }
 
 export const recountCommand = (): Command =>
   new Command("recount")
-    .description("Work out anew what is counted of links, and say where the counters differed.")
-    .option("--channel <id>", "only this channel, by its Telegram id (default: every channel)", chatIdOption)
-    .option("--check", "change nothing, and exit with 1 where a counter differs")
+    .description(
+      "Compare the counters of links with the links themselves, and correct the counters that differ.",
+    )
+    .option(
+      "--channel <id>",
+      "check only the channel with this Telegram id (default: all channels)",
+      chatIdOption,
+    )
+    .option("--check", "only compare: change nothing, and exit with 1 if a counter differs")
     .addHelpText("after", DATABASE_HELP)
     .addHelpText(
       "after",
       `
-With --check it reads one snapshot, and keeps no server from writing. Without it, servers on the same database wait
-for one short transaction at a time. In a pipe the output is JSON:
+The server keeps the numbers of links, tags and budgets in counters. They can be wrong after data was written in a way
+that skips triggers, such as by restoring a table. Links are counted in blocks of up to 8,192 links of one channel.
+
+With --check the command reads one snapshot, and servers can write meanwhile. Without --check, servers on the same
+database wait for one short transaction at a time. In a pipe the output is JSON:
 {"differences": [{"counter": "…", "channelId": …, "problem": "…", "rows": …, "example": "…"}], "repaired": …}.
 
 Examples:

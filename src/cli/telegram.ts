@@ -8,14 +8,14 @@ import { note, print } from "./output.js";
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 const CREATE_HELP = `
-It takes no server and no database. The answer is Telegram's own JSON, a refusal's too (then the exit code is 1);
-where there is no answer, stdout stays empty and stderr says why, and whether the link may exist all the same.
+The command needs no server and no database. It prints Telegram's JSON answer. A refusal is printed too and gives the
+exit code 1. If there is no answer, stdout stays empty, and stderr says why and whether the link may exist anyway.
 
-WHEN is an ISO date (its midnight) or date-time, in UTC where it names no offset, or Unix seconds.
-An empty title, an empty date and the limit 0 are left out of the call.
+WHEN is an ISO date (meaning midnight), an ISO date-time, or Unix seconds. Without an offset it is in UTC.
+An empty title, an empty date and the limit 0 are not sent.
 
-Others can see a command's arguments in the list of processes, and the shell keeps them: set TELEGRAM_BOT_TOKEN
-rather than --token. TELEGRAM_TIMEOUT_MS is how long to wait for the answer (default: ${DEFAULT_TIMEOUT_MS}).
+Other users can see a command's arguments in the process list, and the shell stores them in its history. So prefer
+TELEGRAM_BOT_TOKEN to --token. TELEGRAM_TIMEOUT_MS is the longest wait for the answer (default: ${DEFAULT_TIMEOUT_MS}).
 
 Examples:
   $ export TELEGRAM_BOT_TOKEN=123456789:AA…
@@ -28,7 +28,7 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
-/** @throws Error in the manner of the server's configuration. */
+/** The value of TELEGRAM_TIMEOUT_MS. @throws Error if it is not acceptable */
 function timeoutMs(): number {
   const text = process.env["TELEGRAM_TIMEOUT_MS"]?.trim() || String(DEFAULT_TIMEOUT_MS);
   const milliseconds = /^\d{1,15}$/.test(text) ? Number(text) : 0;
@@ -49,18 +49,18 @@ interface CreateOptions {
 
 async function create({ token = "", chat, title, expire, limit, apiRoot }: CreateOptions): Promise<void> {
   if (token.trim() === "")
-    throw new UsageError("there is no bot token: set TELEGRAM_BOT_TOKEN, or give --token");
+    throw new UsageError("there is no bot token: set TELEGRAM_BOT_TOKEN or use --token");
   const signal = AbortSignal.timeout(timeoutMs());
   try {
     const { id, topic } = readArgument("chat", () => parseChatWithTopic(chat));
-    if (topic !== null) note(`An invitation link is for a whole chat: the topic ${topic} is left out.`);
+    if (topic !== null) note(`An invite link is for a whole chat, so the topic ${topic} is ignored.`);
     const root = apiRoot?.trim() || API_ROOT;
     const request = { token: token.trim(), chat: id, title, expire, limit, apiRoot: root, signal };
     const answer = await createInvitationLink(request);
     print(answer, JSON.stringify(answer, null, 2));
     if (!answer.ok) process.exitCode = 1;
   } catch (error) {
-    // So it tells of arguments that it cannot send.
+    // createInvitationLink throws these errors for arguments that it cannot send.
     if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
     throw error;
   }
@@ -68,16 +68,14 @@ async function create({ token = "", chat, title, expire, limit, apiRoot }: Creat
 
 const createInvitationLinkCommand = (): Command =>
   new Command("CreateInvitationLink")
-    .description("Make an invitation link for a chat in which the bot may invite users.")
-    .addOption(
-      new Option("--token <token>", "the bot's token, as BotFather gave it").env("TELEGRAM_BOT_TOKEN"),
-    )
-    .requiredOption("--chat <chat>", "the chat: its id, its @username, or ID*TopicID")
-    .option("--title <title>", "what to call the link; Telegram cuts it after 32 characters")
-    .option("--expire <when>", "when it expires (default: never)")
+    .description("Create an invite link for a chat in which the bot may invite users.")
+    .addOption(new Option("--token <token>", "the bot's token from @BotFather").env("TELEGRAM_BOT_TOKEN"))
+    .requiredOption("--chat <chat>", "the chat, as its id, its @username or ID*TopicID")
+    .option("--title <title>", "the name of the link; Telegram keeps its first 32 characters")
+    .option("--expire <when>", "the time when the link expires (default: never)")
     .option(
       "--limit <number>",
-      "how many members may be in the chat by it at once; 0 for any",
+      "the most members who joined by the link at the same time; 0 for no limit",
       wholeNumber,
       0,
     )
@@ -91,5 +89,5 @@ const createInvitationLinkCommand = (): Command =>
 
 export const telegramCommand = (): Command =>
   new Command("telegram")
-    .description("Ask Telegram directly, by a bot's token, without a server.")
+    .description("Call Telegram directly with a bot's token, without a server.")
     .addCommand(createInvitationLinkCommand());

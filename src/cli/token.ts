@@ -5,7 +5,7 @@ import { DATABASE_HELP, withDatabase } from "./database.js";
 import { chatIdOption, userIdOption } from "./idOptions.js";
 import { note, print, table } from "./output.js";
 
-/** Whoever can open the database may do everything with it anyway. */
+/** The command line has all rights, because its user can write to the database anyway. */
 const CALLER: Caller = {
   key: "cli",
   name: "Command line",
@@ -38,13 +38,13 @@ function channelsOf({ channelIds }: Token): string {
   return channelIds.slice(0, SHOWN_CHANNELS).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** To the minute, in UTC. */
+/** A time in UTC, without seconds; `none` for null. */
 const minute = (date: Date | null, none: string): string =>
   date === null ? none : date.toISOString().slice(0, 16).replace("T", " ");
 
 function tokenTable(tokens: readonly Token[]): string {
   if (tokens.length === 0) return "There are no tokens yet.";
-  const heading = ["ID", "NAME", "ROLE", "CHANNELS", "MADE (UTC)", "LAST USED", "REVOKED"];
+  const heading = ["ID", "NAME", "ROLE", "CHANNELS", "CREATED (UTC)", "LAST USED", "REVOKED"];
   const rows = tokens.map((token) => [
     token.id,
     token.name,
@@ -58,8 +58,8 @@ function tokenTable(tokens: readonly Token[]): string {
 }
 
 function parseRole(text: string): Role {
-  const role = ROLES.find((known) => known === text.toUpperCase());
-  if (role === undefined) throw new InvalidArgumentError(`It must be ${ROLES.join(", ")}.`);
+  const role = ROLES.find((name) => name === text.toUpperCase());
+  if (role === undefined) throw new InvalidArgumentError(`It must be one of ${ROLES.join(", ")}.`);
   return role;
 }
 
@@ -76,7 +76,7 @@ interface CreateOptions {
 }
 
 const create = ({ name, role, channel, telegramUser }: CreateOptions) =>
-  withDatabase("ask it, by the mutation createApiToken.", async (opened) => {
+  withDatabase("Use the server's mutation createApiToken instead.", async (opened) => {
     const { Tokens } = await import("../domain/access/tokens.js");
     const input = { name, role, chatIds: channel ?? null, telegramUserId: telegramUser ?? null };
     const { apiToken, secret } = await new Tokens(opened, CALLER).create(input);
@@ -89,11 +89,11 @@ const create = ({ name, role, channel, telegramUser }: CreateOptions) =>
       { secret, apiToken: token },
       `${secret}\n${token.name}: ${role}, ${channelsOf(token)}; ${token.id}`,
     );
-    if (process.stdout.isTTY) note("The secret is shown this once: keep it.");
+    if (process.stdout.isTTY) note("The secret is shown only once. Keep it.");
   });
 
 const list = () =>
-  withDatabase("ask it, by the query apiTokens.", async ({ database }) => {
+  withDatabase("Use the server's query apiTokens instead.", async ({ database }) => {
     const { listedTokens } = await import("../domain/access/tokens.js");
     const stored = await database.prisma.apiToken.findMany({
       where: listedTokens(CALLER),
@@ -105,28 +105,32 @@ const list = () =>
   });
 
 const revoke = (id: string) =>
-  withDatabase("ask it, by the mutation revokeApiToken.", async (opened) => {
+  withDatabase("Use the server's mutation revokeApiToken instead.", async (opened) => {
     const { Tokens } = await import("../domain/access/tokens.js");
     const revoked = await new Tokens(opened, CALLER).revoke({ id });
     print(
       { id: revoked.id, name: revoked.name, revokedAt: revoked.revokedAt },
-      `${revoked.name} is revoked since ${minute(revoked.revokedAt, "")}.`,
+      `The token ${revoked.name} was revoked at ${minute(revoked.revokedAt, "")} UTC.`,
     );
   });
 
 const createCommand = (): Command =>
   new Command("create")
-    .description("Make an API token, and show its secret this once.")
-    .requiredOption("--name <name>", "what it is for: 1 to 100 characters")
-    .requiredOption("--role <role>", "VIEWER reads, EDITOR changes links and tags, ADMIN does all", parseRole)
+    .description("Create an API token and show its secret, which is shown only once.")
+    .requiredOption("--name <name>", "the purpose of the token, in 1 to 100 characters")
+    .requiredOption(
+      "--role <role>",
+      "VIEWER can read, EDITOR can also change links and tags, ADMIN can do everything",
+      parseRole,
+    )
     .option(
       "--channel <id>",
-      "the Telegram id of a channel it may use, repeatable (default: every channel)",
+      "the Telegram id of a channel that the token may use; repeatable (default: all channels)",
       addId,
     )
     .option(
       "--telegram-user <id>",
-      "the Telegram user behind it, who is the creator of its links",
+      "the Telegram id of the token's user, who becomes the creator of the token's links",
       userIdOption,
     )
     .addHelpText("after", DATABASE_HELP)
@@ -143,21 +147,21 @@ Examples:
 
 const listCommand = (): Command =>
   new Command("list")
-    .description("Show all API tokens, the oldest first; in a pipe as JSON.")
+    .description("List all API tokens, the oldest first.")
     .addHelpText("after", DATABASE_HELP)
     .action(list);
 
 const revokeCommand = (): Command =>
   new Command("revoke")
-    .description("Make an API token invalid, at once and for good.")
-    .argument("<id>", "its global id, or the bare UUID")
+    .description("Revoke an API token, at once and for good.")
+    .argument("<id>", "the token's global id or UUID")
     .addHelpText("after", DATABASE_HELP)
     .action(revoke);
 
 export const tokenCommand = (): Command =>
   new Command("token")
     .description(
-      "Make, show and revoke API tokens in the database of a server that is not running, or shares it.",
+      "Create, list and revoke API tokens. A server with an embedded database must be stopped first.",
     )
     .addCommand(createCommand())
     .addCommand(listCommand())

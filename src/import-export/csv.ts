@@ -6,17 +6,17 @@ import { type ColumnMap, mappedField, tagTypeOf } from "./columnMap.js";
 import { csvRecords } from "./csvRecords.js";
 import { SourceError } from "./sourceError.js";
 
-/** Spreadsheets write what their country separates lists by. */
+/** Spreadsheets separate cells by the list separator of the user's country. */
 const DELIMITERS = [",", ";", "\t"] as const;
-/** What spreadsheets take for the beginning of a formula, be it behind apostrophes of ours. */
+/** The beginning of a text that spreadsheets treat as a formula, possibly behind apostrophes that writeText put there. */
 const FORMULA = /^'*[=+\-@＝＋－＠\t\r\n]/;
 
-/** A text that no spreadsheet takes for a formula; readText has it as it was. */
+/** Puts an apostrophe before a text that a spreadsheet would treat as a formula. readText removes the apostrophe. */
 const writeText = (text: string): string => (FORMULA.test(text) ? `'${text}` : text);
 const readText = (cell: string): string =>
   cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell;
 
-/** Names in one cell, with bars between them. */
+/** Writes several names into one cell, separated by bars. */
 const writeNames = (names: readonly string[]): string =>
   writeText(names.map((name) => name.replace(/[\\|]/g, "\\$&")).join(" | "));
 
@@ -25,36 +25,36 @@ function readNames(cell: string): string[] {
   return names.map((name) => name.replace(/\\([\\|])/g, "$1").trim()).filter((name) => name !== "");
 }
 
-/** What a column holds; null for one that the header does not name. */
-type Cell = { readonly column: Column } | { readonly tagType: string } | null;
+/** The content of a column; null for a column without a name. */
+type HeaderCell = { readonly column: Column } | { readonly tagType: string } | null;
 
-const KNOWN = `known are ${COLUMNS.join(", ")}, and tag:TYPE for the tags of a type`;
+const COLUMN_NAMES = `The columns are ${COLUMNS.join(", ")}, and tag:TYPE for the tags of a type`;
 
 const isBlank = (text: string | undefined): boolean => (text ?? "").trim() === "";
 const quoted = (text: string): string => JSON.stringify(text.slice(0, 100));
 
-function readHeaderCell(text: string, map: ColumnMap): Cell {
+function readHeaderCell(text: string, map: ColumnMap): HeaderCell {
   const name = text.trim();
   if (name === "") return null;
   const field = mappedField(map, name) ?? name;
   const tagType = tagTypeOf(field);
   if (tagType !== null) return { tagType };
-  const column = COLUMNS.find((known) => known === field.toLowerCase());
+  const column = COLUMNS.find((candidate) => candidate === field.toLowerCase());
   if (column !== undefined) return { column };
   throw new SourceError(
-    `The column ${quoted(name)} is not known; ${KNOWN}. Say what it holds by --map FIELD=COLUMN, such as --map budget=${quoted(name)}.`,
+    `There is no field for the column ${quoted(name)}. ${COLUMN_NAMES}. Use --map FIELD=COLUMN to name its field, such as --map budget=${quoted(name)}.`,
   );
 }
 
-/** What each column of a file is; columns without a name behind the others are left out. @throws SourceError */
-function readHeader(header: readonly string[], map: ColumnMap): Cell[] {
+/** Reads the header of a file. Columns without a name at its end are dropped. @throws SourceError */
+function readHeader(header: readonly string[], map: ColumnMap): HeaderCell[] {
   for (const { field, column } of map.values()) {
     if (field === "tags") {
-      throw new SourceError("In CSV each type of tags has a column of its own: use --map tag:TYPE=COLUMN.");
+      throw new SourceError("In CSV each tag type has a column of its own. Use --map tag:TYPE=COLUMN.");
     }
     if (!header.some((name) => mappedField(map, name) === field)) {
       throw new SourceError(
-        `There is no column ${quoted(column)}, which --map names; there are ${header.map(quoted).join(", ").slice(0, 500)}.`,
+        `The file has no column ${quoted(column)}, which --map names. Its columns are ${header.map(quoted).join(", ").slice(0, 500)}.`,
       );
     }
   }
@@ -63,22 +63,22 @@ function readHeader(header: readonly string[], map: ColumnMap): Cell[] {
     cell ? ["column" in cell ? cell.column : `tag:${cell.tagType}`] : [],
   );
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new SourceError(`The column ${JSON.stringify(twice)} is there twice.`);
+  if (twice !== undefined) throw new SourceError(`Two columns contain ${JSON.stringify(twice)}.`);
   if (!names.includes("url")) {
     throw new SourceError(
-      `There is no column url; ${KNOWN}. Where it is called otherwise, say so by --map url=COLUMN.`,
+      `The file has no column url. ${COLUMN_NAMES}. If the column has another name, use --map url=COLUMN.`,
     );
   }
   return cells.slice(0, cells.findLastIndex((cell) => cell !== null) + 1);
 }
 
-/** Spreadsheets write empty cells beyond the last column, as far as anything was ever formatted. */
-const fits = (header: readonly Cell[], row: readonly string[]): boolean =>
+/** Whether a row has the right number of cells. Spreadsheets write additional empty cells for formatted columns. */
+const fits = (header: readonly HeaderCell[], row: readonly string[]): boolean =>
   row.length >= header.length && row.slice(header.length).every(isBlank);
 
-function readRow(header: readonly Cell[], row: readonly string[]): SourceRow["record"] {
+function readRow(header: readonly HeaderCell[], row: readonly string[]): SourceRow["record"] {
   if (!fits(header, row)) {
-    return { unreadable: `There are ${row.length} cells, and ${header.length} columns in the header.` };
+    return { unreadable: `The row has ${row.length} cells, but the header has ${header.length} columns.` };
   }
   const record: Partial<Record<Column, string>> = {};
   const tags: { type: string; name: string }[] = [];
@@ -87,7 +87,7 @@ function readRow(header: readonly Cell[], row: readonly string[]): SourceRow["re
     const text = row[index] ?? "";
     if (cell === null) {
       if (!isBlank(text)) {
-        return { unreadable: `Cell ${index + 1} is in a column that has no name in the header.` };
+        return { unreadable: `Cell ${index + 1} is not empty, but its column has no name in the header.` };
       }
     } else if ("column" in cell) {
       record[cell.column] = cell.column === "name" ? readText(text) : text;
@@ -99,32 +99,33 @@ function readRow(header: readonly Cell[], row: readonly string[]): SourceRow["re
   return tagTypes.length === 0 ? record : ({ ...record, tags, tagTypes } satisfies LinkRecord);
 }
 
-/** A first line by which Excel is told what separates the cells: sep=; or, for a tab, sep= and a tab or a \t. */
+/** A first line that tells Excel the delimiter, such as "sep=;". A tab is written as a tab or as \t. */
 const SEPARATOR_LINE = /^"?sep=(\\t|[^\w\s"]|\t)"?[,;\t ]*$/i;
 
-/** What separates the cells, and whether a line says so before the header. */
+/** How the cells of a file are separated. */
 export interface Separation {
   readonly delimiter: string;
-  readonly isSaid: boolean;
+  /** Whether the first line is a "sep=" line, which the header follows. */
+  readonly isDeclared: boolean;
 }
 
-/** @param line a file's first line. */
+/** Finds the delimiter: by a "sep=" line, otherwise the one that occurs most often in the header. @param line the first line */
 export function separationOf(line: string): Separation {
-  const said = SEPARATOR_LINE.exec(line)?.[1];
-  if (said !== undefined) return { delimiter: said === "\\t" ? "\t" : said, isSaid: true };
+  const declared = SEPARATOR_LINE.exec(line)?.[1];
+  if (declared !== undefined) return { delimiter: declared === "\\t" ? "\t" : declared, isDeclared: true };
   const unquoted = line.replace(/"[^"]*"?/g, "");
   const counts = DELIMITERS.map((delimiter) => unquoted.split(delimiter).length);
-  return { delimiter: DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",", isSaid: false };
+  return { delimiter: DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",", isDeclared: false };
 }
 
-/** Reads one link a row. @throws SourceError for a file whose header is not one of links */
+/** Reads one link from each row. @throws SourceError if the header is not acceptable */
 export async function* readCsv(
   texts: AsyncIterable<string>,
-  { delimiter, isSaid }: Separation,
+  { delimiter, isDeclared }: Separation,
   map: ColumnMap,
 ): AsyncGenerator<SourceRow> {
-  let header: Cell[] | undefined;
-  let isSeparatorNext = isSaid;
+  let header: HeaderCell[] | undefined;
+  let isSeparatorNext = isDeclared;
   for await (const { line, record } of csvRecords(
     texts,
     delimiter,
@@ -132,17 +133,17 @@ export async function* readCsv(
   )) {
     if (isSeparatorNext) isSeparatorNext = false;
     else if ("unreadable" in record) {
-      if (!header) throw new SourceError(`This is no CSV: line ${line}: ${record.unreadable}`);
+      if (!header) throw new SourceError(`The file is not CSV. Line ${line}: ${record.unreadable}`);
       yield { place: `line ${line}`, record };
     } else if (header) yield { place: `line ${line}`, record: readRow(header, record) };
     else header = readHeader(record, map);
   }
 }
 
-/** One that spreadsheets leave as it is, in every language. */
+/** Spreadsheets translate true and false into the user's language, but leave yes and no unchanged. */
 const writeBoolean = (value: boolean): string => (value ? "yes" : "no");
 
-/** Whatever separates rows or cells anywhere is quoted, so that a header shows what separates them here. */
+/** Every possible delimiter inside a cell is quoted, so that separationOf finds the right one in a header. */
 const QUOTED = /[\r\n;\t]/;
 
 const stringifyRow = (cells: readonly (string | number | null)[]): string =>
@@ -160,7 +161,7 @@ function writeRow(link: ExportedLink, tagTypes: readonly string[]): string {
   return stringifyRow([...cells, ...names]);
 }
 
-/** Writes one link a row, in UTF-8 with the mark by which spreadsheets know it. */
+/** Writes one link into each row. The byte order mark tells spreadsheets that the file is UTF-8. */
 export async function* writeCsv({ tagTypes, links }: LinkExport): AsyncGenerator<string> {
   yield `\ufeff${stringifyRow([...COLUMNS, ...tagTypes.map((type) => `tag:${type}`)])}`;
   for await (const link of links) yield writeRow(link, tagTypes);

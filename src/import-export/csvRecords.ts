@@ -1,19 +1,19 @@
 import { CsvError, parse } from "csv-parse/sync";
 import { linesOf, MAX_LINE_LENGTH, TOO_LONG } from "./text.js";
 
-/** A record of a CSV file, or why there is none to be had of its line. */
+/** A record of a CSV file, or the reason why a line is not readable. */
 export interface CsvRecord {
-  /** The number of its first line. */
+  /** The number of the record's first line. */
   readonly line: number;
   readonly record: readonly string[] | { readonly unreadable: string };
 }
 
 const STRAY_QUOTE =
-  'A quotation mark is not closed, or stands in a cell that does not begin with one. Within quotation marks write it twice: "a 5"" disc".';
+  'A quotation mark is not closed, or is in a cell that does not begin with one. Inside a quoted cell a quotation mark must be doubled: "a 5"" disc".';
 
 const isOdd = (line: string): boolean => (line.match(/"/g)?.length ?? 0) % 2 === 1;
 
-/** The cells of a record; null where its quotation marks make none. */
+/** Splits a record into cells; null if its quotation marks are wrong. */
 function cellsOf(text: string, delimiter: string): string[] | null {
   if (!text.includes('"')) return text.replace(/[\r\n]+$/, "").split(delimiter);
   try {
@@ -30,10 +30,10 @@ function cellsOf(text: string, delimiter: string): string[] | null {
 }
 
 /**
- * Reads a CSV text record by record, rows of empty cells left out. A stray quotation mark seems to open a cell that
- * reaches over many lines: then the first of them alone is unreadable, and reading goes on with the next line.
- * @param fits whether a record has as many cells as it should; one of several lines that has not is taken for an opened
- * quotation mark as well.
+ * Reads a CSV text record by record and drops rows of empty cells. A stray quotation mark looks like the beginning of a
+ * cell with many lines. In this case only its own line is reported as unreadable, and reading continues with the next line.
+ * @param fits whether a record has the right number of cells. A record of several lines that does not fit is treated as a
+ * stray quotation mark, too.
  */
 export async function* csvRecords(
   texts: AsyncIterable<string>,
@@ -41,7 +41,7 @@ export async function* csvRecords(
   fits: (cells: readonly string[]) => boolean,
 ): AsyncGenerator<CsvRecord> {
   const lines = linesOf(texts);
-  /** Lines that are read again, the next one last. */
+  /** Lines to be read again, the next one last. */
   const again: [number: number, line: string][] = [];
   for (;;) {
     const first = again.pop() ?? (await lines.next()).value;

@@ -13,9 +13,9 @@ export const FORMATS = { csv: writeCsv, jsonl: writeJsonLines } as const satisfi
 export type Format = keyof typeof FORMATS;
 
 /**
- * Reads links from CSV, JSON lines or a JSON array, whichever it is: JSON lines begin with a brace, an array with a
- * bracket. An empty file has no links.
- * @throws SourceError
+ * Reads links from CSV, JSON lines or a JSON array. A file that begins with "{" is JSON lines, and one that begins with "["
+ * a JSON array. An empty file has no links.
+ * @throws SourceError if the file cannot be read further. A single bad row is not an error, but an unreadable record.
  */
 export async function* readFileOfLinks(
   chunks: AsyncIterable<Uint8Array>,

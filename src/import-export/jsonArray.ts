@@ -5,18 +5,18 @@ import { SourceError } from "./sourceError.js";
 import { cutTooLong } from "./text.js";
 
 /**
- * The items of a JSON array, as texts that are not parsed yet. A streaming parser would end at the first item that is
- * no JSON, and bounds neither an item's length nor its depth; brackets and strings suffice to tell items apart.
- * @throws SourceError for a text that is no array, or breaks off
+ * Splits a JSON array into the texts of its items, by counting brackets outside of strings. A streaming JSON parser would
+ * stop at the first bad item and would not limit an item's length.
+ * @throws SourceError if the array is not closed, or if something follows it
  */
 async function* itemsOf(texts: AsyncIterable<string>): AsyncGenerator<string> {
   let count = 1;
   let item = "";
-  /** 0 before and behind the array, 1 between its items. */
+  /** 0 outside of the array, 1 directly in the array, more in an item. */
   let depth = 0;
   let isString = false;
   let isEscaped = false;
-  let isOver = false;
+  let isClosed = false;
   for await (const text of texts) {
     let from = 0;
     for (let at = 0; at < text.length; at++) {
@@ -24,9 +24,9 @@ async function* itemsOf(texts: AsyncIterable<string>): AsyncGenerator<string> {
       if (isString) {
         if (char === '"' && !isEscaped) isString = false;
         isEscaped = char === "\\" && !isEscaped;
-      } else if (isOver) {
+      } else if (isClosed) {
         if (char.trim() !== "")
-          throw new SourceError(`There is something behind the JSON array of ${count} items.`);
+          throw new SourceError(`There is text after the JSON array of ${count} items.`);
       } else if (char === '"') isString = true;
       else if (char === "[" || char === "{") {
         depth += 1;
@@ -34,19 +34,19 @@ async function* itemsOf(texts: AsyncIterable<string>): AsyncGenerator<string> {
       } else if (depth > 1) {
         if (char === "]" || char === "}") depth -= 1;
       } else if (char === "," || char === "]") {
-        isOver = char === "]";
+        isClosed = char === "]";
         yield item + text.slice(from, at);
         item = "";
         from = at + 1;
-        if (!isOver) count += 1;
+        if (!isClosed) count += 1;
       }
     }
-    if (depth > 0 && !isOver) item = cutTooLong(item + text.slice(from));
+    if (depth > 0 && !isClosed) item = cutTooLong(item + text.slice(from));
   }
-  if (!isOver) throw new SourceError(`The JSON array is not closed: the file ends within item ${count}.`);
+  if (!isClosed) throw new SourceError(`The JSON array is not closed. The file ends in item ${count}.`);
 }
 
-/** Reads one link an item. @throws SourceError */
+/** Reads one link from each item. @throws SourceError */
 export async function* readJsonArray(
   texts: AsyncIterable<string>,
   map: ColumnMap,
@@ -58,7 +58,7 @@ export async function* readJsonArray(
     if (empty) yield empty;
     number += 1;
     const row = { place: `item ${number}`, record: readJsonRecord(item, map) };
-    // An array without items has nothing between its brackets.
+    // In an empty array, the text between the brackets looks like one empty item. It is dropped if no other item follows.
     empty = number === 1 && item.trim() === "" ? row : undefined;
     if (!empty) yield row;
   }

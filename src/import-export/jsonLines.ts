@@ -5,16 +5,16 @@ import { type ColumnMap, mappedField, tagTypeOf } from "./columnMap.js";
 import { SourceError } from "./sourceError.js";
 import { linesOf, MAX_LINE_LENGTH, TOO_LONG } from "./text.js";
 
-const KNOWN: readonly string[] = [...COLUMNS, "tags"];
+const PROPERTIES: readonly string[] = [...COLUMNS, "tags"];
 
-/** @throws SourceError for a mapping that JSON has no use for */
+/** @throws SourceError for a mapping that applies to CSV only */
 export function checkMap(map: ColumnMap): void {
   if ([...map.values()].some(({ field }) => tagTypeOf(field) !== null)) {
-    throw new SourceError("In JSON all tags are in one list: use --map tags=PROPERTY.");
+    throw new SourceError("In JSON all tags are in one list. Use --map tags=PROPERTY.");
   }
 }
 
-/** A link's record from its JSON. V8 parses JSON without recursion, so that its depth is of no concern. */
+/** Parses the JSON of a link. Any depth is safe, because V8 parses JSON without recursion. */
 export function readJsonRecord(json: string, map: ColumnMap): SourceRow["record"] {
   if (json.length > MAX_LINE_LENGTH) return TOO_LONG;
   let record: unknown;
@@ -30,17 +30,18 @@ export function readJsonRecord(json: string, map: ColumnMap): SourceRow["record"
     ([name, value]) => [mappedField(map, name) ?? name, value] as const,
   );
   const names = entries.map(([name]) => name);
-  const unknown = names.find((name) => !KNOWN.includes(name));
+  const unknown = names.find((name) => !PROPERTIES.includes(name));
   if (unknown !== undefined) {
     return {
-      unreadable: `${JSON.stringify(unknown.slice(0, 100))} is not known; known are ${KNOWN.join(", ")}. Say what it holds by --map FIELD=PROPERTY.`,
+      unreadable: `There is no field for the property ${JSON.stringify(unknown.slice(0, 100))}. The properties are ${PROPERTIES.join(", ")}. Use --map FIELD=PROPERTY to name its field.`,
     };
   }
-  if (new Set(names).size < names.length) return { unreadable: "Two properties hold the same, by --map." };
+  if (new Set(names).size < names.length)
+    return { unreadable: "Because of --map, two properties contain the same field." };
   return Object.fromEntries(entries);
 }
 
-/** Reads one link a line. @throws SourceError */
+/** Reads one link from each line. @throws SourceError */
 export async function* readJsonLines(
   texts: AsyncIterable<string>,
   map: ColumnMap,
@@ -51,7 +52,7 @@ export async function* readJsonLines(
   }
 }
 
-/** Writes one link a line. */
+/** Writes one link into each line. */
 export async function* writeJsonLines({ links }: LinkExport): AsyncGenerator<string> {
   for await (const link of links) yield `${JSON.stringify(link satisfies ExportedLink)}\n`;
 }

@@ -5,27 +5,28 @@ import type { LinkRecord } from "../domain/transfer/linkRecord.js";
 import { SourceError } from "./sourceError.js";
 
 export interface RestSourceOptions {
-  /** What the API's paths begin with. */
+  /** The base address of the API. */
   readonly url: URL;
   readonly token: string;
   readonly chatId: number;
-  /** Links asked for at a time. */
+  /** The number of links in one request. */
   readonly pageSize: number;
+  /** Called with the number of all links, for every page. */
   readonly onTotal?: (total: number) => void;
   readonly signal?: AbortSignal | undefined;
-  /** How long one try may take, in milliseconds. */
+  /** The time limit of one request, in milliseconds. */
   readonly timeoutMs?: number;
-  /** Waits so many milliseconds; for tests. */
+  /** Replaces the waiting time in tests. */
   readonly pause?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
 const TIMEOUT_MS = 30_000;
-/** The waits, in milliseconds, after answers that were none. */
+/** The waits after failed requests for one page, in milliseconds. When all are used up, the import fails. */
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000, 16_000];
-/** How often in a row the API may ask to wait, and how long at most. */
+/** How often the API may ask to wait (429) for one page, and the longest wait. */
 const MAX_WAITS = 10;
 const MAX_WAIT_MS = 300_000;
-/** How often all pages are read where links came or went meanwhile, which moves others from page to page. */
+/** How often all pages are read. They are read again if links were deleted meanwhile, which moves links to other pages. */
 const MAX_PASSES = 3;
 const MAX_DETAIL_LENGTH = 300;
 
@@ -35,10 +36,10 @@ const pageSchema = z.object({
 });
 type Page = z.infer<typeof pageSchema>;
 
-/** An answer that may be another one at the next try. */
-class PassingFailure extends Error {
-  override readonly name = "PassingFailure";
-  /** Null: the API did not say when. */
+/** A failure of one request. The same request may succeed later. */
+class TemporaryError extends Error {
+  override readonly name = "TemporaryError";
+  /** How long the API asks to wait; null if it does not say. */
   readonly waitMs: number | null;
 
   constructor(message: string, waitMs: number | null = null) {
@@ -58,7 +59,7 @@ function toTag(tag: unknown): unknown {
   };
 }
 
-/** An item of the API's pages; what it has beside is its own. */
+/** Converts an item of a page to a transfer record. Other properties of the item are ignored. */
 function toRecord(item: Readonly<Record<string, unknown>>): LinkRecord {
   const { invite_link, tags } = item;
   const { channel_id, name, budget, created_at, creator_id, expire_date, member_limit } = item;
@@ -78,13 +79,13 @@ function toRecord(item: Readonly<Record<string, unknown>>): LinkRecord {
   };
 }
 
-/** What an item is called; a list or an object there is no name, however deep it is. */
+/** The id or address of an item for messages; only a text or a number is used, because another value could be huge. */
 function nameOf({ id, invite_link }: Readonly<Record<string, unknown>>): string {
   const name = [id, invite_link].find((value) => typeof value === "string" || typeof value === "number");
   return name === undefined ? "without an id" : String(name);
 }
 
-/** What Retry-After says, as seconds or as a date. */
+/** The wait that a Retry-After header asks for, in milliseconds; null without a valid header. */
 function retryAfterMs(header: string | null): number | null {
   if (header === null) return null;
   const wait = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
@@ -97,7 +98,7 @@ const oneLine = (text: string): string =>
     .trim()
     .slice(0, MAX_DETAIL_LENGTH);
 
-/** What the API itself says of its refusal. */
+/** The API's own explanation of a refusal, on one line. */
 function detailOf(body: string): string {
   try {
     const { detail } = JSON.parse(body) as { detail?: unknown };
@@ -107,7 +108,7 @@ function detailOf(body: string): string {
   }
 }
 
-/** An API of links as docs/import-export.md describes it. */
+/** Reads links from a REST API as described in docs/import-export.md. */
 export class RestSource {
   readonly #options: RestSourceOptions;
 
@@ -116,12 +117,12 @@ export class RestSource {
   }
 
   /**
-   * All links of the channel, each once, the oldest first: those that are made meanwhile come last. Where some are
-   * deleted meanwhile, others move to pages that were read before, and all are read again.
-   * @throws SourceError where the API refuses, fails for long, or answers something else
+   * Reads all links of the channel, each once. The oldest come first, so that links created meanwhile are at the end. If
+   * links are deleted meanwhile, others move to pages that were already read, so all pages are read again.
+   * @throws SourceError if the API refuses, keeps failing, or answers in an unknown form
    */
   async *rows(): AsyncGenerator<SourceRow> {
-    /** By place, the pass that gave it last. */
+    /** The number of the last pass that gave a link, by the link's place. */
     const seen = new Map<string, number>();
     let total = 0;
     let given = 0;
@@ -144,7 +145,7 @@ export class RestSource {
       if (!shrunk && given >= total) return;
     }
     throw new SourceError(
-      `The API counts ${total} links and gave ${given}: they changed while they were read. Run the same command again.`,
+      `The API has ${total} links but returned ${given}, because its links changed during the import. Run the same command again.`,
     );
   }
 
@@ -159,21 +160,20 @@ export class RestSource {
     }
   }
 
-  /** A page, asked for again as long as it may still come. */
+  /** Requests a page, and repeats the request after temporary errors. */
   async #page(number: number): Promise<Page> {
     const { signal, pause = (ms, by) => delay(ms, undefined, by ? { signal: by } : {}) } = this.#options;
     let failures = 0;
     let waits = 0;
     for (;;) {
       try {
-        return await this.#ask(number);
+        return await this.#request(number);
       } catch (error) {
         signal?.throwIfAborted();
-        if (!(error instanceof PassingFailure)) throw error;
+        if (!(error instanceof TemporaryError)) throw error;
         const backoff = BACKOFF_MS[failures];
         const mayWait = error.waitMs === null ? backoff !== undefined : waits < MAX_WAITS;
-        if (!mayWait)
-          throw new SourceError(`${error.message} It was asked for page ${number} several times.`);
+        if (!mayWait) throw new SourceError(`${error.message} Page ${number} was requested several times.`);
         if (error.waitMs === null) failures += 1;
         else waits += 1;
         await pause(error.waitMs ?? backoff ?? 0, signal);
@@ -181,21 +181,21 @@ export class RestSource {
     }
   }
 
-  async #ask(number: number): Promise<Page> {
+  async #request(number: number): Promise<Page> {
     const { response, body } = await this.#send(number);
     if (response.status === 429) {
       const wait = retryAfterMs(response.headers.get("retry-after"));
-      throw new PassingFailure("The API takes no more requests for now (429).", wait);
+      throw new TemporaryError("The API accepts no more requests for now (429).", wait);
     }
     if (response.status >= 500 || response.status === 408) {
-      throw new PassingFailure(`The API fails (${response.status}).`);
+      throw new TemporaryError(`The API failed (${response.status}).`);
     }
     if (!response.ok) throw this.#refusal(response, body);
     let json: unknown;
     try {
       json = JSON.parse(body);
     } catch {
-      throw new PassingFailure("The API answers with something that is not JSON.");
+      throw new TemporaryError("The API's answer is not JSON.");
     }
     const page = pageSchema.safeParse(json);
     if (page.success) return page.data;
@@ -213,7 +213,7 @@ export class RestSource {
       ["channel_id", String(chatId)],
       ["page", String(number)],
       ["limit", String(pageSize)],
-      // Equally old ones in an order at all, so that they do not change pages.
+      // Sorting by a second field keeps links with equal times on their pages.
       ["ordered_fields", "created_at"],
       ["ordered_fields", "name"],
     ]).toString();
@@ -222,17 +222,17 @@ export class RestSource {
         method: "POST",
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
         body: "{}",
-        // The token is for this address alone.
+        // A redirect is not followed, because the token must not be sent to another address.
         redirect: "manual",
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
       return { response, body: await response.text() };
     } catch (error) {
       const { code = (error as Error).name } = ((error as Error).cause ?? {}) as { code?: string };
-      throw new PassingFailure(
+      throw new TemporaryError(
         timeout.aborted
           ? `The API did not answer within ${timeoutMs / 1000} s.`
-          : `The API at ${address.origin} cannot be reached, or breaks off (${code}).`,
+          : `The API at ${address.origin} cannot be reached, or the connection broke (${code}).`,
       );
     }
   }
@@ -250,15 +250,15 @@ export class RestSource {
       const location = headers.get("location") ?? "";
       const to = URL.canParse(location, address) ? new URL(location, address) : null;
       return new SourceError(
-        `The API redirects (${status})${to ? ` to ${to.origin}${to.pathname}` : ""}, where the token is not sent: give the address it is at.`,
+        `The API redirects (${status})${to ? ` to ${to.origin}${to.pathname}` : ""}. The token is not sent there; use the API's actual address.`,
       );
     }
-    const said = detailOf(body).replaceAll(token, "[token]");
-    const detail = said === "" ? "" : ` It says: ${said}`;
+    const explanation = detailOf(body).replaceAll(token, "[token]");
+    const detail = explanation === "" ? "" : ` It says: ${explanation}`;
     const reasons: Readonly<Record<number, string>> = {
       401: "The API does not accept the token (401).",
       403: `The token may not read the channel ${chatId} (403).`,
-      404: `There is nothing at ${address} (404).`,
+      404: `There is no API at ${address} (404).`,
       422: "The API does not accept the request (422).",
     };
     return new SourceError(`${reasons[status] ?? `The API refuses the request (${status}).`}${detail}`);

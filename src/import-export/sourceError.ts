@@ -1,4 +1,4 @@
-/** A source that cannot be read, or no further; says in one line why, without any secret. */
+/** A source cannot be read, or not to its end. The message is one line without secrets. */
 export class SourceError extends Error {
   override readonly name = "SourceError";
 }

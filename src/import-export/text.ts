@@ -1,26 +1,26 @@
 import { SourceError } from "./sourceError.js";
 
-/** What no line of a link's reaches; more is not gathered in memory. In UTF-16 units. */
+/** The longest line of a link, in UTF-16 units. Longer lines are cut, so that memory stays bounded. */
 export const MAX_LINE_LENGTH = 1_000_000;
 
-/** Where a line ends: behind LF, CRLF or CR. */
+/** The position after LF, CRLF or CR. */
 const LINE_END = /(?<=\n|\r(?!\n))/;
 
-/** Bytes as text, without a byte order mark. @throws SourceError where they are not UTF-8 */
+/** Decodes UTF-8 and drops a byte order mark. @throws SourceError if the bytes are not UTF-8 */
 export async function* decodeUtf8(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const decode = (chunk?: Uint8Array) => {
     try {
       return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
     } catch {
-      throw new SourceError("The file is not UTF-8 text. A spreadsheet can save it as such: CSV UTF-8.");
+      throw new SourceError('The file is not UTF-8 text. In a spreadsheet, save it as "CSV UTF-8".');
     }
   };
   for await (const chunk of chunks) yield decode(chunk);
   yield decode();
 }
 
-/** A text's first line that has something in it, and the whole text, that line included. */
+/** Reads ahead to the first line that is not blank, and returns it together with the whole text. */
 export async function peekLine(
   texts: AsyncGenerator<string>,
 ): Promise<{ line: string; whole: AsyncGenerator<string> }> {
@@ -30,7 +30,7 @@ export async function peekLine(
     const { value, done } = await texts.next();
     if (done) break;
     begun += value;
-    // Two searches, each in one pass: one pattern for both would start again at every character of a long line.
+    // Two searches, because one pattern for both takes quadratic time on a long line.
     const rest = begun.trimStart();
     const end = rest.search(/[\r\n]/);
     if (end > 0) line = rest.slice(0, end);
@@ -44,15 +44,15 @@ export async function peekLine(
   };
 }
 
-/** Why a line, or an item of a JSON array, is no link. */
+/** The record of a line, or of an item of a JSON array, that is too long. */
 export const TOO_LONG = {
-  unreadable: `This has more than ${MAX_LINE_LENGTH} characters, which no link has.`,
+  unreadable: `The record has more than ${MAX_LINE_LENGTH} characters, which is too long for a link.`,
 };
 
-/** A text with no more of it than shows that it is too long, so that memory is bounded. */
+/** Cuts a text to one character more than allowed, which still shows that it was too long. */
 export const cutTooLong = (text: string): string => text.slice(0, MAX_LINE_LENGTH + 1);
 
-/** A text's lines with their numbers and line ends; one that is too long is cut. */
+/** Splits a text into lines, each with its number and its line end. A line that is too long is cut. */
 export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<[number: number, line: string]> {
   let number = 0;
   let rest = "";

@@ -13,7 +13,7 @@ import { itemOf, type LinksApi, startLinksApi, TOKEN } from "../support/links-ap
 const COMMAND = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const CHAT = "-1001234567890";
 
-/** Each test is several processes, which take seconds on a busy machine. */
+/** Each test starts several processes, which take seconds on a busy machine. */
 const PATIENT = { timeout: 120_000 };
 
 let dataDir: string;
@@ -73,8 +73,8 @@ const linesOf = (count: number) =>
   );
 const toChannel = ["--channel", CHAT];
 
-describe("the command import", PATIENT, () => {
-  test("imports a file, and says in JSON what became of it; again, nothing changes", async () => {
+describe("invite-links import", PATIENT, () => {
+  test("import copies a file and prints the counts as JSON; a second run changes nothing", async () => {
     await writeFile(file, linesOf(3));
     const first = await run(["import", file, ...toChannel]);
     expect([first.code, first.stderr]).toEqual([0, ""]);
@@ -93,12 +93,12 @@ describe("the command import", PATIENT, () => {
     expect(JSON.parse(second.stdout)).toMatchObject({ created: 0, known: 3, channels: 0, tags: 0 });
   });
 
-  test("ends with 1 where rows were skipped, and reports them all", async () => {
+  test("import exits with 1 if rows were skipped, and writes all of them to the report", async () => {
     const report = join(dataDir, "report");
     const rows = `${linesOf(1)}{"url":"no"}\n${'{"url":"https://t.me/+x","budget":"-1"}\n'.repeat(20)}`;
     const { code, stdout, stderr } = await run(["import", "-", ...toChannel, "--report", report], rows);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: 21 skipped, the first at line 2: url: [^\n]*\n$/);
+    expect(stderr).toMatch(/^error: 21 rows were skipped\. The first: line 2: url: [^\n]*\n$/);
     const summary = JSON.parse(stdout);
     expect(summary).toMatchObject({ created: 1, skipped: 21 });
     expect(summary.firstSkipped).toHaveLength(10);
@@ -112,30 +112,30 @@ describe("the command import", PATIENT, () => {
   });
 
   test.each([
-    [["import", "x.csv", "--from-rest", "http://a.example", ...toChannel], /not from both/],
+    [["import", "x.csv", "--from-rest", "http://a.example", ...toChannel], /not both/],
     [["import", "--from-rest", "http://a.example"], /--channel, and a token/],
-    [["import", "--from-rest", "http://u:p@a.example", ...toChannel], /no more than what/],
+    [["import", "--from-rest", "http://u:p@a.example", ...toChannel], /base address/],
     [["import", "--from-rest", "ftp://a.example"], /http/],
     [["import", "--channel", "5"], /-1001234567890/],
     [["import", "--page-size", "0"], /from 1 to/],
     [["export"], /--channel/],
     [["export", ...toChannel, "--format", "xml"], /csv, jsonl/],
-  ])("%j is wrong usage", async (args, message) => {
+  ])("%j is wrong usage and exits with 2", async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(message);
   });
 
-  test("does not begin without its file, or a table it knows", async () => {
+  test("import refuses a missing file and an unknown column", async () => {
     const missing = await run(["import", join(dataDir, "none.csv"), ...toChannel]);
     expect(missing.code).toBe(1);
     expect(missing.stderr).toMatch(/^error: ENOENT[^\n]*none\.csv'\n$/);
     const unknown = await run(["import", ...toChannel], "url,budjet\n");
     expect(unknown.code).toBe(1);
-    expect(unknown.stderr).toMatch(/^error: The column "budjet" is not known; [^\n]*\n$/);
+    expect(unknown.stderr).toMatch(/^error: There is no field for the column "budjet"\. [^\n]*\n$/);
   });
 
-  test("takes a spreadsheet's file as it is, where --map says what its columns hold", async () => {
+  test("import reads a spreadsheet's file whose columns are named by --map", async () => {
     const rows = [
       "sep=;",
       "Ссылка;Бюджет;Площадка;Истекает;;",
@@ -154,7 +154,10 @@ describe("the command import", PATIENT, () => {
     expect(JSON.parse(dryRun.stdout)).toMatchObject({ ...counts, created: 3, known: 0, dryRun: true });
     const first = await run(args, text);
     expect(JSON.parse(first.stdout)).toMatchObject({ ...counts, created: 3, known: 0, tags: 3, tagTypes: 1 });
-    expect([first.code, first.stderr]).toEqual([1, expect.stringMatching(/^error: 1 skipped, [^\n]*\n$/)]);
+    expect([first.code, first.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error: 1 row was skipped\. [^\n]*\n$/),
+    ]);
     const again = await run([...args, "--update"], text);
     expect(JSON.parse(again.stdout)).toMatchObject({ ...counts, created: 0, known: 3, tags: 0 });
 
@@ -171,11 +174,11 @@ describe("the command import", PATIENT, () => {
   });
 
   test.each([
-    [["--map", "budjet=Cost"], 2, /"budjet" is no field/],
+    [["--map", "budjet=Cost"], 2, /"budjet" is not a field/],
     [["--map", "budget"], 2, /takes FIELD=COLUMN/],
     [["--from-rest", "http://a.example", "--map", "budget=Cost"], 2, /--map/],
-    [["--map", "budget=Cost"], 1, /no column "Cost", which --map names; there are "url", "name"/],
-  ])("with %j ends with exit code %i and one line", async (args, expected, message) => {
+    [["--map", "budget=Cost"], 1, /no column "Cost", which --map names\. Its columns are "url", "name"/],
+  ])("import refuses %j with exit code %i and one line", async (args, expected, message) => {
     const { code, stderr } = await run(["import", ...toChannel, ...args], "url,name\nt.me/+a,x\n");
     expect(code).toBe(expected);
     expect(stderr).toMatch(/^error: [^\n]+\n$/);
@@ -185,17 +188,17 @@ describe("the command import", PATIENT, () => {
   test.each([
     ["Windows-1251", Buffer.from("url,name\nt.me/+a,\xc8\xec\xff\n", "latin1")],
     ["UTF-16", Buffer.from("\ufeffurl,name\nt.me/+a,x\n", "utf16le")],
-  ])("refuses a file in %s in one line", async (_encoding, bytes) => {
+  ])("import refuses a file in %s in one line", async (_encoding, bytes) => {
     await writeFile(file, bytes);
     const { code, stdout, stderr } = await run(["import", file, ...toChannel]);
     expect([code, stderr]).toEqual([
       1,
-      "error: The file is not UTF-8 text. A spreadsheet can save it as such: CSV UTF-8.\n",
+      'error: The file is not UTF-8 text. In a spreadsheet, save it as "CSV UTF-8".\n',
     ]);
     expect(JSON.parse(stdout)).toMatchObject({ created: 0, skipped: 0 });
   });
 
-  test("leaves a database alone that a running server holds, and says what to do", async () => {
+  test("import and export refuse an embedded database that a running server uses", async () => {
     const claim = lockFolder(join(dataDir, "sandbox"));
     for (const args of [
       ["import", ...toChannel],
@@ -203,16 +206,18 @@ describe("the command import", PATIENT, () => {
     ]) {
       const { code, stdout, stderr } = await run(args);
       expect([code, stdout]).toEqual([1, ""]);
-      expect(stderr).toMatch(/^error: The database in .* is used by a running server: stop it [^\n]*\n$/);
+      expect(stderr).toMatch(
+        /^error: The database in .* is used by a running server\. Stop the server [^\n]*\n$/,
+      );
     }
     claim.release();
   });
 
-  test("ends at Ctrl-C with what it has, and goes on when it is repeated", async () => {
+  test("import keeps the imported links at Ctrl-C and continues when it is repeated", async () => {
     const report = join(dataDir, "report");
     const { child, ended } = start(["import", ...toChannel, "--report", report]);
     child.stdin.write(linesOf(700));
-    // From then on it listens to the signal.
+    // When the report exists, the command handles the signal.
     await expect.poll(() => existsSync(report), { timeout: 20_000 }).toBe(true);
     child.kill("SIGINT");
     const { code, stdout, stderr } = await ended;
@@ -223,7 +228,7 @@ describe("the command import", PATIENT, () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ created: 700 - created, known: created });
   });
 
-  test("leaves a database that can be opened, and goes on, after it was killed", async () => {
+  test("import leaves a usable database when it is killed, and continues when it is repeated", async () => {
     const { child, ended } = start(["import", ...toChannel]);
     child.stdin.write(linesOf(3000));
     await expect.poll(() => existsSync(join(dataDir, "sandbox", "lock")), { timeout: 20_000 }).toBe(true);
@@ -235,20 +240,20 @@ describe("the command import", PATIENT, () => {
   });
 });
 
-describe("the command import, from an API", PATIENT, () => {
+describe("invite-links import --from-rest", PATIENT, () => {
   let api: LinksApi;
   beforeEach(async () => {
     api = await startLinksApi(Array.from({ length: 7 }, (_, index) => itemOf(index)));
   });
   afterEach(() => api.close());
 
-  test("takes its links over, and again nothing; the token stays hidden", async () => {
+  test("import --from-rest copies all links once, updates them with --update, and hides the token", async () => {
     api.items = [...api.items, itemOf(7, { channel_id: -5 })];
     const args = ["import", "--from-rest", api.url.href, ...toChannel, "--page-size", "3"];
     const env = { INVITE_LINKS_IMPORT_TOKEN: TOKEN };
     const first = await run(args, "", env);
     expect(first.code).toBe(1);
-    expect(first.stderr).toMatch(/^error: 1 skipped, the first at link link-7: channel_id: /);
+    expect(first.stderr).toMatch(/^error: 1 row was skipped\. The first: link link-7: channel_id: /);
     expect(JSON.parse(first.stdout)).toMatchObject({ created: 7, skipped: 1, tags: 3, tagTypes: 1 });
 
     api.items = [itemOf(0, { budget: 12.5, name: null }), itemOf(1)];
@@ -265,14 +270,14 @@ describe("the command import, from an API", PATIENT, () => {
   });
 });
 
-describe("the command export", PATIENT, () => {
-  test("writes what import reads, to stdout or whole to a file", async () => {
+describe("invite-links export", PATIENT, () => {
+  test("export writes a file or stdout that import can read", async () => {
     await run(["import", ...toChannel], linesOf(5));
     const { code, stdout, stderr } = await run(["export", ...toChannel]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout.split("\r\n")).toHaveLength(7);
 
-    // The format is the name's.
+    // The file's name decides the format.
     const link = join(dataDir, "link.jsonl");
     await writeFile(file, "before");
     await symlink(file, link);
@@ -287,14 +292,14 @@ describe("the command export", PATIENT, () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ created: 0, known: 5 });
   });
 
-  test("of a channel that is not known leaves the file alone", async () => {
+  test("export leaves the output file unchanged for an unknown channel", async () => {
     await writeFile(file, "before");
     const { code, stderr } = await run(["export", ...toChannel, "--output", file]);
-    expect([code, stderr]).toEqual([1, `error: The channel ${CHAT} is not known here.\n`]);
+    expect([code, stderr]).toEqual([1, `error: There is no channel with the id ${CHAT} in the database.\n`]);
     expect(await readFile(file, "utf8")).toBe("before");
   });
 
-  test("ends without a word when whoever reads has enough", async () => {
+  test("export ends without an error when the reader of its output stops early", async () => {
     await run(["import", ...toChannel], linesOf(3000));
     const { child, ended } = start(["export", ...toChannel]);
     child.stdout.once("data", () => child.stdout.destroy());

@@ -4,11 +4,11 @@ import { print, table } from "../../src/cli/output.js";
 
 afterEach(() => vi.restoreAllMocks());
 
-describe("what a command says", () => {
+describe("the output of a command", () => {
   test.each([
     [true, "two\nlines\n"],
     [false, '{"lines":2}\n'],
-  ])("is for people on a terminal (%s), else JSON on one line", (isTTY, expected) => {
+  ])("the output is text on a terminal (%s) and one line of JSON otherwise", (isTTY, expected) => {
     const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
     const before = process.stdout.isTTY;
     process.stdout.isTTY = isTTY;
@@ -17,7 +17,7 @@ describe("what a command says", () => {
     expect(write.mock.calls).toEqual([[expected]]);
   });
 
-  test("stands in columns as wide as their widest cell", () => {
+  test("the output has table columns as wide as their widest cell", () => {
     expect(
       table([
         ["ID", "NAME", "ROLE"],
@@ -27,7 +27,7 @@ describe("what a command says", () => {
     ).toBe("ID     NAME       ROLE\n12345  A          ADMIN\n6      Long name");
   });
 
-  test("is one line where it is an error, and holds no bot token", () => {
+  test("the output of an error is one line without a bot token", () => {
     expect(toLine(" Two\n\nlines: /bot123456789:AA-secret/getMe and 123456789%3Aaa_secret\n")).toBe(
       "Two lines: /bot[secret]/getMe and [secret]",
     );

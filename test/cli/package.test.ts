@@ -12,7 +12,7 @@ import { ROOT, run, runNode } from "./support.js";
 
 const execute = promisify(execFile);
 
-/** The package as somebody would have it who installed it: the files that npm packs, beside its dependencies. */
+/** The package as it is after an installation: the files that npm packs, and the dependencies. */
 let folder: string;
 let installed: string;
 let packed: string[];
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** The package in a folder of its own, beside those of its dependencies alone that are named. */
+/** Installs the package in a new folder with only the given dependencies. */
 async function installWith(dependencies: readonly string[]): Promise<string> {
   const around = await mkdtemp(join(tmpdir(), "invite links "));
   onTestFinished(() => rm(around, { recursive: true, force: true }));
@@ -45,18 +45,18 @@ async function installWith(dependencies: readonly string[]): Promise<string> {
   return around;
 }
 
-/** Every file below a folder of the project that ends so. */
+/** All files with this ending below a folder of the project. */
 async function filesBelow(path: string, end: string): Promise<string[]> {
   const entries = await readdir(join(ROOT, path), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith(end));
   return files.map(({ parentPath, name }) => relative(ROOT, join(parentPath, name)));
 }
 
-describe("the package", () => {
-  test("holds what runs, and nothing of what builds and tests it", async () => {
+describe("the packed package", () => {
+  test("the package contains the files for running it, and none for building or testing it", async () => {
     expect(packed).toEqual(expect.arrayContaining(await filesBelow("dist", ".js")));
     expect(packed).toEqual(expect.arrayContaining(await filesBelow("prisma/migrations", ".sql")));
-    // The names of the dashboard's other files have a hash of what is in them.
+    // The names of the dashboard's other files contain a hash of their content.
     expect(packed).toEqual(expect.arrayContaining(await filesBelow("dist/dashboard", "")));
     expect(packed).toContain("dist/dashboard/index.html");
     const rest = packed.filter(
@@ -76,7 +76,7 @@ describe("the package", () => {
     ]);
   });
 
-  test("works in an empty folder: it makes its database from what it holds", async () => {
+  test("the package creates its database in an empty folder", async () => {
     const cwd = join(folder, "empty");
     await mkdir(cwd);
     const { code, stdout, stderr } = await runNode([join(installed, "dist/cli/main.js"), "migrate"], {}, cwd);
@@ -87,14 +87,14 @@ describe("the package", () => {
     expect(await readdir(cwd)).toEqual(["data"]);
   });
 
-  test("has types for a program that imports it", async () => {
+  test("the package has types for a program that imports it", async () => {
     await cp(join(ROOT, "test/cli/program"), join(folder, "program"), { recursive: true });
     const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
     const { code, stdout } = await runNode([tsc, "--pretty", "false"], {}, join(folder, "program"));
     expect([code, stdout]).toEqual([0, ""]);
   });
 
-  test("gives a program its function, though no dependency is there", async () => {
+  test("the package exports createInvitationLink, which works without any dependency", async () => {
     const alone = await installWith([]);
     const program = `
       const { createInvitationLink, ...rest } = await import("invite-links");
@@ -104,7 +104,7 @@ describe("the package", () => {
     expect([stdout, stderr]).toEqual(["TelegramConnectionError RangeError\n", ""]);
   });
 
-  test("refuses an environment before it loads a server", async () => {
+  test("the package refuses an invalid environment before it loads the server", async () => {
     const main = join(
       await installWith(["zod", "pg-connection-string"]),
       "node_modules/invite-links/dist/main.js",
@@ -112,11 +112,11 @@ describe("the package", () => {
     const { code, stdout, stderr } = await runNode([main], { PORT: "65536" });
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^PORT: "65536" is not[^\n]*\n$/);
-    // As a proof that this looks at the right thing: what is acceptable does load it.
+    // The same check finds the server's code loaded for a valid environment, so the check itself works.
     expect((await runNode([main], { PORT: "0" })).stderr).toContain("ERR_MODULE_NOT_FOUND");
   });
 
-  test("serves a bot's links on a server's database without what only others take", async (context) => {
+  test("the package serves a real bot on a PostgreSQL server without the dependencies of the sandbox and the embedded database", async (context) => {
     const missing = await missingForm("server");
     context.skip(missing !== null, missing ?? "");
     const { dependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
@@ -142,7 +142,7 @@ describe("the package", () => {
   });
 });
 
-describe("invite-links", () => {
+describe("the command invite-links", () => {
   test.each([
     [[], ["serve", "telegram", "token", "migrate", "Exit codes"]],
     [["telegram"], ["CreateInvitationLink"]],
@@ -158,14 +158,14 @@ describe("invite-links", () => {
     [["token", "list"], ["DATABASE_URL"]],
     [["token", "revoke"], ["global id"]],
     [["migrate"], ["DATABASE_URL"]],
-  ])("%j --help tells what it does", async (args: string[], words) => {
+  ])("%j --help describes the command", async (args: string[], words) => {
     const { code, stdout, stderr } = await run([...args, "--help"]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^Usage: invite-links/);
     for (const word of words) expect(stdout).toContain(word);
   });
 
-  test("serve --help names every variable of the server's", async () => {
+  test("serve --help names every environment variable of the server", async () => {
     const example = await readFile(join(ROOT, ".env.example"), "utf8");
     const [ofTheServer = ""] = example.split("# Only for compose.yaml");
     const names = [...ofTheServer.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name);
@@ -175,7 +175,7 @@ describe("invite-links", () => {
   });
 
   test.each([[[]], [["nope"]], [["token"]], [["telegram", "Nope"]], [["--nope"]], [["migrate", "more"]]])(
-    "%j is wrong usage",
+    "%j is wrong usage and exits with 2",
     async (args: string[]) => {
       const { code, stdout, stderr } = await run(args);
       expect([code, stdout]).toEqual([2, ""]);
@@ -183,7 +183,7 @@ describe("invite-links", () => {
     },
   );
 
-  test("says its version", async () => {
+  test("--version prints the version of the package", async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
     expect(await run(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
   });

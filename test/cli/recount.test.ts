@@ -20,11 +20,11 @@ afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
 const recount = (...options: string[]) => run(["recount", ...options], { DATA_DIR: dataDir });
 
-/** Several processes one after the other, each in half a minute on a very busy machine. */
+/** Each test starts several processes, each of which takes half a minute on a very busy machine. */
 const PATIENT = { timeout: 300_000 };
 
 test(
-  "recount --check exits with 1 where a counter differs, recount repairs it, and JSON says so",
+  "recount --check exits with 1 if a counter differs, and recount repairs the counter",
   PATIENT,
   async () => {
     const pool = await openPool({ url: null, dataDir: folder });
@@ -46,18 +46,21 @@ test(
   },
 );
 
-test("recount refuses an embedded database that a running server holds, in one line", async () => {
+test("recount refuses an embedded database that a running server uses, in one line", async () => {
   const claim = lockFolder(folder);
   try {
     const { code, stdout, stderr } = await recount("--check");
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^error: The database in [^\n]* is used by a running server: [^\n]*\n$/);
+    expect(stderr).toMatch(/^error: The database in [^\n]* is used by a running server\. [^\n]*\n$/);
   } finally {
     claim.release();
   }
 });
 
-test("recount refuses a channel that is not known", async () => {
+test("recount refuses an unknown channel", async () => {
   const { code, stderr } = await recount("--channel", "-1009999999999");
-  expect([code, stderr]).toEqual([1, "error: The channel -1009999999999 is not known here.\n"]);
+  expect([code, stderr]).toEqual([
+    1,
+    "error: There is no channel with the id -1009999999999 in the database.\n",
+  ]);
 });

@@ -6,7 +6,7 @@ import { askAt, ServerProcess } from "../support/process.js";
 import { CHANNEL } from "../support/server.js";
 import { MAIN, run } from "./support.js";
 
-test("serve is the server, and ends as that does", async () => {
+test("serve runs the server and ends with it", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "invite links "));
   await mkdir(join(dataDir, "sandbox"), { mode: 0o700 });
   await cp(inject("embeddedTemplate"), join(dataDir, "sandbox"), { recursive: true });
@@ -26,7 +26,7 @@ test("serve is the server, and ends as that does", async () => {
   expect(server.stderr).toBe("");
 });
 
-test("serve says in one line what keeps it from starting", async () => {
+test("serve reports a failed start in one line", async () => {
   const { code, stdout, stderr } = await run(["serve"], { PORT: "65536" });
   expect([code, stdout]).toEqual([1, ""]);
   expect(stderr).toMatch(/^PORT: "65536" is not[^\n]*\n$/);

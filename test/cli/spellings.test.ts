@@ -4,9 +4,9 @@ import { CHANNEL, channel } from "../sandbox/support.js";
 import { CHAT_IDS, INSTANTS } from "../support/spellings.js";
 import { type Outcome, run } from "./support.js";
 
-// The table of spellings, through the commands as processes: what a parser reads, each option must read.
+// Runs the table of spellings through the options of commands, because each option must accept what its parser accepts.
 
-/** Each test is a process, which takes seconds on a busy machine. */
+/** Each test starts a process, which takes seconds on a busy machine. */
 const PATIENT = { timeout: 120_000 };
 
 let sandbox: Sandbox;
@@ -22,7 +22,7 @@ const create = (...args: string[]): Promise<Outcome> =>
     TELEGRAM_API_ROOT: sandbox.apiRoot,
   });
 
-/** Wrong usage, told in one line that names the option. */
+/** Expects exit code 2 and one error line that names the option. */
 function expectWrongUsage({ code, stdout, stderr }: Outcome, option: string): void {
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/^error: [^\n]+\n$/);
@@ -30,17 +30,20 @@ function expectWrongUsage({ code, stdout, stderr }: Outcome, option: string): vo
 }
 
 describe("telegram CreateInvitationLink", PATIENT, () => {
-  test.each(INSTANTS)("takes --expire $text in ISO 8601, and no day before its month", async (row) => {
-    const outcome = await create("--chat", String(CHANNEL), "--expire", row.text);
-    if (row.iso === null || row.grammar === "file") expectWrongUsage(outcome, "expire");
-    else {
-      expect([outcome.code, outcome.stderr]).toEqual([0, ""]);
-      const { expire_date } = JSON.parse(outcome.stdout).result;
-      expect(expire_date).toBe(Date.parse(row.iso) / 1000);
-    }
-  });
+  test.each(INSTANTS)(
+    "accepts --expire $text only in ISO 8601, with the month before the day",
+    async (row) => {
+      const outcome = await create("--chat", String(CHANNEL), "--expire", row.text);
+      if (row.iso === null || row.grammar === "file") expectWrongUsage(outcome, "expire");
+      else {
+        expect([outcome.code, outcome.stderr]).toEqual([0, ""]);
+        const { expire_date } = JSON.parse(outcome.stdout).result;
+        expect(expire_date).toBe(Date.parse(row.iso) / 1000);
+      }
+    },
+  );
 
-  test.each(CHAT_IDS)("takes --chat %j as %j", async (text, id) => {
+  test.each(CHAT_IDS)("CreateInvitationLink reads --chat %j as %j", async (text, id) => {
     const outcome = await create("--chat", text);
     if (id === null) expectWrongUsage(outcome, "chat");
     else {
@@ -50,7 +53,7 @@ describe("telegram CreateInvitationLink", PATIENT, () => {
   });
 });
 
-describe("--channel", PATIENT, () => {
+describe("the option --channel", PATIENT, () => {
   const REFUSED = CHAT_IDS.flatMap(([text, id]) => (id === null ? [text] : []));
   const COMMANDS = [
     ["import"],
@@ -59,7 +62,7 @@ describe("--channel", PATIENT, () => {
     ["token", "create", "--name", "A token", "--role", "VIEWER"],
   ];
 
-  test.each(COMMANDS)("of %s refuses what is no channel's id", async (...command) => {
+  test.each(COMMANDS)("--channel of %s refuses texts that are not a channel's id", async (...command) => {
     for (const text of [...REFUSED, "1001234567890", "0", ""]) {
       expectWrongUsage(await run([...command, "--channel", text]), "--channel");
     }

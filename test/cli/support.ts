@@ -16,7 +16,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs Node.js, with nothing in its environment but what is given. */
+/** Runs Node.js with only the given variables and PATH in its environment. */
 export function runNode(
   args: readonly string[],
   environment: Record<string, string> = {},
@@ -30,7 +30,7 @@ export function runNode(
   });
 }
 
-/** Runs the built command in a pipe. */
+/** Runs the built command. Its output goes to a pipe, not a terminal. */
 export function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
   if (!existsSync(MAIN)) throw new Error("dist/cli/main.js is not there: npm run build makes it.");
   return runNode([MAIN, ...args], environment);
@@ -41,7 +41,7 @@ export interface Received {
   readonly body: string;
 }
 
-/** A server that answers as it is told, for what no Bot API server should; closed when the test ends. */
+/** Starts a server with any answers, for faults of a Bot API server. It is closed when the test ends. */
 export async function badServer(
   answer: (response: ServerResponse, request: IncomingMessage) => void,
 ): Promise<{ apiRoot: string; received: Received[] }> {
@@ -59,7 +59,7 @@ export async function badServer(
   return { apiRoot: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
 }
 
-/** A link as Telegram answers with it. */
+/** Telegram's answer with a new link. */
 export const answerWithLink = JSON.stringify({
   ok: true,
   result: {

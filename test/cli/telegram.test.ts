@@ -10,7 +10,7 @@ const TOKEN = "123456789:AA-secret_of-the_bot";
 const create = (args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> =>
   run(["telegram", "CreateInvitationLink", ...args], environment);
 
-/** One line that names the program's trouble, and nothing of the token in any output. */
+/** Expects one error line on stderr, nothing on stdout, and the token in neither. */
 function expectFailure({ code, stdout, stderr }: Outcome, expected: number, line: RegExp): void {
   expect(stderr).toMatch(/^error: [^\n]+\n$/);
   expect(stderr).toMatch(line);
@@ -29,7 +29,7 @@ beforeEach(() => sandbox.control.clearFaults());
 afterAll(() => sandbox.close());
 
 describe("telegram CreateInvitationLink", () => {
-  test("prints Telegram's JSON, with every option as a flag", async () => {
+  test("CreateInvitationLink sends every option and prints Telegram's JSON", async () => {
     const { code, stdout, stderr } = await create([
       ...["--token", sandbox.bot.token, "--api-root", sandbox.apiRoot],
       ...["--chat", String(CHANNEL), "--title", "Link 01.05.2025 15:46:10", "--limit", "200"],
@@ -54,23 +54,23 @@ describe("telegram CreateInvitationLink", () => {
     [["--chat", `${SUPERGROUP}*42`], SUPERGROUP],
     [[`--chat=${SUPERGROUP}*42`], SUPERGROUP],
     [["--chat", "@TalkHere*42"], "@TalkHere"],
-  ])("%j leaves the topic out, with a note", async (args, chat) => {
+  ])("%j ignores the topic and prints a note", async (args, chat) => {
     const next = sandbox.control.nextCall("createChatInviteLink");
     const { code, stdout, stderr } = await create(args, asBot);
     expect((await next).parameters).toEqual({ chat_id: chat });
-    expect(stderr).toMatch(/^[^\n]*the topic 42 is left out\.\n$/);
+    expect(stderr).toMatch(/^[^\n]*the topic 42 is ignored\.\n$/);
     expect(JSON.parse(stdout).ok).toBe(true);
     expect(code).toBe(0);
   });
 
-  test("sends neither an empty title, nor no date, nor the limit 0", async () => {
+  test("CreateInvitationLink does not send an empty title, an empty date and the limit 0", async () => {
     const next = sandbox.control.nextCall("createChatInviteLink");
     const { code } = await create(["--chat", "@TalkHere", "--title=", "--expire", "", "--limit=0"], asBot);
     expect((await next).parameters).toEqual({ chat_id: "@TalkHere" });
     expect(code).toBe(0);
   });
 
-  test("prints a refusal whole, and exits with 1", async () => {
+  test("CreateInvitationLink prints Telegram's refusal and exits with 1", async () => {
     const outcome = await create(["--chat", "@nobody_here"], asBot);
     const answer = { ok: false, error_code: 400, description: "Bad Request: chat not found" };
     expect(outcome).toEqual({ code: 1, stdout: `${JSON.stringify(answer)}\n`, stderr: "" });
@@ -80,7 +80,7 @@ describe("telegram CreateInvitationLink", () => {
     expect(held.code).toBe(1);
   });
 
-  test("sends whatever stands in its arguments as it stands", async () => {
+  test("CreateInvitationLink sends any argument unchanged", async () => {
     const { apiRoot, received } = await badServer((response) => response.end(answerWithLink));
     const title = fc
       .string({ unit: "grapheme", minLength: 1, maxLength: 40 })
@@ -121,50 +121,50 @@ describe("telegram CreateInvitationLink", () => {
   });
 });
 
-describe("wrong usage", () => {
+describe("telegram CreateInvitationLink with wrong arguments", () => {
   test.each<[string, string[], RegExp]>([
     ["no chat", [], /--chat/],
     ["an impossible date", ["--chat", "5", "--expire", "2026-02-30"], /expire names a day/],
-    ["a date that is none", ["--chat", "5", "--expire", "tomorrow"], /expire must be/],
+    ["a text that is not a date", ["--chat", "5", "--expire", "tomorrow"], /expire must be/],
     ["a chat beyond 52 bits", ["--chat", "4503599627370496"], /chat must be/],
     ["a chat's name without @", ["--chat", "news"], /chat must be/],
-    ["a limit that is no number", ["--chat", "5", "--limit", "many"], /--limit/],
+    ["a limit that is not a number", ["--chat", "5", "--limit", "many"], /--limit/],
     ["a negative limit", ["--chat", "5", "--limit", "-5"], /--limit/],
     ["a limit beyond 31 bits", ["--chat", "5", "--limit", "2147483648"], /limit must be/],
-    ["an API root that is none", ["--chat", "5", "--api-root", "telegram"], /apiRoot must be/],
-    ["a token that is none", ["--chat", "5", "--token", "../secret_of"], /token must be/],
+    ["an API root that is not an address", ["--chat", "5", "--api-root", "telegram"], /apiRoot must be/],
+    ["a malformed token", ["--chat", "5", "--token", "../secret_of"], /token must be/],
     ["an empty token", ["--chat", "5", "--token", ""], /TELEGRAM_BOT_TOKEN/],
     ["an unknown option", ["--chat", "5", `--tokn=${TOKEN}`], /unknown option/],
-    ["an argument too many", ["--chat", "5", TOKEN], /too many arguments/],
+    ["a surplus argument", ["--chat", "5", TOKEN], /too many arguments/],
     ["an option without its value", ["--chat"], /--chat/],
-  ])("is %s: exit code 2, and nothing is sent", async (_name, args, line) => {
+  ])("CreateInvitationLink exits with 2 and sends nothing for %s", async (_name, args, line) => {
     const before = sandbox.control.calls().length;
     expectFailure(await create(args, { ...asBot, TELEGRAM_BOT_TOKEN: TOKEN }), 2, line);
     expect(sandbox.control.calls()).toHaveLength(before);
   });
 
-  test("is no token at all", async () => {
+  test("CreateInvitationLink exits with 2 without a token", async () => {
     expectFailure(await create(["--chat", "5"]), 2, /TELEGRAM_BOT_TOKEN/);
   });
 });
 
-describe("without an answer of Telegram's, stdout stays empty", () => {
+describe("telegram CreateInvitationLink without an answer from Telegram", () => {
   const asked = (apiRoot: string, environment: Record<string, string> = {}) =>
     create(["--chat", "5"], { TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT: apiRoot, ...environment });
 
-  test("where nobody listens, which did nothing", async () => {
+  test("CreateInvitationLink reports that nothing was done if the connection is refused", async () => {
     const gone = await startSandbox();
     await gone.close();
     expectFailure(await asked(gone.apiRoot), 1, /ECONNREFUSED.*Nothing was carried out/);
   });
 
-  test("where it hangs, which may have made the link", async () => {
+  test("CreateInvitationLink reports that the link may exist if Telegram does not answer in time", async () => {
     const { apiRoot } = await badServer(() => {});
     const outcome = await asked(apiRoot, { TELEGRAM_TIMEOUT_MS: "200" });
     expectFailure(outcome, 1, /in time.*Nobody knows/);
   });
 
-  test("where a page or a redirect comes, with the token in it", async () => {
+  test("CreateInvitationLink reports a page or a redirect without the token in it, and follows no redirect", async () => {
     const page = await badServer((response) => response.writeHead(502).end(`<h1>${TOKEN}</h1>`));
     expectFailure(await asked(page.apiRoot), 1, /HTTP status 502/);
     const moved = await badServer((response, { url }) =>
@@ -174,7 +174,7 @@ describe("without an answer of Telegram's, stdout stays empty", () => {
     expect(page.received).toHaveLength(1);
   });
 
-  test("where the time limit is none", async () => {
+  test("CreateInvitationLink refuses an invalid time limit", async () => {
     expectFailure(
       await asked("http://127.0.0.1", { TELEGRAM_TIMEOUT_MS: "soon" }),
       1,
@@ -183,7 +183,7 @@ describe("without an answer of Telegram's, stdout stays empty", () => {
   });
 });
 
-test("a token that Telegram repeats does not come out", async () => {
+test("telegram CreateInvitationLink hides a token that Telegram repeats in its answer", async () => {
   const { apiRoot } = await badServer((response) =>
     response.writeHead(404).end(JSON.stringify({ ok: false, error_code: 404, description: `no ${TOKEN}` })),
   );

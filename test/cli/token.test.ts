@@ -26,14 +26,14 @@ const prepare = async (folder: "sandbox" | "live") => {
 const here = (args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> =>
   run(args, { DATA_DIR: dataDir, ...environment });
 
-/** What a command printed that succeeded. */
+/** The JSON output of a successful command. */
 async function json(command: Promise<Outcome>) {
   const { code, stdout, stderr } = await command;
   expect([code, stderr]).toEqual([0, ""]);
   return JSON.parse(stdout);
 }
 
-/** One line on stderr, and nothing on stdout. */
+/** Expects one line on stderr and nothing on stdout. */
 async function expectRefusal(command: Promise<Outcome>, code: number, line: RegExp): Promise<void> {
   const outcome = await command;
   expect(outcome.stderr).toMatch(/^error: [^\n]*\n$/);
@@ -41,8 +41,8 @@ async function expectRefusal(command: Promise<Outcome>, code: number, line: RegE
   expect([outcome.code, outcome.stdout]).toEqual([code, ""]);
 }
 
-describe("token", () => {
-  test("create makes one that is valid, list shows it, revoke ends it", async () => {
+describe("invite-links token", () => {
+  test("token create, list and revoke work on a valid token", async () => {
     await prepare("live");
     const bot = { TELEGRAM_BOT_TOKEN: "123456789:AA-bot" };
     const options = ["--name", "Ada's", "--role", "editor", "--telegram-user", "77"];
@@ -70,12 +70,12 @@ describe("token", () => {
     expect(listed.stdout).not.toContain(secret);
   });
 
-  test("names what to ask instead where a server holds the database", async () => {
+  test("token names the server's operation to use instead if a running server uses the database", async () => {
     const claim = lockFolder(join(dataDir, "sandbox"));
     try {
       await expectRefusal(here(["token", "create", "--name", "A", "--role", "ADMIN"]), 1, /createApiToken/);
-      await expectRefusal(here(["token", "revoke", UNKNOWN]), 1, /running server: .*revokeApiToken/);
-      await expectRefusal(here(["token", "list"]), 1, /running server: .*apiTokens/);
+      await expectRefusal(here(["token", "revoke", UNKNOWN]), 1, /running server\. .*revokeApiToken/);
+      await expectRefusal(here(["token", "list"]), 1, /running server\. .*apiTokens/);
       await expectRefusal(here(["migrate"]), 1, /running server/);
     } finally {
       claim.release();
@@ -83,7 +83,7 @@ describe("token", () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ["a role that is none", ["create", "--name", "A", "--role", "boss"], /VIEWER, EDITOR, ADMIN/],
+    ["an unknown role", ["create", "--name", "A", "--role", "boss"], /VIEWER, EDITOR, ADMIN/],
     ["no role", ["create", "--name", "A"], /--role/],
     [
       "a channel beyond 52 bits",
@@ -91,14 +91,16 @@ describe("token", () => {
       /52/,
     ],
     [
-      "a user that is no number",
+      "a user id that is not a number",
       ["create", "--name", "A", "--role", "ADMIN", "--telegram-user", "@a"],
       /user/,
     ],
     ["no id", ["revoke"], /id/],
-  ])("takes %s for wrong usage", (_name, args, line) => expectRefusal(here(["token", ...args]), 2, line));
+  ])("token treats %s as wrong usage", (_name, args, line) =>
+    expectRefusal(here(["token", ...args]), 2, line),
+  );
 
-  test("says what the domain refuses", async () => {
+  test("token reports the domain's refusals in one line", async () => {
     await prepare("sandbox");
     await expectRefusal(
       here(["token", "create", "--name", " ", "--role", "ADMIN"]),
@@ -109,7 +111,7 @@ describe("token", () => {
     await expectRefusal(here(["token", "revoke", UNKNOWN]), 1, /no such API token/);
   });
 
-  test("says what is wrong with its environment, without a secret's text", async () => {
+  test("token reports an invalid environment without a secret", async () => {
     const unreachable = { DATABASE_URL: "postgresql://u:secret_of@127.0.0.1:9/d" };
     await expectRefusal(here(["token", "list"], unreachable), 1, /DATABASE_URL: (?!.*secret_of)/);
     const noToken = { TELEGRAM_BOT_TOKEN: "secret_of" };
@@ -117,14 +119,14 @@ describe("token", () => {
   });
 });
 
-describe("migrate", () => {
-  test("makes the database, says which migrations it applied, and then that there is nothing to do", async () => {
+describe("invite-links migrate", () => {
+  test("migrate creates the database, lists the applied migrations, and applies none the second time", async () => {
     const { applied } = await json(here(["migrate"]));
     expect(applied[0]).toBe("20261121000000_init");
     expect(await json(here(["migrate"]))).toEqual({ applied: [] });
   });
 
-  test("goes to DATABASE_URL, and so do tokens", async ({ skip }) => {
+  test("migrate and the token commands use the database at DATABASE_URL", async ({ skip }) => {
     const prepared = await prepareTestDatabase("server", false).catch((error: Error) => skip(error.message));
     const server = { DATABASE_URL: prepared.url ?? "" };
     try {

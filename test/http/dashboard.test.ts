@@ -21,8 +21,8 @@ const get = (path: string, init: RequestInit = {}) => fetch(`${server.origin}${p
 const assetsOf = (page: string): string[] =>
   [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? "");
 
-describe("the page", () => {
-  test("is never kept, and may load and call nothing but this server's", async () => {
+describe("the dashboard's page", () => {
+  test("the page is not cached and may load from and call this server only", async () => {
     const response = await get("/");
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
@@ -37,12 +37,12 @@ describe("the page", () => {
     for (const path of assetsOf(page)) expect(path).toMatch(/^\/assets\/[\w-]+-[\w-]{8}\.(js|css|svg)$/);
   });
 
-  test("is found by HEAD as well", async () => {
+  test("the page answers HEAD requests", async () => {
     const response = await get("/?channel=1", { method: "HEAD" });
     expect([response.status, await response.text()]).toEqual([200, ""]);
   });
 
-  /** fetch() does not let a Host header be chosen. */
+  /** Sends a request with any Host header, which fetch() does not allow. */
   const asked = async (headers: Record<string, string>): Promise<string> => {
     const request = sendRequest(server.origin, { headers });
     const answered = new Promise<string>((resolve, reject) => {
@@ -53,22 +53,28 @@ describe("the page", () => {
     return answered;
   };
 
-  test.each(["localhost:4000", "127.0.0.1", "[::1]:80"])("has the sandbox's token for %s", async (host) => {
-    expect(await asked({ host })).toContain(`<meta name="sandbox-token" content="${server.token}" />`);
-  });
+  test.each(["localhost:4000", "127.0.0.1", "[::1]:80"])(
+    "the page contains the sandbox's token for the host %s",
+    async (host) => {
+      expect(await asked({ host })).toContain(`<meta name="sandbox-token" content="${server.token}" />`);
+    },
+  );
 
   test.each([
     ["another name", { host: "invite-links.example" }],
     ["a name that only begins like this machine's", { host: "localhost.example" }],
     ["a proxy", { host: "localhost", "x-forwarded-for": "192.0.2.1" }],
     ["a proxy that says so the standard way", { host: "localhost", forwarded: "for=192.0.2.1" }],
-  ])("has no token for who comes through %s", async (_what, headers: Record<string, string>) => {
-    const page = await asked(headers);
-    expect(page).toContain('<meta name="sandbox-token" content="" />');
-    expect(page).not.toContain(server.token);
-  });
+  ])(
+    "the page contains no token for a request through %s",
+    async (_what, headers: Record<string, string>) => {
+      const page = await asked(headers);
+      expect(page).toContain('<meta name="sandbox-token" content="" />');
+      expect(page).not.toContain(server.token);
+    },
+  );
 
-  test("has no token where others than this machine can reach it", async () => {
+  test("the page contains no token if other machines can reach the server", async () => {
     const open = await startTestServer({ host: "0.0.0.0" });
     try {
       const page = await (await fetch(`${open.origin}/`)).text();
@@ -80,8 +86,8 @@ describe("the page", () => {
   });
 });
 
-describe("its files", () => {
-  test("are kept for good, since their names change with them", async () => {
+describe("the dashboard's files", () => {
+  test("the dashboard's files are cached for a year, because their names change with their content", async () => {
     for (const path of assetsOf(await (await get("/")).text())) {
       const response = await get(path);
       expect([response.status, response.headers.get("cache-control")]).toEqual([
@@ -99,7 +105,7 @@ describe("its files", () => {
     "/assets/..%2f..%2fmain.js",
     "/index.html",
     "/links",
-  ])("%s is nothing, in JSON", async (path) => {
+  ])("the address %s is answered with 404 in JSON", async (path) => {
     const response = await get(path);
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({
@@ -109,7 +115,7 @@ describe("its files", () => {
   });
 });
 
-test("where it was not built the page says how to build it", async () => {
+test("the page of a dashboard that was not built says how to build it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "invite-links-dashboard-"));
   const log = createLog({ level: "silent", format: null, secrets: [], write: () => {} });
   const bare = await createServer({ log, corsOrigins: [], onFinished: () => {} });

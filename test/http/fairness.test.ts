@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 await describeOnForms("one caller's costly reads", ["server"], (form) => {
   let server: TestServer;
   let holder: pg.Client;
-  /** Another session, since a transaction sees one moment's activity for as long as it lasts. */
+  /** A separate session, because a transaction does not see later changes of pg_stat_activity. */
   let watcher: pg.Client;
   let url: string;
   beforeAll(async () => {
@@ -29,7 +29,7 @@ await describeOnForms("one caller's costly reads", ["server"], (form) => {
     await server.stop();
   });
 
-  /** Sessions of the server in which a statement is held up by the test's lock. */
+  /** The server's sessions with a statement that waits for the test's lock. */
   const heldUp = async () => {
     const { rows } = await watcher.query<{ count: number }>(
       `select count(*)::int as count from pg_stat_activity
@@ -37,7 +37,7 @@ await describeOnForms("one caller's costly reads", ["server"], (form) => {
     );
     return rows[0]?.count;
   };
-  /** While `work` runs, whatever reads the types of tags is as slow as can be: it waits. */
+  /** Locks the tag types while `work` runs, so that every statement that reads them waits. */
   const whileTagTypesAreSlow = async (work: () => Promise<void>): Promise<void> => {
     await holder.query("begin");
     await holder.query("lock table tag_type in access exclusive mode");
@@ -60,7 +60,7 @@ await describeOnForms("one caller's costly reads", ["server"], (form) => {
   const codes = (answers: readonly GraphQLAnswer[]) =>
     new Set(answers.flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions.code)));
 
-  test("take two sessions, so that another's links are made, its reads are answered, and the server is ready", async () => {
+  test("costly reads of one caller use two sessions, so other callers' requests and /readyz are answered", async () => {
     const [greedy, maker] = [
       await server.makeToken({ role: "VIEWER" }),
       await server.makeToken({ role: "EDITOR" }),
@@ -81,12 +81,12 @@ await describeOnForms("one caller's costly reads", ["server"], (form) => {
       expect((await fetch(`${server.origin}/readyz`)).status).toBe(200);
       expect(await heldUp()).toBe(2);
     });
-    // What has waited for ten seconds behind its caller's own reads is refused, and is the caller's to ask again.
+    // A read that waited ten seconds for its caller's other reads is refused.
     expect([...codes(await Promise.all(asked))].filter((code) => code !== "RATE_LIMITED")).toEqual([]);
     expect((await costly(greedy)).errors).toBeUndefined();
   });
 
-  test("leave sessions to those who make links, though several callers ask for as much as they can", async () => {
+  test("costly reads of several callers leave sessions for creating links", async () => {
     const tokens = await Promise.all(Array.from({ length: 5 }, () => server.makeToken({ role: "VIEWER" })));
     const asked: Promise<GraphQLAnswer>[] = [];
     await whileTagTypesAreSlow(async () => {
@@ -101,7 +101,7 @@ await describeOnForms("one caller's costly reads", ["server"], (form) => {
     expect([...codes(await Promise.all(asked))].filter((code) => code !== "RATE_LIMITED")).toEqual([]);
   });
 
-  test("are not asked any more where their client has gone", async () => {
+  test("costly reads of a client that has left are not executed", async () => {
     const token = await server.makeToken({ role: "VIEWER" });
     await whileTagTypesAreSlow(async () => {
       const leaving = new AbortController();
@@ -114,7 +114,7 @@ await describeOnForms("one caller's costly reads", ["server"], (form) => {
       await expect.poll(heldUp, POLL).toBe(2);
       leaving.abort();
       await expect(asked).rejects.toThrow();
-      // The server has heard of it before it answers what came later.
+      // The server notices the disconnection before it answers a later request.
       for (let time = 0; time < 3; time += 1) await server.ask("{ viewer { name } }");
     });
     const before = server.log.length;
@@ -122,7 +122,7 @@ await describeOnForms("one caller's costly reads", ["server"], (form) => {
       .poll(async () => (await server.ask("{ tagTypes { name } }", {}, token)).status, POLL)
       .toBe(200);
     const ran = server.log.slice(before).filter(({ sql }) => String(sql).includes("from tag_type"));
-    // The two that had begun, and the last one.
+    // The two reads that had begun, and the last one.
     expect(ran.length).toBeLessThanOrEqual(3);
     expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
   });

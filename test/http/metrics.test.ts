@@ -13,7 +13,7 @@ const SAMPLE =
   /^([a-zA-Z_:][\w:]*(?:\{[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*")*\})?) (-?\d+(?:\.\d+)?(?:e[+-]\d+)?|[+-]Inf|Nan)$/;
 const COMMENT = /^# (HELP [a-zA-Z_:][\w:]* \S.*|TYPE [a-zA-Z_:][\w:]* (counter|gauge|histogram|summary))$/;
 
-/** Every sample by its name and labels, as they stand in the text. */
+/** The samples by name and labels as they are written in the text. */
 async function scrape(of = server): Promise<Map<string, number>> {
   const response = await fetch(`${of.origin}/metrics`);
   expect(response.status).toBe(200);
@@ -29,7 +29,7 @@ async function scrape(of = server): Promise<Map<string, number>> {
   return samples;
 }
 
-/** By how much the counters of one name rose meanwhile; those that did not are left out. */
+/** The increase of the counters of one name during `work`, without counters that did not change. */
 async function rises(name: string, work: () => Promise<unknown>): Promise<Record<string, number>> {
   const before = await scrape();
   await work();
@@ -45,7 +45,7 @@ async function rises(name: string, work: () => Promise<unknown>): Promise<Record
 const CREATE = `mutation Make { createInviteLink(input: { channelId: ${CHANNEL}, name: "Counted" }) { __typename } }`;
 const FORBIDDEN = `mutation Refused { createTagType(input: { name: "Not mine" }) { __typename } }`;
 
-describe("what is asked", () => {
+describe("the metrics of requests", () => {
   let viewer: string;
   beforeAll(async () => {
     viewer = await server.makeToken({ role: "VIEWER" });
@@ -62,7 +62,7 @@ describe("what is asked", () => {
     await fetch(`${server.origin}/elsewhere/${viewer}`);
   };
 
-  test("is counted by name, type and outcome; what is not executed has no name", async () => {
+  test("operations are counted by name, type and outcome; refused operations have no name", async () => {
     expect(await rises("invite_links_graphql_operations_total", everything)).toEqual({
       '{operation="Me",type="query",outcome="ok"}': 2,
       '{operation="anonymous",type="query",outcome="ok"}': 1,
@@ -78,7 +78,7 @@ describe("what is asked", () => {
     });
   });
 
-  test("has its errors counted by code, those of mutations' unions too", async () => {
+  test("errors are counted by code, including the typed errors of mutations", async () => {
     expect(await rises("invite_links_errors_total", everything)).toEqual({
       '{code="FORBIDDEN"}': 1,
       '{code="BAD_USER_INPUT"}': 1,
@@ -88,7 +88,7 @@ describe("what is asked", () => {
     });
   });
 
-  test("is counted by route and status; probes are, but not among what takes time", async () => {
+  test("requests are counted by route and status; probes have no duration", async () => {
     const probing = async () => {
       await everything();
       await fetch(`${server.origin}/healthz`);
@@ -101,7 +101,7 @@ describe("what is asked", () => {
       '{route="unknown",method="GET",status="404"}': 1,
       '{route="/healthz",method="GET",status="200"}': 1,
       '{route="/readyz",method="GET",status="200"}': 1,
-      // The scrape before.
+      // The scrape before this one.
       '{route="/metrics",method="GET",status="200"}': 1,
     });
     expect(await rises("invite_links_http_request_duration_seconds_count", probing)).toEqual({
@@ -110,15 +110,15 @@ describe("what is asked", () => {
     });
   });
 
-  test("an address that cannot be read is counted as any", async () => {
+  test("a malformed address is counted under the route unknown", async () => {
     expect(
       await rises("invite_links_http_requests_total", () => fetch(`${server.origin}/%zz`)),
     ).toMatchObject({ '{route="unknown",method="GET",status="400"}': 1 });
   });
 });
 
-describe("what it takes", () => {
-  test("every statement is timed", async () => {
+describe("the metrics of statements and calls", () => {
+  test("the duration of every statement is measured", async () => {
     const from = server.log.length;
     const told = await rises("invite_links_sql_statement_duration_seconds_count", () =>
       server.ask("{ apiTokens { id } tagTypes { id } }"),
@@ -128,7 +128,7 @@ describe("what it takes", () => {
     expect(told).toEqual({ "": statements });
   });
 
-  test("every call to Telegram is timed, by what came of it", async () => {
+  test("the duration of every call to Telegram is measured by outcome", async () => {
     const calls = "invite_links_telegram_call_duration_seconds_count";
     expect(await rises(calls, () => server.ask(CREATE))).toEqual({
       '{method="createChatInviteLink",outcome="ok"}': 1,
@@ -145,7 +145,7 @@ describe("what it takes", () => {
     });
   });
 
-  test("Telegram's state, the pool and the process are looked at", async () => {
+  test("the state of Telegram, the pool and the process is reported", async () => {
     const states = async () =>
       [...(await scrape())]
         .filter(([sample, value]) => sample.startsWith("invite_links_telegram_state{") && value === 1)
@@ -168,8 +168,8 @@ describe("what it takes", () => {
   });
 });
 
-describe("what clients choose", () => {
-  test("names do not become labels without end", async () => {
+describe("the labels of metrics", () => {
+  test("the number of operation names in labels is limited", async () => {
     // ADMIN_TOKEN, which takes no statement.
     const named = await startTestServer({ logLevel: "info", adminToken: "all-the-names" });
     try {
@@ -197,7 +197,7 @@ describe("what clients choose", () => {
     }
   });
 
-  test("nothing secret and nobody's id is told", async () => {
+  test("labels contain neither secrets nor ids", async () => {
     const secret = await server.makeToken({ role: "EDITOR", channelIds: [CHANNEL] });
     await server.ask(CREATE, {}, secret);
     const text = await (await fetch(`${server.origin}/metrics`)).text();

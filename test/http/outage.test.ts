@@ -19,14 +19,14 @@ const RENAME = `mutation ($id: ID!) {
   updateInviteLink(input: { id: $id, name: "renamed" }) { __typename }
 }`;
 const READ = `{ channels(first: 1) { nodes { title } } }`;
-/** What a server that is busy with eight test files needs beyond what is promised, in milliseconds. */
+/** Additional time on a machine that runs eight test files at once, in milliseconds. */
 const SLACK_MS = 10_000;
 
 await describeOnForms("a database that fails", ["server"], () => {
   let proxy: DatabaseProxy;
   let server: TestServer;
   let direct: pg.Client;
-  /** A token that the database must be asked for; ADMIN_TOKEN's caller is known without it. */
+  /** A token that is looked up in the database, unlike ADMIN_TOKEN. */
   let token: string;
   const ADMIN = "an-admin-token-that-is-known";
 
@@ -100,14 +100,14 @@ await describeOnForms("a database that fails", ["server"], () => {
     await untilReady();
   });
 
-  /** From now on a write to the table fails as it does with this SQLSTATE. */
+  /** Makes writes to the table fail with this SQLSTATE. */
   const failWrites = (table: string, state: string, when = "before insert") =>
     direct.query(`
       create function trouble() returns trigger language plpgsql as
         $$ begin raise exception 'said by the test' using errcode = '${state}'; end $$;
       create trigger trouble ${when} on ${table} for each row execute function trouble()`);
 
-  test("that is away is told at every place, with one line in the log when it begins and one when it ends", async () => {
+  test("an unreachable database is reported by every endpoint and by one log line at the beginning and at the end", async () => {
     await untilReady();
     const from = outages().length;
     await proxy.goAway();
@@ -151,7 +151,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     expect((await create("back")).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
   });
 
-  test("that stands still is told within fifteen seconds, by /readyz within three", async () => {
+  test("a database that does not answer is reported within fifteen seconds, by /readyz within three", async () => {
     await untilReady();
     await server.ask(READ, {}, token);
     const from = performance.now();
@@ -184,7 +184,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     expect((await create("moves")).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
   });
 
-  test("for a moment alone, as its sessions are ended, is used again at once", async () => {
+  test("a database that ended all sessions is used again at once", async () => {
     await untilReady();
     await direct.query(
       "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
@@ -200,7 +200,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     ["full", "53100", /out of space/],
     ["read-only", "25006", /read-only/],
   ])(
-    "by being %s is told by /readyz, and nothing is begun in Telegram meanwhile",
+    "a database that is %s is reported by /readyz, and nothing is sent to Telegram meanwhile",
     async (state, code, words) => {
       const { data } = await create(`before ${state}`);
       const { id } = data.createInviteLink.inviteLink;
@@ -220,7 +220,7 @@ await describeOnForms("a database that fails", ["server"], () => {
         rest("/invite_links", { method: "POST", body: JSON.stringify({ channel_id: CHANNEL, name: state }) }),
       );
       expect(server.sandbox.control.calls().filter(({ method }) => method !== "getMe")).toHaveLength(before);
-      // Reading goes on.
+      // Reading is still possible.
       expect((await server.ask(READ, {}, token)).status).toBe(200);
       await direct.query("drop trigger trouble on write_probe");
       await untilReady();
@@ -230,7 +230,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     },
   );
 
-  test("after Telegram has made a link is not told as if nothing had been done", async () => {
+  test("a failure after Telegram created a link is not reported as if nothing had been done", async () => {
     await untilReady();
     await failWrites("tag_type", "53100");
     const { status, errors, data } = await server.ask(
@@ -249,7 +249,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     });
   });
 
-  test("to store what Telegram has made keeps others from making more there, and stores it when it can", async () => {
+  test("a created link that cannot be stored blocks further creations and is stored when the database recovers", async () => {
     await untilReady();
     await failWrites("invite_link", "53100");
     const first = create("not stored");
@@ -258,7 +258,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     expect([made("not stored").length, made("too many").length]).toEqual([1, 0]);
     await direct.query("drop trigger trouble on invite_link");
     const { data } = await first;
-    // Within the ten seconds that a request waits, or after it.
+    // The request may wait for it (up to ten seconds) or not.
     if (data.createInviteLink.__typename !== "CreateInviteLinkSuccess")
       expect(data.createInviteLink).toMatchObject({
         outcomeUnknown: true,
@@ -277,7 +277,7 @@ await describeOnForms("a database that fails", ["server"], () => {
 });
 
 await describeOnForms("readiness", ["embedded", "server"], (form) => {
-  test("writes and leaves nothing behind", async () => {
+  test("the readiness probe writes and leaves no row", async () => {
     const server = await startTestServer({}, form);
     try {
       const response = await fetch(`${server.origin}/readyz`);
@@ -291,7 +291,7 @@ await describeOnForms("readiness", ["embedded", "server"], (form) => {
     }
   });
 
-  test("says so where nothing can be written", async () => {
+  test("readiness reports a database that cannot be written to", async () => {
     const server = await startTestServer({}, form, async (database) => {
       await database.prisma.$executeRawUnsafe(`create function trouble() returns trigger language plpgsql as
         $$ begin raise exception 'said by the test' using errcode = '53100'; end $$`);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RawAnswer, RawConnection, sendRaw } from "../support/rawHttp.js";
 import { startTestServer, type TestServer } from "../support/server.js";
 
-// Requests that no endpoint carries out are refused in the form of the endpoint that they were sent to.
+// Requests that no endpoint can execute are refused in the endpoint's own form of errors.
 
 let server: TestServer;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ const JSON_TYPE = "content-type: application/json";
 const post = (path: string, headers: readonly string[]) =>
   sendRaw(server.origin, [`POST ${path} HTTP/1.1`, `content-length: ${QUERY.length}`, ...headers], QUERY);
 
-/** Checks that an answer is a refusal in the endpoint's form. */
+/** Expects a refusal in the endpoint's form of errors. */
 function expectRefusal(
   path: string,
   { status, headers, body }: RawAnswer,
@@ -37,10 +37,10 @@ function expectRefusal(
   }
 }
 
-describe.each(ENDPOINTS)("%s", (path) => {
+describe.each(ENDPOINTS)("the endpoint %s", (path) => {
   const METHODS = ["PUT", "DELETE", "TRACE", "QUERY", "PROPFIND", "SEARCH", "LOCK", "REPORT", "M-SEARCH"];
 
-  test.each(METHODS)("refuses the method %s with 405 and the methods that it takes", async (method) => {
+  test.each(METHODS)("the method %s is refused with 405 and the accepted methods", async (method) => {
     for (const body of ["", QUERY]) {
       const head = [`${method} ${path} HTTP/1.1`, host, authorization(), `content-length: ${body.length}`];
       const answer = await sendRaw(server.origin, head, body);
@@ -49,7 +49,7 @@ describe.each(ENDPOINTS)("%s", (path) => {
     }
   });
 
-  test("refuses an expectation other than 100-continue with 417", async () => {
+  test("an Expect header other than 100-continue is refused with 417", async () => {
     for (const expectation of ["", "200-ok", "100-continue, else"]) {
       const connection = new RawConnection(server.origin);
       const head = [`POST ${path} HTTP/1.1`, host, authorization(), JSON_TYPE, `expect: ${expectation}`];
@@ -62,11 +62,11 @@ describe.each(ENDPOINTS)("%s", (path) => {
     }
   });
 
-  test("refuses HTTP/1.1 without a Host header with 400", async () => {
+  test("HTTP/1.1 without a Host header is refused with 400", async () => {
     expectRefusal(path, await post(path, [authorization(), JSON_TYPE]), 400, "BAD_REQUEST");
   });
 
-  test("refuses several Authorization or Content-Type headers with 400, even equal ones", async () => {
+  test("repeated Authorization or Content-Type headers are refused with 400, even equal ones", async () => {
     const twice = [
       [authorization(), authorization(), JSON_TYPE],
       [authorization(), "Authorization: Bearer wrong", JSON_TYPE],
@@ -78,7 +78,7 @@ describe.each(ENDPOINTS)("%s", (path) => {
       expectRefusal(path, await post(path, [host, ...headers]), 400, "BAD_REQUEST");
   });
 
-  test("refuses what is no valid HTTP with a code", async () => {
+  test("invalid HTTP is refused with a code", async () => {
     const bad = await post(path, [host, authorization(), JSON_TYPE, "content-length: 3"]);
     expectRefusal(path, bad, 400, "BAD_REQUEST");
     const long = await sendRaw(server.origin, [`GET ${path}?x=${"x".repeat(20_000)} HTTP/1.1`, host]);
@@ -95,7 +95,7 @@ test("HTTP/1.0 needs no Host header", async () => {
   expect([answer.status, answer.body.data.viewer.name]).toEqual([200, "Sandbox"]);
 });
 
-test("HEAD asks for the headers of the GraphiQL page as GET asks for the page", async () => {
+test("HEAD returns the headers of the GraphiQL page", async () => {
   const headers = { accept: "text/html" };
   const [got, head] = await Promise.all(
     ["GET", "HEAD"].map((method) => fetch(server.url, { method, headers })),
@@ -108,7 +108,7 @@ test("HEAD asks for the headers of the GraphiQL page as GET asks for the page", 
   expect(head?.headers.get("content-security-policy")).toBe(got?.headers.get("content-security-policy"));
 });
 
-test("a connection that its client wants closed is closed after an event stream", async () => {
+test("a connection with the header Connection: close ends after an event stream", async () => {
   const connection = new RawConnection(server.origin);
   connection.write(
     [

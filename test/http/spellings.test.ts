@@ -3,7 +3,7 @@ import { CHANNEL, startTestServer, type TestServer } from "../support/server.js"
 import { ADDRESSES, AMOUNTS, CHAT_IDS, HASH, INSTANTS } from "../support/spellings.js";
 import { callerOf } from "./rest/support.js";
 
-// The table of spellings, through the whole server: what a parser reads, each endpoint must read, and nothing more.
+// Runs the table of spellings through the whole server, because each endpoint must accept exactly what its parser accepts.
 
 let server: TestServer;
 beforeAll(async () => {
@@ -15,12 +15,12 @@ const rest = callerOf(() => server);
 
 const seconds = (instant: string | null) => instant && `${new Date(instant).toISOString().slice(0, 19)}Z`;
 
-describe("GraphQL", () => {
+describe("values in GraphQL", () => {
   const CREATED = `__typename
     ... on CreateInviteLinkSuccess { inviteLink { budget expireDate } }
     ... on ValidationError { fieldErrors { field } }`;
 
-  /** What is stored of one field of a new link; null where the value is refused with BAD_USER_INPUT. */
+  /** The stored value of one field of a new link; null if the value is refused with BAD_USER_INPUT. */
   async function storedOf(
     field: "budget" | "expireDate",
     scalar: string,
@@ -41,20 +41,23 @@ describe("GraphQL", () => {
     return data.result.inviteLink[field] as string;
   }
 
-  test.each(INSTANTS)("takes the instant $text only in RFC 3339", async ({ text, iso, grammar }) => {
+  test.each(INSTANTS)("the instant $text is accepted only in RFC 3339", async ({ text, iso, grammar }) => {
     for (const by of ["variable", "literal"] as const) {
       const stored = await storedOf("expireDate", "DateTime", text, by);
       expect(seconds(stored), by).toBe(grammar === "rfc3339" ? iso : null);
     }
   });
 
-  test.each(AMOUNTS)("takes the amount $text only as a plain decimal", async ({ text, amount, isPlain }) => {
-    for (const by of ["variable", "literal"] as const) {
-      expect(await storedOf("budget", "Decimal", text, by), by).toBe(isPlain ? amount : null);
-    }
-  });
+  test.each(AMOUNTS)(
+    "the amount $text is accepted only as a plain decimal",
+    async ({ text, amount, isPlain }) => {
+      for (const by of ["variable", "literal"] as const) {
+        expect(await storedOf("budget", "Decimal", text, by), by).toBe(isPlain ? amount : null);
+      }
+    },
+  );
 
-  test.each(CHAT_IDS)("takes the id %j as %j, as a TelegramID and as a chat", async (text, id) => {
+  test.each(CHAT_IDS)("the id %j is read as %j, as a TelegramID and as a chat", async (text, id) => {
     const list =
       "query ($channelId: TelegramID!) { inviteLinks(channelId: $channelId, first: 1) { totalCount } }";
     const { errors } = await server.ask(list, { channelId: text });
@@ -73,7 +76,7 @@ describe("GraphQL", () => {
   });
 
   let lost = 0;
-  /** Lets Telegram's answer to a creation be lost. @returns the id of the uncertain creation. */
+  /** Creates a link whose answer from Telegram is lost. @returns the id of the uncertain creation */
   async function lose(): Promise<string> {
     lost += 1;
     const name = `Lost ${lost}`;
@@ -88,7 +91,7 @@ describe("GraphQL", () => {
     return found.id;
   }
 
-  test.each(ADDRESSES)("resolves a creation by the address %j as %j", async (text, url) => {
+  test.each(ADDRESSES)("a creation is resolved by the address %j, read as %j", async (text, url) => {
     const own = `${HASH.slice(0, 4)}_${lost}-x`;
     const id = await lose();
     const resolve = (given: string) =>
@@ -107,25 +110,25 @@ describe("GraphQL", () => {
     expect([refusal]).toContainEqual(
       errors ? "BAD_USER_INPUT" : { __typename: "ValidationError", fieldErrors: [{ field: "url" }] },
     );
-    // The creation still waits for an answer.
+    // The creation is still uncertain.
     expect((await resolve(`https://t.me/+${own}`)).data.result.__typename).toBe("ResolveCreationSuccess");
   });
 });
 
-describe("REST", () => {
+describe("values in REST", () => {
   const create = (body: object) =>
     rest("POST", "/invite_links", { body: { channel_id: CHANNEL, name: "n", ...body } });
 
-  test.each(INSTANTS)("takes the instant $text only in RFC 3339", async ({ text, iso, grammar }) => {
+  test.each(INSTANTS)("the instant $text is accepted only in RFC 3339", async ({ text, iso, grammar }) => {
     const { status, body } = await create({ expire_date: text });
     if (iso !== null && grammar === "rfc3339") {
       expect([status, seconds(body.expire_date)]).toEqual([201, iso]);
     } else expect([status, body.detail[0].loc]).toEqual([422, ["body", "expire_date"]]);
   });
 
-  test.each(AMOUNTS)("takes the amount $text as a number alone", async ({ text, amount, isPlain }) => {
+  test.each(AMOUNTS)("the amount $text is accepted only as a number", async ({ text, amount, isPlain }) => {
     expect((await create({ budget: text })).body.detail[0].loc).toEqual(["body", "budget"]);
-    // A number in JSON is written without groups, and 1500.5000 and 1.500 are other spellings of the same number.
+    // JSON numbers have no groups of digits, and 1500.5000 and 1.500 are the same numbers as 1500.5 and 1.5.
     if (!isPlain || amount === null) return;
     const { status, body } = await rest("POST", "/invite_links", {
       body: `{"channel_id": ${CHANNEL}, "name": "n", "budget": ${text}}`,
@@ -133,14 +136,14 @@ describe("REST", () => {
     expect([status, body.budget]).toEqual([201, Number(amount)]);
   });
 
-  test.each(["0.30000000000000004", "1000000000000", "-1"])("refuses the number %s", async (number) => {
+  test.each(["0.30000000000000004", "1000000000000", "-1"])("the amount %s is refused", async (number) => {
     const { status, body } = await rest("POST", "/invite_links", {
       body: `{"channel_id": ${CHANNEL}, "name": "n", "budget": ${number}}`,
     });
     expect([status, body.detail[0].loc]).toEqual([422, ["body", "budget"]]);
   });
 
-  test.each(CHAT_IDS)("takes the id %j as %j in bodies and addresses", async (text, id) => {
+  test.each(CHAT_IDS)("the id %j is read as %j in bodies and in addresses", async (text, id) => {
     const query = await rest("GET", `/tags?channel_id=${encodeURIComponent(text)}`);
     const body = await create({ channel_id: text });
     if (id === null) {

@@ -41,7 +41,7 @@ const write = async (links: readonly ExportedLink[], tagTypes: readonly string[]
   return text;
 };
 
-describe("a table of links from a spreadsheet", () => {
+describe("a CSV file from a spreadsheet", () => {
   const budgets = (rows: readonly SourceRow[]) =>
     rows.map(({ record }) => ("unreadable" in record ? "unreadable" : record.budget));
 
@@ -50,12 +50,12 @@ describe("a table of links from a spreadsheet", () => {
     ["behind some rows alone", "url;budget\r\nhttps://t.me/+a;5;; \r\n"],
     ["behind the header alone", "url;budget;;\r\nhttps://t.me/+a;5\r\n"],
     ["between columns that have names", "url;;budget\r\nhttps://t.me/+a;;5\r\n"],
-  ])("may have empty columns %s", async (_, text) => {
+  ])("a CSV file may have empty columns %s", async (_, text) => {
     const rows = await read(text);
     expect(rows).toEqual([{ place: "line 2", record: { url: "https://t.me/+a", budget: "5" } }]);
   });
 
-  test("has no cell in a column without a name", async () => {
+  test("a CSV file must not have a value in a column without a name", async () => {
     expect(budgets(await read("url;;budget;\na;x;5\na;;5;x\na;;5;\n"))).toEqual([
       "unreadable",
       "unreadable",
@@ -71,7 +71,7 @@ describe("a table of links from a spreadsheet", () => {
     ["sep=|", "|"],
     ['"sep=;"', ";"],
     ["sep=;;;", ";"],
-  ])("may say what separates its cells by %j", async (line, delimiter) => {
+  ])("a CSV file may declare its delimiter by %j", async (line, delimiter) => {
     const table = [line, ["url", "budget", "tag:A,B;C"].join(delimiter), ["a", "5", "x"].join(delimiter)];
     if (delimiter === "," || delimiter === ";") table[1] = ["url", "budget", '"tag:A,B;C"'].join(delimiter);
     for (const size of [1, 1000]) {
@@ -87,7 +87,7 @@ describe("a table of links from a spreadsheet", () => {
     ["stands behind a closed cell", 'b;"Bob" Smith;2'],
     ["stands at a cell's end", 'b;Bob";2'],
   ] as const;
-  test.each(STRAY)("loses one row by a quotation mark that %s, and no other", async (_, broken) => {
+  test.each(STRAY)("a CSV file loses only the row with a quotation mark that %s", async (_, broken) => {
     const others = ["c;Carl;3", 'd;"D; ""quoted""\nname";4', "e;E;5"];
     const rows = await read(["url;name;budget", "a;A;1", broken, ...others, broken, ""].join("\n"), 5);
     expect(budgets(rows)).toEqual(["1", "unreadable", "3", "4", "5", "unreadable"]);
@@ -98,12 +98,12 @@ describe("a table of links from a spreadsheet", () => {
     expect(rows[3]?.record).toMatchObject({ name: 'D; "quoted"\nname' });
   });
 
-  test("keeps a row between two stray quotation marks that would join their lines to one row", async () => {
+  test("a CSV file keeps a row between two stray quotation marks, which could look like one cell of many lines", async () => {
     const rows = await read('url;name;budget\na;A;1\nb;"Bob;2\nc;C;3\n";D;4\ne;E;5\n');
     expect(budgets(rows)).toEqual(["1", "unreadable", "3", "unreadable", "5"]);
   });
 
-  test("loses no more rows than have a stray quotation mark", async () => {
+  test("a CSV file loses only the rows with a stray quotation mark", async () => {
     const cell = fc.constantFrom("x", "", '"y"', '"a ""b"" c"', '"two\nlines"', '"; ,"');
     const row = fc.oneof(
       { weight: 4, arbitrary: fc.record({ name: cell, isBroken: fc.constant(false) }) },
@@ -128,14 +128,14 @@ describe("a table of links from a spreadsheet", () => {
     );
   });
 
-  test("of a quotation mark in the first row that is never closed keeps all others, in bounded memory", async () => {
+  test("a CSV file keeps all rows after an unclosed quotation mark in the first row, in bounded memory", async () => {
     const count = 60_000;
     const rows = await read(`url;budget\n"a;1\n${"https://t.me/+abcdefgh;2\n".repeat(count)}`, 65_536);
     expect(rows.length).toBe(count + 1);
     expect(budgets(rows).filter((budget) => budget !== "2")).toEqual(["unreadable"]);
   });
 
-  test("may call its columns otherwise, where a mapping says what they hold", async () => {
+  test("a CSV file may have other column names, if mappings name their fields", async () => {
     const map = readColumnMap(["url=Ссылка", "Budget= бюджет ", "tag:Platform=Площадка", "name=budget"]);
     const text = "ССЫЛКА;Бюджет;площадка;Budget;expire_date\na;5;VK | YouTube;Name;\n";
     const [row] = await read(text, 7, map);
@@ -153,14 +153,17 @@ describe("a table of links from a spreadsheet", () => {
   });
 
   test.each([
-    [[], "url;Бюджет\n", /"Бюджет" is not known; .*--map budget="Бюджет"\.$/],
-    [[], "Ссылка;name\n", /"Ссылка" is not known; .*--map/],
-    [["budget=Cost"], "url;price\n", /no column "Cost", which --map names; there are "url", "price"/],
-    [["budget=Cost"], "url;cost;budget\n", /"budget" is there twice/],
+    [[], "url;Бюджет\n", /no field for the column "Бюджет"\. .*--map budget="Бюджет"\.$/],
+    [[], "Ссылка;name\n", /no field for the column "Ссылка"\. .*--map/],
+    [["budget=Cost"], "url;price\n", /no column "Cost", which --map names\. Its columns are "url", "price"/],
+    [["budget=Cost"], "url;cost;budget\n", /Two columns contain "budget"/],
     [["tags=Cost"], "url;cost\n", /--map tag:TYPE=COLUMN/],
-  ])("with the mapping %j and the header %j is refused in one line", async (mappings, text, message) => {
-    await expect(read(text, 7, readColumnMap(mappings))).rejects.toThrow(message);
-  });
+  ])(
+    "a CSV file with the mapping %j and the header %j is refused in one line",
+    async (mappings, text, message) => {
+      await expect(read(text, 7, readColumnMap(mappings))).rejects.toThrow(message);
+    },
+  );
 
   test.each([["budget"], ["budget="], ["budjet=Cost"], ["budget=A", "budget=B"], ["name=A", "budget=a"]])(
     "takes no mapping %j",
@@ -170,7 +173,7 @@ describe("a table of links from a spreadsheet", () => {
   );
 });
 
-describe("links in JSON", () => {
+describe("a JSON file of links", () => {
   const recordsOf = async (text: string, size?: number) =>
     (await read(text, size)).map(({ place, record }) => [place, "unreadable" in record ? null : record]);
   const items = [
@@ -179,7 +182,7 @@ describe("links in JSON", () => {
     { url: "c" },
   ];
 
-  test("may be the items of one array, however it is laid out", async () => {
+  test("a JSON file may be one array in any layout", async () => {
     for (const indent of [0, 2]) {
       for (const size of [1, 5, 1000]) {
         expect(await recordsOf(`\ufeff \n${JSON.stringify(items, null, indent)}\n`, size)).toEqual(
@@ -191,7 +194,7 @@ describe("links in JSON", () => {
     expect(await recordsOf("[ \n ]\n")).toEqual([]);
   });
 
-  test("lose one item by what is no JSON in it", async () => {
+  test("a JSON file loses only the items that are not valid JSON", async () => {
     expect(await recordsOf('[{"url":"a"},{"url":},5,,{"url":"b"}]')).toEqual([
       ["item 1", { url: "a" }],
       ["item 2", null],
@@ -202,11 +205,11 @@ describe("links in JSON", () => {
   });
 
   test.each([
-    ['[{"url":"a"},{"url"', /not closed: the file ends within item 2/],
-    ['[{"url":"a"}] x', /behind the JSON array/],
-    ["[1]\n[2]\n", /behind the JSON array/],
+    ['[{"url":"a"},{"url"', /not closed\. The file ends in item 2/],
+    ['[{"url":"a"}] x', /after the JSON array/],
+    ["[1]\n[2]\n", /after the JSON array/],
     [`[${"[".repeat(50_000)}`, /not closed/],
-  ])("that are no whole array end the import in one line: %#", async (text, message) => {
+  ])("a JSON file is refused in one line if its array is not complete: %#", async (text, message) => {
     await expect(read(text, 65_536)).rejects.toThrow(message);
   });
 
@@ -214,12 +217,14 @@ describe("links in JSON", () => {
     ["a line of JSON", (long: string) => `{"url":"a"}\n{"url":"${long}"}\n{"url":"b"}\n`],
     ["a line of CSV", (long: string) => `url,name\na,\nx,${long}\nb,\n`],
     ["an item of an array", (long: string) => `[{"url":"a"},{"url":"${long}"},{"url":"b"}]`],
-  ])("that are far longer than any link, as %s, are a problem of that one alone", async (_, fileOf) => {
+  ])("a JSON file loses only a record that is too long, as %s", async (_, fileOf) => {
     const rows = await read(fileOf("x".repeat(3_000_000)), 65_536);
     const [first, long, last] = rows.map(({ record }) => record);
     expect(rows).toHaveLength(3);
     expect(first).toMatchObject({ url: "a" });
-    expect(long).toEqual({ unreadable: "This has more than 1000000 characters, which no link has." });
+    expect(long).toEqual({
+      unreadable: "The record has more than 1000000 characters, which is too long for a link.",
+    });
     expect(last).toMatchObject({ url: "b" });
   });
 
@@ -233,7 +238,7 @@ describe("links in JSON", () => {
     ["as a tag's name", `{"url":"b","tags":[{"type":"T","name":${open}${close}}]}`],
     ["as an unknown property", `{"b":${open}${close}}`],
     ["as objects", `${'{"url":'.repeat(50_000)}1${"}".repeat(50_000)}`],
-  ])("that are thousands of levels deep, %s, are a problem of that line alone", async (_, deep) => {
+  ])("a JSON file loses only a record that is nested thousands of levels deep, %s", async (_, deep) => {
     const good = '{"url":"https://t.me/+a","channel_id":-1}';
     for (const text of [
       `${good}\n${deep}\n${good}\n`,
@@ -248,7 +253,7 @@ describe("links in JSON", () => {
     }
   });
 
-  test("may call their properties otherwise, where a mapping says what they hold", async () => {
+  test("a JSON file may have other property names, if mappings name their fields", async () => {
     const map = readColumnMap(["url=Ссылка", "tags=метки"]);
     const rows = await read('{"ссылка":"a","метки":[]}\n{"url":"b","ссылка":"c"}\n', 7, map);
     expect(rows[0]?.record).toEqual({ url: "a", tags: [] });
@@ -257,14 +262,14 @@ describe("links in JSON", () => {
   });
 });
 
-describe("a table of links", () => {
+describe("a CSV file of links", () => {
   test.each([
     ["a BOM, CRLF and semicolons", '\ufeffurl;name;budget\r\nhttps://t.me/+a;"Ä; ""b""";250.5\r\n'],
     ["tabs", 'URL\tName\tBudget\nhttps://t.me/+a\t"Ä; ""b"""\t250.5\n'],
     ["no line's end at the end", 'url,name,budget\nhttps://t.me/+a,"Ä; ""b""",250.5'],
     ["empty lines", '\n\nurl,name,budget\n\nhttps://t.me/+a,"Ä; ""b""",250.5\n\n'],
     ["rows of empty cells", 'url;name;budget\r\n;;\r\nhttps://t.me/+a;"Ä; ""b""";250.5\r\n;;\r\n""; ;\r\n'],
-  ])("is read with %s", async (_, text) => {
+  ])("a CSV file is read correctly with %s", async (_, text) => {
     for (const size of [1, 3, 1000]) {
       const [row, ...more] = await read(text, size);
       expect(more).toEqual([]);
@@ -272,7 +277,7 @@ describe("a table of links", () => {
     }
   });
 
-  test("has a cell for each column of the header, or is told where not", async () => {
+  test("a CSV file has an unreadable row where the number of cells differs from the header", async () => {
     const rows = await read("url,name\nhttps://t.me/+a,x,y\nhttps://t.me/+b\nhttps://t.me/+c,z\n");
     expect(rows.map(({ place, record }) => [place, "unreadable" in record])).toEqual([
       ["line 2", true],
@@ -282,15 +287,15 @@ describe("a table of links", () => {
   });
 
   test.each([
-    ["url,budjet\n", /"budjet" is not known; known are .*budget/],
-    ["url,name,Name\n", /"name" is there twice/],
+    ["url,budjet\n", /no field for the column "budjet"\. The columns are .*budget/],
+    ["url,name,Name\n", /Two columns contain "name"/],
     ["name,budget\n", /no column url/],
-    ['"url\n', /no CSV/],
-  ])("%j is refused", async (text, message) => {
+    ['"url\n', /not CSV/],
+  ])("a CSV file is refused if its text is %j", async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
   });
 
-  test("names tags in a column a type, with bars between them", async () => {
+  test("a CSV file lists tags in one column for each type, separated by bars", async () => {
     const [row] = await read(
       'url,tag:Platform, TAG: Buyer \nhttps://t.me/+a,"YouTube|VK | a\\|b\\\\ ||","\'=1+1"\n',
     );
@@ -306,7 +311,7 @@ describe("a table of links", () => {
     });
   });
 
-  test("has no cell that a spreadsheet takes for a formula, and reads as it was written", async () => {
+  test("a CSV file contains no cell that a spreadsheet treats as a formula, and reads back unchanged", async () => {
     const text = fc.oneof(
       fc.constantFrom("=1", "'=1", "''=1", "'quoted", "+", "-2", "@x", "\tx", "\rx", "\nx", "＝1", "'"),
       fc.string({ unit: "grapheme", minLength: 1 }),
@@ -321,7 +326,7 @@ describe("a table of links", () => {
     );
   });
 
-  test("shows what separates its cells, whatever types are named", async () => {
+  test("a CSV file has a recognisable delimiter for any names of tag types", async () => {
     const types = [";".repeat(60), "\t", '"', ",,,", "tag:"];
     const csv = await write([link({})], types);
     expect(separationOf(csv.split("\r\n")[0] ?? "").delimiter).toBe(",");

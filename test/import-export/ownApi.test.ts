@@ -39,7 +39,7 @@ async function takeOver() {
   return importing.counts;
 }
 
-test("the server's own REST face is taken over whole, and taking it over again changes nothing", async () => {
+test("an import from this server's own REST face copies all links, and a second import changes nothing", async () => {
   const { data } = await server.ask(`{
     inviteLinks(channelId: ${CHANNEL}, first: 100) {
       totalCount

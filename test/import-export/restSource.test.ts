@@ -33,8 +33,8 @@ const read = async (options?: Partial<RestSourceOptions>): Promise<SourceRow[]> 
 const places = (rows: readonly SourceRow[]) => rows.map(({ place }) => place);
 const all = (count: number) => items(count).map(({ id }) => `link ${id}`);
 
-describe("an API of links", () => {
-  test("is read page by page, the oldest first", async () => {
+describe("importing from a REST API", () => {
+  test("RestSource reads page by page, the oldest links first", async () => {
     const totals: number[] = [];
     const rows = await read({ onTotal: (total) => totals.push(total) });
     expect(places(rows)).toEqual(all(25));
@@ -61,13 +61,13 @@ describe("an API of links", () => {
     expect(api.asked[0]?.query.get("channel_id")).toBe(String(CHAT));
   });
 
-  test("without links is asked once", async () => {
+  test("RestSource requests one page if there are no links", async () => {
     api.items = [];
     expect(await read()).toEqual([]);
     expect(api.asked).toHaveLength(1);
   });
 
-  test("may have pages of no more than it likes", async () => {
+  test("RestSource accepts pages with fewer links than requested", async () => {
     const few: Fault = ({ page }, response) => {
       api.faults.push(few);
       return json(response, 200, { total: 25, items: api.items.slice((page - 1) * 4, page * 4) });
@@ -76,7 +76,7 @@ describe("an API of links", () => {
     expect(places(await read())).toEqual(all(25));
   });
 
-  test("may have tags without a color that could be kept, and no tags", async () => {
+  test("RestSource drops invalid colors and keeps missing tags as null", async () => {
     const tag = { name: "N", color: "red", type: { name: "T" } };
     api.items = [itemOf(0, { tags: [tag] }), itemOf(1, { tags: null }), itemOf(2, { tags: "?" })];
     expect((await read()).map(({ record }) => (record as { tags: unknown }).tags)).toEqual([
@@ -86,7 +86,7 @@ describe("an API of links", () => {
     ]);
   });
 
-  test("gives links that are made meanwhile as well, and each once", async () => {
+  test("RestSource gives links that are created meanwhile too, each once", async () => {
     api.faults.push(({ page }) => {
       if (page === 2) api.items = [...api.items, itemOf(25), itemOf(26)];
       return false;
@@ -94,12 +94,12 @@ describe("an API of links", () => {
     expect(places(await read())).toEqual(all(27));
   });
 
-  test("is read again for those that were moved to a page before when others were deleted", async () => {
+  test("RestSource reads all pages again if deleted links moved others to a page that was read before", async () => {
     let deleted = false;
     api.faults.push(({ page }) => {
       if (page === 2 && !deleted) {
         deleted = true;
-        // Number 10 comes to the first page, which was read already.
+        // Link 10 moves to the first page, which was read already.
         api.items = api.items.slice(1);
       }
       return false;
@@ -107,17 +107,17 @@ describe("an API of links", () => {
     expect(places(await read()).sort()).toEqual(all(25).sort());
   });
 
-  test("that never gives as many as it counts is told so", async () => {
+  test("RestSource fails if the API never returns as many links as it counts", async () => {
     const lying: Fault = (_, response) => {
       api.faults.push(lying);
       return json(response, 200, { total: 30, items: [] });
     };
     api.faults.push(lying);
-    await expect(read()).rejects.toThrow(/counts 30 links and gave 0.*again/);
+    await expect(read()).rejects.toThrow(/has 30 links but returned 0.*again/);
   });
 });
 
-describe("an API that fails", () => {
+describe("importing from a REST API that fails", () => {
   const status =
     (code: number, headers = {}): Fault =>
     (_, response) =>
@@ -137,7 +137,7 @@ describe("an API that fails", () => {
     return true;
   };
 
-  test("is asked again, for the same page", async () => {
+  test("RestSource requests the same page again", async () => {
     api.faults.push(({ page }, response) => page === 2 && status(503)({} as never, response), cut, half);
     api.faults.push(halfWhole, status(500));
     expect(places(await read())).toEqual(all(25));
@@ -145,7 +145,7 @@ describe("an API that fails", () => {
     expect(pauses).toEqual([500, 1000, 2000, 4000, 8000]);
   });
 
-  test("is waited for as long as it asks", async () => {
+  test("RestSource waits as long as the API asks to", async () => {
     const soon = new Date(Date.now() + 60_000).toUTCString();
     api.faults.push(status(429, { "retry-after": "7" }), status(429, { "retry-after": soon }), status(429));
     expect(await read()).toHaveLength(25);
@@ -155,11 +155,11 @@ describe("an API that fails", () => {
   });
 
   test.each([
-    ["5xx", status(502), /fails \(502\)/, 7],
+    ["5xx", status(502), /failed \(502\)/, 7],
     ["429", status(429, { "retry-after": "1" }), /no more requests/, 11],
-    ["cut connections", cut, /cannot be reached, or breaks off/, 7],
+    ["cut connections", cut, /cannot be reached, or the connection broke/, 7],
     ["half answers", halfWhole, /not JSON/, 7],
-  ])("with %s for ever is given up", async (_, fault, message, tries) => {
+  ])("RestSource gives up after repeated %s", async (_, fault, message, tries) => {
     const forever: Fault = (asked, response) => {
       api.faults.push(forever);
       return fault(asked, response);
@@ -169,7 +169,7 @@ describe("an API that fails", () => {
     expect(api.asked).toHaveLength(tries);
   });
 
-  test("and hangs is given up in time", async () => {
+  test("RestSource gives up a request that gets no answer within the time limit", async () => {
     const hanging: Fault = () => {
       api.faults.push(hanging);
       return true;
@@ -183,7 +183,7 @@ describe("an API that fails", () => {
     [{ total: 1, items: {} }, /items: /],
     [{ total: 1, items: [5] }, /items\.0: /],
     [[], /the whole: /],
-  ])("to answer with a page, as %j, is told what of it is wrong", async (body, message) => {
+  ])("RestSource names the wrong part of the answer %j", async (body, message) => {
     api.faults.push((_, response) => json(response, 200, body));
     await expect(read()).rejects.toThrow(message);
     expect(api.asked).toHaveLength(1);
@@ -191,10 +191,10 @@ describe("an API that fails", () => {
 
   test.each([
     [403, { detail: "Forbidden" }, /may not read the channel -1001234567890 \(403\).*Forbidden/],
-    [404, { detail: "Not Found" }, /nothing at http:.*invite_links\/all \(404\)/],
+    [404, { detail: "Not Found" }, /no API at http:.*invite_links\/all \(404\)/],
     [422, { detail: [{ loc: ["query", "limit"], msg: "too large" }] }, /\(422\).*too large/],
     [400, `no\u0007 ${TOKEN}`, /\(400\)/],
-  ])("by a refusal, %s, is not asked again", async (code, body, message) => {
+  ])("RestSource does not repeat a request that was refused with %s", async (code, body, message) => {
     api.faults.push((_, response) => json(response, code, body));
     const error = await read().catch(String);
     expect(error).toMatch(message);
@@ -202,24 +202,24 @@ describe("an API that fails", () => {
     expect(api.asked).toHaveLength(1);
   });
 
-  test("to know the token is told so, without it", async () => {
+  test("RestSource reports a token that the API refuses, without showing it", async () => {
     const error = await read({ token: "another-token" }).catch(String);
     expect(error).toMatch(/does not accept the token \(401\)/);
     expect(error).not.toContain("another-token");
   });
 
-  test("to be where it was said to be does not get the token sent elsewhere", async () => {
+  test("RestSource does not send the token to the target of a redirect", async () => {
     const other = await startLinksApi();
     const location = `${new URL("/base/invite_links/all?a=secret", other.url)}`;
     api.faults.push((_, response) => json(response, 307, {}, { location }));
     const error = await read().catch(String);
-    expect(error).toContain(`to ${other.url.origin}/base/invite_links/all,`);
+    expect(error).toContain(`to ${other.url.origin}/base/invite_links/all.`);
     expect(error).not.toContain("secret");
     expect(other.asked).toEqual([]);
     await other.close();
   });
 
-  test("is not asked on when the import is stopped", async () => {
+  test("RestSource sends no further request after the import is stopped", async () => {
     const controller = new AbortController();
     api.faults.push(status(503));
     const stopped = read({

@@ -1,4 +1,4 @@
-// A program of somebody who has installed the package; type-checked with its declarations alone.
+// A program that uses the installed package. It is type-checked against the package's declarations.
 import { createInvitationLink, type TelegramAnswer, TelegramConnectionError } from "invite-links";
 
 function say(answer: TelegramAnswer): string {
@@ -27,7 +27,7 @@ export async function make(token: string, apiRoot?: string): Promise<string> {
 void createInvitationLink({ token: "" });
 // @ts-expect-error a limit is a number
 void createInvitationLink({ token: "", chat: 1, limit: "5" });
-// @ts-expect-error an option that there is none of
+// @ts-expect-error there is no such option
 void createInvitationLink({ token: "", chat: 1, pace: 1 });
 // @ts-expect-error only an answer with ok true has a result
 export const unchecked = (answer: TelegramAnswer) => answer.result;

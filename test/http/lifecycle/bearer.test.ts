@@ -30,7 +30,7 @@ const statusesOf = async (send: Send, count: number, headers: Record<string, str
   return statuses;
 };
 
-test("thirty wrong tokens of one address are tried in a minute, at both endpoints together", async () => {
+test("one address may send thirty wrong tokens a minute to both endpoints together", async () => {
   server = await startTestServer({ logLevel: "info" });
   const { GraphQL, REST } = sendTo(server);
   expect(await statusesOf(GraphQL, 15)).toEqual(Array(15).fill(401));
@@ -55,7 +55,7 @@ test("thirty wrong tokens of one address are tried in a minute, at both endpoint
   ]);
   expect(Number(rest.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
 
-  // A valid token always passes; no token is no wrong one; and nobody is believed who claims another address.
+  // A valid token always passes, a missing token is not a wrong one, and a claimed address is ignored.
   expect((await GraphQL(server.token)).status).toBe(200);
   expect((await REST(server.token)).status).toBe(200);
   expect((await fetch(`${server.origin}/tags/types`)).status).toBe(401);
@@ -69,17 +69,17 @@ test("thirty wrong tokens of one address are tried in a minute, at both endpoint
   expect(metrics).toMatch(/http_requests_total\{route="\/graphql",method="POST",status="429"\} 1/);
 });
 
-test("behind a proxy that TRUST_PROXY names, each client has an address of its own", async () => {
+test("clients behind a proxy in TRUST_PROXY are limited by their own addresses", async () => {
   server = await startTestServer({ logLevel: "info", trustProxy: ["127.0.0.0/8"] });
   const { REST } = sendTo(server);
   const from = (address: string) => ({ "x-forwarded-for": address });
   expect(await statusesOf(REST, 31, from("203.0.113.1"))).toEqual([...Array(30).fill(401), 429]);
   expect((await REST("wrong", from("203.0.113.2"))).status).toBe(401);
-  // What a client claims before the proxy's own entry is not believed.
+  // Entries before the proxy's own entry come from the client and are ignored.
   expect((await REST("wrong", from("198.51.100.1, 203.0.113.1"))).status).toBe(429);
 });
 
-describe("an address", () => {
+describe("the address of a client", () => {
   const request = (ip: string): FastifyRequest =>
     ({
       ip,
@@ -98,7 +98,7 @@ describe("an address", () => {
     for (let count = 0; count < 30; count += 1) expect(await isRefused(bearer, ip)).toBe(false);
   };
 
-  test("of IPv6 counts by its first 64 bits, and one of IPv4 in IPv6 as itself", async () => {
+  test("an IPv6 address counts by its first 64 bits, and an IPv4 address in IPv6 as the IPv4 address", async () => {
     const bearer = tokens();
     await exhaust(bearer, "2001:db8:0:1::1");
     expect(await isRefused(bearer, "2001:db8:0:1:ffff::2")).toBe(true);
@@ -108,14 +108,14 @@ describe("an address", () => {
     expect(await isRefused(bearer, "203.0.113.8")).toBe(false);
   });
 
-  test("that is no address counts as the proxy's", async () => {
+  test("a forwarded text that is not an address counts as the proxy's address", async () => {
     const bearer = tokens();
     await exhaust(bearer, "unknown");
     expect(await isRefused(bearer, "another text")).toBe(true);
     expect(await isRefused(bearer, "192.0.2.1")).toBe(true);
   });
 
-  test("may try again as its attempts become a minute old, one by one", async () => {
+  test("an address may send another wrong token whenever one becomes a minute old", async () => {
     let now = 0;
     const bearer = tokens(() => now);
     for (let count = 0; count < 30; count += 1) {

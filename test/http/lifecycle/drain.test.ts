@@ -30,8 +30,8 @@ const creating = (name: string) => {
   return `POST /invite_links HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${server.token}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 };
 
-test("for the time of SHUTDOWN_DELAY_MS readiness says no and requests are served as usual", async () => {
-  // Longer than any wait of this test on a busy machine; the end comes when the test says so.
+test("during SHUTDOWN_DELAY_MS /readyz answers 503 and requests are served as usual", async () => {
+  // Longer than any wait of this test on a busy machine. The test ends the delay itself.
   await start(3000);
   const kept = connect();
   kept.write(get("/readyz"));
@@ -46,7 +46,7 @@ test("for the time of SHUTDOWN_DELAY_MS readiness says no and requests are serve
   expect(ready.headers.get("connection")).toBe("close");
   expect((await fetch(`${server.origin}/healthz`)).status).toBe(200);
 
-  // A connection that was kept alive is served once more, and told that it ends.
+  // A connection that was kept alive gets one more answer, with the header Connection: close.
   kept.write(creating("While stopping"));
   const [, made] = await kept.answered(2);
   expect([made?.status, made?.headers["connection"]]).toEqual([201, "close"]);
@@ -59,13 +59,13 @@ test("for the time of SHUTDOWN_DELAY_MS readiness says no and requests are serve
   await expect(fetch(`${server.origin}/healthz`)).rejects.toThrow();
 });
 
-test("requests that stand in sockets when the server is asked to stop are answered", async () => {
+test("requests that are already in sockets when the server stops are answered", async () => {
   await start(0);
   const opened = Array.from({ length: 20 }, connect);
   for (const connection of opened) connection.write(get("/healthz"));
   for (const connection of opened) await connection.answered();
   server.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
-  // On connections that are kept alive, on new ones, and several on one connection.
+  // Requests on connections that are kept alive, on new ones, and several on one connection.
   const fresh = Array.from({ length: 5 }, connect);
   await Promise.all(fresh.map(({ socket }) => new Promise((resolve) => socket.once("connect", resolve))));
   for (const [index, connection] of opened.entries()) connection.write(creating(`Kept alive ${index}`));
@@ -83,14 +83,14 @@ test("requests that stand in sockets when the server is asked to stop are answer
   }
 });
 
-test("a request whose body is still on its way is waited for", async () => {
+test("a stopping server waits for the body of a request", async () => {
   await start(0);
   const whole = creating("Late body");
   const late = connect();
   late.write(whole.slice(0, -10));
   const half = connect();
   half.write(get("/healthz").slice(0, -10));
-  // Both arrived, since a later request of another connection was answered.
+  // Both requests have arrived, because a later request of another connection was answered.
   await expect
     .poll(() => server.log.filter(({ sql }) => String(sql).includes("api_token")).length)
     .toBeGreaterThan(0);
@@ -111,7 +111,7 @@ test("a request whose body is still on its way is waited for", async () => {
   expect(half.answers.map(({ status }) => status)).toEqual([200]);
 });
 
-test("a request that never becomes whole does not keep the server for long", async () => {
+test("an incomplete request does not keep a stopping server running", async () => {
   await start(0);
   const half = connect();
   half.write(creating("Never").slice(0, -10));

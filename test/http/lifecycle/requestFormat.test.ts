@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RawAnswer, sendRaw } from "../../support/rawHttp.js";
 import { CHANNEL, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../../support/server.js";
 
-// One decision, before anything is executed, at both endpoints: what cannot be served is refused and changes nothing.
+// Both endpoints check the form of a request before anything is executed: a refused request changes nothing.
 
 let server: TestServer;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ interface Endpoint {
   readonly name: string;
   /** The address and the body of a request that creates a link of this name. */
   readonly creating: (name: string) => readonly [path: string, body: string];
-  /** The code in a refusal's body; null where the endpoint's form has none for this status. */
+  /** The code in the body of a refusal; null if the endpoint's form has none for this status. */
   readonly codeOf: (answer: RawAnswer) => string | null;
 }
 
@@ -65,7 +65,7 @@ const get = (path: string, headers: readonly string[] = []) =>
 const JSON_TYPE = "content-type: application/json";
 const names = () => server.sandbox.control.links(CHANNEL).map((link) => link.name);
 
-describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
+describe.each(ENDPOINTS)("the form of requests to $name", ({ creating, codeOf }) => {
   const create = (name: string, headers: readonly string[]) => {
     const [path, body] = creating(name);
     return post(path, body, headers);
@@ -94,7 +94,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     [["accept: ,"]],
     [["accept: image/png", "accept: application/json"]],
     [[]],
-  ])("carries a request out whose answer can be served: %j", async (accept) => {
+  ])("a request is executed if its Accept header is %j", async (accept) => {
     const name = `Accepted ${accept.join()}`.slice(0, 30).trim();
     good(await create(name, [JSON_TYPE, ...accept]));
     expect(names()).toContain(name);
@@ -113,7 +113,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     ["multipart/mixed"],
     ["garbage"],
     ["application/json;q=high"],
-  ])("refuses with 406 before anything is done: %s", async (accept) => {
+  ])("a request with the Accept header %s is refused with 406 before anything is done", async (accept) => {
     const before = names();
     const answer = await create("Refused", [JSON_TYPE, `accept: ${accept}`]);
     expect([answer.status, codeOf(answer)]).toEqual([406, "NOT_ACCEPTABLE"]);
@@ -127,7 +127,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     ["application/json;charset=utf8"],
     ["Application/JSON ; charset=us-ascii"],
     ["application/json; indent=2"],
-  ])("takes a body of the type %s", async (type) => {
+  ])("a body of the type %s is accepted", async (type) => {
     const name = `Tüp ${type}`.slice(0, 30);
     good(await create(name, [`content-type: ${type}`]));
     expect(names()).toContain(name);
@@ -144,7 +144,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     ["application/json, application/json"],
     ["json"],
     [""],
-  ])("refuses a body of the type %j with 415, though its bytes are ASCII", async (type) => {
+  ])("a body of the type %j is refused with 415, although its bytes are ASCII", async (type) => {
     const before = names();
     const answer = await create("Refused", [`content-type: ${type}`]);
     expect(answer.status).toBe(415);
@@ -153,7 +153,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
   });
 
   test.each(["gzip", "br", "deflate", "GZIP", "identity, gzip", "unknown"])(
-    "refuses a body in the content encoding %s with 415",
+    "a body in the content encoding %s is refused with 415",
     async (encoding) => {
       const [path, body] = creating("Packed");
       const answer = await post(path, gzipSync(body), [JSON_TYPE, `content-encoding: ${encoding}`]);
@@ -165,7 +165,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     },
   );
 
-  test("takes a body whose content encoding is identity", async () => {
+  test("a body in the content encoding identity is accepted", async () => {
     good(await create("Identity", [JSON_TYPE, "content-encoding: Identity"]));
   });
 
@@ -175,7 +175,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     ["half a surrogate pair", [0xed, 0xa0, 0x80]],
     ["a character cut short", [0xf0, 0x9f, 0x98]],
     ["a byte that is never in UTF-8", [0xff]],
-  ])("refuses a body with %s in it with 400", async (_what, bytes) => {
+  ])("a body with %s in it is refused with 400", async (_what, bytes) => {
     const before = names();
     const [path, body] = creating("Broken XX");
     const [start, end] = body.split("XX");
@@ -189,7 +189,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     expect(names()).toEqual(before);
   });
 
-  test("drops one byte order mark, and no more", async () => {
+  test("one byte order mark is dropped, a second one is refused", async () => {
     const [path, body] = creating("Marked");
     good(await post(path, `\uFEFF${body}`, [JSON_TYPE]));
     expect(names()).toContain("Marked");
@@ -202,7 +202,7 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     ["arrays that are closed", `${"[".repeat(500_000)}${"]".repeat(500_000)}`],
     ["objects that are closed", `${'{"a":'.repeat(150_000)}1${"}".repeat(150_000)}`],
     ["arrays just too deep", `${"[".repeat(101)}${"]".repeat(101)}`],
-  ])("refuses %s with a typed 400", async (_what, text) => {
+  ])("%s is refused with a typed 400", async (_what, text) => {
     const [path, body] = creating("Deep");
     for (const deep of [text, body.replace('"Deep"', text), body.replace(/}$/, `,"extra":${text}}`)]) {
       const answer = await post(path, deep.slice(0, 1024 * 1024), [JSON_TYPE]);
@@ -212,21 +212,21 @@ describe.each(ENDPOINTS)("$name", ({ creating, codeOf }) => {
     expect(names()).not.toContain("Deep");
   });
 
-  test("does not count brackets in texts", async () => {
+  test("brackets in strings do not count as nesting", async () => {
     const name = `${"[{".repeat(14)}\\"`;
     good(await create(name, [JSON_TYPE]));
     const [path, body] = creating("Texts");
     const answer = await post(path, body.replace(/}$/, `,"extra":"\\"${"[".repeat(500)}"}`), [JSON_TYPE]);
-    // GraphQL knows no other keys; REST drops them.
+    // GraphQL refuses unknown keys, REST ignores them.
     expect([400, 201]).toContain(answer.status);
     expect(JSON.stringify(answer.body)).not.toContain("nested");
   });
 });
 
-describe("an address", () => {
+describe("the address of a request", () => {
   const BROKEN = ["%E9", "%FF", "%", "%4", "%zz", "%C0%AF", "%ED%A0%80", "%F0%9F"];
 
-  test.each(BROKEN)("with %j in its query is refused with 400 at both endpoints", async (text) => {
+  test.each(BROKEN)("an address with %j in its query is refused with 400 by both endpoints", async (text) => {
     const change = `/tags/${YOUTUBE}?channel_id=${CHANNEL}&color=%23123456&type_id=${PLATFORM}&name=${text}`;
     const renamed = await sendRaw(server.origin, head("PATCH", change, [], 0));
     expect([renamed.status, Object.keys(renamed.body)]).toEqual([400, ["detail"]]);
@@ -238,7 +238,7 @@ describe("an address", () => {
     expect([posted.status, posted.body.errors[0].extensions.code]).toEqual([400, "BAD_REQUEST"]);
   });
 
-  test("with bytes beyond ASCII in it is refused with 400 and a code", async () => {
+  test("an address with non-ASCII bytes is refused with 400 and a code", async () => {
     for (const text of ["\xe9", "caf\xc3\xa9"]) {
       const answer = await get(`/tags?channel_id=${CHANNEL}&name=${text}`);
       expect([answer.status, answer.body.code]).toEqual([400, "BAD_REQUEST"]);
@@ -246,7 +246,7 @@ describe("an address", () => {
     }
   });
 
-  test("with broken percent-encoding in its path is refused with 400 and a code", async () => {
+  test("an address with invalid percent-encoding in its path is refused with 400 and a code", async () => {
     for (const text of ["%E9", "%FF", "%", "%zz"]) {
       const answer = await get(`/tags/${text}`);
       expect([answer.status, answer.body]).toEqual([
@@ -256,13 +256,13 @@ describe("an address", () => {
     }
   });
 
-  test("in percent-encoded UTF-8 is taken", async () => {
+  test("an address in percent-encoded UTF-8 is accepted", async () => {
     expect((await get(`/tags?channel_id=${CHANNEL}&name=caf%C3%A9+%F0%9F%98%80`)).status).toBe(200);
     const asked = await get(`/graphql?query=${encodeURIComponent('{ viewer { name } } # "é😀"')}`);
     expect([asked.status, asked.body.data.viewer.name]).toEqual([200, "Sandbox"]);
   });
 
-  test("with variables that are nested too deep is refused with 400", async () => {
+  test("an address with too deeply nested variables is refused with 400", async () => {
     const deep = encodeURIComponent(`{"id":${"[".repeat(1500)}${"]".repeat(1500)}}`);
     const answer = await get(
       `/graphql?query=${encodeURIComponent("query ($id: ID!) { tag(id: $id) { id } }")}&variables=${deep}`,
@@ -271,7 +271,7 @@ describe("an address", () => {
   });
 });
 
-test("several Host headers are refused with 400 on every path", async () => {
+test("repeated Host headers are refused with 400 on every path", async () => {
   for (const path of ["/", "/graphql", "/tags/types", "/healthz"]) {
     for (const second of ["host: 127.0.0.1", "Host: evil.example"]) {
       const answer = await get(path, ["accept: text/html, */*", second]);
@@ -282,7 +282,7 @@ test("several Host headers are refused with 400 on every path", async () => {
   }
 });
 
-test("the best range of Accept decides the media type of GraphQL's answers", async () => {
+test("the preferred range of the Accept header decides the media type of GraphQL's answers", async () => {
   const typeOf = async (accept: string) => {
     const answer = await post("/graphql", '{"query":"{ viewer { name } }"}', [
       JSON_TYPE,
@@ -303,7 +303,7 @@ test("the best range of Accept decides the media type of GraphQL's answers", asy
   expect(await typeOf("text/event-stream;charset=utf-8")).toBe("text/event-stream");
 });
 
-test("a refusal for the form of a request is in the log and the metrics", async () => {
+test("a request that is refused for its form is logged and counted", async () => {
   await post("/invite_links", "{}", [JSON_TYPE, "accept: image/png", "x-request-id: refused-form"]);
   await expect
     .poll(() => server.log.find((line) => line["requestId"] === "refused-form"))

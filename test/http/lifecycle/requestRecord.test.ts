@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
 import { CHANNEL, type LogLine, startTestServer, type TestServer } from "../../support/server.js";
 
-/** Until a line has come: no shorter than a test may last. */
+/** The time to wait for a log line: as long as a test may take. */
 const PATIENCE = { timeout: 30_000, interval: 5 };
 
 let server: TestServer;
@@ -14,7 +14,7 @@ const starting = async (...args: Parameters<typeof startTestServer>) => {
   return () => server.stop();
 };
 
-/** Sends an operation under a request id of the test's own; nothing is thrown for what comes of it. */
+/** Sends an operation with a given request id and ignores errors. */
 async function send(requestId: string, body: unknown, init: RequestInit & { token?: string } = {}) {
   const { token = server.token, ...rest } = init;
   const response = await fetch(server.url, {
@@ -33,7 +33,7 @@ async function send(requestId: string, body: unknown, init: RequestInit & { toke
 }
 
 const of = (requestId: string): LogLine[] => server.log.filter((line) => line["requestId"] === requestId);
-/** A request's own line, which comes when its answer has left. */
+/** The log line of a request, which is written after the answer was sent. */
 const lineOf = (requestId: string) =>
   vi.waitFor(() => {
     const lines = of(requestId).filter(({ msg }) => msg === "request");
@@ -41,14 +41,14 @@ const lineOf = (requestId: string) =>
     return lines[0] as LogLine;
   }, PATIENCE);
 
-describe("a request's line", () => {
+describe("the log line of a request", () => {
   let stop: () => Promise<void>;
   beforeAll(async () => {
     stop = await starting({ adminToken: null });
   });
   afterAll(() => stop());
 
-  test("says what was asked, by whom, and what came of it", async () => {
+  test("the log line names the operation, the caller and the outcome", async () => {
     await send("named", { query: "query Mine { viewer { name } }" });
     const { time, ms, caller, ...line } = await lineOf("named");
     expect(line).toEqual({
@@ -66,7 +66,7 @@ describe("a request's line", () => {
     expect(time).toEqual(expect.any(String));
   });
 
-  test("tells callers apart whose tokens have one name, as the audit does", async () => {
+  test("the log line distinguishes tokens with the same name, as the audit does", async () => {
     const [one, other] = [
       await server.makeToken({ role: "VIEWER" }),
       await server.makeToken({ role: "VIEWER" }),
@@ -78,7 +78,7 @@ describe("a request's line", () => {
     expect(JSON.stringify(server.log)).not.toContain(one);
   });
 
-  test("has the codes of errors, a mutation's typed ones too, each once", async () => {
+  test("the log line lists each error code once, including a mutation's typed errors", async () => {
     await send("typed", {
       query: `mutation Two($input: CreateTagTypeInput!) {
         a: createTagType(input: $input) { __typename } b: createTagType(input: $input) { __typename }
@@ -96,7 +96,7 @@ describe("a request's line", () => {
     expect(await lineOf("batch")).toMatchObject({ status: 400, codes: ["BAD_REQUEST"] });
   });
 
-  test("names nobody where nobody is known", async () => {
+  test("the log line has no caller for an unauthenticated request", async () => {
     const { errors } = await send("nobody", { query: "query Mine { viewer { name } }" }, { token: "wrong" });
     expect(errors[0].extensions).toEqual({ code: "UNAUTHENTICATED", requestId: "nobody" });
     const line = await lineOf("nobody");
@@ -105,7 +105,7 @@ describe("a request's line", () => {
     expect(line).not.toHaveProperty("operation");
   });
 
-  test("is one short line, whatever the operation is called", async () => {
+  test("the log line shortens a long operation name", async () => {
     const name = "N".repeat(100_000);
     await send("long", { query: `query ${name} { viewer { name } }` });
     expect((await lineOf("long"))["operation"]).toBe("N".repeat(64));
@@ -118,7 +118,7 @@ describe("a request's line", () => {
     expect(JSON.stringify(odd)).not.toContain("fatal");
   });
 
-  test("comes also for a client that has left, when the work for it is done", async () => {
+  test("the log line of a client that left is written when the work is done", async () => {
     server.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
     const called = server.sandbox.control.nextCall("createChatInviteLink");
     const leaving = new AbortController();
@@ -131,7 +131,7 @@ describe("a request's line", () => {
     expect(of("left").filter(({ level }) => level === "error")).toEqual([]);
   });
 
-  test("is for debugging alone where a probe asks", async () => {
+  test("the log line of a probe has the level debug", async () => {
     for (const path of ["/metrics", "/healthz", "/readyz"]) {
       await fetch(server.origin + path, { headers: { "x-request-id": `probe${path.slice(1)}` } });
       expect(await lineOf(`probe${path.slice(1)}`)).toMatchObject({ level: "debug", path, status: 200 });
@@ -139,7 +139,7 @@ describe("a request's line", () => {
   });
 });
 
-await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
+await describeOnForms("the log lines within a request", ALL_FORMS, (form) => {
   const READ = {
     query: `query Read {
       apiTokens { name }
@@ -154,22 +154,22 @@ await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
       }
     }`,
   };
-  /** What was told under a request's id of what it took, in order. */
+  /** The log lines with a request's id, in order. */
   const told = (requestId: string) =>
     of(requestId)
       .filter(({ msg }) => msg === "sql" || msg === "telegram")
       .map(({ msg, sql, method }) => String(msg === "sql" ? sql : method));
 
-  test("have its id, however many requests are under way", async () => {
+  test("the lines of a request have its id while other requests run", async () => {
     const stop = await starting({ cache: false }, form);
     try {
-      // Notes the token's use, which is done once a minute, beside the request; and learns what is remembered.
+      // Stores the time of the token's use (once a minute) and fills the caches.
       await send("first", MAKE);
       await send("alone-read", READ);
       await send("alone-make", MAKE);
       const [read, make] = [told("alone-read"), told("alone-make")];
       const written = (requestId: string) => told(requestId).join("\n");
-      // By hand, by Prisma, batched for several askers; and in a transaction, with a call between.
+      // Hand-written SQL, Prisma, batched loaders, and a transaction with a call to Telegram in between.
       expect(written("alone-read")).toMatch(/from invite_link l/);
       expect(written("alone-read")).toMatch(/FROM "public"."api_token"/);
       expect(written("alone-read")).toMatch(/from invite_link_tag/);
@@ -189,7 +189,7 @@ await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
       }
       const lines = server.log.slice(from).filter(({ msg }) => msg === "sql" || msg === "telegram");
       expect(lines.filter(({ requestId }) => requestId === undefined)).toEqual([]);
-      // They were under way at once.
+      // All requests ran at the same time.
       const owners = lines.map(({ requestId }) => requestId);
       expect(owners.filter((owner, index) => owner !== owners[index - 1]).length).toBeGreaterThan(16);
     } finally {
@@ -197,7 +197,7 @@ await describeOnForms("the lines below a request's", ALL_FORMS, (form) => {
     }
   });
 
-  test("have it also where bodies come late, and in another order", async () => {
+  test("the lines of a request have its id if bodies arrive late and in another order", async () => {
     const stop = await starting({ cache: false }, form);
     try {
       await send("first", READ);

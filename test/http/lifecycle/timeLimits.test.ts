@@ -6,7 +6,7 @@ import { allowLongBody } from "../../../src/http/lifecycle/clientErrors.js";
 import { createServer, type FinishedRequest } from "../../../src/http/server.js";
 import { RawConnection } from "../../support/rawHttp.js";
 
-// With short limits in the place of 10 and 30 seconds. What is late is answered with 408, and its connection ends.
+// The server has short limits instead of 10 and 30 seconds. A late request is answered with 408 and its connection ends.
 
 let server: FastifyInstance;
 let origin: string;
@@ -40,7 +40,7 @@ afterEach(() => server.close());
 
 const HEAD = "POST /taken HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ncontent-length: 100000\r\n";
 
-/** Sends a byte now and then until the connection ends, so that no limit on silence can be what ends it. */
+/** Keeps sending single bytes until the connection ends, so that no limit for idle connections can end it. */
 async function drip(connection: RawConnection, bytes: string): Promise<number> {
   const started = performance.now();
   const timer = setInterval(() => connection.write(bytes), 10);
@@ -49,7 +49,7 @@ async function drip(connection: RawConnection, bytes: string): Promise<number> {
   return performance.now() - started;
 }
 
-test("headers that come slowly end with a 408 before the limit on whole requests", async () => {
+test("headers that arrive slowly are refused with 408 before the limit for whole requests", async () => {
   const connection = new RawConnection(origin);
   connection.write("POST /taken HTTP/1.1\r\nhost: a\r\n");
   const lasted = await drip(connection, "x-slow: 1\r\n");
@@ -62,7 +62,7 @@ test("headers that come slowly end with a 408 before the limit on whole requests
   expect(events).toMatchObject([{ status: 408, route: "unknown", codes: ["REQUEST_TIMEOUT"] }]);
 });
 
-test("a body that comes slowly ends with a 408 of its route, told once", async () => {
+test("a body that arrives slowly is refused with 408 by its route and reported once", async () => {
   const connection = new RawConnection(origin);
   connection.write(`${HEAD}x-request-id: slow-body\r\n\r\n`);
   const lasted = await drip(connection, "x");
@@ -79,7 +79,7 @@ test("a body that comes slowly ends with a 408 of its route, told once", async (
   expect(lines.filter(({ level }) => level > 30)).toEqual([]);
 });
 
-test("a route that takes long bodies is exempt from the limit on whole requests", async () => {
+test("a route for long bodies is exempt from the limit for whole requests", async () => {
   const connection = new RawConnection(origin);
   connection.write(HEAD.replace("/taken", "/long").replace("100000", "60"));
   connection.write("\r\n");
@@ -89,13 +89,13 @@ test("a route that takes long bodies is exempt from the limit on whole requests"
   }
   const [answer] = await connection.answered();
   expect([answer?.status, answer?.body]).toEqual([200, { length: 60 }]);
-  // The next request of the connection has the limit again.
+  // The limit applies to the next request of the connection again.
   connection.write(`${HEAD}\r\n`);
   await drip(connection, "x");
   expect(connection.answers.map(({ status }) => status)).toEqual([200, 408]);
 });
 
-test("a connection on which nothing is sent is closed without a line in the log", async () => {
+test("an unused connection is closed without a log line", async () => {
   const connection = new RawConnection(origin);
   await connection.ended;
   expect([connection.received, events]).toEqual(["", []]);

@@ -22,7 +22,7 @@ const all = (query = "", body?: unknown) =>
 const idsOf = ({ body }: { body: { items: { id: string }[] } }) => body.items.map(({ id }) => id);
 const globalId = (kind: string, id: string) => btoa(`${kind}:${id}`);
 
-/** What GraphQL says of links, in the order asked for, in the REST face's words. */
+/** The links as GraphQL returns them in this order, converted to the JSON of REST. */
 async function graphLinks(args: string): Promise<object[]> {
   const { data } = await server.ask(`{ inviteLinks(channelId: ${CHANNEL}, first: 100, ${args}) { nodes {
     id name channelId url createsJoinRequest expireDate memberLimit createdAt updatedAt isBotCreated creatorId budget
@@ -52,7 +52,7 @@ async function graphLinks(args: string): Promise<object[]> {
   }));
 }
 
-describe("the checker of shapes", () => {
+describe("the checker of JSON shapes", () => {
   test.each([
     ["a key too many", { ...LINK, more: 1 }],
     ["a key too few", { ...LINK, tags: undefined }],
@@ -61,14 +61,14 @@ describe("the checker of shapes", () => {
     ["a text for a number", { ...LINK, budget: "0" }],
     ["a fraction of a second", { ...LINK, created_at: "2024-01-01T00:00:00.000Z" }],
     ["a tag that is a text", { ...LINK, tags: ["uuid"] }],
-  ])("sees %s", (_what, link) => {
+  ])("the checker finds %s", (_what, link) => {
     expect(differences(LINK, LINK)).toEqual([]);
     expect(differences(JSON.parse(JSON.stringify(link)), LINK)).not.toEqual([]);
   });
 });
 
 describe("GET /invite_links/{invite_link_id}", () => {
-  test("answers in the document's form, by the bare id and by the global one, with a slash behind or not", async () => {
+  test("a link is found by its UUID and its global id, with or without a slash at the end", async () => {
     const [id] = idsOf(await all("&limit=1"));
     const answer = await call("GET", `/invite_links/${id}?channel_id=${CHANNEL}`);
     expect([answer.status, differences(answer.body, LINK)]).toEqual([200, []]);
@@ -80,7 +80,7 @@ describe("GET /invite_links/{invite_link_id}", () => {
     }
   });
 
-  test("does not find what is in another channel, what is not there, and what the token may not see", async () => {
+  test("a link of another channel, an unknown link and an invisible link are not found", async () => {
     const [id] = idsOf(await all("&limit=1"));
     const token = await server.makeToken({ role: "VIEWER", channelIds: [GROUP] });
     const notFound = { status: 404, body: { detail: "Invite link not found" } };
@@ -96,14 +96,14 @@ describe("GET /invite_links/{invite_link_id}", () => {
 });
 
 describe("POST /invite_links/all", () => {
-  test("answers in the document's form, the newest first, ten on a page, as the graph has them", async () => {
+  test("the list has the documented form and the same links as GraphQL, ten a page, the newest first", async () => {
     const answer = await all();
     expect([answer.status, differences(answer.body, PAGE)]).toEqual([200, []]);
     const links = await graphLinks("orderBy: { field: CREATED_AT, direction: DESC }");
     expect(answer.body).toEqual({ page: 1, limit: 10, total: links.length, items: links.slice(0, 10) });
   });
 
-  test("takes the document's body", async () => {
+  test("the list accepts the documented body", async () => {
     const links = await graphLinks("");
     const { body } = await all("&limit=-1");
     expect(body.items).toEqual(links);
@@ -115,7 +115,7 @@ describe("POST /invite_links/all", () => {
       links_ids,
     };
     expect(idsOf(await all("", filter))).toEqual([chosen[0].id, chosen[1].id]);
-    // In a type the choice is OR, its flag included; between types it is AND.
+    // Tags of one type and its flag are combined by OR, types by AND.
     const groups = [
       { tag_type_id: PLATFORM, tags: [YOUTUBE] },
       { tag_type_id: globalId("TagType", CREATIVE), without_type: true, tags: [] },
@@ -136,12 +136,12 @@ describe("POST /invite_links/all", () => {
     ["empty lists", { tags: [], links_ids: [] }],
     ["keys that nobody knows", { more: 1, __proto__: { a: 1 } }],
     ["a group that constrains nothing", { tags: [{ tag_type_id: PLATFORM, tags: [] }] }],
-  ])("lists everything for %s", async (_what, body) => {
+  ])("the list contains all links for %s", async (_what, body) => {
     expect((await all("", body)).body).toEqual((await all()).body);
   });
 
   test.each(["application/x-www-form-urlencoded", "text/plain", "nonsense"])(
-    "lists everything for no body that is called %s, as by curl -d ''",
+    "the list contains all links for an empty body of the type %s, as curl -d '' sends it",
     async (type) => {
       const headers = { "content-type": type };
       const path = `/invite_links/all?channel_id=${CHANNEL}`;
@@ -149,7 +149,7 @@ describe("POST /invite_links/all", () => {
     },
   );
 
-  test("has page upon page, in any order, and none beyond the end", async () => {
+  test("the list has pages in every order, and empty pages beyond the end", async () => {
     const orders = [
       ["&ordered_fields=name", "orderBy: { field: NAME }"],
       [
@@ -171,7 +171,7 @@ describe("POST /invite_links/all", () => {
     expect((await all("&limit=100000")).body.items).toHaveLength(24);
   });
 
-  test("filters by a part of the name and by the creator", async () => {
+  test("the list can be filtered by a part of the name and by the creator", async () => {
     const links = (await all("&limit=-1")).body.items as (typeof LINK)[];
     const named = links.filter(({ name }) => name?.toLowerCase().includes("re"));
     expect(named.length).toBeGreaterThan(0);
@@ -182,7 +182,7 @@ describe("POST /invite_links/all", () => {
     expect((await all("&creator_id=5")).body).toMatchObject({ total: 0, items: [] });
   });
 
-  test("is empty for a granted channel that is not known, and refused for one that is not granted", async () => {
+  test("the list is empty for an unknown granted channel and refused for a channel without a grant", async () => {
     const token = await server.makeToken({ role: "VIEWER", channelIds: [-100555] });
     const asked = (channel: number) =>
       call("POST", `/invite_links/all?channel_id=${channel}&limit=-1`, { token });
@@ -192,7 +192,7 @@ describe("POST /invite_links/all", () => {
 });
 
 describe("POST /invite_links", () => {
-  test("takes the document's body, and answers in its form", async () => {
+  test("a link is created with the documented body and answered in the documented form", async () => {
     const answer = await call("POST", "/invite_links", {
       body: { ...NEW_LINK, channel_id: CHANNEL, tags: [YOUTUBE, globalId("Tag", YOUTUBE)], unknown: true },
     });
@@ -205,7 +205,7 @@ describe("POST /invite_links", () => {
     expect(known).toContain(answer.body.invite_link);
   });
 
-  test("needs no more than a channel and a name", async () => {
+  test("a link can be created with a channel and a name only", async () => {
     const { status, body } = await call("POST", "/invite_links", {
       body: { channel_id: String(CHANNEL), name: "Least" },
     });
@@ -215,7 +215,7 @@ describe("POST /invite_links", () => {
     ]);
   });
 
-  test("keeps what it is told, the budget to the cent", async () => {
+  test("a new link has all given values, the budget exact to the cent", async () => {
     const body = {
       channel_id: CHANNEL,
       name: "All",
@@ -233,7 +233,7 @@ describe("POST /invite_links", () => {
     expect(data.inviteLink.budget).toBe("999999999999.99");
   });
 
-  test("makes one link for a key, however often it is asked", async () => {
+  test("repeated requests with one key create one link", async () => {
     const before = server.sandbox.control.links(CHANNEL).length;
     const once = () =>
       call("POST", "/invite_links", {
@@ -247,10 +247,10 @@ describe("POST /invite_links", () => {
   });
 });
 
-describe("tags", () => {
+describe("the routes of tags", () => {
   const tags = (query = "") => call("GET", `/tags?channel_id=${CHANNEL}${query}`);
 
-  test("are listed with their links, by name unless another order is asked for", async () => {
+  test("tags are listed with their links, ordered by name unless another order is requested", async () => {
     const { status, body } = await tags("&limit=-1");
     expect([status, differences(body, { ...PAGE, items: [TAG_WITH_LINKS] })]).toEqual([200, []]);
     const { data } = await server.ask(
@@ -266,7 +266,7 @@ describe("tags", () => {
     expect((await tags("&limit=-1&ordered_fields=-name")).body.items).toEqual(body.items.toReversed());
   });
 
-  test("are filtered by a part of their name and by their type", async () => {
+  test("tags can be filtered by a part of the name and by the type", async () => {
     const { body } = await tags("&name=YOU");
     expect(body.items.map(({ id }: { id: string }) => id)).toEqual([YOUTUBE]);
     const ofType = await tags(`&limit=50&type_id=${encodeURIComponent(globalId("TagType", CREATIVE))}`);
@@ -274,7 +274,7 @@ describe("tags", () => {
     expect(ofType.body.items.every(({ type }: typeof TAG_WITH_LINKS) => type.id === CREATIVE)).toBe(true);
   });
 
-  test("are made, read, and changed in their channel alone", async () => {
+  test("tags are created, read and changed in their own channel only", async () => {
     const made = await call("POST", "/tags", {
       body: { channel_id: CHANNEL, name: "Rest", color: "#abcdef", tag_type_id: PLATFORM },
     });
@@ -297,7 +297,7 @@ describe("tags", () => {
     expect((await call("GET", `${path}/`)).body).toEqual(changed.body);
   });
 
-  test("have types, in a bare list", async () => {
+  test("tag types are a plain list", async () => {
     const { data } = await server.ask("{ tagTypes { id name } }");
     const types = data.tagTypes.map(({ id, name }: { id: string; name: string }) => ({
       id: atob(id).split(":")[1],

@@ -49,7 +49,7 @@ beforeAll(async () => {
   document = (await call("GET", "/openapi.json", { token: null })).body;
   ajv = new Ajv({ strict: false, allErrors: true });
   formatsOf.default(ajv);
-  // Numbers' formats say what programs hold them in.
+  // These formats name the number types of programs; they do not restrict values.
   for (const format of ["int32", "int64"]) ajv.addFormat(format, true);
   ajv.addSchema(document, "api");
   const made = await call("POST", "/invite_links", { body: NEW_LINK });
@@ -65,10 +65,10 @@ function operationOf(method: string, path: string): Operation {
   return operation;
 }
 
-/** A JSON pointer's part. */
+/** Escapes a part of a JSON pointer. */
 const escaped = (key: string) => encodeURIComponent(key.replaceAll("~", "~0").replaceAll("/", "~1"));
 
-/** What an answer has that its operation's description does not say; none where all is as described. */
+/** The differences between an answer and the description of its operation; empty if there are none. */
 function undescribed(path: string, method: string, status: number, body: unknown): unknown {
   const way = ["paths", path, method, "responses", String(status), "content", "application/json", "schema"];
   const validate = ajv.getSchema(`api#/${way.map(escaped).join("/")}`);
@@ -86,7 +86,7 @@ const NAMED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   color: fc.constant("#123456"),
 };
 
-/** Values as a schema has them. */
+/** Values that match a schema. */
 function valid(schema: Schema, name = ""): fc.Arbitrary<unknown> {
   const named = NAMED[name];
   if (named) return fc.oneof({ arbitrary: named, weight: 9 }, { arbitrary: ofType(schema), weight: 1 });
@@ -120,7 +120,7 @@ function ofType(schema: Schema): fc.Arbitrary<unknown> {
   }
 }
 
-/** Values of which many are not what any schema has. */
+/** Odd values, many of which match no schema. */
 const odd = fc.oneof(
   fc.jsonValue(),
   fc.constantFrom(
@@ -193,7 +193,7 @@ const NEW_TAG = { channel_id: CHANNEL, name: "New", color: "#123456", tag_type_i
 
 const CHANGED_TAG = { channel_id: `${CHANNEL}`, name: "Changed", color: "#654321", type_id: PLATFORM };
 
-/** Each with a request that is granted, for sure, and how: of what is drawn little is. */
+/** Each operation with a request that succeeds, because random requests rarely do. */
 const OPERATIONS: readonly (readonly [
   method: string,
   path: string,
@@ -216,7 +216,7 @@ const OPERATIONS: readonly (readonly [
 ];
 
 describe("/openapi.json", () => {
-  test("describes every route, and nothing else", () => {
+  test("the document describes exactly the routes of the API", () => {
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
     );
@@ -224,7 +224,7 @@ describe("/openapi.json", () => {
     expect(described.sort()).toEqual(OPERATIONS.map(([method, path]) => `${method} ${path}`).sort());
   });
 
-  test("has defaults, and bodies that may be left out", () => {
+  test("the document states defaults and optional bodies", () => {
     const { parameters = [], requestBody } = operationOf("post", "/invite_links/all");
     const defaults = parameters.map(({ name, schema }) => [name, (schema as { default?: unknown }).default]);
     expect(Object.fromEntries(defaults)).toMatchObject({
@@ -236,7 +236,7 @@ describe("/openapi.json", () => {
     expect(operationOf("post", "/invite_links").requestBody?.required).toBe(true);
   });
 
-  test("refuses what is not as described", () => {
+  test("the checker of answers finds undocumented answers", () => {
     const body = { detail: [{ loc: ["body", null], msg: "x", type: "y" }] };
     expect(undescribed("/tags", "get", 422, body)).toMatchObject([
       { instancePath: "/detail/0/loc/1" },
@@ -246,24 +246,27 @@ describe("/openapi.json", () => {
     expect(undescribed("/tags", "get", 418, {})).toEqual("get /tags says nothing of 418");
   });
 
-  // Each answer by its description, and never a failure: whatever is sent.
-  test.each(OPERATIONS)("%s %s answers as described", async (method, path, status, granted) => {
-    const operation = operationOf(method, path);
-    const statuses = new Set<number>();
-    const ask = async (request: Request) => {
-      const answer = await call(method.toUpperCase(), request.path, request);
-      statuses.add(answer.status);
-      expect(answer.status).toBeLessThan(500);
-      expect({ request, said: undescribed(path, method, answer.status, answer.body) }).toEqual({
-        request,
-        said: [],
-      });
-      expect(answer.headers.get("x-request-id")).toBeTruthy();
-    };
-    await ask(granted());
-    expect([...statuses]).toEqual([status]);
-    await fc.assert(fc.asyncProperty(requests(path, operation), ask), { numRuns: 120 });
-    expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
-    if (path !== "/tags/types") expect([...statuses]).toContain(422);
-  });
+  // Whatever is sent, the answer is one that the document describes, and never a 500.
+  test.each(OPERATIONS)(
+    "%s %s gives only documented answers to random requests",
+    async (method, path, status, granted) => {
+      const operation = operationOf(method, path);
+      const statuses = new Set<number>();
+      const ask = async (request: Request) => {
+        const answer = await call(method.toUpperCase(), request.path, request);
+        statuses.add(answer.status);
+        expect(answer.status).toBeLessThan(500);
+        expect({ request, said: undescribed(path, method, answer.status, answer.body) }).toEqual({
+          request,
+          said: [],
+        });
+        expect(answer.headers.get("x-request-id")).toBeTruthy();
+      };
+      await ask(granted());
+      expect([...statuses]).toEqual([status]);
+      await fc.assert(fc.asyncProperty(requests(path, operation), ask), { numRuns: 120 });
+      expect(server.log.filter(({ level }) => level === "error")).toEqual([]);
+      if (path !== "/tags/types") expect([...statuses]).toContain(422);
+    },
+  );
 });

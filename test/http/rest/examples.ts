@@ -1,4 +1,4 @@
-// What the former API's document shows, word for word, and where it allows null.
+// The examples of the former API's document, unchanged, and the keys for which it allows null.
 
 export const TAG = {
   id: "uuid",
@@ -60,7 +60,7 @@ export const TAG_WITH_LINKS = {
   ],
 };
 
-/** What a key that may be null has where it is not; those that are not here are never null. */
+/** A value for each key that may be null. Keys that are missing here are never null. */
 const NULLABLE: Readonly<Record<string, unknown>> = {
   name: "string",
   expire_date: "2024-01-01T00:00:00Z",
@@ -71,7 +71,7 @@ const NULLABLE: Readonly<Record<string, unknown>> = {
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
-/** How a value differs from an example's, as a strict client of the document would find; none where it does not. */
+/** The differences in form between a value and an example, as a strict client would find them; empty if there are none. */
 export function differences(value: unknown, example: unknown, at = "$"): string[] {
   if (Array.isArray(example)) {
     if (!Array.isArray(value)) return [`${at} is no list`];
@@ -84,7 +84,7 @@ export function differences(value: unknown, example: unknown, at = "$"): string[
       return [`${at} has ${Object.keys(value)}`];
     return keys.flatMap((key) => {
       const [item, shown] = [value, example].map((from) => (from as Record<string, unknown>)[key]);
-      // A tag's name is no link's.
+      // The name of a tag, unlike the name of a link, is never null.
       const nullable = key in NULLABLE && !(key === "name" && ("color" in example || keys.length === 2));
       if (nullable) return item === null ? [] : differences(item, NULLABLE[key], `${at}.${key}`);
       return differences(item, shown, `${at}.${key}`);

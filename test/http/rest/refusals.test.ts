@@ -27,7 +27,7 @@ const create = (body: object, options: RestCall = {}) =>
   call("POST", "/invite_links", { body: { ...NEW, ...body }, ...options });
 const all = (query: string, body?: unknown) => call("POST", `/invite_links/all?${query}`, { body });
 
-describe("who is calling", () => {
+describe("authentication of REST", () => {
   const id = "01991000-0000-7000-8000-0000000fffff";
   test.each([
     ["GET", `/invite_links/${id}?channel_id=1`],
@@ -39,7 +39,7 @@ describe("who is calling", () => {
     ["GET", `/tags/${id}`],
     ["PATCH", `/tags/${id}`],
     ["DELETE", "/tags"],
-  ])("%s %s takes a token, before anything else", async (method, path) => {
+  ])("%s %s requires a token before anything else", async (method, path) => {
     for (const headers of [{}, { authorization: "Bearer wrong" }, { "content-type": "text/plain" }]) {
       const answer = await call(method, path, { token: null, headers });
       expect([answer.status, answer.body]).toEqual([401, { detail: "Unauthorized" }]);
@@ -48,12 +48,12 @@ describe("who is calling", () => {
     }
   });
 
-  test("what holds no data is open", async () => {
+  test("the description of the API needs no token", async () => {
     for (const path of ["/openapi.json", "/docs", "/docs/"])
       expect((await call("GET", path, { token: null })).status).toBe(200);
   });
 
-  test("a reader changes nothing, an editor nothing in another's channel", async () => {
+  test("a viewer cannot change anything, and an editor nothing in a channel without a grant", async () => {
     const reader = await server.makeToken({ role: "VIEWER" });
     const editor = await server.makeToken({ role: "EDITOR", channelIds: [GROUP] });
     const tag = { channel_id: CHANNEL, name: "T", color: "#000000", tag_type_id: PLATFORM };
@@ -73,7 +73,7 @@ describe("who is calling", () => {
   });
 });
 
-describe("what Telegram makes of it", () => {
+describe("refusals of Telegram in REST", () => {
   const made = () => server.sandbox.control.links(CHANNEL).length;
   const refusal = (error_code: number, description: string): SandboxFault => ({
     kind: "error",
@@ -130,13 +130,13 @@ describe("what Telegram makes of it", () => {
       502,
       { detail: expect.any(String), outcome_unknown: false },
     ],
-  ])("%s", async (_what, fault, status, body) => {
+  ])("Telegram's answer becomes a status: %s", async (_what, fault, status, body) => {
     server.sandbox.control.fail(fault, { method: "createChatInviteLink" });
     const answer = await create({});
     expect([answer.status, answer.body]).toEqual([status, body]);
   });
 
-  test("a wait beyond what a request lasts is told in Retry-After", async () => {
+  test("a wait that is too long for a request is answered with Retry-After", async () => {
     const own = await startTestServer({ telegramTimeoutMs: 5000 });
     own.sandbox.control.fail(
       { kind: "too-many-requests", retryAfter: 30 },
@@ -148,7 +148,7 @@ describe("what Telegram makes of it", () => {
     await own.stop();
   });
 
-  test("a key stands for one request", async () => {
+  test("a key that was used for a different request is refused", async () => {
     const headers = { "idempotency-key": "conflict" };
     expect((await create({}, { headers })).status).toBe(201);
     const before = made();
@@ -158,7 +158,7 @@ describe("what Telegram makes of it", () => {
   });
 });
 
-describe("what is not acceptable is a 422 that says where, all of it at once", () => {
+describe("invalid values in REST", () => {
   const wrong = (answer: { status: number; body: { detail: { loc: unknown[] }[] } }) => {
     expect(answer.status).toBe(422);
     return answer.body.detail.map(({ loc }) => loc.join("."));
@@ -184,7 +184,7 @@ describe("what is not acceptable is a 422 that says where, all of it at once", (
     ["an unknown order", `${channel}&ordered_fields=name&ordered_fields=budget`, ["query.ordered_fields.1"]],
     ["orders in one text", `${channel}&ordered_fields=name,-created_at`, ["query.ordered_fields.0"]],
     ["NUL in the name", `${channel}&name=%00`, ["query.name"]],
-  ])("in a query: %s", async (_what, query, expected) => {
+  ])("a query is a 422 with all problems: %s", async (_what, query, expected) => {
     expect(wrong(await all(query)).sort()).toEqual(expected);
   });
 
@@ -223,11 +223,11 @@ describe("what is not acceptable is a 422 that says where, all of it at once", (
       ["body.tags.0.tags.0", "body.tags.1.tags.0"],
     ],
     ["no such type", { tags: [{ tag_type_id: YOUTUBE, tags: [] }] }, ["body.tags.0.tag_type_id"]],
-  ])("in a filter: %s", async (_what, body, expected) => {
+  ])("a filter is a 422 with all problems: %s", async (_what, body, expected) => {
     expect(wrong(await all(channel, body)).sort()).toEqual(expected);
   });
 
-  test("in a query and a body at once", async () => {
+  test("a 422 lists problems of the query and the body together", async () => {
     expect(wrong(await all("page=0", { links_ids: 1 })).sort()).toEqual([
       "body.links_ids",
       "query.channel_id",
@@ -285,11 +285,11 @@ describe("what is not acceptable is a 422 that says where, all of it at once", (
       { ...NEW, tags: [YOUTUBE, GROUP_TAG, btoa(`TagType:${PLATFORM}`)] },
       ["body.tags.1", "body.tags.2"],
     ],
-  ])("in a new link: %s", async (_what, body, expected) => {
+  ])("a new link is a 422 with all problems: %s", async (_what, body, expected) => {
     expect([...new Set(wrong(await call("POST", "/invite_links", { body })))].sort()).toEqual(expected);
   });
 
-  test("in a header and in a path", async () => {
+  test("a 422 names problems in a header and in a path", async () => {
     expect(wrong(await create({}, { headers: { "idempotency-key": "k".repeat(256) } }))).toEqual([
       "header.idempotency-key",
     ]);
@@ -299,7 +299,7 @@ describe("what is not acceptable is a 422 that says where, all of it at once", (
     expect(wrong(await call("GET", "/tags/x"))).toEqual(["path.tag_id"]);
   });
 
-  test("in tags", async () => {
+  test("a 422 names problems of tags", async () => {
     expect(wrong(await call("PATCH", `/tags/${YOUTUBE}`)).sort()).toEqual([
       "query.channel_id",
       "query.color",
@@ -329,7 +329,7 @@ describe("what is not acceptable is a 422 that says where, all of it at once", (
     ]);
   });
 
-  test("of a great many, the first twenty", async () => {
+  test("a 422 lists at most twenty problems", async () => {
     expect(
       wrong(await all(channel, { links_ids: Array.from({ length: 100_000 }, () => null) })),
     ).toHaveLength(20);
@@ -339,19 +339,19 @@ describe("what is not acceptable is a 422 that says where, all of it at once", (
   });
 });
 
-describe("what is no request of ours", () => {
+describe("malformed requests in REST", () => {
   test.each([
-    ["a body that is no JSON", "{", {}, 400],
+    ["a body that is not JSON", "{", {}, 400],
     ["a body of another type", "{}", { "content-type": "text/plain" }, 415],
     ["a form", "channel_id=1", { "content-type": "application/x-www-form-urlencoded" }, 415],
     ["a body too large", `"${"x".repeat(1_100_000)}"`, {}, 413],
     [
-      "a body that reaches for prototypes",
+      "a body that tries to change prototypes",
       '{"__proto__":{"channel_id":1},"constructor":{"prototype":{}}}',
       {},
       422,
     ],
-  ])("%s", async (_what, body, headers, status) => {
+  ])("a request is refused for %s", async (_what, body, headers, status) => {
     const answer = await call("POST", "/invite_links", { body, headers });
     expect([answer.status, Object.keys(answer.body)]).toEqual([status, ["detail"]]);
   });
@@ -363,7 +363,7 @@ describe("what is no request of ours", () => {
     ["GET", "/invite_links/all", "POST"],
     ["PATCH", "/tags/types", "GET"],
     ["DELETE", `/tags/${YOUTUBE}/`, "GET, PATCH"],
-  ])("%s %s is told the methods there are", async (method, path, allow) => {
+  ])("%s %s is refused with the accepted methods", async (method, path, allow) => {
     const answer = await call(
       method,
       path,
@@ -373,7 +373,7 @@ describe("what is no request of ours", () => {
     expect(Object.keys(answer.body)).toEqual(["detail"]);
   });
 
-  test("a path that there is not", async () => {
+  test("an unknown path is a 404", async () => {
     for (const path of ["/invite_links/a/b", "/tags/a/b", "/tag"]) {
       const { status, body } = await call("GET", path);
       expect([status, typeof body.detail]).toEqual([404, "string"]);
@@ -381,7 +381,7 @@ describe("what is no request of ours", () => {
     expect((await call("GET", `/tags/${"x".repeat(500)}`)).status).toBe(400);
   });
 
-  test("a GET's body is not looked at, and a body without its type is none", async () => {
+  test("the body of a GET is ignored, and a body without a type is a 415", async () => {
     const { port } = new URL(server.origin);
     const send = (method: string, path: string, body: string) =>
       new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
@@ -400,13 +400,13 @@ describe("what is no request of ours", () => {
     expect((await send("POST", `/invite_links/all?channel_id=${CHANNEL}`, "{}")).status).toBe(415);
   });
 
-  test("a HEAD is answered as a GET, without its body", async () => {
+  test("HEAD is answered like GET, without the body", async () => {
     const answer = await call("HEAD", `/tags?channel_id=${CHANNEL}&limit=-1`);
     expect([answer.status, answer.body]).toEqual([200, ""]);
   });
 });
 
-describe("whoever operates it", () => {
+describe("the log and CORS of REST", () => {
   const lineOf = (requestId: string) =>
     vi.waitFor(() => {
       const line = server.log.find((one) => one["requestId"] === requestId && one.msg === "request");
@@ -414,7 +414,7 @@ describe("whoever operates it", () => {
       return line;
     });
 
-  test("finds each request's line, with its caller and its codes", async () => {
+  test("each request has a log line with its caller and its error codes", async () => {
     await all("channel_id=x")
       .then(({ headers }) => lineOf(String(headers.get("x-request-id"))))
       .then((line) =>
@@ -434,7 +434,7 @@ describe("whoever operates it", () => {
     expect(metrics).toMatch(/invite_links_errors_total\{code="BAD_USER_INPUT"\} \d+/);
   });
 
-  test("finds what failed in the log, once, and the caller none of it", async () => {
+  test("an unexpected error is logged once and masked in the answer", async () => {
     const { length } = server.log;
     vi.spyOn(Tags.prototype, "numberedPage").mockRejectedValueOnce(new Error("a secret of the inside"));
     const headers = { "x-request-id": "failing" };
@@ -449,7 +449,7 @@ describe("whoever operates it", () => {
     expect(errors).toMatchObject([{ requestId: "failing", err: { message: "a secret of the inside" } }]);
   });
 
-  test("lets browsers elsewhere in only where CORS_ORIGINS names them", async () => {
+  test("browsers may call from another origin only if CORS_ORIGINS names it", async () => {
     const preflight = (origin: string) =>
       call("OPTIONS", `/tags/${YOUTUBE}`, {
         token: null,

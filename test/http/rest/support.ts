@@ -8,10 +8,10 @@ export interface RestAnswer {
 }
 
 export interface RestCall {
-  /** Null for none; of the administrator where nothing is given. */
+  /** The API token; null for none, undefined for the administrator's token. */
   readonly token?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; a text as it stands. */
+  /** Sent as JSON; a text is sent unchanged. */
   readonly body?: unknown;
 }
 

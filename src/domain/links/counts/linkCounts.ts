@@ -45,10 +45,11 @@ const BUDGET_DIGITS: Expected = (links) => sql`
 /** Selects the rows of a table of bitmaps that differ. A missing row counts as a bitmap without bits. */
 const differingBits = (
   expected: Expected,
-  { table, key }: { table: Sql; key: Sql },
+  { table, key, noun }: { table: Sql; key: Sql; noun: string },
   channelId: string | null,
 ): Sql => sql`
-  select b.channel_id, b.id as block_id, 'block ' || b.id || ', ' || coalesce(stored.key, expected.key) as example
+  select b.channel_id, b.id as block_id,
+    ${`${noun} `}::text || coalesce(stored.key, expected.key) || ' in block ' || b.id as example
   from (
     select t.block_id, t.${key} as key, t.links from ${table} t
     join link_block own on own.id = t.block_id and ${ofChannel(sql`own.channel_id`, channelId)}
@@ -58,9 +59,9 @@ const differingBits = (
   join link_block b on b.id = coalesce(stored.block_id, expected.block_id)
   where coalesce(stored.links, ${NONE}) <> coalesce(expected.links, ${NONE})`;
 
-const TAGS = { table: sql`block_tag`, key: sql`tag_id` };
-const TYPES = { table: sql`block_type`, key: sql`type_id` };
-const BUDGETS = { table: sql`block_budget`, key: sql`digit` };
+const TAGS = { table: sql`block_tag`, key: sql`tag_id`, noun: "tag" };
+const TYPES = { table: sql`block_type`, key: sql`type_id`, noun: "tag type" };
+const BUDGETS = { table: sql`block_budget`, key: sql`digit`, noun: "budget digit" };
 
 interface Check {
   /** The table that is checked. */
@@ -74,7 +75,7 @@ interface Check {
 const CHECKS: readonly Check[] = [
   {
     counter: "link_place",
-    problem: "links without a place",
+    problem: "links that are not counted",
     wrong: (channelId) => sql`
       select l.channel_id, null::bigint as block_id, l.id::text as example from invite_link l
       left join link_place p on p.link_id = l.id
@@ -83,7 +84,7 @@ const CHECKS: readonly Check[] = [
   },
   {
     counter: "link_place",
-    problem: "links in a block that is not their channel's",
+    problem: "links that are counted in another channel",
     wrong: (channelId) => sql`
       select l.channel_id, null::bigint as block_id, l.id::text as example from invite_link l
       join link_place p on p.link_id = l.id left join link_block b on b.id = p.block_id
@@ -92,7 +93,7 @@ const CHECKS: readonly Check[] = [
   },
   {
     counter: "link_place",
-    problem: "links at a place that was not given out",
+    problem: "links that are counted at an unused place",
     wrong: (channelId) => sql`
       select l.channel_id, b.id as block_id, l.id::text as example from invite_link l
       join link_place p on p.link_id = l.id
@@ -102,7 +103,7 @@ const CHECKS: readonly Check[] = [
   },
   {
     counter: "link_place",
-    problem: "links that share a place",
+    problem: "links that share a place, so that only one of them is counted",
     wrong: (channelId) => sql`
       select channel_id, block_id, min(link_id::text) as example from (${placed(channelId)}) p
       group by channel_id, block_id, place having count(*) > 1`,
@@ -110,7 +111,7 @@ const CHECKS: readonly Check[] = [
   },
   {
     counter: "link_place",
-    problem: "places of links that do not exist",
+    problem: "links that are counted but do not exist",
     wrong: (channelId) => sql`
       select b.channel_id, b.id as block_id, p.link_id::text as example from link_place p
       left join invite_link l on l.id = p.link_id left join link_block b on b.id = p.block_id
@@ -119,7 +120,7 @@ const CHECKS: readonly Check[] = [
   },
   {
     counter: "link_block",
-    problem: "blocks with other links",
+    problem: "blocks with a wrong set of links",
     wrong: (channelId) => sql`
       select b.channel_id, b.id as block_id, 'block ' || b.id as example from link_block b
       left join (
@@ -131,25 +132,25 @@ const CHECKS: readonly Check[] = [
   },
   {
     counter: "block_tag",
-    problem: "tags marked at other links than those that carry them",
+    problem: "tags with a wrong set of links",
     wrong: (channelId) => differingBits(CARRIED, TAGS, channelId),
     repair: "blocks",
   },
   {
     counter: "block_type",
-    problem: "tag types marked at other links than those that carry them",
+    problem: "tag types with a wrong set of links",
     wrong: (channelId) => differingBits(CARRIED_TYPES, TYPES, channelId),
     repair: "blocks",
   },
   {
     counter: "block_budget",
-    problem: "digits of budgets marked at other links than those that have them",
+    problem: "binary digits of budgets with a wrong set of links",
     wrong: (channelId) => differingBits(BUDGET_DIGITS, BUDGETS, channelId),
     repair: "blocks",
   },
   {
     counter: "link_day",
-    problem: "days with another number of links",
+    problem: "days with a wrong number of links",
     wrong: (channelId) => sql`
       select coalesce(stored.channel_id, expected.channel_id) as channel_id, null::bigint as block_id,
         coalesce(stored.day, expected.day)::text as example

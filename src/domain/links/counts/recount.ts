@@ -8,8 +8,8 @@ const COUNTERS: readonly Counter[] = [linkCounts];
 
 /** Where a counter differs from what it counts, as the command writes it. */
 export interface Difference extends Omit<FoundDifference, "channelId"> {
-  /** The chat id; null for rows that belong to no channel. The name is part of the command's JSON. */
-  readonly channelId: number | null;
+  /** The Telegram chat id of the channel; null for a difference outside of all channels. */
+  readonly chatId: number | null;
 }
 
 /** Finds the differences in one snapshot, so that a transaction in progress does not look like a difference. */
@@ -30,7 +30,7 @@ async function describe({ prisma }: Database, found: readonly FoundDifference[])
   const chatIds = new Map(channels.map(({ id, chatId }) => [id, Number(chatId)]));
   return found.map(({ counter, problem, channelId, rows, example }) => ({
     counter,
-    channelId: channelId === null ? null : (chatIds.get(channelId) ?? null),
+    chatId: channelId === null ? null : (chatIds.get(channelId) ?? null),
     problem,
     rows,
     example,

@@ -222,8 +222,8 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
       const { rowCount } = await test.pool.query(statement, [damaged.id]);
       expect(rowCount).toBeGreaterThan(0);
       const found = await check();
-      expect(found).toContainEqual(expect.objectContaining({ counter, channelId: damaged.chatId }));
-      // A check changes nothing, and the check of one channel shows no other channel's differences.
+      expect(found).toContainEqual(expect.objectContaining({ counter, chatId: damaged.chatId }));
+      // A check changes nothing, and a channel alone has no others' differences.
       expect(await check()).toEqual(found);
       expect(await check(other.chatId)).toEqual([]);
       expect(await repair(other.chatId)).toEqual([]);
