@@ -33,7 +33,7 @@ export default defineConfig({
           name: "integration",
           include: ["test/**/*.test.ts"],
           exclude: [UNIT],
-          globalSetup: "test/support/global-setup.ts",
+          globalSetup: "test/support/globalSetup.ts",
         },
       },
       {
@@ -41,7 +41,7 @@ export default defineConfig({
         test: {
           name: "plain",
           include: PROPERTY,
-          globalSetup: "test/support/global-setup.ts",
+          globalSetup: "test/support/globalSetup.ts",
           // See src/fastPaths.ts.
           env: { FAST_PATHS_OFF: "all" },
         },

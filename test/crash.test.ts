@@ -2,34 +2,40 @@ import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Ground, type LinkInput, type MortalServer, type Outcome, type Point } from "./support/crashing.js";
+import {
+  CrashTestBed,
+  type KillableServer,
+  type LinkInput,
+  type Outcome,
+  type SignalPoint,
+} from "./support/crashing.js";
 import { describeOnForms, USUAL_FORMS } from "./support/databases.js";
 import { CHANNEL } from "./support/server.js";
 
-/** How often servers are killed at random in a long run, in which no point is left out. */
+/** How many times servers are killed at random. If it is set, no point of a creation is left out. */
 const { CRASH_ROUNDS } = process.env;
 const ROUNDS = Number(CRASH_ROUNDS ?? 3);
-/** Each kill costs a start of the server: in a long run replicas are killed at every point, otherwise at every fourth. */
+/** Each kill costs a start of the server, so usual runs kill replicas at every fourth point only. */
 const STRIDE = CRASH_ROUNDS === undefined ? 4 : 1;
-/** Each kill costs a start of the server: a run uses one form of the database; replicas need a PostgreSQL server. */
+/** Each kill costs a start of the server, so a run tests one form of the database. Replicas need the server form. */
 const FORM = USUAL_FORMS[0] ?? "embedded";
 const ON_SERVER = USUAL_FORMS.filter((form) => form === "server");
-/** Milliseconds; starts take long on a busy machine. */
+/** Starts are slow on a busy machine. */
 const PATIENCE_MS = 120_000 + ROUNDS * 30_000;
 
-/** Prints a line in a long run. */
+/** Prints the progress of a long run. */
 const report = (line: string): void => {
   if (CRASH_ROUNDS !== undefined) process.stdout.write(`${line}\n`);
 };
 
-let ground: Ground;
-afterEach(() => ground.close());
+let testBed: CrashTestBed;
+afterEach(() => testBed.close());
 
-/** How far a creation had come when its server died, as its outcome shows. */
+/** The state of a creation when its server died, judged by its outcome after the restart. */
 type Stage = "not sent" | "uncertain" | "stored";
 
-/** Input for a link with a tag, a budget and a member limit. */
-async function withTags(server: MortalServer): Promise<Omit<LinkInput, "name">> {
+/** The input of a link with a budget, a member limit and a tag. */
+async function withTags(server: KillableServer): Promise<Omit<LinkInput, "name">> {
   const { connectChannel } = await server.ask(
     `mutation { connectChannel(input: { chat: "${CHANNEL}" }) { __typename } }`,
   );
@@ -44,16 +50,16 @@ async function withTags(server: MortalServer): Promise<Omit<LinkInput, "name">> 
   return { channelId: CHANNEL, budget: "7.50", memberLimit: 3, tagIds: [createTag.tag.id] };
 }
 
-/** Repeats a creation whose server died, settles it by what Telegram has, and checks every answer. */
-async function recover(server: MortalServer, input: LinkInput): Promise<Stage> {
+/** Repeats a creation whose server died, settles it if it is uncertain, and checks every answer. */
+async function recover(server: KillableServer, input: LinkInput): Promise<Stage> {
   const { name, channelId = CHANNEL } = input;
-  const [asked, made] = [ground.asked(name), ground.made(name, channelId)];
+  const [asked, made] = [testBed.asked(name), testBed.made(name, channelId)];
   const first = await server.create(input);
   const listed = (await server.uncertain()).filter((creation) => creation.name === name);
   if (first !== "uncertain") {
-    expect(first, name).toEqual({ url: ground.made(name, channelId)[0] });
+    expect(first, name).toEqual({ url: testBed.made(name, channelId)[0] });
     expect(listed).toEqual([]);
-    expect(ground.made(name, channelId)).toHaveLength(1);
+    expect(testBed.made(name, channelId)).toHaveLength(1);
     expect(await server.create(input)).toEqual(first);
     if (made.length === 0) expect(asked).toBe(0);
     return made.length === 0 ? "not sent" : "stored";
@@ -69,35 +75,35 @@ async function recover(server: MortalServer, input: LinkInput): Promise<Stage> {
   ]);
   const again = await Promise.all(Array.from({ length: 3 }, () => server.create(input)));
   expect(again).toEqual(["uncertain", "uncertain", "uncertain"]);
-  expect([ground.asked(name), ground.made(name, channelId)]).toEqual([asked, made]);
+  expect([testBed.asked(name), testBed.made(name, channelId)]).toEqual([asked, made]);
 
   const [url = null] = made;
   const resolution = await server.resolve(listed[0]?.id ?? "", url);
   expect(resolution).toEqual({ __typename: "ResolveCreationSuccess", inviteLink: url && { url } });
   const after = await server.create(input);
-  expect(ground.made(name, channelId)).toHaveLength(1);
-  expect(after).toEqual({ url: ground.made(name, channelId)[0] });
+  expect(testBed.made(name, channelId)).toHaveLength(1);
+  expect(after).toEqual({ url: testBed.made(name, channelId)[0] });
   expect((await server.uncertain()).filter((creation) => creation.name === name)).toEqual([]);
   return "uncertain";
 }
 
-/** One letter for each stage: not sent, then uncertain, then stored; each of them must be reached. */
+/** The first letters of the stages. Later kills find later stages, and each of the three stages occurs. */
 const inOrder = (stages: readonly Stage[]) => stages.map((stage) => stage[0]).join("");
 const IN_ORDER = /^n+u+s+$/;
 
-const expectOneToOne = async (server: MortalServer, channelIds: readonly number[]) => {
-  for (const channelId of channelIds) expect(await server.links(channelId)).toEqual(ground.links(channelId));
+const expectOneToOne = async (server: KillableServer, channelIds: readonly number[]) => {
+  for (const channelId of channelIds) expect(await server.links(channelId)).toEqual(testBed.links(channelId));
 };
 
-describe("a server that is killed during a creation and restarted", () => {
+describe("a server killed during a creation and started again", () => {
   beforeEach(async () => {
-    ground = await Ground.prepare(FORM);
+    testBed = await CrashTestBed.prepare(FORM);
   });
 
-  test("a server killed before each message to the database creates the link once or leaves it uncertain", {
+  test("a server killed before each message to the database loses and repeats no creation", {
     timeout: PATIENCE_MS * 5,
   }, async () => {
-    let server = await ground.start();
+    let server = await testBed.start();
     const link = await withTags(server);
     const stages: Stage[] = [];
     for (let count = 1; ; count += 1) {
@@ -105,7 +111,7 @@ describe("a server that is killed during a creation and restarted", () => {
       const outcome = await server.create(input, `SIGKILL before ${count}`);
       if (outcome !== "killed") break;
       await server.process.exited;
-      server = await ground.start();
+      server = await testBed.start();
       stages.push(await recover(server, input));
     }
     report(`${FORM}, killed before each message: ${inOrder(stages)}`);
@@ -113,12 +119,12 @@ describe("a server that is killed during a creation and restarted", () => {
     await expectOneToOne(server, [CHANNEL]);
   });
 
-  test("a server killed while Telegram has the call leaves the creation uncertain", {
+  test("a server killed while Telegram has the call leaves an uncertain creation", {
     timeout: PATIENCE_MS,
   }, async () => {
-    const { control } = ground.telegram;
+    const { control } = testBed.telegram;
     const stages: Stage[] = [];
-    let server = await ground.start();
+    let server = await testBed.start();
     for (const effect of ["before", "after"] as const) {
       const input = {
         name: `Hangs ${effect}`,
@@ -130,7 +136,7 @@ describe("a server that is killed during a creation and restarted", () => {
       await called;
       await server.kill();
       expect(await outcome).toBe("killed");
-      server = await ground.start();
+      server = await testBed.start();
       stages.push(await recover(server, input));
       await expectOneToOne(server, [input.channelId]);
     }
@@ -138,28 +144,28 @@ describe("a server that is killed during a creation and restarted", () => {
   });
 });
 
-test("a server that gets SIGTERM stores what it has asked Telegram for, and asks for nothing else", {
+test("a server that gets SIGTERM stores the results of the calls it has sent and sends no other", {
   timeout: PATIENCE_MS,
 }, async () => {
-  ground = await Ground.prepare(FORM);
-  const { control } = ground.telegram;
+  testBed = await CrashTestBed.prepare(FORM);
+  const { control } = testBed.telegram;
   const inputs = Array.from({ length: 12 }, (_, index) => ({ name: `Ending ${index}` }));
   control.fail({ kind: "slow", ms: 200 }, { method: "createChatInviteLink", times: inputs.length });
-  const first = await ground.start();
+  const first = await testBed.start();
   const called = control.nextCall("createChatInviteLink");
   const creating = Promise.all(inputs.map((input) => first.create(input)));
   await called;
   expect(await first.kill("SIGTERM")).toBe(0);
   const outcomes = await creating;
 
-  const server = await ground.start();
+  const server = await testBed.start();
   expect(await server.uncertain()).toEqual([]);
   await expectOneToOne(server, [CHANNEL]);
   const again = await Promise.all(inputs.map((input) => server.create(input)));
   for (const [index, outcome] of outcomes.entries()) {
     if (outcome !== "killed") expect(outcome).toEqual(again[index]);
   }
-  expect(inputs.map(({ name }) => ground.made(name))).toEqual(
+  expect(inputs.map(({ name }) => testBed.made(name))).toEqual(
     again.map((outcome) => [(outcome as { url: string }).url]),
   );
   await expectOneToOne(server, [CHANNEL]);
@@ -168,8 +174,8 @@ test("a server that gets SIGTERM stores what it has asked Telegram for, and asks
 await describeOnForms("two replicas", ON_SERVER, () => {
   let watcher: pg.Client;
   const prepare = async (environment: Record<string, string> = {}) => {
-    ground = await Ground.prepare("server", environment);
-    watcher = new pg.Client(ground.database.url ?? "");
+    testBed = await CrashTestBed.prepare("server", environment);
+    watcher = new pg.Client(testBed.database.url ?? "");
     await watcher.connect();
   };
   // Hooks run in the opposite order of their declaration, so this session ends before its database.
@@ -185,20 +191,20 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     return rows.map(({ pid }) => pid);
   };
 
-  test("a replica killed during a creation leaves its retry to the other replica", {
+  test("a replica completes the retry of a creation whose server was killed", {
     timeout: PATIENCE_MS * 5,
   }, async () => {
     await prepare();
-    const other = await ground.start();
+    const other = await testBed.start();
     const link = await withTags(other);
     const stages: Stage[] = [];
-    let next = ground.start();
+    let next = testBed.start();
     for (let count = randomInt(1, STRIDE + 1); ; count += STRIDE) {
       const input = { ...link, name: `Answered ${count}` };
       const server = await next;
       const outcome = await server.create(input, `SIGKILL answered ${count}`);
       if (outcome !== "killed") break;
-      next = ground.start();
+      next = testBed.start();
       stages.push(await recover(other, input));
     }
     report(`server, killed when each was answered: ${inOrder(stages)}`);
@@ -206,20 +212,20 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     await expectOneToOne(other, [CHANNEL]);
   });
 
-  test("a replica that is stopped, counts as dead and goes on creates no second link beside the other replica's retry", {
+  test("a replica completes the retry of a creation whose server was stopped and then continues", {
     timeout: PATIENCE_MS * 2,
   }, async () => {
     await prepare();
-    const other = await ground.start();
+    const other = await testBed.start();
     const [lasting] = await presences();
-    const server = await ground.start();
+    const server = await testBed.start();
     const link = await withTags(other);
     for (let count = 1; ; count += 1) {
       await expect.poll(presences, { timeout: 20_000 }).toHaveLength(2);
       const input = { ...link, name: `Stopped ${count}` };
-      const point: Point = `SIGSTOP before ${count}`;
+      const point: SignalPoint = `SIGSTOP before ${count}`;
       const first = server.create(input, point);
-      if (!(await server.struck(point, first))) break;
+      if (!(await server.wasSignalled(point, first))) break;
       for (const pid of await presences()) {
         if (pid !== lasting) await watcher.query("select pg_terminate_backend($1)", [pid]);
       }
@@ -227,11 +233,11 @@ await describeOnForms("two replicas", ON_SERVER, () => {
       const second = other.create(input);
       // The request has to wait where the other replica stopped within a transaction.
       await Promise.race([second, delay(500)]);
-      server.awake();
+      server.continue();
       const outcomes = await Promise.all([first, second]);
-      const [url] = ground.made(input.name);
+      const [url] = testBed.made(input.name);
       expect(await other.create(input), `${count}: ${JSON.stringify(outcomes)}`).toEqual({ url });
-      expect(ground.made(input.name)).toHaveLength(1);
+      expect(testBed.made(input.name)).toHaveLength(1);
       for (const outcome of outcomes) {
         const possible = [{ url }, "uncertain", { other: "IdempotencyConflictError" }];
         expect(possible, input.name).toContainEqual(outcome);
@@ -241,12 +247,12 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     await expectOneToOne(other, [CHANNEL]);
   });
 
-  test("while PostgreSQL takes a dead replica for a living one, the other waits and creates nothing", {
+  test("a replica creates nothing while PostgreSQL still counts the dead server as present", {
     timeout: PATIENCE_MS,
   }, async () => {
     await prepare({ TELEGRAM_TIMEOUT_MS: "4000" });
-    const { control } = ground.telegram;
-    const [server, other] = await Promise.all([ground.start(), ground.start()]);
+    const { control } = testBed.telegram;
+    const [server, other] = await Promise.all([testBed.start(), testBed.start()]);
     control.fail({ kind: "hang", effect: "after" }, { method: "createChatInviteLink" });
     const called = control.nextCall("createChatInviteLink");
     const input = { name: "Half dead" };
@@ -266,35 +272,35 @@ await describeOnForms("two replicas", ON_SERVER, () => {
 /** What a caller was told of a creation, which later answers must agree with; null for nothing. */
 type Told = { readonly url: string } | "uncertain" | "resolving" | null;
 
-await describeOnForms("servers that are killed again and again", USUAL_FORMS, (form) => {
+await describeOnForms("servers killed at random", USUAL_FORMS, (form) => {
   const KINDS = ["before", "sent", "answered"] as const;
 
-  test("servers killed at random, with many creations and settlements running, create each link once", {
+  test("servers killed at random times during many creations and resolutions lose and repeat no creation", {
     timeout: PATIENCE_MS,
   }, async () => {
-    ground = await Ground.prepare(form);
-    const { control } = ground.telegram;
-    const other = form === "server" ? await ground.start() : null;
-    let server = await ground.start();
+    testBed = await CrashTestBed.prepare(form);
+    const { control } = testBed.telegram;
+    const other = form === "server" ? await testBed.start() : null;
+    let server = await testBed.start();
     const told = new Map<LinkInput, Told>();
     const counts = { killed: 0, uncertain: 0, made: 0 };
 
     const note = (input: LinkInput, outcome: Outcome, where: string) => {
       const before = told.get(input) ?? null;
-      expect(ground.made(input.name, input.channelId).length, where).toBeLessThan(2);
+      expect(testBed.made(input.name, input.channelId).length, where).toBeLessThan(2);
       if (outcome === "killed") return;
       if (outcome === "uncertain") {
         expect(["uncertain", "resolving", null], where).toContain(before);
         told.set(input, before ?? "uncertain");
         return;
       }
-      expect(outcome, where).toEqual({ url: ground.made(input.name, input.channelId)[0] });
+      expect(outcome, where).toEqual({ url: testBed.made(input.name, input.channelId)[0] });
       if (before !== "resolving" && before !== null) expect(before, where).toEqual(outcome);
       told.set(input, outcome as { url: string });
     };
 
     for (let round = 0; round < ROUNDS; round += 1) {
-      const point: Point = `SIGKILL ${KINDS[randomInt(KINDS.length)] ?? "before"} ${randomInt(1, 70)}`;
+      const point: SignalPoint = `SIGKILL ${KINDS[randomInt(KINDS.length)] ?? "before"} ${randomInt(1, 70)}`;
       const where = `round ${round}, ${point}`;
       const fresh = Array.from({ length: 4 }, (_, index) => ({
         name: `Random ${round}.${index}`,
@@ -315,7 +321,7 @@ await describeOnForms("servers that are killed again and again", USUAL_FORMS, (f
         ? fresh.map(async (input) => note(input, await other.create(input), where))
         : [];
       const resolving = resolved.map(async ({ id, name, channel }) => {
-        const [url = null] = ground.made(name, channel.telegramId);
+        const [url = null] = testBed.made(name, channel.telegramId);
         const answer = await server.resolve(id, url).catch((error: Error) => error.message);
         if (answer !== "fetch failed")
           expect(answer, where).toMatchObject({ __typename: "ResolveCreationSuccess" });
@@ -324,7 +330,7 @@ await describeOnForms("servers that are killed again and again", USUAL_FORMS, (f
       if (server.process.child.signalCode !== null) counts.killed += 1;
       await server.kill();
 
-      const started = ground.start();
+      const started = testBed.start();
       const survivor = other ?? (await started);
       for (const input of told.keys()) {
         if (told.get(input) === null || typeof told.get(input) === "string") {
@@ -341,11 +347,11 @@ await describeOnForms("servers that are killed again and again", USUAL_FORMS, (f
     }
 
     for (const { id, name, channel } of await server.uncertain()) {
-      await server.resolve(id, ground.made(name, channel.telegramId)[0] ?? null);
+      await server.resolve(id, testBed.made(name, channel.telegramId)[0] ?? null);
     }
     for (const input of told.keys()) {
       const outcome = await server.create(input);
-      expect(outcome).toEqual({ url: ground.made(input.name, input.channelId)[0] });
+      expect(outcome).toEqual({ url: testBed.made(input.name, input.channelId)[0] });
       counts.made += 1;
     }
     await expectOneToOne(server, [...new Set([...told.keys()].map(({ channelId = CHANNEL }) => channelId))]);

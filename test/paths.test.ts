@@ -1,11 +1,11 @@
-import { copyFile, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { ROOT, runNode } from "./cli/support.js";
 import { ServerProcess } from "./support/process.js";
 
-/** Parts of folder names with a special meaning in an address, a pattern or a shell. */
+/** Folder names with characters that have a meaning in an address, a pattern or a shell. */
 const NAMES = ["a #1", "what?", "50%20", 'it\'s "quoted"', "Привет ü", "[x] (y) & $z"];
 
 let parent: string;
@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
 
-/** Copies the sources into another folder and links the installed packages. */
+/** Copies the sources and the build to another folder, and links the packages. */
 async function copyTo(name: string): Promise<void> {
   folder = join(parent, name);
   await mkdir(folder);
@@ -36,7 +36,24 @@ async function copyTo(name: string): Promise<void> {
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"), "junction");
 }
 
-test("the dashboard can be built and the server can run in a folder with any name", async () => {
+test("Vitest runs in a folder with special characters in its name", async () => {
+  await copyTo(NAMES.join(" "));
+  await copyFile(join(ROOT, "vitest.config.mjs"), join(folder, "vitest.config.mjs"));
+  await cp(join(ROOT, "test/support"), join(folder, "test/support"), { recursive: true });
+  await writeFile(
+    join(folder, "test/sum.unit.test.ts"),
+    'import { expect, test } from "vitest"; test("a sum is right", () => expect(1 + 1).toBe(2));',
+  );
+  const { code, stdout } = await runNode(
+    ["tools/vitest.mjs", "run", "--project", "unit"],
+    { NO_COLOR: "1" },
+    folder,
+  );
+  expect(stdout).toMatch(/Tests +1 passed/);
+  expect(code).toBe(0);
+});
+
+test("the dashboard can be built and the server runs in a folder with special characters in its name", async () => {
   await copyTo(NAMES.join(" "));
   const built = await runNode(["tools/dashboard.mjs"], {}, folder);
   expect(built).toEqual({ code: 0, stdout: "", stderr: "building the dashboard …\n" });

@@ -1,4 +1,4 @@
-// Builds the dashboard into dist/dashboard, where what it is made from has changed since the last time.
+// Builds the dashboard into dist/dashboard, unless nothing has changed since the last build.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const OUTPUT = join(ROOT, "dist/dashboard");
 /** Written last, so that an interrupted build does not count as one. */
 const STAMP = join(ROOT, "dist/.dashboard");
 
-/** @returns {string} what the built files depend on, as one text to compare */
+/** @returns {string} a hash of everything that the build depends on */
 function fingerprint() {
   const generated = join("src", "gql");
   const sources = readdirSync(SOURCES, { recursive: true, withFileTypes: true })
@@ -33,17 +33,17 @@ async function build() {
   if (isBuilt && readFileSync(STAMP, "utf8") === wanted) return;
 
   process.stderr.write("building the dashboard …\n");
-  // Whatever the server is started as: the browser's part is built once, for all.
+  // One build serves every NODE_ENV of the server.
   process.env["NODE_ENV"] = "production";
-  // Loaded only here: an unchanged dashboard costs a start next to nothing.
+  // Loaded only for a build, so that a start with an unchanged dashboard takes almost no time.
   const vite = await import("vite");
   await withPlainPath(async (root, isLink) => {
     await vite.build({
       root: join(root, "dashboard"),
-      // Node.js' own import, unlike Vite's bundler, takes the file wherever it is.
+      // Node.js' own import finds the file in a folder with special characters, Vite's bundler does not.
       configLoader: "native",
       configFile: join(SOURCES, "vite.config.mjs"),
-      // Otherwise Vite follows the link back.
+      // Otherwise Vite resolves the link to the real path.
       resolve: { preserveSymlinks: isLink },
       logLevel: "warn",
     });

@@ -1,6 +1,6 @@
-// Generates dashboard/src/gql, the types of the dashboard's documents, from schema.graphql and from the
-// documents in its sources: what graphql-codegen's command line does with `preset: "client"`, without the
-// hundreds of packages that it takes.
+// Generates dashboard/src/gql, the types of the dashboard's GraphQL documents, from schema.graphql and the documents in the
+// dashboard's sources. Does what graphql-codegen's command line does with `preset: "client"`; the command line needs hundreds
+// of packages.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,32 +14,32 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = join(ROOT, "dashboard/src");
 const OUTPUT = join(SOURCES, "gql");
 
-/** Every scalar has to have its type here. */
+/** The TypeScript type of each scalar. Generating fails if one is missing. */
 const SCALARS = { DateTime: "string", Decimal: "string", TelegramID: "number", URL: "string" };
 
-/** The documents of a source file: what stands in `graphql(…)`. */
+/** The documents in the calls of `graphql(…)` in a source file. */
 function documentsIn(/** @type {string} */ location) {
   const plucked = gqlPluckFromCodeStringSync(location, readFileSync(location, "utf8"), {
     globalGqlIdentifierName: ["graphql"],
-    // The types find a document by its text, as it stands.
+    // The generated types look a document up by its exact text.
     skipIndent: true,
   });
   return plucked.map(({ body }) => ({ location, rawSDL: body, document: parse(body) }));
 }
 
-/** What Apollo's cache has to know to match a fragment on an interface or union. */
+/** The code of possibleTypes, by which Apollo's cache matches fragments on interfaces and unions. */
 function possibleTypes(/** @type {import("graphql").GraphQLSchema} */ schema) {
   const abstract = Object.values(schema.getTypeMap()).filter(isAbstractType);
   const members = abstract.map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)]);
   return `export const possibleTypes = ${JSON.stringify(Object.fromEntries(members), null, 2)};\n`;
 }
 
-/** Only what changed, since a development server reloads what is written. */
+/** Writes a file only if its text has changed, since the development server reloads every file that is written. */
 function writeChanged(/** @type {string} */ file, /** @type {string} */ text) {
   if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
 }
 
-/** @throws {Error} naming the document that the schema does not allow */
+/** @throws {Error} that names an invalid document */
 async function generateDocuments() {
   const schema = parse(readFileSync(join(ROOT, "schema.graphql"), "utf8"));
   const schemaAst = buildASTSchema(schema);

@@ -1,5 +1,5 @@
-// Generates the Prisma client and Pothos' types into src/database/generated, where what they are made
-// from has changed since the last time: the schema, this file, or the version of a generator.
+// Generates the Prisma client and Pothos' types into src/database/generated, unless schema.prisma, this file and the versions
+// of the generators are unchanged.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,8 +16,8 @@ const GENERATED = [STAMP, join(OUTPUT, "pothos.ts"), join(OUTPUT, "prisma/client
 const GENERATORS = ["prisma", "@prisma/client", "@pothos/plugin-prisma"];
 
 /**
- * The folder of an installed package, or undefined. Not by `require.resolve`, which the `exports` of
- * a package can forbid.
+ * The folder of an installed package, or undefined. `require.resolve` does not help, since the `exports` of a package can
+ * hide its package.json.
  * @param {string} name
  * @returns {string | undefined}
  */
@@ -29,10 +29,11 @@ function packageFolder(name) {
 }
 
 /**
- * The script behind a command of an installed package.
- * @param {string} name
+ * The path of the script behind a command of an installed package.
+ * @param {string} name of the package
  * @param {string} command
  * @returns {string}
+ * @throws {Error} if the package is not installed
  */
 export function commandOf(name, command) {
   const folder = packageFolder(name);
@@ -45,7 +46,7 @@ export function commandOf(name, command) {
   return join(folder, typeof bin === "string" ? bin : bin[command]);
 }
 
-/** @returns {string} what the generated code depends on, as one text to compare */
+/** @returns {string} a hash of everything that the generated code depends on */
 function fingerprint() {
   const hash = createHash("sha256");
   for (const file of [join(ROOT, "prisma/schema.prisma"), fileURLToPath(import.meta.url)]) {
@@ -59,8 +60,8 @@ function fingerprint() {
 }
 
 /**
- * @param {(step: string) => void} [announce] told before work that takes a moment
- * @throws {Error} with all that Prisma's command line said
+ * @param {(step: string) => void} [announce] called before work that takes seconds
+ * @throws {Error} with the output of Prisma's command line
  */
 export function generate(announce = () => {}) {
   const wanted = fingerprint();
@@ -74,10 +75,10 @@ export function generate(announce = () => {}) {
     encoding: "utf8",
     env: {
       ...process.env,
-      // Prisma finds Pothos' generator by its name; npm's scripts have this folder in the path, a plain
-      // `node tools/generate.mjs` has not.
+      // Prisma looks for Pothos' generator on the PATH. npm adds this folder to the PATH of its scripts, a plain
+      // `node tools/generate.mjs` does not.
       PATH: [join(dirname(dirname(script)), "../.bin"), process.env["PATH"]].join(delimiter),
-      // Generating needs no schema engine, but without this Prisma downloads one. Any existing file does.
+      // Generating needs no schema engine, but Prisma downloads one unless this names an existing file, whichever.
       PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
       CHECKPOINT_DISABLE: "1",
       PRISMA_HIDE_UPDATE_MESSAGE: "1",

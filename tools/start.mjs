@@ -1,10 +1,10 @@
 // `npm start`: builds what has changed, then becomes the server.
 //
-// npm passes SIGTERM and SIGINT on to the shell that runs the script, which would end without its child. Hence
-// the `exec` in package.json, which puts this process in the shell's place (Windows knows no such word and no
-// such signals, and takes the other half of the line), and hence the import below instead of a child process.
+// npm sends SIGTERM and SIGINT to the shell that runs the script, and the shell would end without its child. Therefore
+// package.json uses `exec`, which replaces the shell by this process, and this process imports the server instead of starting
+// a child. Windows has neither `exec` nor these signals, and runs the second half of the script.
 //
-// What is said here goes to stderr: stdout is the server's, which may be JSON lines.
+// Messages go to stderr, since stdout belongs to the server and may be JSON lines.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,11 +16,11 @@ const ROOT = new URL("..", import.meta.url);
 /** @param {string} step */
 const announce = (step) => process.stderr.write(`${step} …\n`);
 
-/** Runs one of the build's programs; it says on stderr what it has to say. */
+/** Runs a program of the build with its output on stderr. Resolves to whether it succeeded. */
 async function run(/** @type {string[]} */ ...program) {
   const child = spawn(process.execPath, program, { cwd: ROOT, stdio: ["ignore", 2, 2] });
   const [status, signal] = await once(child, "close");
-  // Ctrl-C reaches the program as well, which ends by it.
+  // Ctrl-C also ended the program, so it ends this process, too.
   if (signal !== null) process.kill(process.pid, signal);
   return status === 0;
 }
@@ -32,7 +32,7 @@ async function build() {
     run(commandOf("typescript", "tsc"), "-p", "tsconfig.build.json"),
     run("tools/dashboard.mjs"),
   ]);
-  if (compiled.includes(false)) throw new Error("The sources do not compile; see above.");
+  if (compiled.includes(false)) throw new Error("The sources do not compile. The errors are above.");
 }
 
 try {
@@ -42,7 +42,7 @@ try {
   process.exit(1);
 }
 announce("starting");
-// So that the server sees what `node dist/main.js` would show it.
+// The server must see the same arguments as with `node dist/main.js`.
 const main = new URL("dist/main.js", ROOT);
 process.argv[1] = fileURLToPath(main);
 await import(main.href);

@@ -1,7 +1,8 @@
-// Runs Vitest with the arguments given, in a folder with any path.
+// Runs Vitest with the given arguments, also in a folder whose path has characters that Vite does not support.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandOf } from "./generate.mjs";
 import { withPlainPath } from "./plainPath.mjs";
@@ -9,17 +10,17 @@ import { withPlainPath } from "./plainPath.mjs";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 process.exitCode = await withPlainPath(async (root, isLink) => {
-  const script = commandOf("vitest", "vitest").replace(ROOT, root);
-  // Neither Node.js nor Vite may follow the link back.
+  const script = join(root, relative(ROOT, commandOf("vitest", "vitest")));
+  // Neither Node.js nor Vite may resolve the link to the real path.
   const flags = isLink ? ["--preserve-symlinks", "--preserve-symlinks-main"] : [];
   const options = ["--root", root, "--configLoader", "native"];
-  // In the environment for the processes in which Vitest runs the tests.
+  // Vitest's worker processes get the flags from the environment.
   const env = isLink
     ? { ...process.env, NODE_OPTIONS: [process.env["NODE_OPTIONS"], ...flags].join(" ").trim() }
     : process.env;
   const args = [...flags, script, ...process.argv.slice(2), ...options];
   const child = spawn(process.execPath, args, { stdio: "inherit", env });
-  // The runner ends by itself when it is asked to, and the link is removed after it.
+  // Vitest ends on a signal, and the link is removed after that.
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
     process.on(signal, () => child.kill(signal));
   }

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { lockFolder } from "../../src/database/folder.js";
 import { jsonLines } from "../domain/transfer/support.js";
-import { itemOf, type LinksApi, startLinksApi, TOKEN } from "../support/links-api.js";
+import { itemOf, type LinksApi, startLinksApi, TOKEN } from "../support/linksApi.js";
 
 const COMMAND = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const CHAT = "-1001234567890";

@@ -15,9 +15,9 @@ import { relayStylePagination } from "@apollo/client/utilities";
 import { BehaviorSubject, filter, firstValueFrom, type Observable } from "rxjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
-import { DEAREST_FIRST, listedIds, ON_YOUTUBE, refuseComplaints } from "./support.js";
+import { DEAREST_FIRST, expectSilentConsole, listedIds, ON_YOUTUBE } from "./support.js";
 
-// biome-ignore lint/suspicious/noExplicitAny: data has whatever shape its document asks for.
+// biome-ignore lint/suspicious/noExplicitAny: the shape of the data depends on the document.
 type AnyDocument = TypedDocumentNode<any>;
 
 const LINK = gql`
@@ -58,7 +58,7 @@ let server: TestServer;
 let possibleTypes: PossibleTypesMap;
 beforeAll(async () => {
   server = await startTestServer();
-  // As Apollo's documentation tells a front end to.
+  // Apollo's documentation tells front ends to load possibleTypes in this way.
   const { data } = await server.ask("{ __schema { types { name possibleTypes { name } } } }");
   const types = data.__schema.types as { name: string; possibleTypes: { name: string }[] | null }[];
   possibleTypes = Object.fromEntries(
@@ -68,7 +68,7 @@ beforeAll(async () => {
   );
 });
 afterAll(() => server.stop());
-refuseComplaints();
+expectSilentConsole();
 
 function createClient(token = server.token, ...links: ApolloLink[]): ApolloClient {
   const http = new HttpLink({ uri: server.url, headers: { authorization: `Bearer ${token}` } });
@@ -78,7 +78,7 @@ function createClient(token = server.token, ...links: ApolloLink[]): ApolloClien
       possibleTypes,
       typePolicies: {
         Query: { fields: { inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]) } },
-        // The tags that came last are the link's: Apollo wants to hear that none is to be kept.
+        // New tags replace the old ones. Without this policy Apollo warns that tags may be lost.
         InviteLink: { fields: { tags: { merge: false } } },
       },
     }),
@@ -91,12 +91,12 @@ interface Connection {
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
 }
 const idsOf = ({ edges }: Connection): string[] => edges.map(({ node }) => node.id);
-/** What a screen was given last. */
+/** The latest result that a screen received. */
 type Screen = Observable<{ readonly data?: { readonly inviteLinks: Connection } }>;
 const whenShown = (screen: Screen, isMeant: (list: Connection) => boolean) =>
   firstValueFrom(screen.pipe(filter(({ data }) => data !== undefined && isMeant(data.inviteLinks))));
 
-/** A list on a screen, shown to its end page by page. */
+/** Shows a list on a screen and loads all its pages. */
 async function showAll(client: ApolloClient, variables: object) {
   const asked = { channelId: CHANNEL, first: 7, ...variables };
   const list = client.watchQuery({ query: PAGE, variables: asked });
@@ -112,21 +112,21 @@ async function showAll(client: ApolloClient, variables: object) {
 }
 
 describe("a list in the cache, with relayStylePagination", () => {
-  test("grows page by page to its end, each link once", async () => {
+  test("Apollo's cache loads a list page by page and contains each link once", async () => {
     const { screen, cached, pages, close } = await showAll(createClient(), {});
     const all = await listedIds(server);
     expect(idsOf(cached())).toEqual(all);
     await whenShown(screen, (list) => idsOf(list).join() === all.join());
     expect(pages).toBe(Math.ceil(idsOf(cached()).length / 7));
     expect(cached().pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: false });
-    // Apollo joins edges alone; what it does not know is the latest page's.
+    // Apollo appends edges only; all other fields are those of the latest page.
     expect(cached().nodes.map(({ id }: { id: string }) => id)).toEqual(
       idsOf(cached()).slice((pages - 1) * 7),
     );
     close();
   });
 
-  test("another filter, and another order, is another list", async () => {
+  test("Apollo's cache stores a list for each filter and order", async () => {
     const client = createClient();
     const all = await showAll(client, {});
     const before = all.cached();
@@ -139,7 +139,7 @@ describe("a list in the cache, with relayStylePagination", () => {
     for (const list of [all, filtered, ordered]) list.close();
   });
 
-  test("what is computed only when asked for joins it later, and stays while it grows", async () => {
+  test("Apollo's cache adds totalCount to a loaded list and keeps it while pages are loaded", async () => {
     const client = createClient();
     const { cached, close } = await showAll(client, {});
     const before = cached();
@@ -154,13 +154,13 @@ describe("a list in the cache, with relayStylePagination", () => {
 });
 
 describe("entities", () => {
-  test("a link seen in a page and through node is one", async () => {
+  test("Apollo's cache has one entity for a link that is read from a page and through Query.node", async () => {
     const client = createClient();
     const variables = { channelId: CHANNEL, first: 3 };
     const { data } = await client.query({ query: PAGE, variables });
     const { id, name } = data.inviteLinks.edges[1].node;
     const node = await client.query({ query: NODE, variables: { id } });
-    // Read back from the cache, which has to know that a link is a Node.
+    // The cache can answer only if it knows that an InviteLink is a Node.
     expect(node.data.node).toMatchObject({ __typename: "InviteLink", id, name, isExpired: false });
     const cached = client.extract() as Record<string, Record<string, unknown>>;
     expect(Object.keys(cached).filter((key) => key.startsWith("InviteLink:"))).toEqual(
@@ -173,7 +173,7 @@ describe("entities", () => {
     expect(client.readQuery({ query: NODE, variables: { id } })?.node.name).toBe("Seen by both");
   });
 
-  test("a mutation's result becomes one, and updates it where it is known", async () => {
+  test("Apollo's cache updates the entity of a link from a mutation's result", async () => {
     const client = createClient();
     const input = {
       channelId: CHANNEL,
@@ -250,7 +250,7 @@ describe("changes", () => {
     }
   `;
 
-  test("of a link and its tags reach every list that shows them", async () => {
+  test("changes of a link and its tags reach every list in Apollo's cache that shows them", async () => {
     const client = createClient();
     const { cached, close } = await showAll(client, {});
     const shown = () =>
@@ -286,7 +286,7 @@ describe("changes", () => {
 describe("errors", () => {
   const input = { channelId: CHANNEL, name: "" };
 
-  test("of a mutation are types of its data", async () => {
+  test("Apollo Client receives the user errors of a mutation as types of the data", async () => {
     const { data, error } = await createClient().mutate({ mutation: CREATE, variables: { input } });
     expect(error).toBeUndefined();
     expect(data.createInviteLink).toEqual({
@@ -311,15 +311,15 @@ describe("errors", () => {
     );
 
   test.each([
-    ["that does not execute", { channelId: "nonsense" }],
-    ["whose field fails", { channelId: CHANNEL, first: 101 }],
-  ])("of a query %s are GraphQL's", async (_what, variables) => {
+    ["an invalid variable", { channelId: "nonsense" }],
+    ["a field that fails", { channelId: CHANNEL, first: 101 }],
+  ])("Apollo Client receives a GraphQL error for a query with %s", async (_what, variables) => {
     const error = await failure(createClient(), variables);
     if (!CombinedGraphQLErrors.is(error)) throw error;
     expect(error.errors.map(({ extensions }) => extensions?.["code"])).toEqual(["BAD_USER_INPUT"]);
   });
 
-  test("without a valid token are the server's", async () => {
+  test("Apollo Client receives a ServerError with status 401 for an invalid token", async () => {
     const error = await failure(createClient("nobody"), { channelId: CHANNEL });
     if (!ServerError.is(error)) throw error;
     expect(error.statusCode).toBe(401);
@@ -327,7 +327,7 @@ describe("errors", () => {
   });
 });
 
-test("a client that would ask by hashes is told to send its documents, and does", async () => {
+test("Apollo Client with persisted queries falls back to sending documents", async () => {
   const sha256 = (document: string) => createHash("sha256").update(document).digest("hex");
   const client = createClient(server.token, new PersistedQueryLink({ sha256, useGETForHashedQueries: true }));
   const before = server.log.length;

@@ -10,7 +10,7 @@ import { compile, copyOf, pathOf } from "./compile.js";
 
 const SCALARS = { DateTime: "string", Decimal: "string", TelegramID: "number", URL: "string" };
 
-/** What graphql-codegen's command line does with `preset: "client"`, without the hundreds of packages that it takes. */
+/** Does what graphql-codegen's command line does with `preset: "client"`. The command line needs hundreds of packages. */
 async function generate(folder: string, scalars: Record<string, string>): Promise<void> {
   const location = join(folder, "documents.graphql");
   const rawSDL = await readFile(location, "utf8");
@@ -29,7 +29,7 @@ async function generate(folder: string, scalars: Record<string, string>): Promis
   for (const output of outputs) await writeFile(output.filename, await codegen(output));
 }
 
-/** codegen/program.ts */
+/** The exports of codegen/program.ts. */
 interface Program {
   connect(url: string, token: string): object;
   dearest(client: object, channelId: number, createdTo: string): Promise<string[]>;
@@ -49,8 +49,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-describe("what graphql-codegen's client preset makes", () => {
-  test("types a program that tells results apart by their names, and runs", async () => {
+describe("graphql-codegen's client preset", () => {
+  test("a program that switches on __typename compiles with the generated types and runs", async () => {
     expect(await compile(folder)).toEqual([]);
     const program: Program = await import(pathToFileURL(join(folder, "out/program.js")).href);
     const admin = program.connect(server.url, server.token);
@@ -74,7 +74,7 @@ describe("what graphql-codegen's client preset makes", () => {
     expect(await program.create(admin, input)).toBe("perhaps made");
   });
 
-  test("refuses what the schema does not say, line by line", async () => {
+  test("the generated types reject every use that contradicts the schema", async () => {
     const file = join(folder, "mistakes.ts");
     const lines = (await readFile(file, "utf8")).split("\n");
     const mistakes = lines.flatMap((line, index) => (line.includes("@ts-expect-error") ? [index + 2] : []));
@@ -84,7 +84,7 @@ describe("what graphql-codegen's client preset makes", () => {
     expect([...new Set(refused)]).toEqual(mistakes);
   });
 
-  test.each(Object.keys(SCALARS))("has to be told what %s is", async (scalar) => {
+  test.each(Object.keys(SCALARS))("generating fails without a type for the scalar %s", async (scalar) => {
     const others = Object.fromEntries(Object.entries(SCALARS).filter(([name]) => name !== scalar));
     await expect(generate(folder, others)).rejects.toThrow(scalar);
   });

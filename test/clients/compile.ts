@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-/** A file or folder beside this one. */
+/** The absolute path of a file or folder that is given relative to this folder. */
 export const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-/** Below node_modules, so that the programs there find their packages. */
+/** In node_modules, so that the programs in it find the installed packages. */
 const CACHE = pathOf("../../node_modules/.cache/");
 
-/** A copy of a folder of programs, for what is generated beside them. */
+/** Copies a folder of programs, so that code can be generated into the copy. */
 export async function copyOf(programs: string): Promise<string> {
   await mkdir(CACHE, { recursive: true });
   const folder = await mkdtemp(join(CACHE, "front-end-"));
@@ -18,7 +18,10 @@ export async function copyOf(programs: string): Promise<string> {
   return folder;
 }
 
-/** Type-checks and compiles a folder's programs; each error as tsc says it, none where all is well. */
+/**
+ * Type-checks and compiles the programs of a folder.
+ * @returns the error lines of tsc, none if everything compiles.
+ */
 export async function compile(folder: string): Promise<string[]> {
   const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
   const checked = promisify(execFile)(process.execPath, [tsc, "--pretty", "false"], { cwd: folder });

@@ -1,12 +1,12 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { describeInChromium, launchChromium, watch } from "../support/chromium.js";
+import { describeInChromium, launchChromium, watchPage } from "../support/chromium.js";
 import { startTestServer, type TestServer } from "../support/server.js";
 
-// A browser takes its time where others share the machine.
+// A browser is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
-describeInChromium("/docs in Chromium, without internet", () => {
+describeInChromium("the API documentation in Chromium, without internet", () => {
   let server: TestServer;
   let browser: Browser;
   beforeAll(async () => {
@@ -18,9 +18,9 @@ describeInChromium("/docs in Chromium, without internet", () => {
     await server.stop();
   });
 
-  test.each(["/docs", "/docs/"])("%s shows every call, and makes one", async (path) => {
+  test.each(["/docs", "/docs/"])("%s lists every REST route and sends a request to one", async (path) => {
     const page = await browser.newPage();
-    const watched = await watch(page, server.origin);
+    const problems = await watchPage(page, server.origin);
     const response = await page.goto(server.origin + path);
     expect(response?.headers()["content-security-policy"]).toContain("default-src 'none'");
     await page.locator(".opblock").first().waitFor();
@@ -46,7 +46,7 @@ describeInChromium("/docs in Chromium, without internet", () => {
     await types.getByRole("button", { name: "Execute" }).click();
     expect((await answered).status()).toBe(200);
     await types.locator(".live-responses-table").getByText("Platform").waitFor();
-    expect(watched).toEqual({ strangers: [], complaints: [] });
+    expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
     await page.close();
   });
 });

@@ -1,16 +1,16 @@
 import type { Browser, Page, Response } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { describeInChromium, launchChromium, type Watched, watch } from "../support/chromium.js";
+import { describeInChromium, launchChromium, type PageProblems, watchPage } from "../support/chromium.js";
 import { startTestServer, type TestServer } from "../support/server.js";
 
-// A browser takes its time where others share the machine.
+// A browser is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 describeInChromium("GraphiQL in Chromium, without internet", () => {
   let server: TestServer;
   let browser: Browser;
   let page: Page;
-  let watched: Watched;
+  let problems: PageProblems;
   beforeAll(async () => {
     server = await startTestServer();
     browser = await launchChromium();
@@ -21,12 +21,12 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
   });
   beforeEach(async () => {
     page = await browser.newPage();
-    watched = await watch(page, server.origin);
+    problems = await watchPage(page, server.origin);
     await page.clock.install();
     await page.goto(server.url);
     await page.locator(".graphiql-query-editor .view-line").first().waitFor();
     return async () => {
-      expect(watched).toEqual({ strangers: [], complaints: [] });
+      expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
       await page.close();
     };
   });
@@ -34,14 +34,14 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
   const operationOf = (response: Response): unknown =>
     response.request().method() === "POST" && response.request().postDataJSON().operationName;
 
-  test("every example runs as it stands", async () => {
+  test("every example query of GraphiQL runs unchanged", async () => {
     const tabs = page.locator(".graphiql-tab-button");
     const names = await tabs.allInnerTexts();
     expect(names).toEqual(["Links", "ByTags", "Create", "Viewer"]);
     for (const name of names) {
       await tabs.getByText(name, { exact: true }).click();
       await page.locator(".graphiql-query-editor").getByText(name, { exact: true }).waitFor();
-      // GraphiQL looks which operation an editor has a tenth of a second after it changed.
+      // GraphiQL reads the operations of an editor 0.1 s after a change.
       await page.clock.fastForward(1_000);
       const answered = page.waitForResponse((response) => operationOf(response) === name);
       await page.getByRole("button", { name: "Execute query" }).click();
@@ -54,7 +54,7 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
     }
   });
 
-  test("an operation is run from the keyboard", async () => {
+  test("Control+Enter in GraphiQL runs the operation", async () => {
     const answered = page.waitForResponse((response) => operationOf(response) === "Links");
     await page.locator(".graphiql-query-editor .view-line").first().click();
     await page.keyboard.press("Control+Enter");
@@ -62,7 +62,7 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
     expect(data.inviteLinks.nodes.length).toBeGreaterThan(0);
   });
 
-  test("the documentation shows the graph", async () => {
+  test("the documentation explorer of GraphiQL shows the schema", async () => {
     await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
     const docs = page.locator(".graphiql-plugin");
     await docs.getByText("Mutation", { exact: true }).click();

@@ -7,10 +7,10 @@ import { CHANNEL, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "..
 import { compile, copyOf } from "./compile.js";
 import { listedIds, ON_YOUTUBE } from "./support.js";
 
-// Generating and compiling take their time where others share the machine.
+// Generating and compiling are slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
-/** openapi/program.ts */
+/** The exports of openapi/program.ts. */
 interface Program {
   connect(origin: string, token: string): void;
   carrying(channelId: number, typeId: string, tagId: string): Promise<{ names: string[]; total: number }>;
@@ -31,8 +31,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-describe("what is generated from /openapi.json", () => {
-  test("types a program that tells answers apart by their status, and runs", async () => {
+describe("the client that oazapfts generates from /openapi.json", () => {
+  test("a program that switches on the status compiles with the generated client and runs", async () => {
     expect(await compile(folder)).toEqual([]);
     const program: Program = await import(pathToFileURL(join(folder, "out/program.js")).href);
     program.connect(server.origin, server.token);

@@ -24,15 +24,15 @@ import {
 } from "relay-runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
-import { DEAREST_FIRST, describeWith, listedIds, ON_YOUTUBE, refuseComplaints } from "./support.js";
+import { DEAREST_FIRST, describeWith, expectSilentConsole, listedIds, ON_YOUTUBE } from "./support.js";
 
 const require = createRequire(import.meta.url);
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** The npm package's own program; null where it has none for this machine. */
+/** The path of the npm package's compiler; null if the package has no build for this machine. */
 const compiler: string | null = require("relay-compiler");
 
-/** Compiles the documents against schema.graphql; what comes out is plain CommonJS. */
+/** Compiles the documents against schema.graphql to plain CommonJS. */
 async function compile(folder: string): Promise<void> {
   const config = join(folder, "relay.config.json");
   const settings = {
@@ -61,7 +61,7 @@ interface HasConnection {
 }
 const idsOf = ({ inviteLinks }: HasConnection): string[] => inviteLinks.edges.map(({ node }) => node.id);
 
-/** A front end: Relay's store and network, and what its hooks do with a fragment. */
+/** A front end without React: Relay's store and network, and the work of its hooks. */
 class FrontEnd {
   readonly #artifacts: string;
   readonly environment: Environment;
@@ -81,14 +81,14 @@ class FrontEnd {
     return require(join(this.#artifacts, `${name}.graphql.js`));
   }
 
-  /** Asks, and keeps what is answered from being collected. */
+  /** Sends a query and keeps its result from Relay's garbage collection. */
   async query(request: ConcreteRequest, variables: Variables): Promise<object> {
     this.environment.retain(createOperationDescriptor(request, variables));
     const data = await fetchQuery<OperationType>(this.environment, request, variables).toPromise();
     return data as object;
   }
 
-  /** What a component with this fragment is given. */
+  /** The data that a component with this fragment receives. */
   read<T>(name: string, reference: object): T {
     const selector = getSingularSelector(this.artifact<ReaderFragment>(name), reference);
     if (selector == null) throw new TypeError(`The store has nothing for ${name}.`);
@@ -97,7 +97,7 @@ class FrontEnd {
     return data as T;
   }
 
-  /** As usePaginationFragment's loadNext. */
+  /** Does what loadNext of usePaginationFragment does. */
   async loadNext(name: string, reference: object): Promise<void> {
     const fragment = this.artifact<ReaderFragment>(name);
     const { paginationRequest, paginationMetadata, identifierField } = getPaginationMetadata(fragment, name);
@@ -114,7 +114,7 @@ class FrontEnd {
     await this.query(paginationRequest, asked);
   }
 
-  /** Loads a list page by page to its end. */
+  /** Loads all pages of a list. */
   async loadAll(name: string, reference: object): Promise<HasConnection> {
     for (;;) {
       const list = this.read<HasConnection>(name, reference);
@@ -124,7 +124,7 @@ class FrontEnd {
   }
 
   mutate(mutation: ConcreteRequest, variables: Variables) {
-    // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its document has.
+    // biome-ignore lint/suspicious/noExplicitAny: the shape of a response depends on its document.
     return new Promise<any>((resolve, reject) => {
       commitMutation(this.environment, { mutation, variables, onCompleted: resolve, onError: reject });
     });
@@ -146,14 +146,14 @@ describeWith(
       await server.stop();
       await rm(artifacts, { recursive: true, force: true });
     });
-    refuseComplaints();
+    expectSilentConsole();
 
     const LINKS = "documentsLinks";
     const show = async (frontEnd: FrontEnd, variables: Variables = {}) =>
       frontEnd.query(frontEnd.artifact("documentsLinksQuery"), { channelId: CHANNEL, ...variables });
 
     describe("a connection", () => {
-      test("of the query grows page by page to its end, each link once", async () => {
+      test("a connection on Query loads page by page and contains each link once", async () => {
         const frontEnd = new FrontEnd(server, artifacts);
         const reference = await show(frontEnd);
         const first = frontEnd.read<HasConnection>(LINKS, reference);
@@ -165,7 +165,7 @@ describeWith(
         expect(links).toContainEqual(expect.objectContaining({ name: "Morning show", budget: "120.00" }));
       });
 
-      test("with another filter or order is another one", async () => {
+      test("a connection with another filter or order is stored separately", async () => {
         const frontEnd = new FrontEnd(server, artifacts);
         const all = await show(frontEnd);
         const before = await frontEnd.loadAll(LINKS, all);
@@ -176,7 +176,7 @@ describeWith(
         expect(frontEnd.read<HasConnection>(LINKS, all)).toEqual(before);
       });
 
-      test("of a tag is refetched through node", async () => {
+      test("a connection on Tag is refetched through Query.node", async () => {
         const frontEnd = new FrontEnd(server, artifacts);
         const request = frontEnd.artifact<ConcreteRequest>("documentsTagQuery");
         const { tag } = (await frontEnd.query(request, { id: YOUTUBE })) as { tag: object };
@@ -191,7 +191,7 @@ describeWith(
     });
 
     describe("a mutation", () => {
-      test("puts its link into the store, and at the head of a list", async () => {
+      test("createInviteLink puts its link into the store and at the head of a list", async () => {
         const frontEnd = new FrontEnd(server, artifacts);
         const reference = await show(frontEnd);
         const before = frontEnd.read<HasConnection>(LINKS, reference);
@@ -210,7 +210,7 @@ describeWith(
         });
       });
 
-      test("gives its errors as types of its data", async () => {
+      test("createInviteLink returns user errors as types of the data", async () => {
         const variables = { input: { channelId: CHANNEL, name: "" }, connections: [] };
         const frontEnd = new FrontEnd(server, artifacts);
         const mutation = frontEnd.artifact<ConcreteRequest>("documentsCreateMutation");

@@ -1,33 +1,36 @@
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { CHANNEL, PLATFORM, type TestServer, YOUTUBE } from "../support/server.js";
 
-/** A suite that needs what not every machine has: without it, it is one skipped test that says what is missing. */
+/**
+ * A suite for machines that have what it needs.
+ * @param missing what the machine lacks; the suite is then one skipped test that names it. Null runs the suite.
+ */
 export function describeWith(title: string, missing: string | null, suite: () => void): void {
   describe(title, () => {
     if (missing === null) suite();
-    else it.skip(`is left out: ${missing}`);
+    else it.skip(`skipped: ${missing}`);
   });
 }
 
-/** Clients say on the console what they cannot read, place or merge: no test of the file may pass with that. */
-export function refuseComplaints(): void {
+/** Fails every test of the file in which a client writes a warning or an error on the console. */
+export function expectSilentConsole(): void {
   let consoles: MockInstance[];
   beforeEach(() => {
     consoles = (["warn", "error"] as const).map((level) => vi.spyOn(console, level).mockReturnValue());
   });
   afterEach(() => {
-    const complaints = consoles.flatMap(({ mock }) => mock.calls);
+    const messages = consoles.flatMap(({ mock }) => mock.calls);
     for (const spy of consoles) spy.mockRestore();
-    expect(complaints).toEqual([]);
+    expect(messages).toEqual([]);
   });
 }
 
-/** A filter that some links of the sample match. */
+/** A filter that matches some links of the sample. */
 export const ON_YOUTUBE = { tagGroups: [{ tagTypeId: PLATFORM, tagIds: [YOUTUBE] }] };
-/** An order that is not the usual one, by more than one thing. */
+/** An order by two fields, other than the default order. */
 export const DEAREST_FIRST = [{ field: "BUDGET", direction: "DESC" }, { field: "NAME" }];
 
-/** The ids of the channel's links that match, as the server lists them at once. */
+/** The ids of all matching links of the channel, read from the server in one page. */
 export async function listedIds(
   server: TestServer,
   variables: { readonly filter?: object; readonly orderBy?: readonly object[] } = {},

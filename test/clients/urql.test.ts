@@ -4,7 +4,7 @@ import { relayPagination } from "@urql/exchange-graphcache/extras";
 import { getIntrospectionQuery } from "graphql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
-import { listedIds, ON_YOUTUBE, refuseComplaints } from "./support.js";
+import { expectSilentConsole, listedIds, ON_YOUTUBE } from "./support.js";
 
 const LINK = gql`
   fragment Link on InviteLink { id name budget subscription { priceStars } tags { id name type { id name } } }
@@ -41,7 +41,7 @@ beforeAll(async () => {
   schema = (await server.ask(getIntrospectionQuery({ descriptions: false }))).data;
 });
 afterAll(() => server.stop());
-refuseComplaints();
+expectSilentConsole();
 
 interface ClientOptions {
   readonly token?: string;
@@ -55,7 +55,7 @@ function createClient({ token = server.token, preferGetMethod = false }: ClientO
     exchanges: [
       cacheExchange({
         schema: schema as never,
-        // What has no id of its own lies in the thing that has it.
+        // Objects without an id are stored inside their parent.
         keys: { FieldError: () => null, InviteLinkSubscription: () => null },
         resolvers: { Query: { inviteLinks: relayPagination() } },
       }),
@@ -63,7 +63,7 @@ function createClient({ token = server.token, preferGetMethod = false }: ClientO
     ],
     fetchOptions: { headers: { authorization: `Bearer ${token}` } },
   });
-  // biome-ignore lint/suspicious/noExplicitAny: data has whatever shape its document asks for.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of the data depends on the document.
   const query = (document: DocumentInput<any>, variables: AnyVariables) => client.query(document, variables);
   return { client, query };
 }
@@ -74,7 +74,7 @@ interface Connection {
 }
 const idsOf = ({ edges }: Connection): string[] => edges.map(({ node }) => node.id);
 
-/** Asks page after page, each of which the cache adds to those before; the last answer is the whole list. */
+/** Queries page after page. The cache appends each page, so that the last result is the whole list. */
 async function loadAll({ query }: ReturnType<typeof createClient>, variables: object) {
   let list: Connection | undefined;
   let pages = 0;
@@ -92,7 +92,7 @@ const methodsSince = (start: number): unknown[] =>
   server.log.slice(start).flatMap(({ msg, method }) => (msg === "request" ? [method] : []));
 
 describe("Graphcache", () => {
-  test("adds page to page, each link once, and keeps lists of other filters apart", async () => {
+  test("Graphcache appends pages without repeating a link and stores a list for each filter", async () => {
     const client = createClient();
     const all = await loadAll(client, {});
     expect(idsOf(all.list)).toEqual(await listedIds(server));
@@ -104,7 +104,7 @@ describe("Graphcache", () => {
     expect((await loadAll(client, {})).list).toEqual(all.list);
   });
 
-  test("has a link of a page for node, and a mutation's where it is shown", async () => {
+  test("Graphcache shares a link between a mutation, a page and Query.node", async () => {
     const { client, query } = createClient();
     const input = { channelId: CHANNEL, name: "urql", tagIds: [YOUTUBE], idempotencyKey: "u" };
     const { data } = await client.mutation(CREATE, { input });
@@ -116,7 +116,7 @@ describe("Graphcache", () => {
     expect((await query(NODE, { id })).data.node).toMatchObject({ id, name: "urql" });
     const list = (await query(PAGE, { channelId: CHANNEL, first: 1 })).data.inviteLinks as Connection;
     expect(idsOf(list)).toEqual([id]);
-    // All that it asks is known.
+    // The cache alone can answer the query.
     const known = await client.query(NODE, { id }, { requestPolicy: "cache-only" });
     expect(known.data?.node).toEqual(list.edges[0]?.node);
   });
@@ -125,7 +125,7 @@ describe("Graphcache", () => {
 describe("errors", () => {
   const input = { channelId: CHANNEL, name: "" };
 
-  test("of a mutation are types of its data", async () => {
+  test("urql receives the user errors of a mutation as types of the data", async () => {
     const { data, error } = await createClient().client.mutation(CREATE, { input });
     expect(error).toBeUndefined();
     expect(data?.createInviteLink).toMatchObject({
@@ -141,7 +141,7 @@ describe("errors", () => {
     });
   });
 
-  test("of a query have a code, and so has a token that is none", async () => {
+  test("urql receives a code with a query error and with an invalid token", async () => {
     const failed = await createClient().query(PAGE, { channelId: CHANNEL, first: 101 });
     expect(failed.error?.graphQLErrors.map(({ extensions }) => extensions["code"])).toEqual([
       "BAD_USER_INPUT",
@@ -155,16 +155,19 @@ describe("errors", () => {
 });
 
 describe("queries by GET", () => {
-  test.each(["force", "within-url-limit"] as const)("%s", async (preferGetMethod) => {
-    const { client, query } = createClient({ preferGetMethod });
-    const before = server.log.length;
-    const filter = { name: "Кофе & код, 100%?", tagGroups: [] };
-    const { data, error } = await query(PAGE, { channelId: CHANNEL, filter, first: 3 });
-    expect([error, data.inviteLinks.edges]).toEqual([undefined, []]);
-    expect(
-      (await query(PAGE, { channelId: CHANNEL, first: 101 })).error?.graphQLErrors[0]?.extensions["code"],
-    ).toBe("BAD_USER_INPUT");
-    await client.mutation(CREATE, { input: { channelId: CHANNEL, name: "By POST" } });
-    expect(methodsSince(before)).toEqual(["GET", "GET", "POST"]);
-  });
+  test.each(["force", "within-url-limit"] as const)(
+    "urql sends queries by GET and mutations by POST with preferGetMethod %s",
+    async (preferGetMethod) => {
+      const { client, query } = createClient({ preferGetMethod });
+      const before = server.log.length;
+      const filter = { name: "Кофе & код, 100%?", tagGroups: [] };
+      const { data, error } = await query(PAGE, { channelId: CHANNEL, filter, first: 3 });
+      expect([error, data.inviteLinks.edges]).toEqual([undefined, []]);
+      expect(
+        (await query(PAGE, { channelId: CHANNEL, first: 101 })).error?.graphQLErrors[0]?.extensions["code"],
+      ).toBe("BAD_USER_INPUT");
+      await client.mutation(CREATE, { input: { channelId: CHANNEL, name: "By POST" } });
+      expect(methodsSince(before)).toEqual(["GET", "GET", "POST"]);
+    },
+  );
 });

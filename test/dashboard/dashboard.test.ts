@@ -1,20 +1,20 @@
 import jsqr from "jsqr";
 import type { Browser, BrowserContextOptions, Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { describeInChromium, launchChromium, type Watched, watch } from "../support/chromium.js";
+import { describeInChromium, launchChromium, type PageProblems, watchPage } from "../support/chromium.js";
 import { buildDashboard } from "../support/dashboard.js";
 import { CHANNEL, CREATIVE, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
 
-// A browser takes its time where others share the machine.
+// A browser is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-// jsqr is CommonJS, whose types say that it is not.
+// The types of jsqr describe an ES module, but the package is CommonJS.
 const decode = jsqr as unknown as typeof jsqr.default;
 
 let server: TestServer;
 let browser: Browser;
 let page: Page;
-let watched: Watched;
+let problems: PageProblems;
 
 async function open(options: BrowserContextOptions = {}, path = "/"): Promise<void> {
   const context = await browser.newContext({
@@ -24,12 +24,12 @@ async function open(options: BrowserContextOptions = {}, path = "/"): Promise<vo
     ...options,
   });
   page = await context.newPage();
-  watched = await watch(page, server.origin);
+  problems = await watchPage(page, server.origin);
   await page.goto(`${server.origin}${path}`);
 }
 
-/** What the server says of the channel's links, to compare with what is shown. */
-async function known(filter: object = {}, orderBy: readonly object[] | null = null) {
+/** The server's own answer about the links of the channel, for comparison with the page. */
+async function linksOfServer(filter: object = {}, orderBy: readonly object[] | null = null) {
   const { data } = await server.ask(
     `query ($filter: InviteLinkFilter, $orderBy: [InviteLinkOrder!]) {
       inviteLinks(channelId: ${CHANNEL}, filter: $filter, orderBy: $orderBy, first: 100) {
@@ -54,22 +54,22 @@ const dialog = () => page.getByRole("dialog");
 const filters = () => page.getByRole("complementary", { name: "Filters" });
 const tagFilter = (name: string) => filters().locator("label").filter({ hasText: name });
 
-/** Waits until it is shown, so that a test that fails says what was there instead. */
+/** Waits until the page shows a value. A failure names the last value that was shown. */
 const shows = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 20_000 });
 const count = () => page.getByTestId("count").innerText();
 const budget = () => page.getByTestId("budget").innerText();
 const nameList = (list: { nodes: { name: string }[] }) => list.nodes.map(({ name }) => name);
 
 async function showsSummary(filter: object = {}): Promise<void> {
-  const expected = await known(filter);
+  const expected = await linksOfServer(filter);
   await shows(async () => [await count(), await budget()]).toEqual([
     String(expected.totalCount),
     dollars(expected.totals.budget),
   ]);
 }
 
-/** Makes a link by the form, which is gone afterwards. */
-async function make(name: string, amount = ""): Promise<void> {
+/** Creates a link in the form and waits until the form is closed. */
+async function createLink(name: string, amount = ""): Promise<void> {
   await button("New link").click();
   await dialog().getByLabel("Name").fill(name);
   await dialog().getByLabel("Budget, USD").fill(amount);
@@ -88,18 +88,18 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     await server.stop();
   });
   beforeEach(() => async () => {
-    expect(watched).toEqual({ strangers: [], complaints: [] });
+    expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
     await page.context().close();
   });
 
   describe("a list", () => {
-    test("follows the filter with its counts and sums, and so do the other tags' counts", async () => {
+    test("the list, its sums and the counts of all tags follow the filter", async () => {
       await open();
       await showsSummary();
       await tagFilter("YouTube").click();
       const filter = { tagGroups: [{ tagTypeId: PLATFORM, tagIds: [YOUTUBE] }] };
       await showsSummary(filter);
-      const expected = await known(filter);
+      const expected = await linksOfServer(filter);
       await shows(names).toEqual(nameList(expected));
       for (const { type, withoutTypeCount, tags } of expected.facets) {
         for (const { tag, count } of tags)
@@ -111,20 +111,20 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await tagFilter("without Creative").click();
       const without = { tagGroups: [...filter.tagGroups, { tagTypeId: CREATIVE, withoutType: true }] };
       await showsSummary(without);
-      expect((await known(without)).totalCount).toBeLessThan(expected.totalCount);
+      expect((await linksOfServer(without)).totalCount).toBeLessThan(expected.totalCount);
       await button("Clear the filter").click();
       await showsSummary();
     });
 
-    test("is searched by name and state, and says where nothing matches", async () => {
+    test("the list is filtered by name and state, and a message is shown if nothing matches", async () => {
       await open();
       await filters().getByLabel("Name contains").fill("КОФЕ");
-      await shows(names).toEqual(nameList(await known({ name: "кофе" })));
+      await shows(names).toEqual(nameList(await linksOfServer({ name: "кофе" })));
       await filters().getByLabel("Name contains").fill("no such link");
       await page.getByText("No link matches this filter.").waitFor();
       await button("Show all links").click();
       await filters().getByText("revoked", { exact: true }).click();
-      const revoked = await known({ isRevoked: true });
+      const revoked = await linksOfServer({ isRevoked: true });
       expect(revoked.totalCount).toBeGreaterThan(0);
       await shows(names).toEqual(nameList(revoked));
       expect(await rows().locator("[data-kind=over]").allInnerTexts()).toEqual(
@@ -132,9 +132,9 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       );
     });
 
-    test("is shown page by page, each link once, and to the same end after a reload", async () => {
+    test("the list loads page by page, contains each link once and keeps its length after a reload", async () => {
       await open();
-      const all = nameList(await known());
+      const all = nameList(await linksOfServer());
       expect(all.length).toBeGreaterThan(20);
       await shows(names).toEqual(all.slice(0, 20));
       const pages: Request[] = [];
@@ -143,14 +143,14 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       });
       await button("Show more").click();
       await shows(names).toEqual(all);
-      // Only what was missing.
+      // Only the missing page was loaded.
       expect(pages.map((request) => typeof request.postDataJSON().variables.after)).toEqual(["string"]);
       expect(await button("Show more").count()).toBe(0);
       await page.reload();
       await shows(names).toEqual(all);
     });
 
-    test("says where a page could not be loaded, and loads it when asked to", async () => {
+    test("a page that could not be loaded is reported, and Try again loads it", async () => {
       await open();
       await shows(() => rows().count()).toBe(20);
       await page.route("**/graphql", (route, request) =>
@@ -159,37 +159,37 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await button("Show more").click();
       await page.getByRole("alert").getByText("The links could not be loaded").waitFor();
       expect(await rows().count()).toBe(20);
-      // What the browser itself says of it.
-      expect(watched.complaints.splice(0).join()).toMatch(/ERR_FAILED/);
+      // The message of the browser itself.
+      expect(problems.consoleMessages.splice(0).join()).toMatch(/ERR_FAILED/);
       await page.unroute("**/graphql");
       await button("Try again").click();
-      await shows(names).toEqual(nameList(await known()));
+      await shows(names).toEqual(nameList(await linksOfServer()));
       expect(await page.getByRole("alert").count()).toBe(0);
     });
 
-    test("is sorted by its heads", async () => {
+    test("a click on a column heading sorts the list", async () => {
       await open();
       await button("Budget").click();
       await shows(names).toEqual(
-        nameList(await known({}, [{ field: "BUDGET", direction: "DESC" }])).slice(0, 20),
+        nameList(await linksOfServer({}, [{ field: "BUDGET", direction: "DESC" }])).slice(0, 20),
       );
       expect(await page.getByRole("columnheader", { name: "Budget" }).getAttribute("aria-sort")).toBe(
         "descending",
       );
       await button(/^Budget/).click();
       await shows(names).toEqual(
-        nameList(await known({}, [{ field: "BUDGET", direction: "ASC" }])).slice(0, 20),
+        nameList(await linksOfServer({}, [{ field: "BUDGET", direction: "ASC" }])).slice(0, 20),
       );
     });
 
-    test("is in the address: reloading and going back lead to it", async () => {
+    test("the address contains the filter and the order, so reloading and going back restore the list", async () => {
       await open();
       await tagFilter("Meme").click();
-      const memes = nameList(await known({ tagGroups: await groupOf("Creative", "Meme") }));
+      const memes = nameList(await linksOfServer({ tagGroups: await groupOf("Creative", "Meme") }));
       await shows(names).toEqual(memes);
       await button(/^Budget/).click();
       const dearest = nameList(
-        await known({ tagGroups: await groupOf("Creative", "Meme") }, [
+        await linksOfServer({ tagGroups: await groupOf("Creative", "Meme") }, [
           { field: "BUDGET", direction: "DESC" },
         ]),
       );
@@ -205,7 +205,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(names).toEqual(memes);
     });
 
-    test("of a filter that the server refuses, as in an old address, is left for all links", async () => {
+    test("Show all links leaves a filter that the server rejects, as from an old address", async () => {
       const gone = btoa("Tag:01991000-0000-7000-8000-0000000000ff");
       const type = btoa(`TagType:${PLATFORM}`);
       await open({}, `/?${new URLSearchParams({ [`tags.${type}`]: gone })}`);
@@ -215,7 +215,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(() => rows().count()).toBe(20);
     });
 
-    test("is another for another channel, in its currency", async () => {
+    test("choosing another channel shows its links in its currency", async () => {
       await open();
       await showsSummary();
       await page
@@ -227,7 +227,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(budget).toMatch(/^€/);
     });
 
-    test("has a chart of what was paid for each tag of a type", async () => {
+    test("the chart shows the budget of each tag of a type", async () => {
       await open();
       await page.getByLabel("Tag type of the chart").selectOption("Platform");
       const { data } = await server.ask(
@@ -250,17 +250,17 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
   }
 
   describe("a link", () => {
-    test("is made after what was wrong with it is put right, and is the first", async () => {
+    test("a link is created after its errors are corrected, and is first in the list", async () => {
       await open();
       await showsSummary();
-      const before = await known();
+      const before = await linksOfServer();
       await button("New link").click();
       await dialog().getByLabel("Members at most").fill("5");
       await dialog().getByLabel("Members need approval").check();
       await button("Make the link", dialog()).click();
       await dialog().getByText("Must not be empty.").waitFor();
       expect(await dialog().getByRole("alert").getAttribute("data-type")).toBe("ValidationError");
-      // The first field with a problem has the focus, and says what it is.
+      // The first invalid field has the focus and shows its error.
       const name = dialog().getByLabel("Name");
       expect(await name.evaluate((field) => field === document.activeElement)).toBe(true);
       expect(await name.getAttribute("aria-invalid")).toBe("true");
@@ -274,7 +274,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await page.getByText("“Made here” was made.").waitFor();
       await shows(async () => (await names())[0]).toBe("Made here");
       await showsSummary();
-      const after = await known();
+      const after = await linksOfServer();
       expect(after.totalCount).toBe(before.totalCount + 1);
       expect(after.nodes[0]).toMatchObject({
         name: "Made here",
@@ -284,9 +284,9 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(() => row("Made here").innerText()).toContain("at most 5");
     });
 
-    test("is changed where it was changed alone, and the sums and counts follow", async () => {
+    test("saving a link sends only the changed fields, and the sums and counts follow", async () => {
       await open();
-      await make("To change", "10");
+      await createLink("To change", "10");
       await showsSummary();
       await button("Edit To change").click();
       await dialog().getByLabel("Budget, USD").fill("1234567890.12");
@@ -301,9 +301,9 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await showsSummary();
     });
 
-    test("is revoked once it was asked for twice", async () => {
+    test("a link is revoked only after a confirmation", async () => {
       await open();
-      await make("To revoke");
+      await createLink("To revoke");
       await button("Revoke To revoke").click();
       await button("Keep it", dialog()).click();
       await button("Revoke To revoke").click();
@@ -311,12 +311,12 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await dialog().waitFor({ state: "detached" });
       await shows(() => row("To revoke").innerText()).toContain("revoked");
       expect(await button("Revoke To revoke").count()).toBe(0);
-      expect((await known({ name: "To revoke" })).nodes).toMatchObject([{ isRevoked: true }]);
+      expect((await linksOfServer({ name: "To revoke" })).nodes).toMatchObject([{ isRevoked: true }]);
     });
 
-    test("is copied, and is in its QR code", async () => {
+    test("a link can be copied, and its QR code contains its address", async () => {
       await open();
-      const [{ name, url }] = (await known()).nodes;
+      const [{ name, url }] = (await linksOfServer()).nodes;
       await button(`Copy ${name}`).click();
       await button(`Copied ${name}`).waitFor();
       expect(await page.evaluate("navigator.clipboard.readText()")).toBe(url);
@@ -324,7 +324,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       const image = page.getByAltText(`QR code of ${url}`);
       const picture = (await image.screenshot()).toString("base64");
       const reader = await browser.newPage();
-      // A page of no server's, whose policy lets it read a picture.
+      // The policy of a blank page allows it to read an image, the dashboard's policy does not.
       const { data, width, height } = (await reader.evaluate(`(async () => {
         const picture = new Image();
         picture.src = "data:image/png;base64,${picture}";
@@ -338,7 +338,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       expect(decode(Uint8ClampedArray.from(data), width, height)?.data).toBe(url);
     });
 
-    test("is worked on by the keyboard alone", async () => {
+    test("a link can be created with the keyboard alone", async () => {
       await open();
       await button("New link").focus();
       await page.keyboard.press("Enter");
@@ -355,7 +355,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     });
   });
 
-  test("tags are made, changed and deleted, on the links that carry them as well", async () => {
+  test("tags are created, changed and deleted, also on the links that have them", async () => {
     await open();
     await button("Tags").click();
     await dialog().getByRole("textbox", { name: "New tag" }).fill("youtube");
@@ -379,13 +379,13 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       ]),
     ).toEqual(["rgb(255, 238, 0)", "rgb(0, 0, 0)"]);
 
-    await make("Tagged");
+    await createLink("Tagged");
     await button("Edit Tagged").click();
     await dialog().getByText("Shorts", { exact: true }).click();
     await button("Save", dialog()).click();
     await dialog().waitFor({ state: "detached" });
     await shows(() => row("Tagged").locator(".chip").allInnerTexts()).toEqual(["Shorts"]);
-    // It is filtered by as well, which must not outlive it.
+    // The filter contains the tag, too, and must lose it.
     await tagFilter("Shorts").click();
     await shows(names).toEqual(["Tagged"]);
     await button("Tags").click();
@@ -399,20 +399,20 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     await shows(() => tagFilter("Shorts").count()).toBe(0);
   });
 
-  describe("who is asked", () => {
-    /** As somebody elsewhere would come: the page has no token for them. */
+  describe("signing in", () => {
+    /** Options of a browser on another machine, which gets no token from the page. */
     const elsewhere = { extraHTTPHeaders: { "x-forwarded-for": "192.0.2.1" } };
     const enter = async (token: string) => {
       await page.getByLabel("API token").fill(token);
       await button("Sign in").click();
     };
 
-    test("for a token is asked again where it is none, and not after a reload", async () => {
+    test("an invalid token is rejected, and a valid one survives a reload until signing out", async () => {
       await open(elsewhere);
       await enter("nobody's");
       await page.getByRole("alert").getByText("does not know this token").waitFor();
-      // What the browser itself says of a 401.
-      expect(watched.complaints.splice(0).join()).toMatch(/401/);
+      // The browser's own message about status 401.
+      expect(problems.consoleMessages.splice(0).join()).toMatch(/401/);
       await enter(server.token);
       await showsSummary();
       await page.reload();
@@ -424,7 +424,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       expect(await page.evaluate("[sessionStorage.length, localStorage.length]")).toEqual([0, 0]);
     });
 
-    test("and may only read is offered nothing else", async () => {
+    test("a caller with the role VIEWER sees no button that changes anything", async () => {
       await open(elsewhere);
       await enter(await server.makeToken({ role: "VIEWER" }));
       await showsSummary();
@@ -438,14 +438,14 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       expect(offered.filter((name) => /^QR code/.test(name)).length).toBeGreaterThan(0);
     });
 
-    test("and may use no channel yet is told how one comes to be", async () => {
+    test("a caller without a channel sees the page No channel yet", async () => {
       await open(elsewhere);
       await enter(await server.makeToken({ role: "EDITOR", channelIds: [-100999] }));
       await page.getByRole("heading", { name: "No channel yet" }).waitFor();
     });
   });
 
-  test("is dark where the system is", async () => {
+  test("the dashboard is dark if the system is dark", async () => {
     const ground = () => page.evaluate("getComputedStyle(document.body).backgroundColor") as Promise<string>;
     const light = (colour: string) =>
       [...colour.matchAll(/\d+/g)].slice(0, 3).every(([part]) => Number(part) > 128);
@@ -457,7 +457,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     expect(light((await page.evaluate("getComputedStyle(document.body).color")) as string)).toBe(true);
   });
 
-  describe("with a hundred tags and long names", () => {
+  describe("many tags", () => {
     const LONG = "Wide-as-can-be-".repeat(4).slice(0, 60);
     beforeAll(async () => {
       const input = (name: string) =>
@@ -472,37 +472,40 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     test.each([
       [1280, 800],
       [390, 844],
-    ])("nothing is wider than the page at %i × %i, and a tag is found by typing", async (width, height) => {
-      await open({ viewport: { width, height } });
-      await showsSummary();
-      if (width < 500) await button("Filters").click();
-      await filters().getByLabel("Find a tag of Platform").fill(`${LONG} 77`.toLowerCase());
-      await tagFilter(`${LONG} 77`).click();
-      await page.getByText("No link matches this filter.").waitFor();
-      await shows(count).toBe("0");
-      await page.getByLabel("Tag type of the chart").selectOption("Platform");
-      await page.getByText(/^\d+ more$/).click();
-      await button("New link").click();
-      await dialog().waitFor();
-      expect(
-        await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
-      ).toBe(0);
-    });
+    ])(
+      "with a hundred tags and long names nothing is wider than the page at %i × %i, and typing finds a tag",
+      async (width, height) => {
+        await open({ viewport: { width, height } });
+        await showsSummary();
+        if (width < 500) await button("Filters").click();
+        await filters().getByLabel("Find a tag of Platform").fill(`${LONG} 77`.toLowerCase());
+        await tagFilter(`${LONG} 77`).click();
+        await page.getByText("No link matches this filter.").waitFor();
+        await shows(count).toBe("0");
+        await page.getByLabel("Tag type of the chart").selectOption("Platform");
+        await page.getByText(/^\d+ more$/).click();
+        await button("New link").click();
+        await dialog().waitFor();
+        expect(
+          await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
+        ).toBe(0);
+      },
+    );
   });
 });
 
-describeInChromium("the dashboard, where Telegram fails", () => {
+describeInChromium("the dashboard when Telegram fails", () => {
   beforeAll(async () => {
     await buildDashboard();
     browser = await launchChromium();
   });
   afterAll(() => browser.close());
-  // What holds the bot's calls back holds all of them: a server for each.
+  // A 429 of Telegram holds back all calls of the bot, so each test has a server of its own.
   beforeEach(async () => {
     server = await startTestServer();
     await open();
     return async () => {
-      expect(watched).toEqual({ strangers: [], complaints: [] });
+      expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
       await page.context().close();
       await server.stop();
     };
@@ -512,7 +515,7 @@ describeInChromium("the dashboard, where Telegram fails", () => {
   const alert = () => dialog().getByRole("alert");
   const type = () => alert().getAttribute("data-type");
 
-  test("says that nobody knows, and asks again with the same key, another form with another", async () => {
+  test("a lost answer is reported as unknown, trying again keeps the idempotency key, and a new form has a new key", async () => {
     const keys: string[] = [];
     page.on("request", (request) => {
       const body = request.postDataJSON();
@@ -528,14 +531,14 @@ describeInChromium("the dashboard, where Telegram fails", () => {
     await shows(async () => keys.length).toBe(2);
     await shows(type).toBe("TelegramUnavailableError");
     await button("Cancel", dialog()).click();
-    await make("Another");
+    await createLink("Another");
     await shows(async () => (await names())[0]).toBe("Another");
     expect(keys).toHaveLength(3);
     expect(new Set(keys.slice(0, 2)).size).toBe(1);
     expect(keys[2]).not.toBe(keys[0]);
   });
 
-  test("counts down what Telegram asks to wait, and then lets it be tried again", async () => {
+  test("the wait that Telegram asks for is counted down, and then Try again is enabled", async () => {
     await page.clock.install();
     fail({ kind: "too-many-requests", retryAfter: 60 });
     await button("New link").click();
@@ -550,10 +553,10 @@ describeInChromium("the dashboard, where Telegram fails", () => {
     expect(await button("Try again", dialog()).isDisabled()).toBe(false);
   });
 
-  test("says of a revocation that nobody knows of that doing it again puts it right, which it does", async () => {
+  test("a revocation with a lost answer can be repeated, and is then shown as revoked", async () => {
     server.sandbox.control.fail({ kind: "cut", effect: "after" }, { method: "revokeChatInviteLink" });
     await shows(() => rows().count()).toBeGreaterThan(0);
-    const [{ name }] = (await known()).nodes;
+    const [{ name }] = (await linksOfServer()).nodes;
     await button(`Revoke ${name}`).click();
     await button("Revoke for good", dialog()).click();
     await shows(type).toBe("TelegramUnavailableError");
@@ -563,7 +566,7 @@ describeInChromium("the dashboard, where Telegram fails", () => {
     await shows(() => row(name).innerText()).toContain("revoked");
   });
 
-  test("says what the bot lacks", async () => {
+  test("a missing permission of the bot is reported", async () => {
     fail({
       kind: "error",
       error_code: 400,

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PAGE_SIZE, readView, STATES, toggle, type View, writeView } from "../../dashboard/src/view.js";
 
-/** What an id can look like: base64, with the signs that an address has to escape. */
+/** Ids are base64, which has characters that must be escaped in an address. */
 const id = fc.base64String({ minLength: 4, maxLength: 60 });
 const groups = fc.uniqueArray(
   fc
@@ -23,7 +23,7 @@ const view: fc.Arbitrary<View> = fc.record({
   chart: fc.option(id),
 });
 
-test("an address says all of a view", () => {
+test("a view that is written to an address and read again is unchanged", () => {
   fc.assert(
     fc.property(view, (shown) => {
       expect(readView(writeView(shown))).toEqual(shown);
@@ -31,11 +31,11 @@ test("an address says all of a view", () => {
   );
 });
 
-test("what goes without saying is not in it", () => {
+test("the address of the default view is empty", () => {
   expect(writeView(readView(""))).toBe("");
 });
 
-test("any address is some view, and is said the same way again", () => {
+test("every address is read as a view that can be written and read again", () => {
   const nonsense = fc.dictionary(
     fc.constantFrom("channel", "name", "state", "order", "rows", "chart", "tags.", "tags.A", "other"),
     fc.oneof(fc.string(), fc.constantFrom("NaN", "-1", "1e99", "BUDGET", "NAME UP", ",,", "none,none")),
@@ -49,7 +49,7 @@ test("any address is some view, and is said the same way again", () => {
   );
 });
 
-test("turning a tag twice changes nothing that is asked for", () => {
+test("toggling a tag twice leaves the filter unchanged", () => {
   const asked = (some: View["groups"]) =>
     some
       .map(({ type, tags, without }) => ({ type, tags: [...tags].sort(), without }))

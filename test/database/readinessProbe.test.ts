@@ -36,12 +36,12 @@ await describeOnForms("the readiness probe", ["server"], () => {
     proxy.close();
     await prepared.remove();
   });
-  afterEach(() => proxy.goOn());
+  afterEach(() => proxy.resume());
 
   it("takes one time limit for all waiting callers when its session gets no answer", async () => {
     await probe.read();
     const before = opened;
-    proxy.standStill();
+    proxy.hang();
     const write = probe.write();
     // Later, so that what the first one ends is found by the other while it has time left.
     await delay(300);
@@ -50,7 +50,7 @@ await describeOnForms("the readiness probe", ["server"], () => {
       outcomes.map(() => ({ status: "rejected", reason: expect.objectContaining({ code: "ETIMEDOUT" }) })),
     );
     expect(opened).toBe(before);
-    proxy.goOn();
+    proxy.resume();
     await probe.read();
     expect(opened).toBe(before + 1);
   });

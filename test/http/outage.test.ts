@@ -110,7 +110,7 @@ await describeOnForms("a database that fails", ["server"], () => {
   test("an unreachable database is reported by every endpoint and by one log line at the beginning and at the end", async () => {
     await untilReady();
     const from = outages().length;
-    await proxy.goAway();
+    await proxy.stop();
     await Promise.all([
       expectUnavailable(server.ask(READ, {}, ADMIN)),
       expectUnavailable(server.ask(READ, {}, token)),
@@ -144,7 +144,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     ]);
     expect(made("away")).toEqual([]);
 
-    await proxy.comeBack();
+    await proxy.restart();
     await untilReady();
     expect(outages().slice(from)).toHaveLength(1);
     expect(server.log.filter(({ msg }) => msg === "the database answers and stores again")).toHaveLength(1);
@@ -155,7 +155,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     await untilReady();
     await server.ask(READ, {}, token);
     const from = performance.now();
-    proxy.standStill();
+    proxy.hang();
     try {
       const asked = [
         expectUnavailable(server.ask(READ, {}, ADMIN)),
@@ -178,7 +178,7 @@ await describeOnForms("a database that fails", ["server"], () => {
       expect(performance.now() - from).toBeLessThan(15_000 + SLACK_MS);
       expect(made("still")).toEqual([]);
     } finally {
-      proxy.goOn();
+      proxy.resume();
     }
     await untilReady();
     expect((await create("moves")).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SourceRow } from "../../src/domain/transfer/importLinks.js";
 import { RestSource, type RestSourceOptions } from "../../src/import-export/restSource.js";
-import { type Fault, itemOf, json, type LinksApi, startLinksApi, TOKEN } from "../support/links-api.js";
+import { type Fault, itemOf, json, type LinksApi, startLinksApi, TOKEN } from "../support/linksApi.js";
 
 const CHAT = -1001234567890;
 const items = (count: number) => Array.from({ length: count }, (_, index) => itemOf(index));
@@ -52,19 +52,19 @@ describe("importing from a REST API", () => {
       tags: [{ type: "Platform", name: "Tag 1", color: "#00FF00" }],
     });
     expect(totals).toEqual([25, 25, 25]);
-    expect(api.asked.map(({ method, page, limit, body }) => [method, page, limit, body])).toEqual([
+    expect(api.requests.map(({ method, page, limit, body }) => [method, page, limit, body])).toEqual([
       ["POST", 1, 10, "{}"],
       ["POST", 2, 10, "{}"],
       ["POST", 3, 10, "{}"],
     ]);
-    expect(api.asked[0]?.query.getAll("ordered_fields")).toEqual(["created_at", "name"]);
-    expect(api.asked[0]?.query.get("channel_id")).toBe(String(CHAT));
+    expect(api.requests[0]?.query.getAll("ordered_fields")).toEqual(["created_at", "name"]);
+    expect(api.requests[0]?.query.get("channel_id")).toBe(String(CHAT));
   });
 
   test("RestSource requests one page if there are no links", async () => {
     api.items = [];
     expect(await read()).toEqual([]);
-    expect(api.asked).toHaveLength(1);
+    expect(api.requests).toHaveLength(1);
   });
 
   test("RestSource accepts pages with fewer links than requested", async () => {
@@ -141,7 +141,7 @@ describe("importing from a REST API that fails", () => {
     api.faults.push(({ page }, response) => page === 2 && status(503)({} as never, response), cut, half);
     api.faults.push(halfWhole, status(500));
     expect(places(await read())).toEqual(all(25));
-    expect(api.asked.map(({ page }) => page)).toEqual([1, 2, 2, 2, 2, 2, 2, 3]);
+    expect(api.requests.map(({ page }) => page)).toEqual([1, 2, 2, 2, 2, 2, 2, 3]);
     expect(pauses).toEqual([500, 1000, 2000, 4000, 8000]);
   });
 
@@ -166,7 +166,7 @@ describe("importing from a REST API that fails", () => {
     };
     api.faults.push(forever);
     await expect(read()).rejects.toThrow(message);
-    expect(api.asked).toHaveLength(tries);
+    expect(api.requests).toHaveLength(tries);
   });
 
   test("RestSource gives up a request that gets no answer within the time limit", async () => {
@@ -186,7 +186,7 @@ describe("importing from a REST API that fails", () => {
   ])("RestSource names the wrong part of the answer %j", async (body, message) => {
     api.faults.push((_, response) => json(response, 200, body));
     await expect(read()).rejects.toThrow(message);
-    expect(api.asked).toHaveLength(1);
+    expect(api.requests).toHaveLength(1);
   });
 
   test.each([
@@ -199,7 +199,7 @@ describe("importing from a REST API that fails", () => {
     const error = await read().catch(String);
     expect(error).toMatch(message);
     expect(error).not.toMatch(new RegExp(`${TOKEN}|[\\n\\u0007]`));
-    expect(api.asked).toHaveLength(1);
+    expect(api.requests).toHaveLength(1);
   });
 
   test("RestSource reports a token that the API refuses, without showing it", async () => {
@@ -215,7 +215,7 @@ describe("importing from a REST API that fails", () => {
     const error = await read().catch(String);
     expect(error).toContain(`to ${other.url.origin}/base/invite_links/all.`);
     expect(error).not.toContain("secret");
-    expect(other.asked).toEqual([]);
+    expect(other.requests).toEqual([]);
     await other.close();
   });
 
@@ -227,6 +227,6 @@ describe("importing from a REST API that fails", () => {
       pause: async () => controller.abort(new Error("enough")),
     });
     await expect(stopped).rejects.toThrow("enough");
-    expect(api.asked).toHaveLength(1);
+    expect(api.requests).toHaveLength(1);
   });
 });

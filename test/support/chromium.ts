@@ -1,3 +1,5 @@
+// Tests in a browser: a Chromium of the machine, driven by playwright-core.
+
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
@@ -12,7 +14,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** The CHROMIUM of the environment, or the first on the PATH; undefined where there is none. */
+/** The program in the variable CHROMIUM, or the first Chromium on the PATH; undefined if there is none. */
 function findChromium(): string | undefined {
   const { CHROMIUM, PATH = "" } = process.env;
   const folders = PATH.split(delimiter);
@@ -22,39 +24,40 @@ function findChromium(): string | undefined {
 
 const executablePath = findChromium();
 
-/** Without a Chromium the suite is one skipped test that says so. */
+/** Registers a suite that needs Chromium. Without one, the suite is one skipped test. */
 export function describeInChromium(title: string, suite: () => void): void {
   describe(title, () => {
     if (executablePath !== undefined) suite();
-    else it.skip("is left out: neither CHROMIUM nor the PATH names a Chromium");
+    else it.skip("skipped: neither CHROMIUM nor the PATH has a Chromium");
   });
 }
 
 export const launchChromium = (): Promise<Browser> =>
   chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }) });
 
-/** What no page may do. */
-export interface Watched {
-  /** What it asked of others than the server. */
-  readonly strangers: string[];
-  /** What it said on its console, or threw. */
-  readonly complaints: string[];
+/** Records of what no page may do. */
+export interface PageProblems {
+  /** Addresses outside the server that the page requested. The requests are blocked. */
+  readonly foreignRequests: string[];
+  /** Warnings and errors on the console, and uncaught errors. */
+  readonly consoleMessages: string[];
 }
 
-export async function watch(page: Page, origin: string): Promise<Watched> {
-  const watched: Watched = { strangers: [], complaints: [] };
-  // Less than a test may take, so that it says for what it waited.
+/** Begins to record the problems of a page. @param origin the server's. */
+export async function watchPage(page: Page, origin: string): Promise<PageProblems> {
+  const problems: PageProblems = { foreignRequests: [], consoleMessages: [] };
+  // Shorter than the time limit of a test, so that a failure names the element that was waited for.
   page.setDefaultTimeout(30_000);
   await page.route(
     (url) => url.origin !== origin && url.protocol !== "data:",
     (route) => {
-      watched.strangers.push(route.request().url());
+      problems.foreignRequests.push(route.request().url());
       return route.abort();
     },
   );
   page.on("console", (message) => {
-    if (["warning", "error"].includes(message.type())) watched.complaints.push(message.text());
+    if (["warning", "error"].includes(message.type())) problems.consoleMessages.push(message.text());
   });
-  page.on("pageerror", (error) => watched.complaints.push(String(error)));
-  return watched;
+  page.on("pageerror", (error) => problems.consoleMessages.push(String(error)));
+  return problems;
 }

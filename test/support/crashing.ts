@@ -1,3 +1,6 @@
+// For test/crash.test.ts: server processes that are killed or stopped at an exact point of a creation, between a sandbox and
+// a database that live on.
+
 import { once } from "node:events";
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,9 +33,9 @@ const LINKS = `query ($channelId: TelegramID!, $after: String) {
     nodes { url name } pageInfo { endCursor hasNextPage }
   }
 }`;
-const NOTHING_LEFT = "fetch failed";
+const NO_ANSWER = "fetch failed";
 
-/** What a caller hears of a creation: the link's address; that nobody knows; nothing, since the server died; or else. */
+/** What the caller learns about a creation: the link, an unknown outcome, no answer from a killed server, or another result. */
 export type Outcome = { readonly url: string } | "uncertain" | "killed" | { readonly other: string };
 
 export interface UncertainCreation {
@@ -44,8 +47,8 @@ export interface UncertainCreation {
   readonly channel: { readonly telegramId: number };
 }
 
-/** Where a signal strikes, counted from a request's arrival; see killing.mjs. */
-export type Point = `${"SIGKILL" | "SIGSTOP"} ${"before" | "sent" | "answered"} ${number}`;
+/** When a process gets which signal: the third message to the database after the request arrived, for example. See killing.mjs. */
+export type SignalPoint = `${"SIGKILL" | "SIGSTOP"} ${"before" | "sent" | "answered"} ${number}`;
 
 export interface LinkInput {
   readonly name: string;
@@ -53,11 +56,11 @@ export interface LinkInput {
   readonly [argument: string]: unknown;
 }
 
-/** A server that is a process of its own, and outlived by the Telegram and the database that it works with. */
-export class MortalServer {
+/** A server process that can be killed. */
+export class KillableServer {
   readonly process: ServerProcess;
   #url = "";
-  #strikes = 0;
+  #signals = 0;
 
   constructor(environment: Record<string, string>) {
     this.process = new ServerProcess(environment);
@@ -68,22 +71,23 @@ export class MortalServer {
     return this;
   }
 
-  async ask(query: string, variables: object = {}, point?: Point) {
+  /** Sends a GraphQL operation. @throws Error with the errors of the response, or `fetch failed` without a response. */
+  async ask(query: string, variables: object = {}, point?: SignalPoint) {
     const headers: Record<string, string> = point === undefined ? {} : { "x-signal": point };
     const { data, errors } = await askAt(this.#url, ADMIN_TOKEN, query, { variables, headers });
     if (errors) throw new Error(JSON.stringify(errors));
     return data;
   }
 
-  /** Asks for a link whose name is its idempotency key. */
-  async create(input: LinkInput, point?: Point): Promise<Outcome> {
+  /** Creates a link, with its name as idempotency key. */
+  async create(input: LinkInput, point?: SignalPoint): Promise<Outcome> {
     const variables = { input: { channelId: CHANNEL, idempotencyKey: input.name, ...input } };
     try {
       const { createInviteLink: answer } = await this.ask(CREATE, variables, point);
       if (answer.inviteLink) return { url: answer.inviteLink.url };
       return answer.outcomeUnknown === true ? "uncertain" : { other: answer.__typename };
     } catch (error) {
-      if ((error as Error).message === NOTHING_LEFT) return "killed";
+      if ((error as Error).message === NO_ANSWER) return "killed";
       throw error;
     }
   }
@@ -92,13 +96,13 @@ export class MortalServer {
     return (await this.ask(UNCERTAIN)).uncertainCreations;
   }
 
-  /** Ends a doubt. @param url null: no link was made. */
-  async resolve(id: string, url: string | null, point?: Point) {
+  /** Settles an uncertain creation. @param url the link that Telegram made, or null if it made none. */
+  async resolve(id: string, url: string | null, point?: SignalPoint) {
     const input = url === null ? { id, notMade: true } : { id, url };
     return (await this.ask(RESOLVE, { input }, point)).resolveCreation;
   }
 
-  /** Every link of a channel, as name and address. */
+  /** All links of a channel, each as its name and address. */
   async links(channelId: number): Promise<string[]> {
     const found: string[] = [];
     for (let after: string | null = null; ; ) {
@@ -109,21 +113,21 @@ export class MortalServer {
     }
   }
 
-  /** Resolves when it was struck by the signal of a point; false where the request was answered before that. */
-  async struck(point: Point, request: Promise<unknown>): Promise<boolean> {
+  /** Waits for the signal of a point. @returns false if the request was answered before. */
+  async wasSignalled(point: SignalPoint, request: Promise<unknown>): Promise<boolean> {
     const line = point.replace(/ \d+$/, "\n");
     const answered = request.then(() => false);
-    const before = this.#strikes;
+    const before = this.#signals;
     for (;;) {
-      this.#strikes = this.process.stderr.split(line).length - 1;
-      if (this.#strikes > before) return true;
-      const said = once(this.process.child, "said").then(() => true);
-      if (!(await Promise.race([said, answered]))) return false;
+      this.#signals = this.process.stderr.split(line).length - 1;
+      if (this.#signals > before) return true;
+      const output = once(this.process.child, "output").then(() => true);
+      if (!(await Promise.race([output, answered]))) return false;
     }
   }
 
-  /** Lets it go on after SIGSTOP. */
-  awake(): void {
+  /** Continues the process after SIGSTOP. */
+  continue(): void {
     this.process.child.kill("SIGCONT");
   }
 
@@ -132,13 +136,13 @@ export class MortalServer {
   }
 }
 
-/** Telegram and a database that outlive the servers between them. */
-export class Ground {
+/** A sandbox and a database, and the servers that are started and killed between them. */
+export class CrashTestBed {
   readonly telegram: Sandbox;
   readonly database: PreparedDatabase;
   readonly #dataDir: string;
   readonly #environment: Record<string, string>;
-  readonly #servers: MortalServer[] = [];
+  readonly #servers: KillableServer[] = [];
 
   private constructor(
     telegram: Sandbox,
@@ -161,36 +165,37 @@ export class Ground {
     };
   }
 
-  static async prepare(form: DatabaseForm, environment: Record<string, string> = {}): Promise<Ground> {
+  /** @param environment additional variables for the servers. */
+  static async prepare(form: DatabaseForm, environment: Record<string, string> = {}): Promise<CrashTestBed> {
     const database = await prepareTestDatabase(form);
     const dataDir = await mkdtemp(join(tmpdir(), "invite-links-crash-"));
     if (database.dataDir !== null) await rename(database.dataDir, join(dataDir, "live"));
     const telegram = await startSandbox({
       initial: { chats: [{ id: CHANNEL, type: "channel", title: "C" }] },
     });
-    return new Ground(telegram, database, dataDir, environment);
+    return new CrashTestBed(telegram, database, dataDir, environment);
   }
 
-  async start(): Promise<MortalServer> {
-    const server = new MortalServer(this.#environment);
+  async start(): Promise<KillableServer> {
+    const server = new KillableServer(this.#environment);
     this.#servers.push(server);
     return server.ready();
   }
 
-  /** The addresses under which Telegram has links of that name. */
+  /** The addresses of the links with a name in Telegram. */
   made(name: string, channelId = CHANNEL): string[] {
     const links = this.telegram.control.links(channelId).filter((link) => link.name === name);
     return links.map(({ url }) => url);
   }
 
-  /** How often Telegram was asked for a link of that name. */
+  /** How many calls for a link with a name Telegram got. */
   asked(name: string): number {
     const { control } = this.telegram;
     return control.calls("createChatInviteLink").filter(({ parameters }) => parameters["name"] === name)
       .length;
   }
 
-  /** Every link that Telegram has in a channel, as name and address. */
+  /** All links of a channel in Telegram except the primary one, each as its name and address. */
   links(channelId: number): string[] {
     return this.telegram.control
       .links(channelId)

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 
 const BUILD = fileURLToPath(new URL("../../tools/dashboard.mjs", import.meta.url));
 
-/** Costs next to nothing where it is built already, as `npm test` does first. */
+/** Builds the dashboard into dist/, which takes almost no time if it is up to date. */
 export const buildDashboard = async (): Promise<void> => {
   await promisify(execFile)(process.execPath, [BUILD]);
 };

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as open, type Server, type Socket } from "node:net";
 
-/** Stands before a database server, and can take it away from those who reach it here. */
+/** A TCP proxy in front of a database server, which can simulate that the server stops, hangs or loses connections. */
 export class DatabaseProxy {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
@@ -21,7 +21,7 @@ export class DatabaseProxy {
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
-  /** The address of a database on the server, by way of this. */
+  /** The address of a database of the server through the proxy. */
   reach(url: string): string {
     const through = new URL(url);
     through.hostname = "127.0.0.1";
@@ -29,14 +29,15 @@ export class DatabaseProxy {
     return through.href;
   }
 
-  /** The server is away: its connections break, and new ones are refused. */
-  async goAway(): Promise<void> {
+  /** Simulates a stopped server: connections break and new ones are refused. */
+  async stop(): Promise<void> {
     this.#server.close();
     this.breakConnections();
     this.#server = this.#serve();
   }
 
-  async comeBack(): Promise<void> {
+  /** Accepts connections again, on the same port. */
+  async restart(): Promise<void> {
     await this.listen();
   }
 
@@ -45,13 +46,14 @@ export class DatabaseProxy {
     this.#sockets.clear();
   }
 
-  /** The server stands still: it takes connections and everything that is sent, and says nothing. */
-  standStill(): void {
+  /** Simulates a server that hangs: it accepts connections and data, and sends nothing. */
+  hang(): void {
     this.#isStalled = true;
     for (const socket of this.#sockets) socket.pause();
   }
 
-  goOn(): void {
+  /** Ends hang(). */
+  resume(): void {
     this.#isStalled = false;
     for (const socket of this.#sockets) socket.resume();
   }

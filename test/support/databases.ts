@@ -1,3 +1,6 @@
+// Databases for tests: openTestDatabase() gives a test a migrated database of its own, embedded or on a PostgreSQL server,
+// and describeOnForms() runs a suite on each form.
+
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,30 +10,36 @@ import { createDatabase, type Database, type StatementEvent } from "../../src/da
 import { embeddedPool } from "../../src/database/embedded.js";
 import { type DatabasePool, serverPool } from "../../src/database/pools.js";
 import { guardTransactions } from "../../src/database/transactionGuard.js";
-import type { ServerAnswer } from "./global-setup.js";
+import type { ServerAnswer } from "./globalSetup.js";
 
 export type DatabaseForm = "embedded" | "server";
 
 const onlyServer = process.env["TEST_DATABASE"] === "server";
 
-/** Where a suite runs that needs some database: TEST_DATABASE=server takes it to the server. */
+/** The forms for a suite that needs any database: the embedded one or, with TEST_DATABASE=server, the server. */
 export const USUAL_FORMS: readonly DatabaseForm[] = onlyServer ? ["server"] : ["embedded"];
 
-/** Where a suite runs that has to hold on every form. */
+/** The forms for a suite that must pass on every form. With TEST_DATABASE=server this is the server alone. */
 export const ALL_FORMS: readonly DatabaseForm[] = onlyServer ? ["server"] : ["embedded", "server"];
 
 const raise = (error: Error): never => {
   throw error;
 };
 
-let asked: Promise<ServerAnswer> | undefined;
+let serverAnswer: Promise<ServerAnswer> | undefined;
 
 function askForServer(): Promise<ServerAnswer> {
-  asked ??= fetch(inject("serverAddress")).then((response) => response.json() as Promise<ServerAnswer>);
-  return asked;
+  serverAnswer ??= fetch(inject("serverAddress")).then(
+    (response) => response.json() as Promise<ServerAnswer>,
+  );
+  return serverAnswer;
 }
 
-/** Why a form cannot be had here, in one line; null where it can. Starts the server the first time it is asked for. */
+/**
+ * Starts the PostgreSQL server at the first call for it.
+ * @returns in one line why this machine does not have the form; null if it has.
+ * @throws Error if the form is missing and TEST_DATABASE demands it.
+ */
 export async function missingForm(form: DatabaseForm): Promise<string | null> {
   if (form === "embedded") return null;
   const answer = await askForServer();
@@ -39,7 +48,7 @@ export async function missingForm(form: DatabaseForm): Promise<string | null> {
   return answer.reason;
 }
 
-/** Registers a suite for each form; to be awaited at a test file's top. One that cannot be had is a skipped test. */
+/** Registers a suite for each form. Await it at the top level of a test file. A missing form is one skipped test. */
 export async function describeOnForms(
   title: string,
   forms: readonly DatabaseForm[],
@@ -49,18 +58,18 @@ export async function describeOnForms(
     const reason = await missingForm(form);
     describe(`${title}, ${form}`, () => {
       if (reason === null) suite(form);
-      else it.skip(`is left out: ${reason}`);
+      else it.skip(`skipped: ${reason}`);
     });
   }
 }
 
-/** A migrated database of a test's own, not yet opened. */
+/** A database of one test, not yet opened. */
 export interface PreparedDatabase {
-  /** For DATABASE_URL; null for an embedded one. */
+  /** The value for DATABASE_URL; null for an embedded database. */
   readonly url: string | null;
-  /** For embeddedPool: holds the database in `postgres/`; null on the server. */
+  /** The folder for embeddedPool(), with the database in `postgres/`; null on the server. */
   readonly dataDir: string | null;
-  /** Removes it; all that have it open must be closed. */
+  /** Deletes the database. Every pool and client must be closed before. */
   remove(): Promise<void>;
 }
 
@@ -76,7 +85,7 @@ async function onServer<T>(work: (client: pg.Client) => Promise<T>): Promise<T> 
   }
 }
 
-/** @param migrated false for an empty database. */
+/** Creates a database without opening it. @param migrated false for an empty database. */
 export async function prepareTestDatabase(form: DatabaseForm, migrated = true): Promise<PreparedDatabase> {
   if (form === "embedded") {
     const dataDir = await mkdtemp(join(tmpdir(), "invite-links-embedded-"));
@@ -95,7 +104,7 @@ export async function prepareTestDatabase(form: DatabaseForm, migrated = true): 
     url: url.href,
     dataDir: null,
     async remove() {
-      // Sessions that are just ending are waited for: one that is ended by force says so, to a pool that is gone.
+      // PostgreSQL waits for sessions that are closing. FORCE would end them with an error to a pool that is closed already.
       await onServer((client) =>
         client
           .query(`drop database if exists ${name}`)
@@ -105,28 +114,28 @@ export async function prepareTestDatabase(form: DatabaseForm, migrated = true): 
   };
 }
 
-/** A prepared database's pool. */
+/** Opens a pool on a prepared database. */
 export function openPool({ url, dataDir }: Pick<PreparedDatabase, "url" | "dataDir">): Promise<DatabasePool> {
   if (url !== null) return Promise.resolve(serverPool(url, raise));
-  if (dataDir === null) throw new TypeError("A database has an address or a folder.");
+  if (dataDir === null) throw new TypeError("A database must have an address or a folder.");
   return embeddedPool(dataDir, raise);
 }
 
 export interface TestDatabase {
   readonly form: DatabaseForm;
   readonly database: Database;
-  /** Through which it asks, the pool among them. */
+  /** The pool and the pipelined sessions behind `database`. */
   readonly sessions: DatabasePool;
   readonly pool: pg.Pool;
   readonly url: string | null;
   readonly dataDir: string | null;
-  /** Every statement that ran through `database` so far; set its length to 0 to count from there. */
+  /** Every statement that has run through `database`. Set its length to 0 to start counting. */
   readonly statements: StatementEvent[];
-  /** Closes and removes it. */
+  /** Closes and deletes the database. */
   close(): Promise<void>;
 }
 
-/** A fresh, migrated database. */
+/** Creates and opens a migrated database. */
 export async function openTestDatabase(form: DatabaseForm): Promise<TestDatabase> {
   const prepared = await prepareTestDatabase(form);
   const opened = await openPool(prepared);

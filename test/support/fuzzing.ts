@@ -1,3 +1,5 @@
+// Generators of odd GraphQL operations and values for test/fuzz.test.ts.
+
 import fc from "fast-check";
 import {
   type GraphQLArgument,
@@ -17,15 +19,15 @@ import {
   isObjectType,
 } from "graphql";
 
-/** Draws a value; a failure is reported with all that was drawn, and made smaller. */
+/** fast-check's function that draws a value. fast-check reports the drawn values of a failure, and shrinks them. */
 export type Draw = fc.GeneratorValue;
 
 export const drawOne = <Value>(draw: Draw, values: readonly Value[]): Value => {
   const value = values[draw(fc.nat, { max: values.length - 1 })];
   return value as Value;
 };
-/** True once in so many times. */
-export const rarely = (draw: Draw, times: number): boolean => draw(fc.nat, { max: times - 1 }) === times - 1;
+/** True once in `times` on average. */
+export const onceIn = (draw: Draw, times: number): boolean => draw(fc.nat, { max: times - 1 }) === times - 1;
 
 export const ODD_TEXTS: readonly string[] = [
   "",
@@ -107,17 +109,17 @@ export const ODD_VALUES: readonly unknown[] = [
 ];
 
 export const oddText = (draw: Draw): string =>
-  rarely(draw, 3) ? draw(fc.string, { unit: "binary", maxLength: 80 }) : drawOne(draw, ODD_TEXTS);
+  onceIn(draw, 3) ? draw(fc.string, { unit: "binary", maxLength: 80 }) : drawOne(draw, ODD_TEXTS);
 
-/** Values that the server has, by the names of the scalars that take them. */
-export type Known = Readonly<Record<string, readonly unknown[]>>;
+/** Values that exist on the server, by the name of the scalar that accepts them. */
+export type ExistingValues = Readonly<Record<string, readonly unknown[]>>;
 
-function scalarOf(draw: Draw, name: string, known: Known): unknown {
-  const values = known[name] ?? [];
-  if (values.length > 0 && !rarely(draw, 4)) return drawOne(draw, values);
+function scalarOf(draw: Draw, name: string, existing: ExistingValues): unknown {
+  const values = existing[name] ?? [];
+  if (values.length > 0 && !onceIn(draw, 4)) return drawOne(draw, values);
   switch (name) {
     case "Int":
-      return rarely(draw, 2) ? draw(fc.integer, { min: 0, max: 100 }) : drawOne(draw, ODD_NUMBERS);
+      return onceIn(draw, 2) ? draw(fc.integer, { min: 0, max: 100 }) : drawOne(draw, ODD_NUMBERS);
     case "TelegramID":
       return drawOne(draw, ODD_NUMBERS);
     case "Boolean":
@@ -131,25 +133,25 @@ function scalarOf(draw: Draw, name: string, known: Known): unknown {
   }
 }
 
-/** A value for an input type, mostly one that it takes. */
-export function inputOf(draw: Draw, type: GraphQLInputType, known: Known): unknown {
-  if (rarely(draw, 30)) return drawOne(draw, ODD_VALUES);
-  if (isNonNullType(type)) return inputOf(draw, type.ofType, known);
-  if (rarely(draw, 12)) return null;
+/** A value for an input type, mostly a valid one. */
+export function inputOf(draw: Draw, type: GraphQLInputType, existing: ExistingValues): unknown {
+  if (onceIn(draw, 30)) return drawOne(draw, ODD_VALUES);
+  if (isNonNullType(type)) return inputOf(draw, type.ofType, existing);
+  if (onceIn(draw, 12)) return null;
   if (isListType(type)) {
     const length = draw(fc.nat, { max: 3 });
-    return Array.from({ length }, () => inputOf(draw, type.ofType, known));
+    return Array.from({ length }, () => inputOf(draw, type.ofType, existing));
   }
   if (isEnumType(type)) return drawOne(draw, type.getValues()).name;
-  if (!isInputObjectType(type)) return scalarOf(draw, type.name, known);
+  if (!isInputObjectType(type)) return scalarOf(draw, type.name, existing);
   const fields = Object.values(type.getFields()).filter(
-    (field) => (isNonNullType(field.type) && field.defaultValue === undefined) || rarely(draw, 2),
+    (field) => (isNonNullType(field.type) && field.defaultValue === undefined) || onceIn(draw, 2),
   );
-  const input = Object.fromEntries(fields.map((field) => [field.name, inputOf(draw, field.type, known)]));
-  return rarely(draw, 40) ? { ...input, unknown: 1 } : input;
+  const input = Object.fromEntries(fields.map((field) => [field.name, inputOf(draw, field.type, existing)]));
+  return onceIn(draw, 40) ? { ...input, unknown: 1 } : input;
 }
 
-/** A JSON value as a literal of the type; as it comes where it does not fit. */
+/** A JSON value as a GraphQL literal of a type, or as plain JSON if it does not fit the type. */
 export function literalOf(value: unknown, type: GraphQLNamedType): string {
   if (Array.isArray(value)) return `[${value.map((item) => literalOf(item, type)).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
@@ -164,33 +166,33 @@ export function literalOf(value: unknown, type: GraphQLNamedType): string {
   return JSON.stringify(value);
 }
 
-/** An operation while it is made. */
-class OperationMaker {
+/** The parts of one operation while it is generated. */
+class OperationBuilder {
   readonly #draw: Draw;
   readonly #schema: GraphQLSchema;
-  readonly #known: Known;
+  readonly #existing: ExistingValues;
   readonly definitions: string[] = [];
   readonly variables: Record<string, unknown> = {};
   readonly fragments: string[] = [];
 
-  constructor(draw: Draw, schema: GraphQLSchema, known: Known) {
+  constructor(draw: Draw, schema: GraphQLSchema, existing: ExistingValues) {
     this.#draw = draw;
     this.#schema = schema;
-    this.#known = known;
+    this.#existing = existing;
   }
 
   field(field: GraphQLField<unknown, unknown>, depth: number): string {
     const draw = this.#draw;
-    const given = field.args.filter((arg) => isNonNullType(arg.type) || rarely(draw, 3));
+    const given = field.args.filter((arg) => isNonNullType(arg.type) || onceIn(draw, 3));
     const args = given.map((arg) => `${arg.name}: ${this.#argument(arg)}`);
-    const alias = rarely(draw, 12) ? `${drawOne(draw, ["a", "b", "__proto__", "constructor"])}: ` : "";
-    const directive = rarely(draw, 15) ? this.#condition() : "";
-    return `${alias}${field.name}${args.length > 0 ? `(${args.join(", ")})` : ""} ${directive} ${this.#below(field.type, depth)}`;
+    const alias = onceIn(draw, 12) ? `${drawOne(draw, ["a", "b", "__proto__", "constructor"])}: ` : "";
+    const directive = onceIn(draw, 15) ? this.#condition() : "";
+    return `${alias}${field.name}${args.length > 0 ? `(${args.join(", ")})` : ""} ${directive} ${this.#subselection(field.type, depth)}`;
   }
 
   #argument(arg: GraphQLArgument): string {
-    const value = inputOf(this.#draw, arg.type, this.#known);
-    if (rarely(this.#draw, 2)) return literalOf(value, getNamedType(arg.type));
+    const value = inputOf(this.#draw, arg.type, this.#existing);
+    if (onceIn(this.#draw, 2)) return literalOf(value, getNamedType(arg.type));
     return this.#variable(String(arg.type), value);
   }
 
@@ -208,7 +210,7 @@ class OperationMaker {
     return `@${drawOne(draw, ["include", "skip"])}(if: ${this.#variable(type, value)})`;
   }
 
-  #below(type: GraphQLOutputType, depth: number): string {
+  #subselection(type: GraphQLOutputType, depth: number): string {
     const named = getNamedType(type);
     return isLeafType(named) ? "" : `{ ${this.selection(named, depth)} }`;
   }
@@ -219,22 +221,22 @@ class OperationMaker {
     if (isObjectType(type) || isInterfaceType(type)) {
       for (const field of Object.values(type.getFields())) {
         const isLeaf = isLeafType(getNamedType(field.type));
-        if ((isLeaf || depth > 0) && rarely(draw, isLeaf ? 2 : 3)) parts.push(this.field(field, depth - 1));
+        if ((isLeaf || depth > 0) && onceIn(draw, isLeaf ? 2 : 3)) parts.push(this.field(field, depth - 1));
       }
     }
     if (isAbstractType(type)) {
       for (const member of this.#schema.getPossibleTypes(type)) {
-        if (rarely(draw, 2)) parts.push(`... on ${member.name} { ${this.selection(member, depth)} }`);
+        if (onceIn(draw, 2)) parts.push(`... on ${member.name} { ${this.selection(member, depth)} }`);
       }
     }
-    if (rarely(draw, 20)) {
+    if (onceIn(draw, 20)) {
       const name = `f${this.fragments.length}`;
       this.fragments.push("");
       const content = this.selection(type, Math.max(0, depth - 1));
       this.fragments[Number(name.slice(1))] = `fragment ${name} on ${type.name} { ${content} }`;
       parts.push(`...${name}`);
     }
-    if (rarely(draw, 60))
+    if (onceIn(draw, 60))
       parts.push(drawOne(draw, ["unknown", "name: id", "__schema { types { name } }", "...x"]));
     return parts.join(" ");
   }
@@ -245,26 +247,26 @@ export interface FuzzedOperation {
   readonly variables: Record<string, unknown>;
 }
 
-/** An operation with one to three fields of a root, mostly valid. */
-export function operationOf(draw: Draw, schema: GraphQLSchema, known: Known): FuzzedOperation {
+/** An operation with one to three root fields, mostly valid. */
+export function operationOf(draw: Draw, schema: GraphQLSchema, existing: ExistingValues): FuzzedOperation {
   const kind = drawOne(draw, ["query", "query", "mutation"] as const);
   const root = kind === "query" ? schema.getQueryType() : schema.getMutationType();
   if (!root) throw new TypeError(`The schema has no ${kind}.`);
-  const maker = new OperationMaker(draw, schema, known);
+  const builder = new OperationBuilder(draw, schema, existing);
   const fields = Object.values(root.getFields());
   const length = 1 + draw(fc.nat, { max: 2 });
   const parts = Array.from(
     { length },
-    (_, index) => `r${index}: ${maker.field(drawOne(draw, fields), 3).replace(/^\w+: /, "")}`,
+    (_, index) => `r${index}: ${builder.field(drawOne(draw, fields), 3).replace(/^\w+: /, "")}`,
   );
-  const definitions = maker.definitions.length > 0 ? `(${maker.definitions.join(", ")})` : "";
+  const definitions = builder.definitions.length > 0 ? `(${builder.definitions.join(", ")})` : "";
   return {
-    query: `${kind} ${definitions} { ${parts.join(" ")} } ${maker.fragments.join(" ")}`,
-    variables: maker.variables,
+    query: `${kind} ${definitions} { ${parts.join(" ")} } ${builder.fragments.join(" ")}`,
+    variables: builder.variables,
   };
 }
 
-/** A way into an input: the names of the fields to the value, list items by 0. */
+/** The path to a value in an input: names of fields, and 0 for the item of a list. */
 type InputPath = readonly (string | number)[];
 
 function pathsOf(type: GraphQLInputType, path: InputPath = []): InputPath[] {
@@ -277,11 +279,16 @@ function pathsOf(type: GraphQLInputType, path: InputPath = []): InputPath[] {
   ];
 }
 
-/** The smallest value that a type takes, with one that is given at a path. */
-function sampleOf(type: GraphQLInputType, known: Known, path: InputPath | null, odd: unknown): unknown {
+/** The smallest valid value of a type, with `odd` at a path. A null path puts it nowhere. */
+function sampleOf(
+  type: GraphQLInputType,
+  existing: ExistingValues,
+  path: InputPath | null,
+  odd: unknown,
+): unknown {
   if (path?.length === 0) return odd;
-  if (isNonNullType(type)) return sampleOf(type.ofType, known, path, odd);
-  if (isListType(type)) return [sampleOf(type.ofType, known, path?.slice(1) ?? null, odd)];
+  if (isNonNullType(type)) return sampleOf(type.ofType, existing, path, odd);
+  if (isListType(type)) return [sampleOf(type.ofType, existing, path?.slice(1) ?? null, odd)];
   if (isEnumType(type)) return type.getValues()[0]?.name;
   if (!isInputObjectType(type)) {
     const samples: Record<string, unknown> = {
@@ -290,20 +297,20 @@ function sampleOf(type: GraphQLInputType, known: Known, path: InputPath | null, 
       DateTime: "2027-01-01T00:00:00Z",
       Decimal: "1",
     };
-    return known[type.name]?.[0] ?? samples[type.name] ?? "a";
+    return existing[type.name]?.[0] ?? samples[type.name] ?? "a";
   }
   const fields = Object.values(type.getFields()).flatMap((field): [string, unknown][] => {
-    const isMeant = path?.[0] === field.name;
-    if (!isMeant && !isNonNullType(field.type)) return [];
-    return [[field.name, sampleOf(field.type, known, isMeant ? path.slice(1) : null, odd)]];
+    const isOnPath = path?.[0] === field.name;
+    if (!isOnPath && !isNonNullType(field.type)) return [];
+    return [[field.name, sampleOf(field.type, existing, isOnPath ? path.slice(1) : null, odd)]];
   });
   return Object.fromEntries(fields);
 }
 
-/** Every argument of every field of the schema, and every field of an input, with every odd value. */
+/** One operation for each argument of a root field, or field of an input below it, and each odd value. */
 export function* everyArgument(
   schema: GraphQLSchema,
-  known: Known,
+  existing: ExistingValues,
 ): Generator<FuzzedOperation & { what: string }> {
   const roots = [
     ["query", schema.getQueryType()],
@@ -316,7 +323,7 @@ export function* everyArgument(
           for (const odd of ODD_VALUES) {
             const given = field.args.filter((arg) => arg === meant || isNonNullType(arg.type));
             const variables = Object.fromEntries(
-              given.map((arg) => [arg.name, sampleOf(arg.type, known, arg === meant ? path : null, odd)]),
+              given.map((arg) => [arg.name, sampleOf(arg.type, existing, arg === meant ? path : null, odd)]),
             );
             const definitions = given.map((arg) => `$${arg.name}: ${arg.type}`).join(", ");
             const args = given.map((arg) => `${arg.name}: $${arg.name}`).join(", ");

@@ -1,17 +1,18 @@
-// Preloaded into a server's process (`node --import`): sends that process a signal, such as SIGKILL, exactly where a
-// request's own header says. `x-signal: SIGKILL before 3` is when the third message to the database, counted from that
-// request's arrival, would be sent, whoever sends it; `sent 3` when it is on its way; `answered 3` when its answer came.
-// A request that is answered before that strikes nothing.
+// Preloaded into a server process (`node --import`). A request with the header `x-signal: SIGKILL before 3` makes the process
+// send itself SIGKILL just before it sends its third message to the database, counted from the arrival of the request and
+// over all sessions. `sent 3` means just after the message was sent, and `answered 3` just after its answer arrived. Nothing
+// happens if the request is answered before.
 import { subscribe } from "node:diagnostics_channel";
 import { writeSync } from "node:fs";
 import pg from "pg";
 
-let armed;
+/** The request whose header was read last. */
+let signallingRequest;
 let signal;
 let when;
-let left = Number.POSITIVE_INFINITY;
+let messagesLeft = Number.POSITIVE_INFINITY;
 
-function strike() {
+function sendSignal() {
   writeSync(process.stderr.fd, `${signal} ${when}\n`);
   process.kill(process.pid, signal);
 }
@@ -19,24 +20,24 @@ function strike() {
 subscribe("http.server.request.start", ({ request }) => {
   const point = request.headers["x-signal"]?.split(" ");
   if (point === undefined) return;
-  armed = request;
+  signallingRequest = request;
   [signal, when] = point;
-  left = Number(point[2]);
+  messagesLeft = Number(point[2]);
 });
 subscribe("http.server.response.finish", ({ request }) => {
-  if (request === armed) left = Number.POSITIVE_INFINITY;
+  if (request === signallingRequest) messagesLeft = Number.POSITIVE_INFINITY;
 });
 
-// What PostgreSQL answers: a simple query, and the end of an extended one. The embedded database is spoken to likewise.
+// The messages that PostgreSQL answers: a simple query, and the end of an extended one. The embedded database gets the same.
 for (const name of ["query", "sync"]) {
   const send = pg.Connection.prototype[name];
   pg.Connection.prototype[name] = function (...args) {
-    left -= 1;
-    const here = left === 0;
-    if (here && when === "before") strike();
-    if (here && when === "answered") this.once("readyForQuery", strike);
+    messagesLeft -= 1;
+    const here = messagesLeft === 0;
+    if (here && when === "before") sendSignal();
+    if (here && when === "answered") this.once("readyForQuery", sendSignal);
     send.apply(this, args);
-    // The socket is corked until the whole query was written.
-    if (here && when === "sent") setImmediate(strike);
+    // pg corks the socket until the whole query is written.
+    if (here && when === "sent") setImmediate(sendSignal);
   };
 }

@@ -7,9 +7,9 @@ import { delimiter, join } from "node:path";
 import pg from "pg";
 import { freePort } from "../../tools/postgres.mjs";
 
-/** A pgbouncer of a test's own, in front of one PostgreSQL server. */
+/** A pgbouncer process in front of one PostgreSQL server. */
 export interface Pooler {
-  /** The same database through the pooler. */
+  /** The address of the same database through the pooler. */
   through(url: string): string;
   stop(): Promise<void>;
 }
@@ -18,15 +18,17 @@ const program = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "
   .map((folder) => join(folder, "pgbouncer"))
   .find((path) => existsSync(path));
 
-/** Why there is no pooler here; null where there is one. */
+/** The reason why this machine has no pooler; null if it has one. */
 export const missingPooler = program === undefined ? "this machine has no pgbouncer" : null;
 
 /**
- * Starts pgbouncer with its own defaults but for what is given.
- * @param server an address of the PostgreSQL server behind it; its user alone is let in.
+ * Starts pgbouncer.
+ * @param server an address of the PostgreSQL server behind it. Only the user in the address may connect.
+ * @param settings replaces pgbouncer's defaults.
+ * @throws Error if there is no pgbouncer, or with its output if it ends.
  */
 export async function startPooler(server: string, settings: Record<string, string>): Promise<Pooler> {
-  if (program === undefined) throw new Error("There is no pgbouncer.");
+  if (program === undefined) throw new Error("This machine has no pgbouncer.");
   const folder = await mkdtemp(join(tmpdir(), "invite-links-pooler-"));
   const { hostname, port: target, username } = new URL(server);
   const port = await freePort();
@@ -48,9 +50,9 @@ export async function startPooler(server: string, settings: Record<string, strin
   await chmod(folder, 0o755);
   const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const child: ChildProcess = spawn(program, [file], { stdio: ["ignore", "ignore", "pipe"], ...user });
-  let said = "";
+  let output = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(-2000);
+    output = (output + text).slice(-2000);
   });
   const exited = once(child, "exit");
   const through = (url: string) => {
@@ -67,7 +69,7 @@ export async function startPooler(server: string, settings: Record<string, strin
     );
     await client.end().catch(() => {});
     if (answers) break;
-    if (child.exitCode !== null) throw new Error(`pgbouncer ended: ${said}`);
+    if (child.exitCode !== null) throw new Error(`pgbouncer ended: ${output}`);
   }
   return {
     through,

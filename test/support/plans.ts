@@ -1,14 +1,17 @@
+// Checks of query plans: which statements some work sends (statementsOf), how PostgreSQL runs one of them (planOf), and what
+// the plan reads and sorts.
+
 import pg from "pg";
 import { vi } from "vitest";
 import type { TestDatabase } from "./databases.js";
 
-/** A statement by hand, as it was sent. */
+/** A hand-written SQL statement that was sent. */
 export interface SentStatement {
   readonly text: string;
   readonly values: readonly unknown[];
 }
 
-/** The statements by hand that `work` sends, in their order. */
+/** The hand-written statements that `work` sends, in order. */
 export async function statementsOf(
   { sessions: { pool, quick, frequent } }: Pick<TestDatabase, "sessions">,
   work: () => Promise<unknown>,
@@ -36,16 +39,16 @@ export async function statementsOf(
   return sent;
 }
 
-/** One step of a plan that was carried out. */
+/** One step of a plan that was executed. */
 export interface PlanStep {
-  /** As PostgreSQL names it, such as "Index Only Scan". */
+  /** PostgreSQL's name, such as "Index Only Scan". */
   readonly type: string;
   readonly table: string | null;
   readonly index: string | null;
-  /** All that it gave, however frequent it was begun. */
+  /** The rows that the step returned in all its loops. */
   readonly rows: number;
-  /** All that it looked at and left out. */
-  readonly passedBy: number;
+  /** The rows that the step read and filtered out in all its loops. */
+  readonly filteredOut: number;
 }
 
 interface ExplainedStep {
@@ -68,7 +71,7 @@ function stepsOf(step: ExplainedStep): PlanStep[] {
       table: step["Relation Name"] ?? null,
       index: step["Index Name"] ?? null,
       rows: step["Actual Rows"] * loops,
-      passedBy: removed * loops,
+      filteredOut: removed * loops,
     },
     ...(step.Plans ?? []).flatMap(stepsOf),
   ];
@@ -82,10 +85,10 @@ function literal(value: unknown): string {
   return pg.escapeLiteral(`{${members.join(",")}}`);
 }
 
-/** A plan for the values at hand, or one for any values: what becomes of a named statement. */
+/** A custom plan is made for the given values, a generic plan for all values. PostgreSQL may use either for a named statement. */
 export type PlanKind = "custom" | "generic";
 
-/** The steps by which a statement is carried out; it is carried out for that. */
+/** Executes a statement. @returns the steps of its plan. */
 export async function planOf(
   pool: pg.Pool,
   { text, values }: SentStatement,
@@ -100,7 +103,7 @@ export async function planOf(
       `explain (analyze, timing off, format json) execute explained${given}`,
     );
     const plan = rows[0]?.["QUERY PLAN"][0]?.Plan;
-    if (!plan) throw new TypeError("Nothing was explained.");
+    if (!plan) throw new TypeError("EXPLAIN returned no plan.");
     return stepsOf(plan);
   } finally {
     await session.query("deallocate explained");
@@ -111,20 +114,20 @@ export async function planOf(
 
 const READS_TABLE = /Scan$/;
 
-/** The tables that are read, and how many rows of each were looked at. */
+/** The number of rows that a plan reads of each table. */
 export function rowsRead(plan: readonly PlanStep[]): Map<string, number> {
   const read = new Map<string, number>();
-  for (const { type, table, rows, passedBy } of plan) {
+  for (const { type, table, rows, filteredOut } of plan) {
     if (table === null || !READS_TABLE.test(type)) continue;
-    read.set(table, (read.get(table) ?? 0) + rows + passedBy);
+    read.set(table, (read.get(table) ?? 0) + rows + filteredOut);
   }
   return read;
 }
 
-/** The tables that are read from one end to the other. */
+/** The tables that a plan scans sequentially. */
 export const tablesReadWhole = (plan: readonly PlanStep[]): string[] =>
   plan.flatMap(({ type, table }) => (type === "Seq Scan" && table !== null ? [table] : []));
 
-/** The largest number of rows that is put in order. */
+/** The largest number of rows that one step sorts. */
 export const mostSorted = (plan: readonly PlanStep[]): number =>
   Math.max(0, ...plan.flatMap(({ type, rows }) => (type.endsWith("Sort") ? [rows] : [])));

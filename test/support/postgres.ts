@@ -3,8 +3,8 @@ import { type PostgresServer, startPostgres as start } from "../../tools/postgre
 export type TestServer = PostgresServer;
 
 /**
- * Starts a PostgreSQL server of the tests' own, which forgets everything at its end.
- * @returns null where none can be had.
+ * Starts a PostgreSQL server for this test run. Its data is deleted when it stops.
+ * @returns null if this machine has no PostgreSQL that runs.
  */
 export const startPostgres = (): Promise<TestServer | null> =>
   start({
@@ -13,7 +13,7 @@ export const startPostgres = (): Promise<TestServer | null> =>
       synchronous_commit: "off",
       full_page_writes: "off",
       shared_buffers: "32MB",
-      // Its transactions keep a test's own vacuum from telling that a page is seen by all.
+      // A transaction of autovacuum would keep a vacuum by a test from marking pages as all-visible.
       autovacuum: "off",
     },
   });

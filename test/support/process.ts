@@ -1,3 +1,5 @@
+// The built server as a child process, for tests of start, signals and crashes. Needs `npm run build`.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -5,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
-/** What the server says when it is ready, on a stdout that is no terminal. */
+/** The line that the server writes when it is ready, if stdout is not a terminal. */
 export interface Greeting {
   readonly url: string;
   readonly dashboardUrl: string | null;
@@ -15,16 +17,16 @@ export interface Greeting {
   readonly msg: string;
 }
 
-/** The built server as a process of its own, with nothing in its environment but what is given. */
+/** A server process with only the given environment, PATH and a free port. */
 export class ServerProcess {
   readonly child: ChildProcess;
   stdout = "";
   stderr = "";
   readonly exited: Promise<number | null>;
 
-  /** @param command another script than the server's own, with its arguments. */
+  /** @param command the script to run and its arguments; the server by default. */
   constructor(environment: Record<string, string>, command: readonly string[] = [MAIN]) {
-    if (!existsSync(MAIN)) throw new Error("dist/main.js is not there: npm run build makes it.");
+    if (!existsSync(MAIN)) throw new Error("dist/main.js is missing. Run npm run build.");
     this.child = spawn(process.execPath, command, {
       env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...environment },
       stdio: ["ignore", "pipe", "pipe"],
@@ -32,16 +34,16 @@ export class ServerProcess {
     const { stdout, stderr } = this.child;
     stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
-      this.child.emit("said");
+      this.child.emit("output");
     });
     stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
-      this.child.emit("said");
+      this.child.emit("output");
     });
     this.exited = once(this.child, "close").then(([code]) => code as number | null);
   }
 
-  /** The lines of stdout so far, each as JSON: a server without a terminal writes nothing else there. */
+  /** The complete lines of stdout so far. Without a terminal the server writes only JSON lines. */
   get lines(): { readonly msg: string; readonly [key: string]: unknown }[] {
     const whole = this.stdout.slice(0, this.stdout.lastIndexOf("\n") + 1);
     return whole
@@ -56,19 +58,23 @@ export class ServerProcess {
     return found as Greeting | undefined;
   }
 
-  /** Waits until it greets whoever started it, and says where it is; fails where it ends before that. */
+  /**
+   * Waits until the server is ready.
+   * @returns its GraphQL address.
+   * @throws Error with the output if the process ends before.
+   */
   async ready(): Promise<string> {
     for (;;) {
       const { greeting } = this;
       if (greeting !== undefined) return greeting.url;
-      const said = once(this.child, "said").then(() => true);
-      if (!(await Promise.race([said, this.exited.then(() => false)]))) {
+      const output = once(this.child, "output").then(() => true);
+      if (!(await Promise.race([output, this.exited.then(() => false)]))) {
         throw new Error(`The server ended: ${this.stdout}${this.stderr}`);
       }
     }
   }
 
-  /** The API token that it shows; undefined where it shows none. */
+  /** The API token in the greeting; undefined if there is none. */
   get token(): string | undefined {
     return this.greeting?.apiToken ?? undefined;
   }
@@ -79,7 +85,7 @@ export class ServerProcess {
   }
 }
 
-/** Asks a server at an address. */
+/** Sends a GraphQL operation to an address. */
 export async function askAt(
   url: string,
   token: string,
@@ -91,6 +97,6 @@ export async function askAt(
     headers: { "content-type": "application/json", authorization: `Bearer ${token}`, ...headers },
     body: JSON.stringify({ query, variables }),
   });
-  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its query has.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of a response depends on its query.
   return (await response.json()) as { data: any; errors?: readonly { message: string }[] };
 }

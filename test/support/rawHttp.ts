@@ -1,14 +1,17 @@
+// HTTP by hand on a socket, for requests that fetch() does not send: invalid bytes in headers, several Host headers, half a
+// request.
+
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
 export interface RawAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its route has.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of a response depends on its route.
   readonly body: any;
 }
 
-/** What a client wrote that fetch() would not: bytes in headers, several Host headers, half a request. */
+/** A connection to a server on this machine. */
 export class RawConnection {
   readonly socket: Socket;
   received = "";
@@ -19,7 +22,7 @@ export class RawConnection {
     this.socket.setEncoding("latin1").on("data", (text: string) => {
       this.received += text;
     });
-    // A connection that is reset ends as well; the test sees what was received until then.
+    // A reset ends the connection, too. The test looks at the bytes that were received before.
     this.socket.on("error", () => {});
     this.ended = once(this.socket, "close").then(() => undefined);
   }
@@ -28,7 +31,7 @@ export class RawConnection {
     this.socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
   }
 
-  /** The answers so far that came whole, in order. */
+  /** The complete answers so far, in order. */
   get answers(): RawAnswer[] {
     const answers: RawAnswer[] = [];
     for (let rest = this.received; ; ) {
@@ -49,7 +52,7 @@ export class RawConnection {
     }
   }
 
-  /** Waits for the given number of answers, or the connection's end. */
+  /** Waits for a number of answers or the end of the connection, whichever is first. @returns all answers so far. */
   async answered(count = 1): Promise<RawAnswer[]> {
     while (this.answers.length < count && !this.socket.destroyed) {
       await Promise.race([once(this.socket, "data"), this.ended]);
@@ -66,7 +69,11 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Sends the bytes of one request, and waits for its answer. */
+/**
+ * Sends one request and waits for its answer.
+ * @param head the request line and the headers.
+ * @throws Error if the connection ends without an answer.
+ */
 export async function sendRaw(
   origin: string,
   head: readonly string[],
@@ -77,6 +84,6 @@ export async function sendRaw(
   connection.write(body);
   const [answer] = await connection.answered();
   connection.socket.destroy();
-  if (answer === undefined) throw new Error(`There was no answer: ${connection.received}`);
+  if (answer === undefined) throw new Error(`The server sent no complete answer: ${connection.received}`);
   return answer;
 }

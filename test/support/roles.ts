@@ -1,33 +1,40 @@
+// Databases with an owner other than the superuser, for tests of permissions, limits and settings of a role.
+
 import pg from "pg";
 import { type PreparedDatabase, prepareTestDatabase } from "./databases.js";
 
-/** An empty database of a test's own that belongs to a role of its own. */
+/** A database of one test that belongs to a role of its own. */
 export interface OwnedDatabase {
-  /** The role's address. */
+  /** The address of the database, with the role as user. */
   readonly url: string;
-  /** The role's name, and quoted. */
+  /** The role's name, which needs no quotes in SQL. */
   readonly role: string;
   /** The database's name. */
   readonly name: string;
-  /** Runs statements as the superuser, in this database. */
+  /** Runs statements as the superuser in this database. @returns the last result. */
   asSuperuser(...statements: string[]): Promise<pg.QueryResult>;
-  /** The role's address with another part. */
+  /** A changed copy of `url`. */
   with(change: (url: URL) => void): string;
+  /** Deletes the database and the role. */
   remove(): Promise<void>;
 }
 
-/** For what a test itself does, whatever defaults it gave the database. */
-const AS_USUAL =
+/** Session settings for the superuser, which override the defaults that a test gives the database. */
+const USUAL_SETTINGS =
   "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0 -c search_path=public";
 
-/** @param attributes of the role, such as `connection limit 8`. */
+/**
+ * Creates a database on the PostgreSQL server and a role that owns it.
+ * @param attributes of the role, such as `connection limit 8`.
+ * @param migrated false for an empty database.
+ */
 export async function ownedDatabase(attributes = "", migrated = false): Promise<OwnedDatabase> {
   const prepared: PreparedDatabase = await prepareTestDatabase("server", migrated);
   const superuser = prepared.url as string;
   const name = new URL(superuser).pathname.slice(1);
   const role = `role_${name}`;
   const asSuperuser = async (...statements: string[]) => {
-    const client = new pg.Client({ connectionString: superuser, options: AS_USUAL });
+    const client = new pg.Client({ connectionString: superuser, options: USUAL_SETTINGS });
     await client.connect();
     try {
       let result = await client.query("select 1");

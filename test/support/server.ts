@@ -1,3 +1,5 @@
+// The whole server in the process of the test, for tests over HTTP: startTestServer().
+
 import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,10 +10,10 @@ import { createLog } from "../../src/log.js";
 import type { Sandbox } from "../../src/sandbox/sandbox.js";
 import { type DatabaseForm, openPool, prepareTestDatabase, USUAL_FORMS } from "./databases.js";
 
-/** The sample's channel and group; see prisma/sample.json. */
+/** Chat ids of the channel and the group in the sample; see prisma/sample.json. */
 export const CHANNEL = -1001234567890;
 export const GROUP = -1009876543210;
-/** Types and tags of the sample, by their bare ids. */
+/** UUIDs of tag types and tags in the sample. */
 export const PLATFORM = "01991000-0000-7000-8000-000000000010";
 export const CREATIVE = "01991000-0000-7000-8000-000000000011";
 export const YOUTUBE = "01991000-0000-7000-8000-000000000013";
@@ -20,7 +22,7 @@ export const GROUP_TAG = "01991000-0000-7000-8000-00000000001d";
 export interface GraphQLAnswer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its query has.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of a response depends on its query.
   readonly data: any;
   readonly errors?: readonly {
     readonly message: string;
@@ -42,22 +44,24 @@ export interface LogLine {
 export interface TestServer {
   readonly url: string;
   readonly origin: string;
-  /** An administrator's, for every channel. */
+  /** An administrator's API token for all channels. */
   readonly token: string;
   readonly sandbox: Sandbox;
   readonly log: readonly LogLine[];
+  /** Sends a GraphQL operation. @param token null sends none. */
   ask(query: string, variables?: object, token?: string | null): Promise<GraphQLAnswer>;
-  /** How many SQL statements ran for a query, the one that authenticates included. */
+  /** The SQL statements that ran for a query, including the one for authentication. */
   statementsOf(query: string, variables?: object): Promise<string[]>;
-  /** A token as createApiToken makes it. */
+  /** Creates an API token by the mutation createApiToken. @returns its secret. */
   makeToken(input: { role: string; channelIds?: number[] | null; telegramUserId?: number }): Promise<string>;
   stop(): Promise<void>;
 }
 
 /**
- * The whole server over real HTTP, on a database of its own, with the sample and its sandbox for Telegram.
- * @param fill stores something else in place of the sample, before the server starts.
- * @param reach gives the address at which the server is to find its database, such as a proxy's before it.
+ * Starts the server on a free port, with a database of its own, the sample's content, and the sandbox as Telegram.
+ * @param overrides replaces values of the configuration.
+ * @param fill fills the database before the server starts; the sample is then left out.
+ * @param reach changes the address of the database, for example to the address of a proxy.
  */
 export async function startTestServer(
   overrides: Partial<Config> = {},
@@ -95,7 +99,7 @@ export async function startTestServer(
     await rm(dataDir, { recursive: true, force: true });
     throw error;
   }
-  if (app.sandbox === null) throw new TypeError("The test server works with the sandbox.");
+  if (app.sandbox === null) throw new TypeError("The test server needs the sandbox.");
   const token = config.adminToken ?? (await readFile(join(dataDir, "sandbox", "api-token"), "utf8")).trim();
 
   const ask: TestServer["ask"] = async (query, variables = {}, bearer = token) => {

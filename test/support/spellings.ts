@@ -1,5 +1,6 @@
-// How people and programs write the values that every face takes. A row is [written, what it is]; null where a face
-// must refuse it. Each face's test runs the part of the table that the face accepts, and the rest as refusals.
+// Spellings of the values that every face accepts: link addresses, instants, amounts and chat ids. Each row has a text and
+// the value that it means, or null if it is invalid. The test of each face runs all rows: those that the face accepts, and
+// the others as errors.
 
 export const HASH = "AbCd_-0123456789";
 export const LINK = `https://t.me/+${HASH}`;
@@ -36,7 +37,7 @@ export const ADDRESSES: readonly (readonly [text: string, url: string | null])[]
   [`ftp://t.me/+${HASH}`, null],
 ];
 
-/** `isRfc3339`: what GraphQL and REST take. `isIso`: what the command line and programs take as well. The rest is files' alone. */
+/** `rfc3339` is accepted everywhere, `iso` by the command line, programs and files, and `file` by imported files only. */
 export const INSTANTS: readonly {
   readonly text: string;
   readonly iso: string | null;
@@ -62,7 +63,7 @@ export const INSTANTS: readonly {
   { text: "tomorrow", iso: null, grammar: "rfc3339" },
 ];
 
-/** `isPlain`: what GraphQL takes as a string. The rest is files' alone. */
+/** GraphQL accepts the plain amounts as strings. The others are accepted in imported files only. */
 export const AMOUNTS: readonly {
   readonly text: string;
   readonly amount: string | null;
@@ -88,7 +89,7 @@ export const AMOUNTS: readonly {
   { text: "1000000000000", amount: null, isPlain: true },
 ];
 
-/** Ids of channels and groups. */
+/** Chat ids of channels and groups. */
 export const CHAT_IDS: readonly (readonly [text: string, id: number | null])[] = [
   ["-1001234567890", -1001234567890],
   ["-4503599627370495", -4503599627370495],

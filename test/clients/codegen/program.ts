@@ -1,4 +1,4 @@
-// A front end's program over the documents that lie beside it, typed by GraphQL Code Generator's client preset.
+// A program of a front end. GraphQL Code Generator's client preset types it from documents.graphql.
 import { Client, fetchExchange } from "@urql/core";
 import { useFragment as read } from "./gql/fragment-masking.js";
 import {
@@ -20,7 +20,7 @@ export const connect = (url: string, token: string): Client =>
     fetchOptions: { headers: { authorization: `Bearer ${token}` } },
   });
 
-/** The names of the dearest links that were made before an instant, with what they cost. */
+/** The two links with the largest budgets that were created before an instant, as "name: budget, century". */
 export async function dearest(client: Client, channelId: number, createdTo: string): Promise<string[]> {
   const orderBy = [{ field: InviteLinkOrderField.Budget, direction: OrderDirection.Desc }];
   const { data, error } = await client.query(LinksDocument, {
@@ -29,7 +29,7 @@ export async function dearest(client: Client, channelId: number, createdTo: stri
     filter: { createdTo },
     orderBy,
   });
-  if (!data) throw error ?? new Error("There is no answer.");
+  if (!data) throw error ?? new Error("The response has no data.");
   const names: string[] = [];
   for (const link of read(LinkRowFragmentDoc, data.inviteLinks.nodes)) {
     const budget: string = link.budget;
@@ -39,10 +39,10 @@ export async function dearest(client: Client, channelId: number, createdTo: stri
   return names;
 }
 
-/** Makes a link; its address, or what is wrong. */
+/** Creates a link. @returns its address, or a text about the error. */
 export async function create(client: Client, input: CreateInviteLinkInput): Promise<string> {
   const { data, error } = await client.mutation(CreateLinkDocument, { input });
-  if (!data) throw error ?? new Error("There is no answer.");
+  if (!data) throw error ?? new Error("The response has no data.");
   const result = data.createInviteLink;
   switch (result.__typename) {
     case "CreateInviteLinkSuccess":
@@ -59,7 +59,7 @@ export async function create(client: Client, input: CreateInviteLinkInput): Prom
   }
 }
 
-/** What kind of thing has an id. */
+/** The type of the node that has an id, with one of its fields. */
 export async function kind(client: Client, id: string): Promise<string> {
   const { data } = await client.query(ThingDocument, { id });
   const node = data?.node;

@@ -1,5 +1,5 @@
-// What a front end with Relay asks. The compiler alone reads this file; Relay's rule for names is that they begin
-// with their file's.
+// The documents of a front end with Relay, read by Relay's compiler only. Relay requires that their names begin with the
+// name of the file.
 import { graphql } from "relay-runtime";
 
 graphql`

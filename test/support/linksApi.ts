@@ -1,7 +1,10 @@
+// An HTTP API of links, of the kind that `invite-links import --from-rest` reads, with faults that a test puts into it.
+
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-export interface Asked {
+/** A request that the API received. */
+export interface ApiRequest {
   readonly method: string | undefined;
   readonly path: string;
   readonly page: number;
@@ -11,18 +14,17 @@ export interface Asked {
   readonly body: string;
 }
 
-/** Answers in place of the API; false leaves the answer to it. */
-export type Fault = (asked: Asked, response: ServerResponse) => boolean | undefined;
+/** Answers a request in place of the API. False leaves the answer to the API. */
+export type Fault = (request: ApiRequest, response: ServerResponse) => boolean | undefined;
 
 export type Item = Readonly<Record<string, unknown>>;
 
-/** An API of links of the kind that import reads, made by hand, with whatever faults are put into it. */
 export interface LinksApi {
   readonly url: URL;
   items: Item[];
-  /** The first one is used up by a request that it answers. */
+  /** The first fault sees every request, and is removed once it has answered one. */
   readonly faults: Fault[];
-  readonly asked: Asked[];
+  readonly requests: ApiRequest[];
   close(): Promise<void>;
 }
 
@@ -45,7 +47,7 @@ export const itemOf = (number: number, more: Item = {}): Item => ({
   ...more,
 });
 
-async function read(request: IncomingMessage): Promise<Asked> {
+async function read(request: IncomingMessage): Promise<ApiRequest> {
   let body = "";
   for await (const chunk of request) body += chunk;
   const { pathname, searchParams: query } = new URL(request.url ?? "", "http://api");
@@ -66,29 +68,29 @@ export const json = (response: ServerResponse, status: number, body: unknown, he
 };
 
 export async function startLinksApi(items: Item[] = []): Promise<LinksApi> {
-  const server = createServer(async (request, response) => {
-    const asked = await read(request);
-    api.asked.push(asked);
-    if (api.faults[0]?.(asked, response)) {
+  const server = createServer(async (incoming, response) => {
+    const request = await read(incoming);
+    api.requests.push(request);
+    if (api.faults[0]?.(request, response)) {
       api.faults.shift();
       return;
     }
-    if (asked.path !== "/base/invite_links/all") json(response, 404, { detail: "Not Found" });
-    else if (asked.authorization !== `Bearer ${TOKEN}`) json(response, 401, { detail: "Unauthorized" });
+    if (request.path !== "/base/invite_links/all") json(response, 404, { detail: "Not Found" });
+    else if (request.authorization !== `Bearer ${TOKEN}`) json(response, 401, { detail: "Unauthorized" });
     else {
-      const { page, limit } = asked;
+      const { page, limit } = request;
       const shown = api.items.slice((page - 1) * limit, page * limit);
       json(response, 200, { page, limit, total: api.items.length, items: shown });
     }
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
-  if (address === null || typeof address === "string") throw new TypeError("A TCP server has a port.");
+  if (address === null || typeof address === "string") throw new TypeError("A TCP server must have a port.");
   const api: LinksApi = {
     url: new URL(`http://127.0.0.1:${address.port}/base/`),
     items,
     faults: [],
-    asked: [],
+    requests: [],
     async close() {
       server.closeAllConnections();
       server.close();

