@@ -1,5 +1,5 @@
-// The rows that are measured: this server's tables filled, and the same rows in the plain tables of the limit and the
-// peers. A database that has them already is used as it is.
+// The data of the benchmark: this server's tables, and the same rows in the plain tables of the limit and the peers. A database
+// that was filled with the same options before is used again.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { BOT_TOKEN, migrate } from "./processes.mjs";
 const read = (/** @type {string} */ name) => readFileSync(new URL(`data/${name}`, import.meta.url), "utf8");
 const MIGRATIONS = new URL("../prisma/migrations/", import.meta.url);
 
-/** What the rows depend on: other rows are made where it has changed. */
+/** A hash of everything that the rows depend on. A database with another hash is filled again. */
 function fingerprint(/** @type {number} */ links, /** @type {number} */ seed) {
   const hash = createHash("sha256").update(
     JSON.stringify([links, seed, read("fill.sql"), read("plain.sql")]),
@@ -27,13 +27,13 @@ function fingerprint(/** @type {number} */ links, /** @type {number} */ seed) {
 }
 
 /**
- * The rows in this server's tables. Nothing is checked or counted on the way, and the indexes are made at the end.
+ * Fills this server's tables. Constraints and triggers are off meanwhile, and indexes are created at the end.
  * @param {Execute} execute
  * @param {number} links
  * @param {number} seed
  */
 async function fill(execute, links, seed) {
-  // Those of a constraint stay, as they must.
+  // Indexes of constraints cannot be dropped.
   const indexes = await execute(`
     select c.relname as name, pg_get_indexdef(c.oid) as definition from pg_index i join pg_class c on c.oid = i.indexrelid
     where i.indrelid in ('invite_link'::regclass, 'invite_link_tag'::regclass)
@@ -50,7 +50,7 @@ async function fill(execute, links, seed) {
   await execute(`insert into invite_link_tag (${columns}) select ${columns} from drawn`);
   for (const { definition } of indexes) await execute(definition);
   await execute("set session_replication_role = origin");
-  // Counts that triggers keep, of which none has run.
+  // No trigger has run, so the bitmaps and the counts of days are computed here.
   const [counts] = await execute("select to_regprocedure('recount()') is not null as kept");
   if (counts?.["kept"]) await execute("select recount()");
 }
@@ -78,8 +78,8 @@ export async function withDatabase(url, work) {
 }
 
 /**
- * A database of `server` with the rows, made where it is not there yet.
- * @param {string} server any database's address
+ * A database of `server` with the rows; created and filled if it does not exist.
+ * @param {string} server address of any database of the server
  * @param {{ links: number, seed: number, say: (line: string) => void }} options
  */
 export async function prepareDatabase(server, { links, seed, say }) {
@@ -112,7 +112,7 @@ export async function prepareDatabase(server, { links, seed, say }) {
   return url;
 }
 
-/** Takes away what a measurement has made. @param {string} url */
+/** Deletes the rows that a measurement has created. @param {string} url */
 export const restore = (url) =>
   withDatabase(url, async (execute) => {
     await execute(read("restore.sql"));
@@ -120,8 +120,8 @@ export const restore = (url) =>
   });
 
 /**
- * An embedded database with the rows, made where it is not there yet.
- * @param {string} folder in which it is made
+ * An embedded database with the rows; created and filled if it does not exist.
+ * @param {string} folder in which it is created
  * @param {{ links: number, seed: number, say: (line: string) => void }} options
  * @returns {Promise<string>} its DATA_DIR
  */
@@ -131,7 +131,7 @@ export async function prepareEmbedded(folder, { links, seed, say }) {
   if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return dataDir;
   say("filling the embedded database");
   await rm(dataDir, { recursive: true, force: true });
-  // A bot's database, not the sandbox's; no bot is asked anything for it.
+  // With a bot token, so that the database is not filled with the sandbox's sample. The bot is not called.
   await migrate({ DATA_DIR: dataDir, TELEGRAM_BOT_TOKEN: BOT_TOKEN });
   const database = await PGlite.create({ dataDir: join(dataDir, "live/postgres") });
   try {

@@ -1,6 +1,6 @@
-// The part `fast-paths`: what each fast path of src/fastPaths.ts saves. This server runs as it is and once without each
-// fast path, all in the same rounds. CPU time is compared rather than requests per second, because CPU time hardly
-// depends on what else the machine does.
+// The part `fast-paths`: what each fast path of src/fastPaths.ts saves. This server runs with all fast paths and once without
+// each of them, all in the same rounds. CPU time is compared rather than requests per second, because CPU time depends less
+// on the other work of the machine. On a machine with much other work, even CPU time varies by more than a tenth.
 
 import { prepareDatabase } from "./data.mjs";
 import { machine } from "./machine.mjs";

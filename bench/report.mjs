@@ -266,8 +266,7 @@ const INTRODUCTION = `# What a request costs
 numbers are in results.json.
 
 - **The limit** is a minimal server of node:http and pg. It sends one statement, in which PostgreSQL writes the JSON, and
-  forwards the result. It works on plain tables with the indexes that its statements need (data/plain.sql). No server that
-  speaks GraphQL can be expected to do less.
+  forwards the result. It works on plain tables with the indexes that its statements need (data/plain.sql).
 - **This server** runs as in production: \`invite-links serve\` with an API token, limits, a log (to a file) and metrics, on
   its own tables.
 - **The peers** work on the plain tables, each as its own guide recommends: hand-written SQL and loaders for Mercurius, the

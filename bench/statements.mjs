@@ -1,5 +1,5 @@
 // The limit's statements: one for each workload, on the plain tables (data/plain.sql). PostgreSQL writes the JSON of the
-// response, so that no program can do less than to send one statement and to forward its result.
+// response, so that the program does nothing but send one statement and forward its result.
 
 const instant = (/** @type {string} */ column) =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

@@ -1,15 +1,15 @@
--- Fills this server's tables: bench.links links, a fifth of them in one channel and the rest over 99, with 200 tags of
--- five types in every channel and about three tags a link. The same seed gives the same rows, ids included, on every
--- PostgreSQL from 15 on and embedded.
+-- Fills this server's tables with bench.links links: a fifth of them in one channel and the rest in 99 others, with 200 tags
+-- of five types in each channel and about three tags on each link. The same seed gives the same rows, ids included, on every
+-- PostgreSQL from version 15 on and on the embedded database.
 select setseed((current_setting('bench.seed')::int % 1000000) / 1e6);
 
--- As uuidv7(), which servers before 18 lack, and from random(), so that the seed decides.
+-- Like uuidv7(), which PostgreSQL before 18 lacks, but made from random(), so that the seed determines the ids.
 create function pg_temp.uuid_at(at timestamptz) returns uuid language sql as $$
   select left(overlay(overlay(lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || md5(random()::text)
     placing '7' from 13) placing '8' from 17), 32)::uuid
 $$;
 
--- All was made before this day: what a measurement adds is told from it by its date.
+-- All rows were created before this day, so that restore.sql can tell rows that a measurement has added by their date.
 create temp table day as select timestamptz '2025-01-01 00:00+00' as last;
 
 create temp table c as
@@ -34,7 +34,7 @@ create temp table t as
 insert into tag (id, channel_id, type_id, name, name_key, color, created_at)
   select id, channel_id, type_id, name, lower(name), color, last - interval '798 days' from t, day;
 
--- The channels after the first have less and less, as 1 / (number + 5).
+-- The shares of the channels after the first decrease as 1 / (number + 5).
 create temp table cw as
   select array_agg(id order by number) as ids, array_agg(low order by number) as lows from (
     select number, id, sum(1.0 / (number + 5)) over (order by number) / sum(1.0 / (number + 5)) over ()
@@ -55,7 +55,7 @@ from (select g, random() as u, date_trunc('milliseconds', last - random() * inte
   from day, generate_series(1, current_setting('bench.links')::int) g) l, cw
 order by ca;
 
--- 0 to 6 tags a link, some tags far more often than others.
+-- Each link has 0 to 6 tags. Some tags are far more frequent than others.
 create temp table tw as
   select array_agg(number order by r) as numbers, array_agg(low order by r) as lows from (
     select number, r, sum(1.0 / (r + 10)) over (order by r) / sum(1.0 / (r + 10)) over ()

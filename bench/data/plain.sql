@@ -1,5 +1,5 @@
--- The tables that the limit and the peers are held to: a plain model of the same things, in a schema of its own, with
--- the same rows under the same ids, and the indexes that their statements use.
+-- The plain tables of the limit and the peers, in a schema of their own: the same rows with the same ids, and the indexes that
+-- their statements use.
 create schema plain;
 create table plain.tag_type (id uuid primary key, name text not null);
 create table plain.tag (

@@ -1,4 +1,4 @@
-import { withSlot } from "../shared/slot.js";
+import { withAttachment } from "../shared/attachment.js";
 import type { Tag } from "./tag.js";
 
 // What: Fast path. Tags are remembered between requests (this file, cachedTagLoaders.ts) and spare a page of links the
@@ -42,7 +42,7 @@ export class TagCache {
   store({ tagsVersion: version, ...tag }: VersionedTag): Tag {
     // Clearing all is cheap and rare. Keeping track of the last use would cost more than reading the tags again.
     if (this.#tags.size >= MAX_TAGS) this.#tags.clear();
-    this.#tags.set(tag.id, { tag: withSlot(tag), version });
+    this.#tags.set(tag.id, { tag: withAttachment(tag), version });
     return tag;
   }
 }

@@ -1,9 +1,10 @@
 // What: keeps the JSON of a cached tag with the tag, for selections of pure fields; plain twin: noResponseMemo, with
 //   which the executor writes the JSON each time.
-// Measured: W1 1.68 instead of 2.28 CPU ms of Node.js a request; see docs/decisions/0003-response-memo.md.
-// To remove: delete this file, `signature` in executionPlan.ts, PURE_FIELD and domain/shared/slot.ts.
+// Measured: W1 1.68 instead of 2.28 CPU ms of Node.js a request (200,000 links, November 2026);
+//   `npm run bench -- --only fast-paths`, docs/decisions/0003-response-memo.md.
+// To remove: delete this file, `signature` in executionPlan.ts, PURE_FIELD and domain/shared/attachment.ts.
 
-import { slotOf } from "../../../domain/shared/slot.js";
+import { attachmentOf } from "../../../domain/shared/attachment.js";
 import type { Json } from "../json.js";
 
 /** Goes into the extensions of a field whose value depends on its object only: not on the caller, arguments or time. */
@@ -34,10 +35,10 @@ export class ResponseMemo {
 export type FindResponseMemo = (object: unknown) => ResponseMemo | undefined;
 
 export const findResponseMemo: FindResponseMemo = (object) => {
-  const slot = slotOf(object);
-  if (!slot) return undefined;
-  slot.content ??= new ResponseMemo();
-  return slot.content as ResponseMemo;
+  const attachment = attachmentOf(object);
+  if (!attachment) return undefined;
+  attachment.content ??= new ResponseMemo();
+  return attachment.content as ResponseMemo;
 };
 
 export const noResponseMemo: FindResponseMemo = () => undefined;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { buildSchema, type GraphQLObjectType, getOperationAST, parse, validate } from "graphql";
 import { expect, test } from "vitest";
-import { withSlot } from "../../../../src/domain/shared/slot.js";
+import { withAttachment } from "../../../../src/domain/shared/attachment.js";
 import { GraphQLJsExecutor } from "../../../../src/graphql/executor/graphqlJsExecutor.js";
 import { PlannedExecutor } from "../../../../src/graphql/executor/planned/plannedExecutor.js";
 import { PURE_FIELD } from "../../../../src/graphql/executor/planned/responseMemo.js";
@@ -30,7 +30,7 @@ const markPure = (type: string, ...names: string[]) => {
 };
 
 const makeKeptObjects = () =>
-  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => withSlot({ id, name }));
+  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => withAttachment({ id, name }));
 let keptObjects = makeKeptObjects();
 
 addResolvers("Query", {
