@@ -3,8 +3,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-# Prisma's command line and TypeScript are optional peers of the Prisma client, so that omitting the
-# development dependencies alone would leave them in the image.
+# Prisma's command line and TypeScript are optional peer dependencies of the Prisma client: --omit=dev alone would leave
+# them in the image.
 RUN npm run build && npm prune --omit=dev --omit=optional
 
 FROM node:20-slim
@@ -20,6 +20,6 @@ VOLUME /data
 EXPOSE 4000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# Not through npm: the server itself is to receive the signals.
-# A larger young generation: what a request makes is gone when it is answered, and is then never copied.
+# Node.js runs directly rather than through npm, so that the server receives the signals.
+# A young generation of 64 MB per semi-space: most objects of a request die before a collection would copy them.
 CMD ["node", "--max-semi-space-size=64", "dist/main.js"]

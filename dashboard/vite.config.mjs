@@ -6,13 +6,13 @@ import { defineConfig } from "vite";
 
 const GENERATE = fileURLToPath(new URL("../tools/documents.mjs", import.meta.url));
 
-/** In a process of its own: Vite would take another form of graphql than codegen does, and no two go together. */
+/** Runs in its own process: Vite would load another build of graphql than codegen, and graphql allows only one. */
 const generateDocuments = async () => {
   await promisify(execFile)(process.execPath, [GENERATE]);
 };
 
 /**
- * The documents' types are there before they are imported, and follow what is edited.
+ * Generates the types of the GraphQL documents before they are imported, and again after each edit.
  * @type {import("vite").Plugin}
  */
 const documents = {
@@ -28,10 +28,10 @@ export default defineConfig({
   build: {
     outDir: "../dist/dashboard",
     emptyOutDir: true,
-    // All in files of their own, which the page's Content-Security-Policy asks for.
+    // The page's Content-Security-Policy requires all assets to be files.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // `npm start` says what it does, not what took how long.
+    // `npm start` prints its steps, not their timings.
     rolldownOptions: { checks: { pluginTimings: false } },
   },
   // `npm run dashboard`, beside a server that was started by `npm start`.

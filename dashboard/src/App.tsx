@@ -9,8 +9,8 @@ import { Workspace } from "./Workspace.js";
 export function App() {
   const { session, enter, leave } = useSession();
   const { token } = session;
-  // A client, and with it a cache, for each token: what one may see the next may not.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `leave` does the same whenever it is called.
+  // Each token has its own client and cache, since another token may not see the cached data.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `leave` behaves the same in every render.
   const client: ApolloClient | null = useMemo(
     () => (token === null ? null : createClient(token, () => leave(true))),
     [token],

@@ -4,7 +4,7 @@ import { money, number } from "./format.js";
 import { graphql } from "./gql/index.js";
 import { TagChip } from "./TagChip.js";
 
-/** One statement for all tags of the type: their links are counted together. */
+/** The server counts the links of all tags of the type in one statement. */
 const BUDGETS = graphql(`
   query Budgets($channelId: TelegramID!, $typeId: ID!, $without: InviteLinkFilter!) {
     tags(channelId: $channelId, typeId: $typeId, first: 100) {
@@ -32,7 +32,7 @@ const BUDGETS = graphql(`
   }
 `);
 
-/** How many bars are shown at first. */
+/** Bars that are shown before the list is expanded. */
 const MANY = 6;
 
 interface Bar {
@@ -47,7 +47,7 @@ export function BudgetChart(props: {
   readonly channelId: number;
   readonly currency: string;
   readonly types: readonly { readonly id: string; readonly name: string }[];
-  /** A type's id; null, or one that is not there, for the first. */
+  /** A tag type's id; null or an unknown id stands for the first type. */
   readonly chosen: string | null;
   readonly onChoose: (type: string) => void;
 }) {
@@ -64,7 +64,7 @@ export function BudgetChart(props: {
   });
   if (type === undefined) return null;
   const shown = data ?? previousData;
-  // As numbers for the order and the lengths alone; what is shown is what the server said.
+  // Numbers give only the order and the lengths; the amounts shown are the server's exact texts.
   const bars: Bar[] = (shown?.tags.nodes ?? [])
     .map((tag) => ({
       key: tag.id,
@@ -127,8 +127,8 @@ export function BudgetChart(props: {
         </details>
       )}
       <p className="small muted">
-        All links of the channel, whatever the filter. One with several tags of {type.name} counts for each.
-        {shown?.tags.pageInfo.hasNextPage && " Only the first 100 tags, by name."}
+        Counts all links of the channel, without the filter. A link with several {type.name} tags counts for
+        each of them.{shown?.tags.pageInfo.hasNextPage && " Shows only the first 100 tags by name."}
       </p>
     </section>
   );

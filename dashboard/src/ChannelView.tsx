@@ -21,7 +21,7 @@ const CHANNEL_VIEW = graphql(`
   }
 `);
 
-/** No page of links: what is counted over all that match, apart from the order and however many rows are shown. */
+/** Counts and sums over all links that match; they do not depend on the order or on the rows shown. */
 const SUMMARY = graphql(`
   query Summary($channelId: TelegramID!, $filter: InviteLinkFilter) {
     inviteLinks(channelId: $channelId, filter: $filter, first: 0) {
@@ -44,8 +44,9 @@ const SUMMARY = graphql(`
 const BOT_WARNINGS = {
   READY: null,
   UNKNOWN: null,
-  NOT_IN_CHANNEL: "The helper bot is not in this channel: links cannot be made.",
-  MISSING_PERMISSION: "The helper bot may not invite users in this channel: links cannot be made.",
+  NOT_IN_CHANNEL: "The helper bot is not in this channel, so no links can be created.",
+  MISSING_PERMISSION:
+    "The helper bot has no right to invite users in this channel, so no links can be created.",
 } as const;
 
 export function ChannelView(props: {
@@ -57,17 +58,17 @@ export function ChannelView(props: {
   const [view, changeView] = useView();
   const [dialog, setDialog] = useState<"create" | "tags" | null>(null);
   const [isFilterShown, setIsFilterShown] = useState(false);
-  /** What was done last, for a screen reader and for the eye. */
+  /** The last completed action, shown on the page and announced by screen readers. */
   const [done, setDone] = useState("");
   const filter = filterOf(view);
   const { data, previousData, error } = useQuery(SUMMARY, { variables: { channelId, filter } });
-  // While the next one is on its way the last one stays, so that nothing jumps.
+  // The previous summary stays visible while the next one is loaded, so that the layout does not jump.
   const summary = (data ?? previousData)?.inviteLinks;
   const warning = BOT_WARNINGS[botStatus];
 
-  const finish = (what: string) => {
+  const finish = (message: string) => {
     setDialog(null);
-    setDone(what);
+    setDone(message);
   };
   return (
     <div className="columns">
@@ -113,11 +114,11 @@ export function ChannelView(props: {
         <div className="overview" aria-busy={data === undefined}>
           <dl className="tiles">
             <div className="card tile">
-              <dt>{isFiltered(view) ? "Links that match" : "Links"}</dt>
+              <dt>{isFiltered(view) ? "Matching links" : "Links"}</dt>
               <dd data-testid="count">{summary ? number(summary.totalCount) : "–"}</dd>
             </div>
             <div className="card tile">
-              <dt>{isFiltered(view) ? "Their budget" : "Budget"}</dt>
+              <dt>Total budget</dt>
               <dd data-testid="budget">{summary ? money(summary.totals.budget, currency) : "–"}</dd>
             </div>
           </dl>

@@ -1,7 +1,7 @@
 import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { Icon } from "./Icon.js";
 
-/** A modal dialog for as long as it is rendered; the browser keeps the focus in it, and gives it back afterwards. */
+/** A modal dialog, open while it is rendered. The browser keeps the focus inside and returns it afterwards. */
 export function Dialog(props: {
   readonly title: string;
   readonly onClose: () => void;

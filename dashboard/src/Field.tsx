@@ -1,7 +1,7 @@
 import { type InputHTMLAttributes, useId } from "react";
 import { fieldProblem, type ProblemView } from "./Problem.js";
 
-/** A field of a form with what the server said is wrong with it. */
+/** A form field with the server's message about its value. */
 export function Field(
   props: InputHTMLAttributes<HTMLInputElement> & {
     readonly name: string;

@@ -3,7 +3,7 @@ import { number } from "./format.js";
 import type { FacetFragment } from "./gql/graphql.js";
 import { type FragmentType, graphql, read } from "./gql/index.js";
 import { TagChip } from "./TagChip.js";
-import { type ChangeView, withoutFilter } from "./useView.js";
+import { type ChangeView, clearFilter } from "./useView.js";
 import { isFiltered, STATES, toggle, type View } from "./view.js";
 
 const FACET = graphql(`
@@ -24,9 +24,9 @@ const FACET = graphql(`
   }
 `);
 
-/** From how many tags on a type's list can be searched. */
+/** Lists with at least so many tags have a search field. */
 const SEARCHED_FROM = 10;
-/** How long somebody who types may pause before the list follows. */
+/** Time from the last keystroke to the request, in milliseconds. */
 const TYPING_MS = 250;
 
 export function Filters(props: {
@@ -59,7 +59,7 @@ export function Filters(props: {
         return <TypeFilter key={shown.type.id} facet={shown} view={view} onChange={onChange} />;
       })}
       {isFiltered(view) && (
-        <button type="button" onClick={() => withoutFilter(onChange)}>
+        <button type="button" onClick={() => clearFilter(onChange)}>
           Clear the filter
         </button>
       )}
@@ -67,7 +67,7 @@ export function Filters(props: {
   );
 }
 
-/** Follows the address too, as when somebody goes back; what is being typed comes first. */
+/** Shows the name in the address, for example after going back, unless the user is typing. */
 function NameFilter({
   name,
   onChange,
@@ -76,7 +76,7 @@ function NameFilter({
   readonly onChange: (name: string) => void;
 }) {
   const [typed, setTyped] = useState<string | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what is typed alone starts a wait.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only typing starts the timer.
   useEffect(() => {
     if (typed === null) return;
     const timer = setTimeout(() => {
@@ -105,7 +105,7 @@ function TypeFilter(props: {
   const searchId = useId();
   const wanted = searched.toLowerCase();
   const tags = facet.tags.filter(({ tag }) => tag.name.toLowerCase().includes(wanted));
-  const turn = (tag: string | null) => onChange({ groups: toggle(view.groups, type.id, tag) });
+  const toggleTag = (tag: string | null) => onChange({ groups: toggle(view.groups, type.id, tag) });
   return (
     <fieldset>
       <legend>{type.name}</legend>
@@ -130,13 +130,17 @@ function TypeFilter(props: {
             key={tag.id}
             isChosen={group?.tags.includes(tag.id) === true}
             count={count}
-            onTurn={() => turn(tag.id)}
+            onToggle={() => toggleTag(tag.id)}
           >
             <TagChip tag={tag} />
           </Choice>
         ))}
-        {tags.length === 0 && <li className="small muted">No tag has this in its name.</li>}
-        <Choice isChosen={group?.without === true} count={facet.withoutTypeCount} onTurn={() => turn(null)}>
+        {tags.length === 0 && <li className="small muted">No tag name contains this text.</li>}
+        <Choice
+          isChosen={group?.without === true}
+          count={facet.withoutTypeCount}
+          onToggle={() => toggleTag(null)}
+        >
           <span className="muted">without {type.name}</span>
         </Choice>
       </ul>
@@ -147,14 +151,14 @@ function TypeFilter(props: {
 function Choice(props: {
   readonly isChosen: boolean;
   readonly count: number;
-  readonly onTurn: () => void;
+  readonly onToggle: () => void;
   readonly children: ReactNode;
 }) {
-  const { isChosen, count, onTurn, children } = props;
+  const { isChosen, count, onToggle, children } = props;
   return (
     <li data-empty={count === 0 && !isChosen}>
       <label>
-        <input type="checkbox" checked={isChosen} onChange={onTurn} />
+        <input type="checkbox" checked={isChosen} onChange={onToggle} />
         {children}
         <span className="count">
           {number(count)}

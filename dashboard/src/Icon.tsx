@@ -13,7 +13,7 @@ const PATHS = {
   alert: "M12 4l9 16H3zM12 10v4M12 17h.01",
 } as const;
 
-/** Says nothing to a screen reader: what it stands for is said beside it. */
+/** Hidden from screen readers: a label stands next to each icon. */
 export const Icon = ({ name }: { readonly name: keyof typeof PATHS }) => (
   <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
     <path d={PATHS[name]} />

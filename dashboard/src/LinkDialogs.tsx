@@ -1,7 +1,7 @@
 import { useMutation } from "@apollo/client/react";
 import { useState } from "react";
 import { uuidv7 } from "uuidv7";
-import { answered, forgetLists } from "./client.js";
+import { evictLists, requireResult } from "./client.js";
 import { Dialog } from "./Dialog.js";
 import { fromLocal, toLocal } from "./format.js";
 import type { LinkFieldsFragment, UpdateInviteLinkInput } from "./gql/graphql.js";
@@ -55,22 +55,22 @@ const REVOKE = graphql(`
 interface FormProps {
   readonly currency: string;
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
-  readonly onDone: (what: string) => void;
+  readonly onDone: (message: string) => void;
   readonly onClose: () => void;
 }
 
 export function CreateLink(props: FormProps & { readonly channelId: number }) {
   const { channelId, onDone, ...form } = props;
-  // One for as long as the form is open: whatever is tried again from it makes one link.
+  // The key stays the same while the form is open, so that all retries together create one link.
   const [idempotencyKey] = useState(uuidv7);
-  const [create] = useMutation(CREATE, { update: forgetLists });
+  const [create] = useMutation(CREATE, { update: evictLists });
   const { problem, isBusy, attempt } = useAttempt();
   const submit = (values: LinkValues) =>
     attempt(async () => {
       const { data } = await create({ variables: { input: { channelId, idempotencyKey, ...values } } });
-      const result = answered(data?.createInviteLink);
+      const result = requireResult(data?.createInviteLink);
       if (result.__typename !== "CreateInviteLinkSuccess") return result;
-      onDone(`“${values.name}” was made.`);
+      onDone(`“${values.name}” was created.`);
       return null;
     });
   return (
@@ -78,7 +78,7 @@ export function CreateLink(props: FormProps & { readonly channelId: number }) {
       <LinkForm
         {...form}
         initial={null}
-        submit="Make the link"
+        submit="Create link"
         problem={problem}
         isBusy={isBusy}
         onSubmit={submit}
@@ -87,11 +87,11 @@ export function CreateLink(props: FormProps & { readonly channelId: number }) {
   );
 }
 
-/** Only what was changed: Telegram is asked only where it is something that Telegram knows of. */
+/** Only the properties that changed, so that Telegram is called only if one of its own properties changed. */
 function changesOf(link: LinkFieldsFragment, values: LinkValues): UpdateInviteLinkInput {
   const { name, budget, expireDate, memberLimit, createsJoinRequest, tagIds } = values;
   const before = link.tags.map(({ id }) => id);
-  // The field has no seconds: what was not touched must not lose them.
+  // The form field has no seconds. An unchanged date is not sent, so that its seconds are kept.
   const isSameExpiry = expireDate === fromLocal(toLocal(link.expireDate));
   return {
     id: link.id,
@@ -107,12 +107,12 @@ function changesOf(link: LinkFieldsFragment, values: LinkValues): UpdateInviteLi
 export function EditLink(props: FormProps & { readonly link: FragmentType<typeof LINK_FIELDS> }) {
   const { onDone, ...form } = props;
   const link = read(LINK_FIELDS, props.link);
-  const [update] = useMutation(UPDATE, { update: forgetLists });
+  const [update] = useMutation(UPDATE, { update: evictLists });
   const { problem, isBusy, attempt } = useAttempt();
   const submit = (values: LinkValues) =>
     attempt(async () => {
       const { data } = await update({ variables: { input: changesOf(link, values) } });
-      const result = answered(data?.updateInviteLink);
+      const result = requireResult(data?.updateInviteLink);
       if (result.__typename !== "UpdateInviteLinkSuccess") return result;
       onDone(`“${values.name}” was changed.`);
       return null;
@@ -131,13 +131,13 @@ export function RevokeLink(props: {
   readonly onClose: () => void;
 }) {
   const { id, name, onDone, onClose } = props;
-  const [revoke] = useMutation(REVOKE, { update: forgetLists });
+  const [revoke] = useMutation(REVOKE, { update: evictLists });
   const { problem, isBusy, attempt } = useAttempt();
   const secondsLeft = useCountdown(problem);
   const submit = () =>
     attempt(async () => {
       const { data } = await revoke({ variables: { input: { id } } });
-      const result = answered(data?.revokeInviteLink);
+      const result = requireResult(data?.revokeInviteLink);
       if (result.__typename !== "RevokeInviteLinkSuccess") return result;
       onDone(`“${name}” was revoked.`);
       return null;
@@ -145,7 +145,7 @@ export function RevokeLink(props: {
   return (
     <Dialog title={`Revoke ${name}?`} onClose={onClose}>
       {problem && <Problem problem={problem} secondsLeft={secondsLeft} />}
-      <p>Nobody can join by it any more, and it cannot be taken back. Its budget and tags stay.</p>
+      <p>Nobody can join by this link any more. Revoking cannot be undone. The budget and tags are kept.</p>
       <footer className="dialog-foot">
         <button type="button" onClick={onClose}>
           Keep it

@@ -6,7 +6,7 @@ import { type FragmentType, graphql } from "./gql/index.js";
 import { fieldProblem, Problem, type ProblemView, useCountdown } from "./Problem.js";
 import { type TAG_CHOICE, TagPicker } from "./TagPicker.js";
 
-/** What can be changed of a link. */
+/** The properties of a link that the form edits. */
 export const LINK_FIELDS = graphql(`
   fragment LinkFields on InviteLink {
     id
@@ -22,10 +22,10 @@ export const LINK_FIELDS = graphql(`
   }
 `);
 
-/** What a person filled in. */
+/** The values of the form. */
 export interface LinkValues {
   readonly name: string;
-  /** An exact decimal, as the server takes it. */
+  /** An exact decimal, for example "1500.50". */
   readonly budget: string;
   readonly expireDate: string | null;
   readonly memberLimit: number | null;
@@ -33,12 +33,12 @@ export interface LinkValues {
   readonly tagIds: string[];
 }
 
-/** A link that is to be made has no id yet by which it could be found again: its key does that. */
-const MAYBE_MADE =
-  "Trying again from here is safe, it never makes a second link. If it keeps saying this, look at the bot’s links in " +
-  "Telegram; an administrator then ends the doubt with resolveCreation.";
+/** Advice if the outcome of a creation is unknown. The idempotency key makes a retry from the same form safe. */
+const CREATION_UNKNOWN =
+  "You can try again from this form: it never creates a second link. If this message stays, look at the bot’s links in " +
+  "Telegram. An administrator can then settle the creation with resolveCreation.";
 
-/** Those that say themselves what is wrong with them. */
+/** Fields that show their own messages. */
 const FIELDS = ["name", "budget", "expireDate", "memberLimit", "createsJoinRequest", "tagIds"];
 
 function readForm(form: HTMLFormElement): LinkValues {
@@ -54,7 +54,7 @@ function readForm(form: HTMLFormElement): LinkValues {
   };
 }
 
-/** The form of a link, to make one or to change it. */
+/** The form that creates or edits a link. */
 export function LinkForm(props: {
   readonly initial: LinkFieldsFragment | null;
   readonly currency: string;
@@ -68,7 +68,7 @@ export function LinkForm(props: {
   const { initial, currency, tagChoices, problem, isBusy, submit, onSubmit, onClose } = props;
   const form = useRef<HTMLFormElement>(null);
   const secondsLeft = useCountdown(problem);
-  // Of what other administrators made, Telegram lets the bot change nothing.
+  // Telegram does not let the bot edit links of other administrators.
   const isForeign = initial?.isBotCreated === false;
   useEffect(() => {
     if (problem) form.current?.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
@@ -87,7 +87,7 @@ export function LinkForm(props: {
           problem={problem}
           fields={FIELDS}
           secondsLeft={secondsLeft}
-          {...(initial === null && { ifUnknown: MAYBE_MADE })}
+          {...(initial === null && { ifUnknown: CREATION_UNKNOWN })}
         />
       )}
       <Field
@@ -113,7 +113,7 @@ export function LinkForm(props: {
         />
         <Field
           name="memberLimit"
-          label="Members at most"
+          label="Member limit"
           type="number"
           min={1}
           max={99999}
@@ -126,7 +126,7 @@ export function LinkForm(props: {
       <div className="pair">
         <Field
           name="expireDate"
-          label="Until"
+          label="Expires"
           type="datetime-local"
           defaultValue={toLocal(initial?.expireDate)}
           readOnly={isForeign}

@@ -37,17 +37,17 @@ export function LinkRow(props: {
   readonly currency: string;
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
   readonly canEdit: boolean;
-  readonly onDone: (what: string) => void;
+  readonly onDone: (message: string) => void;
 }) {
   const { currency, tagChoices, canEdit, onDone } = props;
   const link = read(LINK_ROW, props.link);
   const [dialog, setDialog] = useState<"qr" | "edit" | "revoke" | null>(null);
   const close = () => setDialog(null);
-  const finish = (what: string) => {
+  const finish = (message: string) => {
     close();
-    onDone(what);
+    onDone(message);
   };
-  const name = link.name ?? "Without a name";
+  const name = link.name ?? "Unnamed link";
   const isUsable = !link.isRevoked && !link.isExpired;
   return (
     <tr data-usable={isUsable}>
@@ -56,7 +56,7 @@ export function LinkRow(props: {
           <span className="link-name">{name}</span>
           <span className="link-url">
             <code>{link.url.replace("https://", "")}</code>
-            <Copy text={link.url} what={name} />
+            <Copy text={link.url} name={name} />
             <button
               type="button"
               className="quiet icon-button small-icon"
@@ -118,16 +118,16 @@ export function LinkRow(props: {
   );
 }
 
-/** What is out of the ordinary about a link. */
+/** Badges for what is unusual about a link. */
 function Facts({ link }: { readonly link: LinkRowFragment }) {
   const facts = [
-    link.isRevoked && { text: "revoked", kind: "over" },
-    !link.isRevoked && link.isExpired && { text: "expired", kind: "over" },
-    !link.isExpired && link.expireDate && { text: `until ${day(link.expireDate)}`, kind: "plain" },
-    link.createsJoinRequest && { text: "by approval", kind: "plain" },
-    link.memberLimit && { text: `at most ${number(link.memberLimit)}`, kind: "plain" },
+    link.isRevoked && { text: "revoked", kind: "ended" },
+    !link.isRevoked && link.isExpired && { text: "expired", kind: "ended" },
+    !link.isExpired && link.expireDate && { text: `expires ${day(link.expireDate)}`, kind: "plain" },
+    link.createsJoinRequest && { text: "needs approval", kind: "plain" },
+    link.memberLimit && { text: `at most ${number(link.memberLimit)} members`, kind: "plain" },
     link.subscription && { text: `★ ${number(link.subscription.priceStars)} for 30 days`, kind: "plain" },
-    !link.isBotCreated && { text: "another administrator’s", kind: "plain" },
+    !link.isBotCreated && { text: "created by another administrator", kind: "plain" },
   ].filter((fact) => typeof fact === "object" && fact !== null);
   if (facts.length === 0) return null;
   return (
@@ -143,8 +143,8 @@ function Facts({ link }: { readonly link: LinkRowFragment }) {
 
 const COPIED_MS = 2000;
 
-/** Absent where the browser lets no page write to the clipboard, as over plain HTTP: the address can be selected. */
-function Copy({ text, what }: { readonly text: string; readonly what: string }) {
+/** Rendered only if the browser lets pages write to the clipboard, which it does not over plain HTTP. */
+function Copy({ text, name }: { readonly text: string; readonly name: string }) {
   const [isCopied, setIsCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) return;
@@ -162,7 +162,7 @@ function Copy({ text, what }: { readonly text: string; readonly what: string }) 
     <button
       type="button"
       className="quiet icon-button small-icon"
-      aria-label={isCopied ? `Copied ${what}` : `Copy ${what}`}
+      aria-label={isCopied ? `Copied ${name}` : `Copy ${name}`}
       title={isCopied ? "Copied" : "Copy"}
       data-copied={isCopied}
       onClick={() => void copy()}

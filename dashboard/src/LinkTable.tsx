@@ -5,7 +5,7 @@ import type { InviteLinkOrderField } from "./gql/graphql.js";
 import { type FragmentType, graphql } from "./gql/index.js";
 import { LinkRow } from "./LinkRow.js";
 import type { TAG_CHOICE } from "./TagPicker.js";
-import { type ChangeView, withoutFilter } from "./useView.js";
+import { type ChangeView, clearFilter } from "./useView.js";
 import { filterOf, isFiltered, PAGE_SIZE, type View } from "./view.js";
 
 const LINKS = graphql(`
@@ -32,10 +32,10 @@ const LINKS = graphql(`
   }
 `);
 
-/** So that the document costs less than a tenth of what the server takes, under any filter. */
+/** Links in one request: the query costs less than a tenth of the server's limit under any filter. */
 const MAX_PAGE = 30;
 
-/** The list, page after page in one; `rows` in the view says how far it is shown, and what is missing is fetched. */
+/** Loads pages of the list until it has as many rows as the view asks for. */
 function useLinks(channelId: number, view: View) {
   const variables = {
     channelId,
@@ -48,7 +48,7 @@ function useLinks(channelId: number, view: View) {
   const after = list?.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
   const missing = list ? view.rows - list.edges.length : 0;
   const [failed, setFailed] = useState<{ readonly after: string; readonly error: Error } | null>(null);
-  // Of this page, not of one that was wanted earlier.
+  // The error of an earlier page is ignored.
   const failure = failed?.after === after ? failed : null;
   useEffect(() => {
     if (after == null || missing <= 0 || failure) return;
@@ -60,7 +60,7 @@ function useLinks(channelId: number, view: View) {
   return {
     edges: shown?.edges.slice(0, view.rows) ?? [],
     hasMore: shown !== undefined && (shown.pageInfo.hasNextPage || shown.edges.length > view.rows),
-    isKnown: shown !== undefined,
+    isLoaded: shown !== undefined,
     isBusy: loading || (after != null && missing > 0 && !failure),
     error: error ?? failure?.error,
     retry: () => (failure ? setFailed(null) : void refetch().catch(() => {})),
@@ -70,7 +70,7 @@ function useLinks(channelId: number, view: View) {
 const COLUMNS: readonly { readonly field: InviteLinkOrderField; readonly title: string }[] = [
   { field: "NAME", title: "Link" },
   { field: "BUDGET", title: "Budget" },
-  { field: "CREATED_AT", title: "Made" },
+  { field: "CREATED_AT", title: "Created" },
 ];
 
 export function LinkTable(props: {
@@ -78,16 +78,16 @@ export function LinkTable(props: {
   readonly currency: string;
   readonly view: View;
   readonly onChange: ChangeView;
-  /** Undefined where it is not known yet. */
+  /** Undefined until it is loaded. */
   readonly totalCount: number | undefined;
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
   readonly canEdit: boolean;
-  readonly onDone: (what: string) => void;
+  readonly onDone: (message: string) => void;
 }) {
   const { channelId, currency, view, onChange, totalCount, tagChoices, canEdit, onDone } = props;
-  const { edges, hasMore, isKnown, isBusy, error, retry } = useLinks(channelId, view);
-  const [link, budget, made] = COLUMNS.map(({ field, title }) => (
-    <SortedHead
+  const { edges, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, view);
+  const [link, budget, created] = COLUMNS.map(({ field, title }) => (
+    <SortHeader
       key={field}
       field={field}
       title={title}
@@ -104,7 +104,7 @@ export function LinkTable(props: {
             Try again
           </button>
           {isFiltered(view) && (
-            <button type="button" onClick={() => withoutFilter(onChange)}>
+            <button type="button" onClick={() => clearFilter(onChange)}>
               Show all links
             </button>
           )}
@@ -117,7 +117,7 @@ export function LinkTable(props: {
               {link}
               <th scope="col">Tags</th>
               {budget}
-              {made}
+              {created}
               <th scope="col">
                 <span className="hidden">Actions</span>
               </th>
@@ -138,17 +138,17 @@ export function LinkTable(props: {
         </table>
       ) : (
         <div className="empty">
-          {!isKnown ? (
+          {!isLoaded ? (
             !error && <p role="status">Loading …</p>
           ) : isFiltered(view) ? (
             <>
               <p>No link matches this filter.</p>
-              <button type="button" onClick={() => withoutFilter(onChange)}>
+              <button type="button" onClick={() => clearFilter(onChange)}>
                 Show all links
               </button>
             </>
           ) : (
-            <p>No links yet.{canEdit && " The first one is made with “New link”."}</p>
+            <p>No links yet.{canEdit && " Create the first one with “New link”."}</p>
           )}
         </div>
       )}
@@ -172,8 +172,8 @@ export function LinkTable(props: {
   );
 }
 
-/** A column by whose head the list is sorted; the same head again turns it round. */
-function SortedHead(props: {
+/** A column header that sorts the list; a second click reverses the order. */
+function SortHeader(props: {
   readonly field: InviteLinkOrderField;
   readonly title: string;
   readonly order: View["order"];
@@ -182,7 +182,7 @@ function SortedHead(props: {
   const { field, title, order, onOrder } = props;
   const isSorted = order.field === field;
   const isDescending = order.direction === "DESC";
-  // Of names the first comes first, of amounts and dates the greatest.
+  // The first click sorts names in ascending order, amounts and dates in descending order.
   const direction = isSorted ? (isDescending ? "ASC" : "DESC") : field === "NAME" ? "ASC" : "DESC";
   return (
     <th

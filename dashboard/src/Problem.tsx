@@ -3,7 +3,7 @@ import type { ProblemFragment } from "./gql/graphql.js";
 import { type FragmentType, graphql, read } from "./gql/index.js";
 import { Icon } from "./Icon.js";
 
-/** What every mutation asks of the errors in its union; told apart by __typename. */
+/** The fields of an error that every mutation requests; __typename tells errors apart. */
 export const PROBLEM = graphql(`
   fragment Problem on UserError {
     __typename
@@ -23,19 +23,19 @@ export const PROBLEM = graphql(`
   }
 `);
 
-/** One that the server did not give as an answer: it could not be reached, or failed. */
+/** A failure without a typed error: the server could not be reached, or failed. */
 export interface Failure {
   readonly __typename: "Failure";
   readonly message: string;
 }
 export type ProblemView = ProblemFragment | Failure;
 
-/** Tries what a person asked for, and holds the problem that came of it last. */
+/** Runs an action and keeps the problem of its last run; null after a success. */
 export function useAttempt() {
   const [problem, setProblem] = useState<ProblemView | null>(null);
   const [isBusy, setIsBusy] = useState(false);
 
-  /** @param run gives null where it was done */
+  /** @param run returns null on success. */
   async function attempt(run: () => Promise<FragmentType<typeof PROBLEM> | null>): Promise<void> {
     setIsBusy(true);
     setProblem(null);
@@ -51,44 +51,44 @@ export function useAttempt() {
   return { problem, isBusy, attempt };
 }
 
-/** The seconds that are left of a wait, from the moment it was asked for. */
+/** The seconds left to wait, counted from the moment of the refusal; 0 if there is nothing to wait for. */
 export function useCountdown(problem: ProblemView | null): number {
   const [left, setLeft] = useState(0);
   useEffect(() => {
     if (problem?.__typename !== "RateLimitedError") return setLeft(0);
     const end = Date.now() + problem.retryAfterSeconds * 1000;
-    const tell = () => setLeft(Math.max(0, Math.ceil((end - Date.now()) / 1000)));
-    tell();
-    const timer = setInterval(tell, 250);
+    const update = () => setLeft(Math.max(0, Math.ceil((end - Date.now()) / 1000)));
+    update();
+    const timer = setInterval(update, 250);
     return () => clearInterval(timer);
   }, [problem]);
   return left;
 }
 
 const TITLES: Record<ProblemView["__typename"], string> = {
-  ValidationError: "Not acceptable as it stands",
+  ValidationError: "Some values are not accepted",
   ForbiddenError: "This token may not do that",
-  NotFoundError: "It is gone",
+  NotFoundError: "Not found",
   RateLimitedError: "Telegram asks to wait",
   BotNotInChannelError: "The bot is not in the channel",
-  BotPermissionError: "The bot lacks a right",
+  BotPermissionError: "The bot lacks a permission",
   TelegramRejectedError: "Telegram refused",
   TelegramUnavailableError: "Telegram did not answer",
-  IdempotencyConflictError: "Already under way",
-  Failure: "That did not work",
+  IdempotencyConflictError: "Conflicting request",
+  Failure: "The request failed",
 };
 
-/** What is said of a problem in whole; what is wrong with a field stands beside the field. */
+/** Shows a problem as a whole. Messages about one field are shown at the field. */
 export function Problem(props: {
   readonly problem: ProblemView;
-  /** Fields that say themselves what is wrong with them. */
+  /** Fields that show their own messages. */
   readonly fields?: readonly string[];
-  /** Of a wait. */
+  /** Seconds left to wait; 0 for none. */
   readonly secondsLeft?: number;
-  /** What to do where nobody knows whether it was carried out. */
+  /** Advice if the outcome is unknown. */
   readonly ifUnknown?: string;
 }) {
-  const { problem, fields = [], secondsLeft = 0, ifUnknown = "Do it again: that puts it right." } = props;
+  const { problem, fields = [], secondsLeft = 0, ifUnknown = "Repeat the action to complete it." } = props;
   return (
     <div role="alert" className="problem" data-type={problem.__typename}>
       <Icon name="alert" />
@@ -128,17 +128,19 @@ function Explanation(props: {
     case "TelegramUnavailableError":
       if (!problem.outcomeUnknown) return <p>{problem.message}</p>;
       return (
-        <p>The request was sent and its answer lost: perhaps it was carried out, perhaps not. {ifUnknown}</p>
+        <p>
+          The request was sent, but its answer was lost: it may or may not have been carried out. {ifUnknown}
+        </p>
       );
     default:
       return <p>{problem.message}</p>;
   }
 }
 
-/** The field of an input that a path leads to: "tagIds" for "tagIds.1". */
+/** The input field of a path: "tagIds" for "tagIds.1". */
 const nameOf = (path: string): string => path.split(".", 1)[0] ?? path;
 
-/** What is wrong with a field, in one text; null where nothing is. */
+/** All messages about a field as one text; null if there are none. */
 export function fieldProblem(problem: ProblemView | null, field: string): string | null {
   if (problem?.__typename !== "ValidationError") return null;
   const messages = problem.fieldErrors.filter((error) => nameOf(error.field) === field);

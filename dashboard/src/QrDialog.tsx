@@ -1,7 +1,7 @@
 import { renderSVG } from "uqr";
 import { Dialog } from "./Dialog.js";
 
-/** Black on white in the dark as well: cameras want it so. */
+/** Black on white in dark mode too, because cameras need the contrast. */
 export function QrDialog(props: {
   readonly url: string;
   readonly name: string;

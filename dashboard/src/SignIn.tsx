@@ -14,7 +14,8 @@ export function SignIn(props: { readonly isRefused: boolean; readonly onEnter: (
         <Brand />
         <h1>Sign in</h1>
         <p className="muted">
-          With an API token. The server prints its first one at its start; an administrator makes others.
+          Enter an API token. The server prints the first one when it starts; an administrator can create
+          others.
         </p>
         <label className="field">
           API token
@@ -25,7 +26,7 @@ export function SignIn(props: { readonly isRefused: boolean; readonly onEnter: (
             // biome-ignore lint/a11y/noAutofocus: there is nothing else on the page.
             autoFocus
             pattern="[!-~]+"
-            title="As it was printed: letters, digits and signs, without spaces"
+            title="The token as it was printed, without spaces"
             autoComplete="off"
             spellCheck={false}
             aria-invalid={props.isRefused}
@@ -40,7 +41,7 @@ export function SignIn(props: { readonly isRefused: boolean; readonly onEnter: (
         <button type="submit" className="primary">
           Sign in
         </button>
-        <p className="small muted">It is kept in this tab alone, and forgotten when the tab is closed.</p>
+        <p className="small muted">The token is kept only in this tab and deleted when the tab is closed.</p>
       </form>
     </main>
   );

@@ -2,7 +2,7 @@ import { useId, useState } from "react";
 import { type FragmentType, graphql, read } from "./gql/index.js";
 import { TagChip } from "./TagChip.js";
 
-/** The tags of a type in a channel. Facets have them all, however many there are. */
+/** The tags of a type in a channel. Facets contain all tags of a type, without a limit. */
 export const TAG_CHOICE = graphql(`
   fragment TagChoice on TagTypeFacet {
     type {
@@ -21,7 +21,7 @@ export const TAG_CHOICE = graphql(`
 
 const SEARCHED_FROM = 12;
 
-/** Check boxes, the chosen of which a form has under the name of "tagIds". */
+/** Check boxes for tags. A form contains the chosen ones as "tagIds". */
 export function TagPicker(props: {
   readonly choices: readonly FragmentType<typeof TAG_CHOICE>[];
   readonly chosen: ReadonlySet<string>;
@@ -57,7 +57,7 @@ export function TagPicker(props: {
             <legend className="small muted">{type.name}</legend>
             <div className="chips">
               {tags.map(({ tag }) => (
-                // Hidden, not left out: what is chosen stays so.
+                // Hidden rather than removed, so that chosen tags stay chosen.
                 <label
                   key={tag.id}
                   className="pick"

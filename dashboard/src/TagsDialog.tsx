@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@apollo/client/react";
 import { type SubmitEvent, useState } from "react";
-import { answered, forgetLists } from "./client.js";
+import { evictLists, requireResult } from "./client.js";
 import { Dialog } from "./Dialog.js";
 import { Field } from "./Field.js";
 import { number } from "./format.js";
@@ -12,7 +12,7 @@ import { TagChip } from "./TagChip.js";
 import { useView } from "./useView.js";
 import { withoutTag } from "./view.js";
 
-/** Facets have every tag, and how many links would lose one that is deleted. */
+/** Facets contain every tag, with the number of links that would lose it if it were deleted. */
 const TAGS = graphql(`
   query Tags($channelId: TelegramID!) {
     tagTypes {
@@ -81,13 +81,13 @@ const DELETE_TAG = graphql(`
 
 type Type = TagsQuery["tagTypes"][number];
 type CountedTag = TagsQuery["inviteLinks"]["facets"][number]["tags"][number];
-/** What the form is for. */
+/** The tag that the form edits; null for a new one. */
 type Edited = { readonly type: string; readonly counted: CountedTag } | null;
 
-/** The tags of a channel: to make, rename, recolour and delete. */
+/** Creates, renames, recolours and deletes the tags of a channel. */
 export function TagsDialog(props: {
   readonly channelId: number;
-  readonly onDone: (what: string) => void;
+  readonly onDone: (message: string) => void;
   readonly onClose: () => void;
 }) {
   const { channelId, onDone, onClose } = props;
@@ -104,7 +104,7 @@ export function TagsDialog(props: {
       )}
       {shown && shown.tagTypes.length === 0 && (
         <p>
-          Tags have types, such as Platform or Creative. The first is made with <code>createTagType</code>.
+          Tags have types, such as Platform or Creative. Create the first one with <code>createTagType</code>.
         </p>
       )}
       {shown && shown.tagTypes.length > 0 && (
@@ -115,11 +115,11 @@ export function TagsDialog(props: {
           channelId={channelId}
           types={shown.tagTypes}
           edited={edited}
-          onDone={(what) => {
+          onDone={(message) => {
             setEdited(null);
-            onDone(what);
+            onDone(message);
           }}
-          onGone={(tag) => changeView({ groups: withoutTag(view.groups, tag) }, "replace")}
+          onRemoved={(tag) => changeView({ groups: withoutTag(view.groups, tag) }, "replace")}
           onCancel={() => setEdited(null)}
         />
       )}
@@ -158,15 +158,15 @@ function TagForm(props: {
   readonly channelId: number;
   readonly types: readonly Type[];
   readonly edited: Edited;
-  readonly onDone: (what: string) => void;
-  /** Told of a tag that is of its type no longer. */
-  readonly onGone: (tag: string) => void;
+  readonly onDone: (message: string) => void;
+  /** Called if a tag was deleted or moved to another type. */
+  readonly onRemoved: (tag: string) => void;
   readonly onCancel: () => void;
 }) {
-  const { channelId, types, edited, onDone, onGone, onCancel } = props;
-  const [create] = useMutation(CREATE_TAG, { update: forgetLists });
-  const [update] = useMutation(UPDATE_TAG, { update: forgetLists });
-  const [remove] = useMutation(DELETE_TAG, { update: forgetLists });
+  const { channelId, types, edited, onDone, onRemoved, onCancel } = props;
+  const [create] = useMutation(CREATE_TAG, { update: evictLists });
+  const [update] = useMutation(UPDATE_TAG, { update: evictLists });
+  const [remove] = useMutation(DELETE_TAG, { update: evictLists });
   const { problem, isBusy, attempt } = useAttempt();
   const [isDeleting, setIsDeleting] = useState(false);
 
@@ -179,24 +179,24 @@ function TagForm(props: {
       tagTypeId: String(data.get("tagTypeId")),
     };
     void attempt(async () => {
-      const result = answered(
+      const result = requireResult(
         edited
           ? (await update({ variables: { input: { id: edited.counted.tag.id, ...tag } } })).data?.updateTag
           : (await create({ variables: { input: { channelId, ...tag } } })).data?.createTag,
       );
       if (result.__typename !== "CreateTagSuccess" && result.__typename !== "UpdateTagSuccess") return result;
-      if (edited && edited.type !== tag.tagTypeId) onGone(edited.counted.tag.id);
-      onDone(edited ? `The tag “${tag.name}” was changed.` : `The tag “${tag.name}” was made.`);
+      if (edited && edited.type !== tag.tagTypeId) onRemoved(edited.counted.tag.id);
+      onDone(edited ? `The tag “${tag.name}” was changed.` : `The tag “${tag.name}” was created.`);
       return null;
     });
   }
 
-  const erase = (id: string, name: string) =>
+  const deleteTag = (id: string, name: string) =>
     attempt(async () => {
       const { data } = await remove({ variables: { input: { id } } });
-      const result = answered(data?.deleteTag);
+      const result = requireResult(data?.deleteTag);
       if (result.__typename !== "DeleteTagSuccess") return result;
-      onGone(id);
+      onRemoved(id);
       onDone(`The tag “${name}” was deleted.`);
       return null;
     });
@@ -243,9 +243,9 @@ function TagForm(props: {
                 type="button"
                 className="danger"
                 disabled={isBusy}
-                onClick={() => erase(tag.id, tag.name)}
+                onClick={() => deleteTag(tag.id, tag.name)}
               >
-                Take it from {number(edited?.counted.count ?? 0)} links and delete it
+                Remove it from {number(edited?.counted.count ?? 0)} links and delete it
               </button>
             ) : (
               <button type="button" className="danger" onClick={() => setIsDeleting(true)}>

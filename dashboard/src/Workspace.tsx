@@ -30,14 +30,14 @@ const WORKSPACE = graphql(`
   }
 `);
 
-/** What a token may see: one of its channels, with the choice of the others. */
+/** Shows one of the token's channels and lets the user choose another. */
 export function Workspace({ onLeave }: { readonly onLeave: () => void }) {
   const { data, error, refetch, fetchMore } = useQuery(WORKSPACE);
   const [view, changeView] = useView();
   const channels = data?.channels.edges.map(({ node }) => node) ?? [];
   const after = data?.channels.pageInfo.hasNextPage ? data.channels.pageInfo.endCursor : null;
   useEffect(() => {
-    // The choice is of those that are there, until a reload brings the others.
+    // If a page fails to load, the user can still choose among the loaded channels.
     if (after != null) fetchMore({ variables: { after } }).catch(() => {});
   }, [after, fetchMore]);
   const channel = channels.find(({ telegramId }) => telegramId === view.channel) ?? channels[0];
@@ -52,7 +52,7 @@ export function Workspace({ onLeave }: { readonly onLeave: () => void }) {
             <select
               value={channel.telegramId}
               onChange={({ target }) =>
-                // Tags are a channel's own, and so is what is filtered by them.
+                // Tags belong to one channel, so another channel starts without a filter.
                 changeView({ channel: Number(target.value), groups: [], name: "", state: "all", chart: null })
               }
             >
@@ -97,7 +97,7 @@ export function Workspace({ onLeave }: { readonly onLeave: () => void }) {
             <div className="card">
               <h1>No channel yet</h1>
               <p className="muted">
-                An administrator connects one with <code>connectChannel</code>, in{" "}
+                An administrator can connect a channel with <code>connectChannel</code> in{" "}
                 <a href="/graphql">GraphiQL</a> or from a program.
               </p>
             </div>

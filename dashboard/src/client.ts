@@ -10,7 +10,7 @@ import { ErrorLink } from "@apollo/client/link/error";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { possibleTypes } from "./gql/possibleTypes.js";
 
-/** @param onRefused told when the server does not know the token (any more) */
+/** @param onRefused called if the server rejects the token (401). */
 export function createClient(token: string, onRefused: () => void): ApolloClient {
   const refusals = new ErrorLink(({ error }) => {
     if (ServerError.is(error) && error.statusCode === 401) onRefused();
@@ -24,7 +24,7 @@ export function createClient(token: string, onRefused: () => void): ApolloClient
         Query: {
           fields: {
             channels: relayStylePagination(),
-            // A list grows page by page; another channel, filter or order is another list.
+            // The pages of a list are merged; another channel, filter or order is another list.
             inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]),
           },
         },
@@ -34,18 +34,18 @@ export function createClient(token: string, onRefused: () => void): ApolloClient
 }
 
 /**
- * For a mutation's `update`. What it gives back is in the cache by its id already, but which links are in which list,
- * in what order, and every count and sum may be others now: what is on the screen is asked for again, the rest when
- * it is shown. Nothing is shown as done before Telegram has said so, hence no optimistic responses.
+ * For the `update` of a mutation: evicts all lists of links and tags. Apollo updates the returned object itself by its
+ * id, but the mutation may also change lists, orders, counts and sums. Visible lists are fetched again at once, others
+ * when they are shown. There are no optimistic responses, because an edit is done only when Telegram has confirmed it.
  */
-export function forgetLists(cache: ApolloCache): void {
+export function evictLists(cache: ApolloCache): void {
   cache.evict({ id: "ROOT_QUERY", fieldName: "inviteLinks" });
   cache.evict({ id: "ROOT_QUERY", fieldName: "tags" });
   cache.gc();
 }
 
-/** A mutation's result, which tells errors by their types; without one there is nothing to tell. */
-export function answered<Result>(result: Result | null | undefined): Result {
-  if (result == null) throw new Error("The server gave no result.");
+/** The result of a mutation, which is a success or a typed error. @throws Error if the server sent none. */
+export function requireResult<Result>(result: Result | null | undefined): Result {
+  if (result == null) throw new Error("The server sent no result.");
   return result;
 }

@@ -1,4 +1,4 @@
-/** An amount as the server sends it, an exact decimal, in the currency: "1500.50" is $1,500.50. No float comes near. */
+/** Formats an exact decimal in a currency: "1500.50" becomes $1,500.50. The text is never converted to a float. */
 export const money = (amount: string, currency: string): string =>
   new Intl.NumberFormat(undefined, { style: "currency", currency }).format(
     amount as Intl.StringNumericLiteral,
@@ -12,7 +12,7 @@ export const day = (instant: string): string =>
 export const dayAndTime = (instant: string): string =>
   new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(instant));
 
-/** An instant as a datetime-local field has it, in the browser's time zone. */
+/** The value of a datetime-local field, in the browser's time zone; empty for no instant. */
 export function toLocal(instant: string | null | undefined): string {
   if (!instant) return "";
   const date = new Date(instant);
@@ -20,6 +20,6 @@ export function toLocal(instant: string | null | undefined): string {
   return shifted.toISOString().slice(0, 16);
 }
 
-/** @param local what a datetime-local field has; empty for none */
+/** @param local the value of a datetime-local field; null is returned if it is empty. */
 export const fromLocal = (local: string): string | null =>
   local === "" ? null : new Date(local).toISOString();

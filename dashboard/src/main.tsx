@@ -10,7 +10,7 @@ import "./styles/dialog.css";
 import "./styles/narrow.css";
 
 const root = document.getElementById("root");
-if (root === null) throw new Error("The page has no place for the dashboard.");
+if (root === null) throw new Error("index.html has no element with the id root.");
 createRoot(root).render(
   <StrictMode>
     <App />

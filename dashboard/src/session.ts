@@ -1,20 +1,20 @@
 import { useState } from "react";
 
 /**
- * Where a token is kept: in the tab's own sessionStorage. It outlives a reload and nothing more; localStorage would
- * keep it on the disk for whoever comes next, and memory would ask again at each reload. No script but the
- * server's own can read it: see the page's Content-Security-Policy.
+ * The key in sessionStorage under which the token is kept. The token survives a reload, but not the tab. localStorage
+ * would keep it on disk for the next user of the machine, and memory would lose it at each reload. The page's
+ * Content-Security-Policy allows only the server's own scripts, so no other script can read it.
  */
 const KEY = "invite-links-token";
 
-/** The sandbox's, which the server tells the user of its own machine. */
+/** The sandbox's token, which the server puts into the page for users of the same machine; null otherwise. */
 const sandboxToken = (): string | null =>
   document.querySelector<HTMLMetaElement>('meta[name="sandbox-token"]')?.content || null;
 
 export interface Session {
-  /** Null: it has to be asked for. */
+  /** Null if the user has to sign in. */
   readonly token: string | null;
-  /** The server did not take the last one. */
+  /** The server rejected the last token. */
   readonly isRefused: boolean;
 }
 

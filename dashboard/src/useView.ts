@@ -12,13 +12,13 @@ function subscribe(onChange: () => void): () => void {
   };
 }
 
-/** "replace" where going back shall not lead to what was before. */
+/** "replace" overwrites the history entry, so that going back skips the previous view. */
 export type Step = "push" | "replace";
 export type ChangeView = (change: Partial<View>, step?: Step) => void;
 
 function changeView(change: Partial<View>, step: Step = "push"): void {
   const view = readView(location.search);
-  // Another list begins at its top.
+  // Another list starts with its first rows.
   const asked = "chart" in change || "rows" in change ? change : { rows: PAGE_SIZE, ...change };
   const address = location.pathname + writeView({ ...view, ...asked });
   if (step === "push") history.pushState(null, "", address);
@@ -26,7 +26,7 @@ function changeView(change: Partial<View>, step: Step = "push"): void {
   dispatchEvent(new Event(CHANGED));
 }
 
-export const withoutFilter = (change: ChangeView): void => change(UNFILTERED);
+export const clearFilter = (change: ChangeView): void => change(UNFILTERED);
 
 export function useView(): readonly [View, ChangeView] {
   const search = useSyncExternalStore(subscribe, () => location.search);

@@ -1,6 +1,6 @@
 import type { InviteLinkFilter, InviteLinkOrder } from "./gql/graphql.js";
 
-/** One tag type's part of the filter: any of these tags, or none of the type where `without`. */
+/** One tag type's part of the filter: any of these tags or, with `without`, no tag of the type. */
 export interface TagGroup {
   readonly type: string;
   readonly tags: readonly string[];
@@ -10,7 +10,7 @@ export interface TagGroup {
 export const STATES = ["all", "active", "revoked", "expired"] as const;
 export type State = (typeof STATES)[number];
 
-/** What is being looked at. It is all in the address, so that reloading, going back and passing it on work. */
+/** The complete view. It is stored in the address, so that reloading, going back and sharing the address work. */
 export interface View {
   /** The Telegram chat id; null for the first channel. */
   readonly channel: number | null;
@@ -19,22 +19,22 @@ export interface View {
   readonly name: string;
   readonly state: State;
   readonly order: InviteLinkOrder & { readonly direction: "ASC" | "DESC" };
-  /** How many rows of the table are shown, where there are as many. */
+  /** The maximum number of rows shown. */
   readonly rows: number;
   /** The tag type of the chart; null for the first. */
   readonly chart: string | null;
 }
 
 export const PAGE_SIZE = 20;
-/** Links that are shown on one page are held by the browser: an address must not ask for any number. */
+/** The browser keeps all rows of the page in memory, so an address must not ask for more. */
 const MAX_ROWS = 1000;
 
 export const NEWEST_FIRST: View["order"] = { field: "CREATED_AT", direction: "DESC" };
 export const UNFILTERED = { groups: [], name: "", state: "all", rows: PAGE_SIZE } as const;
-/** In an address, in the place of a tag: links without a tag of the type. */
+/** Stands in an address in place of a tag's id: links without a tag of the type. */
 const WITHOUT = "none";
 
-/** @param search the query of an address; whatever is not understood in it is left out */
+/** @param search the query string of an address; unknown or invalid parts are ignored. */
 export function readView(search: string): View {
   const query = new URLSearchParams(search);
   const [field, direction] = (query.get("order") ?? "").split(" ");
@@ -66,7 +66,7 @@ export function readView(search: string): View {
   };
 }
 
-/** The query of an address, without what goes without saying. */
+/** The query string of an address, without default values. */
 export function writeView({ channel, groups, name, state, order, rows, chart }: View): string {
   const query = new URLSearchParams();
   if (channel !== null) query.set("channel", String(channel));
@@ -106,7 +106,7 @@ export const filterOf = ({ groups, name, state }: View): InviteLinkFilter => ({
 export const isFiltered = ({ groups, name, state }: View): boolean =>
   groups.length > 0 || name.trim() !== "" || state !== "all";
 
-/** The filter with a tag, or with "without" (null), turned on or off. */
+/** The filter with one tag switched on or off; the tag null stands for `without`. */
 export function toggle(groups: readonly TagGroup[], type: string, tag: string | null): TagGroup[] {
   const group = groups.find((other) => other.type === type) ?? { type, tags: [], without: false };
   const changed =
@@ -120,7 +120,7 @@ export function toggle(groups: readonly TagGroup[], type: string, tag: string | 
   return changed.tags.length > 0 || changed.without ? [...others, changed] : others;
 }
 
-/** The filter without a tag that is not there any more, or is of another type now: the server refuses such a one. */
+/** The filter without a tag that was deleted or moved to another type, which the server would refuse. */
 export const withoutTag = (groups: readonly TagGroup[], tag: string): TagGroup[] =>
   groups
     .map((group) => ({ ...group, tags: group.tags.filter((other) => other !== tag) }))

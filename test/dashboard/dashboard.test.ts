@@ -73,7 +73,7 @@ async function createLink(name: string, amount = ""): Promise<void> {
   await button("New link").click();
   await dialog().getByLabel("Name").fill(name);
   await dialog().getByLabel("Budget, USD").fill(amount);
-  await button("Make the link", dialog()).click();
+  await button("Create link", dialog()).click();
   await dialog().waitFor({ state: "detached" });
 }
 
@@ -127,7 +127,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       const revoked = await linksOfServer({ isRevoked: true });
       expect(revoked.totalCount).toBeGreaterThan(0);
       await shows(names).toEqual(nameList(revoked));
-      expect(await rows().locator("[data-kind=over]").allInnerTexts()).toEqual(
+      expect(await rows().locator("[data-kind=ended]").allInnerTexts()).toEqual(
         revoked.nodes.map(() => "revoked"),
       );
     });
@@ -255,9 +255,9 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await showsSummary();
       const before = await linksOfServer();
       await button("New link").click();
-      await dialog().getByLabel("Members at most").fill("5");
+      await dialog().getByLabel("Member limit").fill("5");
       await dialog().getByLabel("Members need approval").check();
-      await button("Make the link", dialog()).click();
+      await button("Create link", dialog()).click();
       await dialog().getByText("Must not be empty.").waitFor();
       expect(await dialog().getByRole("alert").getAttribute("data-type")).toBe("ValidationError");
       // The first invalid field has the focus and shows its error.
@@ -271,7 +271,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await dialog().getByText("YouTube", { exact: true }).click();
       await button("Try again", dialog()).click();
       await dialog().waitFor({ state: "detached" });
-      await page.getByText("“Made here” was made.").waitFor();
+      await page.getByText("“Made here” was created.").waitFor();
       await shows(async () => (await names())[0]).toBe("Made here");
       await showsSummary();
       const after = await linksOfServer();
@@ -391,7 +391,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     await button("Tags").click();
     await button("Edit the tag Shorts, 1 links", dialog()).click();
     await button("Delete", dialog()).click();
-    await button("Take it from 1 links and delete it", dialog()).click();
+    await button("Remove it from 1 links and delete it", dialog()).click();
     await button("Edit the tag Shorts, 1 links", dialog()).waitFor({ state: "detached" });
     await button("Close", dialog()).click();
     await shows(() => row("Tagged").locator(".chip").count()).toBe(0);
@@ -524,9 +524,9 @@ describeInChromium("the dashboard when Telegram fails", () => {
     fail({ kind: "cut", effect: "after" });
     await button("New link").click();
     await dialog().getByLabel("Name").fill("Perhaps");
-    await button("Make the link", dialog()).click();
+    await button("Create link", dialog()).click();
     await shows(type).toBe("TelegramUnavailableError");
-    expect(await alert().innerText()).toContain("perhaps it was carried out, perhaps not");
+    expect(await alert().innerText()).toContain("it may or may not have been carried out");
     await button("Try again", dialog()).click();
     await shows(async () => keys.length).toBe(2);
     await shows(type).toBe("TelegramUnavailableError");
@@ -543,7 +543,7 @@ describeInChromium("the dashboard when Telegram fails", () => {
     fail({ kind: "too-many-requests", retryAfter: 60 });
     await button("New link").click();
     await dialog().getByLabel("Name").fill("Patience");
-    await button("Make the link", dialog()).click();
+    await button("Create link", dialog()).click();
     await shows(type).toBe("RateLimitedError");
     expect(await alert().innerText()).toMatch(/Try again in \d+ s\./);
     await button(/^Wait \d+ s$/, dialog()).waitFor();
@@ -560,7 +560,7 @@ describeInChromium("the dashboard when Telegram fails", () => {
     await button(`Revoke ${name}`).click();
     await button("Revoke for good", dialog()).click();
     await shows(type).toBe("TelegramUnavailableError");
-    expect(await alert().innerText()).toContain("Do it again: that puts it right.");
+    expect(await alert().innerText()).toContain("Repeat the action to complete it.");
     await button("Revoke for good", dialog()).click();
     await dialog().waitFor({ state: "detached" });
     await shows(() => row(name).innerText()).toContain("revoked");
@@ -574,7 +574,7 @@ describeInChromium("the dashboard when Telegram fails", () => {
     });
     await button("New link").click();
     await dialog().getByLabel("Name").fill("Not allowed");
-    await button("Make the link", dialog()).click();
+    await button("Create link", dialog()).click();
     await shows(type).toBe("BotPermissionError");
   });
 });
