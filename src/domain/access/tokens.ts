@@ -15,8 +15,8 @@ const MAX_CHANNELS = 10_000;
 export interface CreateApiTokenInput {
   readonly name: string;
   readonly role: Role;
-  /** The chats that the token may use; null for every chat. */
-  readonly chatIds?: readonly number[] | null | undefined;
+  /** The chats that the token may use; null for every chat. A required key: forgetting it would grant everything. */
+  readonly chatIds: readonly number[] | null | undefined;
   /** The Telegram user behind the token, who counts as the creator of its links. */
   readonly telegramUserId?: number | null | undefined;
 }
@@ -66,7 +66,7 @@ async function insert(
 
 /** Stores an ADMIN token for every channel, which the server makes for itself. */
 export async function insertOwnToken(database: Database, name: string, secret: string): Promise<void> {
-  await database.transaction((unit) => insert(unit, SERVER, { name, role: "ADMIN" }, secret));
+  await database.transaction((unit) => insert(unit, SERVER, { name, role: "ADMIN", chatIds: null }, secret));
 }
 
 /** The same, but only as the very first token, even if several servers start at once. @returns false where there is one. */
@@ -74,7 +74,7 @@ export async function insertFirstToken(database: Database, secret: string): Prom
   return database.transaction(async (unit) => {
     await unit.execute(sql`lock table api_token in share row exclusive mode`);
     if ((await unit.prisma.apiToken.count()) > 0) return false;
-    await insert(unit, SERVER, { name: "First token", role: "ADMIN" }, secret);
+    await insert(unit, SERVER, { name: "First token", role: "ADMIN", chatIds: null }, secret);
     return true;
   });
 }

@@ -145,7 +145,11 @@ export function timeLimitOf(deadline: Deadline): () => void {
 }
 
 /** The same `sending`, which lets no call begin whose result could not be stored, or that has no time left. */
-export const guardedSending = (sending: SendObserver, guard: StorageGuard, deadline: Deadline): SendObserver => ({
+export const guardedSending = (
+  sending: SendObserver,
+  guard: StorageGuard,
+  deadline: Deadline,
+): SendObserver => ({
   beforeSend: async () => {
     guard.requireWritable();
     const requireTimeLeft = timeLimitOf(deadline);

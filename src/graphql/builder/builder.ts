@@ -10,6 +10,7 @@ import { ValidationError } from "../../domain/shared/errors.js";
 import { globalId, type IdKind } from "../../domain/shared/ids.js";
 import type { GraphQLContext } from "./context.js";
 import { checkNodeIds, decodeNodeId } from "./ids.js";
+import InviteLinksPlugin from "./plugin.js";
 import {
   parseDateTime,
   parseDateTimeLiteral,
@@ -37,59 +38,67 @@ export interface SchemaTypes {
   };
 }
 
-/** How many things are looked up at once. */
+/** Ids in one `nodes` query. */
 const MAX_NODES = 1_000;
-/** What a list costs whose length nothing in the query says: tags of a link, types. */
+/** The factor by which the cost counts a list whose length the query does not state, such as the tags of a link. */
 const LIST_MULTIPLIER = 5;
 
 /**
- * The builder with the scalars and the plugins' settings. The types of administration are read by Prisma's plugin;
- * what hangs on a link is plain objects over rows and loaders.
+ * The schema builder with its scalars and plugins. Prisma's plugin reads API tokens and uncertain creations. Links, tags and
+ * channels are plain objects over rows and DataLoaders, because both ways in one type cost a statement for each row.
  */
 export const builder = new SchemaBuilder<SchemaTypes>({
-  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
+  // The first plugin is the outermost: ours sees what the errors plugin makes of a mutation's result.
+  plugins: [InviteLinksPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
-  // Disabled: it would count again at every field of the roots. limits.ts counts, before anything is executed.
+  // Disabled, because the plugin would count again at every root field. limits.ts counts before the execution.
   complexity: { disabled: true, defaultComplexity: 1, defaultListMultiplier: LIST_MULTIPLIER },
   errors: { defaultTypes: [], directResult: true },
   prisma: { client: (context) => context.prisma, dmmf: getDatamodel(), filterConnectionTotalCount: true },
   relay: {
     nodesOnConnection: {
       complexity: { field: 1, multiplier: 1 },
-      description: "The page's things alone.",
+      description: "The page's nodes without their cursors.",
     },
-    idFieldOptions: { description: "Global id, unique in the whole graph." },
-    // The page's size is counted once, at the connection.
+    idFieldOptions: { description: "Global id, unique in the whole schema." },
+    // The connection has already multiplied the cost by the page's size.
     edgesFieldOptions: {
       nullable: { list: false, items: false },
       complexity: { field: 1, multiplier: 1 },
-      description: "The page's things, each with its place.",
+      description: "The page's nodes with their cursors.",
     },
-    pageInfoFieldOptions: { description: "Where the page stands in the list." },
-    cursorFieldOptions: { description: "Its place in the list: to be given to `after` or `before`." },
-    hasNextPageFieldOptions: { description: "Whether anything follows the page." },
-    hasPreviousPageFieldOptions: { description: "Whether anything precedes the page." },
-    startCursorFieldOptions: { description: "The place of the page's first; null for an empty page." },
-    endCursorFieldOptions: { description: "The place of the page's last; null for an empty page." },
-    firstArgOptions: { description: "How many, from the beginning or after `after`." },
-    afterArgOptions: { description: "A cursor: what follows it." },
-    lastArgOptions: { description: "How many, up to the end or to `before`." },
-    beforeArgOptions: { description: "A cursor: what precedes it." },
-    nodeFieldOptions: { nullable: false, description: "The thing itself." },
+    pageInfoFieldOptions: { description: "The page's position in the list." },
+    cursorFieldOptions: {
+      description: "The node's position in the list, to be passed as `after` or `before`.",
+    },
+    hasNextPageFieldOptions: { description: "Whether the list goes on after the page." },
+    hasPreviousPageFieldOptions: { description: "Whether the list has nodes before the page." },
+    startCursorFieldOptions: { description: "The cursor of the page's first node; null for an empty page." },
+    endCursorFieldOptions: { description: "The cursor of the page's last node; null for an empty page." },
+    firstArgOptions: {
+      description: "The number of nodes from the beginning of the list, or after `after`. At most 100.",
+    },
+    afterArgOptions: { description: "A cursor. The page begins after this position." },
+    lastArgOptions: {
+      description: "The number of nodes up to the end of the list, or before `before`. At most 100.",
+    },
+    beforeArgOptions: { description: "A cursor. The page ends before this position." },
+    nodeFieldOptions: { nullable: false, description: "The node." },
     encodeGlobalID: (kind, id) => globalId(kind as IdKind, String(id)),
     decodeGlobalID: decodeNodeId,
-    nodeTypeOptions: { description: "What has an id of its own, by which it can be asked for again." },
+    nodeTypeOptions: { description: "An object that can be fetched by its global id." },
     nodeQueryOptions: {
       nullable: true,
-      args: { id: { description: "A global id; a bare UUID does not say of what." } },
+      args: { id: { description: "A global id. A bare UUID is refused, because it does not name a type." } },
       resolve: (_root, { id }, _context, _info, resolveNode) => {
         checkNodeIds([["id", id]]);
         return resolveNode(id);
       },
-      description: "By global id alone. Null for what does not exist and for what the token may not see.",
+      description:
+        "Fetches a node by its global id. Null if the node does not exist, or if the token may not see it.",
     },
     nodesQueryOptions: {
-      args: { ids: { description: `Global ids, at most ${MAX_NODES}.` } },
+      args: { ids: { description: `At most ${MAX_NODES} global ids.` } },
       resolve: (_root, { ids }, _context, _info, resolveNodes) => {
         if (ids.length > MAX_NODES) {
           throw new ValidationError([{ field: "ids", message: `Must be at most ${MAX_NODES}.` }]);
@@ -99,21 +108,24 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       },
       nullable: { list: false, items: true },
       complexity: ({ ids }: { ids: unknown[] }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),
-      description: "As `node`, for many at once: each in the place of its id.",
+      description:
+        "Fetches many nodes by their global ids, in the order of the ids. Null for each node that `node` would not return.",
     },
-    pageInfoTypeOptions: { description: "Where a page stands in its list; exact in every mode of paging." },
+    pageInfoTypeOptions: {
+      description: "The position of a page in its list. Exact in every mode of paging.",
+    },
   },
 });
 
 builder.queryType({});
 builder.mutationType({
   description:
-    "Every result is a union of what was done and the errors that can come of it: ask for `... on UserError { code message }`.",
+    "The result of each mutation is a union of its success type and the errors it can return. Select `... on UserError { code message }` for the errors.",
 });
 
 builder.scalarType("DateTime", {
   description:
-    "An RFC 3339 instant, always sent in UTC with milliseconds (2026-11-21T18:58:00.000Z); an offset is accepted on input.",
+    "A point in time in RFC 3339. Output is in UTC with milliseconds (2026-11-21T18:58:00.000Z). Input may have another offset.",
   specifiedByURL: "https://datatracker.ietf.org/doc/html/rfc3339",
   serialize: (value) => (typeof value === "string" ? value : (value as Date).toISOString()),
   parseValue: parseDateTime,
@@ -121,20 +133,20 @@ builder.scalarType("DateTime", {
 });
 builder.scalarType("TelegramID", {
   description:
-    "A Telegram chat or user id: at most 52 significant bits, so exact as a JSON number, and sent as one. Input takes an integer or its decimal string.",
+    "The id of a Telegram chat or user. Output is a JSON number, which is exact because an id has at most 52 significant bits. Input is an integer or its decimal string.",
   serialize: (value) => value as number,
   parseValue: parseTelegramId,
   parseLiteral: parseTelegramIdLiteral,
 });
 builder.scalarType("Decimal", {
   description:
-    "An exact decimal, sent as a string with two fraction digits (1500.50). Input takes a string or a number of at most two fraction digits and at most 999999999999.99.",
+    "An exact decimal. Output is a string with two fraction digits (1500.50). Input is a string or a number with at most two fraction digits, up to 999999999999.99.",
   serialize: (value) => value as string,
   parseValue: parseDecimalValue,
   parseLiteral: parseDecimalLiteral,
 });
 builder.scalarType("URL", {
-  description: "An absolute address.",
+  description: "An absolute URL. An address of an invite link may also lack its scheme on input.",
   serialize: (value) => value as string,
   parseValue: parseUrl,
   parseLiteral: parseUrlLiteral,

@@ -1,20 +1,22 @@
+import type { PageInfoShape } from "@pothos/plugin-relay";
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type PageArguments } from "../../domain/paging/arguments.js";
 import type { CountedPage } from "../../domain/paging/list.js";
 import type { Edge } from "../../domain/paging/page.js";
 
-/** What it costs to count, or to sum up: all that match is read, however small the page. */
+/** The cost of a count or a sum: it reads all matching rows, however small the page is. */
 export const COUNTING_COST = 3;
 
-/** What a page costs: its size times what is asked of each of its things. */
+/** The cost of a page: its size times the cost of the fields that are selected of each node. */
 export const pageComplexity = (args: PageArguments) => ({
   field: 1,
-  // A greater size is refused for what it is.
+  // A greater size is refused later, with an error that names the limit.
   multiplier: Math.min(Math.max(1, args.first ?? args.last ?? DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE),
 });
 
 /**
- * Where a page stands. By getters, since each is worked out, or takes a statement, only when asked for. They are a class's:
- * of a literal each page would have a shape of its own, by which V8 keeps its rows until the old generation is collected.
+ * The position of a page in its list. Getters, because some values take a statement, which runs only for a selected field.
+ * A class, because V8 gives each object literal with getters a hidden class of its own, which keeps the page's rows in
+ * memory until the old generation is collected.
  */
 export class PageInfo<Row> {
   readonly #page: CountedPage<Row>;
@@ -29,18 +31,18 @@ export class PageInfo<Row> {
   get endCursor(): string | null {
     return this.#page.edges.at(-1)?.cursor ?? null;
   }
-  // The execution awaits a promise.
-  get hasNextPage(): boolean {
-    return this.#page.hasNextPage() as unknown as boolean;
+  get hasNextPage(): boolean | Promise<boolean> {
+    return this.#page.hasNextPage();
   }
-  get hasPreviousPage(): boolean {
-    return this.#page.hasPreviousPage() as unknown as boolean;
+  get hasPreviousPage(): boolean | Promise<boolean> {
+    return this.#page.hasPreviousPage();
   }
 }
 
-/** A page of the domain in the shape of a Relay connection; what is computed only when asked for stays so. */
+/** A page of the domain in the shape of a Relay connection. Lazy values stay lazy. */
 export const toConnection = <Row>(page: CountedPage<Row>) => ({
   edges: page.edges as Edge<Row>[],
-  pageInfo: new PageInfo(page),
+  // The relay plugin types the two flags as booleans. Execution awaits promises as well.
+  pageInfo: new PageInfo(page) as unknown as PageInfoShape,
   totalCount: () => page.totalCount(),
 });

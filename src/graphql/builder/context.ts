@@ -2,11 +2,11 @@ import type { PrismaClient } from "../../database/generated/prisma/client.js";
 import { type Domain, DomainRequest, type RequestOrigin } from "../../domain/request.js";
 import type { UserError } from "../../domain/shared/errors.js";
 
-/** What resolvers have at hand: what the caller can do, and nothing of the door it came through. */
+/** The context of an operation's resolvers: everything that the caller can do, and nothing about HTTP. */
 export class GraphQLContext extends DomainRequest {
-  /** For Prisma's plugin alone, which reads the types of administration. */
+  /** Only for Prisma's plugin, which reads API tokens and uncertain creations. */
   readonly prisma: PrismaClient;
-  /** Those that mutations gave as their results, which the result's errors do not name. */
+  /** Typed errors that mutations have returned. The result's errors list does not name them. */
   readonly givenErrors: UserError[] = [];
 
   constructor(domain: Domain, origin: RequestOrigin) {
@@ -14,9 +14,12 @@ export class GraphQLContext extends DomainRequest {
     this.prisma = domain.database.prisma;
   }
 
-  /** For each mutation of an operation: it, and what is read of its result, sees what those before it changed. */
-  afresh(): this {
+  /**
+   * Called before each mutation of an operation, so that the mutation and what is read of its result see what earlier
+   * mutations have changed.
+   * @throws DatabaseUnavailableError while nothing can be stored.
+   */
+  beginMutation(): void {
     this.renew();
-    return this;
   }
 }

@@ -1,20 +1,20 @@
 import { Problems } from "../../domain/shared/errors.js";
 import { parseGlobalId } from "../../domain/shared/ids.js";
 
-/** As the relay plugin has it. */
+/** A decoded global id, in the form of the relay plugin. */
 interface NodeId {
   readonly typename: string;
   readonly id: string;
 }
 
-/** In the place of a type's name where a text is no global id. */
+/** Stands for the type's name if a text is not a global id. */
 const UNREADABLE = "";
-/** Characters of a refused id that are repeated to the caller. */
+/** Characters of a refused id that the error message repeats. */
 const MAX_SHOWN = 64;
 
 /**
- * What a global id given to `node` or `nodes` names. The plugin decodes each id without its place in the request, so that
- * one that cannot be read is only marked here, and refused by checkNodeIds.
+ * Decodes a global id for `node` and `nodes`. The relay plugin does not say where in the request the id stands, so a text
+ * that is not a global id is only marked here; checkNodeIds refuses it with its path.
  */
 export function decodeNodeId(text: string): { typename: string; id: string } {
   const parsed = parseGlobalId(text);
@@ -22,16 +22,15 @@ export function decodeNodeId(text: string): { typename: string; id: string } {
 }
 
 /**
- * Refuses decoded ids that were no global ids.
- * @param ids each with its path in the arguments.
- * @throws ValidationError
+ * @param ids decoded ids, each with its path in the arguments.
+ * @throws ValidationError for texts that were not global ids.
  */
 export function checkNodeIds(ids: readonly (readonly [field: string, id: NodeId])[]): void {
   const problems = new Problems();
   for (const [field, { typename, id }] of ids) {
     if (typename !== UNREADABLE) continue;
     const shown = id.length > MAX_SHOWN ? `${id.slice(0, MAX_SHOWN)}…` : id;
-    problems.add(field, `${JSON.stringify(shown)} is no global id that this server gave out.`);
+    problems.add(field, `${JSON.stringify(shown)} is not a global id of this server.`);
   }
   problems.check();
 }

@@ -5,14 +5,14 @@ import { parseInviteLinkUrl } from "../../parsers/inviteLinkUrl.js";
 import { parseTelegramId as readTelegramId } from "../../parsers/telegramId.js";
 import { UnreadableValueError } from "../../parsers/unreadable.js";
 
-// Each parse function takes what JSON gave, or a literal's own text, and throws for what the scalar does not hold.
-// A literal's digits are read as they stand, never through a rounded number.
+// Each parse function takes a value from JSON or the text of a literal, and throws a GraphQLError for a value that does not
+// fit the scalar. The digits of a literal are read as text, never through a rounded number.
 
 const refuse = (message: string): never => {
   throw new GraphQLError(message, { extensions: { code: "BAD_USER_INPUT" } });
 };
 
-/** Says of an error where in the document the literal stands. */
+/** Adds the literal's position in the document to an error. */
 const located =
   <Value>(parse: (node: ValueNode) => Value): GraphQLScalarLiteralParser<Value> =>
   (node) => {
@@ -31,7 +31,7 @@ function literalText(node: ValueNode, name: string): string | { number: string }
   return refuse(`${name} cannot be written as this kind of value.`);
 }
 
-/** Reads a value of a scalar, and says of the scalar what is wrong. */
+/** Reads a value of a scalar. The error names the scalar. */
 function readAs<Value>(name: string, read: () => Value): Value {
   try {
     return read();
@@ -63,7 +63,7 @@ export const parseDateTimeLiteral = located((node) =>
   parseDateTime(node.kind === Kind.STRING ? node.value : undefined),
 );
 
-/** An invite link's address may be spelled in any way, without a scheme too. */
+/** An invite link's address may have any of its spellings, also without a scheme. */
 export function parseUrl(input: unknown): string {
   const inviteLink = typeof input === "string" ? parseInviteLinkUrl(input) : null;
   if (inviteLink !== null) return inviteLink;

@@ -1,76 +1,93 @@
 import { BotPermissionError, IdempotencyConflictError } from "../../domain/shared/errors.js";
 import { builder } from "../builder/builder.js";
 import { COMMON_ERRORS, TELEGRAM_ERRORS } from "../nodes/errors.js";
-import { linkSuccess } from "./success.js";
+import { InviteLinkRef } from "../nodes/refs.js";
+import { nodeSuccess } from "./success.js";
 
 const SubscriptionInput = builder.inputType("InviteLinkSubscriptionInput", {
-  description: "What the members of a link shall pay.",
+  description: "The price that members of a link pay.",
   fields: (t) => ({
-    priceStars: t.int({ required: true, description: "1 to 10000 Telegram Stars for thirty days." }),
+    priceStars: t.int({
+      required: true,
+      description: "The price for thirty days: 1 to 10000 Telegram Stars.",
+    }),
   }),
 });
 
 const CreateInviteLinkInput = builder.inputType("CreateInviteLinkInput", {
-  description: "A link to make.",
+  description: "The invite link to create.",
   fields: (t) => ({
     channelId: t.field({
       type: "TelegramID",
       required: true,
-      description: "The Telegram chat id of its channel.",
+      description: "The Telegram chat id of the link's channel.",
     }),
     name: t.string({
       required: true,
       description:
-        "1 to 32 code points after Telegram's own cleaning of white space: Telegram silently cuts longer names, this API refuses them.",
+        "1 to 32 code points, counted after Telegram's cleaning of white space. Telegram silently cuts longer names; this API refuses them.",
     }),
     createsJoinRequest: t.boolean({
       required: true,
       defaultValue: false,
-      description: "Whether those who come by it must be approved by an administrator.",
+      description: "Whether an administrator must approve each person who joins by the link.",
     }),
     expireDate: t.field({
       type: "DateTime",
-      description: "In the future, to the second; null for a link that does not expire.",
+      description: "A time in the future, in whole seconds; null for a link that does not expire.",
     }),
     memberLimit: t.int({
-      description: "1 to 99999, not together with createsJoinRequest; null for no limit.",
+      description:
+        "The largest number of members at once: 1 to 99999, or null for no limit. Not allowed together with createsJoinRequest.",
     }),
     budget: t.field({
       type: "Decimal",
       required: true,
       defaultValue: "0.00",
-      description: "What was paid for the placement, in the channel's currency: 0 or more.",
+      description: "The price of the placement, 0 or more, in the channel's currency.",
     }),
-    tagIds: t.idList({ required: true, defaultValue: [], description: "Tags of this channel." }),
+    tagIds: t.idList({
+      required: true,
+      defaultValue: [],
+      description: "The tags of the link: global ids or bare UUIDs of tags of the channel.",
+    }),
     subscription: t.field({
       type: SubscriptionInput,
       description:
-        "A link whose members pay: channels only, price 1 to 10000 Stars; not with expireDate, memberLimit or createsJoinRequest.",
+        "The price of a link whose members pay. Only for channels, and not allowed together with expireDate, memberLimit or createsJoinRequest.",
     }),
     idempotencyKey: t.string({
       description:
-        "1 to 255 characters, the caller's own, kept for 24 hours. A repeated call with the same key gives the first call's link and makes no second one in Telegram; where nobody knows whether the first call was carried out, it says so again (TelegramUnavailableError, outcomeUnknown) rather than try blindly.",
+        "A key of the caller's choice: 1 to 255 characters, kept for 24 hours. A repeated call with the same key returns the link of the first call and creates no second one in Telegram. If it is unknown whether the first call created a link, the repeated call returns the same error (TelegramUnavailableError with outcomeUnknown) and does not try again.",
     }),
   }),
 });
 
-const CreateInviteLinkSuccess = linkSuccess(
+const CreateInviteLinkSuccess = nodeSuccess(
   "CreateInviteLinkSuccess",
-  "The link is made, in Telegram and here.",
+  "The link was created in Telegram and stored here.",
+  InviteLinkRef,
+  { name: "inviteLink", description: "The new link." },
 );
 
 builder.mutationField("createInviteLink", (t) =>
   t.field({
     type: CreateInviteLinkSuccess,
     description:
-      "Makes an invite link through the helper bot. Takes the role EDITOR. A channel that is not known yet is learned on the way.",
-    args: { input: t.arg({ type: CreateInviteLinkInput, required: true, description: "What to make." }) },
+      "Creates an invite link through the helper bot. Requires the role EDITOR. A channel that is not connected yet is connected first.",
+    args: {
+      input: t.arg({
+        type: CreateInviteLinkInput,
+        required: true,
+        description: "The invite link to create.",
+      }),
+    },
     errors: {
       types: [...COMMON_ERRORS, ...TELEGRAM_ERRORS, BotPermissionError, IdempotencyConflictError],
       union: { name: "CreateInviteLinkResult" },
     },
-    resolve: async (_root, { input: { channelId: chatId, ...input } }, context) => ({
-      inviteLink: await context.afresh().linkCreator.create({ ...input, chatId }),
+    resolve: async (_root, { input: { channelId: chatId, ...input } }, { linkCreator }) => ({
+      inviteLink: await linkCreator.create({ ...input, chatId }),
     }),
   }),
 );

@@ -5,31 +5,31 @@ import { COMMON_ERRORS } from "../nodes/errors.js";
 import { InviteLinkRef } from "../nodes/refs.js";
 
 const SetInviteLinkTagsInput = builder.inputType("SetInviteLinkTagsInput", {
-  description: "Gives and takes tags of up to 250 links of one channel at once, all or none.",
+  description:
+    "Tags to add to and to remove from up to 250 links of one channel. Either all links are changed or none.",
   fields: (t) => ({
-    ids: t.idList({ required: true, description: "The links: global ids, or bare UUIDs." }),
+    ids: t.idList({ required: true, description: "The links: global ids or bare UUIDs." }),
     addTagIds: t.idList({
       required: true,
       defaultValue: [],
-      description: "Tags of the channel that each shall carry; a link carries at most 100.",
+      description: "Tags of the channel to add to each link. A link can have at most 100 tags.",
     }),
     removeTagIds: t.idList({
       required: true,
       defaultValue: [],
-      description: "Tags of the channel that none shall carry.",
+      description: "Tags of the channel to remove from each link.",
     }),
   }),
 });
 
 const SetInviteLinkTagsSuccess = builder
-  .objectRef<{ inviteLinks: readonly InviteLink[] }>("SetInviteLinkTagsSuccess")
+  .objectRef<{ inviteLinks: InviteLink[] }>("SetInviteLinkTagsSuccess")
   .implement({
-    description: "The links' tags are changed.",
+    description: "The links' tags were changed.",
     fields: (t) => ({
-      inviteLinks: t.field({
+      inviteLinks: t.expose("inviteLinks", {
         type: [InviteLinkRef],
-        description: "The links as they are now, each once, in the order of their ids in the input.",
-        resolve: ({ inviteLinks }) => inviteLinks,
+        description: "The updated links, each once, in the order of the ids in the input.",
       }),
     }),
   });
@@ -37,13 +37,11 @@ const SetInviteLinkTagsSuccess = builder
 builder.mutationField("setInviteLinkTags", (t) =>
   t.field({
     type: SetInviteLinkTagsSuccess,
-    description: "Gives and takes tags of many links at once. Takes the role EDITOR.",
+    description: "Adds and removes tags of many links at once. Requires the role EDITOR.",
     args: {
-      input: t.arg({ type: SetInviteLinkTagsInput, required: true, description: "Which links and tags." }),
+      input: t.arg({ type: SetInviteLinkTagsInput, required: true, description: "The links and the tags." }),
     },
     errors: { types: [...COMMON_ERRORS, NotFoundError], union: { name: "SetInviteLinkTagsResult" } },
-    resolve: async (_root, { input }, context) => ({
-      inviteLinks: await context.afresh().bulkTagging.set(input),
-    }),
+    resolve: async (_root, { input }, { bulkTagging }) => ({ inviteLinks: await bulkTagging.set(input) }),
   }),
 );

@@ -14,69 +14,70 @@ import {
 import { builder } from "../builder/builder.js";
 
 const CODES: Record<ErrorCode, string> = {
-  BAD_USER_INPUT: "An argument is not acceptable; see fieldErrors. (In REST: 422)",
-  NOT_FOUND: "There is no such thing, or the token may not see it. (404)",
-  FORBIDDEN: "This token may not do this, or not in this channel. (403)",
-  BOT_NOT_IN_CHANNEL: "The helper bot is not in the channel, or was removed from it. (409)",
-  BOT_PERMISSION_MISSING: "The helper bot is in the channel without the right to invite users. (403)",
-  TELEGRAM_REJECTED: "Telegram refused the request for another reason, given in the message. (400)",
-  RATE_LIMITED: "Telegram or this server asks to wait; see retryAfterSeconds. (429)",
+  BAD_USER_INPUT: "An argument is not acceptable; see fieldErrors. REST answers 422.",
+  NOT_FOUND: "The object does not exist, or the token may not see it. REST answers 404.",
+  FORBIDDEN: "The token may not do this, or not in this channel. REST answers 403.",
+  BOT_NOT_IN_CHANNEL: "The helper bot is not in the channel, or was removed from it. REST answers 409.",
+  BOT_PERMISSION_MISSING:
+    "The helper bot is in the channel without the right to invite users. REST answers 403.",
+  TELEGRAM_REJECTED:
+    "Telegram refused the request for another reason, which the message states. REST answers 400.",
+  RATE_LIMITED:
+    "Telegram or this server limits the rate of requests; see retryAfterSeconds. REST answers 429.",
   TELEGRAM_UNAVAILABLE:
-    "Telegram could not be reached, or did not answer in time; see outcomeUnknown. (502, 504)",
+    "Telegram could not be reached, or did not answer in time; see outcomeUnknown. REST answers 502 or 504.",
   IDEMPOTENCY_CONFLICT:
-    "Another request with the same idempotency key is under way, or was made with other arguments. (409)",
+    "Another request with the same idempotency key is in progress, or had other arguments. REST answers 409.",
   DATABASE_UNAVAILABLE:
-    "This server's database is away; nothing was begun that the answer does not tell of. For mutations as for queries a top-level error, with Retry-After. (503)",
+    "The server's database is unavailable. Nothing was done that the response does not mention. This is a top-level error with status 503 and Retry-After, for mutations as well as for queries.",
 };
 
-// The errors that a mutation can give, as types of the graph: the one table from the domain's kinds to these.
+// The errors that mutations return, as GraphQL types: the one table from the domain's errors to GraphQL.
 
 const code = builder.enumType("ErrorCode", {
-  description: "What went wrong, for a program to decide by.",
+  description: "The kind of an error, for programs.",
   values: Object.fromEntries(
     Object.entries(CODES).map(([name, description]) => [name, { description }]),
   ) as Record<ErrorCode, { description: string }>,
 });
 const userError = builder.interfaceRef<UserError>("UserError").implement({
   description:
-    "What went wrong and can be told to a person. Every mutation's result is a union of its success type and the errors it can give.",
+    "An error that the caller has caused, or can do something about. The result of each mutation is a union of its success type and the errors it can return.",
   fields: (t) => ({
-    code: t.field({
-      type: code,
-      description: "What went wrong, for a program.",
-      resolve: (error) => error.code,
-    }),
-    message: t.exposeString("message", { description: "What went wrong, for a person." }),
+    code: t.expose("code", { type: code, description: "The kind of the error, for programs." }),
+    message: t.exposeString("message", { description: "What went wrong, as a text for people." }),
   }),
 });
 const fieldError = builder.objectRef<ValidationError["fieldErrors"][number]>("FieldError").implement({
-  description: "What is wrong with one part of the input.",
+  description: "What is wrong with one field of the input.",
   fields: (t) => ({
-    field: t.exposeString("field", { description: "Its path in the input: 'memberLimit' or 'tagIds.1'." }),
-    message: t.exposeString("message", { description: "What is wrong with it, for a person." }),
+    field: t.exposeString("field", {
+      description: "The field's path in the input, such as 'memberLimit' or 'tagIds.1'.",
+    }),
+    message: t.exposeString("message", { description: "What is wrong, as a text for people." }),
   }),
 });
 
 builder.objectType(ValidationError, {
   name: "ValidationError",
-  description: "The input is well-formed, but not acceptable.",
+  description: "The input is well-formed but not acceptable.",
   interfaces: [userError],
   fields: (t) => ({
     fieldErrors: t.field({
       type: [fieldError],
-      description: "Everything that is wrong with it, at once.",
+      description: "All errors of the input, at most 20.",
       resolve: (error) => error.fieldErrors,
     }),
   }),
 });
 builder.objectType(NotFoundError, {
   name: "NotFoundError",
-  description: "There is no such thing, or the token may not see it.",
+  description: "The object does not exist, or the token may not see it.",
   interfaces: [userError],
 });
 builder.objectType(ForbiddenError, {
   name: "ForbiddenError",
-  description: "This token may not do this, or not in this channel.",
+  description: "The token may not do this, or not in this channel.",
   interfaces: [userError],
 });
 builder.objectType(BotNotInChannelError, {
@@ -87,7 +88,8 @@ builder.objectType(BotNotInChannelError, {
     channelId: t.field({
       type: "TelegramID",
       nullable: true,
-      description: "Null where a chat was named by its @username and Telegram knows none.",
+      description:
+        "The channel's Telegram chat id; null if the chat was named by an @username that Telegram does not know.",
       resolve: (error) => error.chatId,
     }),
   }),
@@ -99,7 +101,7 @@ builder.objectType(BotPermissionError, {
   fields: (t) => ({
     channelId: t.field({
       type: "TelegramID",
-      // Never null, but of the same type as BotNotInChannelError's, so that one document can ask for both.
+      // Never null, but nullable like BotNotInChannelError.channelId, so that one document can select both.
       nullable: true,
       description: "The channel's Telegram chat id.",
       resolve: (error) => error.chatId,
@@ -108,7 +110,7 @@ builder.objectType(BotPermissionError, {
 });
 builder.objectType(TelegramRejectedError, {
   name: "TelegramRejectedError",
-  description: "Telegram refused the request; the message says why.",
+  description: "Telegram refused the request. The message states the reason.",
   interfaces: [userError],
 });
 builder.objectType(TelegramUnavailableError, {
@@ -118,29 +120,30 @@ builder.objectType(TelegramUnavailableError, {
   fields: (t) => ({
     outcomeUnknown: t.exposeBoolean("outcomeUnknown", {
       description:
-        "True where the request may have reached Telegram, so that nobody knows whether it was carried out. Never tried again blindly.",
+        "True if the request may have reached Telegram, so that it is unknown whether Telegram carried it out. The server does not repeat such a request by itself.",
     }),
   }),
 });
 builder.objectType(RateLimitedError, {
   name: "RateLimitedError",
   description:
-    "Telegram asks to wait longer than a request lasts, or too many calls to it wait already. Nothing was done.",
+    "Telegram asks to wait for longer than a request may take, or too many calls are waiting already. Nothing was done.",
   interfaces: [userError],
   fields: (t) => ({
-    retryAfterSeconds: t.exposeInt("retryAfterSeconds", { description: "When to try again." }),
+    retryAfterSeconds: t.exposeInt("retryAfterSeconds", {
+      description: "The time to wait before the next try, in seconds.",
+    }),
   }),
 });
 builder.objectType(IdempotencyConflictError, {
   name: "IdempotencyConflictError",
-  description:
-    "Another request with the same idempotency key is under way, or was made with other arguments.",
+  description: "Another request with the same idempotency key is in progress, or had other arguments.",
   interfaces: [userError],
 });
 
-/** What any mutation can give. */
+/** The errors that any mutation can return. */
 export const COMMON_ERRORS = [ValidationError, ForbiddenError] as const;
-/** What a mutation that asks Telegram can give besides. */
+/** The errors that a mutation can return in addition if it calls Telegram. */
 export const TELEGRAM_ERRORS = [
   BotNotInChannelError,
   TelegramRejectedError,

@@ -9,21 +9,21 @@ import {
 } from "graphql";
 import type { InviteLinkFilter } from "../../domain/links/query/filter.js";
 
-// What a filter makes a list cost. The unit is the complexity of one field. All links of the channel are read under a
-// condition that no index serves, and once more for each thing that is computed over all that match.
+// How much a filter adds to the cost of a list. The unit is the complexity of one field. Under a condition that no index
+// serves all links of the channel are read, and once more for each count or sum over all matching links.
 
-/** A condition that no index and no bitmap serves: all rows of the channel are looked at. */
+/** A condition that neither an index nor a bitmap serves: all rows of the channel are read. */
 export const SCAN_COST = 100;
-/** A group of tags: the more there are, the longer the database looks for how to find their links. */
+/** A tag group. PostgreSQL's planning time grows with the number of groups. */
 const GROUP_COST = 100;
-/** Each tag of a group: its links are read. */
+/** A tag of a group: its links are read. */
 const TAG_COST = 2;
-/** As many links that are named by their ids cost as much as one field. */
-const IDS_FOR_ONE = 100;
-/** As many rows that a page by number passes by cost as much as one field. */
-const PASSED_BY_FOR_ONE = 2_000;
+/** So many ids in a filter cost as much as one field. */
+const IDS_PER_FIELD = 100;
+/** So many rows before a page by number cost as much as one field. */
+const SKIPPED_ROWS_PER_FIELD = 2_000;
 
-/** The conditions of a filter that no index serves. A period of time has one, but all links can be in it. */
+/** The number of conditions that no index serves. An index serves a period of time, but all links can lie in the period. */
 function scansOf(filter: InviteLinkFilter): number {
   const { name, creatorId, isRevoked, isExpired, isBotCreated, createdFrom, createdTo } = filter;
   const period = createdFrom ?? createdTo;
@@ -31,26 +31,26 @@ function scansOf(filter: InviteLinkFilter): number {
   return conditions.filter((condition) => condition != null).length;
 }
 
-/** What a filter of links adds to the cost of its list. */
+/** The cost that a filter of links adds to its list. */
 export function filterCost(filter: InviteLinkFilter | null | undefined): number {
   if (!filter) return 0;
   const groups = filter.tagGroups ?? [];
   const tags = groups.reduce((sum, { tagIds }) => sum + (tagIds?.length ?? 0), 0);
-  const ids = Math.ceil((filter.ids?.length ?? 0) / IDS_FOR_ONE);
+  const ids = Math.ceil((filter.ids?.length ?? 0) / IDS_PER_FIELD);
   return SCAN_COST * scansOf(filter) + GROUP_COST * groups.length + TAG_COST * tags + ids;
 }
 
-/** What a page by number costs for the rows that it passes by: at the most what a scan costs. */
+/** The cost of a page by number for the rows before the page: at most the cost of a scan. */
 export const depthCost = (page: number | null | undefined, size: number): number =>
-  Math.min(SCAN_COST, Math.ceil((Math.max(0, (page ?? 1) - 1) * size) / PASSED_BY_FOR_ONE));
+  Math.min(SCAN_COST, Math.ceil((Math.max(0, (page ?? 1) - 1) * size) / SKIPPED_ROWS_PER_FIELD));
 
-/** What an order costs: by several things no index serves it. */
+/** The cost of an order: no index serves an order by several fields. */
 export const orderCost = (orderBy: readonly unknown[] | null | undefined): number =>
   (orderBy?.length ?? 0) > 1 ? SCAN_COST : 0;
 
-/** What each computation over all rows of a list costs besides, by the list's arguments. */
+/** The additional cost of each count or sum over all rows of a list, by the list's arguments. */
 const SCANS: Readonly<Record<string, (args: Record<string, unknown>) => number>> = {
-  // Tag groups alone are counted by bitmaps, and are paid for with the list.
+  // Bitmaps count tag groups, which the cost of the list includes already.
   inviteLinks: ({ filter }) => SCAN_COST * scansOf((filter ?? {}) as InviteLinkFilter),
   tags: ({ name }) => (name ? SCAN_COST : 0),
 };
@@ -58,7 +58,7 @@ const COMPUTED: readonly string[] = ["totalCount", "totals", "facets"];
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
-/** The fields that are selected at one level, by the names of their answers; a fragment counts once. */
+/** The selected fields of one level by their response keys. A fragment counts once. */
 function fieldsOf(sets: readonly SelectionSetNode[], fragments: Fragments): Map<string, FieldNode[]> {
   const fields = new Map<string, FieldNode[]>();
   const visited = new Set<string>();
@@ -81,8 +81,8 @@ function fieldsOf(sets: readonly SelectionSetNode[], fragments: Fragments): Map<
 }
 
 /**
- * What an operation's totalCount, totals and facets cost because of the filters above them. Only lists of the root take
- * a filter. Beside the complexity of the fields themselves, which knows nothing of the arguments above a field.
+ * The cost of an operation's totalCount, totals and facets that results from the filters of their lists. Only lists of the
+ * root have filters. The complexity of a field itself does not depend on the arguments of the fields above it.
  */
 export function computedUnderFilters(
   schema: GraphQLSchema,

@@ -7,92 +7,86 @@ import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.
 import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
 
 const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSubscription").implement({
-  description: "What the members of a link pay.",
+  description: "The price that members of a link pay.",
   fields: (t) => ({
     periodSeconds: t.int({
-      description: "2592000: thirty days, the only period Telegram takes.",
+      description: "The period in seconds: 2592000, thirty days, the only period that Telegram accepts.",
       resolve: () => SUBSCRIPTION_PERIOD_SECONDS,
     }),
-    priceStars: t.exposeInt("priceStars", { description: "Telegram Stars for each period." }),
+    priceStars: t.exposeInt("priceStars", { description: "The price in Telegram Stars for each period." }),
   }),
 });
 
 builder.node(InviteLinkRef, {
   description: "An invite link of a channel.",
-  id: { resolve: ({ id }) => id, description: "Global id, unique in the whole graph." },
+  id: { resolve: ({ id }) => id, description: "Global id, unique in the whole schema." },
   loadManyWithoutCache: (ids, { loaders }) => Promise.all(ids.map((id) => loaders.inviteLink.load(id))),
   fields: (t) => ({
-    channelId: t.field({
+    channelId: t.expose("chatId", {
       type: "TelegramID",
-      description: "The Telegram chat id of its channel.",
-      resolve: ({ chatId }) => chatId,
+      description: "The Telegram chat id of the link's channel.",
     }),
     channel: t.field({
       type: ChannelRef,
-      description: "Its channel.",
+      description: "The link's channel.",
       resolve: async ({ channelId }, _args, { loaders }) => {
         const channel = await loaders.channel.load(channelId);
-        if (channel === null) throw new Error(`The channel ${channelId} of a link is not there.`);
+        if (channel === null) throw new Error(`The channel ${channelId} of a link does not exist.`);
         return channel;
       },
     }),
-    name: t.exposeString("name", { nullable: true, description: "As administrators see it in Telegram." }),
-    url: t.field({ type: "URL", description: "The link itself, https://t.me/+…", resolve: ({ url }) => url }),
-    createsJoinRequest: t.exposeBoolean("createsJoinRequest", {
-      description: "Whether those who come by it must be approved by an administrator.",
+    name: t.exposeString("name", {
+      nullable: true,
+      description: "The name that administrators see in Telegram; null for a link without a name.",
     }),
-    expireDate: t.field({
+    url: t.expose("url", { type: "URL", description: "The address of the link, https://t.me/+…" }),
+    createsJoinRequest: t.exposeBoolean("createsJoinRequest", {
+      description: "Whether an administrator must approve each person who joins by the link.",
+    }),
+    expireDate: t.expose("expireDate", {
       type: "DateTime",
       nullable: true,
-      description: "Until when it can be used; null for ever.",
-      resolve: ({ expireDate }) => expireDate,
+      description: "The time at which the link expires; null for a link that does not expire.",
     }),
     memberLimit: t.exposeInt("memberLimit", {
       nullable: true,
-      description: "How many who came by it can be members at once; null for any number.",
+      description: "The largest number of members at once who joined by the link; null for no limit.",
     }),
     subscription: t.field({
       type: SubscriptionRef,
       nullable: true,
-      description: "Set for links whose members pay Stars.",
+      description: "The price of a link whose members pay; null for other links.",
       resolve: ({ subscriptionPrice }) =>
         subscriptionPrice === null ? null : { priceStars: subscriptionPrice },
     }),
-    budget: t.field({
+    budget: t.expose("budget", {
       type: "Decimal",
-      description: "What was paid for the placement, in the channel's currency.",
-      resolve: ({ budget }) => budget,
+      description: "The price of the placement in the channel's currency.",
     }),
-    creatorId: t.field({
+    creatorId: t.expose("creatorId", {
       type: "TelegramID",
       nullable: true,
       description:
-        "The Telegram user who made the link: the API user's own Telegram id where known, else the bot's; for links seen in updates, their creator.",
-      resolve: ({ creatorId }) => creatorId,
+        "The Telegram user who created the link: the user of the API token if it names one, otherwise the bot. For a link that the server learned of from Telegram, the link's creator there.",
     }),
     isBotCreated: t.exposeBoolean("isBotCreated", {
-      description:
-        "False for links that an administrator made in Telegram and that the server learned of from an update.",
+      description: "False for a link that an administrator created in Telegram.",
     }),
-    isRevoked: t.exposeBoolean("isRevoked", { description: "Whether it was made invalid before its time." }),
+    isRevoked: t.exposeBoolean("isRevoked", { description: "Whether the link was revoked." }),
     isExpired: t.boolean({
-      description: "Past its expireDate.",
+      description: "Whether the link's expireDate has passed.",
       resolve: (link) => isExpired(link, new Date()),
     }),
-    createdAt: t.field({
-      type: "DateTime",
-      description: "When it was made.",
-      resolve: ({ createdAt }) => createdAt,
-    }),
-    updatedAt: t.field({
+    createdAt: t.expose("createdAt", { type: "DateTime", description: "The time of its creation." }),
+    updatedAt: t.expose("updatedAt", {
       type: "DateTime",
       nullable: true,
-      description: "When it was last changed; null for never.",
-      resolve: ({ updatedAt }) => updatedAt,
+      description: "The time of its last change; null if it was never changed.",
     }),
     tags: t.field({
       type: [TagRef],
-      description: "The tags it carries, in the order in which the tags were made.",
+      description: "The link's tags, in the order of their creation.",
+      // A DataLoader reads the tags of all links of a page at once. The tag cache answers if it has all tags of the link.
       resolve: (link, _args, { loaders }) => loaders.tagsOf(link),
     }),
   }),
@@ -103,10 +97,13 @@ builder.queryFields((t) => ({
     type: InviteLinkRef,
     nullable: true,
     description:
-      "A link by its id. Null where there is no such link, where it is in another channel than the one given, and where the token may not see it.",
+      "The link with this id. Null if there is none, if it is not in the given channel, or if the token may not see it.",
     args: {
-      id: t.arg.id({ required: true, description: "Global id, or the bare UUID." }),
-      channelId: t.arg({ type: "TelegramID", description: "The channel in which it must be." }),
+      id: t.arg.id({ required: true, description: "The link's global id or bare UUID." }),
+      channelId: t.arg({
+        type: "TelegramID",
+        description: "The Telegram chat id of the channel in which the link must be; null for any channel.",
+      }),
     },
     resolve: (_root, { id, channelId }, { links }): Promise<InviteLink | null> => links.find(id, channelId),
   }),
@@ -115,21 +112,25 @@ builder.queryFields((t) => ({
       type: InviteLinkRef,
       description: [
         "The links of a channel.",
-        "`first`/`after` and `last`/`before` page by cursor; `page` (from 1, with `first` as the page's size) jumps by number. `first` is 10 where nothing is given; 0 is allowed, over 100 is BAD_USER_INPUT, and so are both directions at once and `page` with a cursor or `last`; `after` with `before` is what lies between. hasNextPage and hasPreviousPage are exact in every mode.",
-        "The default order (orderBy null, absent or empty) is the newest first. Every order is made total by the id, in the direction of the last order given, so that no link is shown twice or skipped while others are being added.",
+        "Page by cursor with `first`/`after` or `last`/`before`, or by number with `page`, which counts from 1 with `first` as the page's size. `first` is 10 by default and may be 0. `after` together with `before` gives the links between both. These are BAD_USER_INPUT: a size over 100, `first` together with `last`, and `page` together with a cursor or `last`. hasNextPage and hasPreviousPage are exact in every mode.",
+        "Without orderBy the newest links come first. Links that are equal in the given order are ordered by id, in the direction of the last order. So no link is shown twice or skipped while other links are added.",
       ].join("\n\n"),
       args: {
-        channelId: t.arg({ type: "TelegramID", required: true, description: "The Telegram chat id." }),
+        channelId: t.arg({
+          type: "TelegramID",
+          required: true,
+          description: "The Telegram chat id of the channel.",
+        }),
         filter: t.arg({
           type: InviteLinkFilterInput,
-          description: "Which links; all where nothing is given.",
+          description: "The conditions that the links must meet; null for all links.",
         }),
         orderBy: t.arg({
           type: [InviteLinkOrderInput],
           defaultValue: [{ field: "CREATED_AT", direction: "DESC" }],
-          description: "By what, the first before the second.",
+          description: "The order. Later entries order links that are equal in all earlier ones.",
         }),
-        page: t.arg.int({ description: "The page's number, from 1, instead of a cursor." }),
+        page: t.arg.int({ description: "The page's number, counted from 1, instead of a cursor." }),
       },
       complexity: (args) => {
         const { field, multiplier } = pageComplexity(args);

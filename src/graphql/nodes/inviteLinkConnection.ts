@@ -5,39 +5,38 @@ import { builder } from "../builder/builder.js";
 import { COUNTING_COST, toConnection } from "../builder/connection.js";
 import { InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
 
-/** All links that match are read for each of its tags. */
+/** Facets read all matching links for each tag of the channel. */
 const FACETS_COST = 50;
 
 const TotalsRef = builder.objectRef<LinkTotals>("InviteLinkTotals").implement({
-  description: "Sums over links.",
+  description: "Sums over all matching links.",
   fields: (t) => ({
-    budget: t.field({
+    budget: t.expose("budget", {
       type: "Decimal",
-      description: "What was paid for their placements, in the channel's currency; 0.00 for no links.",
-      resolve: ({ budget }) => budget,
+      description: "The sum of the links' budgets in the channel's currency; 0.00 without links.",
     }),
   }),
 });
 
 const TagFacetRef = builder.objectRef<TagFacet>("TagFacet").implement({
-  description: "A tag, and how many links carry it.",
+  description: "A tag with the number of links that carry it.",
   fields: (t) => ({
-    tag: t.field({ type: TagRef, description: "The tag.", resolve: ({ tag }) => tag }),
-    count: t.exposeInt("count", { description: "How many links carry it; 0 as well." }),
+    tag: t.expose("tag", { type: TagRef, description: "The tag." }),
+    count: t.exposeInt("count", { description: "The number of links with the tag; it can be 0." }),
   }),
 });
 
 const TagTypeFacetRef = builder.objectRef<TagTypeFacet>("TagTypeFacet").implement({
   description:
-    "How links are spread over the tags of one type: what a group of this type in the filter would leave.",
+    "The numbers of links for the tags of one type: how many links each choice in this type's tag group would leave.",
   fields: (t) => ({
-    type: t.field({ type: TagTypeRef, description: "The type.", resolve: ({ type }) => type }),
+    type: t.expose("type", { type: TagTypeRef, description: "The tag type." }),
     withoutTypeCount: t.exposeInt("withoutTypeCount", {
-      description: "How many links carry no tag of this type: what `withoutType` alone would leave.",
+      description: "The number of links without a tag of this type, as `withoutType` alone would leave.",
     }),
     tags: t.field({
       type: [TagFacetRef],
-      description: "Every tag of this type in the channel, by name.",
+      description: "All tags of this type in the channel, ordered by name.",
       resolve: ({ tags }) => [...tags],
     }),
   }),
@@ -46,7 +45,7 @@ const TagTypeFacetRef = builder.objectRef<TagTypeFacet>("TagTypeFacet").implemen
 export const InviteLinkEdge = builder.edgeObject({
   name: "InviteLinkEdge",
   type: InviteLinkRef,
-  description: "A link's place in a page.",
+  description: "A link on a page, with its cursor.",
 });
 
 export const InviteLinkConnection = builder.connectionObject<
@@ -56,26 +55,26 @@ export const InviteLinkConnection = builder.connectionObject<
   {
     name: "InviteLinkConnection",
     type: InviteLinkRef,
-    description: "A page of links, and what is computed over all that match.",
+    description: "A page of links, with counts and sums over all matching links.",
     fields: (t) => ({
       totalCount: t.int({
-        description: "All links that match, on every page. Computed only when asked for.",
+        description: "The number of matching links on all pages. Computed only if selected.",
         complexity: COUNTING_COST,
         resolve: ({ totalCount }) => totalCount(),
       }),
       totals: t.field({
         type: TotalsRef,
-        description: "Sums over all links that match, on every page. Computed only when asked for.",
+        description: "Sums over the matching links on all pages. Computed only if selected.",
         complexity: COUNTING_COST,
         resolve: ({ totals }) => totals(),
       }),
       facets: t.field({
         type: [TagTypeFacetRef],
         description: [
-          "For each tag type that has a tag in the channel: how many links carry each of its tags, and how many carry none. Types and tags are ordered by name.",
-          "Counted under the filter with that type's own group left out, so that a page can show what choosing another tag of the same type would give. Among a tag's links the tag stands as its type's group: the facet of its own type is about all links of the channel. Computed only when asked for.",
+          "For each tag type with a tag in the channel: the number of links with each of its tags, and without any of them. Types and tags are ordered by name.",
+          "Each type is counted under the filter without that type's own tag group, so that a page can show how many links another choice in the type would give. For Tag.inviteLinks the tag itself is the filter of its type, so that type's facet counts all links of the channel. Computed only if selected.",
         ].join("\n\n"),
-        // How many types there are does not depend on the page, whose size multiplies this as it is.
+        // The number of types does not depend on the page's size, by which the connection has already multiplied the cost.
         complexity: { field: FACETS_COST, multiplier: 1 },
         resolve: async ({ facets }) => [...(await facets())],
       }),
@@ -84,7 +83,7 @@ export const InviteLinkConnection = builder.connectionObject<
   InviteLinkEdge,
 );
 
-/** A page of links in the shape of its connection. */
+/** A page of links in the shape of InviteLinkConnection. */
 export function toLinkConnection(page: LinkPage) {
   const { edges, pageInfo, totalCount } = toConnection(page);
   return { edges, pageInfo, totalCount, totals: page.totals, facets: page.facets };

@@ -4,73 +4,78 @@ import { builder } from "../builder/builder.js";
 
 const TagGroupFilter = builder.inputType("TagGroupFilter", {
   description:
-    "One tag type's group in the filter. A link matches the group if it carries any of `tagIds`, or, where `withoutType` is true, if it carries no tag of this type. All groups must match. A group with no tags and withoutType false constrains nothing. Two groups of the same type are one group (their tags and flags united).",
+    "The part of the filter about one tag type. A link matches the group if it has any of `tagIds` or, with `withoutType`, no tag of the type. A link must match all groups. A group without tags and without `withoutType` has no effect. Two groups of one type count as one group with the tags and flags of both.",
   fields: (t) => ({
-    tagTypeId: t.id({ required: true, description: "The type: its global id, or the bare UUID." }),
+    tagTypeId: t.id({ required: true, description: "The tag type's global id or bare UUID." }),
     withoutType: t.boolean({
       required: true,
       defaultValue: false,
-      description: "Also links that carry no tag of this type.",
+      description: "Whether links without a tag of this type match as well.",
     }),
     tagIds: t.idList({
       required: true,
       defaultValue: [],
-      description: "Tags of this type; a tag of another type is a BAD_USER_INPUT error.",
+      description: "Global ids or bare UUIDs of tags of this type. A tag of another type is BAD_USER_INPUT.",
     }),
   }),
 });
 
 export const InviteLinkFilterInput = builder.inputType("InviteLinkFilter", {
-  description: "Which links: those that meet everything given.",
+  description: "Conditions on links. A link must meet all of them.",
   fields: (t) => ({
     name: t.string({
       description:
-        "Part of the name, case folded (NFKC, lower case, in every script); % and _ stand for themselves. An empty text constrains nothing.",
+        "A part of the name. Both are case folded (NFKC, then lower case, in every script); % and _ have no special meaning. An empty text has no effect.",
     }),
-    creatorId: t.field({ type: "TelegramID", description: "Links that this Telegram user made." }),
-    tagGroups: t.field({ type: [TagGroupFilter], description: "By the tags they carry, type by type." }),
-    ids: t.idList({ description: "Only these links. An empty list matches none." }),
-    isRevoked: t.boolean({ description: "Only revoked links, or only others." }),
-    isExpired: t.boolean({ description: "Only links past their expireDate, or only others." }),
-    isBotCreated: t.boolean({ description: "Only links made by the helper bot, or only others." }),
-    createdFrom: t.field({ type: "DateTime", description: "Made at this instant or later." }),
-    createdTo: t.field({ type: "DateTime", description: "Made before this instant: exclusive." }),
+    creatorId: t.field({ type: "TelegramID", description: "Only links that this Telegram user created." }),
+    tagGroups: t.field({
+      type: [TagGroupFilter],
+      description: "Conditions on the links' tags, one group for each tag type.",
+    }),
+    ids: t.idList({ description: "Only links with these ids. An empty list matches no link." }),
+    isRevoked: t.boolean({ description: "True for revoked links only, false for other links only." }),
+    isExpired: t.boolean({ description: "True for expired links only, false for other links only." }),
+    isBotCreated: t.boolean({
+      description: "True for links that the helper bot created only, false for other links only.",
+    }),
+    createdFrom: t.field({ type: "DateTime", description: "Only links created at this time or later." }),
+    createdTo: t.field({ type: "DateTime", description: "Only links created before this time (exclusive)." }),
   }),
 });
 
 const FIELDS: Record<InviteLinkOrderField, { description: string }> = {
   NAME: {
     description:
-      "By the folded name, code point by code point, on every database alike; links without a name last in both directions.",
+      "The case folded name, compared by code points, alike on every database. Links without a name come last in both directions.",
   },
-  CREATED_AT: { description: "By age." },
-  BUDGET: { description: "By what was paid." },
+  CREATED_AT: { description: "The time of creation." },
+  BUDGET: { description: "The budget." },
 };
 
 const DIRECTIONS: Record<Direction, { description: string }> = {
-  ASC: { description: "The least first." },
-  DESC: { description: "The greatest first." },
+  ASC: { description: "Ascending, the smallest value first." },
+  DESC: { description: "Descending, the greatest value first." },
 };
 
 const OrderField = builder.enumType("InviteLinkOrderField", {
-  description: "By what links can be ordered.",
+  description: "Sort fields of links.",
   values: FIELDS,
 });
 
 const OrderDirection = builder.enumType("OrderDirection", {
-  description: "In which direction.",
+  description: "Sort directions.",
   values: DIRECTIONS,
 });
 
 export const InviteLinkOrderInput = builder.inputType("InviteLinkOrder", {
-  description: "One thing to order links by.",
+  description: "One entry of the order of links.",
   fields: (t) => ({
-    field: t.field({ type: OrderField, required: true, description: "By what." }),
+    field: t.field({ type: OrderField, required: true, description: "The sort field." }),
     direction: t.field({
       type: OrderDirection,
       required: true,
       defaultValue: "ASC",
-      description: "In which direction.",
+      description: "The sort direction.",
     }),
   }),
 });

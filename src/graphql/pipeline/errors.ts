@@ -9,18 +9,18 @@ import {
 } from "../../domain/shared/errors.js";
 import type { Logger } from "../../log.js";
 
-/** How an HTTP door is to answer an error; it leaves this out of what it sends. */
+/** The HTTP status and headers of an error. This extension is not sent to the client. */
 export interface HttpExtension {
   readonly status: number;
-  /** Only where the client speaks application/graphql-response+json. */
+  /** True if the status applies only to responses of type application/graphql-response+json. */
   readonly spec?: true;
   readonly headers?: Record<string, string>;
 }
 
-/** The request was none that could be executed. */
+/** The request cannot be executed. */
 export const BAD_REQUEST: HttpExtension = { status: 400, spec: true };
 
-/** The same error, at the same place of the document and the result, with other words. */
+/** The same error with another message and other extensions, at the same place of the document and of the result. */
 export function reword(
   error: GraphQLError,
   message: string,
@@ -35,7 +35,7 @@ export function reword(
   });
 }
 
-/** An error at the same place for another reason. */
+/** An error with another cause, at the same place of the document and of the result. */
 export const locatedAs = (error: GraphQLError, originalError: Error): GraphQLError =>
   new GraphQLError(originalError.message, {
     nodes: error.nodes ?? null,
@@ -43,31 +43,31 @@ export const locatedAs = (error: GraphQLError, originalError: Error): GraphQLErr
     originalError,
   });
 
-/** Gives an error a code, where it has none of its own, and what else is missing. */
+/** The error with further extensions, such as a code. Existing extensions take precedence. */
 export const complete = (error: GraphQLError, missing: Record<string, unknown>): GraphQLError =>
   reword(error, error.message, { ...missing, ...error.extensions });
 
-/** With no more of its message than so many characters. */
+/** The error with a message of at most so many characters. */
 export const shortened = (error: GraphQLError, characters: number): GraphQLError =>
   error.message.length <= characters
     ? error
     : reword(error, `${error.message.slice(0, characters)}…`, { ...error.extensions });
 
-/** graphql-js names fields that were perhaps meant: of use while developing, telling strangers the graph elsewhere. */
+/** The error without graphql-js' suggestions of field names, which would tell strangers parts of the schema. */
 export const withoutSuggestions = (error: GraphQLError): GraphQLError =>
   reword(error, error.message.replace(/ ?Did you mean [^?]*\?/g, ""), { ...error.extensions });
 
-/** In every media type: whoever balances servers, or repeats requests, goes by the status. */
+/** 503 in every media type, because load balancers and clients that repeat requests decide by the status. */
 export const databaseUnavailable = ({ retryAfterSeconds }: DatabaseUnavailableError): HttpExtension => ({
   status: 503,
   headers: { "Retry-After": String(retryAfterSeconds) },
 });
 
-/** Whether the database could not do what an error is about. */
+/** Whether an error says that the database is unavailable. */
 export const isOfDatabase = (error: GraphQLError): boolean =>
   error.extensions["code"] === "DATABASE_UNAVAILABLE";
 
-/** What a domain error says beside its message: in a query's errors, which have no types of their own. */
+/** The extensions of a domain error in the errors list of a result. */
 function userErrorExtensions(error: UserError): Record<string, unknown> {
   if (error instanceof ValidationError) return { code: error.code, fieldErrors: error.fieldErrors };
   if (error instanceof RateLimitedError)
@@ -79,12 +79,12 @@ function userErrorExtensions(error: UserError): Record<string, unknown> {
   return { code: error.code };
 }
 
-/** An error of the execution as the caller may see it; what nobody planned for is logged here, and nowhere else. */
+/** An execution error as the caller may see it. An unexpected error is masked, and logged only here. */
 export function toShown(error: GraphQLError, requestId: string, log: Logger): GraphQLError {
   const cause = error.originalError;
-  const known = toUserError(cause);
-  if (known) return reword(error, known.message, { ...userErrorExtensions(known), requestId });
-  // Made by graphql-js itself, of a value that the caller gave; or by one of our scalars.
+  const userError = toUserError(cause);
+  if (userError) return reword(error, userError.message, { ...userErrorExtensions(userError), requestId });
+  // graphql-js itself, or one of our scalars, refused a value of the caller.
   if (cause === undefined || (cause instanceof GraphQLError && cause.originalError === undefined)) {
     return complete(error, {
       code: "BAD_USER_INPUT",

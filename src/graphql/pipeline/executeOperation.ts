@@ -104,6 +104,8 @@ export class Operations {
   readonly #suggestions: boolean;
   readonly #documents: Documents;
   readonly #rights: RightsWatch;
+  readonly #streams = new Set<ResultStream>();
+  #isClosing = false;
 
   constructor({ domain, schema, suggestions }: OperationsOptions) {
     this.schema = schema;
@@ -143,6 +145,12 @@ export class Operations {
       course.end(false, codesOf({ errors }));
       return { errors };
     }
+  }
+
+  /** Ends all streams of results when the server closes, and from then on each new one at once. */
+  closeStreams(): void {
+    this.#isClosing = true;
+    for (const stream of this.#streams) stream.end();
   }
 
   #refusal(error: unknown, request: OperationRequest): readonly GraphQLError[] {
@@ -194,7 +202,10 @@ export class Operations {
     return { ...(data !== undefined && { data: jsonOf(data) }), ...(errors && { errors }) };
   }
 
-  /** The stream of a subscription, which ends when its source ends, its client leaves or its caller loses rights. */
+  /**
+   * The stream of a subscription. It ends when its source ends, its client leaves, its caller loses rights or the server
+   * closes.
+   */
   #stream(
     source: AsyncIterable<unknown>,
     course: Course,
@@ -212,6 +223,7 @@ export class Operations {
       },
       failureOf: (error) => this.#unexpected(error, request),
       onEnd: (codes) => {
+        this.#streams.delete(stream);
         signal?.removeEventListener("abort", leave);
         unwatch();
         course.end(true, codes);
@@ -220,7 +232,8 @@ export class Operations {
     });
     const leave = () => stream.end();
     const unwatch = this.#rights.watch(request.caller, (loss) => stream.end(this.#lossResult(loss, request)));
-    if (signal?.aborted) stream.end();
+    this.#streams.add(stream);
+    if (signal?.aborted || this.#isClosing) stream.end();
     else signal?.addEventListener("abort", leave);
     return stream;
   }

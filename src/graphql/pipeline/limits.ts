@@ -13,31 +13,31 @@ import {
 import { computedUnderFilters } from "../nodes/filterCost.js";
 import { complete } from "./errors.js";
 
-/** More than any of our clients' documents has, less than hurts. The body's size is limited at the door. */
+/** More than the documents of the project's own clients need. The HTTP server limits the size of the body. */
 export const LIMITS = {
-  /** Of a document: more than as many tokens of ids have. */
+  /** Characters of a document. 2,000 tokens, each a global id, have fewer. */
   characters: 200_000,
   tokens: 2_000,
-  /** Fields within fields, fragments counted where they are spread. */
+  /** Levels of fields within fields, with fragments counted where they are spread. */
   depth: 12,
-  /** Brackets within brackets in a document, selection sets with their fragments, and lists and objects in variables. */
+  /** Levels of brackets in a document, of selection sets with their fragments, and of lists and objects in variables. */
   nesting: 64,
-  /** Texts, numbers, lists and objects in all variables together, or in the extensions. */
+  /** Values in all variables together, or in the extensions: texts, numbers, lists and objects. */
   values: 50_000,
   aliases: 30,
-  /** Fields asked for, each as often as the sizes of pages around it say. */
+  /** Selected fields, each multiplied by the sizes of the pages around it. */
   cost: 25_000,
 } as const;
 
 export const refusal = (code: string, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code } });
 
-/** As many aliases an alias in introspection counts as, since the cost says nothing of the whole schema's size. */
+/** An alias in introspection counts as so many aliases, because the cost of introspection does not include its size. */
 const INTROSPECTION_ALIAS = 10;
 
 const isOfIntrospection = (name: string | undefined): boolean => name?.startsWith("__") === true;
 
-/** Counts aliases, which let one document ask the same thing again and again. */
+/** Counts aliases, because they let one document select the same field many times. */
 export function maxAliasesRule(context: ValidationContext): ASTVisitor {
   let aliases = 0;
   return {
@@ -54,7 +54,7 @@ export function maxAliasesRule(context: ValidationContext): ASTVisitor {
           context.reportError(
             refusal(
               "QUERY_TOO_MANY_ALIASES",
-              `The document has ${aliases} aliases, one in introspection counted as ${INTROSPECTION_ALIAS}; at most ${LIMITS.aliases} are taken.`,
+              `The document has ${aliases} aliases, one in introspection counted as ${INTROSPECTION_ALIAS}; at most ${LIMITS.aliases} are accepted.`,
             ),
           );
         }
@@ -63,11 +63,11 @@ export function maxAliasesRule(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** A document that has more of something is not read to its end. */
+/** The error for a document that is not read to its end, because it is too long. */
 export const tooLong = (what: "characters" | "tokens"): GraphQLError =>
   refusal("QUERY_TOO_LONG", `The document has more than ${LIMITS[what]} ${what}.`);
 
-/** Counting reads the arguments, and meets what is wrong with them first. */
+/** Gives errors about arguments their code. Computing the cost reads the arguments before the execution does. */
 function readingArguments<T>(count: () => T): T {
   try {
     return count();
@@ -77,15 +77,15 @@ function readingArguments<T>(count: () => T): T {
   }
 }
 
-/** How much an operation asks for; introspection costs nothing here. */
+/** The cost of an operation. Introspection costs nothing. */
 export interface Cost {
   readonly complexity: number;
   readonly depth: number;
 }
 
 /**
- * What an operation costs with these variables, as they came.
- * @throws GraphQLError
+ * @param variables as the client sent them.
+ * @throws GraphQLError for an argument that does not fit its type.
  */
 export function costOf(
   schema: GraphQLSchema,
@@ -96,26 +96,26 @@ export function costOf(
   const fragments = document.definitions.filter(
     (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
   );
-  const asked: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
+  const selected: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] };
   return readingArguments(() => {
-    const { complexity, depth } = complexityFromQuery(asked, { schema, variables, ctx: {} });
+    const { complexity, depth } = complexityFromQuery(selected, { schema, variables, ctx: {} });
     const { coerced = {} } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
     return { complexity: complexity + computedUnderFilters(schema, operation, fragments, coerced), depth };
   });
 }
 
-/** Refuses what is too deep, or costs too much. @throws GraphQLError */
+/** @throws GraphQLError for an operation that is too deep or too costly. */
 export function checkCost({ complexity, depth }: Cost): void {
   if (depth > LIMITS.depth) {
     throw refusal(
       "QUERY_TOO_DEEP",
-      `The operation is ${depth} levels deep; at most ${LIMITS.depth} are taken.`,
+      `The operation is ${depth} levels deep; at most ${LIMITS.depth} are accepted.`,
     );
   }
   if (complexity > LIMITS.cost) {
     throw refusal(
       "QUERY_TOO_COSTLY",
-      `The operation costs ${complexity}; at most ${LIMITS.cost} is taken. Ask for smaller pages.`,
+      `The operation costs ${complexity}; at most ${LIMITS.cost} is accepted. Select smaller pages.`,
     );
   }
 }

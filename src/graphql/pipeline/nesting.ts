@@ -12,19 +12,19 @@ import {
 } from "graphql";
 import { LIMITS, refusal, tooLong } from "./limits.js";
 
-// graphql-js parses, validates and executes by recursion, so a document or a value that is nested deeply enough exhausts
-// the stack. The functions of this file bound the nesting first. None of them recurses over what a caller sent.
+// graphql-js parses, validates and executes recursively, so a document or a value that is nested deeply enough exhausts
+// the stack. The functions of this file limit the nesting first. None of them recurses over a client's input.
 
 const OPENING: ReadonlySet<TokenKind> = new Set([TokenKind.PAREN_L, TokenKind.BRACKET_L, TokenKind.BRACE_L]);
 const CLOSING: ReadonlySet<TokenKind> = new Set([TokenKind.PAREN_R, TokenKind.BRACKET_R, TokenKind.BRACE_R]);
 
 const tooNested = (what: string): GraphQLError =>
-  refusal("QUERY_TOO_DEEP", `${what}; at most ${LIMITS.nesting} levels are taken.`);
+  refusal("QUERY_TOO_DEEP", `${what}; at most ${LIMITS.nesting} levels are accepted.`);
 
 /**
- * Bounds a document's length, its number of tokens and the nesting of its brackets of every kind: selection sets, literals, arguments
- * and type references. To be called before the document is parsed.
- * @throws GraphQLError, also the lexer's for a text that is no sequence of tokens.
+ * Limits a document's length, its number of tokens and the nesting of its brackets of every kind: selection sets,
+ * literals, arguments and type references. To be called before the document is parsed.
+ * @throws GraphQLError, also the lexer's own for a text that is not a sequence of tokens.
  */
 export function checkTokens(query: string): void {
   if (query.length > LIMITS.characters) throw tooLong("characters");
@@ -40,11 +40,11 @@ export function checkTokens(query: string): void {
   }
 }
 
-/** A definition's own selection sets. */
+/** The selection sets of one definition. */
 interface Outline {
-  /** How many levels the deepest one has. */
+  /** The levels of the deepest one. */
   nesting: number;
-  /** The fragments that it spreads, each with the level at which it does. */
+  /** The fragments that the definition spreads, each with its level. */
   readonly spreads: { readonly name: string; readonly level: number }[];
 }
 
@@ -53,7 +53,7 @@ function outlinesOf(document: DocumentNode): { fragments: Map<string, Outline>; 
   const all = new Set<Outline>();
   for (const definition of document.definitions) {
     const name = definition.kind === Kind.FRAGMENT_DEFINITION ? definition.name.value : null;
-    // Two fragments of one name are refused by validation, and count as one until then.
+    // Validation refuses two fragments of one name. Until then they count as one.
     const outline = (name !== null && fragments.get(name)) || { nesting: 0, spreads: [] };
     if (name !== null) fragments.set(name, outline);
     all.add(outline);
@@ -77,19 +77,20 @@ function outlinesOf(document: DocumentNode): { fragments: Map<string, Outline>; 
 }
 
 /**
- * Bounds the nesting of selection sets with the fragments that are spread in them. To be called before the document is
- * validated. A start only ever grows, up to the limit, so the work is at most the limit times the number of spreads.
+ * Limits the nesting of selection sets with the fragments that are spread in them. To be called before the document is
+ * validated. The level of a definition only grows, up to the limit, so the work is at most the limit times the number of
+ * spreads.
  * @throws GraphQLError
  */
 export function checkFragments(schema: GraphQLSchema, document: DocumentNode): void {
   const { fragments, all } = outlinesOf(document);
-  /** The deepest level at which a definition's content is known to stand. */
+  /** The deepest level found so far at which a definition begins. */
   const starts = new Map<Outline, number>();
   const waiting = [...all];
   for (let outline = waiting.pop(); outline !== undefined; outline = waiting.pop()) {
     const start = starts.get(outline) ?? 0;
     if (start + outline.nesting > LIMITS.nesting) {
-      // A fragment that spreads itself has no end, which is said more clearly.
+      // For a fragment that spreads itself the error of graphql-js is clearer.
       const [cycle] = validate(schema, document, [NoFragmentCyclesRule], { maxErrors: 1 });
       throw cycle ?? tooNested("The document's fragments are nested too deeply");
     }
@@ -103,19 +104,20 @@ export function checkFragments(schema: GraphQLSchema, document: DocumentNode): v
 }
 
 /**
- * What is too much about a value from JSON, as the end of a sentence; null for nothing.
+ * Why a JSON value exceeds the limits, as the end of a sentence; null if it does not.
  * @param outermost the level of the value itself.
  */
 function excessOf(value: object, outermost: number): string | null {
   let values = 0;
   let level: object[] = [value];
   for (let nesting = outermost; level.length > 0; nesting += 1) {
-    if (nesting > LIMITS.nesting) return `are nested too deeply; at most ${LIMITS.nesting} levels are taken`;
+    if (nesting > LIMITS.nesting)
+      return `are nested too deeply; at most ${LIMITS.nesting} levels are accepted`;
     const inner: object[] = [];
     for (const current of level) {
       for (const one of Array.isArray(current) ? current : Object.values(current)) {
         values += 1;
-        if (values > LIMITS.values) return `hold too many values; at most ${LIMITS.values} are taken`;
+        if (values > LIMITS.values) return `hold too many values; at most ${LIMITS.values} are accepted`;
         if (typeof one === "object" && one !== null) inner.push(one);
       }
     }
@@ -125,8 +127,8 @@ function excessOf(value: object, outermost: number): string | null {
 }
 
 /**
- * Bounds the number of values and the nesting of the variables that are given, declared or not. What is left of the work
- * with them, such as reading each several times, is short then.
+ * Limits the number of values and the nesting in all variables of a request, declared or not, so that all further work
+ * with the variables is short.
  * @throws GraphQLError
  */
 export function checkVariables(variables: Readonly<Record<string, unknown>>): void {
@@ -134,7 +136,7 @@ export function checkVariables(variables: Readonly<Record<string, unknown>>): vo
   if (excess !== null) throw refusal("BAD_USER_INPUT", `The variables ${excess}.`);
 }
 
-/** Bounds a request's extensions alike. @throws GraphQLError */
+/** Applies the same limits to a request's extensions. @throws GraphQLError */
 export function checkExtensions(extensions: unknown): void {
   const excess = typeof extensions === "object" && extensions !== null ? excessOf(extensions, 1) : null;
   if (excess !== null) throw refusal("BAD_USER_INPUT", `The extensions ${excess}.`);

@@ -17,8 +17,7 @@ export class EventStreams {
           end = () => {
             forget();
             controller.close();
-            // The operation ends when nobody reads its results any more.
-            void reader.cancel();
+            reader.cancel().catch(() => {});
           };
           if (this.#isClosing) end();
           else this.#endings.add(end);

@@ -212,7 +212,11 @@ export function addGraphQL(
   { operations, bearer, graphiql }: GraphQLRouteOptions,
 ): void {
   const { handle, streams } = new GraphQLHandler(operations);
-  server.addHook("preClose", async () => streams.close());
+  server.addHook("preClose", async () => {
+    // The responses first, so that they end without `complete`.
+    streams.close();
+    operations.closeStreams();
+  });
   // Encapsulated: the hooks, the body's parser and the form of errors are this endpoint's alone.
   server.register((endpoint, _options, registered) => {
     if (graphiql !== null) addGraphiQL(endpoint, new GraphiQLPage(graphiql));

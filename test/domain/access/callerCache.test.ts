@@ -72,7 +72,7 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
     new Tokens({ database: test.database, callerCache: on(index).callerCache }, callerOf(null, "ADMIN"));
 
   it("tokens are read at most once in half a second", async () => {
-    const { secret } = await tokens(0).create({ name: "Often", role: "VIEWER" });
+    const { secret } = await tokens(0).create({ name: "Often", role: "VIEWER", chatIds: null });
     const first = await on(0).authentication.authenticate(secret);
     test.statements.length = 0;
     expect(await on(0).authentication.authenticate(secret)).toEqual(first);
@@ -80,7 +80,7 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
   });
 
   it("a revoked token is accepted by no server once the revocation is answered", async () => {
-    const { secret, apiToken } = await tokens(0).create({ name: "Revoked", role: "VIEWER" });
+    const { secret, apiToken } = await tokens(0).create({ name: "Revoked", role: "VIEWER", chatIds: null });
     // One server is asked all the time, so it would cache the caller again and again.
     const asking = setInterval(() => void on(1).authentication.authenticate(secret), 5);
     expect(await on(0).authentication.authenticate(secret)).not.toBeNull();

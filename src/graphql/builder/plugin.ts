@@ -1,0 +1,62 @@
+import SchemaBuilder, {
+  BasePlugin,
+  type PothosOutputFieldConfig,
+  type SchemaTypes as PothosSchemaTypesBase,
+} from "@pothos/core";
+import { errorTypeMap } from "@pothos/plugin-errors";
+import type { GraphQLFieldResolver } from "graphql";
+import type { UserError } from "../../domain/shared/errors.js";
+import { globalId, ID_KINDS, type IdKind } from "../../domain/shared/ids.js";
+import { PURE_FIELD } from "../executor/planned/responseMemo.js";
+import type { GraphQLContext } from "./context.js";
+
+const NAME = "inviteLinks";
+
+type Resolver<Types extends PothosSchemaTypesBase> = GraphQLFieldResolver<unknown, Types["Context"], object>;
+
+const isIdKind = (name: string): name is IdKind => (ID_KINDS as readonly string[]).includes(name);
+
+/** The kind of node whose `id` a field is; null for any other field. */
+const nodeKindOf = ({ name, parentType }: { name: string; parentType: string }): IdKind | null =>
+  name === "id" && isIdKind(parentType) ? parentType : null;
+
+/** What the schema's fields have in common, so that no resolver has to remember it. */
+class InviteLinksPlugin<Types extends PothosSchemaTypesBase> extends BasePlugin<Types> {
+  override onOutputFieldConfig(config: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
+    if (nodeKindOf(config) === null) return config;
+    return { ...config, extensions: { ...config.extensions, ...PURE_FIELD } };
+  }
+
+  override wrapResolve(resolve: Resolver<Types>, config: PothosOutputFieldConfig<Types>): Resolver<Types> {
+    if (config.kind === "Mutation") return aroundMutation(resolve);
+    const kind = nodeKindOf(config);
+    // The relay plugin's resolver would return a promise for each id on a page.
+    return kind === null ? resolve : (node) => globalId(kind, (node as { readonly id: string }).id);
+  }
+}
+
+/**
+ * Each mutation of an operation sees what the mutations before it have changed, and leaves the typed error that it returns
+ * in the context, because the errors list of the result does not name typed errors.
+ */
+function aroundMutation<Types extends PothosSchemaTypesBase>(resolve: Resolver<Types>): Resolver<Types> {
+  return async (source, args, anyContext, info) => {
+    const context = anyContext as GraphQLContext;
+    context.beginMutation();
+    const result: unknown = await resolve(source, args, context, info);
+    if (errorTypeMap.has(result as object)) context.givenErrors.push(result as UserError);
+    return result;
+  };
+}
+
+SchemaBuilder.registerPlugin(NAME, InviteLinksPlugin);
+
+declare global {
+  export namespace PothosSchemaTypes {
+    export interface Plugins<Types extends PothosSchemaTypesBase> {
+      inviteLinks: InviteLinksPlugin<Types>;
+    }
+  }
+}
+
+export default NAME;
