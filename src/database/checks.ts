@@ -114,7 +114,7 @@ function settingRefusal(error: unknown, variable: string): unknown {
 
 /**
  * Checks the server at one address. A session that is lost meanwhile, for example because the role has a short limit for
- * idle sessions, is opened anew.
+ * idle sessions, is reopened.
  * @returns a session with all settings.
  */
 async function checkedSession(url: string, variable: string): Promise<pg.Client> {

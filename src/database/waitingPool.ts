@@ -98,7 +98,7 @@ export class WaitingPool extends pg.Pool {
   #connect(since: number, callback: Connected): void {
     const left = since + SESSION_WAIT_MS - performance.now();
     let hasTimedOut = false;
-    // The time limit of pg.Pool starts anew at each try.
+    // The time limit of pg.Pool starts again at each try.
     const limit = setTimeout(() => {
       hasTimedOut = true;
       callback(new Error("timeout exceeded when trying to connect"), undefined, nothing);

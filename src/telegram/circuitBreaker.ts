@@ -19,7 +19,7 @@ export class CircuitBreaker {
     return this.#unanswered < MAX_UNANSWERED;
   }
 
-  /** Must be called for every answer, whatever it says. */
+  /** Must be called for every answer, including errors. */
   noteAnswer(): void {
     this.#unanswered = 0;
   }
@@ -32,7 +32,7 @@ export class CircuitBreaker {
   /**
    * Decides whether a call may be sent. While the breaker is open, one probe decides for all calls that wait meanwhile.
    * @param since when the call was requested, by performance.now(). A probe that failed later decides for it as well.
-   * @param probe sends a call whose outcome is noted here as of any call.
+   * @param probe sends a call whose outcome is noted here like that of other calls.
    */
   async allows(since: number, probe: () => Promise<void>): Promise<boolean> {
     if (this.#isClosed) return true;

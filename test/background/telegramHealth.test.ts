@@ -50,7 +50,7 @@ const page =
 const itself: Respond = (response) =>
   response.end(JSON.stringify({ ok: true, result: { id: BOT_ID, is_bot: true } }));
 
-/** What becomes of getMe does not matter here. */
+/** Ignores the outcome of getMe. */
 const askForItself = async (answer: Respond) => {
   respond = answer;
   await gateway.getMe().catch(() => {});

@@ -36,7 +36,7 @@ await describeOnForms("a cursor reader", ALL_FORMS, (form) => {
     if (begun === null) throw new Error("Too many are being read.");
     return begun;
   };
-  /** Sessions that somebody has. */
+  /** The number of sessions of the pool in use. */
   const occupied = () => pool.pool.totalCount - pool.pool.idleCount;
 
   test("gives a list in portions and then an empty one", async () => {

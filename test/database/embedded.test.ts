@@ -176,7 +176,7 @@ describe("the socket of the embedded database", () => {
     await expect(pool.query({ name: "plus_0", text: "select 2", values: [] })).rejects.toThrow(
       /must be unique/,
     );
-    // One that does not parse is not kept under its name.
+    // A statement with a syntax error is not stored under its name.
     await expect(pool.query({ name: "late", text: "select * from comes_later" })).rejects.toEqual(
       sqlState("42P01"),
     );
@@ -217,7 +217,7 @@ describe("the socket of the embedded database", () => {
     const before = process.memoryUsage().heapUsed;
     for (let times = 0; times < 40; times += 1) await answer();
     collect();
-    // Of forty megabytes.
+    // The answers have forty megabytes.
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
   });
 
@@ -337,7 +337,7 @@ describe("the folder of an embedded database", () => {
 });
 
 describe("another process on the folder of an embedded database", () => {
-  /** Holds what plain Node.js runs: src/database compiled, and scripts beside it. */
+  /** A folder with src/database compiled for plain Node.js, and scripts. */
   let build: string;
   let killed: PreparedDatabase;
   let folder: string;
@@ -355,15 +355,15 @@ describe("another process on the folder of an embedded database", () => {
       text += chunk;
     });
     const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-    /** Whole lines only: the last may have been cut off. */
+    /** Whole lines: the last line may be incomplete. */
     const lines = () => text.split("\n").slice(0, -1);
     return {
       child,
-      /** Ended, and all that it printed has come. */
+      /** Resolves when the process has ended and its output is complete. */
       closed,
       complaint: () => complaint,
       lines,
-      /** Waits until it has printed so many lines. */
+      /** Waits for a number of printed lines. */
       async printed(count: number) {
         while (lines().length < count) {
           const ended = await Promise.race([
@@ -395,7 +395,7 @@ describe("another process on the folder of an embedded database", () => {
         files: [join(ROOT, "src/database/embedded.ts"), join(ROOT, "src/database/fs-native-extensions.d.ts")],
       }),
     );
-    // Types are checked elsewhere; what is needed here is emitted all the same.
+    // Type errors do not matter here: files are emitted anyway.
     const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
     await promisify(execFile)(process.execPath, [compiler, "-p", build]).catch((error: unknown) => {
       if (!existsSync(join(build, "out/database/embedded.js"))) throw error;
@@ -475,11 +475,11 @@ describe("another process on the folder of an embedded database", () => {
     let writing = 0;
     for (let kill = 1; kill <= KILLS; kill += 1) {
       const writer = start("write.mjs", folder);
-      // Some while it starts or recovers, most while it writes.
+      // Some processes are killed while they start or recover, most while they write.
       const early = kill > 1 && kill % 3 === 0;
       if (early) await delay(Math.random() * 600);
       else {
-        // The first line comes before anything is written, each further one after a commit.
+        // The first line is printed before any write, each further line after a commit.
         await writer.printed(2 + Math.floor(Math.random() * 12));
         await delay(Math.random() * 15);
       }

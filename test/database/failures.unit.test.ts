@@ -28,7 +28,7 @@ function ofPostgres(code: string, more: object = {}): pg.DatabaseError {
   return Object.assign(error, { code, severity: "ERROR", ...more });
 }
 
-/** The ways in which a SQLSTATE reaches us. */
+/** The forms in which a SQLSTATE reaches this program. */
 const carriers: Record<string, (code: string) => unknown> = {
   "of PostgreSQL itself": (code) => ofPostgres(code),
   "of a raw query of Prisma's": (code) =>
@@ -166,7 +166,7 @@ test("the error codes of a lost connection mean that the database is unreachable
 test("a message of pg without a code has its meaning", () => {
   for (const [message, kind] of MESSAGES)
     expect([message, failureOf(new Error(`${message} for some reason`)).kind]).toEqual([message, kind]);
-  // Somebody else's error may say so, too.
+  // An error of another library may have the same message.
   expect(failureOf(Object.assign(new Error("Query read timeout"), { code: "ERR_OTHER" })).kind).toBe("other");
 });
 

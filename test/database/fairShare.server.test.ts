@@ -8,7 +8,7 @@ import { fastPaths } from "../../src/fastPaths.js";
 import { describeOnForms, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
 
 const KEY = 42;
-/** Until the test says so, no statement of this kind ends. */
+/** Statements of this kind end only after `release`. */
 const HELD = sql`select pg_advisory_lock_shared(${KEY}::bigint)::text, pg_advisory_unlock_shared(${KEY}::bigint), 1 as done`;
 /**
  * Ten sessions for requests. Four of them are pipelined, two for each kind of frequent statement, which leaves six in the
@@ -49,20 +49,20 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     opened = createDatabase(pool);
     return opened;
   };
-  /** A pool of so many sessions for requests, the pipelined ones included. */
+  /** @param sessions for requests, including pipelined ones. */
   const poolOf = (sessions: number): DatabasePool => serverPool(prepared.url as string, raise, { sessions });
   const release = () => holder.query("select pg_advisory_unlock($1)", [KEY]);
   const ONE = [{ one: 1 }];
   const one = sql`select 1 as one`;
-  /** Sessions in which a statement is held up. */
-  const heldUp = async () => {
+  /** The number of sessions in which a HELD statement runs. */
+  const runningHeld = async () => {
     const { rows } = await holder.query<{ count: number }>(
       `select count(*)::int as count from pg_stat_activity
        where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`,
     );
     return rows[0]?.count;
   };
-  /** Pipelined sessions that have answered `one`: one that is open may still be given its settings, and takes no part. */
+  /** The number of pipelined sessions that have answered `one`. An open session may still be waiting for its settings. */
   const pipelined = async () => {
     const { rows } = await holder.query<{ count: number }>(
       `select count(*)::int as count from pg_stat_activity
@@ -71,7 +71,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     );
     return rows[0]?.count;
   };
-  /** Asks so many times at once. On a busy machine a reader's own reads may last so long that some are refused. */
+  /** Runs HELD many times at once. On a busy machine some may wait so long that they are refused. */
   const all = async (database: Database, count: number, use?: "frequent") => {
     const asked = Array.from({ length: count }, () =>
       database.query<{ done: number }>(HELD, use).then(
@@ -89,11 +89,11 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     const database = open(serverPool(prepared.url as string, raise));
     const [greedy, modest] = [database.forReader(readerOf("greedy")), database.forReader(readerOf("modest"))];
     const costly = all(greedy, 40);
-    await expect.poll(heldUp, POLL).toBe(OF_ONE);
+    await expect.poll(runningHeld, POLL).toBe(OF_ONE);
     expect(await modest.query(one)).toEqual(ONE);
     expect(await greedy.query(one, "frequent and quick")).toEqual(ONE);
     expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
-    expect(await heldUp()).toBe(OF_ONE);
+    expect(await runningHeld()).toBe(OF_ONE);
     await release();
     expect((await costly).slice(0, 2)).toEqual([1, 1]);
   });
@@ -110,12 +110,12 @@ await describeOnForms("a reader's database", ["server"], (form) => {
       }, POLL)
       .toBe(PIPELINED);
     const costly = [all(greedy, 20, "frequent"), all(greedy, 20)];
-    // The two that the first of them are sent down, and the reader's two of the pool.
-    await expect.poll(heldUp, POLL).toBe(PIPELINED + OF_ONE);
+    // One statement in each pipelined session for frequent statements, and the reader's share of the pool.
+    await expect.poll(runningHeld, POLL).toBe(PIPELINED + OF_ONE);
     expect(await modest.query(one, "frequent")).toEqual(ONE);
     expect(await modest.query(one)).toEqual(ONE);
     expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
-    expect(await heldUp()).toBe(PIPELINED + OF_ONE);
+    expect(await runningHeld()).toBe(PIPELINED + OF_ONE);
     await release();
     expect((await Promise.all(costly)).flat()).toHaveLength(40);
   });
@@ -123,7 +123,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
   test("leaves sessions for writes while many readers run costly reads", async () => {
     const database = open(serverPool(prepared.url as string, raise));
     const costly = Array.from({ length: 8 }, (_, index) => all(database.forReader(readerOf(`${index}`)), 5));
-    await expect.poll(heldUp, POLL).toBe(OF_ALL);
+    await expect.poll(runningHeld, POLL).toBe(OF_ALL);
     expect(await database.transaction(({ query }) => query(one))).toEqual(ONE);
     await release();
     expect((await Promise.all(costly)).flat()).toHaveLength(40);
@@ -134,7 +134,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     const leaving = new AbortController();
     const greedy = database.forReader(readerOf("greedy", () => leaving.signal));
     const costly = Promise.allSettled(Array.from({ length: 5 }, () => greedy.query(HELD)));
-    await expect.poll(heldUp, POLL).toBe(1);
+    await expect.poll(runningHeld, POLL).toBe(1);
     leaving.abort();
     await release();
     expect((await costly).map(({ status }) => status)).toEqual(["fulfilled", ...Array(4).fill("rejected")]);

@@ -9,7 +9,7 @@ const readerOf = (key: string, signal: AbortSignal | null = null): Reader => ({
   refusal: () => new Refused("asked for too much"),
 });
 
-/** Reads that begin when the share lets them, and end when the test says so. */
+/** Reads that begin when the share allows it and end when the test says so. */
 function readsOf(share: FairShare) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
@@ -20,7 +20,7 @@ function readsOf(share: FairShare) {
     });
   const end = async (name: string): Promise<void> => {
     ends.get(name)?.();
-    // What waits begins once the end is known to whoever asked.
+    // A waiting read begins after the ended read has resolved.
     await new Promise((resolve) => setImmediate(resolve));
   };
   return { begun, read, end };

@@ -4,7 +4,7 @@ import type { Database } from "../../src/database/database.js";
 import { failureOf } from "../../src/database/failures.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
 
-/** Work that has a session of the pool to itself, and how it reads in it once more. */
+/** Work that occupies a session of the pool, and a further read in that session. */
 const WORK: Readonly<Record<string, (database: Database, lose: () => Promise<unknown>) => Promise<unknown>>> =
   {
     async "a long list is read in"(database, lose) {
@@ -42,7 +42,7 @@ await describeOnForms("a session that PostgreSQL ends", ["server"], () => {
   });
   afterAll(() => test?.close());
 
-  // An error event that nobody listens to fails the whole run of Vitest, as it ends a server.
+  // An error event without a listener fails the whole run of Vitest, just as it would end a server.
   it.each(Object.keys(WORK))("while %s fails only that work", async (title) => {
     const lose = () =>
       test.pool.query(

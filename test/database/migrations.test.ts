@@ -14,7 +14,7 @@ import {
   prepareTestDatabase,
 } from "../support/databases.js";
 
-/** What the files of prisma/ shall read as, for a test that alters them. */
+/** Replaces the content of files of prisma/ in tests that alter them. */
 const files = vi.hoisted(() => ({ alter: (_path: string, text: string): string => text }));
 
 vi.mock("node:fs/promises", async (importOriginal) => {
@@ -49,7 +49,7 @@ describe("schema.prisma and the migrations", () => {
 
   beforeAll(async () => {
     database = await PGlite.create();
-    /** The adapter's own runs a script without waiting for it, and a new database for each comparison takes long. */
+    /** The adapter itself does not wait for a script, and creating a database for each comparison takes long. */
     adapter = new (class extends PrismaPGlite {
       override async connectToShadowDb() {
         await database.exec("drop schema public cascade; create schema public");
@@ -124,7 +124,7 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
       const long = timers.mock.calls.flatMap(([, delay], index) =>
         (delay ?? 0) >= 5_000 ? [timers.mock.results[index]?.value as NodeJS.Timeout] : [],
       );
-      // pg's own for idle sessions goes with the pool; any other keeps a finished process from ending.
+      // pg's timer for idle sessions ends with the pool. Any other timer would keep a finished process alive.
       await opened.close();
       const running = long.filter((timer) => timer.hasRef() && Reflect.get(timer, "_destroyed") !== true);
       expect(running.length).toBe(0);
@@ -153,7 +153,7 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
     const instantiate = vi.spyOn(WebAssembly, "instantiate").mockRejectedValue(new Error("loaded"));
     try {
       expect(await fresh.applyMigrations(opened.pool)).toEqual([]);
-      // As a proof that this looks at the right thing: a migration that is not finished does load it.
+      // Cross-check: a migration that is not finished does load the engine.
       await opened.pool.query("update _prisma_migrations set finished_at = null");
       await expect(fresh.applyMigrations(opened.pool)).rejects.toThrow("loaded");
       await opened.pool.query("update _prisma_migrations set finished_at = started_at");

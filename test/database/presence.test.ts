@@ -24,7 +24,7 @@ await describeOnForms("a server's presence", ["server"], () => {
     const before = await sessions(ours.pool);
     expect(before).toHaveLength(2);
     await ours.pool.query("select pg_terminate_backend(pid) from unnest($1::int[]) as pid", [before]);
-    // PostgreSQL sends a signal and answers: for a moment those it ends still hold their locks.
+    // PostgreSQL answers before the ended sessions have released their locks.
     const ofThoseBefore = (pid: number) => before.includes(pid);
     await expect.poll(async () => (await sessions(ours.pool)).filter(ofThoseBefore)).toEqual([]);
     await expect.poll(() => one.isAlive(other.id)).toBe(true);
@@ -46,7 +46,7 @@ await describeOnForms("a server's presence", ["server"], () => {
     const { rows } = await pool.query(
       "select name, setting::int from pg_settings where name like 'tcp_keepalives_%' order by name",
     );
-    // Of 0 the system makes its own: hours.
+    // The value 0 stands for the system's default of hours.
     expect(rows.map(({ name, setting }) => [name, setting])).toEqual([
       ["tcp_keepalives_count", 3],
       ["tcp_keepalives_idle", 10],

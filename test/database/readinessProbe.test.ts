@@ -11,7 +11,7 @@ await describeOnForms("the readiness probe", ["server"], () => {
   let proxy: DatabaseProxy;
   let pool: DatabasePool;
   let probe: ReadinessProbe;
-  /** How many sessions the probe has opened. */
+  /** The number of sessions that the probe has opened. */
   let opened = 0;
 
   beforeAll(async () => {
@@ -43,7 +43,7 @@ await describeOnForms("the readiness probe", ["server"], () => {
     const before = opened;
     proxy.hang();
     const write = probe.write();
-    // Later, so that what the first one ends is found by the other while it has time left.
+    // Started later, so that the second call still has time left when the first one closes the session.
     await delay(300);
     const outcomes = await Promise.allSettled([write, probe.read()]);
     expect(outcomes).toEqual(

@@ -9,7 +9,7 @@ import { describeOnForms, openPool, prepareTestDatabase } from "../support/datab
 import { type OwnedDatabase, ownedDatabase } from "../support/roles.js";
 import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
 
-/** Of every setting that the code relies on, a value that it cannot work with. */
+/** For every setting that the code relies on, a value with which the code would fail. */
 const UNUSUAL: Readonly<Record<string, string>> = {
   timezone: "Asia/Tokyo",
   datestyle: "German, DMY",
@@ -97,7 +97,7 @@ const READ = `query ($id: ID!) {
   inviteLink(id: $id) { name budget expireDate createdAt tags { name } }
 }`;
 
-/** Makes, changes and reads a link through both doors, and holds every time against the right one. */
+/** Creates, changes and reads a link through GraphQL and REST, and checks every time value. */
 async function expectWorks(server: TestServer): Promise<void> {
   const before = Date.now();
   const created = await server.ask(CREATE, {
@@ -231,7 +231,7 @@ await describeOnForms("a database server with unusual defaults", ["server"], () 
     const stream = () => {
       opened += 1;
       const socket = new Socket();
-      // As where this process is busy while its first session is being opened.
+      // Simulates a process that is busy while its first session is being opened.
       if (opened === 1)
         socket.once("data", () => {
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
@@ -266,7 +266,7 @@ await describeOnForms("an embedded database with unusual defaults", ["embedded"]
   it("gives its session the settings that the code relies on", async () => {
     const prepared = await prepareTestDatabase(form);
     const first = await openPool(prepared);
-    // PostgreSQL sets encodings and connections up differently in a process of one's own.
+    // The embedded PostgreSQL sets up encodings and connections differently.
     const { client_encoding: _encoding, ...unusual } = UNUSUAL;
     for (const [name, value] of Object.entries(unusual))
       await first.pool.query(

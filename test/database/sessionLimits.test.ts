@@ -9,7 +9,7 @@ const MANY = 40;
 
 let names = 0;
 
-/** Reads and creations, all at once, through HTTP; gives each one's status and whether it was answered rightly. */
+/** Sends concurrent reads and creations over HTTP. @returns the status and the result of each. */
 async function askMany(databaseUrl: string, databasePool = 10) {
   const server = await startTestServer({ databaseUrl, databasePool }, "server");
   try {

@@ -46,7 +46,7 @@ await describeOnForms("concurrent transactions", ["server"], () => {
       "One",
       "Two",
     ]);
-    // The one that was ended may begin anew before the other goes on, and meet it once more.
+    // The transaction that was ended may begin again before the other goes on, and collide once more.
     expect(tries).toBeGreaterThan(2);
     const [one, two] = await database.prisma.tagType.findMany({ where: { id: { in: [...ids] } } });
     expect(one?.name).toBe(two?.name);
@@ -66,7 +66,7 @@ await describeOnForms("concurrent transactions", ["server"], () => {
       Array.from({ length: count }, () =>
         database.transaction(async (unit) => {
           tries += 1;
-          // As on a database whose default it is.
+          // Simulates a database with this default.
           await unit.execute(sql`set transaction isolation level serializable`);
           const [row] = await unit.query<{ rows: string }>(
             sql`select count(*)::text as rows from tag_type where name = ${nameKey}`,

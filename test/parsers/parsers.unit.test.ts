@@ -7,7 +7,7 @@ import { parseChat, parseChatId, parseChatWithTopic, parseTelegramId } from "../
 import { UnreadableValueError } from "../../src/parsers/unreadable.js";
 import { ADDRESSES, AMOUNTS, CHAT_IDS, INSTANTS } from "../support/spellings.js";
 
-/** What a parser reads; null where it refuses. */
+/** @returns the value that a parser reads; null if it refuses. */
 function readOrNull<Value>(read: () => Value): Value | null {
   try {
     return read();
@@ -56,7 +56,7 @@ describe("an invite link's address", () => {
     );
     fc.assert(
       fc.property(fc.oneof(web, app), query, before, after, ([whole, address], rest, opening, closing) => {
-        // The query of an application's address has begun already.
+        // The address of an application contains a query already.
         const text = `${opening}${address}${/^tg/i.test(address) ? rest.replace("?", "&") : rest}${closing}`;
         expect(parseInviteLinkUrl(text), text).toBe(`https://t.me/+${whole}`);
       }),

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { SandboxFault } from "../../src/sandbox/sandbox.js";
 import { CHANNEL, makeLink, refusal, setup } from "./support.js";
 
-/** What a plain HTTP client sees of the next createChatInviteLink, and how many links there are afterwards. */
+/** The answer to the next createChatInviteLink for a plain HTTP client, and the number of links afterwards. */
 async function outcomeOf(fault: SandboxFault) {
   const { sandbox } = await setup();
   sandbox.control.fail(fault, { method: "createchatinvitelink" });
@@ -93,7 +93,7 @@ describe("a sandbox fault that loses the answer", () => {
   });
 
   it("can end the connection in the middle of the answer", async () => {
-    // Not through Telegraf: its HTTP client never notices and waits for the other half until its signal aborts.
+    // Telegraf's HTTP client would not notice the cut and would wait until its signal is aborted.
     const { sandbox } = await setup();
     sandbox.control.fail({ kind: "half-body" });
     const url = `${sandbox.apiRoot}/bot${sandbox.bot.token}/createChatInviteLink?chat_id=${CHANNEL}`;

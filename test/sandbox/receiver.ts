@@ -9,7 +9,7 @@ export interface Update {
   chat_member?: { from: { id: number } };
 }
 
-/** A web server that answers with these statuses in turn, the last one for good. */
+/** A web server that answers with the given statuses in order, and then always with the last one. */
 export async function receiver(statuses: number[]) {
   const deliveries: { update: Update; headers: IncomingHttpHeaders }[] = [];
   let delivered = () => {};

@@ -34,12 +34,12 @@ export type Call = (
 
 export interface Setup {
   sandbox: Sandbox;
-  /** Telegraf's own client, for the methods it knows. */
+  /** Telegraf's client, for the methods that it knows. */
   telegram: Telegram;
   call: Call;
 }
 
-/** A sandbox with a channel and a supergroup in which the bot may do everything; closed when the test ends. */
+/** Starts a sandbox with a channel and a supergroup in which the bot has all rights. Closed when the test ends. */
 export async function setup(options: SandboxOptions = {}): Promise<Setup> {
   const sandbox = await startSandbox({ initial: { chats: [channel, supergroup] }, ...options });
   onTestFinished(() => sandbox.close());
@@ -52,7 +52,7 @@ export function caller(telegram: Telegram): Call {
     telegram.callApi(method as never, parameters as never, signal ? { signal: signal as never } : {});
 }
 
-/** `[error_code, description]` of the refusal, with the parameters where there are any. */
+/** `[error_code, description]` of an error, followed by its parameters if it has any. */
 export async function refusal(answer: Promise<unknown>): Promise<unknown[]> {
   try {
     return ["no refusal", await answer];

@@ -28,7 +28,7 @@ const gateway = (timeoutMs = 10_000, holdStore?: HoldStore) =>
     onCall: (event) => events.push(event),
     ...(holdStore && { holdStore }),
   });
-/** Writes down what it is told. */
+/** Records its calls. */
 class Notes implements SendObserver {
   readonly lines: string[] = [];
   async beforeSend() {
@@ -61,7 +61,7 @@ const methods = () => control.calls().map(({ method }) => method);
 const tooMany = (retryAfter: number) => control.fail({ kind: "too-many-requests", retryAfter });
 const heard429 = () =>
   expect.poll(() => events.at(-1)?.failure?.kind, { interval: 5 }).toBe("tooManyRequests");
-/** Looked at for no longer than a 429 of three seconds holds. */
+/** Polls for less time than a 429 of three seconds holds. */
 const waitingOf = (telegram: TelegramGateway) =>
   expect.poll(() => telegram.waiting, { interval: 5, timeout: 2500 });
 
@@ -147,7 +147,7 @@ describe("a 429", () => {
     const others = Array.from({ length: 3 }, () => create(telegram, { chatId: SUPERGROUP }));
     await called;
     expect(telegram.waiting).toBe(2);
-    // Another method's calls do not wait for them.
+    // Calls of another method do not wait.
     expect(await outcome(telegram.getChat(SUPERGROUP, telegram.deadline()))).toBeNull();
     expect(await Promise.all(others)).toEqual([null, null, null]);
   });
@@ -275,7 +275,7 @@ describe("a Telegram that does not answer", () => {
     silent();
     const deadline = { at: Date.now() + 10_000 };
     const failures = await Promise.all(Array.from({ length: 100 }, () => create(telegram, { deadline })));
-    // Ten at once, and two more while fewer than three of them were in vain.
+    // Ten calls at once, and two more before three of them were without an answer.
     expect(
       failures.filter((failure) => failure?.kind === "unavailable" && failure.carriedOut === "maybe").length,
     ).toBeLessThanOrEqual(12);

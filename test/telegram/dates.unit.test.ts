@@ -4,7 +4,7 @@ import { toExpireDate } from "../../src/telegram/dates.js";
 
 const MAX = 2 ** 31 - 1;
 
-/** Mostly fields of a date, and now and then one that no date has. */
+/** Mostly valid fields of a date, and sometimes an invalid one. */
 const field = (min: number, max: number) =>
   fc.oneof({ weight: 20, arbitrary: fc.integer({ min, max }) }, fc.integer({ min: 0, max: 99 }));
 
@@ -102,7 +102,7 @@ describe("an expiry as text", () => {
     "0",
     "-1",
     "1970-01-01",
-    // Milliseconds, which as 32 bits of seconds would be a date long past, or none.
+    // Milliseconds: read as 32-bit seconds they would be a date in the past or no date.
     "1746200770000",
     "2038-01-19T03:14:08Z",
     "0070-05-02",

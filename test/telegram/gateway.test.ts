@@ -41,11 +41,11 @@ const answering = (result: unknown) => {
   respond = (_request, response) => response.end(JSON.stringify({ ok: true, result }));
 };
 const settings = { name: "n", createsJoinRequest: false, expireDate: null, memberLimit: null };
-/** Nobody keeps a record. */
-const unheard = { beforeSend: async () => {}, rateLimited: async () => {} };
+/** An observer that does nothing. */
+const observer = { beforeSend: async () => {}, rateLimited: async () => {} };
 
 const create = (telegram: TelegramGateway) =>
-  telegram.createInviteLink(CHAT, settings, telegram.deadline(), unheard);
+  telegram.createInviteLink(CHAT, settings, telegram.deadline(), observer);
 const failure = async (call: Promise<unknown>) => {
   const error = await call.then(
     () => null,
@@ -90,11 +90,11 @@ describe("a created link", () => {
 describe("a changed link", () => {
   const other = "https://t.me/+other";
   const edit = (telegram: TelegramGateway) =>
-    telegram.editInviteLink(CHAT, url, settings, telegram.deadline(), unheard);
+    telegram.editInviteLink(CHAT, url, settings, telegram.deadline(), observer);
   const rename = (telegram: TelegramGateway) =>
-    telegram.editSubscriptionInviteLink(CHAT, url, "n", telegram.deadline(), unheard);
+    telegram.editSubscriptionInviteLink(CHAT, url, "n", telegram.deadline(), observer);
   const revoke = (telegram: TelegramGateway) =>
-    telegram.revokeInviteLink(CHAT, url, telegram.deadline(), unheard);
+    telegram.revokeInviteLink(CHAT, url, telegram.deadline(), observer);
 
   test.each([
     ["edit", edit, { invite_link: url, is_revoked: false }],
@@ -212,7 +212,7 @@ describe("calls to Telegram", () => {
 
   test("are not sent without time for an answer", async () => {
     const telegram = gateway();
-    expect(await failure(telegram.createInviteLink(CHAT, settings, { at: Date.now() }, unheard))).toEqual({
+    expect(await failure(telegram.createInviteLink(CHAT, settings, { at: Date.now() }, observer))).toEqual({
       kind: "unavailable",
       carriedOut: "no",
       reason: "no time left",

@@ -19,7 +19,7 @@ const TARGETS: readonly HoldTarget[] = [
   ...METHODS.flatMap((method) => CHATS.map((chat) => ({ method, chat }))),
 ];
 
-/** As the database keeps them. */
+/** Keeps holds as the database does. */
 class SharedStore implements HoldStore {
   readonly #holds = new Holds();
   isAway = false;
@@ -34,7 +34,7 @@ class SharedStore implements HoldStore {
   }
 }
 
-/** The rules of the design, event by event: when each call may be sent again. */
+/** The model: when each call may be sent again after each event. */
 class Model {
   readonly #inChat = new Map<string, number>();
   readonly #inAllChats = new Map<string, number>();
@@ -78,14 +78,14 @@ const step = fc.oneof(
   fc.record({ restart: fc.nat(2) }),
 );
 
-/** Milliseconds that a turn at once says are left of a call's hold; 0 where it may be sent. */
+/** Milliseconds that are left of a call's hold; 0 if the call may be sent. */
 function leftAt(pace: CallQueue, target: HoldTarget): number {
   const ends = pace.holds.filter(
     ({ method, chat }) =>
       (method === null || method === target.method) && (chat === null || chat === target.chat),
   );
   const left = Math.max(0, ...ends.map(({ milliseconds }) => milliseconds));
-  // What calls go by.
+  // The holds by which calls are decided.
   return pace.isHeld(target) === left > 0 ? left : Number.NaN;
 }
 

@@ -53,7 +53,7 @@ async function startTelegram(): Promise<Sandbox> {
   return telegram;
 }
 
-/** A database on which servers can be started, one after the other or, on a PostgreSQL server, side by side. */
+/** A database for several servers: one after the other or, on a PostgreSQL server, at the same time. */
 async function prepare(form: DatabaseForm) {
   const database = await prepareTestDatabase(form);
   const dataDir = await mkdtemp(join(tmpdir(), "invite-links-data-"));
@@ -190,7 +190,7 @@ await describeOnForms("two servers on one database", ["server"], (form) => {
     ]);
     expect(await other.create(TALK)).toMatchObject(SUCCESS);
 
-    // A second chat, on the other server: the method is held for all, as long as the longest wait.
+    // A 429 in a second chat on the other server: the method is held in all chats for the longest wait.
     fail(METHOD, TALK, 100);
     expect(await other.create(TALK)).toMatchObject(limited(200, 300));
     const creations = calls(METHOD);
@@ -204,7 +204,7 @@ await describeOnForms("two servers on one database", ["server"], (form) => {
     });
     expect((await one.connect(OTHER)).__typename).toBe("ConnectChannelSuccess");
 
-    // A second method: all calls of the bot are held.
+    // A 429 to a second method: all calls of the bot are held.
     fail("getChat", OTHER, 60);
     expect(await one.connect(OTHER)).toMatchObject(limited(200, 300));
     const asked = calls("getChat");
@@ -274,7 +274,7 @@ test("a 404 counts as a refused token until a call succeeds", async () => {
   expect((await server.ready()).telegram).toBe("unauthorized");
   expect(await server.metrics()).toContain('invite_links_telegram_state{state="unauthorized"} 1');
   expect(log.filter(({ level }) => level === "error")).toHaveLength(1);
-  // Something answers, which may be anything.
+  // An answer of an unknown server.
   telegram.control.fail(
     { kind: "error", error_code: 400, description: "Bad Request: chat not found" },
     { method: METHOD },
@@ -285,7 +285,7 @@ test("a 404 counts as a refused token until a call succeeds", async () => {
   expect((await server.ready()).telegram).toBe("ok");
 });
 
-/** Answers every request alike. @returns its address. */
+/** Starts a server that gives every request the same answer. @returns its address. */
 async function startStub(respond: (response: ServerResponse) => void): Promise<string> {
   const stub = createServer((request, response) => {
     request.resume();

@@ -12,7 +12,7 @@ const TOKEN = "123456789:AA-secret_of-the_bot";
 const SECRET = /secret_of/;
 const aYear = () => new Date(Math.floor(Date.now() / 1000 + 365 * 86_400) * 1000);
 
-/** What a rejected call says, the error itself and all that hangs on it. */
+/** The error of a rejected call with all its properties and causes. */
 async function failure(call: Promise<unknown>): Promise<TelegramConnectionError> {
   const error = await call.then(
     (answer) => expect.fail(JSON.stringify(answer)),

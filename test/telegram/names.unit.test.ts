@@ -5,7 +5,7 @@ import { cleanLinkName } from "../../src/telegram/names.js";
 
 const MARKS = /[\u200e\u200f]{2}/;
 
-/** What the cleaning treats in some way, among letters. */
+/** Characters that the cleaning treats in some way, among letters. */
 const special = fc.constantFrom(
   ..."\0\t\n\v\f\r\x0e\x1f \x7f\u00a0\u1680\u180e\u2000\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u202a\u202e\u202f\u205f\u2800\u3000\u030a\u0333\u033f\ufeff\ufffc\u{e0001}\u{e007f}aБ😀",
 );
@@ -54,7 +54,7 @@ describe("cleanLinkName", () => {
     fc.assert(
       fc.property(text(32), (name) => {
         fc.pre([...name].length <= 32);
-        // The sandbox leaves several direction marks in a row as they are.
+        // The sandbox does not change several direction marks in a row.
         fc.pre(!MARKS.test(name.replace(/\r|[\u2028-\u202e]|\u0333|\u033f|\u030a/g, "")));
         expect(cleanLinkName(name)).toBe(cleanName(name));
       }),

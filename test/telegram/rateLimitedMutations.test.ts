@@ -30,7 +30,7 @@ const create = async (input: object = {}) => {
   if (errors) throw new Error(JSON.stringify(errors));
   return data.createInviteLink;
 };
-/** A client that can hang up. */
+/** A client that can abort its request. */
 function leavingClient(query: string, variables: object = {}) {
   const leaving = new AbortController();
   const answer = fetch(server.url, {
@@ -49,7 +49,7 @@ const namesCalled = () => calls().map(({ parameters }) => parameters["name"]);
 const statements = (beginning: string) =>
   server.log.filter(({ sql }) => String(sql ?? "").startsWith(`${beginning} "public"."link_creation"`))
     .length;
-/** CreationIntents of which the intent is stored: they wait for their turn, or for Telegram. */
+/** The number of stored creation intents: their calls wait for a slot or for Telegram. */
 const prepared = () => statements("INSERT INTO");
 const tooMany = (retryAfter: number) =>
   server.sandbox.control.fail({ kind: "too-many-requests", retryAfter });
@@ -113,7 +113,7 @@ test("many creations in one channel do not delay another channel's", async () =>
   await eventually(() => calls().length).toBe(10);
   const calm = create({ channelId: GROUP, name: "Calm" });
   await Promise.all([...busy, calm]);
-  // Among the ten that begin when the first ten have ended, in whatever order those reach Telegram.
+  // The call is among the ten that begin when the first ten have ended, in any order.
   expect(namesCalled().indexOf("Calm")).toBeLessThan(20);
   expect(calls()).toHaveLength(31);
 });
@@ -147,7 +147,7 @@ describe("a client that hangs up", () => {
     await called;
     await hangUp();
     await eventually(prepared).toBe(2);
-    // Sent and answered the one, failed the other.
+    // The first mutation was sent and answered, the second failed.
     await eventually(() => statements("UPDATE")).toBe(3);
     expect(namesCalled()).toEqual(["Sent"]);
     const { data } = await server.ask(

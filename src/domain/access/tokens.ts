@@ -113,7 +113,9 @@ export class Tokens {
     problems.check();
     const own = this.#caller.chatIds;
     if (own && !(input.chatIds?.length && input.chatIds.every((id) => own.has(id)))) {
-      throw new ForbiddenError("This token may use some channels only, and gives others no more than that.");
+      throw new ForbiddenError(
+        "This token is limited to some channels, and creates tokens for these channels only.",
+      );
     }
     const secret = newSecret();
     const apiToken = await this.#database.transaction((unit) =>

@@ -12,9 +12,9 @@ const MIN_WAIT_MS = 1000;
 /** How long a request waits at most for its result to be stored, in milliseconds: requests are answered within 15 s. */
 const MAX_WAIT_MS = 10_000;
 const NOT_STORED =
-  "Telegram has carried the request out, and the server's database could not store it in time. Do not repeat it blindly: it may be stored later.";
+  "Telegram has carried out the request, but the server's database could not store the result in time. Do not repeat the request blindly: the result may be stored later.";
 const NOT_READ =
-  "Telegram has carried out what was asked for; the server's database failed before the whole could be answered. Do not repeat it blindly.";
+  "Telegram has carried out the request, but the server's database failed before the result could be read. Do not repeat the request blindly.";
 const TIMED_OUT = Symbol("timed out");
 
 /** The result cannot be stored, and another try would not change that. */
@@ -72,11 +72,11 @@ export async function persistResult<T>(
       const reason = unavailabilityOf(error);
       // An unavailable database has a log line of its own. Any other error is a fault of this program and is logged whole.
       const cause = reason === null ? { err: error } : { database: reason };
-      log.warn({ ...cause, ...about }, "storing what Telegram has done is tried again");
+      log.warn({ ...cause, ...about }, "storing a result of Telegram's failed and is tried again");
       return true;
     });
   } catch (error) {
-    log.fatal({ err: error, ...about, answer }, "what Telegram has done could not be stored");
+    log.fatal({ err: error, ...about, answer }, "a result of Telegram's could not be stored");
     await giveUp().catch(() => {});
     throw new TelegramUnavailableError(true, { message: NOT_STORED });
   }

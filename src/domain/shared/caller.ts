@@ -21,7 +21,7 @@ export interface Caller {
 export function requireRole(caller: Caller, role: Role): void {
   if (ROLES.indexOf(caller.role) < ROLES.indexOf(role)) {
     throw new ForbiddenError(
-      `This takes a token with the role ${role}; this one has the role ${caller.role}.`,
+      `This requires a token with the role ${role}; this one has the role ${caller.role}.`,
     );
   }
 }
@@ -41,7 +41,7 @@ export function requireChannel(caller: Caller, chatId: number, named: number | s
 /** For what all channels share. @throws ForbiddenError where the caller is limited to some channels. */
 export function requireEveryChannel(caller: Caller): void {
   if (caller.chatIds !== null) {
-    throw new ForbiddenError("This is shared by all channels, and takes a token that may use every channel.");
+    throw new ForbiddenError("All channels share this, so it requires a token that may use every channel.");
   }
 }
 

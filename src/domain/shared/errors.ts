@@ -109,7 +109,7 @@ export class TelegramUnavailableError extends UserError {
     super(
       message ??
         (outcomeUnknown
-          ? "Nobody knows whether Telegram carried the request out. It is not tried again blindly."
+          ? "It is not known whether Telegram carried out the request. The server does not repeat it blindly."
           : "Telegram cannot be used at the moment. Nothing was done; try again later."),
     );
     this.outcomeUnknown = outcomeUnknown;
@@ -137,10 +137,10 @@ export class IdempotencyConflictError extends UserError {
 const UNAVAILABILITIES: Readonly<
   Record<Unavailability, readonly [message: string, retryAfterSeconds: number]>
 > = {
-  unreachable: ["The server's database is away.", 5],
-  busy: ["The server's database has no session to spare: it is too busy.", 2],
+  unreachable: ["The server's database cannot be reached.", 5],
+  busy: ["The server's database is too busy and has no free session.", 2],
   // The transaction has been repeated already, as often as that makes sense.
-  conflict: ["The server's database has no session to spare: it is too busy.", 2],
+  conflict: ["The server's database is too busy and has no free session.", 2],
   timeout: ["The server's database did not answer in time.", 5],
   diskFull: ["The server's database is out of space and stores nothing.", 30],
   readOnly: ["The server's database is read-only at the moment and stores nothing.", 30],

@@ -89,7 +89,7 @@ export class TagTypes {
       // A request that gives a tag this type locks the type as well, so no such tag can come while it is locked here.
       const tags = await unit.prisma.tag.count({ where: { typeId: type.id } });
       if (tags > 0) {
-        const message = `There ${tags === 1 ? "is 1 tag" : `are ${tags} tags`} of this type still.`;
+        const message = `This type still has ${tags === 1 ? "1 tag" : `${tags} tags`}.`;
         throw new ValidationError([{ field: "id", message }]);
       }
       await unit.prisma.tagType.delete({ where: { id: type.id } });

@@ -152,7 +152,7 @@ class RecordReader {
     const { type, name, color = null, ...rest } = Object(tag) as Readonly<Record<string, unknown>>;
     const unknown = Object.keys(rest);
     if (typeof type !== "string" || typeof name !== "string" || unknown.length > 0) {
-      this.#problems.add(field, "Must have a type and a name, which are texts, and at most a color beside.");
+      this.#problems.add(field, "Must have a type and a name, both texts, and may have a color.");
       return { type: "", name: "", color: null };
     }
     const isColor = typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color);
@@ -175,13 +175,14 @@ export function readLink(record: LinkRecord, chatId: number | null, problems: Pr
   const own = reader.value("channel_id", parseChatId);
   const url = reader.value("url", readUrl);
   const link = { fields: reader.fields(), tags: reader.tags() };
-  if (textOf(record.url) === "") problems.add("url", "Must be there: links are known by their addresses.");
+  if (textOf(record.url) === "")
+    problems.add("url", "Must not be empty: a link is identified by its address.");
   if (own !== undefined && chatId !== null && own !== chatId) {
-    problems.add("channel_id", `This is another channel than ${chatId}, the one to import into.`);
+    problems.add("channel_id", `Must be ${chatId}, the channel to import into.`);
   }
   const linkChatId = chatId ?? own;
   if (linkChatId === undefined && textOf(record.channel_id) === "") {
-    problems.add("channel_id", "Must be there, or the channel be named for all links.");
+    problems.add("channel_id", "Must not be empty, unless one channel is given for all links.");
   }
   return problems.found || linkChatId === undefined || url === undefined
     ? null

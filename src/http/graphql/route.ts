@@ -65,7 +65,7 @@ function sendError(reply: FastifyReply, status: number, { message, code }: Error
     .send(JSON.stringify({ errors: [error] }));
 }
 
-/** The error handler of the endpoint, for whatever its hooks and its handler throw. */
+/** The error handler of the endpoint, for errors of its hooks and of its handler. */
 function handleError(
   error: { readonly code?: string; readonly statusCode?: number },
   request: FastifyRequest,

@@ -9,7 +9,7 @@ import { createLog } from "../../../src/log.js";
 
 const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", chatIds: null, telegramUserId: null };
 
-/** A server whose database fails with words that are nobody's business. */
+/** A server whose database fails with a message that no client may see. */
 function failing() {
   const lines: { msg: string; requestId: string; err: { message: string } }[] = [];
   const log = createLog({
@@ -45,7 +45,7 @@ function failing() {
   return { run, lines };
 }
 
-describe("what nobody planned for", () => {
+describe("an unexpected error", () => {
   test("is masked, and logged once with the request's id", async () => {
     const { run, lines } = failing();
     const { data, errors } = await run("{ channel(telegramId: 5) { id } viewer { name } }");
@@ -66,7 +66,7 @@ describe("what nobody planned for", () => {
     ]);
   });
 
-  test("takes nothing else with it where its field may be null", async () => {
+  test("nulls the whole result where its field may not be null", async () => {
     const { run } = failing();
     const { data } = await run("{ a: viewer { name } tagTypes { id } }");
     expect(data).toBe("null");

@@ -139,25 +139,28 @@ describe("a subscription over server-sent events", () => {
   test.each([
     ["typed", "FORBIDDEN", "Not this subscription."],
     ["unexpected", "INTERNAL_SERVER_ERROR", "Something went wrong"],
-  ])("gives one result when its source cannot be opened: a %s error", async (failure, code, message) => {
-    const events = await server.subscribe(`subscription { numbers(failure: "${failure}") { value } }`);
-    const all = await events.rest();
-    expect(all).toEqual([
-      {
-        event: "next",
-        data: {
-          errors: [
-            expect.objectContaining({
-              message: expect.stringContaining(message),
-              extensions: { code, requestId: expect.any(String) },
-            }),
-          ],
+  ])(
+    "gives one result when opening its source fails with an error that is %s",
+    async (failure, code, message) => {
+      const events = await server.subscribe(`subscription { numbers(failure: "${failure}") { value } }`);
+      const all = await events.rest();
+      expect(all).toEqual([
+        {
+          event: "next",
+          data: {
+            errors: [
+              expect.objectContaining({
+                message: expect.stringContaining(message),
+                extensions: { code, requestId: expect.any(String) },
+              }),
+            ],
+          },
         },
-      },
-      COMPLETE,
-    ]);
-    expect(await requestLine()).toMatchObject({ operationType: "subscription", codes: [code] });
-  });
+        COMPLETE,
+      ]);
+      expect(await requestLine()).toMatchObject({ operationType: "subscription", codes: [code] });
+    },
+  );
 
   test.each([
     ["depth", `{ numbers { ${"next { ".repeat(12)} value ${"} ".repeat(12)} } }`, "QUERY_TOO_DEEP"],

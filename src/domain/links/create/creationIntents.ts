@@ -88,7 +88,7 @@ export class CreationIntents {
       const outcome = await this.#outcomeOf(row, request);
       if (outcome) return outcome;
       if (Date.now() >= deadline.at) {
-        throw new IdempotencyConflictError("Another request with this idempotency key is still under way.");
+        throw new IdempotencyConflictError("Another request with this idempotency key is still running.");
       }
       await this.#waitForEnd(row.id, deadline);
     }
@@ -142,7 +142,7 @@ export class CreationIntents {
       });
       if (count === 1) return;
       throw new IdempotencyConflictError(
-        "Another server has taken this request over; try again for its outcome.",
+        "Another server has taken over this request. Repeat it to get its outcome.",
       );
     };
     return {
@@ -243,14 +243,14 @@ export class CreationIntents {
   /** What a row means to a request with its key; null where it is to be looked at again. */
   async #outcomeOf(row: LinkCreation, request: CreationRequest): Promise<LinkOrIntent | null> {
     if (!Buffer.from(row.argumentsHash).equals(request.argumentsHash)) {
-      throw new IdempotencyConflictError(
-        "A request with this idempotency key was made with other arguments.",
-      );
+      throw new IdempotencyConflictError("An earlier request with this idempotency key had other arguments.");
     }
     switch (row.state) {
       case "ANSWERED":
         if (row.linkId !== null) return { createdLinkId: row.linkId };
-        throw new IdempotencyConflictError("The link made with this idempotency key is no longer known.");
+        throw new IdempotencyConflictError(
+          "The link that was created with this idempotency key no longer exists.",
+        );
       case "UNCERTAIN":
         throw new TelegramUnavailableError(true);
       case "FAILED":

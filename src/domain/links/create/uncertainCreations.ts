@@ -92,8 +92,9 @@ export class UncertainCreations {
     const given = input.url ?? null;
     const url = given === null ? null : parseInviteLinkUrl(given);
     if (given === null && !input.notMade)
-      problems.add("url", "Give the link's address, or say that it was not made.");
-    if (given !== null && input.notMade) problems.add("notMade", "A link that was not made has no address.");
+      problems.add("url", "Give the link's address, or set notMade if no link was created.");
+    if (given !== null && input.notMade)
+      problems.add("notMade", "A link that was not created has no address.");
     if (given !== null && url === null)
       problems.add("url", "Must be the address of an invite link, such as https://t.me/+AbCdEf0123456789.");
     problems.check();
@@ -149,7 +150,10 @@ export class UncertainCreations {
     } catch (error) {
       if (!(error instanceof ForeignLinkError)) throw error;
       throw new ValidationError([
-        { field: "url", message: "This link is known already, and came of something else." },
+        {
+          field: "url",
+          message: "This link is stored already, and another creation or an update created it.",
+        },
       ]);
     }
   }

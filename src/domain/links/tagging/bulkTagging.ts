@@ -46,12 +46,12 @@ export class BulkTagging {
     const channelId = found[0]?.channelId;
     if (channelId === undefined) return [];
     if (found.some((link) => link.channelId !== channelId))
-      problems.add("ids", "Must be links of one channel.");
+      problems.add("ids", "All links must be in one channel.");
     await checkTags(added, channelId, "addTagIds", this.#loaders, problems);
     await checkTags(removed, channelId, "removeTagIds", this.#loaders, problems);
     for (const [index, id] of removed.entries()) {
       if (id !== null && added.includes(id))
-        problems.add(`removeTagIds.${index}`, "This tag is to be added.");
+        problems.add(`removeTagIds.${index}`, "This tag is in addTagIds as well.");
     }
     problems.check();
     await this.#database.transaction(async (unit) => {
