@@ -52,6 +52,8 @@ export interface SandboxControl {
   nextCall(method?: string): Promise<SandboxCall>;
   /** Makes coming calls fail. @returns a function that removes the fault. */
   fail(fault: SandboxFault, target?: FaultTarget): () => void;
+  /** Makes coming calls take effect and wait with their answers. @returns a function that lets them be answered. */
+  hold(target?: FaultTarget): () => void;
   clearFaults(): void;
 }
 
@@ -148,6 +150,17 @@ export function createControl(context: SandboxContext, calls: Calls, faults: Fau
     calls: (method) => calls.list(method),
     nextCall: (method) => calls.next(method),
     fail: (fault, target) => faults.arm(fault, target),
+    hold(target) {
+      let release = () => {};
+      const until = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const disarm = faults.arm({ kind: "held", until }, target);
+      return () => {
+        disarm();
+        release();
+      };
+    },
     clearFaults: () => faults.clear(),
   };
 }

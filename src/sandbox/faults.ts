@@ -15,6 +15,8 @@ export type SandboxFault =
   | { kind: "half-body" }
   /** The call takes effect at once and is answered after `ms` milliseconds. */
   | { kind: "slow"; ms: number }
+  /** The call takes effect at once and is answered after `until` has resolved. */
+  | { kind: "held"; until: Promise<void> }
   /** The call takes effect and is answered with status 200 and a body that is not JSON. */
   | { kind: "not-json" }
   /** The token is revoked: every call is answered with 401 until the fault is removed, or `times` times. */

@@ -25,6 +25,7 @@ export class HttpServer {
   readonly #context: HttpContext;
   readonly #server: Server;
   readonly #closing = new AbortController();
+  readonly #closed = once(this.#closing.signal, "abort");
 
   constructor(context: HttpContext) {
     this.#context = context;
@@ -114,6 +115,9 @@ export class HttpServer {
         return send(response, { status: 200, type: "text/html", body: html("It works!") });
       case "slow":
         await setTimeout(fault.ms, undefined, { signal: this.#closing.signal });
+        return send(response, answer);
+      case "held":
+        await Promise.race([fault.until, this.#closed]);
         return send(response, answer);
       default:
         return send(response, answer);

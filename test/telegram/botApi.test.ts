@@ -142,25 +142,27 @@ describe("a 429", () => {
     tooMany(30);
     const limited = create(telegram, { deadline: { at: Date.now() + 2000 } });
     expect(await limited).toMatchObject({ kind: "tooManyRequests" });
-    control.fail({ kind: "slow", ms: 3000 }, { method: "createChatInviteLink" });
+    const release = control.hold({ method: "createChatInviteLink" });
     const called = control.nextCall("createChatInviteLink");
     const others = Array.from({ length: 3 }, () => create(telegram, { chatId: SUPERGROUP }));
     await called;
     expect(telegram.waiting).toBe(2);
     // Calls of another method do not wait.
     expect(await outcome(telegram.getChat(SUPERGROUP, telegram.deadline()))).toBeNull();
+    release();
     expect(await Promise.all(others)).toEqual([null, null, null]);
   });
 
   test("stored by another server slows its method here as well", async () => {
     const stored = [{ method: "createChatInviteLink", chat: String(CHANNEL), milliseconds: 60_000 }];
     const telegram = gateway(10_000, { live: async () => stored, add: async () => stored });
-    control.fail({ kind: "slow", ms: 3000 }, { method: "createChatInviteLink" });
+    const release = control.hold({ method: "createChatInviteLink" });
     const called = control.nextCall("createChatInviteLink");
     const notes = new Notes();
     const others = Array.from({ length: 3 }, () => create(telegram, { chatId: SUPERGROUP, sending: notes }));
     await called;
     expect([methods(), notes.lines]).toEqual([["createChatInviteLink"], ["begins"]]);
+    release();
     expect(await Promise.all(others)).toEqual([null, null, null]);
     expect(await create(telegram)).toMatchObject({ kind: "tooManyRequests" });
     expect(methods()).toHaveLength(3);

@@ -107,11 +107,13 @@ describe("a 429 to a creation", () => {
 
 test("many creations in one channel do not delay another channel's", async () => {
   await start();
-  server.sandbox.control.fail({ kind: "slow", ms: 5000 }, { times: 10 });
+  const release = server.sandbox.control.hold({ times: 10 });
   const busy = Array.from({ length: 30 }, (_one, index) => create({ name: `Busy ${index}` }));
   await eventually(prepared).toBe(30);
   await eventually(() => calls().length).toBe(10);
   const calm = create({ channelId: GROUP, name: "Calm" });
+  await eventually(prepared).toBe(31);
+  release();
   await Promise.all([...busy, calm]);
   // The call is among the ten that begin when the first ten have ended, in any order.
   expect(namesCalled().indexOf("Calm")).toBeLessThan(20);
@@ -139,13 +141,14 @@ describe("a client that hangs up", () => {
   test("during the first of several mutations lets that one finish, and no other begins", async () => {
     await start();
     const { control } = server.sandbox;
-    control.fail({ kind: "slow", ms: 300 });
+    const release = control.hold();
     const called = control.nextCall("createChatInviteLink");
     const link = (name: string) =>
       `createInviteLink(input: { channelId: ${CHANNEL}, name: "${name}" }) { __typename }`;
     const hangUp = leavingClient(`mutation { a: ${link("Sent")} b: ${link("Not sent")} }`);
     await called;
     await hangUp();
+    release();
     await eventually(prepared).toBe(2);
     // The first mutation was sent and answered, the second failed.
     await eventually(() => statements("UPDATE")).toBe(3);

@@ -557,7 +557,7 @@ describe("what Telegram has accepted is stored", () => {
     const { data } = await ending.ask(CREATE, { input: { channelId: CHANNEL, name: "To change" } });
     const { id } = data.result.inviteLink;
     const method = what === "update" ? "editChatInviteLink" : "revokeChatInviteLink";
-    ending.sandbox.control.fail({ kind: "slow", ms: 300 }, { method });
+    const release = ending.sandbox.control.hold({ method });
     const called = ending.sandbox.control.nextCall(method);
     const leaving = new AbortController();
     const answer = fetch(ending.url, {
@@ -572,7 +572,9 @@ describe("what Telegram has accepted is stored", () => {
     leaving.abort();
     await expect(answer).rejects.toThrow();
     const before = ending.log.length;
-    await ending.stop();
+    const stopped = ending.stop();
+    release();
+    await stopped;
     const stored = ending.log.slice(before).map(({ sql }) => String(sql ?? ""));
     expect(stored.some((sql) => /update "public"."invite_link"/i.test(sql))).toBe(true);
     expect(stored.some((sql) => /delete from link_change/i.test(sql))).toBe(true);
@@ -583,11 +585,12 @@ describe("what Telegram has accepted is stored", () => {
     const ending = await startTestServer();
     const { data } = await ending.ask(CREATE, { input: { channelId: CHANNEL, name: "To change" } });
     const { id } = data.result.inviteLink;
-    ending.sandbox.control.fail({ kind: "slow", ms: 300 }, { method: "editChatInviteLink" });
+    const release = ending.sandbox.control.hold({ method: "editChatInviteLink" });
     const called = ending.sandbox.control.nextCall("editChatInviteLink");
     const answer = ending.ask(mutation("update", `id: "${id}", name: "Late"`));
     await called;
     const stopped = ending.stop();
+    release();
     expect((await answer).data.updateInviteLink.__typename).toBe("UpdateInviteLinkSuccess");
     await stopped;
   });

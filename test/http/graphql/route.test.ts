@@ -396,7 +396,7 @@ describe("in production", () => {
 describe("stopping", () => {
   test("stores the link of a client that has gone", async () => {
     const ending = await startTestServer();
-    ending.sandbox.control.fail({ kind: "slow", ms: 300 }, { method: "createChatInviteLink" });
+    const release = ending.sandbox.control.hold({ method: "createChatInviteLink" });
     const called = ending.sandbox.control.nextCall("createChatInviteLink");
     const leaving = new AbortController();
     const answer = fetch(ending.url, {
@@ -411,7 +411,9 @@ describe("stopping", () => {
     leaving.abort();
     await expect(answer).rejects.toThrow();
     const before = ending.log.length;
-    await ending.stop();
+    const stopped = ending.stop();
+    release();
+    await stopped;
     const stored = ending.log.slice(before).map(({ sql }) => String(sql ?? ""));
     expect(stored.some((sql) => /insert into "public"."invite_link"/i.test(sql))).toBe(true);
     expect(ending.log.filter(({ level }) => level === "fatal")).toEqual([]);
@@ -419,7 +421,7 @@ describe("stopping", () => {
 
   test("does not wait for those who hung up, nor for those who say nothing", async () => {
     const ending = await startTestServer();
-    ending.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
+    const release = ending.sandbox.control.hold({ method: "createChatInviteLink" });
     const called = ending.sandbox.control.nextCall("createChatInviteLink");
     const gone = new AbortController();
     const make = `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Hung up" }) { __typename } }`;
@@ -434,20 +436,23 @@ describe("stopping", () => {
     await expect(asking).rejects.toThrow("aborted");
     const silent = connect(Number(new URL(ending.origin).port), "127.0.0.1");
     await once(silent, "connect");
-    // It would wait for longer than a test lasts.
-    await ending.stop();
+    // Waiting for the silent connection would take longer than a test may.
+    const stopped = ending.stop();
+    release();
+    await stopped;
     silent.destroy();
   });
 
   test("answers what is under way, and takes no more", async () => {
     const ending = await startTestServer();
-    ending.sandbox.control.fail({ kind: "slow", ms: 300 }, { method: "createChatInviteLink" });
+    const release = ending.sandbox.control.hold({ method: "createChatInviteLink" });
     const called = ending.sandbox.control.nextCall("createChatInviteLink");
     const answer = ending.ask(
       `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Late" }) { __typename } }`,
     );
     await called;
     const stopped = ending.stop();
+    release();
     expect((await answer).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
     await stopped;
     await expect(fetch(`${ending.origin}/healthz`)).rejects.toThrow();

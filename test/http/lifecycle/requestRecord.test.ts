@@ -119,7 +119,7 @@ describe("the log line of a request", () => {
   });
 
   test("the log line of a client that left is written when the work is done", async () => {
-    server.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
+    const release = server.sandbox.control.hold({ method: "createChatInviteLink" });
     const called = server.sandbox.control.nextCall("createChatInviteLink");
     const leaving = new AbortController();
     const query = `mutation Leave { createInviteLink(input: { channelId: ${CHANNEL}, name: "Left" }) { __typename } }`;
@@ -127,6 +127,7 @@ describe("the log line of a request", () => {
     await called;
     leaving.abort();
     await expect(answer).rejects.toThrow("abort");
+    release();
     expect(await lineOf("left")).toMatchObject({ status: 499, operation: "Leave" });
     expect(of("left").filter(({ level }) => level === "error")).toEqual([]);
   });
