@@ -236,7 +236,7 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
   it("recount removes places of links and blocks that do not exist", async () => {
     await test.pool.query("insert into link_place values (gen_random_uuid(), 987654321, 0)");
     expect(await check()).toEqual([
-      expect.objectContaining({ counter: "link_place", channelId: null, rows: 1 }),
+      expect.objectContaining({ counter: "link_place", chatId: null, rows: 1 }),
     ]);
     expect(await repair()).toHaveLength(1);
     expect(await check()).toEqual([]);
@@ -266,7 +266,7 @@ await describeOnForms("recount", ALL_FORMS, (form) => {
       [id],
     );
     expect(await repair(chatId)).toContainEqual(
-      expect.objectContaining({ counter: "link_place", channelId: chatId, rows: 9000 }),
+      expect.objectContaining({ counter: "link_place", chatId, rows: 9000 }),
     );
     expect(await check()).toEqual([]);
     await expectExactCounts(test);
