@@ -9,13 +9,13 @@ import {
   type TestServer,
   YOUTUBE,
 } from "../support/server.js";
-import { globalId, NOWHERE } from "./mutations/mutating.js";
+import { globalId, MISSING_ID } from "./mutations/mutating.js";
 
 let server: TestServer;
-/** Tokens limited to the channel; nothing of the group is theirs. */
+/** One token of each role, all limited to CHANNEL. They have no rights in GROUP. */
 let tokens: Record<"VIEWER" | "EDITOR" | "ADMIN", string>;
 let foreign: { channel: string; link: string; tag: string; token: string; cursor: string };
-let nobodys: { channel: string; link: string; tag: string; token: string };
+let missing: { channel: string; link: string; tag: string; token: string };
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -38,63 +38,66 @@ beforeAll(async () => {
     tag: data.tag.id,
     token: data.apiTokens.find(({ name }: { name: string }) => name === "Sandbox").id,
   };
-  nobodys = {
-    channel: globalId("Channel", NOWHERE),
-    link: globalId("InviteLink", NOWHERE),
-    tag: globalId("Tag", NOWHERE),
-    token: globalId("ApiToken", NOWHERE),
+  missing = {
+    channel: globalId("Channel", MISSING_ID),
+    link: globalId("InviteLink", MISSING_ID),
+    tag: globalId("Tag", MISSING_ID),
+    token: globalId("ApiToken", MISSING_ID),
   };
 });
 afterAll(() => server.stop());
 
-/** What an answer says, whatever request it was. */
-const said = ({ data, errors }: { data: unknown; errors?: readonly object[] }) =>
+/** The data and errors of a response without the request ids, so that two responses can be compared. */
+const comparable = ({ data, errors }: { data: unknown; errors?: readonly object[] }) =>
   JSON.stringify({ data, errors }).replace(/"requestId":"[^"]*"/g, "");
 
-describe("a token limited to one channel", () => {
-  test.each(["VIEWER", "EDITOR", "ADMIN"] as const)("as %s, sees nothing of another", async (role) => {
-    const ask = (query: string, variables = {}) => server.ask(query, variables, tokens[role]);
-    const byId = `query ($channel: ID!, $link: ID!, $tag: ID!, $token: ID!) {
+describe("tokens limited to one channel", () => {
+  test.each(["VIEWER", "EDITOR", "ADMIN"] as const)(
+    "a token with the role %s that is limited to one channel sees nothing of another channel",
+    async (role) => {
+      const ask = (query: string, variables = {}) => server.ask(query, variables, tokens[role]);
+      const byId = `query ($channel: ID!, $link: ID!, $tag: ID!, $token: ID!) {
       nodes(ids: [$channel, $link, $tag, $token]) { id }
       node(id: $link) { id }
       inviteLink(id: $link) { id }
       tag(id: $tag) { id }
     }`;
-    const nothing = { nodes: [null, null, null, null], node: null, inviteLink: null, tag: null };
-    expect((await ask(byId, foreign)).data).toEqual(nothing);
-    expect((await ask(byId, nobodys)).data).toEqual(nothing);
-    expect((await ask(`{ inviteLink(id: "${foreign.link}", channelId: ${GROUP}) { id } }`)).data).toEqual({
-      inviteLink: null,
-    });
+      const nothing = { nodes: [null, null, null, null], node: null, inviteLink: null, tag: null };
+      expect((await ask(byId, foreign)).data).toEqual(nothing);
+      expect((await ask(byId, missing)).data).toEqual(nothing);
+      expect((await ask(`{ inviteLink(id: "${foreign.link}", channelId: ${GROUP}) { id } }`)).data).toEqual({
+        inviteLink: null,
+      });
 
-    for (const named of [
-      `channel(telegramId: ${GROUP}) { id }`,
-      `inviteLinks(channelId: ${GROUP}) { totalCount }`,
-      `tags(channelId: ${GROUP}) { totalCount }`,
-    ]) {
-      const { errors } = await ask(`{ ${named} }`);
-      expect(errors?.[0]?.extensions.code).toBe("FORBIDDEN");
-      const unknown = await ask(`{ ${named.replace(String(GROUP), "-100999")} }`);
-      expect(unknown.errors?.[0]?.extensions.code).toBe("FORBIDDEN");
-    }
+      for (const named of [
+        `channel(telegramId: ${GROUP}) { id }`,
+        `inviteLinks(channelId: ${GROUP}) { totalCount }`,
+        `tags(channelId: ${GROUP}) { totalCount }`,
+      ]) {
+        const { errors } = await ask(`{ ${named} }`);
+        expect(errors?.[0]?.extensions.code).toBe("FORBIDDEN");
+        const unknown = await ask(`{ ${named.replace(String(GROUP), "-100999")} }`);
+        expect(unknown.errors?.[0]?.extensions.code).toBe("FORBIDDEN");
+      }
 
-    const { data } = await ask(`{
+      const { data } = await ask(`{
       viewer { channelIds role }
       channels { totalCount nodes { telegramId } pageInfo { hasNextPage hasPreviousPage } }
       inviteLinks(channelId: ${CHANNEL}, filter: { ids: ["${foreign.link}"] }) { totalCount nodes { id } }
     }`);
-    expect(data).toEqual({
-      viewer: { channelIds: [CHANNEL], role },
-      channels: {
-        totalCount: 1,
-        nodes: [{ telegramId: CHANNEL }],
-        pageInfo: { hasNextPage: false, hasPreviousPage: false },
-      },
-      inviteLinks: { totalCount: 0, nodes: [] },
-    });
-  });
+      expect(data).toEqual({
+        viewer: { channelIds: [CHANNEL], role },
+        channels: {
+          totalCount: 1,
+          nodes: [{ telegramId: CHANNEL }],
+          pageInfo: { hasNextPage: false, hasPreviousPage: false },
+        },
+        inviteLinks: { totalCount: 0, nodes: [] },
+      });
+    },
+  );
 
-  test("cannot tell a foreign tag from one that is not there", async () => {
+  test("a token limited to one channel gets the same error for another channel's tag as for a missing tag", async () => {
     const filtered = (tagId: string) =>
       server.ask(
         `query ($type: ID!, $tag: ID!) {
@@ -103,12 +106,12 @@ describe("a token limited to one channel", () => {
         { type: PLATFORM, tag: tagId },
         tokens.EDITOR,
       );
-    const [own, other] = [await filtered(foreign.tag), await filtered(nobodys.tag)];
+    const [own, other] = [await filtered(foreign.tag), await filtered(missing.tag)];
     expect(own.errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
-    expect(said(own)).toBe(said(other));
+    expect(comparable(own)).toBe(comparable(other));
   });
 
-  test("changes nothing elsewhere, and asks Telegram nothing about it", async () => {
+  test("a token limited to one channel changes nothing outside that channel and causes no call to Telegram", async () => {
     const before = server.sandbox.control.calls().length;
     const change = async (mutation: string, token: string) =>
       (await server.ask(`mutation { ${mutation} }`, {}, token)).data;
@@ -117,7 +120,7 @@ describe("a token limited to one channel", () => {
     const channel = `connectChannel(input: { chat: "${GROUP}" }) { __typename }`;
     const type = `createTagType(input: { name: "Mine" }) { __typename }`;
     const typeUpdate = `updateTagType(input: { id: "${CREATIVE}", name: "Mine" }) { __typename }`;
-    const typeDeletion = `deleteTagType(input: { id: "${NOWHERE}" }) { __typename }`;
+    const typeDeletion = `deleteTagType(input: { id: "${MISSING_ID}" }) { __typename }`;
     for (const [mutation, token] of [
       [link, tokens.EDITOR],
       [link, tokens.ADMIN],
@@ -133,8 +136,8 @@ describe("a token limited to one channel", () => {
     expect(server.sandbox.control.calls()).toHaveLength(before);
   });
 
-  test("gives others no more than it has, and touches no token that reaches further", async () => {
-    const make = async (channelIds: unknown) => {
+  test("an administrator limited to one channel creates and revokes only tokens limited to that channel", async () => {
+    const createToken = async (channelIds: unknown) => {
       const { data } = await server.ask(
         `mutation ($ids: [TelegramID!]) { createApiToken(input: { name: "t", role: ADMIN, channelIds: $ids }) { __typename } }`,
         { ids: channelIds },
@@ -142,9 +145,9 @@ describe("a token limited to one channel", () => {
       );
       return data.createApiToken.__typename;
     };
-    expect(await make(null)).toBe("ForbiddenError");
-    expect(await make([CHANNEL, GROUP])).toBe("ForbiddenError");
-    expect(await make([CHANNEL])).toBe("CreateApiTokenSuccess");
+    expect(await createToken(null)).toBe("ForbiddenError");
+    expect(await createToken([CHANNEL, GROUP])).toBe("ForbiddenError");
+    expect(await createToken([CHANNEL])).toBe("CreateApiTokenSuccess");
     const revoke = (id: string) =>
       server.ask(`mutation { revokeApiToken(input: { id: "${id}" }) { __typename } }`, {}, tokens.ADMIN);
     expect((await revoke(foreign.token)).data.revokeApiToken.__typename).toBe("NotFoundError");
@@ -162,9 +165,9 @@ describe("roles", () => {
   const link = `createInviteLink(input: { channelId: ${CHANNEL}, name: "x" }) { __typename }`;
   const tag = `createTag(input: { channelId: ${CHANNEL}, name: "By role", color: "#000000", tagTypeId: "${CREATIVE}" }) { __typename }`;
   const tagUpdate = `updateTag(input: { id: "${YOUTUBE}" }) { __typename }`;
-  const tagDeletion = `deleteTag(input: { id: "${NOWHERE}" }) { __typename }`;
+  const tagDeletion = `deleteTag(input: { id: "${MISSING_ID}" }) { __typename }`;
   const channel = `connectChannel(input: { chat: "${CHANNEL}" }) { __typename }`;
-  const channelUpdate = `updateChannel(input: { id: "${NOWHERE}", currency: "EUR" }) { __typename }`;
+  const channelUpdate = `updateChannel(input: { id: "${MISSING_ID}", currency: "EUR" }) { __typename }`;
   const token = `createApiToken(input: { name: "x", role: VIEWER, channelIds: [${CHANNEL}] }) { __typename }`;
   test.each([
     ["VIEWER", link, "ForbiddenError"],
@@ -181,18 +184,18 @@ describe("roles", () => {
     ["ADMIN", channel, "ConnectChannelSuccess"],
     ["EDITOR", token, "ForbiddenError"],
     ["ADMIN", token, "CreateApiTokenSuccess"],
-  ] as const)("%s: %s", async (role, mutation, expected) => {
+  ] as const)("a caller with the role %s that sends %s gets a %s", async (role, mutation, expected) => {
     const { data } = await server.ask(`mutation { result: ${mutation} }`, {}, tokens[role]);
     expect(data.result.__typename).toBe(expected);
   });
 
-  test("tag types are an editor's to change, of every channel", async () => {
+  test("tag types are changed by editors of all channels and not by viewers", async () => {
     const results = async (role: string) => {
       const { data } = await server.ask(
         `mutation {
           a: createTagType(input: { name: "Of a role" }) { __typename }
           b: updateTagType(input: { id: "${CREATIVE}", name: "Creative" }) { __typename }
-          c: deleteTagType(input: { id: "${NOWHERE}" }) { __typename }
+          c: deleteTagType(input: { id: "${MISSING_ID}" }) { __typename }
         }`,
         {},
         await server.makeToken({ role }),
@@ -207,14 +210,14 @@ describe("roles", () => {
     ]);
   });
 
-  test("only an administrator sees tokens", async () => {
+  test("only an administrator can list the API tokens", async () => {
     const { errors } = await server.ask(`{ apiTokens { id } }`, {}, tokens.EDITOR);
     expect(errors?.[0]?.extensions.code).toBe("FORBIDDEN");
   });
 });
 
-describe("tokens", () => {
-  test("a granted channel that is not known yet has nothing, and no tags before it is connected", async () => {
+describe("API tokens", () => {
+  test("a granted chat without a channel has no links, and no tag can be created for it before it is connected", async () => {
     const chatId = -1_002_002_002_002;
     const token = await server.makeToken({ role: "EDITOR", channelIds: [chatId] });
     const { data } = await server.ask(
@@ -240,7 +243,7 @@ describe("tokens", () => {
     ]);
   });
 
-  test("are read back without their secret, and are of no use once revoked", async () => {
+  test("an API token is listed without its secret and is refused after it was revoked", async () => {
     const { data } = await server.ask(`mutation {
       createApiToken(input: { name: " Two  words ", role: VIEWER, channelIds: [] }) {
         ... on CreateApiTokenSuccess { secret apiToken { id name role channelIds createdAt lastUsedAt revokedAt } }
@@ -276,14 +279,14 @@ describe("tokens", () => {
     expect(JSON.stringify(server.log)).not.toContain(secret);
   });
 
-  test("ADMIN_TOKEN always works, and then no other is made", async () => {
+  test("the ADMIN_TOKEN is accepted, and no bootstrap token is created beside it", async () => {
     const own = await startTestServer({ adminToken: "an-admin-token-of-mine" });
     const { data } = await own.ask("{ viewer { name role channelIds } apiTokens { id } }");
     expect(data).toEqual({ viewer: { name: "ADMIN_TOKEN", role: "ADMIN", channelIds: null }, apiTokens: [] });
     await own.stop();
   });
 
-  test("equal names of tags and types are refused, whatever their case, at once as well", async () => {
+  test("names of tags and tag types that differ only in case are refused, also in concurrent requests", async () => {
     const type = (name: string) =>
       server.ask(`mutation ($name: String!) { createTagType(input: { name: $name }) { __typename } }`, {
         name,

@@ -16,14 +16,17 @@ import {
 import { expect, test } from "vitest";
 import { printedSchema, schema } from "../../src/graphql/schema.js";
 
-test("schema.graphql is what the code builds (npm run schema writes it)", async () => {
+test("schema.graphql equals the schema that the code builds (npm run schema writes the file)", async () => {
   const file = await readFile(new URL("../../schema.graphql", import.meta.url), "utf8");
   expect(file).toBe(printedSchema());
 });
 
-test("everything is described for the reader in GraphiQL", () => {
+test("every type, field, argument and enum value of the schema has a description", () => {
   const undescribed: string[] = [];
-  const look = (name: string, { description }: { readonly description?: string | null | undefined }) => {
+  const checkDescription = (
+    name: string,
+    { description }: { readonly description?: string | null | undefined },
+  ) => {
     if (!description) undescribed.push(name);
   };
   for (const type of Object.values(schema.getTypeMap())) {
@@ -32,30 +35,32 @@ test("everything is described for the reader in GraphiQL", () => {
       ["String", "Int", "Boolean", "ID", "Query", "Mutation"].includes(type.name)
     )
       continue;
-    // A result's union is described at its field.
-    if (!type.name.endsWith("Result")) look(type.name, type);
-    if (isEnumType(type)) for (const value of type.getValues()) look(`${type.name}.${value.name}`, value);
+    // The field that returns a result union describes the union.
+    if (!type.name.endsWith("Result")) checkDescription(type.name, type);
+    if (isEnumType(type))
+      for (const value of type.getValues()) checkDescription(`${type.name}.${value.name}`, value);
     if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) continue;
     for (const field of Object.values(type.getFields())) {
-      look(`${type.name}.${field.name}`, field);
-      if ("args" in field) for (const arg of field.args) look(`${type.name}.${field.name}(${arg.name})`, arg);
+      checkDescription(`${type.name}.${field.name}`, field);
+      if ("args" in field)
+        for (const arg of field.args) checkDescription(`${type.name}.${field.name}(${arg.name})`, arg);
     }
   }
   for (const type of [schema.getQueryType(), schema.getMutationType()]) {
     for (const field of Object.values(type?.getFields() ?? {})) {
-      look(`${type?.name}.${field.name}`, field);
-      for (const arg of field.args) look(`${type?.name}.${field.name}(${arg.name})`, arg);
+      checkDescription(`${type?.name}.${field.name}`, field);
+      for (const arg of field.args) checkDescription(`${type?.name}.${field.name}(${arg.name})`, arg);
     }
   }
   expect(undescribed).toEqual([]);
 });
 
-/** Every union, and every interface but Node, whose implementations have nothing in common but an id. */
-const wholes = Object.values(schema.getTypeMap()).filter(
+/** Every union and every interface except Node, whose implementations share only an id. */
+const abstractTypes = Object.values(schema.getTypeMap()).filter(
   (type) => isAbstractType(type) && type.name !== "Node" && !type.name.startsWith("__"),
 );
 
-/** All fields of a type that need no arguments, with those beneath them to some depth. */
+/** A selection of all fields of a type that require no arguments, down to the given depth. */
 function everyFieldOf(type: GraphQLObjectType, depth: number): string {
   const fields = Object.values(type.getFields()).flatMap((field) => {
     if (field.args.some(isRequiredArgument)) return [];
@@ -67,19 +72,19 @@ function everyFieldOf(type: GraphQLObjectType, depth: number): string {
   return ["__typename", ...fields].join(" ");
 }
 
-test("there are unions and interfaces to look at, UserError among them", () => {
-  const names = wholes.map(({ name }) => name);
+test("the checked types include UserError and the result union of every mutation", () => {
+  const names = abstractTypes.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(["UserError", "CreateInviteLinkResult"]));
   const isResult = (type: { readonly name: string }) => type.name.endsWith("Result");
-  expect(wholes.filter(isUnionType).filter(isResult)).toHaveLength(
+  expect(abstractTypes.filter(isUnionType).filter(isResult)).toHaveLength(
     Object.keys(schema.getMutationType()?.getFields() ?? {}).length,
   );
 });
 
-test.each(wholes.map((type) => [type.name, type] as const))(
+test.each(abstractTypes.map((type) => [type.name, type] as const))(
   "all members of %s have the same type wherever they have a field of the same name",
   (_name, type) => {
-    // GraphQL takes no document that asks for a field of two types under one name, nullability included.
+    // GraphQL refuses a document that selects fields of different types, or different nullability, under one name.
     const known = new Map<string, string>();
     const differing: string[] = [];
     for (const member of isAbstractType(type) ? schema.getPossibleTypes(type) : []) {
@@ -97,7 +102,7 @@ test.each(wholes.map((type) => [type.name, type] as const))(
 
 test.each(
   Object.values(schema.getMutationType()?.getFields() ?? {}).map((field) => [field.name, field] as const),
-)("one document asks for every field of every member of the result of %s", (name, field) => {
+)("one document can select every field of every member of the result of %s", (name, field) => {
   const type = getNamedType(field.type);
   if (!isAbstractType(type)) throw new TypeError(`${name} gives no union.`);
   const args = field.args.map((arg) => `$${arg.name}: ${arg.type}`).join(", ");
@@ -109,7 +114,7 @@ test.each(
   expect(validate(schema, document).map(({ message }) => message)).toEqual([]);
 });
 
-test("one document asks for every field of every error", () => {
+test("one document can select every field of every user error", () => {
   const members = schema
     .getPossibleTypes(schema.getType("UserError") as never)
     .map((member) => `... on ${member.name} { ${everyFieldOf(member, 2)} }`);

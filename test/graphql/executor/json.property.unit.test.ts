@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bytesOf, jsonOf, parseJson } from "../../../src/graphql/executor/json.js";
 
-/** Characters that are escaped or take several bytes, and halves of surrogate pairs. */
+/** Characters that JSON escapes, characters of several bytes, and lone surrogates. */
 const character = fc.constantFrom(
   '"',
   "\\",
@@ -25,7 +25,7 @@ const text = fc.oneof(
   fc.array(character).map((characters) => characters.join("")),
 );
 
-test("jsonOf writes the UTF-8 bytes of JSON.stringify, and parseJson reads them", () => {
+test("jsonOf writes the same UTF-8 bytes as JSON.stringify, and parseJson reads them back", () => {
   fc.assert(
     fc.property(fc.oneof(text, fc.jsonValue({ stringUnit: "binary" })), (value) => {
       expect(bytesOf(jsonOf(value)).toString()).toBe(JSON.stringify(value));

@@ -44,12 +44,12 @@ const create = async (input: object, token = server.token) => {
   if (errors) throw new Error(JSON.stringify(errors));
   return data.createInviteLink;
 };
-const made = () => server.sandbox.control.links(CHANNEL).length;
+const linkCount = () => server.sandbox.control.links(CHANNEL).length;
 const callsToTelegram = () =>
   server.sandbox.control.calls().filter(({ method }) => method !== "getMe").length;
 
-describe("what is made", () => {
-  test("the whole link, in Telegram and here", async () => {
+describe("a created link", () => {
+  test("a created link has all of its requested settings in Telegram and in the database", async () => {
     const expireDate = new Date(Math.ceil(Date.now() / 1000) * 1000 + 86_400_000).toISOString();
     const { inviteLink } = await create({
       name: "  Spring\t sale \u3000🌷 ",
@@ -82,23 +82,23 @@ describe("what is made", () => {
     expect(read.data.node).toEqual({ id: inviteLink.id, url: inviteLink.url });
   });
 
-  test("a link that members pay for", async () => {
+  test("a subscription link is created with its price and period", async () => {
     const { inviteLink } = await create({ subscription: { priceStars: 10_000 } });
     expect(inviteLink.subscription).toEqual({ periodSeconds: 2_592_000, priceStars: 10_000 });
   });
 
-  test("the person behind the token is its creator", async () => {
+  test("the creator of a link is the Telegram user of the token", async () => {
     const token = await server.makeToken({ role: "EDITOR", channelIds: [CHANNEL], telegramUserId: 424_242 });
     expect((await create({}, token)).inviteLink.creatorId).toBe(424_242);
   });
 
-  test("a channel that was not known is learned on the way", async () => {
+  test("creating a link in an unknown chat stores the chat's channel", async () => {
     const chatId = server.sandbox.control.addChat({ type: "channel", title: "New here" });
     const { inviteLink } = await create({ channelId: chatId });
     expect(inviteLink.channel).toEqual({ telegramId: chatId, title: "New here", botStatus: "READY" });
   });
 
-  test("32 code points are taken, 33 are not", async () => {
+  test("a link's name may have 32 code points and not 33", async () => {
     expect((await create({ name: "🌷".repeat(32) })).inviteLink.name).toBe("🌷".repeat(32));
     expect((await create({ name: "🌷".repeat(33) })).fieldErrors).toEqual([
       { field: "name", message: expect.stringContaining("32") },
@@ -106,33 +106,49 @@ describe("what is made", () => {
   });
 });
 
-describe("nothing invalid reaches Telegram", () => {
+describe("invalid arguments of createInviteLink", () => {
   const past = "2020-01-01T00:00:00Z";
   test.each([
     ["an empty name", { name: " \u200b\u00a0\n" }, ["name"]],
-    ["a broken name", { name: "\ud800" }, ["name"]],
-    ["a date past", { expireDate: past }, ["expireDate"]],
-    ["a date beyond Telegram's", { expireDate: "2038-01-19T03:14:08Z" }, ["expireDate"]],
-    ["no members", { memberLimit: 0 }, ["memberLimit"]],
-    ["too many members", { memberLimit: 100_000 }, ["memberLimit"]],
-    ["a limit with approval", { memberLimit: 5, createsJoinRequest: true }, ["memberLimit"]],
+    ["a name with a lone surrogate", { name: "\ud800" }, ["name"]],
+    ["an expiry date in the past", { expireDate: past }, ["expireDate"]],
+    ["an expiry date beyond Telegram's limit", { expireDate: "2038-01-19T03:14:08Z" }, ["expireDate"]],
+    ["a member limit of zero", { memberLimit: 0 }, ["memberLimit"]],
+    ["a member limit of 100,000", { memberLimit: 100_000 }, ["memberLimit"]],
+    ["a member limit together with approval", { memberLimit: 5, createsJoinRequest: true }, ["memberLimit"]],
     ["a negative budget", { budget: "-0.01" }, ["budget"]],
-    ["no tag's id", { tagIds: [YOUTUBE, "nonsense"] }, ["tagIds.1"]],
-    ["another kind's id", { tagIds: [Buffer.from(`TagType:${CREATIVE}`).toString("base64")] }, ["tagIds.0"]],
-    ["another channel's tag", { tagIds: [YOUTUBE, YOUTUBE, GROUP_TAG] }, ["tagIds.2"]],
-    ["a price of nothing", { subscription: { priceStars: 0 } }, ["subscription.priceStars"]],
-    ["a price too high", { subscription: { priceStars: 10_001 } }, ["subscription.priceStars"]],
-    ["a paid link with a limit", { subscription: { priceStars: 1 }, memberLimit: 3 }, ["memberLimit"]],
-    ["a paid link in a group", { channelId: GROUP, subscription: { priceStars: 1 } }, ["subscription"]],
-    ["an empty key", { idempotencyKey: "" }, ["idempotencyKey"]],
-    ["a key too long", { idempotencyKey: "k".repeat(256) }, ["idempotencyKey"]],
-    ["a key with NUL", { idempotencyKey: "a\0b" }, ["idempotencyKey"]],
+    ["a tag id that cannot be read", { tagIds: [YOUTUBE, "nonsense"] }, ["tagIds.1"]],
     [
-      "all of it at once",
+      "the id of a tag type as a tag's id",
+      { tagIds: [Buffer.from(`TagType:${CREATIVE}`).toString("base64")] },
+      ["tagIds.0"],
+    ],
+    ["another channel's tag", { tagIds: [YOUTUBE, YOUTUBE, GROUP_TAG] }, ["tagIds.2"]],
+    ["a subscription price of zero", { subscription: { priceStars: 0 } }, ["subscription.priceStars"]],
+    [
+      "a subscription price above the limit",
+      { subscription: { priceStars: 10_001 } },
+      ["subscription.priceStars"],
+    ],
+    [
+      "a subscription link with a member limit",
+      { subscription: { priceStars: 1 }, memberLimit: 3 },
+      ["memberLimit"],
+    ],
+    [
+      "a subscription link in a group",
+      { channelId: GROUP, subscription: { priceStars: 1 } },
+      ["subscription"],
+    ],
+    ["an empty idempotency key", { idempotencyKey: "" }, ["idempotencyKey"]],
+    ["an idempotency key of 256 characters", { idempotencyKey: "k".repeat(256) }, ["idempotencyKey"]],
+    ["an idempotency key with NUL", { idempotencyKey: "a\0b" }, ["idempotencyKey"]],
+    [
+      "several invalid values",
       { name: "", expireDate: past, budget: -1, tagIds: ["x"], idempotencyKey: "" },
       ["tagIds.0", "idempotencyKey", "name", "expireDate", "budget"],
     ],
-  ])("%s", async (_what, input, fields) => {
+  ])("createInviteLink refuses %s without a call to Telegram", async (_what, input, fields) => {
     const before = callsToTelegram();
     const answer = await create(input);
     expect(answer).toMatchObject({ __typename: "ValidationError", code: "BAD_USER_INPUT" });
@@ -140,12 +156,12 @@ describe("nothing invalid reaches Telegram", () => {
     expect(callsToTelegram()).toBe(before);
   });
 
-  test("a key of 255 characters and a NUL in a name, which Telegram takes for a space", async () => {
+  test("an idempotency key may have 255 characters, and NUL in a link's name becomes a space as in Telegram", async () => {
     expect((await create({ name: "a\0b", idempotencyKey: "🗝".repeat(255) })).inviteLink.name).toBe("a b");
   });
 });
 
-describe("each of Telegram's answers becomes its error", () => {
+describe("Telegram's failures of a creation", () => {
   const refusal = (error_code: number, description: string): SandboxFault => ({
     kind: "error",
     error_code,
@@ -215,7 +231,7 @@ describe("each of Telegram's answers becomes its error", () => {
       { __typename: "TelegramRejectedError", message: expect.stringContaining("403") },
     ],
     [
-      "a 200 that is no JSON",
+      "a 200 that is not JSON",
       { kind: "not-json" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
     ],
@@ -225,22 +241,22 @@ describe("each of Telegram's answers becomes its error", () => {
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
     ],
     [
-      "no answer, though the link was made",
+      "no answer although the link was created",
       { kind: "hang", effect: "after" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
     ],
     [
-      "cut before",
+      "a connection cut before the link was created",
       { kind: "cut", effect: "before" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
     ],
     [
-      "cut after",
+      "a connection cut after the link was created",
       { kind: "cut", effect: "after" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
     ],
     [
-      "half an answer",
+      "half of the answer's body",
       { kind: "half-body" },
       { __typename: "TelegramUnavailableError", outcomeUnknown: true },
     ],
@@ -264,15 +280,18 @@ describe("each of Telegram's answers becomes its error", () => {
       },
       { __typename: "TelegramRejectedError" },
     ],
-  ])("%s", async (_what, fault, expected) => {
-    server.sandbox.control.fail(fault, { method: "createChatInviteLink" });
-    expect(await create({ name: "To fail" })).toMatchObject(expected);
-    // It works again by itself.
-    server.sandbox.control.clearFaults();
-    expect((await create({})).__typename).toBe("CreateInviteLinkSuccess");
-  });
+  ])(
+    "createInviteLink returns the matching error after a failed call to Telegram: %s",
+    async (_what, fault, expected) => {
+      server.sandbox.control.fail(fault, { method: "createChatInviteLink" });
+      expect(await create({ name: "To fail" })).toMatchObject(expected);
+      // The next call succeeds without any recovery.
+      server.sandbox.control.clearFaults();
+      expect((await create({})).__typename).toBe("CreateInviteLinkSuccess");
+    },
+  );
 
-  test("no refused connection is taken for a link that may exist", async () => {
+  test("a creation whose connection to Telegram was refused is not an uncertain creation", async () => {
     const alone = await startTestServer();
     await alone.sandbox.close();
     const { data } = await alone.ask(CREATE, { input: { channelId: CHANNEL, name: "x" } });
@@ -288,7 +307,7 @@ describe("each of Telegram's answers becomes its error", () => {
     await alone.stop();
   });
 
-  test("a short 429 is waited out", async () => {
+  test("createInviteLink waits for the end of a short hold and then creates the link", async () => {
     const patient = await startTestServer({ telegramTimeoutMs: 3000 });
     patient.sandbox.control.fail(
       { kind: "too-many-requests", retryAfter: 1 },
@@ -300,7 +319,7 @@ describe("each of Telegram's answers becomes its error", () => {
     await patient.stop();
   });
 
-  test("what the bot may do is remembered", async () => {
+  test("the bot status is updated from Telegram's answer to each creation", async () => {
     const { control } = server.sandbox;
     const botStatus = async () =>
       (await server.ask(`{ channel(telegramId: ${GROUP}) { botStatus } }`)).data.channel.botStatus;
@@ -315,7 +334,7 @@ describe("each of Telegram's answers becomes its error", () => {
     expect(await botStatus()).toBe("READY");
   });
 
-  test("the bot's token is in no answer and no log line", async () => {
+  test("the bot's token appears in no response and no log line", async () => {
     const { token } = server.sandbox.bot;
     const description = `Bad Request: see /bot${token}/createChatInviteLink`;
     server.sandbox.control.fail(
@@ -329,8 +348,8 @@ describe("each of Telegram's answers becomes its error", () => {
   });
 });
 
-describe("a chat that Telegram gives another id", () => {
-  test("is followed, with its tags, links and grants", async () => {
+describe("a chat migration before a creation", () => {
+  test("createInviteLink follows a chat migration and keeps the chat's links and grants", async () => {
     const { control } = server.sandbox;
     const chatId = control.addChat({ type: "group", title: "Growing" });
     const token = await server.makeToken({ role: "EDITOR", channelIds: [chatId] });
@@ -352,7 +371,7 @@ describe("a chat that Telegram gives another id", () => {
     });
   });
 
-  test("becomes one with a channel that was known by the new id already", async () => {
+  test("a chat migration merges the old channel with the channel that already has the new chat id", async () => {
     const { control } = server.sandbox;
     const chatId = control.addChat({ type: "group", title: "Twice" });
     const tag = (channelId: number, name: string) =>
@@ -393,7 +412,7 @@ describe("a chat that Telegram gives another id", () => {
   });
 });
 
-test("tags that do not exist are refused in a channel that is not known yet, too", async () => {
+test("createInviteLink refuses missing tags in a chat without a channel", async () => {
   const chatId = server.sandbox.control.addChat({ type: "channel", title: "Unknown" });
   const answer = await create({
     channelId: chatId,
@@ -403,7 +422,7 @@ test("tags that do not exist are refused in a channel that is not known yet, too
   expect(server.sandbox.control.links(chatId)).toHaveLength(0);
 });
 
-test("each mutation of an operation sees what those before it changed", async () => {
+test("each creation in one operation sees the changes of the mutations before it", async () => {
   const chatId = server.sandbox.control.addChat({ type: "channel", title: "In one go" });
   const tag = (name: string) =>
     `createTag(input: { channelId: ${chatId}, name: "${name}", color: "#000000", tagTypeId: "${CREATIVE}" }) { __typename }`;
@@ -424,15 +443,15 @@ test("each mutation of an operation sees what those before it changed", async ()
   });
 });
 
-test("a null for what has a default is the caller's error", async () => {
+test("null for an input field with a default is refused with BAD_USER_INPUT", async () => {
   const query = `mutation ($b: Boolean) { createInviteLink(input: { channelId: ${CHANNEL}, name: "x", createsJoinRequest: $b }) { __typename } }`;
   expect((await server.ask(query, { b: null })).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
   const filter = `query ($b: Boolean) { inviteLinks(channelId: ${CHANNEL}, filter: { tagGroups: [{ tagTypeId: "${CREATIVE}", withoutType: $b }] }) { totalCount } }`;
   expect((await server.ask(filter, { b: null })).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
 });
 
-describe("with an idempotency key", () => {
-  test("a repeated call gives the first call's link though the chat has got another id meanwhile", async () => {
+describe("the idempotency key of createInviteLink", () => {
+  test("a repeated idempotency key returns the first call's link after a chat migration", async () => {
     const { control } = server.sandbox;
     const chatId = control.addChat({ type: "group", title: "Moving" });
     const token = await server.makeToken({ role: "EDITOR", channelIds: [chatId] });
@@ -443,25 +462,25 @@ describe("with an idempotency key", () => {
     expect(again.inviteLink).toMatchObject({ id: first.inviteLink.id, channelId: newId });
   });
 
-  test("a repeated call gives the first call's link, and makes none", async () => {
+  test("a repeated idempotency key returns the first call's link and creates no link", async () => {
     const first = await create({ idempotencyKey: "again" });
-    const before = made();
+    const before = linkCount();
     expect(await create({ idempotencyKey: "again" })).toEqual(first);
-    expect(made()).toBe(before);
+    expect(linkCount()).toBe(before);
   });
 
-  test("twenty at once make one link", async () => {
-    const before = made();
+  test("twenty concurrent calls with one idempotency key create one link", async () => {
+    const before = linkCount();
     server.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => create({ idempotencyKey: "together" })),
     );
     expect(new Set(answers.map((answer) => answer.inviteLink?.id)).size).toBe(1);
     expect(answers.every(({ __typename }) => __typename === "CreateInviteLinkSuccess")).toBe(true);
-    expect(made()).toBe(before + 1);
+    expect(linkCount()).toBe(before + 1);
   });
 
-  test("other arguments are a conflict, another caller's equal key is another key", async () => {
+  test("an idempotency key conflicts with other arguments of its caller and not with another caller's key", async () => {
     await create({ idempotencyKey: "mine", name: "One" });
     expect((await create({ idempotencyKey: "mine", name: "Two" })).__typename).toBe(
       "IdempotencyConflictError",
@@ -470,7 +489,7 @@ describe("with an idempotency key", () => {
     expect((await create({ idempotencyKey: "mine", name: "Two" }, token)).inviteLink.name).toBe("Two");
   });
 
-  test("a definite failure frees the key", async () => {
+  test("a definite failure of a creation frees its idempotency key", async () => {
     server.sandbox.control.fail(
       { kind: "error", error_code: 400, description: "Bad Request: nope" },
       { method: "createChatInviteLink" },
@@ -481,19 +500,19 @@ describe("with an idempotency key", () => {
     );
   });
 
-  test("where nobody knows, it says so again and makes none", async () => {
+  test("the idempotency key of an uncertain creation reports the unknown outcome again and creates no link", async () => {
     server.sandbox.control.fail({ kind: "cut", effect: "after" }, { method: "createChatInviteLink" });
-    const before = made();
+    const before = linkCount();
     for (let attempt = 0; attempt < 3; attempt += 1) {
       expect(await create({ idempotencyKey: "unknown" })).toMatchObject({
         __typename: "TelegramUnavailableError",
         outcomeUnknown: true,
       });
     }
-    expect(made()).toBe(before + 1);
+    expect(linkCount()).toBe(before + 1);
   });
 
-  test("time passing does not make the first call's date wrong", async () => {
+  test("a repeated idempotency key returns the first call's link after its expiry date has passed", async () => {
     const soon = Date.now() + 3000;
     const input = { idempotencyKey: "dated", expireDate: new Date(soon).toISOString() };
     const first = await create(input);

@@ -1,6 +1,6 @@
 import type { TestServer } from "../../support/server.js";
 
-/** Calls mutations of the form `name(input: NameInput!): NameSuccess | …` and gives their results. */
+/** Makes a function that calls a mutation of the form `name(input: NameInput!): NameSuccess | …` and returns its result. */
 export function mutating(server: TestServer) {
   return async (name: string, input: object, selection = "__typename", token = server.token) => {
     const type = name[0]?.toUpperCase() + name.slice(1);
@@ -21,11 +21,11 @@ export function mutating(server: TestServer) {
   };
 }
 
-/** The fields that a ValidationError names; null for any other result. */
+/** The names of the fields in a ValidationError, or null for any other result. */
 export const fieldsOf = (result: { fieldErrors?: readonly { field: string }[] }): string[] | null =>
   result.fieldErrors?.map(({ field }) => field) ?? null;
 
 export const globalId = (kind: string, id: string) => Buffer.from(`${kind}:${id}`).toString("base64");
 
-/** An id that nothing has. */
-export const NOWHERE = "01991000-0000-7000-8000-00000000ffff";
+/** A valid UUID that no row has. */
+export const MISSING_ID = "01991000-0000-7000-8000-00000000ffff";

@@ -22,14 +22,14 @@ const SET = `mutation ($input: SetInviteLinkTagsInput!) {
 }`;
 const INSTAGRAM = "01991000-0000-7000-8000-000000000014";
 const VK = "01991000-0000-7000-8000-000000000016";
-const NOWHERE = "01991000-0000-7000-8000-00000000ffff";
+const MISSING_ID = "01991000-0000-7000-8000-00000000ffff";
 
 const globalId = (kind: string, id: string) => Buffer.from(`${kind}:${id}`).toString("base64");
 const bareId = (id: string) => Buffer.from(id, "base64").toString().split(":")[1] as string;
 
 let server: TestServer;
 beforeAll(async () => {
-  // What is remembered would take statements off those that are counted.
+  // The caches are off because they would save some of the statements that are counted.
   server = await startTestServer({ cache: false });
 });
 afterAll(() => server.stop());
@@ -41,13 +41,13 @@ interface SetLink {
   readonly tags: readonly { readonly id: string; readonly name: string }[];
 }
 
-const set = async (input: object, token?: string) => {
+const setTags = async (input: object, token?: string) => {
   const { data, errors } = await server.ask(SET, { input }, token);
   if (errors) throw new Error(JSON.stringify(errors));
   return data.result;
 };
-/** In as few operations as aliases allow. */
-const inNumbers = async (count: number, one: (n: number) => string): Promise<string[]> => {
+/** Creates objects in as few operations as the limit on aliases allows. Returns their ids. */
+const createBatch = async (count: number, one: (n: number) => string): Promise<string[]> => {
   const ids: string[] = [];
   for (let made = 0; made < count; made += 14) {
     const numbers = Array.from({ length: Math.min(14, count - made) }, (_, index) => made + index);
@@ -57,7 +57,7 @@ const inNumbers = async (count: number, one: (n: number) => string): Promise<str
   return ids;
 };
 const create = (count: number, { channelId = CHANNEL, tagIds = [] as string[] } = {}) =>
-  inNumbers(
+  createBatch(
     count,
     (
       n,
@@ -65,7 +65,7 @@ const create = (count: number, { channelId = CHANNEL, tagIds = [] as string[] } 
       ... on CreateInviteLinkSuccess { made: inviteLink { id } } }`,
   );
 const makeTags = (count: number, prefix: string) =>
-  inNumbers(
+  createBatch(
     count,
     (
       n,
@@ -83,10 +83,10 @@ const read = async (ids: readonly string[]): Promise<SetLink[]> =>
 const fields = (answer: { fieldErrors?: { field: string }[] }) =>
   answer.fieldErrors?.map(({ field }) => field);
 
-describe("tags of many links", () => {
-  test("are given and taken; the links come as they are then, in the order asked for, each once", async () => {
+describe("bulk tagging", () => {
+  test("bulk tagging adds and removes tags and returns each link once, in the requested order, with its new tags", async () => {
     const [a = "", b = "", c = ""] = await create(3, { tagIds: [YOUTUBE] });
-    const { inviteLinks } = await set({
+    const { inviteLinks } = await setTags({
       ids: [c, a, bareId(c), b, a],
       addTagIds: [VK, globalId("Tag", INSTAGRAM), VK],
       removeTagIds: [YOUTUBE, YOUTUBE],
@@ -96,40 +96,40 @@ describe("tags of many links", () => {
     expect(await read([c, a, b])).toEqual(inviteLinks);
   });
 
-  test("are changed only where they are not so already", async () => {
+  test("bulk tagging changes only the links whose tags differ from the request", async () => {
     const [tagged = "", bare = ""] = [...(await create(1, { tagIds: [YOUTUBE] })), ...(await create(1))];
-    const { inviteLinks } = await set({ ids: [tagged, bare], addTagIds: [YOUTUBE], removeTagIds: [VK] });
+    const { inviteLinks } = await setTags({ ids: [tagged, bare], addTagIds: [YOUTUBE], removeTagIds: [VK] });
     expect(namesOf(inviteLinks)).toEqual([["YouTube"], ["YouTube"]]);
     expect(inviteLinks.map(({ updatedAt }: SetLink) => updatedAt)).toEqual([null, expect.any(String)]);
-    expect((await set({ ids: [tagged, bare], addTagIds: [YOUTUBE] })).inviteLinks).toEqual(inviteLinks);
-    expect((await set({ ids: [tagged], removeTagIds: [YOUTUBE] })).inviteLinks).toMatchObject([
+    expect((await setTags({ ids: [tagged, bare], addTagIds: [YOUTUBE] })).inviteLinks).toEqual(inviteLinks);
+    expect((await setTags({ ids: [tagged], removeTagIds: [YOUTUBE] })).inviteLinks).toMatchObject([
       { tags: [], updatedAt: expect.any(String) },
     ]);
   });
 
-  test("of no link are none", async () => {
-    expect(await set({ ids: [] })).toEqual({ __typename: "SetInviteLinkTagsSuccess", inviteLinks: [] });
-    expect((await set({ ids: [], addTagIds: [YOUTUBE] })).inviteLinks).toEqual([]);
+  test("bulk tagging of no links returns no links", async () => {
+    expect(await setTags({ ids: [] })).toEqual({ __typename: "SetInviteLinkTagsSuccess", inviteLinks: [] });
+    expect((await setTags({ ids: [], addTagIds: [YOUTUBE] })).inviteLinks).toEqual([]);
   });
 
-  test("are counted as they are given: 250 ids are taken", async () => {
+  test("bulk tagging accepts 250 ids, counting repeated ids", async () => {
     const [id = ""] = await create(1);
-    const { inviteLinks } = await set({ ids: Array.from({ length: 250 }, () => id), addTagIds: [VK] });
+    const { inviteLinks } = await setTags({ ids: Array.from({ length: 250 }, () => id), addTagIds: [VK] });
     expect(namesOf(inviteLinks)).toEqual([["VK"]]);
   });
 
-  test("need no call of Telegram's, also of expired and revoked links", async () => {
+  test("bulk tagging causes no call to Telegram, also for expired and revoked links", async () => {
     const { data } = await server.ask(`{
       expired: inviteLinks(channelId: ${CHANNEL}, first: 1, filter: { isExpired: true }) { nodes { id } }
       revoked: inviteLinks(channelId: ${CHANNEL}, first: 1, filter: { isRevoked: true }) { nodes { id } }
     }`);
     const before = server.sandbox.control.calls().length;
     const ids = [data.expired.nodes[0].id, data.revoked.nodes[0].id];
-    expect((await set({ ids, addTagIds: [VK] })).__typename).toBe("SetInviteLinkTagsSuccess");
+    expect((await setTags({ ids, addTagIds: [VK] })).__typename).toBe("SetInviteLinkTagsSuccess");
     expect(server.sandbox.control.calls()).toHaveLength(before);
   });
 
-  test("take as many statements for many links as for two", async () => {
+  test("bulk tagging takes as many statements for many links as for two", async () => {
     const { data } = await server.ask(`{ inviteLinks(channelId: ${CHANNEL}, first: 100) { nodes { id } } }`);
     const ids = data.inviteLinks.nodes.map(({ id }: SetLink) => id);
     expect(ids.length).toBeGreaterThan(20);
@@ -147,94 +147,98 @@ describe("tags of many links", () => {
   });
 });
 
-describe("nothing is changed", () => {
+describe("refused bulk tagging", () => {
   let ids: string[];
   beforeAll(async () => {
     ids = await create(2, { tagIds: [YOUTUBE] });
   });
 
   test.each<[string, () => object, readonly string[]]>([
-    ["of 251 links", () => ({ ids: Array.from({ length: 251 }, () => ids[0]) }), ["ids"]],
+    ["251 links", () => ({ ids: Array.from({ length: 251 }, () => ids[0]) }), ["ids"]],
     [
-      "by what are no ids",
+      "ids that cannot be read",
       () => ({ ids: [ids[0], "x"], addTagIds: ["", VK], removeTagIds: [VK, "x"] }),
       ["ids.1", "addTagIds.0", "removeTagIds.1"],
     ],
     [
-      "by ids of other kinds",
+      "ids of other types",
       () => ({ ids: [globalId("Tag", VK)], addTagIds: [globalId("TagType", PLATFORM)] }),
       ["ids.0", "addTagIds.0"],
     ],
     [
-      "by tags that are not there",
-      () => ({ ids, addTagIds: [VK, NOWHERE], removeTagIds: [NOWHERE.replace(/f$/, "e")] }),
+      "missing tags",
+      () => ({ ids, addTagIds: [VK, MISSING_ID], removeTagIds: [MISSING_ID.replace(/f$/, "e")] }),
       ["addTagIds.1", "removeTagIds.0"],
     ],
-    ["by another channel's tags, given", () => ({ ids, addTagIds: [VK, GROUP_TAG] }), ["addTagIds.1"]],
-    ["by another channel's tags, taken", () => ({ ids, removeTagIds: [GROUP_TAG] }), ["removeTagIds.0"]],
+    ["adding another channel's tags", () => ({ ids, addTagIds: [VK, GROUP_TAG] }), ["addTagIds.1"]],
+    ["removing another channel's tags", () => ({ ids, removeTagIds: [GROUP_TAG] }), ["removeTagIds.0"]],
     [
-      "where a tag is both given and taken",
+      "both adding and removing the same tag",
       () => ({ ids, addTagIds: [VK, INSTAGRAM], removeTagIds: [YOUTUBE, INSTAGRAM, globalId("Tag", VK)] }),
       ["removeTagIds.1", "removeTagIds.2"],
     ],
     [
-      "by more tags than a link can carry",
+      "more tags than a link can carry",
       () => ({ ids, addTagIds: Array.from({ length: 101 }, () => VK) }),
       ["addTagIds"],
     ],
-  ])("%s", async (_what, input, expected) => {
+  ])("bulk tagging refuses %s and changes no link", async (_what, input, expected) => {
     const before = await read(ids);
-    const answer = await set({ addTagIds: [], ...input() });
+    const answer = await setTags({ addTagIds: [], ...input() });
     expect(answer).toMatchObject({ __typename: "ValidationError", code: "BAD_USER_INPUT" });
     expect(fields(answer)).toEqual(expected);
     expect(await read(ids)).toEqual(before);
   });
 
-  test("of links of two channels", async () => {
+  test("bulk tagging refuses links of two channels", async () => {
     const [foreign = ""] = await create(1, { channelId: GROUP });
-    const answer = await set({ ids: [...ids, foreign], addTagIds: [VK] });
+    const answer = await setTags({ ids: [...ids, foreign], addTagIds: [VK] });
     expect(fields(answer)).toEqual(["ids"]);
     expect((await read([foreign]))[0]?.tags).toEqual([]);
   });
 
-  test("where one of the links is not there", async () => {
+  test("bulk tagging changes no link if one of the links is missing", async () => {
     const before = await read(ids);
-    expect(await set({ ids: [...ids, globalId("InviteLink", NOWHERE)], addTagIds: [VK] })).toMatchObject({
+    expect(
+      await setTags({ ids: [...ids, globalId("InviteLink", MISSING_ID)], addTagIds: [VK] }),
+    ).toMatchObject({
       __typename: "NotFoundError",
     });
     expect(await read(ids)).toEqual(before);
   });
 
-  test("where one of the links would carry more than a hundred", async () => {
+  test("bulk tagging changes no link if one of them would carry more than a hundred tags", async () => {
     const [full = "", bare = ""] = await create(2);
     const tags = await makeTags(100, "Full");
-    expect((await set({ ids: [full], addTagIds: tags })).inviteLinks[0].tags).toHaveLength(100);
+    expect((await setTags({ ids: [full], addTagIds: tags })).inviteLinks[0].tags).toHaveLength(100);
     const before = await read([full, bare]);
-    expect(fields(await set({ ids: [bare, full], addTagIds: [VK] }))).toEqual(["addTagIds"]);
+    expect(fields(await setTags({ ids: [bare, full], addTagIds: [VK] }))).toEqual(["addTagIds"]);
     expect(await read([full, bare])).toEqual(before);
-    // One is taken for the one that is given.
-    const changed = await set({ ids: [bare, full], addTagIds: [VK], removeTagIds: [tags[7]] });
+    // One tag is removed for the one that is added, so the full link stays at a hundred tags.
+    const changed = await setTags({ ids: [bare, full], addTagIds: [VK], removeTagIds: [tags[7]] });
     expect(changed.inviteLinks.map(({ tags: carried }: SetLink) => carried.length)).toEqual([1, 100]);
   });
 
-  test("by a null for what has a default", async () => {
+  test("bulk tagging refuses null for a list of tags that has a default", async () => {
     const { errors } = await server.ask(SET, { input: { ids, addTagIds: null } });
     expect(errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
   });
 });
 
-test("a viewer may not, and what a token may not see is not there", async () => {
+test("bulk tagging is forbidden for viewers and treats links and tags outside the token's grant as missing", async () => {
   const [id = ""] = await create(1);
   const [foreign = ""] = await create(1, { channelId: GROUP });
   const viewer = await server.makeToken({ role: "VIEWER" });
   const limited = await server.makeToken({ role: "EDITOR", channelIds: [CHANNEL] });
-  expect((await set({ ids: [id], addTagIds: [VK] }, viewer)).__typename).toBe("ForbiddenError");
-  const unseen = await set({ ids: [id, foreign], addTagIds: [VK] }, limited);
+  expect((await setTags({ ids: [id], addTagIds: [VK] }, viewer)).__typename).toBe("ForbiddenError");
+  const unseen = await setTags({ ids: [id, foreign], addTagIds: [VK] }, limited);
   expect(unseen.__typename).toBe("NotFoundError");
-  expect(await set({ ids: [globalId("InviteLink", NOWHERE)], addTagIds: [VK] }, limited)).toEqual(unseen);
-  expect(fields(await set({ ids: [id], addTagIds: [GROUP_TAG] }, limited))).toEqual(["addTagIds.0"]);
+  expect(await setTags({ ids: [globalId("InviteLink", MISSING_ID)], addTagIds: [VK] }, limited)).toEqual(
+    unseen,
+  );
+  expect(fields(await setTags({ ids: [id], addTagIds: [GROUP_TAG] }, limited))).toEqual(["addTagIds.0"]);
   expect(namesOf(await read([id, foreign]))).toEqual([[], []]);
-  expect((await set({ ids: [id], addTagIds: [VK] }, limited)).inviteLinks).toMatchObject([
+  expect((await setTags({ ids: [id], addTagIds: [VK] }, limited)).inviteLinks).toMatchObject([
     { tags: [{ name: "VK" }], channel: { telegramId: CHANNEL } },
   ]);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
 import { CHANNEL, GROUP, startTestServer, type TestServer, YOUTUBE } from "../../support/server.js";
-import { fieldsOf, globalId, mutating, NOWHERE } from "../mutations/mutating.js";
+import { fieldsOf, globalId, MISSING_ID, mutating } from "../mutations/mutating.js";
 
 let server: TestServer;
 let mutate: ReturnType<typeof mutating>;
@@ -24,7 +24,7 @@ const read = async (chatId: number) =>
   (await server.ask(`{ channel(telegramId: ${chatId}) { ${FIELDS} } }`)).data.channel;
 
 describe("a channel's currency", () => {
-  test("is changed, and no amount converted", async () => {
+  test("changing a channel's currency keeps the amounts of its budgets", async () => {
     const before = await read(CHANNEL);
     const { inviteLink } = await mutate(
       "createInviteLink",
@@ -45,7 +45,7 @@ describe("a channel's currency", () => {
     expect((await update(bare, "USD")).channel).toEqual(before);
   });
 
-  test("stays when the channel is connected again without one, and is taken from one that is given", async () => {
+  test("connecting a channel again changes its currency only if a currency is given", async () => {
     await update(ids.channel, "CHF");
     const connect = (input: object) =>
       mutate("connectChannel", { chat: String(CHANNEL), ...input }, SELECTION);
@@ -54,36 +54,39 @@ describe("a channel's currency", () => {
     expect((await connect({ currency: "usd" })).channel.currency).toBe("USD");
   });
 
-  test.each(["", "XX", "USDT", "€", "US\0", "\ud800", "000"])("is not %j", async (currency) => {
-    expect(fieldsOf(await update(ids.group, currency))).toEqual(["currency"]);
-    expect((await read(GROUP)).currency).toBe("EUR");
-  });
+  test.each(["", "XX", "USDT", "€", "US\0", "\ud800", "000"])(
+    "%j is refused as a channel's currency",
+    async (currency) => {
+      expect(fieldsOf(await update(ids.group, currency))).toEqual(["currency"]);
+      expect((await read(GROUP)).currency).toBe("EUR");
+    },
+  );
 
-  test("is looked up by the channel's own id, all that is wrong said at once", async () => {
+  test("updateChannel accepts only the channel's own id and reports all invalid fields together", async () => {
     for (const id of [String(CHANNEL), globalId("Tag", YOUTUBE), globalId("Channel", String(CHANNEL)), ""]) {
       expect(fieldsOf(await update(id, "?"))).toEqual(["id", "currency"]);
     }
     expect((await update(YOUTUBE, "USD")).__typename).toBe("NotFoundError");
   });
 
-  test("a token limited to another channel cannot tell it from one that is not there", async () => {
+  test("updateChannel gives a token limited to one channel the same error for another channel as for a missing one", async () => {
     const token = await server.makeToken({ role: "ADMIN", channelIds: [CHANNEL] });
     const foreign = await update(ids.group, "JPY", token);
     expect(foreign).toMatchObject({ __typename: "NotFoundError", code: "NOT_FOUND" });
-    expect(await update(globalId("Channel", NOWHERE), "JPY", token)).toEqual(foreign);
+    expect(await update(globalId("Channel", MISSING_ID), "JPY", token)).toEqual(foreign);
     expect((await read(GROUP)).currency).toBe("EUR");
     expect((await update(ids.channel, "JPY", token)).channel.currency).toBe("JPY");
   });
 });
 
-await describeOnForms("at once", ALL_FORMS, (form) => {
+await describeOnForms("concurrent changes of a channel", ALL_FORMS, (form) => {
   let own: TestServer;
   beforeAll(async () => {
     own = await startTestServer({}, form);
   });
   afterAll(() => own.stop());
 
-  test("one channel is connected and changed by many", async () => {
+  test("concurrent requests connect and change one channel without a failure", async () => {
     const ask = mutating(own);
     const chatId = own.sandbox.control.addChat({ type: "channel", title: "Wanted by all" });
     const connect = () => ask("connectChannel", { chat: String(chatId) }, "channel { id }");

@@ -12,9 +12,9 @@ import {
 
 let server: TestServer;
 beforeAll(async () => {
-  // What is remembered would take statements off those that are counted.
+  // The caches are off because they would save some of the statements that are counted.
   server = await startTestServer({ cache: false });
-  // The token's first use is noted once a minute, beside the request.
+  // The time of the token's last use is stored once a minute. This request stores it, so that later requests do not.
   await server.ask("{ viewer { name } }");
 });
 afterAll(() => server.stop());
@@ -48,7 +48,7 @@ async function read(selection: string, variables: object = {}, token?: string) {
 const linksUnder = async (filter: object): Promise<Link[]> =>
   (await read("nodes { budget tags { id type { id } } }", { filter })).nodes;
 
-/** What is counted of links that were read one by one. */
+/** Expects the counts of a facet to equal the counts of links that were read one by one. */
 function expectCounts(facet: Facet, links: readonly Link[]): void {
   expect(facet.withoutTypeCount).toBe(
     links.filter(({ tags }) => tags.every(({ type }) => type.id !== facet.type.id)).length,
@@ -63,8 +63,8 @@ function expectCounts(facet: Facet, links: readonly Link[]): void {
 const sum = (links: readonly Link[]): string =>
   (links.reduce((cents, { budget }) => cents + Math.round(Number(budget) * 100), 0) / 100).toFixed(2);
 
-describe("facets and totals, over the wire", () => {
-  test("list every type and tag of the channel by name, and count its links", async () => {
+describe("facets and totals over GraphQL", () => {
+  test("facets list every tag type and tag of the channel by name and count the links of each", async () => {
     const { facets, totals, totalCount } = await read(`totalCount totals { budget } ${FACETS}`);
     const links = await linksUnder({});
     expect([totalCount, totals]).toEqual([links.length, { budget: sum(links) }]);
@@ -85,7 +85,7 @@ describe("facets and totals, over the wire", () => {
     }
   });
 
-  test("leave a type's own groups out of its facet, and no other's", async () => {
+  test("a tag type's facet ignores only the tag groups of its own type", async () => {
     const platform = [
       { tagTypeId: PLATFORM, tagIds: [YOUTUBE] },
       { tagTypeId: PLATFORM, withoutType: true },
@@ -107,7 +107,7 @@ describe("facets and totals, over the wire", () => {
     expect(matching.length).toBeGreaterThan(0);
   });
 
-  test("of a tag: its own type's over the channel, others' and totals over the links that carry it", async () => {
+  test("a tag's links have the facet of its type over the channel, and other facets and totals over its links", async () => {
     const { data } = await server.ask(
       `{ tag(id: "${YOUTUBE}") { type { id } inviteLinks(first: 1) { totalCount totals { budget } ${FACETS} } } }`,
     );
@@ -121,7 +121,7 @@ describe("facets and totals, over the wire", () => {
     expect(own.length).toBeLessThan(all.length);
   });
 
-  test("a filter that leaves nothing still lists every tag", async () => {
+  test("facets under a filter that leaves no links still list every tag", async () => {
     const { facets, totals } = await read(`totals { budget } ${FACETS}`, { filter: { ids: [] } });
     expect(totals).toEqual({ budget: "0.00" });
     expect(facets.length).toBeGreaterThan(0);
@@ -129,17 +129,17 @@ describe("facets and totals, over the wire", () => {
   });
 });
 
-describe("statements", () => {
+describe("statements for facets and totals", () => {
   const channelPage = (more: string, first = 5) =>
     `{ inviteLinks(channelId: ${CHANNEL}, first: ${first}) { nodes { id } ${more} } }`;
   const tagsPage = (more: string, first: number) =>
     `{ tags(channelId: ${CHANNEL}, first: ${first}) { nodes { inviteLinks(first: 1) { nodes { id } ${more} } } } }`;
 
-  test("nothing is summed up or counted that is not asked for", async () => {
+  test("totals, counts and facets are computed only if they are selected", async () => {
     const plain = await server.statementsOf(channelPage(""));
     expect(plain.filter((sql) => /count\(|sum\(/.test(sql))).toEqual([]);
     expect(await server.statementsOf(channelPage("totals { budget }"))).toHaveLength(plain.length + 1);
-    // The counts, and the tags with their types.
+    // One statement reads the counts, and one reads the tags with their types.
     expect(await server.statementsOf(channelPage(FACETS))).toHaveLength(plain.length + 2);
     expect(
       await server.statementsOf(
@@ -153,7 +153,7 @@ describe("statements", () => {
   test.each([
     ["links", channelPage, 4],
     ["tags", tagsPage, 4],
-  ] as const)("are as many for 2 %s as for 20", async (_what, page, more) => {
+  ] as const)("facets and totals take as many statements for 2 %s as for 20", async (_what, page, more) => {
     const [few, many, plain] = [
       await server.statementsOf(page(`totalCount totals { budget } ${FACETS}`, 2)),
       await server.statementsOf(page(`totalCount totals { budget } ${FACETS}`, 20)),
@@ -163,8 +163,8 @@ describe("statements", () => {
   });
 });
 
-describe("access", () => {
-  test("a token limited to one channel is shown that channel's counts alone", async () => {
+describe("access to facets and totals", () => {
+  test("a token limited to one channel sees only that channel's facets and totals", async () => {
     const token = await server.makeToken({ role: "VIEWER", channelIds: [CHANNEL] });
     const everything = `totalCount totals { budget } ${FACETS}`;
     expect(await read(everything, {}, token)).toEqual(await read(everything));
@@ -183,7 +183,7 @@ describe("access", () => {
     ).not.toBeNull();
   });
 
-  test("a granted channel that is not known yet has no facets, and totals of nothing", async () => {
+  test("a granted chat without a channel has no facets and totals of zero", async () => {
     const chatId = -1_002_002_002_002;
     const token = await server.makeToken({ role: "VIEWER", channelIds: [chatId] });
     const { data } = await server.ask(
@@ -195,7 +195,7 @@ describe("access", () => {
   });
 });
 
-describe("the limit of cost", () => {
+describe("the cost of facets and totals", () => {
   const tags = (inside: string) => `{ tags(channelId: ${CHANNEL}, first: 100) { nodes { name ${inside} } } }`;
   test.each([
     [
@@ -205,12 +205,12 @@ describe("the limit of cost", () => {
         nodes { id name url budget createdAt tags { id name color type { name } } } } }`,
     ],
     ["the totals of a page of tags", tags("inviteLinks(first: 10) { totals { budget } }")],
-    ["their counts as well", tags("inviteLinks { totalCount totals { budget } }")],
+    ["the counts and totals of a page of tags", tags("inviteLinks { totalCount totals { budget } }")],
     [
       "the facets of a page of tags",
       tags("inviteLinks(first: 1) { facets { withoutTypeCount tags { count } } }"),
     ],
-  ])("lets %s pass", async (_what, query) => {
+  ])("the limit on cost allows %s", async (_what, query) => {
     expect((await server.ask(query)).errors).toBeUndefined();
   });
 
@@ -220,12 +220,12 @@ describe("the limit of cost", () => {
       "facets in facets",
       tags(`inviteLinks(first: 1) { facets { tags { tag { inviteLinks { ${FACETS} } } } } }`),
     ],
-  ])("does not let %s pass", async (_what, query) => {
+  ])("the limit on cost refuses %s", async (_what, query) => {
     expect((await server.ask(query)).errors?.[0]?.extensions.code).toBe("QUERY_TOO_COSTLY");
   });
 
-  test("counts the filter's groups, which take long to look for together", async () => {
-    const asking = async (aliases: number) => {
+  test("the cost of an operation includes its tag groups, which are slow to combine", async () => {
+    const codeWithAliases = async (aliases: number) => {
       const ask = (_: unknown, index: number) =>
         `a${index}: inviteLinks(channelId: ${CHANNEL}, first: 0, filter: { tagGroups: $groups }) { totalCount }`;
       const fields = Array.from({ length: aliases }, ask).join(" ");
@@ -233,7 +233,7 @@ describe("the limit of cost", () => {
       const { errors } = await server.ask(`query ($groups: [TagGroupFilter!]) { ${fields} }`, { groups });
       return errors?.[0]?.extensions.code;
     };
-    expect(await asking(4)).toBeUndefined();
-    expect(await asking(5)).toBe("QUERY_TOO_COSTLY");
+    expect(await codeWithAliases(4)).toBeUndefined();
+    expect(await codeWithAliases(5)).toBe("QUERY_TOO_COSTLY");
   });
 });

@@ -10,14 +10,14 @@ import {
 
 let server: TestServer;
 beforeAll(async () => {
-  // What is remembered would take statements off those that are counted.
+  // The caches are off because they would save some of the statements that are counted.
   server = await startTestServer({ cache: false });
-  // The token's first use is noted once a minute, beside the request.
+  // The time of the token's last use is stored once a minute. This request stores it, so that later requests do not.
   await server.ask("{ viewer { name } }");
 });
 afterAll(() => server.stop());
 
-describe("one request's statements do not depend on how much it lists", () => {
+describe("the number of a request's statements", () => {
   test.each([
     [
       "links with tags, types and channel",
@@ -26,32 +26,32 @@ describe("one request's statements do not depend on how much it lists", () => {
       5,
     ],
     [
-      "links with everything that a page tells",
+      "links with all fields of the page",
       (n: number) => `{ inviteLinks(channelId: ${CHANNEL}, first: ${n}) {
         totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id tags { id } } } } }`,
       5,
     ],
     [
-      "tags with their links, and the links' tags",
+      "tags with their links and the links' tags",
       (n: number) => `{ tags(channelId: ${CHANNEL}, first: ${n}) {
         nodes { name type { name } inviteLinks(first: 3) { totalCount pageInfo { hasNextPage } nodes { name channel { title } tags { name type { name } } } } } } }`,
       8,
     ],
     [
-      "tags with their links twice, asked differently",
+      "tags with two different selections of their links",
       (n: number) => `{ tags(channelId: ${CHANNEL}, first: ${n}) {
         nodes { a: inviteLinks(first: 1) { nodes { id } } b: inviteLinks(last: 2) { nodes { id } } } } }`,
       5,
     ],
     ["channels", (n: number) => `{ channels(first: ${n}) { nodes { title } } }`, 2],
-  ])("%s", async (_what, query, atMost) => {
+  ])("a request for %s takes no more statements for 20 rows than for 2", async (_what, query, atMost) => {
     const [few, many] = [await server.statementsOf(query(2)), await server.statementsOf(query(20))];
-    // Fewer, where the longer list has loaded already what hangs deeper.
+    // The longer list may take fewer statements because it has already loaded some of the deeper rows.
     expect(many.length).toBeLessThanOrEqual(few.length);
     expect(few.length).toBeLessThanOrEqual(atMost);
   });
 
-  test("nodes of several kinds, by one statement each", async () => {
+  test("nodes of several types are read by one statement for each type", async () => {
     const { data } = await server.ask(
       `{ inviteLinks(channelId: ${CHANNEL}, first: 20) { nodes { id tags { id } } } }`,
     );
@@ -64,7 +64,7 @@ describe("one request's statements do not depend on how much it lists", () => {
     expect((await server.ask(query, { ids })).data.nodes.map(({ id }: { id: string }) => id)).toEqual(ids);
   });
 
-  test("one thing, asked for in several ways", async () => {
+  test("one object that is requested in several ways gives the same result each time", async () => {
     const types = "__typename ... on InviteLink { url tags { id } } ... on Tag { color type { id } }";
     const { data } = await server.ask(
       `{ channels { nodes { id } } tagTypes { id }
@@ -80,7 +80,7 @@ describe("one request's statements do not depend on how much it lists", () => {
     }
   });
 
-  test("counting takes a statement only where it is asked for", async () => {
+  test("counting takes a statement only if the count is selected", async () => {
     const plain = await server.statementsOf(`{ inviteLinks(channelId: ${CHANNEL}) { nodes { id } } }`);
     expect(plain.filter((sql) => /count\(/.test(sql))).toEqual([]);
     expect(
@@ -89,7 +89,7 @@ describe("one request's statements do not depend on how much it lists", () => {
   });
 });
 
-describe("the filter by tag groups, over the wire", () => {
+describe("the filter by tag groups over GraphQL", () => {
   const names = async (tagGroups: object[]) => {
     const { data, errors } = await server.ask(
       `query ($filter: InviteLinkFilter) { inviteLinks(channelId: ${CHANNEL}, first: 100, filter: $filter) {
@@ -104,7 +104,7 @@ describe("the filter by tag groups, over the wire", () => {
   const creativeId = Buffer.from(`TagType:${CREATIVE}`).toString("base64");
   const youtubeId = Buffer.from(`Tag:${YOUTUBE}`).toString("base64");
 
-  test("global and bare ids, one group twice, groups of two types", async () => {
+  test("tag groups accept global and bare ids, a repeated group, and groups of two types", async () => {
     const all = await names([]);
     const youtube = all.filter(({ tags }) => tags.some(({ id }) => id === youtubeId));
     const without = all.filter(({ tags }) => !tags.some(({ type }) => type.id === creativeId));
@@ -127,11 +127,11 @@ describe("the filter by tag groups, over the wire", () => {
 
   test.each([
     ["a tag of another type", { tagTypeId: CREATIVE, tagIds: [YOUTUBE] }],
-    ["a tag's id for a type", { tagTypeId: youtubeId }],
-    ["no id", { tagTypeId: "nonsense" }],
-    ["no such type", { tagTypeId: YOUTUBE, withoutType: true }],
-    ["no such tag", { tagTypeId: PLATFORM, tagIds: ["01991000-0000-7000-8000-00000000ffff"] }],
-  ])("%s is the caller's error", async (_what, group) => {
+    ["a tag's global id as the id of a tag type", { tagTypeId: youtubeId }],
+    ["an id that cannot be read", { tagTypeId: "nonsense" }],
+    ["a missing tag type", { tagTypeId: YOUTUBE, withoutType: true }],
+    ["a missing tag", { tagTypeId: PLATFORM, tagIds: ["01991000-0000-7000-8000-00000000ffff"] }],
+  ])("a tag group with %s is refused with BAD_USER_INPUT", async (_what, group) => {
     const { errors, data } = await server.ask(
       `query ($group: TagGroupFilter!) { inviteLinks(channelId: ${CHANNEL}, filter: { tagGroups: [$group] }) { totalCount } }`,
       { group },
@@ -149,7 +149,7 @@ describe("scalars", () => {
   const asVariable = (id: unknown) =>
     server.ask(`query ($id: TelegramID!) { channel(telegramId: $id) { telegramId } }`, { id });
 
-  test("a chat id is an integer or its decimal string, exact", async () => {
+  test("a chat id is read without loss from an integer or from its decimal string", async () => {
     for (const answer of await Promise.all([
       asTelegramId(String(CHANNEL)),
       asTelegramId(`"${CHANNEL}"`),
@@ -176,13 +176,13 @@ describe("scalars", () => {
     "{}",
     "[]",
     '"0x10"',
-  ])("%s is no chat id", async (text) => {
+  ])("the literal %s is refused as a chat id", async (text) => {
     const { errors, data } = await asTelegramId(text);
     expect([data, errors?.[0]?.extensions.code]).toEqual([undefined, "BAD_USER_INPUT"]);
   });
 
   test.each([1.5, 2 ** 53, 2 ** 52, -(2 ** 52), "1e3", null, true, {}, [1, 2]])(
-    "nor is %j, as a variable",
+    "the variable %j is refused as a chat id",
     async (id) => {
       const { errors } = await asVariable(id);
       expect(errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
@@ -210,7 +210,7 @@ describe("scalars", () => {
     "+012026-01-01T00:00:00Z",
     5,
     "",
-  ])("%j is no instant", async (text) => {
+  ])("%j is refused as a DateTime", async (text) => {
     expect((await since(text)).errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
   });
 
@@ -220,13 +220,13 @@ describe("scalars", () => {
     "2026-11-21t10:00:00z",
     "2024-02-29T12:00:00.5+14:00",
     null,
-  ])("%j is one", async (text) => {
+  ])("%j is accepted as a DateTime", async (text) => {
     expect((await since(text)).errors).toBeUndefined();
   });
 });
 
 describe("ids", () => {
-  test("node takes global ids alone, fields whose type is known bare ones as well", async () => {
+  test("node accepts only global ids, and fields of a known type accept bare ids as well", async () => {
     expect((await server.ask(`{ node(id: "${YOUTUBE}") { id } }`)).errors?.[0]?.extensions.code).toBe(
       "BAD_USER_INPUT",
     );
@@ -243,7 +243,7 @@ describe("ids", () => {
     expect(wrong.data).toEqual({ tag: null });
   });
 
-  test("a link is only found in the channel given", async () => {
+  test("inviteLink finds a link only in the given channel", async () => {
     const { data } = await server.ask(`{ inviteLinks(channelId: ${CHANNEL}, first: 1) { nodes { id } } }`);
     const { id } = data.inviteLinks.nodes[0];
     const found = await server.ask(

@@ -10,7 +10,7 @@ import {
   type TestServer,
   YOUTUBE,
 } from "../../support/server.js";
-import { fieldsOf, globalId, mutating, NOWHERE } from "../mutations/mutating.js";
+import { fieldsOf, globalId, MISSING_ID, mutating } from "../mutations/mutating.js";
 
 const FIELDS = "id name color type { id name } channelId createdAt updatedAt";
 const TAG = `tag { ${FIELDS} }`;
@@ -54,8 +54,8 @@ const linksOf = async (tagGroup: object) => {
   return data.inviteLinks.nodes.map(({ id }: { id: string }) => id);
 };
 
-describe("a tag is changed", () => {
-  test("in what is given, the rest stays", async () => {
+describe("updateTag", () => {
+  test("updateTag changes only the given fields of a tag", async () => {
     const tag = await newTag();
     const renamed = await update({ id: tag.id, name: "  New \t name 🌷 " });
     expect(renamed).toEqual({
@@ -77,7 +77,7 @@ describe("a tag is changed", () => {
     expect(await read(tag.id)).toEqual(all.tag);
   });
 
-  test("in nothing, and then nothing is stored", async () => {
+  test("updateTag with the current values stores nothing", async () => {
     const tag = await newTag({ name: "Still" });
     for (const same of [
       {},
@@ -92,20 +92,20 @@ describe("a tag is changed", () => {
     expect(await read(tag.id)).toEqual(tag);
   });
 
-  test("by its bare id, too", async () => {
+  test("updateTag and deleteTag accept a tag's bare id", async () => {
     const tag = await newTag();
     const bare = Buffer.from(tag.id, "base64").toString().split(":")[1] as string;
     expect((await update({ id: bare.toUpperCase(), name: "By bare id" })).tag.id).toBe(tag.id);
     expect((await remove(bare)).deletedTagId).toBe(tag.id);
   });
 
-  test("in the case of its own name alone", async () => {
+  test("a tag can be renamed to another case of its own name", async () => {
     const tag = await newTag({ name: "ΟΔΟΣ street" });
     expect((await update({ id: tag.id, name: "Οδός STREET" })).__typename).toBe("UpdateTagSuccess");
     expect((await update({ id: tag.id, name: "οδός Street" })).tag.name).toBe("οδός Street");
   });
 
-  test("in its type, and links are found by the new one", async () => {
+  test("links are found by a tag's new type after the tag has moved to it", async () => {
     const tag = await newTag({ tagTypeId: PLATFORM });
     const link = await newLink([tag.id]);
     expect(await linksOf({ tagTypeId: CREATIVE, withoutType: true })).toContain(link);
@@ -116,12 +116,12 @@ describe("a tag is changed", () => {
   });
 });
 
-describe("a change is refused", () => {
-  test("where nothing is no value, all of it said at once", async () => {
+describe("refused changes of a tag", () => {
+  test("updateTag refuses null values and reports all invalid fields together", async () => {
     const { id } = await newTag();
     const refused = await update({ id, name: null, color: null, tagTypeId: null });
     expect(fieldsOf(refused)).toEqual(["name", "color", "tagTypeId"]);
-    expect(fieldsOf(await update({ id: "x", name: "", color: "red", tagTypeId: NOWHERE }))).toEqual([
+    expect(fieldsOf(await update({ id: "x", name: "", color: "red", tagTypeId: MISSING_ID }))).toEqual([
       "id",
       "name",
       "color",
@@ -130,21 +130,21 @@ describe("a change is refused", () => {
   });
 
   test.each([
-    ["another type's id", { tagTypeId: globalId("Tag", YOUTUBE) }, "tagTypeId"],
-    ["a type that is not there", { tagTypeId: globalId("TagType", NOWHERE) }, "tagTypeId"],
-    ["a tag's bare id for a type", { tagTypeId: YOUTUBE }, "tagTypeId"],
-    ["no color", { color: "#12345" }, "color"],
-    ["a color with more", { color: "#123456\n" }, "color"],
-    ["digits of another script", { color: "#１２３４５６" }, "color"],
-    ["another kind's id", { id: globalId("TagType", PLATFORM) }, "id"],
-    ["a channel's id", { id: globalId("Channel", NOWHERE) }, "id"],
-    ["an id with a tail", { id: globalId("Tag", `${YOUTUBE}:1`) }, "id"],
-  ])("for %s", async (_what, input, field) => {
+    ["a tag's global id as the id of a tag type", { tagTypeId: globalId("Tag", YOUTUBE) }, "tagTypeId"],
+    ["a missing tag type", { tagTypeId: globalId("TagType", MISSING_ID) }, "tagTypeId"],
+    ["a tag's bare id as the id of a tag type", { tagTypeId: YOUTUBE }, "tagTypeId"],
+    ["a color of five digits", { color: "#12345" }, "color"],
+    ["a color followed by a line break", { color: "#123456\n" }, "color"],
+    ["a color with digits of another script", { color: "#１２３４５６" }, "color"],
+    ["the id of a tag type as a tag's id", { id: globalId("TagType", PLATFORM) }, "id"],
+    ["the id of a channel as a tag's id", { id: globalId("Channel", MISSING_ID) }, "id"],
+    ["an id with text after the UUID", { id: globalId("Tag", `${YOUTUBE}:1`) }, "id"],
+  ])("updateTag refuses %s", async (_what, input, field) => {
     expect(fieldsOf(await update({ id: YOUTUBE, ...input }))).toEqual([field]);
     expect((await read(YOUTUBE)).updatedAt).toBeNull();
   });
 
-  test("where the name is taken within channel and type", async () => {
+  test("a tag is refused a name that another tag of its channel and type has", async () => {
     await newTag({ name: "Taken" });
     const other = await newTag({ name: "TAKEN", tagTypeId: CREATIVE });
     const third = await newTag({ name: "Third" });
@@ -160,8 +160,8 @@ describe("a change is refused", () => {
   });
 });
 
-describe("a tag is deleted", () => {
-  test("and taken from every link, which otherwise stays as it was", async () => {
+describe("deleteTag", () => {
+  test("a deleted tag is removed from every link, and nothing else of the link changes", async () => {
     const [gone, stays] = [await newTag(), await newTag({ tagTypeId: CREATIVE })];
     const links = [await newLink([gone.id, stays.id]), await newLink([gone.id])];
     const all = (selection: string) =>
@@ -178,7 +178,7 @@ describe("a tag is deleted", () => {
     ).toBeNull();
   });
 
-  test("once", async () => {
+  test("a deleted tag can be neither deleted again nor changed, and its name is free", async () => {
     const { id, name } = await newTag();
     expect((await remove(id)).__typename).toBe("DeleteTagSuccess");
     expect((await remove(id)).__typename).toBe("NotFoundError");
@@ -187,43 +187,50 @@ describe("a tag is deleted", () => {
   });
 });
 
-describe("a token limited to a channel", () => {
-  test.each(["updateTag", "deleteTag"])("cannot tell by %s a foreign tag from none", async (mutation) => {
-    const ids = [GROUP_TAG, globalId("Tag", GROUP_TAG), NOWHERE, globalId("Tag", NOWHERE)];
-    const answers = await Promise.all(ids.map((id) => mutate(mutation, { id }, "__typename", editor)));
-    expect(answers[0]).toMatchObject({ __typename: "NotFoundError", code: "NOT_FOUND" });
-    for (const answer of answers) expect(answer).toEqual(answers[0]);
-    // Nor by a name that is taken there, nor by a value that is none.
-    const { name } = await read(GROUP_TAG);
-    for (const input of [{ name }, { name: "Free there" }, { color: "#ffffff" }, { tagTypeId: CREATIVE }]) {
-      expect(await mutate("updateTag", { id: GROUP_TAG, ...input }, "__typename", editor)).toEqual(
-        answers[0],
-      );
-    }
-    expect(await read(GROUP_TAG)).toMatchObject({ name, updatedAt: null });
-  });
+describe("tags and tokens limited to one channel", () => {
+  test.each(["updateTag", "deleteTag"])(
+    "%s gives a token limited to one channel the same error for another channel's tag as for a missing one",
+    async (mutation) => {
+      const ids = [GROUP_TAG, globalId("Tag", GROUP_TAG), MISSING_ID, globalId("Tag", MISSING_ID)];
+      const answers = await Promise.all(ids.map((id) => mutate(mutation, { id }, "__typename", editor)));
+      expect(answers[0]).toMatchObject({ __typename: "NotFoundError", code: "NOT_FOUND" });
+      for (const answer of answers) expect(answer).toEqual(answers[0]);
+      // A name that is taken in the other channel and invalid values give the same error.
+      const { name } = await read(GROUP_TAG);
+      for (const input of [{ name }, { name: "Free there" }, { color: "#ffffff" }, { tagTypeId: CREATIVE }]) {
+        expect(await mutate("updateTag", { id: GROUP_TAG, ...input }, "__typename", editor)).toEqual(
+          answers[0],
+        );
+      }
+      expect(await read(GROUP_TAG)).toMatchObject({ name, updatedAt: null });
+    },
+  );
 
-  test("changes and deletes those of its own", async () => {
+  test("a token limited to one channel changes and deletes the tags of that channel", async () => {
     const { id } = await newTag();
     expect((await update({ id, name: "Its own" }, editor)).__typename).toBe("UpdateTagSuccess");
     expect((await remove(id, editor)).__typename).toBe("DeleteTagSuccess");
   });
 });
 
-describe("names", () => {
+describe("names of tags and tag types", () => {
   const tag = (name: string) =>
     mutate("createTag", { channelId: CHANNEL, name, color: "#000000", tagTypeId: CREATIVE }, TAG);
 
   test.each([
     ["64 emoji", "🌷".repeat(64), "🌷".repeat(64)],
-    ["a family, which is seven code points", "👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"],
-    ["marks of direction, without turning", "\u200fعربي\u200e", "\u200fعربي\u200e"],
-    ["what grows eighteen times when folded", "\ufdfa".repeat(64), "\ufdfa".repeat(64)],
-    ["64 letters and the white space around", ` \u3000${"x".repeat(64)}\u00a0\n`, "x".repeat(64)],
-    ["one combining character", "a\u0301\u0302", "a\u0301\u0302"],
+    ["an emoji of seven code points", "👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"],
+    ["marks of direction that do not override it", "\u200fعربي\u200e", "\u200fعربي\u200e"],
+    [
+      "letters that grow to eighteen times their length when folded",
+      "\ufdfa".repeat(64),
+      "\ufdfa".repeat(64),
+    ],
+    ["64 letters surrounded by white space", ` \u3000${"x".repeat(64)}\u00a0\n`, "x".repeat(64)],
+    ["a letter with two combining marks", "a\u0301\u0302", "a\u0301\u0302"],
     ["the highest code point", "\u{10ffff}x", "\u{10ffff}x"],
-    ["what looks like SQL", "'; drop table tag; --", "'; drop table tag; --"],
-  ])("are kept: %s", async (_what, given, kept) => {
+    ["a text that looks like SQL", "'; drop table tag; --", "'; drop table tag; --"],
+  ])("a tag's name is stored without loss: %s", async (_what, given, kept) => {
     const made = await tag(given);
     expect(made.tag?.name).toBe(kept);
     expect(await read(made.tag.id)).toEqual(made.tag);
@@ -237,16 +244,16 @@ describe("names", () => {
 
   test.each([
     ["65 emoji", "🌷".repeat(65)],
-    ["nothing", ""],
-    ["white space", " \u3000\n"],
-    ["nothing that can be seen", "\u200b\u2060\u3164\u2800\ufe0f"],
+    ["an empty text", ""],
+    ["only white space", " \u3000\n"],
+    ["only invisible characters", "\u200b\u2060\u3164\u2800\ufe0f"],
     ["NUL", "a\0b"],
     ["a control character", "a\u0085b"],
-    ["half a character", "\ud83c"],
-    ["halves the wrong way around", "\udf37\ud83c"],
+    ["a lone surrogate", "\ud83c"],
+    ["surrogates in the wrong order", "\udf37\ud83c"],
     ["an override of direction", "abc\u202egpj"],
     ["an isolate of direction", "\u2067abc\u2069"],
-  ])("are refused, of tags and types: %s", async (_what, name) => {
+  ])("the name of a tag or a tag type is refused: %s", async (_what, name) => {
     expect(fieldsOf(await tag(name))).toEqual(["name"]);
     expect(fieldsOf(await update({ id: YOUTUBE, name }))).toEqual(["name"]);
     expect(fieldsOf(await mutate("createTagType", { name }))).toEqual(["name"]);
@@ -263,7 +270,7 @@ describe("names", () => {
     ["\u212bngstrom", "ångstrom"],
     ["Ж", "ж"],
     ["𐐀", "𐐨"],
-  ])("%s and %s are one", async (one, other) => {
+  ])("the names %s and %s are equal", async (one, other) => {
     expect((await tag(one)).__typename).toBe("CreateTagSuccess");
     expect(fieldsOf(await tag(other))).toEqual(["name"]);
   });
@@ -273,12 +280,12 @@ describe("names", () => {
     ["ıx", "ix"],
     ["e", "é"],
     ["Ω1", "O1"],
-  ])("%s and %s are two", async (one, other) => {
+  ])("the names %s and %s are different", async (one, other) => {
     expect((await tag(one)).__typename).toBe("CreateTagSuccess");
     expect((await tag(other)).__typename).toBe("CreateTagSuccess");
   });
 
-  test("a filter that no name can hold is the caller's error", async () => {
+  test("a filter by a name that no tag can have is refused with BAD_USER_INPUT", async () => {
     for (const name of ["\0", "a\ud800"]) {
       const { errors } = await server.ask(
         `query ($name: String!) { tags(channelId: ${CHANNEL}, name: $name) { totalCount } }`,
@@ -292,7 +299,7 @@ describe("names", () => {
   });
 });
 
-test("each mutation of an operation, and what is read of it, sees those before it", async () => {
+test("each change of a tag in one operation, and its selection, sees the changes before it", async () => {
   const [tag, other] = [await newTag({ name: "At first" }), await newTag()];
   const link = await newLink([tag.id, other.id]);
   const links = "inviteLinks { totalCount nodes { id tags { name color type { name } } } }";
@@ -326,7 +333,7 @@ test("each mutation of an operation, and what is read of it, sees those before i
   });
 });
 
-await describeOnForms("at once", ALL_FORMS, (form) => {
+await describeOnForms("concurrent changes of tags and tag types", ALL_FORMS, (form) => {
   let own: TestServer;
   let ask: ReturnType<typeof mutating>;
   beforeAll(async () => {
@@ -335,9 +342,9 @@ await describeOnForms("at once", ALL_FORMS, (form) => {
   });
   afterAll(() => own.stop());
 
-  const together = <T>(count: number, work: (place: number) => Promise<T>) =>
+  const concurrently = <T>(count: number, work: (place: number) => Promise<T>) =>
     Promise.all(Array.from({ length: count }, (_, place) => work(place)));
-  const counted = (results: readonly { __typename: string }[]) => {
+  const resultCounts = (results: readonly { __typename: string }[]) => {
     const counts: Record<string, number> = {};
     for (const { __typename } of results) counts[__typename] = (counts[__typename] ?? 0) + 1;
     return counts;
@@ -349,42 +356,44 @@ await describeOnForms("at once", ALL_FORMS, (form) => {
       "tag { id }",
     );
 
-  test("equal names: one tag is made, one type", async () => {
+  test("concurrent creations with equal names create one tag and one tag type", async () => {
     const cases = ["one", "ONE", "oNe", "ｏne"];
-    const tags = await together(24, (place) => create(cases[place % cases.length] as string));
-    expect(counted(tags)).toEqual({ CreateTagSuccess: 1, ValidationError: 23 });
-    const types = await together(24, (place) => ask("createTagType", { name: cases[place % cases.length] }));
-    expect(counted(types)).toEqual({ CreateTagTypeSuccess: 1, ValidationError: 23 });
+    const tags = await concurrently(24, (place) => create(cases[place % cases.length] as string));
+    expect(resultCounts(tags)).toEqual({ CreateTagSuccess: 1, ValidationError: 23 });
+    const types = await concurrently(24, (place) =>
+      ask("createTagType", { name: cases[place % cases.length] }),
+    );
+    expect(resultCounts(types)).toEqual({ CreateTagTypeSuccess: 1, ValidationError: 23 });
   });
 
-  test("renamed to one name: one tag has it, one type", async () => {
-    const tags = await together(12, (place) => create(`Rename ${place}`));
-    const renamed = await together(12, (place) =>
+  test("concurrent renames to one name succeed for one tag and one tag type", async () => {
+    const tags = await concurrently(12, (place) => create(`Rename ${place}`));
+    const renamed = await concurrently(12, (place) =>
       ask("updateTag", { id: tags[place].tag.id, name: "Prize" }),
     );
-    expect(counted(renamed)).toEqual({ UpdateTagSuccess: 1, ValidationError: 11 });
+    expect(resultCounts(renamed)).toEqual({ UpdateTagSuccess: 1, ValidationError: 11 });
     expect(new Set(renamed.map(fieldsOf).filter(Boolean).flat())).toEqual(new Set(["name"]));
-    const types = await together(12, (place) =>
+    const types = await concurrently(12, (place) =>
       ask("createTagType", { name: `Rename ${place}` }, "tagType { id }"),
     );
-    const named = await together(12, (place) =>
+    const named = await concurrently(12, (place) =>
       ask("updateTagType", { id: types[place].tagType.id, name: "Prize" }),
     );
-    expect(counted(named)).toEqual({ UpdateTagTypeSuccess: 1, ValidationError: 11 });
+    expect(resultCounts(named)).toEqual({ UpdateTagTypeSuccess: 1, ValidationError: 11 });
   });
 
-  test("two tags take each other's name, or neither does", async () => {
+  test("two tags cannot take each other's name concurrently", async () => {
     const [a, b] = [(await create("Swap a")).tag.id, (await create("Swap b")).tag.id];
-    const swapped = await together(8, (place) =>
+    const swapped = await concurrently(8, (place) =>
       ask("updateTag", { id: place % 2 ? a : b, name: place % 2 ? "Swap b" : "Swap a" }),
     );
     expect(swapped.map(({ __typename }) => __typename)).not.toContain("UpdateTagSuccess");
   });
 
-  test("a tag is changed, moved and deleted while links take it", async () => {
+  test("a tag can be changed, moved and deleted while links with the tag are created", async () => {
     for (let round = 0; round < 4; round += 1) {
       const { id } = (await create(`Contended ${round}`)).tag;
-      const results = await together(24, (place) =>
+      const results = await concurrently(24, (place) =>
         place === 9
           ? ask("deleteTag", { id })
           : place % 4 === 0
@@ -395,20 +404,20 @@ await describeOnForms("at once", ALL_FORMS, (form) => {
                 tagTypeId: place % 2 ? CREATIVE : PLATFORM,
               }),
       );
-      const { DeleteTagSuccess, UpdateTagSuccess = 0, NotFoundError = 0, ...others } = counted(results);
+      const { DeleteTagSuccess, UpdateTagSuccess = 0, NotFoundError = 0, ...others } = resultCounts(results);
       expect([DeleteTagSuccess, UpdateTagSuccess + NotFoundError]).toEqual([1, 17]);
-      // A link that comes too late is told that there is no such tag.
+      // A link that is created after the deletion gets the error that the tag does not exist.
       expect(
         Object.keys(others).every((name) => ["CreateInviteLinkSuccess", "ValidationError"].includes(name)),
       ).toBe(true);
     }
   });
 
-  test("a type is deleted while tags come: either it goes, or they stay", async () => {
+  test("deleting a tag type while its tags are created either succeeds or keeps the type with its tags", async () => {
     for (let round = 0; round < 4; round += 1) {
       const { id } = (await ask("createTagType", { name: `Fleeting ${round}` }, "tagType { id }")).tagType;
       const moving = (await create(`Moves ${round}`)).tag.id;
-      const results = await together(12, (place) =>
+      const results = await concurrently(12, (place) =>
         place === round * 3
           ? ask("deleteTagType", { id })
           : place === 5
@@ -421,7 +430,7 @@ await describeOnForms("at once", ALL_FORMS, (form) => {
         expect(came.map(fieldsOf)).toEqual(came.map(() => ["tagTypeId"]));
       } else {
         expect(fieldsOf(deleted)).toEqual(["id"]);
-        expect(counted(came)).toEqual({ CreateTagSuccess: came.length - 1, UpdateTagSuccess: 1 });
+        expect(resultCounts(came)).toEqual({ CreateTagSuccess: came.length - 1, UpdateTagSuccess: 1 });
       }
     }
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, GROUP, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../../support/server.js";
-import { fieldsOf, globalId, mutating, NOWHERE } from "../mutations/mutating.js";
+import { fieldsOf, globalId, MISSING_ID, mutating } from "../mutations/mutating.js";
 
 let server: TestServer;
 let mutate: ReturnType<typeof mutating>;
@@ -18,7 +18,7 @@ const names = async () =>
   (await server.ask("{ tagTypes { name } }")).data.tagTypes.map(({ name }: { name: string }) => name);
 
 describe("a tag type", () => {
-  test("is renamed, to another case of its own name as well", async () => {
+  test("a tag type can be renamed, also to another case of its own name", async () => {
     const { id } = await newType("Season");
     const renamed = { __typename: "UpdateTagTypeSuccess", tagType: { id, name: "Time of year 🌷" } };
     expect(await rename(id, " Time  of year 🌷")).toEqual(renamed);
@@ -31,13 +31,13 @@ describe("a tag type", () => {
     expect(data.node).toEqual({ name: "TIME OF YEAR 🌷" });
   });
 
-  test("keeps its name where the other is taken, whatever its case", async () => {
+  test("a tag type keeps its name if the new name is taken in any case", async () => {
     const { id, name } = await newType("Kept");
     expect(fieldsOf(await rename(id, "ＰＬＡＴＦＯＲＭ"))).toEqual(["name"]);
     expect(await names()).toContain(name);
   });
 
-  test("is deleted, once, and its name is free again", async () => {
+  test("a tag type can be deleted once, and its name is free afterwards", async () => {
     const { id, name } = await newType("Brief");
     expect(await remove(id)).toEqual({ __typename: "DeleteTagTypeSuccess", deletedTagTypeId: id });
     expect((await remove(id)).__typename).toBe("NotFoundError");
@@ -45,7 +45,7 @@ describe("a tag type", () => {
     expect((await newType(name)).id).not.toBe(id);
   });
 
-  test("is not deleted while tags are of it, in any channel", async () => {
+  test("a tag type cannot be deleted while any channel has tags of the type", async () => {
     const { id } = await newType("Used");
     const tags: string[] = [];
     for (const channelId of [CHANNEL, GROUP]) {
@@ -64,16 +64,16 @@ describe("a tag type", () => {
   });
 
   test.each([
-    ["a tag's", globalId("Tag", YOUTUBE)],
-    ["none", "nonsense"],
+    ["the id of a tag", globalId("Tag", YOUTUBE)],
+    ["not an id", "nonsense"],
     ["too long", "A".repeat(10_000)],
-  ])("is not found by an id that is %s", async (_what, id) => {
+  ])("a tag type's id is refused if it is %s", async (_what, id) => {
     expect(fieldsOf(await remove(id))).toEqual(["id"]);
     expect(fieldsOf(await rename(id, ""))).toEqual(["id", "name"]);
   });
 
-  test("is not there: said so", async () => {
-    for (const id of [NOWHERE, globalId("TagType", NOWHERE), YOUTUBE]) {
+  test("changing a missing tag type gives a NotFoundError", async () => {
+    for (const id of [MISSING_ID, globalId("TagType", MISSING_ID), YOUTUBE]) {
       expect((await remove(id)).__typename).toBe("NotFoundError");
       expect((await rename(id, "Platform")).__typename).toBe("NotFoundError");
     }

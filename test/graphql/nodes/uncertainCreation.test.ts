@@ -35,7 +35,7 @@ afterAll(() => server.stop());
 afterEach(() => server.sandbox.control.clearFaults());
 
 let count = 0;
-const fresh = () => {
+const uniqueText = () => {
   count += 1;
   return `Link ${count}`;
 };
@@ -50,11 +50,14 @@ const list = async (token = server.token) =>
     name: string;
     createdAt: string;
   }[];
-const made = (name: string, chatId = CHANNEL) =>
+const linksInTelegram = (name: string, chatId = CHANNEL) =>
   server.sandbox.control.links(chatId).filter((link) => link.name === name);
 
-/** Lets Telegram's answer to a creation be lost. @returns it, as listed. */
-async function lose(
+/**
+ * Makes an uncertain creation by losing Telegram's answer. Returns the creation as listed, with the address of the link in
+ * Telegram, or null if Telegram created no link.
+ */
+async function createUncertain(
   input: { name: string; channelId?: number; [argument: string]: unknown },
   { effect = "after", token = server.token }: { effect?: "before" | "after"; token?: string } = {},
 ) {
@@ -64,23 +67,29 @@ async function lose(
   expect(await create(input, token)).toMatchObject(LOST);
   const listed = (await list()).find(({ name }) => name === input.name);
   if (!listed) throw new Error(`${input.name} is not listed.`);
-  return { ...listed, url: made(input.name, input.channelId)[0]?.url ?? null };
+  return { ...listed, url: linksInTelegram(input.name, input.channelId)[0]?.url ?? null };
 }
 
-describe("who may", () => {
-  test.each(["VIEWER", "EDITOR"])("not one with the role %s", async (role) => {
-    const token = await server.makeToken({ role });
-    const { id, url } = await lose({ name: fresh() });
-    const { data, errors } = await server.ask(LIST, {}, token);
-    expect([data, errors?.[0]?.extensions.code]).toEqual([null, "FORBIDDEN"]);
-    expect(await resolve({ id, url }, token)).toMatchObject({ __typename: "ForbiddenError" });
-    expect((await server.ask(NODE, { id }, token)).data.node).toBeNull();
-    expect((await server.ask(NODE, { id })).data.node.__typename).toBe("UncertainCreation");
-  });
+describe("the right to settle uncertain creations", () => {
+  test.each(["VIEWER", "EDITOR"])(
+    "the role %s can neither list nor settle uncertain creations",
+    async (role) => {
+      const token = await server.makeToken({ role });
+      const { id, url } = await createUncertain({ name: uniqueText() });
+      const { data, errors } = await server.ask(LIST, {}, token);
+      expect([data, errors?.[0]?.extensions.code]).toEqual([null, "FORBIDDEN"]);
+      expect(await resolve({ id, url }, token)).toMatchObject({ __typename: "ForbiddenError" });
+      expect((await server.ask(NODE, { id }, token)).data.node).toBeNull();
+      expect((await server.ask(NODE, { id })).data.node.__typename).toBe("UncertainCreation");
+    },
+  );
 
-  test("an administrator of some channels, for those alone", async () => {
+  test("an administrator limited to some channels lists and settles only the uncertain creations of these channels", async () => {
     const token = await server.makeToken({ role: "ADMIN", channelIds: [GROUP] });
-    const [own, others] = [await lose({ name: fresh(), channelId: GROUP }), await lose({ name: fresh() })];
+    const [own, others] = [
+      await createUncertain({ name: uniqueText(), channelId: GROUP }),
+      await createUncertain({ name: uniqueText() }),
+    ];
     expect((await list(token)).map(({ name }) => name)).toEqual([own.name]);
     expect((await server.ask(NODE, { id: others.id }, token)).data.node).toBeNull();
     for (const answer of [{ url: others.url }, { notMade: true }]) {
@@ -93,9 +102,9 @@ describe("who may", () => {
   });
 });
 
-describe("what is listed", () => {
-  test("everything that helps to find the link in Telegram, the oldest first", async () => {
-    const [name, idempotencyKey] = [fresh(), fresh()];
+describe("the list of uncertain creations", () => {
+  test("an uncertain creation is listed with its arguments, the oldest creation first", async () => {
+    const [name, idempotencyKey] = [uniqueText(), uniqueText()];
     server.sandbox.control.fail({ kind: "cut", effect: "before" }, { method: "createChatInviteLink" });
     expect(await create({ name: ` ${name}\t`, budget: 7.5, idempotencyKey })).toMatchObject(LOST);
     expect(await list()).toContainEqual({
@@ -107,13 +116,13 @@ describe("what is listed", () => {
       createdAt: expect.any(String),
       channel: { telegramId: CHANNEL, title: expect.any(String) },
     });
-    await lose({ name: fresh() });
+    await createUncertain({ name: uniqueText() });
     const ids = (await list()).map(({ id }) => Buffer.from(id, "base64").toString());
     expect(ids).toEqual([...ids].sort());
   });
 
-  test("those that were asked for without a key, too", async () => {
-    const creation = await lose({ name: fresh() });
+  test("an uncertain creation without an idempotency key is listed and can be settled", async () => {
+    const creation = await createUncertain({ name: uniqueText() });
     expect(creation).toMatchObject({ idempotencyKey: null });
     expect(await resolve({ id: creation.id, notMade: true })).toEqual({
       __typename: "ResolveCreationSuccess",
@@ -121,8 +130,8 @@ describe("what is listed", () => {
     });
   });
 
-  test("nothing that failed for certain, or was made", async () => {
-    const [failed, fine] = [fresh(), fresh()];
+  test("failed and successful creations are not listed as uncertain", async () => {
+    const [failed, fine] = [uniqueText(), uniqueText()];
     const nope = { kind: "error", error_code: 400, description: "Bad Request: nope" } as const;
     server.sandbox.control.fail(nope, { method: "createChatInviteLink" });
     await create({ name: failed });
@@ -132,18 +141,20 @@ describe("what is listed", () => {
   });
 });
 
-describe("what is stored when the link was found", () => {
-  test("all that was asked for, as it was asked for, with the key that now gives it", async () => {
+describe("an uncertain creation whose link was found", () => {
+  test("settling an uncertain creation with its address stores the requested link, which its idempotency key then returns", async () => {
     const token = await server.makeToken({ role: "EDITOR", channelIds: [CHANNEL], telegramUserId: 31_337 });
     const input = {
-      name: fresh(),
+      name: uniqueText(),
       budget: "12.30",
       memberLimit: 5,
       expireDate: new Date(Math.ceil(Date.now() / 1000) * 1000 + 60_000).toISOString(),
       tagIds: [YOUTUBE],
-      idempotencyKey: fresh(),
+      idempotencyKey: uniqueText(),
     };
-    const creation = (await lose(input, { token })) as Awaited<ReturnType<typeof lose>> & {
+    const creation = (await createUncertain(input, { token })) as Awaited<
+      ReturnType<typeof createUncertain>
+    > & {
       createdAt: string;
     };
     const { inviteLink } = await resolve({ id: creation.id, url: creation.url });
@@ -164,38 +175,38 @@ describe("what is stored when the link was found", () => {
     });
     const again = await create(input, token);
     expect(again.inviteLink).toMatchObject({ id: inviteLink.id, url: creation.url });
-    expect(made(input.name)).toHaveLength(1);
+    expect(linksInTelegram(input.name)).toHaveLength(1);
     expect((await create({ ...input, name: "Other" }, token)).__typename).toBe("IdempotencyConflictError");
     expect((await server.ask(NODE, { id: creation.id })).data.node).toBeNull();
     expect((await list()).map(({ id }) => id)).not.toContain(creation.id);
   });
 
-  test("a link that members pay for", async () => {
-    const { id, url } = await lose({ name: fresh(), subscription: { priceStars: 7 } });
+  test("an uncertain creation of a subscription link is settled with its price", async () => {
+    const { id, url } = await createUncertain({ name: uniqueText(), subscription: { priceStars: 7 } });
     expect((await resolve({ id, url })).inviteLink).toMatchObject({ url, subscription: { priceStars: 7 } });
   });
 
-  test("its address in Telegram's own form, however it was written", async () => {
+  test("the address that settles an uncertain creation is stored in Telegram's own form", async () => {
     const forms = [
       (hash: string) => ` https://t.me/+${hash}/ `,
       (hash: string) => `HTTP://T.me/joinchat/${hash}`,
       (hash: string) => `https://telegram.me/+${hash}`,
     ];
     for (const form of forms) {
-      const { id, url } = await lose({ name: fresh() });
+      const { id, url } = await createUncertain({ name: uniqueText() });
       const { inviteLink } = await resolve({ id, url: form(url?.slice("https://t.me/+".length) ?? "") });
       expect(inviteLink.url).toBe(url);
     }
   });
 
-  test("in the chat's channel, though the chat has got another id meanwhile", async () => {
+  test("an uncertain creation can be settled after a chat migration", async () => {
     const { control } = server.sandbox;
     const chatId = control.addChat({ type: "group", title: "Growing" });
     const token = await server.makeToken({ role: "ADMIN", channelIds: [chatId] });
-    const [name, key] = [fresh(), fresh()];
-    const { id, url } = await lose({ name, channelId: chatId, idempotencyKey: key }, { token });
+    const [name, key] = [uniqueText(), uniqueText()];
+    const { id, url } = await createUncertain({ name, channelId: chatId, idempotencyKey: key }, { token });
     const newId = control.upgrade(chatId);
-    expect((await create({ channelId: chatId, name: fresh() }, token)).__typename).toBe(
+    expect((await create({ channelId: chatId, name: uniqueText() }, token)).__typename).toBe(
       "CreateInviteLinkSuccess",
     );
     expect(await list(token)).toMatchObject([{ name, channel: { telegramId: newId } }]);
@@ -205,12 +216,12 @@ describe("what is stored when the link was found", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("refused settlements of uncertain creations", () => {
   const fields = ({ fieldErrors }: { fieldErrors: { field: string }[] }) =>
     fieldErrors.map(({ field }) => field);
 
-  test("both answers, none, an address that is no invite link, and an id that is none", async () => {
-    const { id, url } = await lose({ name: fresh() });
+  test("resolveCreation refuses two outcomes, no outcome, an address that is not an invite link, and an invalid id", async () => {
+    const { id, url } = await createUncertain({ name: uniqueText() });
     expect(fields(await resolve({ id, url, notMade: true }))).toEqual(["notMade"]);
     expect(fields(await resolve({ id }))).toEqual(["url"]);
     expect(fields(await resolve({ id, url: null, notMade: false }))).toEqual(["url"]);
@@ -233,8 +244,8 @@ describe("what is refused", () => {
     expect((await list()).map((creation) => creation.id)).toContain(id);
   });
 
-  test("a link that is known already, which keeps all it has", async () => {
-    const { id } = await lose({ name: fresh(), budget: 99, tagIds: [YOUTUBE] });
+  test("resolveCreation refuses the address of a stored link and leaves that link unchanged", async () => {
+    const { id } = await createUncertain({ name: uniqueText(), budget: 99, tagIds: [YOUTUBE] });
     const read = async () => {
       const { data } = await server.ask(
         `{ here: inviteLinks(channelId: ${CHANNEL}, first: 100) { nodes { id url name budget updatedAt tags { name } } }
@@ -242,9 +253,9 @@ describe("what is refused", () => {
       );
       return data;
     };
-    const other = (await create({ name: fresh(), budget: 1 })).inviteLink.url as string;
+    const other = (await create({ name: uniqueText(), budget: 1 })).inviteLink.url as string;
     const before = await read();
-    // Made by another creation, there from the beginning, and of another channel.
+    // The links of another creation, of the sample data, and of another channel.
     const known = [other, before.here.nodes.at(-1).url, before.there.nodes[0].url];
     expect(new Set(known).size).toBe(3);
     for (const url of known) {
@@ -256,8 +267,8 @@ describe("what is refused", () => {
     expect((await list()).map((creation) => creation.id)).toContain(id);
   });
 
-  test("resolving twice, the one way or the other, and of two at once one", async () => {
-    const one = await lose({ name: fresh() });
+  test("an uncertain creation can be settled once, also by concurrent requests", async () => {
+    const one = await createUncertain({ name: uniqueText() });
     expect((await resolve({ id: one.id, url: one.url })).__typename).toBe("ResolveCreationSuccess");
     for (const answer of [{ url: one.url }, { notMade: true }]) {
       expect((await resolve({ id: one.id, ...answer })).__typename).toBe("NotFoundError");
@@ -267,7 +278,7 @@ describe("what is refused", () => {
       ["url", "notMade"],
       ["notMade", "notMade"],
     ]) {
-      const { id, url, name } = await lose({ name: fresh() });
+      const { id, url, name } = await createUncertain({ name: uniqueText() });
       const answer = (kind: string | undefined) => (kind === "url" ? { id, url } : { id, notMade: true });
       const answers = await Promise.all([resolve(answer(first)), resolve(answer(second))]);
       expect([name, answers.map(({ __typename }) => __typename).sort()]).toEqual([
@@ -275,15 +286,15 @@ describe("what is refused", () => {
         ["NotFoundError", "ResolveCreationSuccess"],
       ]);
     }
-    const nobodys = { id: "01991000-0000-7000-8000-00000000ffff", notMade: true };
-    expect((await resolve(nobodys)).__typename).toBe("NotFoundError");
+    const missing = { id: "01991000-0000-7000-8000-00000000ffff", notMade: true };
+    expect((await resolve(missing)).__typename).toBe("NotFoundError");
   });
 });
 
-describe("its key", () => {
-  test("says that nobody knows for as long as that is so, in parallel too, and then gives the one link", async () => {
-    const input = { name: fresh(), idempotencyKey: fresh() };
-    const { id, url } = await lose(input);
+describe("the idempotency key of an uncertain creation", () => {
+  test("an uncertain creation's idempotency key reports the unknown outcome until it is settled and then returns the link", async () => {
+    const input = { name: uniqueText(), idempotencyKey: uniqueText() };
+    const { id, url } = await createUncertain(input);
     const during = await Promise.all(Array.from({ length: 10 }, () => create(input)));
     for (const answer of during) expect(answer).toMatchObject(LOST);
     const [resolution, ...meanwhile] = await Promise.all([
@@ -295,29 +306,29 @@ describe("its key", () => {
       else expect(answer).toMatchObject(LOST);
     }
     expect((await create(input)).inviteLink.id).toBe(resolution.inviteLink.id);
-    expect(made(input.name)).toHaveLength(1);
+    expect(linksInTelegram(input.name)).toHaveLength(1);
   });
 
-  test("is free when no link was made, for one request of twenty", async () => {
-    const input = { name: fresh(), idempotencyKey: fresh() };
-    const { id } = await lose(input, { effect: "before" });
+  test("one of twenty requests uses an idempotency key after its creation was settled as not made", async () => {
+    const input = { name: uniqueText(), idempotencyKey: uniqueText() };
+    const { id } = await createUncertain(input, { effect: "before" });
     const resolution = resolve({ id, notMade: true });
     const meanwhile = await Promise.all(Array.from({ length: 10 }, () => create(input)));
     await resolution;
     const after = await Promise.all(Array.from({ length: 20 }, () => create(input)));
     const links = [...meanwhile, ...after].flatMap(({ inviteLink }) => (inviteLink ? [inviteLink.id] : []));
     expect([new Set(links).size, after.every(({ inviteLink }) => inviteLink)]).toEqual([1, true]);
-    expect(made(input.name)).toHaveLength(1);
+    expect(linksInTelegram(input.name)).toHaveLength(1);
   });
 
-  test("is another one for another caller", async () => {
+  test("an uncertain creation does not affect the equal idempotency key of another caller", async () => {
     const token = await server.makeToken({ role: "EDITOR" });
-    const input = { name: fresh(), idempotencyKey: fresh() };
-    const { id } = await lose(input, { effect: "before" });
+    const input = { name: uniqueText(), idempotencyKey: uniqueText() };
+    const { id } = await createUncertain(input, { effect: "before" });
     const theirs = await create(input, token);
     expect(theirs.__typename).toBe("CreateInviteLinkSuccess");
     expect(await create(input)).toMatchObject(LOST);
-    // Theirs is not the outcome of ours.
+    // The other caller's link is not the outcome of this creation.
     expect((await resolve({ id, url: theirs.inviteLink.url })).__typename).toBe("ValidationError");
     await resolve({ id, notMade: true });
     expect((await create(input)).inviteLink.id).not.toBe(theirs.inviteLink.id);
@@ -329,35 +340,35 @@ describe("its key", () => {
     ["of quotes and backslashes", `'"\\$1;--%_`],
     ["of blanks", " \t\n "],
     ["of marks that change direction", "\u202e\u200d\ufeff"],
-  ])("may be %s", async (_what, idempotencyKey) => {
-    const input = { name: fresh(), idempotencyKey };
-    const { id, url } = await lose(input);
+  ])("an idempotency key may consist %s", async (_what, idempotencyKey) => {
+    const input = { name: uniqueText(), idempotencyKey };
+    const { id, url } = await createUncertain(input);
     expect(await list()).toContainEqual(expect.objectContaining({ id, idempotencyKey }));
     expect(await create(input)).toMatchObject(LOST);
     await resolve({ id, url });
     expect((await create(input)).inviteLink.url).toBe(url);
   });
 
-  test("compares as it stands, whatever normalisation would make of it", async () => {
-    const input = { name: fresh(), idempotencyKey: "A\u030a" };
+  test("idempotency keys are compared without Unicode normalisation", async () => {
+    const input = { name: uniqueText(), idempotencyKey: "A\u030a" };
     const { inviteLink } = await create(input);
     expect((await create({ ...input, idempotencyKey: "\u00c5" })).inviteLink.id).not.toBe(inviteLink.id);
   });
 
   test.each([
-    ["empty", ""],
-    ["with NUL in it", "\0"],
-    ["half a character", "\ud800"],
-    ["of 256 characters", "k".repeat(256)],
-    ["of 256 characters beyond the BMP", "🔑".repeat(256)],
-  ])("may not be %s", async (_what, idempotencyKey) => {
-    const name = fresh();
+    ["an empty text", ""],
+    ["one with NUL", "\0"],
+    ["a lone surrogate", "\ud800"],
+    ["one of 256 characters", "k".repeat(256)],
+    ["one of 256 characters beyond the BMP", "🔑".repeat(256)],
+  ])("createInviteLink refuses an invalid idempotency key: %s", async (_what, idempotencyKey) => {
+    const name = uniqueText();
     expect((await create({ name, idempotencyKey })).__typename).toBe("ValidationError");
-    expect(made(name)).toEqual([]);
+    expect(linksInTelegram(name)).toEqual([]);
   });
 
-  test("freed by a definite failure, is used by one of twenty requests at once", async () => {
-    const input = { name: fresh(), idempotencyKey: fresh() };
+  test("one of twenty concurrent requests uses an idempotency key that a definite failure has freed", async () => {
+    const input = { name: uniqueText(), idempotencyKey: uniqueText() };
     const nope = { kind: "error", error_code: 400, description: "Bad Request: nope" } as const;
     server.sandbox.control.fail(nope, { method: "createChatInviteLink" });
     const failed = create(input);
@@ -365,24 +376,24 @@ describe("its key", () => {
     const refused = [await failed, ...together].filter(({ inviteLink }) => !inviteLink);
     expect(refused.map(({ __typename }) => __typename)).toEqual(["TelegramRejectedError"]);
     expect(new Set(together.flatMap(({ inviteLink }) => inviteLink?.id ?? [])).size).toBe(1);
-    expect(made(input.name)).toHaveLength(1);
+    expect(linksInTelegram(input.name)).toHaveLength(1);
   });
 });
 
-test("a client that goes away at any moment leaves a link that its key gives, or none", async () => {
+test("after a client abort at any moment its idempotency key returns the only link in Telegram", async () => {
   for (const wait of [0, 1, 2, 4, 8, 16, 32, 64]) {
-    const input = { channelId: CHANNEL, name: fresh(), idempotencyKey: fresh() };
-    const gone = new AbortController();
-    const asking = fetch(server.url, {
+    const input = { channelId: CHANNEL, name: uniqueText(), idempotencyKey: uniqueText() };
+    const clientAbort = new AbortController();
+    const pendingResponse = fetch(server.url, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${server.token}` },
       body: JSON.stringify({ query: CREATE, variables: { input } }),
-      signal: gone.signal,
+      signal: clientAbort.signal,
     }).catch(() => null);
     await delay(wait);
-    gone.abort();
-    await asking;
+    clientAbort.abort();
+    await pendingResponse;
     const { inviteLink } = await create(input);
-    expect(made(input.name).map(({ url }) => url)).toEqual([inviteLink.url]);
+    expect(linksInTelegram(input.name).map(({ url }) => url)).toEqual([inviteLink.url]);
   }
 });

@@ -20,41 +20,41 @@ function complexityOf(query: string, variables: Record<string, unknown> = {}): n
 const groups = (count: number, tags: number) =>
   Array.from({ length: count }, () => ({ tagTypeId: newId(), tagIds: Array.from({ length: tags }, newId) }));
 
-/** What a filter adds to the cost of a list of which `asked` is asked. */
-function added(filter: object, asked: string): number {
+/** The cost that a filter adds to a list of links with this selection. */
+function filterCost(filter: object, selection: string): number {
   const query = `query ($filter: InviteLinkFilter) {
-    inviteLinks(channelId: -1, first: 1, filter: $filter) { ${asked} } }`;
+    inviteLinks(channelId: -1, first: 1, filter: $filter) { ${selection} } }`;
   return complexityOf(query, { filter }) - complexityOf(query, { filter: {} });
 }
 
-describe("what a filter costs", () => {
+describe("the cost of filters and orderings", () => {
   test.each([
     ["a part of the name", { name: "x" }],
     ["the creator", { creatorId: 5 }],
-    ["whether links were made by the bot", { isBotCreated: true }],
-    ["whether they are revoked", { isRevoked: false }],
-    ["whether they have expired", { isExpired: false }],
+    ["creation by the bot", { isBotCreated: true }],
+    ["revocation", { isRevoked: false }],
+    ["expiry", { isExpired: false }],
     ["a group without tags", { tagGroups: groups(1, 0) }],
-  ])("is a hundred for %s", (_what, filter) => {
-    expect(added(filter, "nodes { id }")).toBe(100);
+  ])("a filter by %s adds a cost of 100", (_what, filter) => {
+    expect(filterCost(filter, "nodes { id }")).toBe(100);
   });
 
-  test("is nothing for what constrains nothing", () => {
-    expect(added({ name: "", isRevoked: null, creatorId: null, tagGroups: [] }, "totalCount")).toBe(0);
+  test("a filter that constrains nothing adds no cost", () => {
+    expect(filterCost({ name: "", isRevoked: null, creatorId: null, tagGroups: [] }, "totalCount")).toBe(0);
   });
 
-  test("grows with the groups, the tags in them, and the links that are named by their ids", () => {
-    expect(added({ tagGroups: groups(5, 0) }, "nodes { id }")).toBe(500);
-    expect(added({ tagGroups: groups(2, 20) }, "nodes { id }")).toBe(280);
-    expect(added({ ids: Array.from({ length: 1000 }, newId) }, "nodes { id }")).toBe(10);
+  test("a filter's cost grows with its tag groups, their tags and its link ids", () => {
+    expect(filterCost({ tagGroups: groups(5, 0) }, "nodes { id }")).toBe(500);
+    expect(filterCost({ tagGroups: groups(2, 20) }, "nodes { id }")).toBe(280);
+    expect(filterCost({ ids: Array.from({ length: 1000 }, newId) }, "nodes { id }")).toBe(10);
   });
 
-  test("is paid again for each thing that is computed over all links that match, however it is written", () => {
+  test("a filter's cost is added once more for each value that is computed over all matching links", () => {
     const filter = { name: "x", isBotCreated: true };
     const sums = "totals { budget } facets { withoutTypeCount }";
-    expect(added(filter, "totalCount")).toBe(400);
-    expect(added(filter, `totalCount ${sums}`)).toBe(800);
-    expect(added(filter, `... on InviteLinkConnection { totalCount ... { ${sums} } }`)).toBe(800);
+    expect(filterCost(filter, "totalCount")).toBe(400);
+    expect(filterCost(filter, `totalCount ${sums}`)).toBe(800);
+    expect(filterCost(filter, `... on InviteLinkConnection { totalCount ... { ${sums} } }`)).toBe(800);
     const query = (name: string) => `query ($filter: InviteLinkFilter) { ...root }
       fragment root on Query { a: inviteLinks(channelId: -1, first: 1, filter: $filter) { ...sums }
         b: inviteLinks(channelId: -1, first: 1, filter: { name: "${name}" }) { ...sums } }
@@ -65,18 +65,18 @@ describe("what a filter costs", () => {
     expect(complexityOf(query("x"), { filter }) - without).toBe(1200);
   });
 
-  test("is not paid again where tag groups alone are counted, which bitmaps tell", () => {
-    expect(added({ tagGroups: groups(2, 20) }, "totalCount totals { budget }")).toBe(280);
+  test("the cost of a filter by tag groups alone is not added again for counts, which bitmaps provide", () => {
+    expect(filterCost({ tagGroups: groups(2, 20) }, "totalCount totals { budget }")).toBe(280);
   });
 
-  test("is a hundred for a part of a tag's name, and as much for counting", () => {
-    const cost = (name: string, asked: string) =>
-      complexityOf(`{ tags(channelId: -1, first: 1, name: "${name}") { ${asked} } }`);
+  test("a filter by a part of a tag's name adds a cost of 100, and of 100 more for the count", () => {
+    const cost = (name: string, selection: string) =>
+      complexityOf(`{ tags(channelId: -1, first: 1, name: "${name}") { ${selection} } }`);
     expect(cost("x", "nodes { id }") - cost("", "nodes { id }")).toBe(100);
     expect(cost("x", "totalCount") - cost("", "totalCount")).toBe(200);
   });
 
-  test("counts the rows that a page by number passes by, up to what reading all of them costs", () => {
+  test("a numbered page costs more the more rows it skips, up to the cost of reading all rows", () => {
     const cost = (page: number) =>
       complexityOf(`{ inviteLinks(channelId: -1, first: 100, page: ${page}) { nodes { id } } }`);
     expect(cost(2) - cost(1)).toBe(1);
@@ -84,7 +84,7 @@ describe("what a filter costs", () => {
     expect(cost(2_000_000_000) - cost(1)).toBe(100);
   });
 
-  test("is a hundred for an order by several things, which no index has", () => {
+  test("an ordering by several fields, which no index serves, adds a cost of 100", () => {
     const cost = (orderBy: string) =>
       complexityOf(`{ inviteLinks(channelId: -1, first: 1, orderBy: ${orderBy}) { nodes { id } } }`);
     const name = "{ field: NAME, direction: ASC }";
@@ -93,7 +93,7 @@ describe("what a filter costs", () => {
     expect(cost(`[${budget}, ${name}]`) - cost("null")).toBe(100);
   });
 
-  test("refuses many lists under a filter that no index serves, with all that can be computed", () => {
+  test("many lists with all totals and facets under a filter without an index exceed the limit on cost", () => {
     const filter = { name: "x", isBotCreated: true, tagGroups: groups(5, 20) };
     const lists = Array.from(
       { length: 29 },
@@ -110,23 +110,26 @@ describe("what a filter costs", () => {
     ["a text that is null at first", "$name: String", "name: $name", { name: null }, { name: "x" }],
     ["a text with a default", '$name: String = "x"', "name: $name", { name: null }, {}],
     ["a Boolean", "$is: Boolean", "isRevoked: $is", { is: null }, { is: false }],
-  ])("is not taken for what it was with another value of %s", (_what, declared, given, cheap, costly) => {
-    const lists = Array.from(
-      { length: 30 },
-      (_, index) => `a${index}: inviteLinks(channelId: -1, first: 8, filter: { ${given} }) {
+  ])(
+    "the cost of an operation is not reused for another value of %s",
+    (_what, declared, given, cheap, costly) => {
+      const lists = Array.from(
+        { length: 30 },
+        (_, index) => `a${index}: inviteLinks(channelId: -1, first: 8, filter: { ${given} }) {
         nodes { id } totalCount facets { withoutTypeCount } totals { budget } }`,
-    );
-    // Below the limit without the condition, above it with.
-    const document = parse(`query (${declared}) { ${lists.join(" ")} }`);
-    const operation = new PreparedOperation(schema, document, operationOf(document));
-    for (let time = 0; time < 2; time += 1) {
-      expect(() => operation.checkCost(cheap)).not.toThrow();
-      expect(() => operation.checkCost(costly)).toThrow("costs");
-    }
-  });
+      );
+      // The operation costs less than the limit without the condition and more with it.
+      const document = parse(`query (${declared}) { ${lists.join(" ")} }`);
+      const operation = new PreparedOperation(schema, document, operationOf(document));
+      for (let time = 0; time < 2; time += 1) {
+        expect(() => operation.checkCost(cheap)).not.toThrow();
+        expect(() => operation.checkCost(costly)).toThrow("costs");
+      }
+    },
+  );
 });
 
-/** The documents that stand in `graphql(…)` beside what shows them, with the fragments of all of them. */
+/** The dashboard's queries, which its source states in `graphql(…)`, each with all fragments of the dashboard. */
 function dashboardDocuments(): DocumentNode[] {
   const folder = new URL("../../../dashboard/src/", import.meta.url);
   const texts = readdirSync(folder)
@@ -140,18 +143,18 @@ function dashboardDocuments(): DocumentNode[] {
     .map((operation) => ({ kind: Kind.DOCUMENT, definitions: [operation, ...fragments] }));
 }
 
-describe("the queries of the dashboard", () => {
+describe("the dashboard's queries", () => {
   const documents = dashboardDocuments();
 
-  test("are found", () => {
+  test("the test finds the dashboard's queries in its source", () => {
     expect(documents.length).toBeGreaterThan(3);
   });
 
   test.each(documents.map((document) => [operationOf(document).name?.value ?? "", document] as const))(
-    "cost less than a tenth of the limit: %s",
+    "the dashboard's query %s costs less than a tenth of the limit",
     (_name, document) => {
       const operation = operationOf(document);
-      // As much as its filter can say in any of the states, and the longest page that its table asks for.
+      // The most costly filter of any state, and the longest page that the table requests.
       const filter = {
         name: "x",
         isRevoked: false,

@@ -9,8 +9,8 @@ import { createLog } from "../../../src/log.js";
 
 const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", chatIds: null, telegramUserId: null };
 
-/** A server whose database fails with a message that no client may see. */
-function failing() {
+/** Operations on a database that fails with a message that no client may see. */
+function failingOperations() {
   const lines: { msg: string; requestId: string; err: { message: string } }[] = [];
   const log = createLog({
     level: "debug",
@@ -46,8 +46,8 @@ function failing() {
 }
 
 describe("an unexpected error", () => {
-  test("is masked, and logged once with the request's id", async () => {
-    const { run, lines } = failing();
+  test("an unexpected error is masked and logged once with the request id", async () => {
+    const { run, lines } = failingOperations();
     const { data, errors } = await run("{ channel(telegramId: 5) { id } viewer { name } }");
     expect(data).toBe('{"channel":null,"viewer":{"name":"Test"}}');
     expect(errors).toHaveLength(1);
@@ -66,8 +66,8 @@ describe("an unexpected error", () => {
     ]);
   });
 
-  test("nulls the whole result where its field may not be null", async () => {
-    const { run } = failing();
+  test("an unexpected error of a non-null root field nulls the whole result", async () => {
+    const { run } = failingOperations();
     const { data } = await run("{ a: viewer { name } tagTypes { id } }");
     expect(data).toBe("null");
   });

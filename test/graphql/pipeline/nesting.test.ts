@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** What a refusal may be called: all of these are the caller's doing. */
-const CODES = [
+/** The codes that a refusal may have. All of them blame the request and not the server. */
+const REFUSAL_CODES = [
   "GRAPHQL_PARSE_FAILED",
   "GRAPHQL_VALIDATION_FAILED",
   "QUERY_TOO_DEEP",
@@ -26,7 +26,7 @@ const CODES = [
   "BAD_REQUEST",
 ];
 const DEPTHS = [1, 2, 12, 13, 63, 64, 65, 400, 1_000, 5_000, 20_000, 100_000];
-/** Bytes of a body that the server reads. */
+/** The largest body that the server reads, in bytes. */
 const BODY_LIMIT = 1024 * 1024;
 
 const wrapped = (open: string, inner: string, close: string, depth: number): string =>
@@ -35,10 +35,10 @@ const chain = (depth: number, spread: (next: string) => string, last: string): s
   `{ ...f0 } ${Array.from({ length: depth }, (_, index) => `fragment f${index} on Query { ${spread(`...f${index + 1}`)} }`).join(" ")} fragment f${depth} on Query { ${last} }`;
 const viewer = "viewer { name }";
 
-/** Documents that are nested in every way that GraphQL has. */
+/** Documents that are nested in every way that GraphQL allows. */
 const DOCUMENTS: Record<string, (depth: number) => string> = {
-  "fields that have none below them": (depth) => `{ viewer ${wrapped("{ name ", "", "}", depth)} }`,
-  "fields that do": (depth) =>
+  "leaf fields with a selection": (depth) => `{ viewer ${wrapped("{ name ", "", "}", depth)} }`,
+  "fields with a selection": (depth) =>
     `{ tag(id: "x") ${wrapped("{ inviteLinks { nodes { tags ", "{ name }", "} } }", depth)} }`,
   "selection sets without an end": (depth) => "{ viewer ".repeat(depth),
   "inline fragments": (depth) => `{ ${wrapped("... on Query { ", viewer, "}", depth)} }`,
@@ -78,7 +78,7 @@ const DOCUMENTS: Record<string, (depth: number) => string> = {
 const nested = (depth: number): string => wrapped("[", "", "]", depth);
 const nestedObject = (depth: number): string => wrapped('{"tagGroups":', "null", "}", depth);
 
-/** Bodies whose JSON is nested beside the document. */
+/** Bodies whose JSON is nested outside the document. */
 const BODIES: Record<string, (depth: number) => string> = {
   "a list's variable": (depth) =>
     `{"query":"query ($v: [ID!]!) { nodes(ids: $v) { id } }","variables":{"v":${nested(depth)}}}`,
@@ -93,7 +93,7 @@ const BODIES: Record<string, (depth: number) => string> = {
   "a mutation's variable": (depth) =>
     `{"query":"mutation ($v: CreateTagTypeInput!) { createTagType(input: $v) { __typename } }","variables":{"v":{"name":${nested(depth)}}}}`,
 };
-/** Those of which nothing is wrong but the nesting. */
+/** Bodies that are valid except for their nesting. */
 const HARMLESS: Record<string, (depth: number) => string> = {
   "a variable that is not declared": (depth) =>
     `{"query":"{ viewer { name } }","variables":{"v":${nested(depth)}}}`,
@@ -117,30 +117,36 @@ async function answerTo(body: string) {
   return { status: response.status, data, codes: errors.map(({ extensions }) => extensions.code) };
 }
 
-/** Answered, or refused with a code that says that the caller did it. */
-async function expectFair(body: string, isTooDeep: boolean): Promise<void> {
+/** Expects a result or a refusal with one of REFUSAL_CODES. */
+async function expectResultOrRefusal(body: string, isTooDeep: boolean): Promise<void> {
   const { status, data, codes } = await answerTo(body);
-  for (const code of codes) expect(CODES).toContain(code);
+  for (const code of codes) expect(REFUSAL_CODES).toContain(code);
   if (isTooDeep) expect([status, data]).toEqual([400, undefined]);
   else if (codes.length === 0) expect(status).toBe(200);
 }
 
-describe("no depth ends in an error of the server's", () => {
-  test.each(Object.entries(DOCUMENTS))("in a document: %s", async (_what, document) => {
-    for (const depth of DEPTHS) {
-      const body = JSON.stringify({ query: document(depth) });
-      if (body.length < BODY_LIMIT) await expectFair(body, depth > LIMITS.nesting);
-    }
-  });
+describe("requests of any depth", () => {
+  test.each(Object.entries(DOCUMENTS))(
+    "a deeply nested document causes no server error: %s",
+    async (_what, document) => {
+      for (const depth of DEPTHS) {
+        const body = JSON.stringify({ query: document(depth) });
+        if (body.length < BODY_LIMIT) await expectResultOrRefusal(body, depth > LIMITS.nesting);
+      }
+    },
+  );
 
-  test.each(Object.entries({ ...BODIES, ...HARMLESS }))("in a request's JSON: %s", async (_what, body) => {
-    for (const depth of DEPTHS) {
-      if (body(depth).length < BODY_LIMIT) await expectFair(body(depth), depth > LIMITS.nesting);
-    }
-  });
+  test.each(Object.entries({ ...BODIES, ...HARMLESS }))(
+    "deeply nested JSON in a request's body causes no server error: %s",
+    async (_what, body) => {
+      for (const depth of DEPTHS) {
+        if (body(depth).length < BODY_LIMIT) await expectResultOrRefusal(body(depth), depth > LIMITS.nesting);
+      }
+    },
+  );
 
-  test("in the address of a GET", async () => {
-    // A longer address is more than the server's HTTP parser takes, which answers 431.
+  test("deep nesting in the address of a GET causes no server error", async () => {
+    // The HTTP parser answers longer addresses with 431.
     for (const depth of [1, 60, 65, 400]) {
       for (const [name, value] of [
         ["variables", `{"v":${nested(depth)}}`],
@@ -155,7 +161,7 @@ describe("no depth ends in an error of the server's", () => {
           },
         });
         const { errors } = (await response.json()) as { errors?: { extensions: { code: string } }[] };
-        for (const { extensions } of errors ?? []) expect(CODES).toContain(extensions.code);
+        for (const { extensions } of errors ?? []) expect(REFUSAL_CODES).toContain(extensions.code);
         expect([name, depth, response.status]).toEqual([name, depth, depth > LIMITS.nesting ? 400 : 200]);
       }
     }
@@ -163,7 +169,7 @@ describe("no depth ends in an error of the server's", () => {
 });
 
 describe("the limit on nesting", () => {
-  test("is refused as what it is", async () => {
+  test("a document or variables beyond the limit on nesting are refused with the matching code", async () => {
     const code = async (query: string, variables = {}) =>
       (await server.ask(query, variables)).errors?.map(({ extensions }) => extensions.code);
     const over = LIMITS.nesting;
@@ -176,7 +182,7 @@ describe("the limit on nesting", () => {
     expect(await code(`{ ${viewer} }`, { v: JSON.parse(nested(over + 1)) })).toEqual(["BAD_USER_INPUT"]);
   });
 
-  test("says that a fragment spreads itself where one does, however long the way", async () => {
+  test("a fragment that spreads itself is reported as such for any length of the cycle", async () => {
     for (const length of [1, 5, 100, 200]) {
       const { errors } = await server.ask(chain(length, (next) => next, "...f0"));
       expect(errors?.[0]).toMatchObject({
@@ -186,7 +192,7 @@ describe("the limit on nesting", () => {
     }
   });
 
-  test("leaves room for what clients ask of the schema", async () => {
+  test("the limit on nesting allows the introspection query of clients", async () => {
     const { errors } = await server.ask(getIntrospectionQuery({ inputValueDeprecation: true }));
     expect(errors).toBeUndefined();
   });
@@ -200,24 +206,24 @@ describe("the limit on tokens", () => {
     return tokens;
   };
 
-  test("is exact, and leaves comments out", async () => {
+  test("the limit on tokens is exact and ignores comments", async () => {
     const document = (names: number) => `# A comment\n{ viewer { ${"name ".repeat(names)} } }`;
     const codesOf = async (query: string) =>
       (await server.ask(query)).errors?.map(({ extensions }) => extensions.code);
     const most = document(LIMITS.tokens - 5);
     expect(tokensOf(most)).toBe(LIMITS.tokens);
-    // So many fields of one name are compared with each other for too long, and refused for that.
+    // The document is within the limit on tokens but has too many fields of one name to compare with each other.
     expect(await codesOf(most)).toEqual(["GRAPHQL_VALIDATION_FAILED"]);
     expect(await codesOf(document(LIMITS.tokens - 4))).toEqual(["QUERY_TOO_LONG"]);
   });
 
-  test("comes before what is wrong further back", async () => {
+  test("the limit on tokens is checked before errors further back in the document", async () => {
     const { errors } = await server.ask(`{ viewer { ${"name ".repeat(LIMITS.tokens)} ' } }`);
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["QUERY_TOO_LONG"]);
   });
 });
 
-/** Calls a function with a share of the stack left. */
+/** Calls a function with the given share of the stack left. */
 function withStackLeft<T>(share: number, call: () => T): T {
   let frames = 0;
   const descend = (left: number): T => {
@@ -228,7 +234,7 @@ function withStackLeft<T>(share: number, call: () => T): T {
   return descend(Math.floor(frames * (1 - share)));
 }
 
-test("everything that is taken is worked out with a fifth of the stack", async () => {
+test("every accepted operation can be executed with a fifth of the stack", async () => {
   const caller: Caller = {
     key: "admin",
     name: "Test",
@@ -252,7 +258,7 @@ test("everything that is taken is worked out with a fifth of the stack", async (
   for (const depth of [1, 12, 30, 60, 62, 63, 64, 65, 400, 30_000]) {
     for (const document of Object.values(DOCUMENTS)) {
       const { errors = [] } = await withStackLeft(0.2, () => run({ query: document(depth) }));
-      // What reads the database fails here for want of one, and not of stack.
+      // Fields that read the database fail here because there is no database, and not because the stack is exhausted.
       for (const { message } of errors) expect(message).not.toMatch(/call stack/);
     }
     for (const body of Object.values(BODIES)) {
@@ -264,7 +270,7 @@ test("everything that is taken is worked out with a fifth of the stack", async (
   expect(lines.filter((line) => /call stack/.test(line))).toEqual([]);
 });
 
-test("fragments that spread each other in every way are judged with a bounded amount of work", async () => {
+test("fragments that spread each other in every way are validated with a bounded amount of work", async () => {
   const rounds = (layers: number, width: number) => {
     const names = (layer: number) => Array.from({ length: width }, (_, index) => `f${layer}_${index}`);
     const spreads = (layer: number) =>
@@ -284,7 +290,7 @@ test("fragments that spread each other in every way are judged with a bounded am
     rounds(15, 7),
     rounds(60, 2),
     chain(12, (next) => `${next} ${next}`, viewer),
-    // Each fragment asks twice for the same field, and there for the next fragment.
+    // Each fragment selects the same field twice, and the next fragment in both.
     `{ tag(id: "x") { ...f0 } } ${Array.from({ length: 40 }, (_, index) => `fragment f${index} on Tag { inviteLinks { nodes { tags { ...f${index + 1} } } } inviteLinks { nodes { tags { ...f${index + 1} } } } }`).join(" ")} fragment f40 on Tag { name }`,
     chain(20, (next) => `a: node(id: 1) { ... on Tag { id } } ${next} b: node(id: 1) { id } ${next}`, viewer),
   ]) {
@@ -293,12 +299,12 @@ test("fragments that spread each other in every way are judged with a bounded am
       expect([
         "QUERY_TOO_LONG",
         "BAD_USER_INPUT",
-        ...CODES,
+        ...REFUSAL_CODES,
         "QUERY_TOO_COSTLY",
         "QUERY_TOO_MANY_ALIASES",
       ]).toContain(extensions.code);
   }
-  // Doubling at every step would take longer than the machine lasts.
+  // Work that doubled with each fragment would take far longer.
   expect(performance.now() - started).toBeLessThan(60_000);
   expect((await server.ask(`{ channel(telegramId: ${CHANNEL}) { title } }`)).errors).toBeUndefined();
 });
@@ -307,7 +313,7 @@ describe("the limits on sizes", () => {
   const codesOf = async (query: string, variables: Record<string, unknown> = {}) =>
     (await server.ask(query, variables)).errors?.map(({ extensions }) => extensions.code);
 
-  test("refuse a document of too many characters before it is read, comments and texts included", async () => {
+  test("a document with too many characters, including comments and texts, is refused before it is parsed", async () => {
     const document = (characters: number) => `{ ${viewer} } #`.padEnd(characters, "x");
     expect(await codesOf(document(LIMITS.characters))).toBeUndefined();
     expect(await codesOf(document(LIMITS.characters + 1))).toEqual(["QUERY_TOO_LONG"]);
@@ -315,7 +321,7 @@ describe("the limits on sizes", () => {
     expect(await codesOf(`{ inviteLinks(channelId: ${text}) { totalCount } }`)).toEqual(["QUERY_TOO_LONG"]);
   });
 
-  test("leave room for as many ids as a document has tokens for", () => {
+  test("the limit on characters allows as many ids as the limit on tokens", () => {
     const id = globalId("InviteLink", newId());
     expect(LIMITS.tokens * `"${id}" `.length).toBeLessThan(LIMITS.characters);
   });
@@ -324,14 +330,17 @@ describe("the limits on sizes", () => {
     ["lists", []],
     ["objects", {}],
     ["numbers", 1],
-  ])("refuse too many values in the variables, declared or not: %s", async (_what, value) => {
-    // The list itself is one of them.
-    const most = Array.from({ length: LIMITS.values - 1 }, () => value);
-    expect(await codesOf(`{ ${viewer} }`, { v: most })).toBeUndefined();
-    expect(await codesOf(`{ ${viewer} }`, { v: [...most, value] })).toEqual(["BAD_USER_INPUT"]);
-  });
+  ])(
+    "too many values in the variables are refused even if the variable is not declared: %s",
+    async (_what, value) => {
+      // The list itself counts as one value.
+      const most = Array.from({ length: LIMITS.values - 1 }, () => value);
+      expect(await codesOf(`{ ${viewer} }`, { v: most })).toBeUndefined();
+      expect(await codesOf(`{ ${viewer} }`, { v: [...most, value] })).toEqual(["BAD_USER_INPUT"]);
+    },
+  );
 
-  test("leave room for as many ids as a filter takes", async () => {
+  test("the limit on values allows as many ids as a filter accepts", async () => {
     const query = `query ($filter: InviteLinkFilter) {
       inviteLinks(channelId: -1001, first: 1, filter: $filter) { totalCount } }`;
     const ids = Array.from({ length: 10_000 }, () => globalId("InviteLink", newId()));
@@ -339,7 +348,7 @@ describe("the limits on sizes", () => {
     expect(errors?.map(({ extensions }) => extensions.code) ?? []).not.toContain("BAD_USER_INPUT");
   });
 
-  test("keep the whole schema from being asked for many times at once", async () => {
+  test("the whole schema cannot be requested many times in one operation", async () => {
     const schemas = (count: number) =>
       Array.from({ length: count }, (_, index) => `a${index}: __schema { types { name } }`).join(" ");
     const fields = (count: number) =>
@@ -351,7 +360,7 @@ describe("the limits on sizes", () => {
     expect(await codesOf(`{ ${names} }`)).toBeUndefined();
   });
 
-  test("keep what is repeated of a request in an error short", async () => {
+  test("an error repeats only a short part of the request", async () => {
     const { errors: ofName } = await server.ask(`{ ${"x".repeat(10_000)} }`);
     const { errors: ofValue } = await server.ask(
       "query ($channelId: TelegramID!) { inviteLinks(channelId: $channelId) { totalCount } }",

@@ -27,8 +27,8 @@ function streamOf(
 const never = () => new Promise<never>(() => {});
 
 describe("a stream of results", () => {
-  test("ends at once although its source still waits for an event", async () => {
-    // The generator cannot return before its promise is settled.
+  test("a stream of results ends immediately although its source still waits for an event", async () => {
+    // The generator cannot return before the promise that it awaits is settled.
     const { stream, onEnd } = streamOf(
       (async function* () {
         yield 1;
@@ -42,7 +42,7 @@ describe("a stream of results", () => {
     expect(onEnd.mock.calls).toEqual([[[]]]);
   });
 
-  test("delivers its last result also to a reader who asks only later", async () => {
+  test("a stream of results that has ended still delivers its last result to a reader", async () => {
     const { stream, onEnd } = streamOf({ next: never });
     stream.end(failed("FORBIDDEN"));
     stream.end(failed("UNAUTHENTICATED"));
@@ -51,7 +51,7 @@ describe("a stream of results", () => {
     expect(onEnd.mock.calls).toEqual([[["FORBIDDEN"]]]);
   });
 
-  test("drops the result of an event that is being executed when it ends", async () => {
+  test("a stream of results that ends drops the result of an event that is still being executed", async () => {
     let finish = (_result: OperationResult) => {};
     const { stream } = streamOf(
       { next: async () => ({ done: false, value: 1 }) },
@@ -65,7 +65,7 @@ describe("a stream of results", () => {
     expect((await stream.next()).done).toBe(true);
   });
 
-  test("logs an error of its source's return and ends all the same", async () => {
+  test("a stream of results logs an error of its source's return and ends", async () => {
     const { stream, onEnd, error } = streamOf({
       next: never,
       return: async () => {
@@ -77,7 +77,7 @@ describe("a stream of results", () => {
     expect(onEnd).toHaveBeenCalledTimes(1);
   });
 
-  test("names each code of its results once", async () => {
+  test("a stream of results reports each error code of its results once when it ends", async () => {
     const { stream, onEnd } = streamOf(
       (async function* () {
         yield* ["A", "B", "A"];

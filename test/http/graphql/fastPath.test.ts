@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "../../support/server.js";
 
-// A body with an unknown key is no ordinary request, so that Yoga handles it; with the value null it means the same.
+// A body with an unknown key does not take the fast path, so Yoga handles the request. The value null leaves its meaning
+// unchanged.
 
 let server: TestServer;
 beforeAll(async () => {
@@ -65,7 +66,7 @@ async function send(body: object, accept: string) {
   return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
 }
 
-test("a request that bypasses Yoga gets the same response as through Yoga", async () => {
+test("a request that bypasses Yoga gets the same response as a request through Yoga", async () => {
   await fc.assert(
     fc.asyncProperty(content, accept, async (body, accept) => {
       expect(await send(body, accept)).toEqual(await send({ ...body, unknownKey: null }, accept));

@@ -22,7 +22,7 @@ const post = (body: unknown, headers: Record<string, string> = {}) =>
     headers: { "content-type": "application/json", ...headers },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
-const refused = async (response: Response) => {
+const refusalOf = async (response: Response) => {
   const { errors, data } = (await response.json()) as {
     errors: { extensions: { code: string; requestId: string } }[];
     data?: unknown;
@@ -31,7 +31,7 @@ const refused = async (response: Response) => {
   expect(errors[0]?.extensions.requestId).toBe(response.headers.get("x-request-id"));
   return [response.status, errors[0]?.extensions.code];
 };
-const MAKE = `mutation { createTagType(input: { name: "Forged" }) { __typename } }`;
+const FORGED_MUTATION = `mutation { createTagType(input: { name: "Forged" }) { __typename } }`;
 const typeNames = async () =>
   (await server.ask("{ tagTypes { name } }")).data.tagTypes.map(({ name }: { name: string }) => name);
 
@@ -44,33 +44,33 @@ describe("GraphQL over HTTP", () => {
         headers: { ...(init?.headers as object), authorization: `Bearer ${server.token}` },
       }),
   })) {
-    test(audit.name, async () => {
+    test(`the GraphQL endpoint passes the audit of GraphQL over HTTP: ${audit.name}`, async () => {
       const result = await audit.fn();
-      // What the specification only allows is a notice.
+      // An audit of an optional behaviour gives a notice, which is not a failure.
       if (result.status === "notice") return;
       expect(result).toMatchObject({ status: "ok" });
     });
   }
 });
 
-describe("who is calling", () => {
+describe("authentication of GraphQL requests", () => {
   test.each([
-    ["nothing", null],
+    ["no Authorization header", null],
     ["another scheme", "Basic YTpi"],
     ["a wrong token", "Bearer wrong"],
-    ["no token", "Bearer "],
-    ["two", "Bearer a b"],
-  ])("%s is a 401, before anything else is said", async (_what, authorization) => {
+    ["an empty token", "Bearer "],
+    ["two tokens", "Bearer a b"],
+  ])("a GraphQL request with %s gets a 401 before its body is examined", async (_what, authorization) => {
     const response = await fetch(server.url, {
       method: "POST",
       headers: { "content-type": "application/json", ...(authorization === null ? {} : { authorization }) },
       body: JSON.stringify({ query: getIntrospectionQuery() }),
     });
     expect(response.headers.get("www-authenticate")).toContain("Bearer");
-    expect(await refused(response)).toEqual([401, "UNAUTHENTICATED"]);
+    expect(await refusalOf(response)).toEqual([401, "UNAUTHENTICATED"]);
   });
 
-  test("introspection is for a valid token", async () => {
+  test("introspection is allowed with a valid token", async () => {
     const response = await post({ query: getIntrospectionQuery() });
     expect(((await response.json()) as { data: { __schema: object } }).data.__schema).toBeTruthy();
   });
@@ -78,44 +78,48 @@ describe("who is calling", () => {
 
 describe("forged requests", () => {
   test.each([
-    ["a form", "application/x-www-form-urlencoded", new URLSearchParams({ query: MAKE }).toString()],
+    [
+      "a form",
+      "application/x-www-form-urlencoded",
+      new URLSearchParams({ query: FORGED_MUTATION }).toString(),
+    ],
     [
       "a multipart form",
       "multipart/form-data; boundary=b",
-      `--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: MAKE })}\r\n--b--`,
+      `--b\r\nContent-Disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: FORGED_MUTATION })}\r\n--b--`,
     ],
-    ["plain text", "text/plain", JSON.stringify({ query: MAKE })],
-    ["a document", "application/graphql", MAKE],
-  ])("%s carries no operation", async (_what, type, body) => {
-    expect(await refused(await send({ headers: { "content-type": type }, body }))).toEqual([
+    ["plain text", "text/plain", JSON.stringify({ query: FORGED_MUTATION })],
+    ["a bare GraphQL document", "application/graphql", FORGED_MUTATION],
+  ])("a request whose body is %s executes no operation", async (_what, type, body) => {
+    expect(await refusalOf(await send({ headers: { "content-type": type }, body }))).toEqual([
       415,
       "UNSUPPORTED_MEDIA_TYPE",
     ]);
     expect(await typeNames()).not.toContain("Forged");
   });
 
-  test("a GET carries queries alone", async () => {
+  test("a GET request executes queries and no mutations", async () => {
     const get = (query: string) => send({ method: "GET" }, `/graphql?${new URLSearchParams({ query })}`);
     expect(await (await get("{ viewer { name } }")).json()).toEqual({
       data: { viewer: { name: "Sandbox" } },
     });
-    const response = await get(MAKE);
+    const response = await get(FORGED_MUTATION);
     expect(response.headers.get("allow")).toBe("POST");
-    expect(await refused(response)).toEqual([405, "METHOD_NOT_ALLOWED"]);
+    expect(await refusalOf(response)).toEqual([405, "METHOD_NOT_ALLOWED"]);
     expect(await typeNames()).not.toContain("Forged");
-    expect(await refused(await send({ method: "PUT" }))).toEqual([405, "METHOD_NOT_ALLOWED"]);
+    expect(await refusalOf(await send({ method: "PUT" }))).toEqual([405, "METHOD_NOT_ALLOWED"]);
   });
 
-  test("a browser elsewhere is answered only where CORS_ORIGINS names its page", async () => {
-    // What GraphQL clients and tracing add to a request of theirs.
-    const asked = "apollographql-client-name,authorization,content-type,traceparent";
+  test("a page of another origin may read responses only if CORS_ORIGINS names its origin", async () => {
+    // The headers that GraphQL clients and tracing add to a request.
+    const requestedHeaders = "apollographql-client-name,authorization,content-type,traceparent";
     const preflight = (origin: string) =>
       fetch(server.url, {
         method: "OPTIONS",
         headers: {
           origin,
           "access-control-request-method": "POST",
-          "access-control-request-headers": asked,
+          "access-control-request-headers": requestedHeaders,
         },
       });
     const allowed = await preflight("https://app.example");
@@ -123,7 +127,7 @@ describe("forged requests", () => {
       204,
       "https://app.example",
     ]);
-    expect(allowed.headers.get("access-control-allow-headers")).toBe(asked);
+    expect(allowed.headers.get("access-control-allow-headers")).toBe(requestedHeaders);
     expect(allowed.headers.get("access-control-allow-credentials")).toBeNull();
     expect((await preflight("https://evil.example")).headers.get("access-control-allow-origin")).not.toBe(
       "https://evil.example",
@@ -133,7 +137,7 @@ describe("forged requests", () => {
   });
 });
 
-describe("limits, each before execution and with a code", () => {
+describe("limits on GraphQL requests", () => {
   const nested = (levels: number) =>
     `{ tag(id: "x") { ${"inviteLinks(first: 1) { nodes { tags { ".repeat(levels)} name ${"} } }".repeat(levels)} } }`;
   test.each([
@@ -153,7 +157,7 @@ describe("limits, each before execution and with a code", () => {
       "QUERY_TOO_COSTLY",
     ],
     [
-      "cost, by a variable",
+      "cost that depends on a variable",
       {
         query: `query ($n: Int) { tags(channelId: ${CHANNEL}, first: $n) { nodes { inviteLinks(last: $n) { edges { node { name url budget } } } } } }`,
         variables: { n: 100 },
@@ -161,7 +165,7 @@ describe("limits, each before execution and with a code", () => {
       "QUERY_TOO_COSTLY",
     ],
     [
-      "cost, through fragments",
+      "cost through fragments",
       {
         query: `query { ...a ...a } fragment a on Query { ...c ...c } fragment c on Query { tags(channelId: ${CHANNEL}, first: 100) { nodes { inviteLinks(first: 100) { totalCount nodes { id } } } } }`,
       },
@@ -172,15 +176,15 @@ describe("limits, each before execution and with a code", () => {
       { query: "query { ...a } fragment a on Query { ...b } fragment b on Query { ...a }" },
       "GRAPHQL_VALIDATION_FAILED",
     ],
-  ])("%s", async (_what, body, code) => {
+  ])("a request that violates a limit is refused before execution: %s", async (_what, body, code) => {
     const before = server.log.filter(({ msg }) => msg === "sql").length;
-    const [status, said] = await refused(await post(body));
-    expect([status === 200 || status === 400, said]).toEqual([true, code]);
-    // Only who is calling was looked up.
+    const [status, actual] = await refusalOf(await post(body));
+    expect([status === 200 || status === 400, actual]).toEqual([true, code]);
+    // Only the caller was read from the database.
     expect(server.log.filter(({ msg }) => msg === "sql").length - before).toBeLessThanOrEqual(2);
   });
 
-  test("what an operation costs is not taken for what it costs with other variables", async () => {
+  test("the cost of an operation is computed anew for other variables", async () => {
     const query = `query ($n: Int = 100, $m: [ID!] = []) { tags(channelId: ${CHANNEL}, first: $n) { nodes {
       inviteLinks(last: $n) { edges { node { name url budget } } } } } nodes(ids: $m) { id } }`;
     const codeOf = async (variables: object) =>
@@ -193,7 +197,7 @@ describe("limits, each before execution and with a code", () => {
     }
   });
 
-  test("a size of a page is refused for what it is", async () => {
+  test("a page size above the limit is refused with the name of its argument", async () => {
     const { errors } = await server.ask(
       `{ inviteLinks(channelId: ${CHANNEL}, first: 300000) { nodes { id name } } }`,
     );
@@ -203,39 +207,43 @@ describe("limits, each before execution and with a code", () => {
     });
   });
 
-  test("nothing is kept of a body without a token", async () => {
+  test("a large body without a token is refused with a 401", async () => {
     const headers = { "content-type": "text/plain", authorization: "" };
-    expect(await refused(await send({ headers, body: "x".repeat(1_100_000) }))).toEqual([
+    expect(await refusalOf(await send({ headers, body: "x".repeat(1_100_000) }))).toEqual([
       401,
       "UNAUTHENTICATED",
     ]);
   });
 
-  test("a body that is too large is not read", async () => {
+  test("a body that is too large is refused with a 413", async () => {
     expect(
-      await refused(await post({ query: "{ viewer { name } }", variables: { a: "x".repeat(1_100_000) } })),
+      await refusalOf(await post({ query: "{ viewer { name } }", variables: { a: "x".repeat(1_100_000) } })),
     ).toEqual([413, "PAYLOAD_TOO_LARGE"]);
   });
 
   test.each([
-    ["no JSON", "{", [400, "BAD_REQUEST"]],
-    ["nothing", "", [400, "BAD_REQUEST"]],
-    ["no object", '"x"', [400, "BAD_REQUEST"]],
-    ["no query", "{}", [400, "BAD_REQUEST"]],
-    ["a query that is none", '{"query":"{"}', [200, "GRAPHQL_PARSE_FAILED"]],
+    ["a body that is not JSON", "{", [400, "BAD_REQUEST"]],
+    ["an empty body", "", [400, "BAD_REQUEST"]],
+    ["a body that is not an object", '"x"', [400, "BAD_REQUEST"]],
+    ["a body without a query", "{}", [400, "BAD_REQUEST"]],
+    ["a query that cannot be parsed", '{"query":"{"}', [200, "GRAPHQL_PARSE_FAILED"]],
     ["an unknown field", '{"query":"{ nope }"}', [200, "GRAPHQL_VALIDATION_FAILED"]],
-    ["a value in the document", `{"query":"{ channel(telegramId: 1.5) { id } }"}`, [200, "BAD_USER_INPUT"]],
+    [
+      "an invalid value in the document",
+      `{"query":"{ channel(telegramId: 1.5) { id } }"}`,
+      [200, "BAD_USER_INPUT"],
+    ],
     ["a missing variable", `{"query":"query ($id: ID!) { tag(id: $id) { id } }"}`, [200, "BAD_USER_INPUT"]],
     [
-      "an operation that is not there",
+      "the name of a missing operation",
       `{"query":"query A { viewer { name } }","operationName":"B"}`,
       [200, "GRAPHQL_VALIDATION_FAILED"],
     ],
-  ])("%s", async (_what, body, expected) => {
-    expect(await refused(await post(body))).toEqual(expected);
+  ])("a GraphQL request with %s is refused with the matching code", async (_what, body, expected) => {
+    expect(await refusalOf(await post(body))).toEqual(expected);
   });
 
-  test("wide but honest queries are taken", async () => {
+  test("a query for a full page of links with all their fields is accepted", async () => {
     const { errors } = await server.ask(`{
       inviteLinks(channelId: ${CHANNEL}, first: 100) {
         totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
@@ -248,11 +256,11 @@ describe("limits, each before execution and with a code", () => {
   });
 });
 
-describe("answers", () => {
-  test("that nobody could read are not worked for", async () => {
+describe("responses of the server", () => {
+  test("a request that accepts no media type of results is refused and not executed", async () => {
     for (const accept of ["image/png", "application/json;q=0"]) {
-      const response = await post({ query: MAKE }, { accept });
-      expect(await refused(response)).toEqual([406, "NOT_ACCEPTABLE"]);
+      const response = await post({ query: FORGED_MUTATION }, { accept });
+      expect(await refusalOf(response)).toEqual([406, "NOT_ACCEPTABLE"]);
     }
     expect(await typeNames()).not.toContain("Forged");
     const response = await post(
@@ -262,7 +270,7 @@ describe("answers", () => {
     expect(response.status).toBe(200);
   });
 
-  test("do not depend on what is in the Host header", async () => {
+  test("a response does not depend on the Host header", async () => {
     const { request } = await import("node:http");
     const { port } = new URL(server.origin);
     for (const host of ["a b", "[::1", "localhost:99999", "@", "%00"]) {
@@ -281,10 +289,13 @@ describe("answers", () => {
     }
   });
 
-  test("to a great many wrong values come as soon as those to one", async () => {
+  test("a request with very many invalid values is refused with a limited number of errors", async () => {
     const nulls = Array.from({ length: 200_000 }, () => null);
     const query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }";
-    expect(await refused(await post({ query, variables: { ids: nulls } }))).toEqual([200, "BAD_USER_INPUT"]);
+    expect(await refusalOf(await post({ query, variables: { ids: nulls } }))).toEqual([
+      200,
+      "BAD_USER_INPUT",
+    ]);
     const many = await server.ask(query, { ids: Array.from({ length: 1001 }, () => server.token) });
     expect(many.errors?.[0]?.extensions.code).toBe("BAD_USER_INPUT");
     const filtered = await server.ask(
@@ -294,7 +305,7 @@ describe("answers", () => {
     expect(filtered.errors?.[0]?.extensions["fieldErrors"]).toHaveLength(20);
   });
 
-  test("carry the caller's request id where it is fit to be one, else their own", async () => {
+  test("a response carries the client's request id if it is valid and a new id otherwise", async () => {
     const id = async (given: string) =>
       (await post({ query: "{ viewer { name } }" }, { "x-request-id": given })).headers.get("x-request-id");
     expect(await id("mine-1")).toBe("mine-1");
@@ -304,7 +315,7 @@ describe("answers", () => {
     );
   });
 
-  test("health and readiness name each part", async () => {
+  test("the health and readiness endpoints report the state of each part", async () => {
     expect(await (await fetch(`${server.origin}/healthz`)).json()).toEqual({ status: "ok" });
     const ready = await fetch(`${server.origin}/readyz`);
     expect([ready.status, await ready.json()]).toEqual([
@@ -325,16 +336,16 @@ describe("GraphiQL", () => {
   const page = (headers: Record<string, string> = {}) =>
     fetch(server.url, { headers: { accept: "text/html", ...headers } }).then((response) => response.text());
 
-  test("has the sandbox's token on this machine, and needs nothing from the internet", async () => {
+  test("GraphiQL has the sandbox's token for a local request and loads nothing from the internet", async () => {
     const text = await page();
     expect(text).toContain(server.token);
     expect(text).not.toMatch(/<(script|link)[^>]+(src|href)="?https?:/);
   });
 
-  test("is open, but without the token where a name that is not loopback led here", async () => {
+  test("GraphiQL is served without the token if the Host header does not name a loopback address", async () => {
     const { request } = await import("node:http");
     const { port } = new URL(server.origin);
-    const asked = (host: string) =>
+    const pageOnHost = (host: string) =>
       new Promise<string>((resolve, reject) => {
         request(
           { port, host: "127.0.0.1", path: "/graphql", headers: { accept: "text/html", host } },
@@ -346,20 +357,20 @@ describe("GraphiQL", () => {
           .on("error", reject)
           .end();
       });
-    expect(await asked(`localhost:${port}`)).toContain(server.token);
+    expect(await pageOnHost(`localhost:${port}`)).toContain(server.token);
     for (const host of [
       "evil.example",
       "127.0.0.1.evil.example",
       `evil.example:${port}`,
       "127.evil.example",
     ]) {
-      const text = await asked(host);
+      const text = await pageOnHost(host);
       expect(text).toContain("GraphiQL");
       expect(text).not.toContain(server.token);
     }
   });
 
-  test("its example queries work as they stand", async () => {
+  test("GraphiQL's example queries succeed without a change", async () => {
     const tabs = /"defaultTabs":(\[.*?\]),"defaultQuery"/s.exec(await page())?.[1];
     const queries = (JSON.parse(tabs ?? "[]") as { query: string }[]).map(({ query }) => query);
     expect(queries).toHaveLength(4);
@@ -372,7 +383,7 @@ describe("GraphiQL", () => {
 });
 
 describe("in production", () => {
-  test("nothing is suggested, and no page is served", async () => {
+  test("a production server suggests no names in errors and serves no GraphiQL page", async () => {
     const strict = await startTestServer({
       production: true,
       graphiql: false,
@@ -393,22 +404,22 @@ describe("in production", () => {
   });
 });
 
-describe("stopping", () => {
-  test("stores the link of a client that has gone", async () => {
+describe("the drain of GraphQL requests", () => {
+  test("the drain stores the link of a client that has left", async () => {
     const ending = await startTestServer();
     const release = ending.sandbox.control.hold({ method: "createChatInviteLink" });
     const called = ending.sandbox.control.nextCall("createChatInviteLink");
-    const leaving = new AbortController();
+    const clientAbort = new AbortController();
     const answer = fetch(ending.url, {
       method: "POST",
-      signal: leaving.signal,
+      signal: clientAbort.signal,
       headers: { "content-type": "application/json", authorization: `Bearer ${ending.token}` },
       body: JSON.stringify({
         query: `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Left" }) { __typename } }`,
       }),
     });
     await called;
-    leaving.abort();
+    clientAbort.abort();
     await expect(answer).rejects.toThrow();
     const before = ending.log.length;
     const stopped = ending.stop();
@@ -419,31 +430,31 @@ describe("stopping", () => {
     expect(ending.log.filter(({ level }) => level === "fatal")).toEqual([]);
   });
 
-  test("does not wait for those who hung up, nor for those who say nothing", async () => {
+  test("the drain does not wait for clients that have left or for connections without a request", async () => {
     const ending = await startTestServer();
     const release = ending.sandbox.control.hold({ method: "createChatInviteLink" });
     const called = ending.sandbox.control.nextCall("createChatInviteLink");
-    const gone = new AbortController();
+    const clientAbort = new AbortController();
     const make = `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Hung up" }) { __typename } }`;
-    const asking = fetch(ending.url, {
+    const pendingResponse = fetch(ending.url, {
       method: "POST",
       headers: { authorization: `Bearer ${ending.token}`, "content-type": "application/json" },
       body: JSON.stringify({ query: make }),
-      signal: gone.signal,
+      signal: clientAbort.signal,
     });
     await called;
-    gone.abort();
-    await expect(asking).rejects.toThrow("aborted");
+    clientAbort.abort();
+    await expect(pendingResponse).rejects.toThrow("aborted");
     const silent = connect(Number(new URL(ending.origin).port), "127.0.0.1");
     await once(silent, "connect");
-    // Waiting for the silent connection would take longer than a test may.
+    // The test would time out if the server waited for the silent connection.
     const stopped = ending.stop();
     release();
     await stopped;
     silent.destroy();
   });
 
-  test("answers what is under way, and takes no more", async () => {
+  test("the drain answers pending requests and refuses new connections", async () => {
     const ending = await startTestServer();
     const release = ending.sandbox.control.hold({ method: "createChatInviteLink" });
     const called = ending.sandbox.control.nextCall("createChatInviteLink");

@@ -39,7 +39,7 @@ async function load(path: string, headers: Record<string, string> = {}) {
 }
 
 describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
-  test(`the page at ${path} shows a local request the sandbox's token`, async () => {
+  test(`the page at ${path} contains the sandbox's token for a local request`, async () => {
     expect((await load(path)).text).toContain(server.token);
   });
 
@@ -63,13 +63,13 @@ describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
     ["origin", ALLOWED_ORIGIN],
     ["origin", "null"],
     ["host", "invite-links.example"],
-  ])(`the page at ${path} shows no token to a request with %s: %s`, async (name, value) => {
+  ])(`the page at ${path} contains no token for a request with the header %s: %s`, async (name, value) => {
     const { status, text } = await load(path, { [name]: value });
     expect(status).toBe(200);
     expect(text).not.toContain(server.token);
   });
 
-  test(`the page at ${path} shows no token to a request for an absolute address, as sent to proxies`, async () => {
+  test(`the page at ${path} contains no token for a request with an absolute address, as sent to proxies`, async () => {
     for (const host of ["evil.example", new URL(server.origin).host]) {
       const { status, text } = await load(`http://${host}${path}`);
       expect(status).toBe(200);
@@ -77,7 +77,7 @@ describe.each([["/"], ["/graphql"]])("the page at %s", (path) => {
     }
   });
 
-  test(`the page at ${path} cannot be read by a page of another origin, not even of an allowed one`, async () => {
+  test(`the page at ${path} cannot be read by a page of another origin, not even of an allowed origin`, async () => {
     const { headers } = await load(path, { origin: ALLOWED_ORIGIN });
     for (const name of Object.keys(headers)) expect(name).not.toMatch(/^access-control-/);
     expect(headers["cross-origin-resource-policy"]).toBe("same-origin");

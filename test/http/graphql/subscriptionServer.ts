@@ -32,7 +32,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** A source of events that a test pushes by hand. */
+/** A source of the events that a test pushes. */
 export class PushedSource implements AsyncIterableIterator<number> {
   readonly #events: (number | Error | null)[] = [];
   #waiting: Waiting | null = null;
@@ -42,7 +42,7 @@ export class PushedSource implements AsyncIterableIterator<number> {
     return this;
   }
 
-  /** @param event null ends the source, an Error lets it fail. */
+  /** @param event null ends the source, and an Error makes it fail */
   push(event: number | Error | null): void {
     this.#events.push(event);
     this.#deliver();
@@ -70,7 +70,7 @@ export class PushedSource implements AsyncIterableIterator<number> {
   }
 }
 
-/** A source whose next event, of 64 KiB, is always ready. */
+/** A source whose next event is always ready. Each event selects a `text` of 64 KiB. */
 class EndlessSource implements AsyncIterableIterator<number> {
   pulls = 0;
   isClosed = false;
@@ -88,13 +88,13 @@ class EndlessSource implements AsyncIterableIterator<number> {
   }
 }
 
-/** The sources that subscriptions have opened so far, in their order. */
+/** The sources that subscriptions have opened so far, in the order of opening. */
 export interface OpenedSources {
   readonly pushed: PushedSource[];
   readonly endless: EndlessSource[];
 }
 
-/** A schema with a subscription, which the product's own schema does not have yet. */
+/** A schema with subscriptions, which the product's own schema does not have yet. */
 function schemaOf(opened: OpenedSources): GraphQLSchema {
   const contexts = new WeakSet<object>();
   const Numbered: GraphQLObjectType<number, GraphQLContext> = new GraphQLObjectType({
@@ -127,7 +127,7 @@ function schemaOf(opened: OpenedSources): GraphQLSchema {
       list: {
         type: new GraphQLList(Numbered),
         resolve: (value) => [value],
-        // A hundred for each event.
+        // The list counts as a hundred items in the cost of each event.
         extensions: { complexity: { field: 1, multiplier: 100 } },
       },
     }),
@@ -172,11 +172,11 @@ function schemaOf(opened: OpenedSources): GraphQLSchema {
 
 export interface StreamEvent {
   readonly event: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a result has whatever shape its selection has.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of a result depends on its selection.
   readonly data: any;
 }
 
-/** The events of a response, as they arrive. */
+/** Reads the server-sent events of a response as they arrive. */
 export class EventReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #decoder = new TextDecoder();
@@ -187,7 +187,7 @@ export class EventReader {
     this.#chunks = (response.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
   }
 
-  /** The next event, without comments; null where the response ended properly. */
+  /** Returns the next event, skipping comments, or null if the response ended properly. */
   async next(): Promise<StreamEvent | null> {
     for (;;) {
       const end = this.#text.indexOf("\n\n");
@@ -210,7 +210,7 @@ export class EventReader {
     }
   }
 
-  /** All further events until the response ends. */
+  /** Returns all remaining events when the response has ended. */
   async rest(): Promise<StreamEvent[]> {
     const events: StreamEvent[] = [];
     for (let event = await this.next(); event !== null; event = await this.next()) events.push(event);
@@ -223,16 +223,16 @@ export interface SubscriptionServer {
   readonly opened: OpenedSources;
   readonly log: readonly LogLine[];
   readonly metrics: Metrics;
-  /** A new token with its id. */
+  /** Creates an API token. Returns its id and its secret. */
   makeToken(role: Role, channelIds?: readonly number[] | null): Promise<{ id: string; secret: string }>;
   revoke(tokenId: string): Promise<void>;
   ask(query: string, init?: { token?: string; accept?: string; signal?: AbortSignal }): Promise<Response>;
   subscribe(query: string, token?: string, signal?: AbortSignal): Promise<EventReader>;
-  /** As the server's own stop: ends streams, and resolves when all requests have ended. */
+  /** Ends the streams and resolves when all requests have ended, as the real server does when it stops. */
   close(): Promise<void>;
 }
 
-/** The server's GraphQL endpoint over real HTTP, with a schema of the tests' own. */
+/** Starts the server's GraphQL endpoint over real HTTP with a schema for tests. */
 export async function startSubscriptionServer(
   database: Database,
   isShared: boolean,

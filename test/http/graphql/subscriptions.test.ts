@@ -17,7 +17,7 @@ import {
   startSubscriptionServer,
 } from "./subscriptionServer.js";
 
-/** Until something happens on a busy machine. */
+/** How long a test polls for an expected state, which may take seconds on a busy machine. */
 const PATIENCE = { timeout: 20_000, interval: 5 };
 const COMPLETE = { event: "complete", data: null };
 
@@ -45,7 +45,7 @@ describe("a subscription over server-sent events", () => {
     return requestLines()[0];
   };
 
-  test("sends each event when it happens, and completes when its source ends", async () => {
+  test("a subscription sends each event when it happens and completes when its source ends", async () => {
     const response = await server.ask("subscription Count { numbers { value caller } }");
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const events = new EventReader(response);
@@ -61,7 +61,7 @@ describe("a subscription over server-sent events", () => {
     expect(await events.rest()).toEqual([COMPLETE]);
   });
 
-  test("can be asked for by GET", async () => {
+  test("a subscription can be requested by GET", async () => {
     const response = await fetch(
       `${server.url}?${new URLSearchParams({ query: "subscription { numbers { value } }" })}`,
       { headers: { authorization: `Bearer ${ADMIN_TOKEN}`, accept: "text/event-stream" } },
@@ -73,7 +73,7 @@ describe("a subscription over server-sent events", () => {
     expect(await events.rest()).toEqual([COMPLETE]);
   });
 
-  test("leaves a mutation by GET refused, and a query over SSE one result", async () => {
+  test("a mutation by GET over server-sent events is refused, and a query gives one result", async () => {
     const get = (query: string) =>
       fetch(`${server.url}?${new URLSearchParams({ query })}`, {
         headers: { authorization: `Bearer ${ADMIN_TOKEN}`, accept: "text/event-stream" },
@@ -89,7 +89,7 @@ describe("a subscription over server-sent events", () => {
     ]);
   });
 
-  test("executes each event with a context of its own, so that loaders read anew", async () => {
+  test("a subscription executes each event with a new context, so that loaders read again", async () => {
     const events = await server.subscribe("subscription { numbers { hasOwnContext } }");
     const numbers = await source();
     for (const value of [1, 2]) {
@@ -100,7 +100,7 @@ describe("a subscription over server-sent events", () => {
     await events.rest();
   });
 
-  test("masks the errors of an event and goes on", async () => {
+  test("a subscription masks the errors of an event and continues", async () => {
     const events = await server.subscribe("subscription { numbers { value fails isForbidden } }");
     const numbers = await source();
     for (const value of [1, 2]) {
@@ -126,7 +126,7 @@ describe("a subscription over server-sent events", () => {
     expect((await requestLine())?.["codes"]).toEqual(["INTERNAL_SERVER_ERROR", "FORBIDDEN"]);
   });
 
-  test("ends with a masked error when its source fails", async () => {
+  test("a subscription ends with a masked error when its source fails", async () => {
     const events = await server.subscribe("subscription { numbers { value } }");
     (await source()).push(new Error("connection to 10.0.0.5 refused"));
     const all = await events.rest();
@@ -140,7 +140,7 @@ describe("a subscription over server-sent events", () => {
     ["typed", "FORBIDDEN", "Not this subscription."],
     ["unexpected", "INTERNAL_SERVER_ERROR", "Something went wrong"],
   ])(
-    "gives one result when opening its source fails with an error that is %s",
+    "a subscription gives one result when opening its source fails with an error that is %s",
     async (failure, code, message) => {
       const events = await server.subscribe(`subscription { numbers(failure: "${failure}") { value } }`);
       const all = await events.rest();
@@ -170,15 +170,18 @@ describe("a subscription over server-sent events", () => {
     ["validity", "{ numbers { nothing } }", "GRAPHQL_VALIDATION_FAILED"],
     ["syntax", "{ numbers {", "GRAPHQL_PARSE_FAILED"],
     ["one field", "{ numbers { value } endless { value } }", "GRAPHQL_VALIDATION_FAILED"],
-  ])("is refused by the limit on %s before its source is opened", async (_limit, selection, code) => {
-    const all = await (await server.subscribe(`subscription ${selection}`)).rest();
-    expect(all.map(({ event }) => event)).toEqual(["next", "complete"]);
-    expect(all[0]?.data.errors[0].extensions.code).toBe(code);
-    expect(all[0]?.data).not.toHaveProperty("data");
-    expect(server.opened.pushed).toEqual([]);
-  });
+  ])(
+    "a subscription is refused by the check of %s before its source is opened",
+    async (_limit, selection, code) => {
+      const all = await (await server.subscribe(`subscription ${selection}`)).rest();
+      expect(all.map(({ event }) => event)).toEqual(["next", "complete"]);
+      expect(all[0]?.data.errors[0].extensions.code).toBe(code);
+      expect(all[0]?.data).not.toHaveProperty("data");
+      expect(server.opened.pushed).toEqual([]);
+    },
+  );
 
-  test("is refused without a valid token before anything else", async () => {
+  test("a subscription without a valid token is refused before any other check", async () => {
     const response = await server.ask("subscription { numbers { value } }", { token: "wrong" });
     expect(response.status).toBe(401);
     const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
@@ -187,7 +190,7 @@ describe("a subscription over server-sent events", () => {
   });
 
   test.each(["application/json", "application/graphql-response+json", "*/*"])(
-    "is refused where the client accepts %s rather than an event stream",
+    "a subscription is refused if the client accepts %s and not an event stream",
     async (accept) => {
       const response = await server.ask("subscription { numbers { value } }", { accept });
       expect(response.status).toBe(406);
@@ -197,7 +200,7 @@ describe("a subscription over server-sent events", () => {
     },
   );
 
-  test("leaves one log line and one count in the metrics when it ends", async () => {
+  test("a subscription that has ended leaves one log line and one count in the metrics", async () => {
     const events = await server.subscribe("subscription Count { numbers { value } }");
     const numbers = await source();
     numbers.push(1);
@@ -222,7 +225,7 @@ describe("a subscription over server-sent events", () => {
     );
   });
 
-  test("closes its source when the client leaves", async () => {
+  test("a subscription closes its source when the client leaves", async () => {
     const leaving = new AbortController();
     const events = await server.subscribe("subscription { numbers { value } }", ADMIN_TOKEN, leaving.signal);
     const numbers = await source();
@@ -233,7 +236,7 @@ describe("a subscription over server-sent events", () => {
     expect(await requestLine()).toMatchObject({ status: 499, operationType: "subscription" });
   });
 
-  test("ends without `complete` when the server closes, and the server waits for no event", async () => {
+  test("a subscription ends without `complete` when the server closes, which does not wait for an event", async () => {
     const streams = await Promise.all(
       [1, 2].map(() => server.subscribe("subscription { numbers { value } }")),
     );
@@ -250,11 +253,11 @@ describe("a subscription over server-sent events", () => {
     ]);
   });
 
-  test("asks its source for no more than the client reads", async () => {
+  test("a subscription reads no more events from its source than its client reads", async () => {
     const leaving = new AbortController();
     await server.ask("subscription { endless { text } }", { signal: leaving.signal });
     const pulls = () => server.opened.endless[0]?.pulls ?? 0;
-    // Only the buffers of the connection fill, some megabytes; then nothing is asked any more.
+    // The connection's buffers hold some megabytes. When they are full, the server requests no more events.
     for (let before = -1; before !== pulls(); await delay(200)) before = pulls();
     expect(pulls()).toBeGreaterThan(0);
     expect(pulls()).toBeLessThan(500);
@@ -263,11 +266,11 @@ describe("a subscription over server-sent events", () => {
   });
 });
 
-await describeOnForms("the stream of a token", ALL_FORMS, (form) => {
+await describeOnForms("the rights watch of streams", ALL_FORMS, (form) => {
   let database: TestDatabase;
   let second: Database | null = null;
   let server: SubscriptionServer;
-  /** Another server on the same PostgreSQL; the embedded database has one server alone. */
+  /** Another server on the same PostgreSQL, or the same server on the embedded database, which has only one. */
   let other: SubscriptionServer;
   beforeAll(async () => {
     database = await openTestDatabase(form);
@@ -303,13 +306,13 @@ await describeOnForms("the stream of a token", ALL_FORMS, (form) => {
   ];
   const execute = (statement: ReturnType<typeof sql>) =>
     database.database.transaction((unit) => unit.execute(statement));
-  /** The rest of a stream without events, and how long its end took in milliseconds. */
+  /** Returns the remaining events of a stream and the time in milliseconds until the stream ended. */
   const endOf = async (events: EventReader): Promise<readonly [unknown, number]> => {
     const started = performance.now();
     return [await events.rest(), performance.now() - started];
   };
 
-  test("ends within two seconds when the token is revoked on the same server", async () => {
+  test("a stream ends within two seconds when its token is revoked on the same server", async () => {
     const { id, secret } = await server.makeToken("VIEWER");
     const { events, source } = await open(secret);
     await server.revoke(id);
@@ -319,7 +322,7 @@ await describeOnForms("the stream of a token", ALL_FORMS, (form) => {
     expect(source.isClosed).toBe(true);
   });
 
-  test("ends within two seconds when the token is revoked on another server", async () => {
+  test("a stream ends within two seconds when its token is revoked on another server", async () => {
     const { id, secret } = await server.makeToken("VIEWER");
     const { events, source } = await open(secret);
     source.push(1);
@@ -331,35 +334,35 @@ await describeOnForms("the stream of a token", ALL_FORMS, (form) => {
     expect((await server.ask("{ caller }", { token: secret })).status).toBe(401);
   });
 
-  test("ends with FORBIDDEN when the token's role becomes a lesser one", async () => {
+  test("a stream ends with FORBIDDEN when its token gets a role with fewer rights", async () => {
     const { id, secret } = await server.makeToken("EDITOR");
     const { events } = await open(secret);
     await execute(sql`update api_token set role = 'VIEWER' where id = ${id}::uuid`);
     expect((await endOf(events))[0]).toEqual(endsWith("FORBIDDEN"));
   });
 
-  test("ends with FORBIDDEN when the token loses a channel", async () => {
+  test("a stream ends with FORBIDDEN when its token loses a channel", async () => {
     const { id, secret } = await server.makeToken("VIEWER", [-1001, -1002]);
     const { events } = await open(secret);
     await execute(sql`delete from channel_grant where token_id = ${id}::uuid and chat_id = -1002`);
     expect((await endOf(events))[0]).toEqual(endsWith("FORBIDDEN"));
   });
 
-  test("ends with FORBIDDEN when the token is limited to some channels", async () => {
+  test("a stream ends with FORBIDDEN when its token becomes limited to some channels", async () => {
     const { id, secret } = await server.makeToken("VIEWER");
     const { events } = await open(secret);
     await execute(sql`update api_token set all_channels = false where id = ${id}::uuid`);
     expect((await endOf(events))[0]).toEqual(endsWith("FORBIDDEN"));
   });
 
-  test("ends with UNAUTHENTICATED when the token's row is gone", async () => {
+  test("a stream ends with UNAUTHENTICATED when its token's row is deleted", async () => {
     const { id, secret } = await server.makeToken("VIEWER");
     const { events } = await open(secret);
     await execute(sql`delete from api_token where id = ${id}::uuid`);
     expect((await endOf(events))[0]).toEqual(endsWith("UNAUTHENTICATED"));
   });
 
-  test("goes on when the token gains rights, and when another token is revoked", async () => {
+  test("a stream continues when its token gains rights and when another token is revoked", async () => {
     const { id, secret } = await server.makeToken("VIEWER", [-1001]);
     const stranger = await server.makeToken("VIEWER");
     const [{ events, source }, ended] = [await open(secret), await open(stranger.secret)];
@@ -372,7 +375,7 @@ await describeOnForms("the stream of a token", ALL_FORMS, (form) => {
     expect((await events.rest()).map(({ event }) => event)).toEqual(["next", "complete"]);
   });
 
-  test("is checked by one statement for all streams of the server", async () => {
+  test("the rights watch checks all streams of a server with one statement", async () => {
     const tokens = [await server.makeToken("VIEWER"), await server.makeToken("EDITOR")];
     const streams = await Promise.all(
       [0, 1, 0, 1, 0].map((index) =>
@@ -383,13 +386,13 @@ await describeOnForms("the stream of a token", ALL_FORMS, (form) => {
     database.statements.length = 0;
     await expect.poll(() => checks().length, PATIENCE).toBeGreaterThan(0);
     await delay(1000);
-    // Every half second, whatever the number of streams.
+    // The rights watch sends one statement every half second for any number of streams.
     expect(checks().length).toBeLessThanOrEqual(4);
     for (const { id } of tokens) await other.revoke(id);
     for (const events of streams) expect(await events.rest()).toEqual(endsWith("UNAUTHENTICATED"));
   });
 
-  test("is not checked for ADMIN_TOKEN, which lasts as long as the server", async () => {
+  test("the rights watch does not check streams of the ADMIN_TOKEN, which cannot be revoked", async () => {
     const { events, source } = await open(ADMIN_TOKEN);
     database.statements.length = 0;
     await delay(700);

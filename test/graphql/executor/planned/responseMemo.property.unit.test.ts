@@ -6,20 +6,20 @@ import { GraphQLJsExecutor } from "../../../../src/graphql/executor/graphqlJsExe
 import { PlannedExecutor } from "../../../../src/graphql/executor/planned/plannedExecutor.js";
 import { PURE_FIELD } from "../../../../src/graphql/executor/planned/responseMemo.js";
 
-interface Kept {
+interface Cached {
   readonly id: number;
   readonly name: string;
 }
 
 const schema = buildSchema(`
-  type Query { kept(id: Int!): Kept all: [Kept!]! either: Either }
-  union Either = Kept | Kind
-  type Kept { id: Int! name: String! kind: Kind! asker: String! plus(number: Int = 1): Int! fails: Int }
-  type Kind { name: String! asker: String! }
+  type Query { cached(id: Int!): Cached all: [Cached!]! either: Either }
+  union Either = Cached | Kind
+  type Cached { id: Int! name: String! kind: Kind! caller: String! plus(number: Int = 1): Int! fails: Int }
+  type Kind { name: String! caller: String! }
 `);
 const addResolvers = (
   type: string,
-  resolvers: Record<string, (source: Kept, args: never, asker: string) => unknown>,
+  resolvers: Record<string, (source: Cached, args: never, caller: string) => unknown>,
 ) => {
   const fields = (schema.getType(type) as GraphQLObjectType).getFields();
   for (const [name, resolve] of Object.entries(resolvers)) Object.assign(fields[name] ?? {}, { resolve });
@@ -29,26 +29,26 @@ const markPure = (type: string, ...names: string[]) => {
   for (const name of names) Object.assign(fields[name] ?? {}, { extensions: PURE_FIELD });
 };
 
-const makeKeptObjects = () =>
-  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Kept => withAttachment({ id, name }));
-let keptObjects = makeKeptObjects();
+const makeCachedObjects = () =>
+  ["plain", 'with "signs"\n', "with Ж and 🙂"].map((name, id): Cached => withAttachment({ id, name }));
+let cachedObjects = makeCachedObjects();
 
 addResolvers("Query", {
-  kept: (_root, { id }: { id: number }) => keptObjects[id],
-  all: () => keptObjects,
-  either: () => ({ __typename: "Kept", ...keptObjects[0] }),
+  cached: (_root, { id }: { id: number }) => cachedObjects[id],
+  all: () => cachedObjects,
+  either: () => ({ __typename: "Cached", ...cachedObjects[0] }),
 });
-addResolvers("Kept", {
+addResolvers("Cached", {
   name: ({ name }) => name,
   kind: ({ name }) => ({ name: `kind of ${name}` }),
-  asker: (_kept, _args, asker) => asker,
+  caller: (_cached, _args, caller) => caller,
   plus: ({ id }, { number }: { number: number }) => id + number,
   fails: () => {
-    throw new Error("trouble");
+    throw new Error("failure");
   },
 });
-addResolvers("Kind", { asker: (_kind, _args, asker) => asker });
-markPure("Kept", "name", "kind", "fails");
+addResolvers("Kind", { caller: (_kind, _args, caller) => caller });
+markPure("Cached", "name", "kind", "fails");
 
 const alias = fc.constantFrom("", "", "a: ", "b: ");
 const when = fc.constantFrom("", "", "@include(if: $yes)", "@skip(if: $yes)");
@@ -59,8 +59,8 @@ const fields = (names: readonly string[]) =>
       (all) =>
         `{ ${all.map(([as, name, directive]) => name.replace("field", `${as}`).replace("when", directive)).join(" ")} }`,
     );
-const ofKind = fields(["fieldname when", "fieldname when", "field__typename", "fieldasker when"]);
-const ofKept = ofKind.chain((kind) =>
+const ofKind = fields(["fieldname when", "fieldname when", "field__typename", "fieldcaller when"]);
+const ofCached = ofKind.chain((kind) =>
   fields([
     "fieldid when",
     "fieldname when",
@@ -68,32 +68,32 @@ const ofKept = ofKind.chain((kind) =>
     "field__typename",
     `kind when ${kind}`,
     `kind when ${kind}`,
-    "fieldasker when",
+    "fieldcaller when",
     "fieldplus(number: $n) when",
     "fieldfails when",
   ]),
 );
 const requests = fc.array(
   fc.record({
-    asked: fc.oneof(
-      ofKept.map((of) => `all ${of}`),
-      ofKept.map((of) => `kept(id: $n) ${of}`),
-      ofKept.map((of) => `either { ... on Kept ${of} }`),
+    selection: fc.oneof(
+      ofCached.map((of) => `all ${of}`),
+      ofCached.map((of) => `cached(id: $n) ${of}`),
+      ofCached.map((of) => `either { ... on Cached ${of} }`),
     ),
-    asker: fc.constantFrom("one", "other"),
+    caller: fc.constantFrom("one", "other"),
     n: fc.nat(2),
     yes: fc.boolean(),
   }),
   { minLength: 2, maxLength: 8 },
 );
 
-test("memoized JSON of a kept object equals what graphql-js answers, whoever the caller is", async () => {
+test("the response memo of a cached object gives the same result as graphql-js for every caller", async () => {
   let compared = 0;
   await fc.assert(
     fc.asyncProperty(requests, async (all) => {
-      keptObjects = makeKeptObjects();
-      for (const { asked, asker, n, yes } of all) {
-        const document = parse(`query ($n: Int!, $yes: Boolean!) { ${asked} }`);
+      cachedObjects = makeCachedObjects();
+      for (const { selection, caller, n, yes } of all) {
+        const document = parse(`query ($n: Int!, $yes: Boolean!) { ${selection} }`);
         const problems = validate(schema, document).filter(({ message }) => !/is never used/.test(message));
         if (problems.length > 0) continue;
         compared += 1;
@@ -102,9 +102,9 @@ test("memoized JSON of a kept object equals what graphql-js answers, whoever the
         const planned = new PlannedExecutor({ schema, document, definition });
         const graphqlJs = new GraphQLJsExecutor({ schema, document, definition });
         const variables = { given: { n, yes }, coerced: { n, yes } };
-        const expected = await graphqlJs.execute(asker, variables);
+        const expected = await graphqlJs.execute(caller, variables);
         for (let times = 0; times < 2; times += 1) {
-          const { data, errors = [] } = await planned.execute(asker, variables);
+          const { data, errors = [] } = await planned.execute(caller, variables);
           expect(data).toBe(expected.data);
           expect(errors.map(({ path }) => path)).toEqual((expected.errors ?? []).map(({ path }) => path));
         }
