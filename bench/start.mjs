@@ -97,10 +97,10 @@ async function measureForm(environment) {
 }
 
 /** @param {string} folder @param {(file: string, bytes: number) => void} visit */
-function walk(folder, visit) {
+function visitFiles(folder, visit) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) walk(path, visit);
+    if (entry.isDirectory()) visitFiles(path, visit);
     else visit(path, lstatSync(path).size);
   }
 }
@@ -118,7 +118,7 @@ function installedSize() {
       folder,
     );
     const sums = new Map();
-    walk(join(folder, "node_modules"), (file, bytes) => {
+    visitFiles(join(folder, "node_modules"), (file, bytes) => {
       const owner = ownerOf(file.slice(folder.length).replaceAll("\\", "/"));
       sums.set(owner, (sums.get(owner) ?? 0) + bytes / 2 ** 20);
     });

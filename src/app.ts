@@ -117,7 +117,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   });
   const context: Start = { config, log, closers, metrics, connectionFailures };
 
-  const { database, presence } = await claimStorage(context, pool);
+  const { database, presence } = await registerServer(context, pool);
   const telegram = await connectTelegram(context, database, telegramHealth);
   const { sandbox, sample, gateway } = telegram;
   if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
@@ -210,7 +210,7 @@ async function openPool(config: Config, log: Logger, failures: ConnectionFailure
 }
 
 /** Marks the database as this bot's or the sandbox's, and shows other servers that this one is alive. */
-async function claimStorage(
+async function registerServer(
   { config, log, closers, metrics, connectionFailures }: Start,
   pool: DatabasePool,
 ): Promise<{ database: Database; presence: Presence }> {
@@ -236,7 +236,7 @@ interface Telegram {
   readonly sample: Sample | null;
 }
 
-/** Starts the sandbox if there is no real bot, and connects the gateway to whichever of the two is used. */
+/** Starts the sandbox if there is no real bot, and connects the gateway to the sandbox or to Telegram. */
 async function connectTelegram(
   { config, log, closers, metrics }: Start,
   database: Database,

@@ -4,23 +4,29 @@
  * is removed.
  */
 export interface FastPaths {
-  /** graphql/executor/planned/: a prepared plan executes queries. Plain twin: graphql-js. */
+  /** graphql/executor/planned/: a prepared plan executes queries. Plain twin: graphqlJsExecutor.ts. */
   readonly plannedExecutor: boolean;
   /** http/graphql/fastPath.ts: ordinary requests are executed without Yoga. Plain twin: Yoga. */
   readonly yogaShortcut: boolean;
-  /** graphql/executor/planned/responseMemo.ts: a cached tag keeps its JSON. Plain twin: the JSON is written each time. */
+  /** graphql/executor/planned/responseMemo.ts: a cached tag keeps its JSON. Plain twin: noResponseMemo, there. */
   readonly responseMemo: boolean;
-  /** domain/tags/tagCache.ts: tags are kept between requests. Plain twin: the tag loader. */
+  /**
+   * domain/tags/tagCache.ts, with cachedTagLoaders.ts and domain/links/query/groupProof.ts: tags are kept between
+   * requests. Plain twins: domain/tags/tagLoaders.ts and domain/links/query/groupCheck.ts.
+   */
   readonly tagCache: boolean;
   /** domain/access/callerCache.ts: callers are kept between requests. Plain twin: one statement for each request. */
   readonly callerCache: boolean;
-  /** database/pipelinedSessions.ts: frequent statements share a few sessions. Plain twin: the pool. */
+  /** database/pipelinedSessions.ts: frequent statements share a few sessions. Plain twin: poolOnly.ts. */
   readonly pipelinedSessions: boolean;
-  /** domain/links/counts/bitmaps.ts: links are counted by bits. Plain twin: rows are counted. */
+  /** domain/links/counts/bitmaps.ts: links are counted by bits. Plain twin: rowCounts.ts. */
   readonly bitmaps: boolean;
-  /** domain/links/query/tagMergeScan.ts: a page under tag groups merges index scans. Plain twin: one filtered scan. */
+  /**
+   * domain/links/query/tagMergeScan.ts: a page under tag groups merges index scans. Plain twin:
+   * domain/paging/filteredScan.ts.
+   */
   readonly tagMergeScan: boolean;
-  /** domain/links/query/dayOffsets.ts: a numbered page skips whole days. Plain twin: OFFSET. */
+  /** domain/links/query/dayOffsets.ts: a numbered page skips whole days. Plain twin: domain/paging/rowOffset.ts. */
   readonly dayOffsets: boolean;
 }
 

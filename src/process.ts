@@ -12,7 +12,7 @@ const DRAIN_MS = 25_000;
 /** A second signal ends the process at once, but only if it comes this many milliseconds after the first. */
 const SECOND_SIGNAL_MS = 1000;
 
-/** Errors of the start whose message tells the operator what to change. */
+/** Errors of the start whose message says what the operator must change. */
 const OPERATOR_ERRORS = [
   FolderInUseError,
   FolderUnusableError,
@@ -26,7 +26,7 @@ const write = (line: string): void => {
   process.stdout.write(line);
 };
 
-/** One line that tells the operator what to change; null if the operator cannot do anything about the error. */
+/** One line that says what the operator must change; null if the operator cannot do anything about the error. */
 function adviceFor(error: unknown, { host, port }: Config): string | null {
   if (OPERATOR_ERRORS.some((kind) => error instanceof kind)) return (error as Error).message;
   switch ((error as NodeJS.ErrnoException).code) {

@@ -78,7 +78,7 @@ export function generate(announce = () => {}) {
       // Prisma looks for Pothos' generator on the PATH. npm adds this folder to the PATH of its scripts, a plain
       // `node tools/generate.mjs` does not.
       PATH: [join(dirname(dirname(script)), "../.bin"), process.env["PATH"]].join(delimiter),
-      // Generating needs no schema engine, but Prisma downloads one unless this names an existing file, whichever.
+      // Generating needs no schema engine, but Prisma downloads one unless this names an existing file. Any file will do.
       PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
       CHECKPOINT_DISABLE: "1",
       PRISMA_HIDE_UPDATE_MESSAGE: "1",

@@ -86,7 +86,7 @@ export class DatabaseHealth implements StorageGuard {
       this.#become(STATES[reason]);
       this.#tryWriteAfter(RETRY_EVERY_MS);
     } else if (reason === "unreachable" && this.#state === "ok") {
-      // One lost connection is not an outage; a test write will tell. Until then no mutation has to be refused, because
+      // One lost connection is not an outage; a test write decides. Until then no mutation has to be refused, because
       // each call to Telegram is recorded in the database before it is sent.
       void this.#tryWrite();
     }

@@ -18,7 +18,7 @@ TELEGRAM_BOT_TOKEN is set and in sandbox/ otherwise. Missing migrations are appl
 /**
  * Opens the configured database as the server would, and closes it afterwards.
  * @param instead a sentence that says what to do if a running server uses the embedded database; ends the error message.
- * @throws ConfigurationError, an error of the database, and whatever `use` throws
+ * @throws ConfigurationError, an error of the database, and every error that `use` throws
  */
 export async function withDatabase(
   instead: string,

@@ -4,10 +4,10 @@ import { setMaxListeners } from "node:events";
 export interface Reader {
   /** Reads with one key count as one reader's. */
   readonly key: string;
-  /** Gives a signal that is aborted when the client has gone; null where no client can go. */
+  /** Gives a signal that is aborted when the client leaves; null where no client can leave. */
   readonly signal: (() => AbortSignal) | null;
   /**
-   * Makes the error of a read that waited too long behind the same reader's others. A read whose client has gone fails
+   * Makes the error of a read that waited too long behind the same reader's others. A read whose client has left fails
    * with this error as well, and nobody receives it.
    */
   readonly refusal: () => Error;
@@ -80,7 +80,7 @@ export class FairShare {
 
   /**
    * Runs a read when its turn comes.
-   * @throws the reader's refusal when the turn does not come in time or the client has gone.
+   * @throws the reader's refusal when the turn does not come in time or the client leaves.
    */
   async run<T>(reader: Reader, read: () => Promise<T>): Promise<T> {
     const queue = this.#queues.get(reader.key) ?? { running: 0, lastTurn: 0, waiting: new Set() };

@@ -1,7 +1,9 @@
-// What: Frequent statements share a few sessions and are sent there without waiting for earlier answers.
+// What: Frequent statements share a few sessions and are sent there without waiting for earlier answers. Plain twin:
+//   poolOnly.ts.
 // Measured: W3 0.27 instead of 0.40 CPU ms of Node.js per request, PostgreSQL 0.08 instead of 0.18; W1 1.68 instead of
-//   1.80 (200,000 links, five paired rounds); see docs/decisions/0005-pipelined-sessions.md.
-// To remove: delete this file and its test, `pipelinedSessions` in fastPaths.ts and the choice in pools.ts.
+//   1.80 (200,000 links, five paired rounds); see docs/decisions/0006-pipelined-sessions.md.
+// To remove: delete this file, its test and `pipelinedSessions` in fastPaths.ts; let pools.ts always take openPoolOnly.
+
 import pg from "pg";
 import type { FrequentStatementRunner, RequestSessions, SessionOptions } from "./poolOnly.js";
 import { SessionClient, type SessionConfig } from "./session.js";

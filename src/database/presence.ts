@@ -5,9 +5,9 @@ import { DatabaseUnusableError } from "./refusals.js";
 import { isSessionLimit } from "./waitingPool.js";
 
 /**
- * Shows which server processes are alive, so that work which a dead process left unfinished can be told from work that
- * another replica is doing. A process holds an advisory lock while it lives. PostgreSQL releases the lock when the
- * connection ends for any reason.
+ * Shows which server processes are alive, so that unfinished work of a dead process can be distinguished from the work of
+ * another replica. A process holds an advisory lock while it lives. PostgreSQL releases the lock when the connection ends
+ * for any reason.
  */
 export interface Presence {
   /** The id of this process. */

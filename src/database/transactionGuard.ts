@@ -13,7 +13,7 @@ export class OutsideTransactionError extends Error {
   }
 }
 
-/** A transaction whose work is running. What the work leaves running may use the database after the transaction. */
+/** A transaction whose work is running. Calls that the work leaves running may use the database after the transaction. */
 interface OpenTransaction {
   isOpen: boolean;
 }
@@ -40,7 +40,7 @@ async function runMarked<Session, T>(
 
 /**
  * The same database, which throws OutsideTransactionError where it is used inside the work of a transaction. This is for
- * development and tests: the AsyncLocalStorage that tells whose work is running makes every promise of the process dearer.
+ * development and tests: the AsyncLocalStorage that marks the running work slows down every promise of the process.
  */
 export function guardTransactions(database: Database): Database {
   return {

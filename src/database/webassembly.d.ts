@@ -1,4 +1,4 @@
-/** What Node.js has and its types at version 20 do not name. */
+/** Names that Node.js has and that its types at version 20 lack. */
 declare namespace WebAssembly {
   function instantiate(
     bytes: Uint8Array,

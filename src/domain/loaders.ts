@@ -9,7 +9,7 @@ import { createTagLoaders, createTagTypeLoaders } from "./tags/tagLoaders.js";
 /**
  * The loaders of one request. They live as long as the request, so that nothing leaks from one caller to another, and
  * find only what the request's caller may see.
- * @param tagCache null: no tags are remembered between requests.
+ * @param tagCache null: no tags are cached between requests.
  */
 export const createLoaders = (
   database: Database,

@@ -26,7 +26,7 @@ import { TagTypes } from "./tags/tagTypes.js";
 export interface Domain {
   readonly database: Database;
   readonly callerCache: CallerCache;
-  /** Null: no tags are remembered between requests. */
+  /** Null: no tags are cached between requests. */
   readonly tagCache: TagCache | null;
   readonly gateway: TelegramGateway;
   readonly creationIntents: CreationIntents;
@@ -39,7 +39,7 @@ export interface Domain {
 export interface RequestOrigin {
   readonly caller: Caller;
   readonly log: Logger;
-  /** A signal that is aborted when the client goes away; null where no client can. */
+  /** A signal that is aborted when the client leaves; null where no client can leave. */
   readonly clientAbort: (() => AbortSignal) | null;
 }
 
@@ -94,7 +94,7 @@ export class DomainRequest {
     return this.#hasChangedTelegram;
   }
 
-  /** The shared services; calls to Telegram that were not sent are dropped when this request's client goes away. */
+  /** The shared services; calls to Telegram that were not sent are dropped when this request's client leaves. */
   get #shared(): Domain {
     const { clientAbort } = this.#origin;
     const guard = this.#domain.storageGuard;
@@ -112,8 +112,8 @@ export class DomainRequest {
   }
 
   /**
-   * The database for the caller's reads, which have a fair share of its sessions. Writes wait for no share. A read that
-   * waits too long does so behind the caller's own reads, so the caller is asked to try again.
+   * The database for the caller's reads, which have a fair share of its sessions. Writes wait for no share. A read can
+   * only wait too long behind the caller's own reads, so the caller must try again later.
    */
   get #reading(): Database {
     this.#parts.reading ??= this.#domain.database.forReader({

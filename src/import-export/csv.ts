@@ -99,7 +99,7 @@ function readRow(header: readonly HeaderCell[], row: readonly string[]): SourceR
   return tagTypes.length === 0 ? record : ({ ...record, tags, tagTypes } satisfies LinkRecord);
 }
 
-/** A first line that tells Excel the delimiter, such as "sep=;". A tab is written as a tab or as \t. */
+/** A first line that names the delimiter for Excel, such as "sep=;". A tab is written as a tab or as \t. */
 const SEPARATOR_LINE = /^"?sep=(\\t|[^\w\s"]|\t)"?[,;\t ]*$/i;
 
 /** How the cells of a file are separated. */
@@ -161,7 +161,7 @@ function writeRow(link: ExportedLink, tagTypes: readonly string[]): string {
   return stringifyRow([...cells, ...names]);
 }
 
-/** Writes one link into each row. The byte order mark tells spreadsheets that the file is UTF-8. */
+/** Writes one link into each row. Spreadsheets recognise UTF-8 by the byte order mark. */
 export async function* writeCsv({ tagTypes, links }: LinkExport): AsyncGenerator<string> {
   yield `\ufeff${stringifyRow([...COLUMNS, ...tagTypes.map((type) => `tag:${type}`)])}`;
   for await (const link of links) yield writeRow(link, tagTypes);

@@ -39,7 +39,7 @@ type Page = z.infer<typeof pageSchema>;
 /** A failure of one request. The same request may succeed later. */
 class TemporaryError extends Error {
   override readonly name = "TemporaryError";
-  /** How long the API asks to wait; null if it does not say. */
+  /** How long the API asks to wait; null without a Retry-After header. */
   readonly waitMs: number | null;
 
   constructor(message: string, waitMs: number | null = null) {

@@ -39,7 +39,7 @@ export interface Sandbox {
 
 /**
  * Starts a local Bot API server with chats, links and members of its own. The server checks and answers calls as
- * Telegram does, and can be told to fail.
+ * Telegram does, and can be made to fail.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { stateFile, initial = {}, bot, now = Date.now } = options;

@@ -18,7 +18,7 @@ const PROBE_MS = 1000;
 export interface Deadline {
   /** By Date.now(), in milliseconds. */
   readonly at: number;
-  /** Aborted when the client has gone. Calls that were not sent by then are not sent. */
+  /** Aborted when the client leaves. Calls that were not sent by then are not sent. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,7 +73,7 @@ function failureOf(error: unknown): TelegramFailure {
   if (error instanceof SlotTimeoutError) {
     return { kind: "tooManyRequests", retryAfterSeconds: error.retryAfterSeconds };
   }
-  if (error instanceof ClientAbortedError) return GONE;
+  if (error instanceof ClientAbortedError) return CLIENT_LEFT;
   throw error;
 }
 
@@ -85,7 +85,7 @@ const targetOf = ({ method, payload }: Pick<Call<unknown>, "method" | "payload">
 /** Milliseconds until the latest moment at which a call can be sent. */
 const timeLeft = ({ at }: Deadline): number => at - Date.now() - MIN_CALL_MS;
 
-const GONE: TelegramFailure = { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
+const CLIENT_LEFT: TelegramFailure = { kind: "unavailable", carriedOut: "no", reason: "the client has left" };
 const tooLateFor = (method: string, reason: string): TelegramCallError =>
   new TelegramCallError(method, { kind: "unavailable", carriedOut: "no", reason, timedOut: true });
 
@@ -130,7 +130,7 @@ export class BotApi {
   }
 
   async call<Result>(call: Call<Result>): Promise<Result> {
-    const asked = performance.now();
+    const requestedAt = performance.now();
     const target = targetOf(call);
     let slot: Slot | undefined;
     for (;;) {
@@ -141,7 +141,7 @@ export class BotApi {
         // Another server may have received a 429 just now.
         await this.#holds.refresh();
         if (!slot.isOutdated) {
-          await this.#requireClosedCircuit(call, asked);
+          await this.#requireClosedCircuit(call, requestedAt);
           await call.sending?.beforeSend();
           begun = true;
           // Another call may have received a 429 meanwhile.
@@ -182,8 +182,8 @@ export class BotApi {
     }
   }
 
-  /** @throws TelegramCallError while the circuit breaker is open, or when the client has gone. */
-  async #requireClosedCircuit({ method, deadline }: Call<unknown>, asked: number): Promise<void> {
+  /** @throws TelegramCallError while the circuit breaker is open, or when the client has left. */
+  async #requireClosedCircuit({ method, deadline }: Call<unknown>, requestedAt: number): Promise<void> {
     if (method === this.#probe.method) return;
     const probe = async (): Promise<void> => {
       try {
@@ -193,9 +193,9 @@ export class BotApi {
         if (error.failure.kind === "tooManyRequests") throw error;
       }
     };
-    if (!(await this.#circuit.allows(asked, probe)))
+    if (!(await this.#circuit.allows(requestedAt, probe)))
       throw tooLateFor(method, "Telegram does not answer at all");
-    if (deadline.signal?.aborted) throw new TelegramCallError(method, GONE);
+    if (deadline.signal?.aborted) throw new TelegramCallError(method, CLIENT_LEFT);
   }
 
   /** Sends a call once. The hold of a 429 is stored before this rejects. */
@@ -211,18 +211,18 @@ export class BotApi {
     const tooLate = AbortSignal.timeout(waitMs);
     const signal = AbortSignal.any([response.abort.signal, tooLate]);
     const started = performance.now();
-    const report = (failure: TelegramFailure | null, said?: unknown) =>
+    const report = (failure: TelegramFailure | null, answer?: unknown) =>
       this.#onCall({
         method,
         milliseconds: performance.now() - started,
         failure,
-        ...(said === undefined ? {} : { answer: said }),
+        ...(answer === undefined ? {} : { answer }),
       });
-    let said: unknown;
+    let answer: unknown;
     try {
       // Telegraf's types lack subscription links and calls by a method's name.
       const call = () => this.#telegram.callApi(method as never, payload as never, { signal } as never);
-      said = await withResponseStatus(response, call);
+      answer = await withResponseStatus(response, call);
     } catch (error) {
       const { status } = response;
       if (status !== undefined) this.#circuit.noteAnswer();
@@ -236,11 +236,11 @@ export class BotApi {
       throw new TelegramCallError(method, failure);
     }
     this.#circuit.noteAnswer();
-    const parsed = result.safeParse(said);
+    const parsed = result.safeParse(answer);
     if (!parsed.success) {
       const reason = "the result has an unexpected form";
       const failure: TelegramFailure = { kind: "unavailable", carriedOut: "maybe", reason };
-      report(failure, said);
+      report(failure, answer);
       throw new TelegramCallError(method, failure);
     }
     report(null);

@@ -10,7 +10,7 @@ export interface SlotRequest extends HoldTarget {
   readonly isUrgent?: boolean | undefined;
   /** The time, from now on, in which the call itself must have ended. */
   readonly milliseconds: number;
-  /** Aborted when the client has gone and the slot is not needed any more. */
+  /** Aborted when the client leaves, so that the slot is not needed any more. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,7 +33,7 @@ export class SlotTimeoutError extends Error {
   }
 }
 
-/** The client has gone before the slot was given. */
+/** The client left before the slot was given. */
 export class ClientAbortedError extends Error {
   override readonly name = "ClientAbortedError";
 }
@@ -93,8 +93,8 @@ export class CallQueue {
     const { method, chat, isUrgent = false, milliseconds, signal } = request;
     const until = performance.now() + milliseconds;
     if (signal?.aborted) throw new ClientAbortedError();
-    const asked = { method, chat, isUrgent, until };
-    if (!this.#canEndInTime(asked)) throw this.#timeout(asked);
+    const target = { method, chat, isUrgent, until };
+    if (!this.#canEndInTime(target)) throw this.#timeout(target);
     this.#lastNumber += 1;
     const number = again?.number ?? this.#lastNumber;
     // Waiting requests whose hold has just ended go first.
@@ -103,11 +103,11 @@ export class CallQueue {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", onGone);
+        signal?.removeEventListener("abort", onClientLeft);
         this.#remove(waiting);
       };
       const waiting: Waiting = {
-        ...asked,
+        ...target,
         number,
         begin(slot) {
           leave();
@@ -118,9 +118,9 @@ export class CallQueue {
           reject(reason);
         },
       };
-      const onGone = () => waiting.reject(new ClientAbortedError());
+      const onClientLeft = () => waiting.reject(new ClientAbortedError());
       const timer = setTimeout(() => waiting.reject(this.#timeout(waiting)), milliseconds);
-      signal?.addEventListener("abort", onGone);
+      signal?.addEventListener("abort", onClientLeft);
       this.#add(waiting, again !== undefined);
       this.#giveSlots();
     });
@@ -142,9 +142,9 @@ export class CallQueue {
     return this.#canEndInTime({ ...target, until: performance.now() + milliseconds });
   }
 
-  #canEndInTime(asked: HoldTarget & { readonly until: number }): boolean {
-    const left = this.#holds.left(asked);
-    return left === 0 || performance.now() + left + this.#meanMs < asked.until;
+  #canEndInTime(target: HoldTarget & { readonly until: number }): boolean {
+    const left = this.#holds.left(target);
+    return left === 0 || performance.now() + left + this.#meanMs < target.until;
   }
 
   #mayBegin(target: HoldTarget): boolean {
@@ -161,11 +161,11 @@ export class CallQueue {
   }
 
   /** The wait is the rest of the hold or, without a hold, the estimated duration of the calls that go before. */
-  #timeout(asked: HoldTarget & { readonly isUrgent: boolean }): SlotTimeoutError {
-    const byKey = this.#waitingOf(asked);
-    const before = Math.min(this.#waiting, (byKey.get(keyOf(asked))?.size ?? 0) * byKey.size);
-    const allowed = Math.min(this.#all.allowed, this.#limitOf(asked.method).allowed);
-    return new SlotTimeoutError(this.#holds.left(asked) || (before * this.#meanMs) / allowed);
+  #timeout(target: HoldTarget & { readonly isUrgent: boolean }): SlotTimeoutError {
+    const byKey = this.#waitingOf(target);
+    const before = Math.min(this.#waiting, (byKey.get(keyOf(target))?.size ?? 0) * byKey.size);
+    const allowed = Math.min(this.#all.allowed, this.#limitOf(target.method).allowed);
+    return new SlotTimeoutError(this.#holds.left(target) || (before * this.#meanMs) / allowed);
   }
 
   #waitingOf({ isUrgent }: { readonly isUrgent: boolean }): WaitingByKey {

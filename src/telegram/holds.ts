@@ -24,7 +24,7 @@ export interface Hold {
 export interface HoldStore {
   /** The holds of all servers that have not ended. */
   live(): Promise<readonly Hold[]>;
-  /** Stores holds. Of two holds of the same calls the one that ends later counts. @returns the same as `live`. */
+  /** Stores holds. If two holds concern the same calls, the one that ends later counts. @returns the same as `live`. */
   add(holds: readonly Hold[]): Promise<readonly Hold[]>;
 }
 
@@ -71,7 +71,7 @@ export class Holds {
   }
 
   /**
-   * Adds a hold. Of two holds of the same calls the one that ends later counts.
+   * Adds a hold. If two holds concern the same calls, the one that ends later counts.
    * @returns whether the hold is new or lasts longer than before.
    */
   add({ method, chat, milliseconds }: Hold): boolean {

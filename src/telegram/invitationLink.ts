@@ -43,7 +43,7 @@ export interface ChatInviteLink {
   readonly subscription_price?: number;
 }
 
-/** Telegram's whole answer. `ok` tells a result from an error. */
+/** Telegram's whole answer. `ok` distinguishes a result from an error. */
 export type TelegramAnswer =
   | { readonly ok: true; readonly result: ChatInviteLink }
   | {

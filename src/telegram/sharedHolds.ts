@@ -60,7 +60,7 @@ export class SharedHolds {
     }
   }
 
-  /** @param started when the store was asked, by performance.now(). The time since then is subtracted. */
+  /** @param started when the store was read, by performance.now(). The time since then is subtracted. */
   #take(stored: readonly Hold[], started: number): void {
     const passed = performance.now() - started;
     this.#queue.hold(stored.map((hold) => ({ ...hold, milliseconds: hold.milliseconds - passed })));

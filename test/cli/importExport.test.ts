@@ -199,7 +199,7 @@ describe("invite-links import", PATIENT, () => {
   });
 
   test("import and export refuse an embedded database that a running server uses", async () => {
-    const claim = lockFolder(join(dataDir, "sandbox"));
+    const lock = lockFolder(join(dataDir, "sandbox"));
     for (const args of [
       ["import", ...toChannel],
       ["export", ...toChannel],
@@ -210,7 +210,7 @@ describe("invite-links import", PATIENT, () => {
         /^error: The database in .* is used by a running server\. Stop the server [^\n]*\n$/,
       );
     }
-    claim.release();
+    lock.release();
   });
 
   test("import keeps the imported links at Ctrl-C and continues when it is repeated", async () => {

@@ -47,13 +47,13 @@ test(
 );
 
 test("recount refuses an embedded database that a running server uses, in one line", async () => {
-  const claim = lockFolder(folder);
+  const lock = lockFolder(folder);
   try {
     const { code, stdout, stderr } = await recount("--check");
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^error: The database in [^\n]* is used by a running server\. [^\n]*\n$/);
   } finally {
-    claim.release();
+    lock.release();
   }
 });
 

@@ -71,14 +71,14 @@ describe("invite-links token", () => {
   });
 
   test("token names the server's operation to use instead if a running server uses the database", async () => {
-    const claim = lockFolder(join(dataDir, "sandbox"));
+    const lock = lockFolder(join(dataDir, "sandbox"));
     try {
       await expectRefusal(here(["token", "create", "--name", "A", "--role", "ADMIN"]), 1, /createApiToken/);
       await expectRefusal(here(["token", "revoke", UNKNOWN]), 1, /running server\. .*revokeApiToken/);
       await expectRefusal(here(["token", "list"]), 1, /running server\. .*apiTokens/);
       await expectRefusal(here(["migrate"]), 1, /running server/);
     } finally {
-      claim.release();
+      lock.release();
     }
   });
 

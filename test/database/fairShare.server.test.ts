@@ -129,7 +129,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     expect((await Promise.all(costly)).flat()).toHaveLength(40);
   });
 
-  test("does not run the waiting reads of a client that has gone", async () => {
+  test("does not run the waiting reads of a client that has left", async () => {
     const database = open(poolOf(5));
     const leaving = new AbortController();
     const greedy = database.forReader(readerOf("greedy", () => leaving.signal));

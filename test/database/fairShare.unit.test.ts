@@ -79,7 +79,7 @@ describe("a fair share", () => {
     expect(await next).toBe("next");
   });
 
-  test("drops waiting and later reads of a client that has gone", async () => {
+  test("drops waiting and later reads of a client that has left", async () => {
     const share = new FairShare(() => ({ all: 1, ofOne: 1 }));
     const { begun, read, end } = readsOf(share);
     const leaving = new AbortController();

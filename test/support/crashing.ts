@@ -35,7 +35,7 @@ const LINKS = `query ($channelId: TelegramID!, $after: String) {
 }`;
 const NO_ANSWER = "fetch failed";
 
-/** What the caller learns about a creation: the link, an unknown outcome, no answer from a killed server, or another result. */
+/** A creation's result for its caller: the link, an unknown outcome, no answer from a killed server, or another result. */
 export type Outcome = { readonly url: string } | "uncertain" | "killed" | { readonly other: string };
 
 export interface UncertainCreation {

@@ -1,5 +1,5 @@
-// Setup file of the unit project (vitest.config.mjs): whatever a unit test must not do throws here, so that the unit run
-// stays fast and needs no port, no database and no build.
+// Setup file of the unit project (vitest.config.mjs): everything that a unit test must not do throws here, so that the
+// unit run stays fast and needs no port, no database and no build.
 
 import childProcess from "node:child_process";
 import { syncBuiltinESMExports } from "node:module";

@@ -52,7 +52,7 @@ export class RawConnection {
     }
   }
 
-  /** Waits for a number of answers or the end of the connection, whichever is first. @returns all answers so far. */
+  /** Waits for a number of answers or the end of the connection. @returns all answers so far. */
   async answered(count = 1): Promise<RawAnswer[]> {
     while (this.answers.length < count && !this.socket.destroyed) {
       await Promise.race([once(this.socket, "data"), this.ended]);

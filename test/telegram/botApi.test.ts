@@ -29,7 +29,7 @@ const gateway = (timeoutMs = 10_000, holdStore?: HoldStore) =>
     ...(holdStore && { holdStore }),
   });
 /** Records its calls. */
-class Notes implements SendObserver {
+class SendLog implements SendObserver {
   readonly lines: string[] = [];
   async beforeSend() {
     this.lines.push("begins");
@@ -55,7 +55,7 @@ interface Asked {
 }
 const create = (
   telegram: TelegramGateway,
-  { chatId = CHANNEL, sending = new Notes(), deadline = telegram.deadline() }: Asked = {},
+  { chatId = CHANNEL, sending = new SendLog(), deadline = telegram.deadline() }: Asked = {},
 ) => outcome(telegram.createInviteLink(chatId, settings, deadline, sending));
 const methods = () => control.calls().map(({ method }) => method);
 const tooMany = (retryAfter: number) => control.fail({ kind: "too-many-requests", retryAfter });
@@ -68,7 +68,7 @@ const waitingOf = (telegram: TelegramGateway) =>
 describe("a 429", () => {
   test("holds every call back, and its own call is sent again afterwards", async () => {
     const telegram = gateway();
-    const [own, other] = [new Notes(), new Notes()];
+    const [own, other] = [new SendLog(), new SendLog()];
     tooMany(3);
     const first = create(telegram, { sending: own });
     await heard429();
@@ -90,18 +90,18 @@ describe("a 429", () => {
 
   test("holds back a call that was about to be sent", async () => {
     const telegram = gateway();
-    const notes = new Notes();
+    const sendLog = new SendLog();
     let recorded = () => {};
     const slow: SendObserver = {
       async beforeSend() {
-        await notes.beforeSend();
-        if (notes.lines.length === 1) {
+        await sendLog.beforeSend();
+        if (sendLog.lines.length === 1) {
           await new Promise<void>((resolve) => {
             recorded = resolve;
           });
         }
       },
-      rateLimited: () => notes.rateLimited(),
+      rateLimited: () => sendLog.rateLimited(),
     };
     const late = create(telegram, { chatId: SUPERGROUP, sending: slow });
     tooMany(3);
@@ -111,12 +111,12 @@ describe("a 429", () => {
     await waitingOf(telegram).toBe(2);
     expect(methods()).toHaveLength(1);
     expect(await Promise.all([early, late])).toEqual([null, null]);
-    expect(notes.lines).toEqual(["begins", "put off", "begins"]);
+    expect(sendLog.lines).toEqual(["begins", "put off", "begins"]);
   });
 
   test("of five seconds is the answer to every call with an earlier deadline, at once", async () => {
     const telegram = gateway(1000);
-    const [own, other] = [new Notes(), new Notes()];
+    const [own, other] = [new SendLog(), new SendLog()];
     tooMany(5);
     const limited = { kind: "tooManyRequests", retryAfterSeconds: 5 };
     expect(await create(telegram, { sending: own })).toEqual(limited);
@@ -129,9 +129,9 @@ describe("a 429", () => {
     tooMany(30);
     const limited = { kind: "tooManyRequests", retryAfterSeconds: 30 };
     expect(await create(telegram)).toEqual(limited);
-    const notes = new Notes();
-    expect(await create(telegram, { sending: notes })).toEqual(limited);
-    expect(notes.lines).toEqual([]);
+    const sendLog = new SendLog();
+    expect(await create(telegram, { sending: sendLog })).toEqual(limited);
+    expect(sendLog.lines).toEqual([]);
     expect(await create(telegram, { chatId: SUPERGROUP })).toBeNull();
     expect(await outcome(telegram.getChat(CHANNEL, telegram.deadline()))).toBeNull();
     expect(methods()).toEqual(["createChatInviteLink", "createChatInviteLink", "getChat"]);
@@ -158,10 +158,12 @@ describe("a 429", () => {
     const telegram = gateway(10_000, { live: async () => stored, add: async () => stored });
     const release = control.hold({ method: "createChatInviteLink" });
     const called = control.nextCall("createChatInviteLink");
-    const notes = new Notes();
-    const others = Array.from({ length: 3 }, () => create(telegram, { chatId: SUPERGROUP, sending: notes }));
+    const sendLog = new SendLog();
+    const others = Array.from({ length: 3 }, () =>
+      create(telegram, { chatId: SUPERGROUP, sending: sendLog }),
+    );
     await called;
-    expect([methods(), notes.lines]).toEqual([["createChatInviteLink"], ["begins"]]);
+    expect([methods(), sendLog.lines]).toEqual([["createChatInviteLink"], ["begins"]]);
     release();
     expect(await Promise.all(others)).toEqual([null, null, null]);
     expect(await create(telegram)).toMatchObject({ kind: "tooManyRequests" });
@@ -212,7 +214,7 @@ describe("a 429", () => {
   });
 });
 
-describe("a client that has gone", () => {
+describe("a client that has left", () => {
   test("has its waiting call dropped without a trace", async () => {
     const telegram = gateway();
     tooMany(3);
@@ -220,15 +222,15 @@ describe("a client that has gone", () => {
     await heard429();
     const leaving = new AbortController();
     const deadline = telegram.forClient(leaving.signal).deadline();
-    const notes = new Notes();
-    const dropped = create(telegram, { sending: notes, deadline });
+    const sendLog = new SendLog();
+    const dropped = create(telegram, { sending: sendLog, deadline });
     await waitingOf(telegram).toBe(2);
     leaving.abort();
-    const gone = { kind: "unavailable", carriedOut: "no", reason: "the client has gone" };
-    expect([await dropped, notes.lines, telegram.waiting]).toEqual([gone, [], 1]);
+    const clientLeft = { kind: "unavailable", carriedOut: "no", reason: "the client has left" };
+    expect([await dropped, sendLog.lines, telegram.waiting]).toEqual([clientLeft, [], 1]);
     expect(await first).toBeNull();
-    expect(await create(telegram, { sending: notes, deadline })).toEqual(gone);
-    expect([methods().length, events.length, notes.lines]).toEqual([2, 2, []]);
+    expect(await create(telegram, { sending: sendLog, deadline })).toEqual(clientLeft);
+    expect([methods().length, events.length, sendLog.lines]).toEqual([2, 2, []]);
   });
 
   test("does not interrupt a call that was sent", async () => {
@@ -261,10 +263,10 @@ describe("a Telegram that does not answer", () => {
     const telegram = gateway(600);
     silent();
     await inTime(telegram, 3);
-    const notes = new Notes();
-    const together = Array.from({ length: 5 }, () => create(telegram, { sending: notes }));
+    const sendLog = new SendLog();
+    const together = Array.from({ length: 5 }, () => create(telegram, { sending: sendLog }));
     expect(await Promise.all(together)).toEqual(Array(5).fill(total));
-    expect([methods().slice(3), notes.lines]).toEqual([["getMe"], []]);
+    expect([methods().slice(3), sendLog.lines]).toEqual([["getMe"], []]);
     expect(await create(telegram)).toEqual(total);
     control.clearFaults();
     expect(await create(telegram)).toBeNull();
@@ -308,11 +310,11 @@ describe("a Telegram that does not answer", () => {
     await inTime(telegram, 3);
     control.clearFaults();
     tooMany(30);
-    const notes = new Notes();
-    expect(await create(telegram, { sending: notes })).toEqual({
+    const sendLog = new SendLog();
+    expect(await create(telegram, { sending: sendLog })).toEqual({
       kind: "tooManyRequests",
       retryAfterSeconds: 30,
     });
-    expect([methods().slice(3), notes.lines]).toEqual([["getMe"], []]);
+    expect([methods().slice(3), sendLog.lines]).toEqual([["getMe"], []]);
   });
 });

@@ -281,7 +281,7 @@ describe("a waiting request", () => {
     ]);
   });
 
-  test("is dropped when its client has gone", async () => {
+  test("is dropped when its client has left", async () => {
     await askMany(AT_ONCE);
     const leaving = new AbortController();
     await ask("gone", { signal: leaving.signal });

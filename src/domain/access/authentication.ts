@@ -31,7 +31,7 @@ export class Authentication {
 
   /**
    * @param adminToken ADMIN_TOKEN, which is always valid; null for none.
-   * @param onError is told where the time of a token's use could not be stored.
+   * @param onError receives the error when the time of a token's use could not be stored.
    */
   constructor(
     database: Database,

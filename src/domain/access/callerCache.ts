@@ -1,7 +1,9 @@
-// What: A caller is cached for half a second, so that not every request reads its token.
+// What: A caller is cached for half a second, so that not every request reads its token. Plain twin:
+//   a cache that does not remember (`remembers: false`), with which every request reads its token.
 // Measured: see docs/decisions/0005-caller-cache.md.
-// To remove: delete this file and its test, call `#read` directly in authentication.ts, and remove the calls of `forget`
-//   and `callerCache` in fastPaths.ts.
+// To remove: delete this file and its test, call `#read` directly in authentication.ts, and remove every `callerCache`,
+//   with the calls of `forget` in tokens.ts and chatMigration.ts, and the flag in fastPaths.ts.
+
 import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../shared/caller.js";

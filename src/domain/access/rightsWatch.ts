@@ -43,8 +43,8 @@ function isLessened(before: Rights, now: Rights): boolean {
 }
 
 /**
- * Notices that the caller of an open stream has lost rights, whichever server or command took them. A request is
- * authenticated once, when it begins; a stream can last for days.
+ * Notices that the caller of an open stream has lost rights through any server or command. A request is authenticated
+ * once, when it begins; a stream can last for days.
  *
  * One statement reads all distinct tokens of a server's open streams every CHECK_MS, and none runs without open streams.
  * A check for each event would cost more and would leave a stream without events open. A notification from the database
@@ -55,7 +55,7 @@ export class RightsWatch {
   readonly #database: Pick<Database, "query">;
   readonly #watches = new Set<Watch>();
   #timer: NodeJS.Timeout | null = null;
-  /** Of performance.now(): when the tokens were last read. */
+  /** When the tokens were last read, by performance.now(). */
   #readAt = 0;
 
   constructor(database: Pick<Database, "query">) {
@@ -98,7 +98,7 @@ export class RightsWatch {
         else if (isLessened(watch.rights, now)) this.#lose(watch, "lessened");
       }
     } catch {
-      // The line of the outage in the log tells why.
+      // The log has a line about the outage.
       if (performance.now() - this.#readAt > UNCHECKED_MS)
         for (const watch of watches) this.#lose(watch, "unknown");
     }

@@ -32,7 +32,7 @@ export function visibleTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   return { allChannels: false, grants: { some: own, every: own } };
 }
 
-/** The same condition for a caller who asks for the list. @throws ForbiddenError for a caller that is no administrator. */
+/** The same condition for the list of tokens. @throws ForbiddenError for a caller that is no administrator. */
 export function listedTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   requireRole(caller, "ADMIN");
   return visibleTokens(caller);

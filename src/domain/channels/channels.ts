@@ -148,7 +148,7 @@ export class Channels {
     const chat = typeof named === "number" ? new FollowedChat(this.#shared, this.#caller, named) : null;
     try {
       return chat
-        ? await chat.ask((chatId) => this.#gateway.getChat(chatId, deadline))
+        ? await chat.call((chatId) => this.#gateway.getChat(chatId, deadline))
         : await this.#gateway.getChat(named, deadline);
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;

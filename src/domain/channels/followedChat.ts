@@ -26,17 +26,17 @@ export class FollowedChat {
     return this.#id;
   }
 
-  /** Makes a call with the chat id, and makes it again with the new id after a chat migration. @throws TelegramCallError */
-  async ask<T>(call: (chatId: number) => Promise<T>): Promise<T> {
+  /** Sends a call with the chat id, and again with the new id after a chat migration. @throws TelegramCallError */
+  async call<T>(send: (chatId: number) => Promise<T>): Promise<T> {
     try {
-      return await call(this.#id);
+      return await send(this.#id);
     } catch (error) {
       if (!(error instanceof TelegramCallError) || error.failure.kind !== "migrated" || this.#followed)
         throw error;
       this.#followed = true;
       await followMigration(this.#shared, this.#caller, this.#id, error.failure.toChatId);
       this.#id = error.failure.toChatId;
-      return this.ask(call);
+      return this.call(send);
     }
   }
 }

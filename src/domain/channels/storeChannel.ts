@@ -32,7 +32,7 @@ const toChannel = (row: ChannelRow): Channel => ({
 });
 
 /**
- * Stores what Telegram says of a chat. A bot status and a currency that are not given stay as they are; a new channel has
+ * Stores Telegram's data of a chat. A bot status and a currency that are not given stay as they are; a new channel has
  * the bot status UNKNOWN and the currency USD.
  */
 export async function storeChannel(

@@ -27,7 +27,7 @@ export interface ResultToPersist<T> {
   readonly store: () => Promise<T>;
   /** Called where the result could not be stored, to put at least that on record. Its errors are ignored. */
   readonly giveUp: () => Promise<void>;
-  /** Telegram's answer, for the log; null where a refusal told what Telegram had done before. */
+  /** Telegram's answer, for the log; null where a refusal showed what Telegram had done before. */
   readonly answer: TelegramInviteLink | null;
   /** Ids for the log. */
   readonly about: Record<string, unknown>;
@@ -96,13 +96,13 @@ export async function waitUntilDeadline<T>(stored: Promise<T>, deadline: Deadlin
 }
 
 /**
- * Waits up to a second for a note of how something ended, such as that a creation failed. The note goes on being stored
- * after that, and the caller hears of the end itself rather than of the note.
- * @param noting the note with all its retries; its errors are ignored.
+ * Waits up to a second for an outcome to be stored, such as that a creation failed. Storing goes on after that. The
+ * caller gets the outcome itself, not the errors of storing it.
+ * @param storing the write with all its retries; its errors are ignored.
  */
-export async function waitBriefly(noting: Promise<unknown>): Promise<void> {
+export async function waitBriefly(storing: Promise<unknown>): Promise<void> {
   const timer = new AbortController();
-  const ended = noting.then(
+  const ended = storing.then(
     () => {},
     () => {},
   );

@@ -37,7 +37,7 @@ const countOf = ({ with: prefix = empty, table, where, count }: SqlList): Sql =>
 const selectSlice = ({ columns, joins = empty }: SqlList, scan: Scan, slice: Slice): Sql =>
   sql`select ${columns} from ${scan.rows(slice)} ${joins} order by ${slice.orderBy}`;
 
-/** Reads a page of a list: one statement for its rows, one more for each property that the rows cannot tell. */
+/** Reads a page of a list: one statement for its rows, one more for each property that the rows do not show. */
 export async function readList<Row>(
   database: Database,
   list: SqlList,

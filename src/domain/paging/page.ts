@@ -43,7 +43,7 @@ function edgesOf<Row>(ordering: Ordering<Row>, rows: readonly Row[]): Edge<Row>[
   return rows.map((node) => new Edge(node, () => cursorOf(node)));
 }
 
-/** A page. The methods send a statement only where the page's rows cannot tell. */
+/** A page. The methods send a statement only where the page's rows do not show the value. */
 export interface Page<Row> {
   readonly edges: readonly Edge<Row>[];
   hasNextPage(): boolean | Promise<boolean>;

@@ -5,7 +5,7 @@ import { ForbiddenError } from "./errors.js";
 export const ROLES = ["VIEWER", "EDITOR", "ADMIN"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Who makes a request. What the caller may see and do is decided from this alone. */
+/** Who makes a request. The caller's rights are decided from this alone. */
 export interface Caller {
   /** 'token:<id>', 'admin' for ADMIN_TOKEN, or 'cli': identifies the caller in creation intents and audit entries. */
   readonly key: string;

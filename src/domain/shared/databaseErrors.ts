@@ -1,7 +1,7 @@
 import { unavailabilityOf } from "../../database/failures.js";
 import { DatabaseUnavailableError, UserError } from "./errors.js";
 
-/** @returns the error that the caller is told; null for an error that must be masked. */
+/** @returns the error that the caller sees; null for an error that must be masked. */
 export function toUserError(error: unknown): UserError | null {
   if (error instanceof UserError) return error;
   const reason = unavailabilityOf(error);
@@ -12,7 +12,7 @@ export function toUserError(error: unknown): UserError | null {
 export interface StorageGuard {
   /** @throws DatabaseUnavailableError while the database is known not to store anything. */
   requireWritable(): void;
-  /** Takes any thrown value. A value that says nothing about the database is ignored. */
+  /** Takes any thrown value. A value that is no error of the database is ignored. */
   noteFailure(error: unknown): void;
   /**
    * Must be called with the storing of each result of Telegram. A database that is full or read-only keeps that state

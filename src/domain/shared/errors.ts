@@ -1,6 +1,6 @@
 import type { Unavailability } from "../../database/failures.js";
 
-/** What went wrong, in the words of the contract's ErrorCode. */
+/** The kind of an error: the values of the contract's ErrorCode. */
 export type ErrorCode =
   | "BAD_USER_INPUT"
   | "NOT_FOUND"
@@ -146,7 +146,7 @@ const UNAVAILABILITIES: Readonly<
   readOnly: ["The server's database is read-only at the moment and stores nothing.", 30],
 };
 
-/** The database cannot do what was asked for. Nothing was done in Telegram. */
+/** The database cannot do what the request needs. Nothing was done in Telegram. */
 export class DatabaseUnavailableError extends UserError {
   override readonly name = "DatabaseUnavailableError";
   readonly code = "DATABASE_UNAVAILABLE";
@@ -163,7 +163,7 @@ export class DatabaseUnavailableError extends UserError {
 
 const MAX_FIELD_ERRORS = 20;
 
-/** Collects everything that is wrong with an input, so that a caller is told all of it at once. */
+/** Collects all errors of an input, so that a caller sees all of them at once. */
 export class Problems {
   readonly #fieldErrors: FieldError[] = [];
 

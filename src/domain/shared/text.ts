@@ -20,7 +20,7 @@ const BIDI_CONTROL = /[\u202a-\u202e\u2066-\u2069]/;
 
 /**
  * Trims a name that people see, and replaces runs of white space by one space.
- * @returns the tidied name; whatever is wrong with it is added to `problems`.
+ * @returns the tidied name; its errors are added to `problems`.
  */
 export function tidyName(name: string, maxCodePoints: number, field: string, problems: Problems): string {
   const tidied = name.replace(/\s+/gu, " ").trim();

@@ -4,7 +4,7 @@ import { tidyName } from "../shared/text.js";
 
 const MAX_CODE_POINTS = 64;
 
-/** Tidies the name of a tag or a tag type; whatever is wrong with it is added to `problems`. */
+/** Tidies the name of a tag or a tag type. Its errors are added to `problems`. */
 export const readName = (text: string, problems: Problems, field = "name"): string =>
   tidyName(text, MAX_CODE_POINTS, field, problems);
 

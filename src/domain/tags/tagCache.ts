@@ -1,12 +1,12 @@
+// What: Tags are cached between requests (this file, cachedTagLoaders.ts), and a page of links proves that the cached
+//   tags of its filter are current (links/query/groupProof.ts). Plain twins: tagLoaders.ts and links/query/groupCheck.ts.
+// Measured: W1 0.74 CPU ms of Node.js and 0.37 of PostgreSQL per request instead of 1.75 and 0.75 (`CACHE=off`, so
+//   without the caller cache too; 500,000 links, 2026-11-22, `npm run bench`); see docs/decisions/0004-tag-cache.md.
+// To remove: delete these three files, the response memo and `tagCache` in fastPaths.ts; remove `tagCache` from
+//   loaders.ts and tagLoaders.ts; let linkQueries.ts call readWhenChecked; drop `tags_version` and its triggers.
+
 import { withAttachment } from "../shared/attachment.js";
 import type { Tag } from "./tag.js";
-
-// What: Fast path. Tags are remembered between requests (this file, cachedTagLoaders.ts) and spare a page of links the
-// look-up of its filter's tags (links/query/groupProof.ts); the plain twins are tagLoaders.ts and links/query/groupCheck.ts.
-// Measured: W1 0.74 CPU ms of Node.js and 0.37 of PostgreSQL instead of 1.75 and 0.75 (CACHE=off, no caller cache either);
-// 500,000 links, 2026-11-22, npm run bench; see docs/decisions/0004-tag-cache.md
-// To remove: delete these three files, FastPaths.tagCache and the parameter `tagCache` of createLoaders; let
-// linkQueries.ts call readWhenChecked. The version of a channel's tags and its triggers can then be dropped.
 
 const MAX_TAGS = 50_000;
 
@@ -22,8 +22,8 @@ export interface CachedTag {
 }
 
 /**
- * Tags of earlier requests. The database's triggers give a channel's tags another version with each change, whichever
- * server makes it. Every row of a link brings the version, which proves whether a cached tag is current.
+ * Tags of earlier requests. The database's triggers give a channel's tags another version with each change by any server.
+ * Every row of a link brings the version, which proves whether a cached tag is current.
  */
 export class TagCache {
   readonly #tags = new Map<string, CachedTag>();

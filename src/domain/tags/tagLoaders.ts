@@ -20,7 +20,7 @@ export interface TagLoaders {
   readonly tag: DataLoader<string, Tag | null>;
   /** The tags that a link carries, the oldest first. The tag cache answers at once where it can, else the DataLoader. */
   tagsOf(link: CarriedTags): readonly Tag[] | Promise<readonly Tag[]>;
-  /** Null where no tags are remembered between requests. */
+  /** Null where no tags are cached between requests. */
   readonly tagCache: TagCache | null;
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Colors that are easily told apart and readable on white. */
+/** Colors that are easily distinguished and readable on white. */
 const PALETTE = [
   "#1F77B4",
   "#D62728",

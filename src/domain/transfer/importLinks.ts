@@ -74,7 +74,7 @@ async function lockLinks(unit: UnitOfWork, batch: readonly TransferLink[]): Prom
 }
 
 /**
- * Imports links that exist in Telegram already, with their tags, without asking Telegram. A link is identified by its
+ * Imports links that exist in Telegram already, with their tags, without calling Telegram. A link is identified by its
  * channel and its address, so an import can be repeated, and repeating one that was cut short completes it.
  */
 export class LinkImport {
@@ -90,7 +90,7 @@ export class LinkImport {
   readonly #database: Database;
   readonly #caller: Pick<Caller, "key">;
   readonly #options: ImportOptions;
-  /** What earlier batches of a dry run would have created, since a lookup does not find those rows. */
+  /** The rows that earlier batches of a dry run would have created; the database does not have them. */
   readonly #dryRunRows: Omit<ExistingRows, "links"> & { readonly links: Set<string> } = {
     channels: new Map(),
     types: new Map(),

@@ -41,8 +41,8 @@ export interface ImportPlan {
 }
 
 /**
- * Chat ids of channels and supergroups are below this one, those of ordinary groups above. Only Telegram can tell a channel
- * from a supergroup.
+ * Chat ids of channels and supergroups are below this one, those of ordinary groups above. Only Telegram distinguishes a
+ * channel from a supergroup.
  */
 const FIRST_LARGE_CHAT_ID = -1_000_000_000_000;
 

@@ -87,7 +87,7 @@ function textOf(value: unknown): string | undefined {
   return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
 }
 
-/** Reads one record, and adds to `problems` whatever is not acceptable. */
+/** Reads one record, and adds each value that is not acceptable to `problems`. */
 class RecordReader {
   readonly #record: LinkRecord;
   readonly #problems: Problems;

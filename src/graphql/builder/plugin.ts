@@ -20,7 +20,7 @@ const isIdKind = (name: string): name is IdKind => (ID_KINDS as readonly string[
 const nodeKindOf = ({ name, parentType }: { name: string; parentType: string }): IdKind | null =>
   name === "id" && isIdKind(parentType) ? parentType : null;
 
-/** What the schema's fields have in common, so that no resolver has to remember it. */
+/** Behaviour that fields of the schema share, so that no resolver has to remember it. */
 class InviteLinksPlugin<Types extends PothosSchemaTypesBase> extends BasePlugin<Types> {
   override onOutputFieldConfig(config: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
     if (nodeKindOf(config) === null) return config;

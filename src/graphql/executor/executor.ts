@@ -25,7 +25,7 @@ export interface ExecutorResult {
 /**
  * Executes one operation, as often as it is requested. A subscription's source is opened by graphql-js'
  * createSourceEventStream; an executor then gives the single result for each event.
- * It never throws: whatever a resolver throws is an error of the result.
+ * It never throws: an error that a resolver throws becomes an error of the result.
  */
 export interface Executor {
   /** @param rootValue the event of a subscription's source, for which its operation is executed once. */

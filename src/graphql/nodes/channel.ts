@@ -9,12 +9,12 @@ const BOT_STATUSES: Record<BotStatus, { description: string }> = {
   NOT_IN_CHANNEL: { description: "The bot is not in the chat, or was removed from it." },
   UNKNOWN: {
     description:
-      "Telegram was not asked yet: the channel comes from an import, or from the grant of a token.",
+      "No answer of Telegram is known yet: the channel comes from an import, or from the grant of a token.",
   },
 };
 
 const BotStatusType = builder.enumType("BotStatus", {
-  description: "What the helper bot can do in a channel, according to Telegram's last answer.",
+  description: "The helper bot's rights in a channel, according to Telegram's last answer.",
   values: BOT_STATUSES,
 });
 
@@ -35,7 +35,7 @@ builder.node(ChannelRef, {
     }),
     botStatus: t.expose("botStatus", {
       type: BotStatusType,
-      description: "What the helper bot can do in the channel.",
+      description: "The helper bot's rights in the channel.",
     }),
     createdAt: t.expose("createdAt", {
       type: "DateTime",

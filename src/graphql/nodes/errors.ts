@@ -45,16 +45,16 @@ const userError = builder.interfaceRef<UserError>("UserError").implement({
     "An error that the caller has caused, or can do something about. The result of each mutation is a union of its success type and the errors it can return.",
   fields: (t) => ({
     code: t.expose("code", { type: code, description: "The kind of the error, for programs." }),
-    message: t.exposeString("message", { description: "What went wrong, as a text for people." }),
+    message: t.exposeString("message", { description: "A description of the error for people." }),
   }),
 });
 const fieldError = builder.objectRef<ValidationError["fieldErrors"][number]>("FieldError").implement({
-  description: "What is wrong with one field of the input.",
+  description: "An error in one field of the input.",
   fields: (t) => ({
     field: t.exposeString("field", {
       description: "The field's path in the input, such as 'memberLimit' or 'tagIds.1'.",
     }),
-    message: t.exposeString("message", { description: "What is wrong, as a text for people." }),
+    message: t.exposeString("message", { description: "A description of the error for people." }),
   }),
 });
 

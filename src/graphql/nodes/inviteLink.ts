@@ -105,7 +105,8 @@ builder.queryFields((t) => ({
         description: "The Telegram chat id of the channel in which the link must be; null for any channel.",
       }),
     },
-    resolve: (_root, { id, channelId }, { links }): Promise<InviteLink | null> => links.find(id, channelId),
+    resolve: (_root, { id, channelId: chatId }, { links }): Promise<InviteLink | null> =>
+      links.find(id, chatId),
   }),
   inviteLinks: t.connection(
     {

@@ -8,6 +8,6 @@ const ROLE_DESCRIPTIONS: Record<Role, { description: string }> = {
 };
 
 export const RoleType = builder.enumType("Role", {
-  description: "What a token may do in the channels that it may use.",
+  description: "The rights of a token in the channels that it may use.",
   values: ROLE_DESCRIPTIONS,
 });

@@ -53,7 +53,7 @@ export const shortened = (error: GraphQLError, characters: number): GraphQLError
     ? error
     : reword(error, `${error.message.slice(0, characters)}…`, { ...error.extensions });
 
-/** The error without graphql-js' suggestions of field names, which would tell strangers parts of the schema. */
+/** The error without graphql-js' suggestions of field names, which would show strangers parts of the schema. */
 export const withoutSuggestions = (error: GraphQLError): GraphQLError =>
   reword(error, error.message.replace(/ ?Did you mean [^?]*\?/g, ""), { ...error.extensions });
 

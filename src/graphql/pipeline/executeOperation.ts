@@ -184,7 +184,7 @@ export class Operations {
     return result;
   }
 
-  /** The events of a subscription's source, or one result that tells why the source could not be opened. */
+  /** The events of a subscription's source, or one result that says why the source could not be opened. */
   async #openSource(
     { document, definition }: PreparedOperation,
     contextValue: GraphQLContext,

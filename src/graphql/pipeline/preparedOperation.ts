@@ -53,12 +53,12 @@ function conditionsOf(document: DocumentNode, operation: OperationDefinitionNode
   }
   const conditions: VariableNode[] = [];
   // A set gives what is added while it is read, and each fragment once.
-  const asked = new Set<OperationDefinitionNode | FragmentDefinitionNode>([operation]);
-  for (const definition of asked) {
+  const reached = new Set<OperationDefinitionNode | FragmentDefinitionNode>([operation]);
+  for (const definition of reached) {
     visit(definition, {
       FragmentSpread({ name }) {
         const fragment = fragments.get(name.value);
-        if (fragment) asked.add(fragment);
+        if (fragment) reached.add(fragment);
       },
       Directive({ name, arguments: given = [] }) {
         if (!CONDITIONS.includes(name.value)) return;

@@ -68,7 +68,7 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     void this.#closeSource();
-    if (last) this.#note(last);
+    if (last) this.#collectCodes(last);
     this.#options.onEnd([...this.#codes]);
     const answer = this.#answer;
     this.#answer = null;
@@ -83,7 +83,7 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
       if (event.done) return this.end();
       const value = await resultOf(event.value);
       if (this.#hasEnded) return;
-      this.#note(value);
+      this.#collectCodes(value);
       const answer = this.#answer;
       this.#answer = null;
       answer?.({ done: false, value });
@@ -101,7 +101,7 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
     }
   }
 
-  #note({ errors = [] }: OperationResult): void {
+  #collectCodes({ errors = [] }: OperationResult): void {
     for (const { extensions } of errors) this.#codes.add(String(extensions["code"]));
   }
 }

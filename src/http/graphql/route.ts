@@ -23,7 +23,7 @@ import {
 } from "../lifecycle/requestFormat.js";
 import { requestRecordOf } from "../lifecycle/requestRecord.js";
 import { EventStreams } from "./eventStreams.js";
-import { plainOperation } from "./fastPath.js";
+import { ordinaryOperation } from "./fastPath.js";
 import { type GraphiQLOptions, GraphiQLPage } from "./graphiql.js";
 
 export const GRAPHQL_PATH = "/graphql";
@@ -79,7 +79,7 @@ function handleError(
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") return sendError(reply, statusCode, TOO_LARGE);
   if (statusCode < 500) return sendError(reply, statusCode, NOT_ACCEPTABLE);
   const userError = toUserError(error);
-  // The database was asked for the caller.
+  // The caller was read from the database.
   if (userError instanceof DatabaseUnavailableError) {
     const { status, headers = {} } = databaseUnavailable(userError);
     return sendError(reply.headers(headers), status, userError);
@@ -143,7 +143,7 @@ class GraphQLHandler {
   readonly handle = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     if (request.method !== "POST") checkQueryDepth(request);
     const operationRequest = this.#operationRequest(request, reply);
-    const result = await this.#runPlain(request, operationRequest);
+    const result = await this.#runPastYoga(request, operationRequest);
     if (result && !result.errors) {
       return reply
         .header("content-type", `${request.answerType}; charset=utf-8`)
@@ -170,12 +170,12 @@ class GraphQLHandler {
   }
 
   /** Executes an operation past Yoga; null for what is left to Yoga. */
-  async #runPlain(
+  async #runPastYoga(
     request: FastifyRequest,
     operationRequest: OperationRequest,
   ): Promise<OperationResult | null> {
     if (!fastPaths.yogaShortcut || operationRequest.acceptsStream) return null;
-    const operation = plainOperation(request);
+    const operation = ordinaryOperation(request);
     if (operation === null) return null;
     // One result, because a request that accepts no stream gets none.
     return (await this.#operations.executeOperation(operation, operationRequest)) as OperationResult;

@@ -2,7 +2,7 @@ import { METHODS } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { RequestRefusedError } from "./requestFormat.js";
 
-/** Methods that a path may refuse. HEAD is answered wherever GET is, OPTIONS everywhere; CONNECT never reaches the router. */
+/** Methods that a path may refuse. HEAD is answered on paths with GET, OPTIONS on all; CONNECT never reaches the router. */
 const REFUSABLE = METHODS.filter((method) => !["HEAD", "OPTIONS", "CONNECT"].includes(method));
 
 /** Makes Fastify accept every method that Node.js can parse. Must be called before any route is declared. */

@@ -109,7 +109,7 @@ const TABLE: Record<ErrorCode, { readonly status: number; readonly detail?: stri
   DATABASE_UNAVAILABLE: { status: 503 },
 };
 
-/** The parameters for the domain's fields. Of several names, a route uses one. */
+/** The parameters for the domain's fields. If a field has several names, each route uses one of them. */
 const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   id: ["invite_link_id", "tag_id"],
   ids: ["links_ids"],

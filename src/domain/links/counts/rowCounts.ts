@@ -9,9 +9,9 @@ export interface CountStatements {
   /** Gives one row: the `budget` of all selected links together. */
   totals(selection: LinkSelection): Sql;
   /**
-   * Gives rows of `id` and `count`, by which facets are told. The id is a tag's with the number of links that carry the
-   * tag, or a type's with the number of links that carry no tag of the type. A type's own group is left out of the
-   * filter. An id without a row counts 0.
+   * Gives the rows of facets, `id` and `count`. The id is a tag's with the number of links that carry the tag, or a
+   * type's with the number of links that carry no tag of the type. A type's own group is left out of the filter. An id
+   * without a row counts 0.
    */
   facets(selection: LinkSelection): Sql;
   /** Gives rows of `tagId` and the `count` of the links that carry the tag. A tag without a row counts 0. */

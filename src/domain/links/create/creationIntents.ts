@@ -18,7 +18,7 @@ export interface CreationRequest {
   readonly arguments: Prisma.InputJsonObject;
 }
 
-/** What a request goes on with: the link that an earlier request created, or an intent that is its own to carry out. */
+/** The link that an earlier request created, or the intent that this request must carry out. */
 export type LinkOrIntent = { readonly createdLinkId: string } | { readonly creationId: string };
 
 /** How often an intent of another server is looked at again, in milliseconds. */
@@ -27,13 +27,13 @@ const POLL_MS = 50;
 const KEY_LIFE_MS = 24 * 3_600_000;
 
 const expiredBefore = (): Date => new Date(Date.now() - KEY_LIFE_MS);
-/** A key's life begins with the last change: an administrator may settle a creation days after it was asked for. */
+/** A key's life begins with the last change: an administrator may settle a creation days after its request. */
 const isKeyExpired = ({ state, createdAt, updatedAt }: LinkCreation): boolean =>
   state === "ANSWERED" && (updatedAt ?? createdAt) < expiredBefore();
 
 /**
- * Creation intents: one stored row for each link that is being created. Telegram cannot be asked which links exist, so
- * after a crash the intent alone tells whether a link can have been created.
+ * Creation intents: one stored row for each link that is being created. Telegram cannot list the links that exist, so
+ * after a crash the intent alone shows whether a link can have been created.
  *
  *     PREPARED ── the call is sent ──▶ SENT ── the link is stored ──▶ ANSWERED
  *        ▲                              │ │
@@ -94,7 +94,7 @@ export class CreationIntents {
     }
   }
 
-  /** Stores a new intent, before Telegram is asked; or finds, as findEarlier, what another request with the key did. */
+  /** Stores a new intent before Telegram is called; or finds, as findEarlier, what another request with the key did. */
   async prepare(
     caller: Caller,
     request: CreationRequest,
@@ -240,7 +240,7 @@ export class CreationIntents {
     });
   }
 
-  /** What a row means to a request with its key; null where it is to be looked at again. */
+  /** The outcome of a row for a request with its key; null while the row must be read again later. */
   async #outcomeOf(row: LinkCreation, request: CreationRequest): Promise<LinkOrIntent | null> {
     if (!Buffer.from(row.argumentsHash).equals(request.argumentsHash)) {
       throw new IdempotencyConflictError("An earlier request with this idempotency key had other arguments.");

@@ -89,7 +89,7 @@ interface CreatorServices {
   readonly storageGuard: StorageGuard;
 }
 
-/** A creation whose intent is stored and that Telegram can be asked for. */
+/** A creation whose intent is stored, so that Telegram can be called. */
 interface PreparedCreation {
   readonly creationId: string;
   readonly channel: Channel;
@@ -105,7 +105,7 @@ interface PreparedCreation {
  * 1. An idempotency key is looked up: its first call may have created the link.
  * 2. The input is checked. A channel that is not known yet is learned from Telegram.
  * 3. The creation intent is stored as PREPARED.
- * 4. The intent is marked as SENT, and Telegram is asked to create the link.
+ * 4. The intent is marked as SENT, and Telegram is called to create the link.
  * 5. The link is stored, and in the same transaction the intent is marked as ANSWERED. This is tried again for as long as a
  *    database takes to restart, and outlasts the request if need be.
  * 6. The stored link is read and returned.
@@ -193,7 +193,7 @@ export class LinkCreator {
     this.#loaders.tag.clearAll();
   }
 
-  /** Checks everything that can be checked before Telegram is asked, and finds the channel. */
+  /** Checks everything that can be checked before Telegram is called, and finds the channel. */
   async #check(
     input: CreateInviteLinkInput,
     tagIds: readonly (string | null)[],
@@ -243,7 +243,7 @@ export class LinkCreator {
     if (stored) return stored;
     const followed = new FollowedChat(this.#services, this.#caller, input.chatId);
     const chat = await followed
-      .ask((chatId) => this.#gateway.getChat(chatId, deadline))
+      .call((chatId) => this.#gateway.getChat(chatId, deadline))
       .catch((error: unknown) => {
         throw errorOfInquiry(error, followed.id);
       });
@@ -260,7 +260,7 @@ export class LinkCreator {
     return storeChannel(this.#database, this.#caller, chat);
   }
 
-  /** Carries out an intent: asks Telegram, stores the link and reads it. */
+  /** Carries out an intent: calls Telegram, stores the link and reads it. */
   async #carryOut(creation: PreparedCreation): Promise<InviteLink> {
     const chat = new FollowedChat(this.#services, this.#caller, creation.channel.chatId);
     const answer = await this.#askTelegram(creation, chat);
@@ -276,7 +276,7 @@ export class LinkCreator {
     const sending = guardedSending(this.#creationIntents.sendingOf(creationId), this.#guard, deadline);
     try {
       creation.requireTimeLeft();
-      return await chat.ask((chatId) => this.#callTelegram(chatId, spec, deadline, sending));
+      return await chat.call((chatId) => this.#callTelegram(chatId, spec, deadline, sending));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
         // The call was not sent: the database failed, or a chat migration could not be followed.

@@ -30,7 +30,7 @@ const storedArguments = z.object({
   priceStars: z.number().nullable(),
 });
 
-/** The link that a creation was asked for. */
+/** The link that a creation requested. */
 export function linkSpecOf({ arguments: stored }: Pick<LinkCreation, "arguments">): LinkSpec {
   const { name, createsJoinRequest, expireDate, memberLimit, priceStars, ...rest } =
     storedArguments.parse(stored);
@@ -70,7 +70,7 @@ export class UncertainCreations {
   }
 
   /**
-   * The same condition for a caller who asks for the list. First the creations of servers that have died are marked.
+   * The same condition for the list of uncertain creations. First the creations of servers that have died are marked.
    * @throws ForbiddenError
    */
   async listed(): Promise<Prisma.LinkCreationWhereInput> {
@@ -170,7 +170,7 @@ export class UncertainCreations {
     }
   }
 
-  /** The Telegram user behind the token with which the link was asked for; null where there is none. */
+  /** The Telegram user behind the token with which the link was requested; null where there is none. */
   async #creatorOf({ caller }: LinkCreation): Promise<number | null> {
     const [kind, id] = caller.split(":");
     if (kind !== "token" || id === undefined) return null;

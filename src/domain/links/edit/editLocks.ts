@@ -68,7 +68,7 @@ export class LockedLink {
   /** Removes the record of a call that certainly changed nothing. Waits for a second at most, and throws no error. */
   async removeRecord(kind: UnconfirmedKind): Promise<void> {
     this.#current = { ...this.#current, [kind]: this.unconfirmed[kind] };
-    // Where this fails, unlocking stores the same. The caller is to hear what Telegram said.
+    // If this fails, unlocking stores the same. The caller gets Telegram's own error.
     await waitBriefly(this.#record(kind, this.unconfirmed[kind]));
   }
 
@@ -118,7 +118,7 @@ export class LockedLink {
 
 /**
  * Edit locks: one request at a time edits a link in Telegram, across all servers, so that the stored state is that of the
- * last call. The lock's row (link_change) also records unconfirmed edits, before a call is sent: after a crash it tells
+ * last call. The lock's row (link_change) also records unconfirmed edits, before a call is sent: after a crash it shows
  * that Telegram may have another state of the link than the one that is stored.
  *
  *     no row ── lock ──▶ owner_id ── a call is sent ──▶ owner_id, maybe_… ── the answer is stored ──▶ no row

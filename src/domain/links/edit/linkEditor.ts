@@ -79,10 +79,10 @@ interface EditorServices {
  * Edits and revokes invite links, for one request. An edit's steps, in their order:
  *
  * 1. The link is looked up, and the fields that Telegram does not have (budget and tags) are checked.
- * 2. Where only those are to change, they are stored, and Telegram is not asked. Otherwise:
+ * 2. If nothing else is to change, they are stored, and Telegram is not called. Otherwise:
  * 3. The link's edit lock is taken, and the link is read again.
- * 4. The settings are merged and checked. Where nothing differs and nothing is unconfirmed, Telegram is not asked.
- * 5. The edit is recorded as unconfirmed, and Telegram is asked.
+ * 4. The settings are merged and checked. Where nothing differs and nothing is unconfirmed, Telegram is not called.
+ * 5. The edit is recorded as unconfirmed, and Telegram is called.
  * 6. The answer is stored, and in the same transaction the record is removed. This is tried again for as long as a database
  *    takes to restart, and outlasts the request if need be.
  * 7. The lock is given back, and the stored link is read and returned.
@@ -264,7 +264,7 @@ export class LinkEditor {
     const chat = new FollowedChat(this.#services, this.#caller, link.chatId);
     try {
       const sending = guardedSending(locked.sending(kind), this.#guard, deadline);
-      return await chat.ask((chatId) => call(chatId, sending));
+      return await chat.call((chatId) => call(chatId, sending));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) {
         // The call was not sent.

@@ -1,18 +1,18 @@
+// What: A numbered page of all links of a channel skips whole days. Plain twin: paging/rowOffset.ts.
+// Measured: W4n (page 1,000 of 50) 1.65 CPU ms of PostgreSQL per request; hand-written SQL with OFFSET 8.39 (500,000
+//   links, 2026-11-22, `npm run bench`); see docs/decisions/0009-day-offsets.md.
+// To remove: delete this file, the check of link_day in linkCounts.ts, and `dayOffsets` in fastPaths.ts; leave `skip` out
+//   of linkList.ts; drop link_day and its triggers.
+
 import sql, { type Sql } from "sql-template-tag";
 import type { Ordering } from "../../paging/ordering.js";
 import { type RowSkip, rowOffset } from "../../paging/rowOffset.js";
 import type { InviteLink } from "../inviteLink.js";
 import { directionByCreation } from "./order.js";
 
-// What: Fast path. A numbered page of all links of a channel skips whole days; the plain twin is paging/rowOffset.ts.
-// Measured: W4n (page 1,000 of 50) 1.65 CPU ms of PostgreSQL, of hand-written SQL with OFFSET 8.39; 500,000 links,
-// 2026-11-22, npm run bench; see docs/decisions/0009-day-offsets.md
-// To remove: delete this file, linkCounts.ts's check of link_day, and FastPaths.dayOffsets; leave `skip` out of
-// linkList.ts; drop link_day and its triggers.
-
 /**
  * Sums up the channel's links by day (link_day) to find the day on which the page begins. PostgreSQL then reads only the
- * links of that day that come before the page. In other orders than by creation, rowOffset is the way.
+ * links of that day that come before the page. Orders other than by creation take rowOffset.
  */
 export function dayOffsets(channelId: Sql, ordering: Ordering<InviteLink>): RowSkip {
   const direction = directionByCreation(ordering);

@@ -15,7 +15,7 @@ export interface TagGroup {
   readonly tagIds: readonly string[];
 }
 
-/** A filter as a caller gives it: ids are global or bare. What is null or left out filters nothing. */
+/** A filter as a caller gives it: ids are global or bare. A property that is null or left out filters nothing. */
 export interface InviteLinkFilter {
   readonly name?: string | null | undefined;
   readonly creatorId?: number | null | undefined;

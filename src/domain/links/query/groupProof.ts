@@ -1,9 +1,10 @@
 import type { TagCache } from "../../tags/tagCache.js";
 import { type GroupsOfChat, isRightGroup, type ReadUnderGroups, readWhenChecked } from "./groupCheck.js";
 
-// Fast path, see tags/tagCache.ts: a page of links proves that the cached tags of its filter's groups are current. The
-// page is read without looking up the tags. Each of its links brings the current version of the channel's tags. If it is
-// the version of the cached tags, and the groups are right by these tags, the check would find the same.
+// Part of the fast path in tags/tagCache.ts: a page of links proves that the cached tags of its filter's groups are
+// current. The page is read without looking up the tags. Each of its links brings the current version of the channel's
+// tags. If this version equals that of the cached tags, and the groups are right by these tags, the check would find the
+// same.
 
 /** The version of the channel's tags in which the groups are right; null if the cached tags do not show one. */
 function versionOfRightGroups({ chatId, groups }: GroupsOfChat, tagCache: TagCache): string | null {
@@ -18,7 +19,7 @@ function versionOfRightGroups({ chatId, groups }: GroupsOfChat, tagCache: TagCac
   return versions.size === 1 ? version : null;
 }
 
-/** As readWhenChecked, with the tag cache. A page without links proves nothing: the groups are checked then. */
+/** As readWhenChecked, its plain twin. A page without links proves nothing: the groups are checked then. */
 export const readWithProof =
   (tagCache: TagCache): ReadUnderGroups =>
   async (groups, loaders, read) => {

@@ -153,7 +153,7 @@ export class Links {
     const { edges, hasNextPage, hasPreviousPage } = await readPage(
       linkOrdering(null),
       request,
-      loaders.source(tag),
+      loaders.pageSource(tag),
     );
     return withSums(
       { edges, hasNextPage, hasPreviousPage, totalCount: () => loaders.count.load(tag) },

@@ -43,6 +43,6 @@ export const linkOrdering = (orders: readonly InviteLinkOrder[] | null | undefin
 export const isByCreation = (ordering: Ordering<InviteLink>): boolean =>
   ordering.length === 2 && directionByCreation(ordering) !== null;
 
-/** The direction of an order whose first key is the creation, whatever the other keys are; null for other orders. */
+/** The direction of an order whose first key is the creation, with any further keys; null for other orders. */
 export const directionByCreation = ([first]: Ordering<InviteLink>): Direction | null =>
   first?.key === ORDER_KEYS.CREATED_AT ? first.direction : null;

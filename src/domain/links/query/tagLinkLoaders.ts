@@ -9,17 +9,17 @@ import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
 
 type TagLoader<Value> = DataLoader<Tag, Value, string>;
 
-/** A loader whose keys are tags, told apart by their ids. */
+/** A loader whose keys are tags; tags with the same id are the same key. */
 const loaderByTag = <Value>(load: (tags: readonly Tag[]) => Promise<Value[]>): TagLoader<Value> =>
   new DataLoader<Tag, Value, string>(load, { cacheKeyFn: ({ id }) => id });
 
-/** The tags of a batch, `asked (tag_id, place)`. */
-const askedTags = (tags: readonly Tag[]): Sql =>
-  sql`unnest(${tags.map(({ id }) => id)}::uuid[]) with ordinality as asked(tag_id, place)`;
+/** The tags of a batch, `batch (tag_id, place)`. */
+const batchOfTags = (tags: readonly Tag[]): Sql =>
+  sql`unnest(${tags.map(({ id }) => id)}::uuid[]) with ordinality as batch(tag_id, place)`;
 
-/** The links of an asked tag, from an index alone and in the order of their creation. */
-const linksOfAskedTag = sql`(select tag_id, link_id as id, created_at from invite_link_tag) l
-  where l.tag_id = asked.tag_id`;
+/** The links of a tag of the batch, from an index alone and in the order of their creation. */
+const linksOfBatchTag = sql`(select tag_id, link_id as id, created_at from invite_link_tag) l
+  where l.tag_id = batch.tag_id`;
 
 /** Equal for conditions with the same text and values. */
 const keyOf = (condition: Sql): string => JSON.stringify([condition.text, condition.values]);
@@ -27,7 +27,7 @@ const keyOf = (condition: Sql): string => JSON.stringify([condition.text, condit
 const keyOfSlice = ({ ranges, orderBy, limit, offset }: Slice): string =>
   `${limit} ${offset} ${orderBy.text} ${keyOf(anyOf(ranges))}`;
 
-/** The links of tags, for one request. The tags that are asked for the same at the same time share one statement. */
+/** The links of tags, for one request. Equal reads of several tags at the same time share one statement. */
 export class TagLinkLoaders {
   readonly #database: Database;
   readonly #rows = new Map<string, TagLoader<InviteLink[]>>();
@@ -44,7 +44,7 @@ export class TagLinkLoaders {
   }
 
   /** The links of a tag, in the order of their creation. */
-  source(tag: Tag): PageSource<InviteLink> {
+  pageSource(tag: Tag): PageSource<InviteLink> {
     return {
       rows: (slice) => this.#rowsLoader(slice).load(tag),
       exists: (ranges) => this.#existenceLoader(anyOf(ranges)).load(tag),
@@ -69,15 +69,15 @@ export class TagLinkLoaders {
   async #readRows(tags: readonly Tag[], slice: Slice): Promise<InviteLink[][]> {
     // OFFSET 0 makes PostgreSQL look each link up by its id: it cannot know how short the slices are.
     const rows = await this.#database.query<InviteLink & { tagId: string }>(sql`
-      select asked.tag_id as "tagId", ${inviteLinkColumns}
-      from ${askedTags(tags)}
+      select batch.tag_id as "tagId", ${inviteLinkColumns}
+      from ${batchOfTags(tags)}
       cross join lateral (
-        select l.id from ${linksOfAskedTag} and ${anyOf(slice.ranges)}
+        select l.id from ${linksOfBatchTag} and ${anyOf(slice.ranges)}
         order by ${slice.orderBy} ${limitOf(slice)}
       ) found
       cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l
       join channel c on c.id = l.channel_id
-      order by asked.place, ${slice.orderBy}`);
+      order by batch.place, ${slice.orderBy}`);
     const links = new Map<string, InviteLink[]>(tags.map(({ id }) => [id, []]));
     for (const { tagId, ...link } of rows) links.get(tagId)?.push(link);
     return tags.map(({ id }) => links.get(id) ?? []);
@@ -85,8 +85,8 @@ export class TagLinkLoaders {
 
   async #readExistence(tags: readonly Tag[], condition: Sql): Promise<boolean[]> {
     const rows = await this.#database.query<{ tagId: string }>(sql`
-      select asked.tag_id as "tagId" from ${askedTags(tags)}
-      where exists (select from ${linksOfAskedTag} and ${condition})`);
+      select batch.tag_id as "tagId" from ${batchOfTags(tags)}
+      where exists (select from ${linksOfBatchTag} and ${condition})`);
     const found = new Set(rows.map(({ tagId }) => tagId));
     return tags.map(({ id }) => found.has(id));
   }

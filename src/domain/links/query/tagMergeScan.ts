@@ -1,3 +1,9 @@
+// What: A page of links under tag groups, in the order of creation, merges the index scans of single tags. Plain twin:
+//   paging/filteredScan.ts with the conditions of selection.ts.
+// Measured: W2 0.79 CPU ms of PostgreSQL per request; one hand-written statement 6.90 (500,000 links, 2026-11-22,
+//   `npm run bench`); see docs/decisions/0008-tag-merge-scan.md.
+// To remove: delete this file, its test and `tagMergeScan` in fastPaths.ts; leave `scan` out of linkList.ts.
+
 import sql, { join, raw, type Sql } from "sql-template-tag";
 import { MAX_PAGE_SIZE } from "../../paging/arguments.js";
 import type { Scan } from "../../paging/filteredScan.js";
@@ -7,12 +13,6 @@ import type { InviteLink } from "../inviteLink.js";
 import { carryingOthers, type LinkSelection, type TypeGroup } from "../selection.js";
 import { isByCreation } from "./order.js";
 
-// What: Fast path. A page of links under tag groups, in the order of creation, merges the index scans of single tags;
-// the plain twin is paging/filteredScan.ts over selection.ts's conditions.
-// Measured: W2 0.79 CPU ms of PostgreSQL, of hand-written SQL in one statement 6.90; 500,000 links, 2026-11-22,
-// npm run bench; see docs/decisions/0008-tag-merge-scan.md
-// To remove: delete this file and FastPaths.tagMergeScan; leave `scan` out of linkList.ts.
-//
 // The index of invite_link_tag has each tag's links in the order of their creation. The scans of all tags are merged in
 // that order, so that the rows of one link meet, until the page is full. The cost depends on how many of the links on the
 // way meet all groups, not on the number of links.
@@ -114,8 +114,8 @@ export function tagMergeScan(selection: LinkSelection, ordering: Ordering<Invite
       select l.created_at, l.id from (${join(parts, " union all ")}) l
       group by l.created_at, l.id having ${join(passing, " and ")}
       order by ${slice.orderBy} ${limitOf(slice)}`;
-    // The slice's own limit is a parameter, which the planner does not know; the literal limit tells it that the page is
-    // short. OFFSET 0 keeps it from joining the whole table instead of looking each link up by its id.
+    // The slice's own limit is a parameter, which the planner does not know; the literal limit shows that the page is
+    // short. OFFSET 0 keeps the planner from joining the whole table instead of looking each link up by its id.
     return sql`(
       select l.* from (${found}) found
       cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l

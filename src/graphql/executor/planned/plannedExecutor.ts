@@ -1,7 +1,9 @@
-// What: executes queries by a prepared plan and writes JSON text directly; plain twin: ../graphqlJsExecutor.ts.
-// Measured: W1 1.68 instead of 3.36 CPU ms of Node.js a request (200,000 links, November 2026);
+// What: Executes queries by a prepared plan and writes JSON text directly. Plain twin: ../graphqlJsExecutor.ts.
+// Measured: W1 1.68 instead of 3.36 CPU ms of Node.js per request (200,000 links, November 2026);
 //   `npm run bench -- --only fast-paths`, docs/decisions/0001-executor.md.
-// To remove: delete planned/ and domain/shared/attachment.ts; createExecutor always takes GraphQLJsExecutor.
+// To remove: delete planned/, which includes the response memo, and domain/shared/attachment.ts with its use in
+//   tagCache.ts; remove PURE_FIELD from the fields, and `plannedExecutor` and `responseMemo` from fastPaths.ts; let
+//   createExecutor.ts always take GraphQLJsExecutor.
 
 import { GraphQLError } from "graphql";
 import type { Executor, ExecutorResult, OperationVariables, ValidOperation } from "../executor.js";

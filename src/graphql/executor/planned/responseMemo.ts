@@ -1,8 +1,9 @@
-// What: keeps the JSON of a cached tag with the tag, for selections of pure fields; plain twin: noResponseMemo, with
+// What: Keeps the JSON of a cached tag with the tag, for selections of pure fields. Plain twin: noResponseMemo, with
 //   which the executor writes the JSON each time.
-// Measured: W1 1.68 instead of 2.28 CPU ms of Node.js a request (200,000 links, November 2026);
+// Measured: W1 1.68 instead of 2.28 CPU ms of Node.js per request (200,000 links, November 2026);
 //   `npm run bench -- --only fast-paths`, docs/decisions/0003-response-memo.md.
-// To remove: delete this file, `signature` in executionPlan.ts, PURE_FIELD and domain/shared/attachment.ts.
+// To remove: delete this file, its test, `signature` in executionPlan.ts, `#objectMemoized` in run.ts, all uses of
+//   PURE_FIELD, domain/shared/attachment.ts with its use in tagCache.ts, and `responseMemo` in fastPaths.ts.
 
 import { attachmentOf } from "../../../domain/shared/attachment.js";
 import type { Json } from "../json.js";
