@@ -93,7 +93,7 @@ describe("a CSV file from a spreadsheet", () => {
     expect(budgets(rows)).toEqual(["1", "unreadable", "3", "4", "5", "unreadable"]);
     expect(rows[1]).toEqual({
       place: "line 3",
-      record: { unreadable: expect.stringMatching(/^A quotation mark is not closed[^\n]*twice/) },
+      record: { unreadable: expect.stringMatching(/^A quotation mark is not closed[^\n]*doubled/) },
     });
     expect(rows[3]?.record).toMatchObject({ name: 'D; "quoted"\nname' });
   });
