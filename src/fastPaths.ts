@@ -48,7 +48,7 @@ const ALL: FastPaths = {
  */
 function readFastPaths(off: string): FastPaths {
   const names = off === "all" ? Object.keys(ALL) : off.split(",").filter((name) => name !== "");
-  const unknown = names.find((name) => !(name in ALL));
+  const unknown = names.find((name) => !Object.hasOwn(ALL, name));
   if (unknown !== undefined) throw new Error(`FAST_PATHS_OFF: there is no fast path named ${unknown}`);
   return { ...ALL, ...Object.fromEntries(names.map((name) => [name, false])) };
 }

@@ -1,3 +1,4 @@
+import { OperationTypeNode } from "graphql";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { TELEGRAM_STATES, type TelegramState } from "../background/telegramHealth.js";
 import type { StatementEvent } from "../database/database.js";
@@ -11,6 +12,10 @@ import { BoundedNames } from "./boundedNames.js";
 /** Seconds. A mutation waits for Telegram for up to fifteen. */
 const DURATIONS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 const MAX_OPERATION_NAMES = 200;
+
+/** Whether an operation was a subscription that began. It lasts for as long as its client stays, which tells nothing about speed. */
+const isStream = (operation: OperationEvent | null): boolean =>
+  operation?.executed === true && operation.type === OperationTypeNode.SUBSCRIPTION;
 
 /** Values that are read at each scrape. */
 export interface MetricsSources {
@@ -36,7 +41,7 @@ export class Metrics {
   });
   readonly #requestSeconds = new Histogram({
     name: "invite_links_http_request_duration_seconds",
-    help: "Time from a request's head to the end of its answer, without health and metrics.",
+    help: "Time from a request's head to the end of its answer, without health, metrics and subscriptions.",
     labelNames: ["route", "method"],
     buckets: DURATIONS,
     registers: [this.registry],
@@ -49,7 +54,7 @@ export class Metrics {
   });
   readonly #operationSeconds = new Histogram({
     name: "invite_links_graphql_operation_duration_seconds",
-    help: "Parsing, validation and execution of executed operations.",
+    help: "Parsing, validation and execution of executed queries and mutations.",
     labelNames: ["operation", "type"],
     buckets: DURATIONS,
     registers: [this.registry],
@@ -124,12 +129,14 @@ export class Metrics {
   readonly noteRequest = (request: FinishedRequest): void => {
     const { route, method, status, milliseconds, isProbe, operation, codes } = request;
     this.#requests.inc({ route, method, status });
-    if (!isProbe) this.#requestSeconds.observe({ route, method }, milliseconds / 1000);
+    if (!isProbe && !isStream(operation))
+      this.#requestSeconds.observe({ route, method }, milliseconds / 1000);
     if (operation) this.#noteOperation(operation);
     for (const code of codes) this.#errors.inc({ code });
   };
 
-  #noteOperation({ executed, name, type, codes, milliseconds }: OperationEvent): void {
+  #noteOperation(operation: OperationEvent): void {
+    const { executed, name, type, codes, milliseconds } = operation;
     if (!executed) {
       // A client whose operations are not executed must not use up the bounded names.
       this.#operations.inc({ operation: "other", type: type ?? "unknown", outcome: "refused" });
@@ -140,7 +147,7 @@ export class Metrics {
       type: type ?? "unknown",
     };
     this.#operations.inc({ ...labels, outcome: codes.length === 0 ? "ok" : "error" });
-    this.#operationSeconds.observe(labels, milliseconds / 1000);
+    if (!isStream(operation)) this.#operationSeconds.observe(labels, milliseconds / 1000);
   }
 
   #gauge(name: string, help: string, value: () => number): void {

@@ -81,6 +81,29 @@ test("a thousand operation names give two hundred labels and the label other", a
   );
 });
 
+test("a subscription is counted, and its duration is not measured", async () => {
+  const metrics = new Metrics(idle);
+  const request = { caller: null, codes: [], method: "POST", route: "/graphql", status: 200, isProbe: false };
+  const operation = { name: "Live", type: OperationTypeNode.SUBSCRIPTION, codes: [] };
+  const hours = { milliseconds: 36_000_000 };
+  metrics.noteRequest({ ...request, ...hours, operation: { ...operation, ...hours, executed: true } });
+  // One that was refused is answered like a query.
+  metrics.noteRequest({
+    ...request,
+    milliseconds: 1,
+    operation: { ...operation, milliseconds: 1, executed: false },
+  });
+  const text = await metrics.registry.metrics();
+  expect(text).toContain(
+    'invite_links_graphql_operations_total{operation="Live",type="subscription",outcome="ok"} 1',
+  );
+  expect(text).toContain('invite_links_http_requests_total{route="/graphql",method="POST",status="200"} 2');
+  expect(text).toContain(
+    'invite_links_http_request_duration_seconds_count{route="/graphql",method="POST"} 1',
+  );
+  expect(text).not.toContain("invite_links_graphql_operation_duration_seconds_count{");
+});
+
 test("two servers in one process have separate metrics", async () => {
   const [one, other] = [new Metrics(idle), new Metrics(idle)];
   one.noteStatement({ text: "select 1", milliseconds: 250 });

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { type Caller, ROLES, type Role } from "../shared/caller.js";
@@ -21,8 +22,8 @@ interface Rights {
 
 interface Watch {
   readonly tokenId: string;
-  /** The rights with which the stream was opened. */
-  readonly rights: Rights;
+  /** Whose rights are those with which the stream was opened. */
+  readonly caller: Caller;
   readonly onLoss: (loss: RightsLoss) => void;
 }
 
@@ -35,11 +36,35 @@ interface TokenRow {
 
 const tokenIdOf = ({ key }: Caller): string | null => /^token:(.+)$/.exec(key)?.[1] ?? null;
 
-function isLessened(before: Rights, now: Rights): boolean {
-  if (ROLES.indexOf(now.role) < ROLES.indexOf(before.role)) return true;
-  const { chatIds } = now;
-  if (chatIds === null) return false;
-  return before.chatIds === null || [...before.chatIds].some((id) => !chatIds.has(id));
+/** A chat that got another id, as the audit log tells it. */
+interface Migration {
+  readonly from: number;
+  /** The chat's id now. */
+  readonly to: number;
+}
+
+/** The caller's chats that its token may not use any more, at least not by the same id. */
+function missingChats(before: Rights, { chatIds }: Rights): number[] {
+  return chatIds === null || before.chatIds === null
+    ? []
+    : [...before.chatIds].filter((id) => !chatIds.has(id));
+}
+
+/** The migrations of the caller's chats since the stream was opened. Null if the token has fewer rights now. */
+function followedChats(
+  before: Rights,
+  now: Rights,
+  migrations: readonly Migration[],
+): readonly Migration[] | null {
+  if (ROLES.indexOf(now.role) < ROLES.indexOf(before.role)) return null;
+  if (before.chatIds === null && now.chatIds !== null) return null;
+  const followed: Migration[] = [];
+  for (const id of missingChats(before, now)) {
+    const migration = migrations.find(({ from, to }) => from === id && now.chatIds?.has(to));
+    if (!migration) return null;
+    followed.push(migration);
+  }
+  return followed;
 }
 
 /**
@@ -54,8 +79,10 @@ function isLessened(before: Rights, now: Rights): boolean {
 export class RightsWatch {
   readonly #database: Pick<Database, "query">;
   readonly #watches = new Set<Watch>();
+  /** Runs work outside of any request, so that the timer does not belong to the request that happened to start it. */
+  readonly #outsideRequests = AsyncLocalStorage.snapshot();
   #timer: NodeJS.Timeout | null = null;
-  /** When the tokens were last read, by performance.now(). */
+  /** When the tokens were last read or, if that is later, the first of the open streams began, by performance.now(). */
   #readAt = 0;
 
   constructor(database: Pick<Database, "query">) {
@@ -64,23 +91,22 @@ export class RightsWatch {
 
   /**
    * Calls `onLoss` once when the caller has lost rights. Rights that a token gains later count from its next request on.
+   * After a chat migration the caller gets the chat's new id.
    * @returns ends the watch.
    */
   watch(caller: Caller, onLoss: (loss: RightsLoss) => void): () => void {
     const tokenId = tokenIdOf(caller);
     if (tokenId === null) return () => {};
-    const watch: Watch = { tokenId, rights: caller, onLoss };
+    const watch: Watch = { tokenId, caller, onLoss };
+    if (this.#watches.size === 0) this.#readAt = performance.now();
     this.#watches.add(watch);
-    if (this.#timer === null) {
-      this.#readAt = performance.now();
-      this.#schedule();
-    }
+    if (this.#timer === null) this.#schedule();
     return () => this.#watches.delete(watch);
   }
 
   #schedule(): void {
     // The open connections of the streams keep the process running.
-    this.#timer = setTimeout(() => void this.#check(), CHECK_MS).unref();
+    this.#timer = this.#outsideRequests(() => setTimeout(() => void this.#check(), CHECK_MS).unref());
   }
 
   async #check(): Promise<void> {
@@ -91,11 +117,16 @@ export class RightsWatch {
     const watches = [...this.#watches];
     try {
       const rightsOf = await this.#read(new Set(watches.map(({ tokenId }) => tokenId)));
+      const migrations = await this.#readMigrations(watches, rightsOf);
       this.#readAt = performance.now();
       for (const watch of watches) {
         const now = rightsOf.get(watch.tokenId);
-        if (now === undefined) this.#lose(watch, "revoked");
-        else if (isLessened(watch.rights, now)) this.#lose(watch, "lessened");
+        const followed = now && followedChats(watch.caller, now, migrations);
+        if (!followed) this.#lose(watch, now ? "lessened" : "revoked");
+        for (const { from, to } of followed ?? []) {
+          watch.caller.chatIds?.delete(from);
+          watch.caller.chatIds?.add(to);
+        }
       }
     } catch {
       // The log has a line about the outage.
@@ -111,15 +142,44 @@ export class RightsWatch {
 
   /** The rights of those tokens that are valid. */
   async #read(tokenIds: ReadonlySet<string>): Promise<Map<string, Rights>> {
-    const rows = await this.#database.query<TokenRow>(sql`
+    const rows = await this.#database.query<TokenRow>(
+      sql`
       select t.id, t.role, t.all_channels as "allChannels",
         array(select g.chat_id::text from channel_grant g where g.token_id = t.id) as "chatIds"
-      from api_token t where t.id = any(${[...tokenIds]}::uuid[]) and t.revoked_at is null`);
+      from api_token t where t.id = any(${[...tokenIds]}::uuid[]) and t.revoked_at is null`,
+      "frequent and quick",
+    );
     return new Map(
       rows.map(({ id, role, allChannels, chatIds }) => [
         id,
         { role, chatIds: allChannels ? null : new Set(chatIds.map(Number)) },
       ]),
+    );
+  }
+
+  /**
+   * Those migrations that may be why a token lacks a chat: a migration moves the grants of a chat to its new id. Asks
+   * nothing while no token lacks a chat. The audit log tells them also where two channels of the same chat were merged.
+   */
+  async #readMigrations(
+    watches: readonly Watch[],
+    rightsOf: ReadonlyMap<string, Rights>,
+  ): Promise<readonly Migration[]> {
+    const missing = new Set<number>();
+    const granted = new Set<number>();
+    for (const { tokenId, caller } of watches) {
+      const now = rightsOf.get(tokenId);
+      const chats = now ? missingChats(caller, now) : [];
+      for (const id of chats) missing.add(id);
+      if (chats.length > 0) for (const id of now?.chatIds ?? []) granted.add(id);
+    }
+    if (missing.size === 0) return [];
+    return this.#database.query<Migration>(
+      sql`
+      select (a.change->>'from')::bigint as "from", c.chat_id as "to"
+      from channel c join audit_entry a on a.subject_id = c.id and a.action = 'channel.migrate'
+      where c.chat_id = any(${[...granted]}::bigint[]) and a.change->>'from' = any(${[...missing].map(String)}::text[])`,
+      "frequent and quick",
     );
   }
 }

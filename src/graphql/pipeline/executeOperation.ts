@@ -168,9 +168,10 @@ export class Operations {
     variables: OperationVariables,
   ): Promise<OperationResult | ResultStream> {
     const { request } = course;
-    const context = new GraphQLContext(this.#domain, request);
+    let context: GraphQLContext | undefined;
     let result: OperationResult;
     try {
+      context = new GraphQLContext(this.#domain, request);
       const isSubscription = operation.definition.operation === OperationTypeNode.SUBSCRIPTION;
       const made = isSubscription
         ? await this.#openSource(operation, context, variables)
@@ -180,7 +181,7 @@ export class Operations {
     } catch (error) {
       result = this.#unexpected(error, request);
     }
-    course.end(true, [...codesOf(result), ...context.givenErrors.map(({ code }) => code)]);
+    course.end(true, [...codesOf(result), ...(context?.givenErrors ?? []).map(({ code }) => code)]);
     return result;
   }
 

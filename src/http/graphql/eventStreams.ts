@@ -1,13 +1,37 @@
+import type { ServerResponse } from "node:http";
+
+/** In milliseconds. */
+export interface StreamLimits {
+  /** A connection is cut off if its client reads nothing for this long. Comments are sent more often, also without events. */
+  readonly stallMs: number;
+  /** How long a response may take to end after the server has closed. */
+  readonly endMs: number;
+}
+
+const LIMITS: StreamLimits = { stallMs: 30_000, endMs: 2000 };
+
 /**
  * Response bodies that are event streams. When the server closes, all of them end: properly, but without the event
- * `complete`, so that clients reconnect, and reach another server.
+ * `complete`, so that clients reconnect, and reach another server. A client that has stopped reading is cut off, so that
+ * it holds neither memory nor the server's stop.
  */
 export class EventStreams {
+  readonly #limits: StreamLimits;
   readonly #endings = new Set<() => void>();
+  /** The responses that were not sent in full yet. A response can outlive its stream, until its client has read it. */
+  readonly #responses = new Set<ServerResponse>();
   #isClosing = false;
 
+  constructor(limits: StreamLimits = LIMITS) {
+    this.#limits = limits;
+  }
+
   /** The same body, until the server closes. It is read only as fast as the client takes it. */
-  track(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  track(body: ReadableStream<Uint8Array>, response: ServerResponse): ReadableStream<Uint8Array> {
+    if (!response.destroyed) this.#responses.add(response);
+    response.once("close", () => this.#responses.delete(response));
+    // Whatever is written while the client reads renews the timeout.
+    response.setTimeout(this.#limits.stallMs, () => response.destroy());
     const reader = body.getReader();
     let end = (): void => {};
     const forget = () => this.#endings.delete(end);
@@ -43,9 +67,12 @@ export class EventStreams {
     );
   }
 
-  /** Ends all streams, and from now on each new one at once. */
+  /** Ends all streams, and from now on each new one at once. Cuts off the clients that do not read the end. */
   close(): void {
     this.#isClosing = true;
     for (const end of this.#endings) end();
+    setTimeout(() => {
+      for (const response of this.#responses) response.destroy();
+    }, this.#limits.endMs).unref();
   }
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { GraphQLError } from "graphql";
+import { GraphQLError, OperationTypeNode } from "graphql";
 import { createYoga, type YogaServerInstance } from "graphql-yoga";
 import { toUserError } from "../../domain/shared/databaseErrors.js";
 import { DatabaseUnavailableError } from "../../domain/shared/errors.js";
@@ -160,7 +160,8 @@ class GraphQLHandler {
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
-      acceptsStream: request.answerType === EVENT_STREAM,
+      // HEAD has no body that could carry a stream, and nobody would end the stream.
+      acceptsStream: request.answerType === EVENT_STREAM && request.method !== "HEAD",
       clientAbort: clientAbortSignal(reply),
       onEnd(operation) {
         record.operation = operation;
@@ -188,11 +189,11 @@ class GraphQLHandler {
     operationRequest: OperationRequest,
     result: OperationResult | null,
   ): Promise<FastifyReply> {
-    const { codes } = requestRecordOf(request);
+    const record = requestRecordOf(request);
     const context: PipelineContext = {
       ...operationRequest,
       result,
-      onMalformed: (code) => codes.push(code),
+      onMalformed: (code) => record.codes.push(code),
     };
     const response = await this.#yoga.fetch(yogaUrl(request), yogaInit(request), context);
     for (const [name, value] of response.headers) {
@@ -200,9 +201,12 @@ class GraphQLHandler {
       if (name.toLowerCase() !== "connection") reply.header(name, value);
     }
     reply.code(response.status);
-    if (!operationRequest.acceptsStream || response.body === null) return reply.send(response.body ?? "");
+    // A query or mutation has ended by now. Its single result is sent in full, also while the server closes.
+    const isSingle = record.operation !== null && record.operation.type !== OperationTypeNode.SUBSCRIPTION;
+    if (!operationRequest.acceptsStream || isSingle || response.body === null)
+      return reply.send(response.body ?? "");
     // A stream is the connection's last response: a closing server waits for no further request on the connection.
-    return reply.header("connection", "close").send(this.streams.track(response.body));
+    return reply.header("connection", "close").send(this.streams.track(response.body, reply.raw));
   }
 }
 

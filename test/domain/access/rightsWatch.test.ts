@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Database } from "../../../src/database/database.js";
 import { RightsWatch } from "../../../src/domain/access/rightsWatch.js";
@@ -27,6 +28,8 @@ describe("the watch over the rights of open streams", () => {
     const ends = ["a", "b", "a"].map((id) => watch.watch(callerOf(id), onLoss));
     await vi.advanceTimersByTimeAsync(1100);
     expect(query).toHaveBeenCalledTimes(2);
+    // Does not wait for a session of the pool.
+    expect(query).toHaveBeenLastCalledWith(expect.anything(), "frequent and quick");
     for (const end of ends) end();
     await vi.advanceTimersByTimeAsync(5000);
     expect(query).toHaveBeenCalledTimes(2);
@@ -54,5 +57,63 @@ describe("the watch over the rights of open streams", () => {
     expect(onLoss).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(3000);
     expect(onLoss.mock.calls).toEqual([["unknown"]]);
+  });
+
+  test("gives the first of new streams ten seconds of its own", async () => {
+    const query = vi.fn(async () => {
+      throw new Error("connection refused");
+    });
+    const watch = new RightsWatch({ query } as unknown as Database);
+    const onLoss = vi.fn();
+    const end = watch.watch(callerOf("a"), onLoss);
+    await vi.advanceTimersByTimeAsync(9800);
+    end();
+    watch.watch(callerOf("b"), onLoss);
+    await vi.advanceTimersByTimeAsync(9800);
+    expect(onLoss).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(onLoss.mock.calls).toEqual([["unknown"]]);
+  });
+
+  test("does not run as a part of the request that opened the first stream", async () => {
+    // Faked timers would run in the test's own context.
+    vi.useRealTimers();
+    const requests = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const query = async () => {
+      seen.push(requests.getStore());
+      return [valid("a")];
+    };
+    const watch = new RightsWatch({ query } as unknown as Database);
+    const end = requests.run("r-1", () => watch.watch(callerOf("a"), () => {}));
+    await expect.poll(() => seen.length).toBe(2);
+    end();
+    expect(seen).toEqual([undefined, undefined]);
+  });
+
+  test("asks for migrations only while a token lacks a chat, and follows each once", async () => {
+    let chatIds = ["-1", "-2"];
+    const query = vi.fn(async ({ text }: { text: string }) =>
+      text.includes("audit_entry")
+        ? [{ from: -1, to: -3 }]
+        : [{ id: "a", role: "EDITOR", allChannels: false, chatIds }],
+    );
+    const watch = new RightsWatch({ query } as unknown as Database);
+    const onLoss = vi.fn();
+    const caller = { ...callerOf("a"), chatIds: new Set([-1, -2]) };
+    watch.watch(caller, onLoss);
+    await vi.advanceTimersByTimeAsync(600);
+    expect(query).toHaveBeenCalledTimes(1);
+    chatIds = ["-2", "-3"];
+    await vi.advanceTimersByTimeAsync(500);
+    expect(query).toHaveBeenCalledTimes(3);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(query).toHaveBeenCalledTimes(4);
+    expect(onLoss).not.toHaveBeenCalled();
+    // The caller can use the chat on, whose new id counts like its old one.
+    expect([...caller.chatIds]).toEqual([-2, -3]);
+    chatIds = ["-2"];
+    await vi.advanceTimersByTimeAsync(500);
+    expect(onLoss.mock.calls).toEqual([["lessened"]]);
   });
 });

@@ -92,6 +92,8 @@ class EndlessSource implements AsyncIterableIterator<number> {
 export interface OpenedSources {
   readonly pushed: PushedSource[];
   readonly endless: EndlessSource[];
+  /** Each lets a mutation `wait` end. */
+  readonly waiting: (() => void)[];
 }
 
 /** A schema with subscriptions, which the product's own schema does not have yet. */
@@ -102,6 +104,10 @@ function schemaOf(opened: OpenedSources): GraphQLSchema {
     fields: () => ({
       value: { type: new GraphQLNonNull(GraphQLInt), resolve: (value) => value },
       caller: { type: GraphQLString, resolve: (_value, _args, { caller }) => caller.name },
+      chatIds: {
+        type: new GraphQLList(GraphQLString),
+        resolve: (_value, _args, { caller: { chatIds } }) => chatIds && [...chatIds].map(String),
+      },
       text: { type: GraphQLString, resolve: () => "x".repeat(65_536) },
       fails: {
         type: GraphQLInt,
@@ -139,7 +145,13 @@ function schemaOf(opened: OpenedSources): GraphQLSchema {
     }),
     mutation: new GraphQLObjectType({
       name: "Mutation",
-      fields: { forge: { type: GraphQLInt, resolve: () => 1 } },
+      fields: {
+        forge: { type: GraphQLInt, resolve: () => 1 },
+        wait: {
+          type: GraphQLInt,
+          resolve: () => new Promise<number>((resolve) => opened.waiting.push(() => resolve(1))),
+        },
+      },
     }),
     subscription: new GraphQLObjectType<unknown, GraphQLContext>({
       name: "Subscription",
@@ -257,7 +269,7 @@ export async function startSubscriptionServer(
     trackStoring: () => {},
   };
   const domain = { database, callerCache, storageGuard } as unknown as Domain;
-  const opened: OpenedSources = { pushed: [], endless: [] };
+  const opened: OpenedSources = { pushed: [], endless: [], waiting: [] };
   const operations = new Operations({ domain, schema: schemaOf(opened), suggestions: true });
   const authentication = new Authentication(database, callerCache, ADMIN_TOKEN, () => {});
   const server = await createServer({ log: logger, corsOrigins: [], onFinished: metrics.noteRequest });

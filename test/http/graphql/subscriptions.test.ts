@@ -1,8 +1,11 @@
+import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import sql from "sql-template-tag";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Database } from "../../../src/database/database.js";
 import { createDatabase } from "../../../src/database/database.js";
+import { followMigration } from "../../../src/domain/channels/chatMigration.js";
+import { callerOf, newChatId, noKnownCallers, storeChannel } from "../../domain/support.js";
 import {
   ALL_FORMS,
   describeOnForms,
@@ -200,6 +203,16 @@ describe("a subscription over server-sent events", () => {
     },
   );
 
+  test("a subscription by HEAD is refused, because its response carries no stream", async () => {
+    const response = await fetch(
+      `${server.url}?${new URLSearchParams({ query: "subscription { numbers { value } }" })}`,
+      { method: "HEAD", headers: { authorization: `Bearer ${ADMIN_TOKEN}`, accept: "text/event-stream" } },
+    );
+    expect(response.status).toBe(406);
+    expect(await requestLine()).toMatchObject({ status: 406, codes: ["NOT_ACCEPTABLE"] });
+    expect(server.opened.pushed).toEqual([]);
+  });
+
   test("a subscription that has ended leaves one log line and one count in the metrics", async () => {
     const events = await server.subscribe("subscription Count { numbers { value } }");
     const numbers = await source();
@@ -220,9 +233,9 @@ describe("a subscription over server-sent events", () => {
     expect(text).toContain(
       'invite_links_graphql_operations_total{operation="Count",type="subscription",outcome="ok"} 1',
     );
-    expect(text).toContain(
-      'invite_links_graphql_operation_duration_seconds_count{operation="Count",type="subscription"} 1',
-    );
+    // How long a client stays is no duration of an answer.
+    expect(text).not.toContain("invite_links_graphql_operation_duration_seconds_count{");
+    expect(text).not.toContain("invite_links_http_request_duration_seconds_count{");
   });
 
   test("a subscription closes its source when the client leaves", async () => {
@@ -251,6 +264,32 @@ describe("a subscription over server-sent events", () => {
       ["subscription", 200],
       ["subscription", 200],
     ]);
+  });
+
+  test("a mutation over server-sent events delivers its result while the server closes", async () => {
+    const answer = server.subscribe("mutation { wait }");
+    await expect.poll(() => server.opened.waiting.length, PATIENCE).toBe(1);
+    const closed = server.close();
+    await delay(100);
+    server.opened.waiting[0]?.();
+    expect(await (await answer).rest()).toEqual([{ event: "next", data: { data: { wait: 1 } } }, COMPLETE]);
+    await closed;
+  });
+
+  test("a client that has stopped reading a subscription does not keep the server from closing", async () => {
+    const { hostname, port, pathname } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    const query = encodeURIComponent("subscription { endless { text } }");
+    socket.write(
+      `GET ${pathname}?query=${query} HTTP/1.1\r\nHost: ${hostname}\r\nAccept: text/event-stream\r\n` +
+        `Authorization: Bearer ${ADMIN_TOKEN}\r\n\r\n`,
+    );
+    const pulls = () => server.opened.endless[0]?.pulls ?? 0;
+    for (let before = -1; before === 0 || before !== pulls(); await delay(200)) before = pulls();
+    await server.close();
+    expect(server.opened.endless[0]?.isClosed).toBe(true);
+    expect(await requestLine()).toMatchObject({ status: 499, operationType: "subscription" });
+    socket.destroy();
   });
 
   test("a subscription reads no more events from its source than its client reads", async () => {
@@ -289,7 +328,7 @@ await describeOnForms("the rights watch of streams", ALL_FORMS, (form) => {
 
   const open = async (secret: string) => {
     const before = server.opened.pushed.length;
-    const events = await server.subscribe("subscription { numbers { value } }", secret);
+    const events = await server.subscribe("subscription { numbers { value chatIds } }", secret);
     await expect.poll(() => server.opened.pushed.length, PATIENCE).toBe(before + 1);
     const source = server.opened.pushed[before];
     if (!source) throw new TypeError("A source is open.");
@@ -374,6 +413,24 @@ await describeOnForms("the rights watch of streams", ALL_FORMS, (form) => {
     source.push(null);
     expect((await events.rest()).map(({ event }) => event)).toEqual(["next", "complete"]);
   });
+
+  test.each(["known", "unknown"])(
+    "a stream outlives the migration of its token's chat to an id that is %s here, and ends when the token loses the chat",
+    async (target) => {
+      const { chatId } = await storeChannel(database.database);
+      const to = target === "known" ? (await storeChannel(database.database)).chatId : newChatId();
+      const { id, secret } = await server.makeToken("VIEWER", [chatId]);
+      const { events, source } = await open(secret);
+      const { database: ofServer } = database;
+      await followMigration({ database: ofServer, callerCache: noKnownCallers }, callerOf(), chatId, to);
+      await delay(1200);
+      source.push(1);
+      const numbers = { value: 1, chatIds: [String(to)] };
+      expect((await events.next())?.data).toEqual({ data: { numbers } });
+      await execute(sql`delete from channel_grant where token_id = ${id}::uuid`);
+      expect((await endOf(events))[0]).toEqual(endsWith("FORBIDDEN"));
+    },
+  );
 
   test("the rights watch checks all streams of a server with one statement", async () => {
     const tokens = [await server.makeToken("VIEWER"), await server.makeToken("EDITOR")];
