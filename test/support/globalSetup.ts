@@ -1,4 +1,4 @@
-// Global setup of the Vitest projects that need a database. Runs once before all tests: makes the embedded database that
+// Global setup of the Vitest projects that need a database, before all tests: makes the embedded database that
 // tests copy, and starts a PostgreSQL server when the first test asks for one. databases.ts is the tests' side of it.
 
 import { createHash } from "node:crypto";
@@ -98,9 +98,14 @@ async function startServer(): Promise<{ server: TestServer | null; answer: Serve
   }
 }
 
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  project.provide("embeddedTemplate", await embeddedTemplate());
+interface TestDatabases {
+  readonly template: string;
+  readonly serverAddress: string;
+  stop(): Promise<void>;
+}
 
+async function open(): Promise<TestDatabases> {
+  const template = await embeddedTemplate();
   let started: ReturnType<typeof startServer> | undefined;
   const addressServer = createServer(async (_request, response) => {
     started ??= startServer();
@@ -110,12 +115,34 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await once(addressServer, "listening");
   const address = addressServer.address();
   if (address === null || typeof address === "string") throw new TypeError("A TCP server must have a port.");
-  project.provide("serverAddress", `http://127.0.0.1:${address.port}/`);
+  return {
+    template,
+    serverAddress: `http://127.0.0.1:${address.port}/`,
+    async stop() {
+      addressServer.closeAllConnections();
+      addressServer.close();
+      const { server } = (await started) ?? { server: null };
+      await server?.stop();
+    },
+  };
+}
 
+/**
+ * Vitest loads this file once for each project, in one process. All projects share what the first one opens: Prisma's
+ * engine keeps its memory in a module of Node.js, and a second load of migrations.ts would exchange the memory under
+ * timers of the first.
+ */
+const shared = globalThis as { testDatabases?: { opened: Promise<TestDatabases>; users: number } };
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  shared.testDatabases ??= { opened: open(), users: 0 };
+  const databases = shared.testDatabases;
+  databases.users += 1;
+  const { template, serverAddress, stop } = await databases.opened;
+  project.provide("embeddedTemplate", template);
+  project.provide("serverAddress", serverAddress);
   return async () => {
-    addressServer.closeAllConnections();
-    addressServer.close();
-    const { server } = (await started) ?? { server: null };
-    await server?.stop();
+    databases.users -= 1;
+    if (databases.users === 0) await stop();
   };
 }
