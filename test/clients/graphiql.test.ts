@@ -67,7 +67,7 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
     const docs = page.locator(".graphiql-plugin");
     await docs.getByText("Mutation", { exact: true }).click();
     await docs.getByText("createInviteLink", { exact: true }).click();
-    await docs.getByText("Create an invite link through the helper bot.").waitFor();
+    await docs.getByText("Creates an invite link through the helper bot.").waitFor();
     await docs.getByText("CreateInviteLinkInput!", { exact: false }).first().waitFor();
   });
 });
