@@ -1,16 +1,14 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import type { Caller, Role } from "../shared/caller.js";
+import type { Caller } from "../shared/caller.js";
 import type { CallerCache } from "./callerCache.js";
 import { hashSecret, sameHash } from "./secrets.js";
+import { chatIdsOf, type TokenRightsRow, tokenRightsColumns } from "./tokenRights.js";
 
-interface TokenRow {
+interface TokenRow extends TokenRightsRow {
   readonly id: string;
   readonly name: string;
-  readonly role: Role;
-  readonly allChannels: boolean;
   readonly telegramUserId: number | null;
-  readonly chatIds: string[];
   readonly usedLongAgo: boolean;
 }
 
@@ -56,8 +54,7 @@ export class Authentication {
   async #read(hash: Uint8Array): Promise<Caller | null> {
     const [token] = await this.#database.query<TokenRow>(
       sql`
-      select t.id, t.name, t.role, t.all_channels as "allChannels", t.telegram_user_id as "telegramUserId",
-        array(select g.chat_id::text from channel_grant g where g.token_id = t.id) as "chatIds",
+      select t.id, t.name, ${tokenRightsColumns}, t.telegram_user_id as "telegramUserId",
         coalesce(t.last_used_at < now() - interval '1 minute', true) as "usedLongAgo"
       from api_token t where t.secret_hash = ${Buffer.from(hash)} and t.revoked_at is null`,
       "frequent and quick",
@@ -68,7 +65,7 @@ export class Authentication {
       key: `token:${token.id}`,
       name: token.name,
       role: token.role,
-      chatIds: token.allChannels ? null : new Set(token.chatIds.map(Number)),
+      chatIds: chatIdsOf(token),
       telegramUserId: token.telegramUserId,
     };
   }

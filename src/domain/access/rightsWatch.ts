@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { type Caller, ROLES, type Role } from "../shared/caller.js";
+import { chatIdsOf, type TokenRightsRow, tokenRightsColumns } from "./tokenRights.js";
 
 /** How often the tokens of open streams are read, in milliseconds. */
 const CHECK_MS = 500;
@@ -27,11 +28,8 @@ interface Watch {
   readonly onLoss: (loss: RightsLoss) => void;
 }
 
-interface TokenRow {
+interface TokenRow extends TokenRightsRow {
   readonly id: string;
-  readonly role: Role;
-  readonly allChannels: boolean;
-  readonly chatIds: string[];
 }
 
 const tokenIdOf = ({ key }: Caller): string | null => /^token:(.+)$/.exec(key)?.[1] ?? null;
@@ -144,17 +142,11 @@ export class RightsWatch {
   async #read(tokenIds: ReadonlySet<string>): Promise<Map<string, Rights>> {
     const rows = await this.#database.query<TokenRow>(
       sql`
-      select t.id, t.role, t.all_channels as "allChannels",
-        array(select g.chat_id::text from channel_grant g where g.token_id = t.id) as "chatIds"
+      select t.id, ${tokenRightsColumns}
       from api_token t where t.id = any(${[...tokenIds]}::uuid[]) and t.revoked_at is null`,
       "frequent and quick",
     );
-    return new Map(
-      rows.map(({ id, role, allChannels, chatIds }) => [
-        id,
-        { role, chatIds: allChannels ? null : new Set(chatIds.map(Number)) },
-      ]),
-    );
+    return new Map(rows.map((token) => [token.id, { role: token.role, chatIds: chatIdsOf(token) }]));
   }
 
   /**
