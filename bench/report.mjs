@@ -1,10 +1,10 @@
 // Writes RESULTS.md from results.json. results.json keeps the latest run of each kind and scale.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpuOfRounds, timesTheCpu, WORTH_KEEPING } from "./fastPaths.mjs";
+import { comparePair, WORTH_KEEPING } from "./fastPaths.mjs";
 import { picture } from "./picture.mjs";
 import { bestPeer, cost, measured, ratio, spread } from "./ratios.mjs";
-import { candidates, NOTHING_LEFT_OUT } from "./servers.mjs";
+import { candidates } from "./servers.mjs";
 import { targetsOf } from "./targets.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
@@ -179,36 +179,32 @@ function fairTable({ links, inChannel, aliases, milliseconds, commit, at, phases
 }
 
 /** @param {Run} run */
-function fastPathTables({ links, rounds, slice, connections, seed, commit, at, titles, workloads }) {
-  const heading = ["left out", ...Object.keys(workloads)];
-  const names = Object.keys(titles);
-  const cpu = names.map((name) => [
-    titles[name],
-    ...Object.values(workloads).map((results) => {
-      const one = measured(results, name);
-      if (one === null) return "–";
-      const { node, postgres } = cpuOfRounds(one);
-      return `${short(node)} (${short(postgres)})`;
+function fastPathTables({ links, rounds, slice, connections, seed, commit, at, paths }) {
+  const rows = Object.entries(paths).flatMap(([name, workloads]) =>
+    Object.entries(workloads).map(([workload, results]) => {
+      const pair = comparePair(results, name);
+      if (pair === null) return [name, workload, "–", "–", "–"];
+      const cpu = (/** @type {"all" | "without"} */ side) =>
+        `${short(pair[side].node)} (${short(pair[side].postgres)})`;
+      const { median, least, most } = pair.times;
+      const text = number(median, 2);
+      const times = median >= WORTH_KEEPING ? `**${text}**` : text;
+      return [
+        name,
+        workload,
+        cpu("all"),
+        cpu("without"),
+        `${times} (${number(least, 2)} to ${number(most, 2)})`,
+      ];
     }),
-  ]);
-  const times = names
-    .filter((name) => name !== NOTHING_LEFT_OUT)
-    .map((name) => [
-      titles[name],
-      ...Object.values(workloads).map((results) => {
-        const found = timesTheCpu(results, name);
-        const text = number(found, 2);
-        return found !== null && found >= WORTH_KEEPING ? `**${text}**` : text;
-      }),
-    ]);
-  const workloadList = Object.keys(workloads).map((name) => `- ${name}: ${WORKLOADS[name]?.title}`);
+  );
+  const measuredWorkloads = [...new Set(Object.values(paths).flatMap((workloads) => Object.keys(workloads)))];
   return [
     "## What each fast path saves",
-    `CPU milliseconds of Node.js for one request, and of PostgreSQL in brackets, with one fast path of src/fastPaths.ts left out at a time: ${grouped(links)} links, the medians of ${rounds} rounds of ${slice / 1000} s for each server, at most ${connections} connections, seed ${seed}; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}. Command: \`npm run bench -- --only fast-paths\`.`,
-    markdown([heading, ...cpu]),
-    `The same as multiples of the CPU time of both with nothing left out, the medians of the rounds' multiples. Bold: at least ${WORTH_KEEPING}. A fast path without a bold figure is to be deleted.`,
-    markdown([heading, ...times]),
-    workloadList.join("\n"),
+    `CPU milliseconds of Node.js for one request, and of PostgreSQL in brackets, with all fast paths and without one of them: ${grouped(links)} links, the medians of ${rounds} rounds of ${slice / 1000} s for each server, at most ${connections} connections, seed ${seed}; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}. Command: \`npm run bench -- --only fast-paths\`.`,
+    `The last column has the multiples of the CPU time of both: the median of the rounds, the least and the most. Bold: at least ${WORTH_KEEPING}. A fast path without a bold figure is to be deleted.`,
+    markdown([["fast path", "workload", "with", "without", "times"], ...rows]),
+    measuredWorkloads.map((name) => `- ${name}: ${WORKLOADS[name]?.title}`).join("\n"),
   ].join("\n\n");
 }
 

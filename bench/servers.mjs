@@ -160,20 +160,18 @@ export const candidates = (environment) => ({
 export const NOTHING_LEFT_OUT = "all";
 
 /**
- * This server with all fast paths, and without each of them. Their names are read from the build, so that none is missed.
- * @param {Record<string, string>} environment added to the environment of every variant
- * @returns {Promise<Record<string, Candidate>>}
+ * For each fast path this server with all fast paths and without this one. The names are read from the build, so that none
+ * is missed.
+ * @param {Record<string, string>} environment added to the environment of every server
+ * @returns {Promise<Record<string, Record<string, Candidate>>>}
  */
-export async function fastPathCandidates(environment) {
+export async function fastPathPairs(environment) {
   const { fastPaths } = await import(new URL("../dist/fastPaths.js", import.meta.url).href);
-  const without = Object.keys(fastPaths).map((name) => [
-    name,
-    thisServer({ title: name, environment: { ...environment, FAST_PATHS_OFF: name } }),
-  ]);
-  return {
-    [NOTHING_LEFT_OUT]: thisServer({ title: "nothing", environment }),
-    ...Object.fromEntries(without),
-  };
+  const pairOf = (/** @type {string} */ name) => ({
+    [NOTHING_LEFT_OUT]: thisServer({ title: "all", environment }),
+    [name]: thisServer({ title: name, environment: { ...environment, FAST_PATHS_OFF: name } }),
+  });
+  return Object.fromEntries(Object.keys(fastPaths).map((name) => [name, pairOf(name)]));
 }
 
 /** A candidate's running server. */
