@@ -133,7 +133,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     trustProxy: config.trustProxy,
     isStopping: () => isStopping,
     corsOrigins: config.corsOrigins,
-    onFinished: metrics.noteRequest,
+    onFinished: metrics.recordRequest,
   });
   addHealth(server, {
     database: () => databaseHealth.check(),
@@ -186,7 +186,7 @@ class ConnectionFailures {
   /** Makes a listener that logs each failure with `message`. */
   logAs(message: string): (error: unknown) => void {
     return (error) => {
-      this.health?.noteFailure(error);
+      this.health?.recordFailure(error);
       // An outage breaks all connections. DatabaseHealth logs it once, so these lines are for debugging only.
       const level = unavailabilityOf(error) === null ? "warn" : "debug";
       this.#log[level]({ err: error }, message);
@@ -215,7 +215,7 @@ async function registerServer(
   pool: DatabasePool,
 ): Promise<{ database: Database; presence: Presence }> {
   const opened = createDatabase(pool, (event) => {
-    metrics.noteStatement(event);
+    metrics.recordStatement(event);
     (logOfRequest() ?? log).debug({ sql: event.text, ms: event.milliseconds }, "sql");
   });
   const database = config.production ? opened : guardTransactions(opened);
@@ -257,8 +257,8 @@ async function connectTelegram(
       log.warn({ err: error }, "a hold could not be stored, so other servers do not obey it yet"),
     ),
     onCall: (event) => {
-      health.note(event);
-      metrics.noteCall(event);
+      health.record(event);
+      metrics.recordCall(event);
       const requestLog = logOfRequest() ?? log;
       if (event.answer === undefined) requestLog.debug(event, "telegram");
       else requestLog.warn(event, "Telegram's answer has an unexpected form");

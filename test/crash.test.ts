@@ -269,8 +269,8 @@ await describeOnForms("two replicas", ON_SERVER, () => {
   });
 });
 
-/** What a caller was told of a creation, which later answers must agree with; null for nothing. */
-type Told = { readonly url: string } | "uncertain" | "resolving" | null;
+/** What a caller was answered about a creation. Later answers must agree with it; null if no answer came. */
+type Answered = { readonly url: string } | "uncertain" | "resolving" | null;
 
 await describeOnForms("servers killed at random", USUAL_FORMS, (form) => {
   const KINDS = ["before", "sent", "answered"] as const;
@@ -282,21 +282,21 @@ await describeOnForms("servers killed at random", USUAL_FORMS, (form) => {
     const { control } = testBed.telegram;
     const other = form === "server" ? await testBed.start() : null;
     let server = await testBed.start();
-    const told = new Map<LinkInput, Told>();
+    const answered = new Map<LinkInput, Answered>();
     const counts = { killed: 0, uncertain: 0, made: 0 };
 
-    const note = (input: LinkInput, outcome: Outcome, where: string) => {
-      const before = told.get(input) ?? null;
+    const expectAgreement = (input: LinkInput, outcome: Outcome, where: string) => {
+      const before = answered.get(input) ?? null;
       expect(testBed.made(input.name, input.channelId).length, where).toBeLessThan(2);
       if (outcome === "killed") return;
       if (outcome === "uncertain") {
         expect(["uncertain", "resolving", null], where).toContain(before);
-        told.set(input, before ?? "uncertain");
+        answered.set(input, before ?? "uncertain");
         return;
       }
       expect(outcome, where).toEqual({ url: testBed.made(input.name, input.channelId)[0] });
       if (before !== "resolving" && before !== null) expect(before, where).toEqual(outcome);
-      told.set(input, outcome as { url: string });
+      answered.set(input, outcome as { url: string });
     };
 
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -306,19 +306,19 @@ await describeOnForms("servers killed at random", USUAL_FORMS, (form) => {
         name: `Random ${round}.${index}`,
         channelId: index === 0 ? control.addChat({ type: "channel", title: `${round}` }) : CHANNEL,
       }));
-      for (const input of fresh) told.set(input, null);
-      const open = [...told.keys()].filter((input) => typeof told.get(input) !== "object");
-      const doubts = await server.uncertain();
-      const resolved = doubts.filter((_, index) => index % 2 === 0);
+      for (const input of fresh) answered.set(input, null);
+      const open = [...answered.keys()].filter((input) => typeof answered.get(input) !== "object");
+      const uncertainCreations = await server.uncertain();
+      const resolved = uncertainCreations.filter((_, index) => index % 2 === 0);
       for (const input of open) {
-        if (resolved.some(({ name }) => name === input.name)) told.set(input, "resolving");
+        if (resolved.some(({ name }) => name === input.name)) answered.set(input, "resolving");
       }
       const creating = [...fresh, ...open].map(async (input, index) => {
         const outcome = await server.create(input, index === 0 ? point : undefined);
-        note(input, outcome, where);
+        expectAgreement(input, outcome, where);
       });
       const elsewhere = other
-        ? fresh.map(async (input) => note(input, await other.create(input), where))
+        ? fresh.map(async (input) => expectAgreement(input, await other.create(input), where))
         : [];
       const resolving = resolved.map(async ({ id, name, channel }) => {
         const [url = null] = testBed.made(name, channel.telegramId);
@@ -332,16 +332,18 @@ await describeOnForms("servers killed at random", USUAL_FORMS, (form) => {
 
       const started = testBed.start();
       const survivor = other ?? (await started);
-      for (const input of told.keys()) {
-        if (told.get(input) === null || typeof told.get(input) === "string") {
-          note(input, await survivor.create(input), `after ${where}`);
+      for (const input of answered.keys()) {
+        if (answered.get(input) === null || typeof answered.get(input) === "string") {
+          expectAgreement(input, await survivor.create(input), `after ${where}`);
         }
       }
       server = await started;
-      const all = [...told.keys()];
-      await Promise.all(all.slice(-20).map(async (input) => note(input, await server.create(input), where)));
+      const all = [...answered.keys()];
+      await Promise.all(
+        all.slice(-20).map(async (input) => expectAgreement(input, await server.create(input), where)),
+      );
       const uncertain = (await survivor.uncertain()).map(({ name }) => name);
-      const believed = all.filter((input) => typeof told.get(input) === "string").map(({ name }) => name);
+      const believed = all.filter((input) => typeof answered.get(input) === "string").map(({ name }) => name);
       expect(uncertain.sort(), where).toEqual(believed.sort());
       counts.uncertain += believed.length;
     }
@@ -349,12 +351,14 @@ await describeOnForms("servers killed at random", USUAL_FORMS, (form) => {
     for (const { id, name, channel } of await server.uncertain()) {
       await server.resolve(id, testBed.made(name, channel.telegramId)[0] ?? null);
     }
-    for (const input of told.keys()) {
+    for (const input of answered.keys()) {
       const outcome = await server.create(input);
       expect(outcome).toEqual({ url: testBed.made(input.name, input.channelId)[0] });
       counts.made += 1;
     }
-    await expectOneToOne(server, [...new Set([...told.keys()].map(({ channelId = CHANNEL }) => channelId))]);
+    await expectOneToOne(server, [
+      ...new Set([...answered.keys()].map(({ channelId = CHANNEL }) => channelId)),
+    ]);
     report(`${form}: ${JSON.stringify(counts)}`);
   });
 });

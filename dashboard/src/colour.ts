@@ -18,6 +18,6 @@ export function contrast(one: string, other: string): number {
   return (lighter + 0.05) / (darker + 0.05);
 }
 
-/** Black or white, whichever has more contrast with the background: at least 4.5. */
+/** The one of black and white that has more contrast with the background: at least 4.5. */
 export const textOn = (background: string): "#000000" | "#ffffff" =>
   contrast(background, "#000000") > contrast(background, "#ffffff") ? "#000000" : "#ffffff";

@@ -79,7 +79,7 @@ export class DatabaseHealth implements StorageGuard {
     if (this.#state !== "ok") throw new DatabaseUnavailableError(REASONS[this.#state]);
   }
 
-  noteFailure(error: unknown): void {
+  recordFailure(error: unknown): void {
     if (this.#stopped) return;
     const reason = unavailabilityOf(error);
     if (reason === "diskFull" || reason === "readOnly") {
@@ -102,7 +102,7 @@ export class DatabaseHealth implements StorageGuard {
     try {
       await this.#probe.read();
     } catch (error) {
-      this.#noteProbe(error);
+      this.#recordProbe(error);
     }
     return this.#state;
   }
@@ -126,7 +126,7 @@ export class DatabaseHealth implements StorageGuard {
     try {
       await this.#probe.write();
     } catch (error) {
-      this.#noteProbe(error);
+      this.#recordProbe(error);
       return;
     }
     // The test row may be stored although a larger row or another table has no space yet.
@@ -134,7 +134,7 @@ export class DatabaseHealth implements StorageGuard {
     if (!isStillFailing) this.#become("ok");
   }
 
-  #noteProbe(error: unknown): void {
+  #recordProbe(error: unknown): void {
     if (this.#stopped) return;
     const reason = unavailabilityOf(error);
     if (reason === null) {

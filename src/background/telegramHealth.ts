@@ -48,7 +48,7 @@ export class TelegramHealth {
   }
 
   /** Must be called with every call that ended. */
-  note(event: CallEvent): void {
+  record(event: CallEvent): void {
     const state = stateAfter(event);
     if (state === null || state === this.#state) return;
     const before = this.#state;
@@ -68,7 +68,7 @@ export class TelegramHealth {
   watch(gateway: TelegramGateway): void {
     const own = gateway.forClient(this.#stopped.signal);
     this.#timer = setInterval(() => {
-      // `note` has received the outcome already.
+      // `record` has received the outcome already.
       own.getMe().catch(() => {});
     }, CHECK_EVERY_MS);
     this.#timer.unref();

@@ -156,10 +156,10 @@ export class SessionClient extends pg.Client {
     await super.connect();
     // The reason why the connection ended before the statement below, which reports only that it ended.
     let lost: Error | undefined;
-    const noteLoss = (error: Error): void => {
+    const recordLoss = (error: Error): void => {
       lost ??= error;
     };
-    this.on("error", noteLoss);
+    this.on("error", recordLoss);
     const settings = { text: this.#settings, query_timeout: SETTINGS_ANSWERED_MS };
     try {
       await retryUntilLimitIsLifted(() => this.query(settings));
@@ -167,7 +167,7 @@ export class SessionClient extends pg.Client {
       this.end().catch(ignore);
       throw (error as Error).message === "Query read timeout" ? new NoPoolerSessionError() : (lost ?? error);
     }
-    this.removeListener("error", noteLoss);
+    this.removeListener("error", recordLoss);
     return this;
   }
 }

@@ -100,7 +100,7 @@ export class DomainRequest {
     const guard = this.#domain.storageGuard;
     const storageGuard: StorageGuard = {
       requireWritable: () => guard.requireWritable(),
-      noteFailure: (error) => guard.noteFailure(error),
+      recordFailure: (error) => guard.recordFailure(error),
       trackStoring: (storing) => {
         this.#hasChangedTelegram = true;
         guard.trackStoring(storing);

@@ -47,7 +47,7 @@ export async function addRest(server: FastifyInstance, { domain, bearer }: RestO
     );
     endpoint.addHook("preHandler", refuseMalformed);
     endpoint.setErrorHandler<Error>((error, request, reply) => {
-      domain.storageGuard.noteFailure(error);
+      domain.storageGuard.recordFailure(error);
       return answerError(error, request, reply);
     });
     endpoint.setValidatorCompiler(validatorCompiler);

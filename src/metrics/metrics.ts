@@ -120,22 +120,22 @@ export class Metrics {
     });
   }
 
-  readonly noteStatement = ({ milliseconds }: StatementEvent): void =>
+  readonly recordStatement = ({ milliseconds }: StatementEvent): void =>
     this.#statementSeconds.observe(milliseconds / 1000);
 
-  readonly noteCall = ({ method, failure, milliseconds }: CallEvent): void =>
+  readonly recordCall = ({ method, failure, milliseconds }: CallEvent): void =>
     this.#callSeconds.observe({ method, outcome: failure?.kind ?? "ok" }, milliseconds / 1000);
 
-  readonly noteRequest = (request: FinishedRequest): void => {
+  readonly recordRequest = (request: FinishedRequest): void => {
     const { route, method, status, milliseconds, isProbe, operation, codes } = request;
     this.#requests.inc({ route, method, status });
     if (!isProbe && !isStream(operation))
       this.#requestSeconds.observe({ route, method }, milliseconds / 1000);
-    if (operation) this.#noteOperation(operation);
+    if (operation) this.#recordOperation(operation);
     for (const code of codes) this.#errors.inc({ code });
   };
 
-  #noteOperation(operation: OperationEvent): void {
+  #recordOperation(operation: OperationEvent): void {
     const { executed, name, type, codes, milliseconds } = operation;
     if (!executed) {
       // A client whose operations are not executed must not use up the bounded names.

@@ -225,9 +225,9 @@ export class BotApi {
       answer = await withResponseStatus(response, call);
     } catch (error) {
       const { status } = response;
-      if (status !== undefined) this.#circuit.noteAnswer();
+      if (status !== undefined) this.#circuit.recordAnswer();
       // A call that its deadline cut short does not show that Telegram is silent.
-      else if (tooLate.aborted && waitMs >= this.#probeMs) this.#circuit.noteNoAnswer();
+      else if (tooLate.aborted && waitMs >= this.#probeMs) this.#circuit.recordNoAnswer();
       const failure = toFailure(error, { chatId: payload["chat_id"], status, showable: this.#showable });
       report(failure);
       if (failure.kind === "tooManyRequests") {
@@ -235,7 +235,7 @@ export class BotApi {
       }
       throw new TelegramCallError(method, failure);
     }
-    this.#circuit.noteAnswer();
+    this.#circuit.recordAnswer();
     const parsed = result.safeParse(answer);
     if (!parsed.success) {
       const reason = "the result has an unexpected form";

@@ -243,13 +243,13 @@ export class CallQueue {
       },
       end: (succeeded) => {
         for (const part of parts) part.end(succeeded);
-        if (succeeded) this.#noteDuration(performance.now() - began);
+        if (succeeded) this.#recordDuration(performance.now() - began);
         this.#giveSlots();
       },
     };
   }
 
-  #noteDuration(milliseconds: number): void {
+  #recordDuration(milliseconds: number): void {
     this.#succeeded += 1;
     this.#meanMs += (milliseconds - this.#meanMs) / Math.min(this.#succeeded, AVERAGED);
   }

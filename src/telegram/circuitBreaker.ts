@@ -20,12 +20,12 @@ export class CircuitBreaker {
   }
 
   /** Must be called for every answer, including errors. */
-  noteAnswer(): void {
+  recordAnswer(): void {
     this.#unanswered = 0;
   }
 
   /** Must be called when a call was not answered in time. */
-  noteNoAnswer(): void {
+  recordNoAnswer(): void {
     this.#unanswered += 1;
   }
 

@@ -35,7 +35,7 @@ beforeEach(() => {
     botId: BOT_ID,
     apiRoot: `http://127.0.0.1:${(api.address() as AddressInfo).port}`,
     timeoutMs: 10_000,
-    onCall: (event) => health.note(event),
+    onCall: (event) => health.record(event),
   });
 });
 

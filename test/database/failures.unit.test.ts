@@ -194,7 +194,7 @@ test.each<[string, unknown, string | null]>([
   ],
   ["Prisma", known("P2002", { target: ["name_key"] }), "name_key"],
   ["nobody", known("P2002"), null],
-])("what must be unique is told as %s says it", (_who, error, constraint) => {
+])("a violated unique constraint is recognized as %s reports it", (_who, error, constraint) => {
   expect(failureOf(error)).toEqual({ kind: "uniqueViolation", constraint });
 });
 
@@ -298,7 +298,7 @@ test("any object that resembles an error gets one of the kinds", () => {
   );
 });
 
-test("a collision of two writers is told from a fault", () => {
+test("a collision of two writers is distinguished from a fault", () => {
   for (const code of ["P2002", "P2003", "P2025", "P2034"]) expect(isWriteConflict(known(code))).toBe(true);
   for (const state of ["23505", "23503", "40001", "40P01"])
     expect(isWriteConflict(ofPostgres(state))).toBe(true);

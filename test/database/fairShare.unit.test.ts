@@ -9,7 +9,7 @@ const readerOf = (key: string, signal: AbortSignal | null = null): Reader => ({
   refusal: () => new Refused("asked for too much"),
 });
 
-/** Reads that begin when the share allows it and end when the test says so. */
+/** Reads that begin when the share allows it and end when the test ends them. */
 function readsOf(share: FairShare) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();

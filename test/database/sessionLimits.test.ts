@@ -58,7 +58,7 @@ await describeOnForms("a server with few database sessions", ["server"], () => {
     expect(await askMany(owned.url, databasePool)).toEqual(ALL_RIGHT);
   });
 
-  it("does not start with a single session, and says so in one line", async () => {
+  it("does not start with a single session, and reports it in one line", async () => {
     await owned.asSuperuser(`alter role ${owned.role} connection limit 1`);
     await expect(startTestServer({ databaseUrl: owned.url }, "server")).rejects.toThrow(
       /^DATABASE_URL: the database has no further connection [^\n]*$/,

@@ -113,4 +113,4 @@ export async function storeLinks(
 }
 
 /** Where nobody watches the database. */
-export const UNGUARDED: StorageGuard = { requireWritable() {}, noteFailure() {}, trackStoring() {} };
+export const UNGUARDED: StorageGuard = { requireWritable() {}, recordFailure() {}, trackStoring() {} };

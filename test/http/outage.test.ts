@@ -93,19 +93,19 @@ await describeOnForms("a database that fails", ["server"], () => {
 
   afterEach(async () => {
     await direct.query(`
-      drop trigger if exists trouble on invite_link;
-      drop trigger if exists trouble on write_probe;
-      drop trigger if exists trouble on tag_type;
-      drop function if exists trouble()`);
+      drop trigger if exists refuse_rows on invite_link;
+      drop trigger if exists refuse_rows on write_probe;
+      drop trigger if exists refuse_rows on tag_type;
+      drop function if exists refuse_rows()`);
     await untilReady();
   });
 
   /** Makes writes to the table fail with this SQLSTATE. */
   const failWrites = (table: string, state: string, when = "before insert") =>
     direct.query(`
-      create function trouble() returns trigger language plpgsql as
+      create function refuse_rows() returns trigger language plpgsql as
         $$ begin raise exception 'said by the test' using errcode = '${state}'; end $$;
-      create trigger trouble ${when} on ${table} for each row execute function trouble()`);
+      create trigger refuse_rows ${when} on ${table} for each row execute function refuse_rows()`);
 
   test("an unreachable database is reported by every endpoint and by one log line at the beginning and at the end", async () => {
     await untilReady();
@@ -222,7 +222,7 @@ await describeOnForms("a database that fails", ["server"], () => {
       expect(server.sandbox.control.calls().filter(({ method }) => method !== "getMe")).toHaveLength(before);
       // Reading is still possible.
       expect((await server.ask(READ, {}, token)).status).toBe(200);
-      await direct.query("drop trigger trouble on write_probe");
+      await direct.query("drop trigger refuse_rows on write_probe");
       await untilReady();
       expect((await server.ask(REVOKE, { id }, ADMIN)).data.revokeInviteLink).toMatchObject({
         inviteLink: { isRevoked: true },
@@ -256,7 +256,7 @@ await describeOnForms("a database that fails", ["server"], () => {
     await untilNot("full");
     await expectUnavailable(create("too many"));
     expect([made("not stored").length, made("too many").length]).toEqual([1, 0]);
-    await direct.query("drop trigger trouble on invite_link");
+    await direct.query("drop trigger refuse_rows on invite_link");
     const { data } = await first;
     // The request may wait for it (up to ten seconds) or not.
     if (data.createInviteLink.__typename !== "CreateInviteLinkSuccess")
@@ -293,10 +293,10 @@ await describeOnForms("readiness", ["embedded", "server"], (form) => {
 
   test("readiness reports a database that cannot be written to", async () => {
     const server = await startTestServer({}, form, async (database) => {
-      await database.prisma.$executeRawUnsafe(`create function trouble() returns trigger language plpgsql as
+      await database.prisma.$executeRawUnsafe(`create function refuse_rows() returns trigger language plpgsql as
         $$ begin raise exception 'said by the test' using errcode = '53100'; end $$`);
       await database.prisma.$executeRawUnsafe(
-        "create trigger trouble before insert on write_probe for each row execute function trouble()",
+        "create trigger refuse_rows before insert on write_probe for each row execute function refuse_rows()",
       );
     });
     try {

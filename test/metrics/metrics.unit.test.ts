@@ -58,7 +58,7 @@ test("a thousand operation names give two hundred labels and the label other", a
       status: 200,
       milliseconds: 1,
     };
-    metrics.noteRequest({ ...request, isProbe: false, operation });
+    metrics.recordRequest({ ...request, isProbe: false, operation });
   };
   for (let index = 0; index < 1000; index += 1) {
     ask(`Refused${index}`, false);
@@ -86,9 +86,9 @@ test("a subscription is counted, and its duration is not measured", async () => 
   const request = { caller: null, codes: [], method: "POST", route: "/graphql", status: 200, isProbe: false };
   const operation = { name: "Live", type: OperationTypeNode.SUBSCRIPTION, codes: [] };
   const hours = { milliseconds: 36_000_000 };
-  metrics.noteRequest({ ...request, ...hours, operation: { ...operation, ...hours, executed: true } });
+  metrics.recordRequest({ ...request, ...hours, operation: { ...operation, ...hours, executed: true } });
   // One that was refused is answered like a query.
-  metrics.noteRequest({
+  metrics.recordRequest({
     ...request,
     milliseconds: 1,
     operation: { ...operation, milliseconds: 1, executed: false },
@@ -106,8 +106,8 @@ test("a subscription is counted, and its duration is not measured", async () => 
 
 test("two servers in one process have separate metrics", async () => {
   const [one, other] = [new Metrics(idle), new Metrics(idle)];
-  one.noteStatement({ text: "select 1", milliseconds: 250 });
-  const told = "invite_links_sql_statement_duration_seconds_sum";
-  expect(await one.registry.metrics()).toContain(`${told} 0.25\n`);
-  expect(await other.registry.metrics()).toContain(`${told} 0\n`);
+  one.recordStatement({ text: "select 1", milliseconds: 250 });
+  const sum = "invite_links_sql_statement_duration_seconds_sum";
+  expect(await one.registry.metrics()).toContain(`${sum} 0.25\n`);
+  expect(await other.registry.metrics()).toContain(`${sum} 0\n`);
 });

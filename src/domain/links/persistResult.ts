@@ -66,7 +66,7 @@ export async function persistResult<T>(
   try {
     return await withRetries(store, (error) => {
       if (error instanceof NotStorableError) return false;
-      guard.noteFailure(error);
+      guard.recordFailure(error);
       if (isLogged) return true;
       isLogged = true;
       const reason = unavailabilityOf(error);

@@ -13,7 +13,7 @@ export interface StorageGuard {
   /** @throws DatabaseUnavailableError while the database is known not to store anything. */
   requireWritable(): void;
   /** Takes any thrown value. A value that is no error of the database is ignored. */
-  noteFailure(error: unknown): void;
+  recordFailure(error: unknown): void;
   /**
    * Must be called with the storing of each result of Telegram. A database that is full or read-only keeps that state
    * until `storing` has ended, because its outcome shows whether the database stores again.

@@ -71,7 +71,7 @@ const codesOf = ({ errors = [] }: OperationResult): string[] =>
   errors.map(({ extensions }) => String(extensions["code"]));
 
 /** One operation on its way through the pipeline. */
-class Course {
+class OperationRun {
   readonly request: OperationRequest;
   readonly #started = performance.now();
   /** Undefined until the document was read and one of its operations chosen. */
@@ -129,20 +129,20 @@ export class Operations {
     parameters: OperationParameters,
     request: OperationRequest,
   ): ExecutableOperation | RefusedOperation {
-    const course = new Course(request);
+    const run = new OperationRun(request);
     const given = parameters.variables ?? {};
     try {
       const operation = this.#documents.operation(parameters.query, parameters.operationName || null);
-      course.operation = operation;
+      run.operation = operation;
       checkType(operation, request);
       checkVariables(given);
       checkExtensions(parameters.extensions);
       const variables: OperationVariables = { given, coerced: operation.readVariables(given) };
       operation.checkCost(given);
-      return { document: operation.document, execute: () => this.#execute(course, operation, variables) };
+      return { document: operation.document, execute: () => this.#execute(run, operation, variables) };
     } catch (error) {
       const errors = this.#refusal(error, request);
-      course.end(false, codesOf({ errors }));
+      run.end(false, codesOf({ errors }));
       return { errors };
     }
   }
@@ -163,11 +163,11 @@ export class Operations {
   }
 
   async #execute(
-    course: Course,
+    run: OperationRun,
     operation: PreparedOperation,
     variables: OperationVariables,
   ): Promise<OperationResult | ResultStream> {
-    const { request } = course;
+    const { request } = run;
     let context: GraphQLContext | undefined;
     let result: OperationResult;
     try {
@@ -176,12 +176,12 @@ export class Operations {
       const made = isSubscription
         ? await this.#openSource(operation, context, variables)
         : await operation.executor.execute(context, variables);
-      if (Symbol.asyncIterator in made) return this.#stream(made, course, operation, variables);
+      if (Symbol.asyncIterator in made) return this.#stream(made, run, operation, variables);
       result = this.#shown(made, context, request);
     } catch (error) {
       result = this.#unexpected(error, request);
     }
-    course.end(true, [...codesOf(result), ...(context?.givenErrors ?? []).map(({ code }) => code)]);
+    run.end(true, [...codesOf(result), ...(context?.givenErrors ?? []).map(({ code }) => code)]);
     return result;
   }
 
@@ -209,11 +209,11 @@ export class Operations {
    */
   #stream(
     source: AsyncIterable<unknown>,
-    course: Course,
+    run: OperationRun,
     operation: PreparedOperation,
     variables: OperationVariables,
   ): ResultStream {
-    const { request } = course;
+    const { request } = run;
     const signal = request.clientAbort?.();
     const stream = new ResultStream({
       events: source[Symbol.asyncIterator](),
@@ -227,7 +227,7 @@ export class Operations {
         this.#streams.delete(stream);
         signal?.removeEventListener("abort", leave);
         unwatch();
-        course.end(true, codes);
+        run.end(true, codes);
       },
       log: request.log,
     });
@@ -259,7 +259,7 @@ export class Operations {
     { requestId, log }: OperationRequest,
   ): OperationResult {
     if (!result.errors) return result;
-    for (const { originalError } of result.errors) this.#domain.storageGuard.noteFailure(originalError);
+    for (const { originalError } of result.errors) this.#domain.storageGuard.recordFailure(originalError);
     const errors = result.errors.map((error) => {
       const shown = toShown(error, requestId, log);
       if (!hasChangedTelegram || !isOfDatabase(shown)) return this.#worded(shown);

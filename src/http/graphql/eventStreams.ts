@@ -30,7 +30,7 @@ export class EventStreams {
   track(body: ReadableStream<Uint8Array>, response: ServerResponse): ReadableStream<Uint8Array> {
     if (!response.destroyed) this.#responses.add(response);
     response.once("close", () => this.#responses.delete(response));
-    // Whatever is written while the client reads renews the timeout.
+    // Each write while the client reads renews the timeout.
     response.setTimeout(this.#limits.stallMs, () => response.destroy());
     const reader = body.getReader();
     let end = (): void => {};

@@ -44,11 +44,11 @@ export class BearerTokens {
     if (authorization === undefined) return null;
     const secret = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1];
     const caller = secret === undefined ? null : await this.#authentication.authenticate(secret);
-    if (caller === null) this.#noteWrong(addressKey(request));
+    if (caller === null) this.#recordWrongToken(addressKey(request));
     return caller;
   }
 
-  #noteWrong(address: string): void {
+  #recordWrongToken(address: string): void {
     const now = this.#now();
     const times = (this.#wrong.get(address) ?? []).filter((time) => time > now - WINDOW_MS);
     this.#wrong.set(address, times);

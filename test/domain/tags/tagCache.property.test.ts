@@ -100,7 +100,7 @@ await describeOnForms("the tag cache", USUAL_FORMS, (form) => {
     }
   }
 
-  it("cached tags are shown as they are, whichever program changed them", async () => {
+  it("a change of a tag by any program is shown at once", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         const { channel, link } = await world();
@@ -117,7 +117,7 @@ await describeOnForms("the tag cache", USUAL_FORMS, (form) => {
     );
   });
 
-  it("cached tags filter as they are, whichever program changed them", async () => {
+  it("a change of a tag by any program affects filters at once", async () => {
     const asked = fc.array(fc.record({ type: fc.nat(1), tags: fc.integer({ min: 1, max: 7 }) }), {
       minLength: 1,
       maxLength: 2,

@@ -24,7 +24,7 @@ function failingOperations() {
   const database = { query: fail, forReader: () => database } as unknown as Database;
   const storageGuard: Domain["storageGuard"] = {
     requireWritable: () => {},
-    noteFailure: () => {},
+    recordFailure: () => {},
     trackStoring: () => {},
   };
   const domain = { database, storageGuard } as Domain;

@@ -265,14 +265,14 @@ export async function startSubscriptionServer(
   const callerCache = new CallerCache({ remembers: true, isShared });
   const storageGuard: Domain["storageGuard"] = {
     requireWritable: () => {},
-    noteFailure: () => {},
+    recordFailure: () => {},
     trackStoring: () => {},
   };
   const domain = { database, callerCache, storageGuard } as unknown as Domain;
   const opened: OpenedSources = { pushed: [], endless: [], waiting: [] };
   const operations = new Operations({ domain, schema: schemaOf(opened), suggestions: true });
   const authentication = new Authentication(database, callerCache, ADMIN_TOKEN, () => {});
-  const server = await createServer({ log: logger, corsOrigins: [], onFinished: metrics.noteRequest });
+  const server = await createServer({ log: logger, corsOrigins: [], onFinished: metrics.recordRequest });
   addGraphQL(server, { operations, bearer: new BearerTokens(authentication), graphiql: null });
   await server.listen({ port: 0, host: "127.0.0.1" });
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}/graphql`;

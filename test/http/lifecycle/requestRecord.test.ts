@@ -28,7 +28,7 @@ async function send(requestId: string, body: unknown, init: RequestInit & { toke
     body: JSON.stringify(body),
   });
   expect(response.headers.get("x-request-id")).toBe(requestId);
-  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its query has.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of an answer depends on its query.
   return (await response.json()) as any;
 }
 

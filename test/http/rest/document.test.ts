@@ -246,7 +246,7 @@ describe("/openapi.json", () => {
     expect(undescribed("/tags", "get", 418, {})).toEqual("get /tags says nothing of 418");
   });
 
-  // Whatever is sent, the answer is one that the document describes, and never a 500.
+  // Every answer is one that the document describes, and never a 500.
   test.each(OPERATIONS)(
     "%s %s gives only documented answers to random requests",
     async (method, path, status, granted) => {

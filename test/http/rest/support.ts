@@ -3,7 +3,7 @@ import type { TestServer } from "../../support/server.js";
 export interface RestAnswer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape its route has.
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of an answer depends on its route.
   readonly body: any;
 }
 

@@ -180,7 +180,7 @@ export class LinkCreator {
       const { creationId } = start;
       return await this.#carryOut({ creationId, channel, spec, deadline, requireTimeLeft });
     } catch (error) {
-      this.#guard.noteFailure(error);
+      this.#guard.recordFailure(error);
       throw error;
     } finally {
       if (start && "creationId" in start) this.#creationIntents.finish(start.creationId);

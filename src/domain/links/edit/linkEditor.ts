@@ -135,7 +135,7 @@ export class LinkEditor {
     try {
       return await this.#pendingWork.track(work());
     } catch (error) {
-      this.#guard.noteFailure(error);
+      this.#guard.recordFailure(error);
       throw error;
     }
   }

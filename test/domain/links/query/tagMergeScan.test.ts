@@ -27,7 +27,7 @@ import {
 } from "../../support.js";
 
 const LINKS = 12_000;
-/** The most rows that a page of 10 may read, whatever the filter is. */
+/** The most rows that a page of 10 may read under any filter. */
 const MAX_ROWS_READ = 1_000;
 
 /** Tags of each type. One link in so many carries a given tag. */
@@ -203,7 +203,7 @@ await describeOnForms("the tag merge scan", FORMS, (form) => {
   });
 });
 
-test("a link's tag has the link's moment of creation, whatever is written", async () => {
+test("a link's tag always has the link's time of creation", async () => {
   const { database, close } = await openTestDatabase(USUAL_FORMS[0] ?? "embedded");
   try {
     const { prisma } = database;
