@@ -1,7 +1,7 @@
 // What: Frequent statements share a few sessions and are sent there without waiting for earlier answers. Plain twin:
 //   poolOnly.ts.
-// Measured: W3 0.27 instead of 0.40 CPU ms of Node.js per request, PostgreSQL 0.08 instead of 0.18; W1 1.68 instead of
-//   1.80 (200,000 links, five paired rounds); see docs/decisions/0006-pipelined-sessions.md.
+// Measured: W3 0.24 (0.06) instead of 0.36 (0.13) CPU ms of Node.js (and PostgreSQL) per request, 1.66 times (200,000 links,
+//   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0006-pipelined-sessions.md.
 // To remove: delete this file, its test and `pipelinedSessions` in fastPaths.ts; let pools.ts always take openPoolOnly.
 
 import pg from "pg";

@@ -1,7 +1,7 @@
 // What: Tags are cached between requests (this file, cachedTagLoaders.ts), and a page of links proves that the cached
 //   tags of its filter are current (links/query/groupProof.ts). Plain twins: tagLoaders.ts and links/query/groupCheck.ts.
-// Measured: W1 0.74 CPU ms of Node.js and 0.37 of PostgreSQL per request instead of 1.75 and 0.75 (`CACHE=off`, so
-//   without the caller cache too; 500,000 links, 2026-11-22, `npm run bench`); see docs/decisions/0004-tag-cache.md.
+// Measured: W1 1.30 (0.84) instead of 3.09 (1.65) CPU ms of Node.js (and PostgreSQL) per request, 2.23 times (200,000 links,
+//   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0004-tag-cache.md.
 // To remove: delete these three files, the response memo and `tagCache` in fastPaths.ts; remove `tagCache` from
 //   loaders.ts and tagLoaders.ts; let linkQueries.ts call readWhenChecked; drop `tags_version` and its triggers.
 

@@ -1,6 +1,6 @@
 // What: Counts links by counting bits instead of rows. Plain twin: rowCounts.ts.
-// Measured: W1t 0.47 CPU ms of PostgreSQL per request, W5 6.67, W6 0.85; hand-written SQL that counts rows 5.83, 729 and
-//   32.7 (500,000 links, 2026-11-22, `npm run bench`); see docs/decisions/0007-bitmaps.md.
+// Measured: W1t 0.70 (0.54) instead of 1.05 (3.05) CPU ms of Node.js (and PostgreSQL) per request, 3.45 times (200,000 links,
+//   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0007-bitmaps.md.
 // To remove: delete this file, the checks of link_place, link_block and block_* in linkCounts.ts, and `bitmaps` in
 //   fastPaths.ts; let countStatements.ts export rowCounts; drop the tables and triggers of the migration `counts`, except
 //   link_day.

@@ -1,7 +1,7 @@
 // What: A page of links under tag groups, in the order of creation, merges the index scans of single tags. Plain twin:
 //   paging/filteredScan.ts with the conditions of selection.ts.
-// Measured: W2 0.79 CPU ms of PostgreSQL per request; one hand-written statement 6.90 (500,000 links, 2026-11-22,
-//   `npm run bench`); see docs/decisions/0008-tag-merge-scan.md.
+// Measured: W2 0.91 (0.79) instead of 0.98 (1.47) CPU ms of Node.js (and PostgreSQL) per request, 1.47 times (200,000 links,
+//   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0008-tag-merge-scan.md.
 // To remove: delete this file, its test and `tagMergeScan` in fastPaths.ts; leave `scan` out of linkList.ts.
 
 import sql, { join, raw, type Sql } from "sql-template-tag";

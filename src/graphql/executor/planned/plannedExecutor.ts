@@ -1,6 +1,6 @@
 // What: Executes queries by a prepared plan and writes JSON text directly. Plain twin: ../graphqlJsExecutor.ts.
-// Measured: W1 1.68 instead of 3.36 CPU ms of Node.js per request (200,000 links, November 2026);
-//   `npm run bench -- --only fast-paths`, docs/decisions/0001-executor.md.
+// Measured: W1 0.91 (0.56) instead of 1.87 (0.56) CPU ms of Node.js (and PostgreSQL) per request, 1.64 times (200,000 links,
+//   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0001-executor.md.
 // To remove: delete planned/, which includes the response memo, and domain/shared/attachment.ts with its use in
 //   tagCache.ts; remove PURE_FIELD from the fields, and `plannedExecutor` and `responseMemo` from fastPaths.ts; let
 //   createExecutor.ts always take GraphQLJsExecutor.

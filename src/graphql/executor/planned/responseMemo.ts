@@ -1,7 +1,7 @@
 // What: Keeps the JSON of a cached tag with the tag, for selections of pure fields. Plain twin: noResponseMemo, with
 //   which the executor writes the JSON each time.
-// Measured: W1 1.68 instead of 2.28 CPU ms of Node.js per request (200,000 links, November 2026);
-//   `npm run bench -- --only fast-paths`, docs/decisions/0003-response-memo.md.
+// Measured: W1 0.81 instead of 0.97 CPU ms of Node.js per request, 1.11 times with PostgreSQL's time (200,000 links, 20
+//   paired rounds, 2026-11-26); docs/decisions/0003-response-memo.md.
 // To remove: delete this file, its test, `signature` in executionPlan.ts, `#objectMemoized` in run.ts, all uses of
 //   PURE_FIELD, domain/shared/attachment.ts with its use in tagCache.ts, and `responseMemo` in fastPaths.ts.
 
