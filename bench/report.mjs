@@ -202,7 +202,7 @@ function fastPathTables({ links, rounds, slice, connections, seed, commit, at, p
   return [
     "## What each fast path saves",
     `CPU milliseconds of Node.js for one request, and of PostgreSQL in brackets, with all fast paths and without one of them: ${grouped(links)} links, the medians of ${rounds} rounds of ${slice / 1000} s for each server, at most ${connections} connections, seed ${seed}; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}. Command: \`npm run bench -- --only fast-paths\`.`,
-    `The last column has the multiples of the CPU time of both: the median of the rounds, the least and the most. Bold: at least ${WORTH_KEEPING}. A fast path without a bold figure is to be deleted.`,
+    `The last column has the multiples of the CPU time of both: the median of the rounds, the least and the most. Bold: at least ${WORTH_KEEPING}. A fast path without a bold figure is to be deleted, unless its note in docs/decisions/ has one for another scale or for a longer run.`,
     markdown([["fast path", "workload", "with", "without", "times"], ...rows]),
     measuredWorkloads.map((name) => `- ${name}: ${WORKLOADS[name]?.title}`).join("\n"),
   ].join("\n\n");
