@@ -54,16 +54,22 @@ await describeOnForms("counters under two transactions", ["server"], (form) => {
       [newId(), channelId, url],
     );
 
-  /** Commits the first transaction once the second waits for it, then the second. */
+  async function isWaitingForLock(): Promise<boolean> {
+    const { rows } = await test.pool.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    return rows.length > 0;
+  }
+
+  /** Commits the first transaction once the second waits for it or has ended its statement, then the second. */
   async function finish(waiting: Promise<unknown>): Promise<void> {
     const { one, other } = sessions();
-    for (let looks = 0; looks < 200; looks += 1) {
-      const { rows } = await test.pool.query(
-        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-      );
-      if (rows.length > 0) break;
-      await delay(10);
-    }
+    const done = waiting.then(
+      () => true,
+      () => true,
+    );
+    const mayCommit = () => Promise.race([done, isWaitingForLock()]);
+    while (!(await mayCommit())) await delay(10);
     await one.query("commit");
     await waiting;
     await other.query("commit");
