@@ -1,5 +1,5 @@
 // The load generator: a process of its own that keeps connections busy for one slice and checks every response. It uses bare
-// sockets, because its CPU time is missing for the servers that are measured.
+// sockets, because the CPU time that it uses is taken from the measured servers.
 //
 // Each message to the process is an Order; the process answers with a Slice.
 

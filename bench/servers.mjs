@@ -33,7 +33,7 @@ export function newerNode() {
 
 export const startTelegram = () => new ServerProcess([script("telegram.mjs")], {});
 
-/** Environment by which this server and its commands use the simulated Telegram. @param {URL} telegram */
+/** The environment with which this server and its commands use the simulated Telegram. @param {URL} telegram */
 export const telegramEnvironment = (telegram) => ({
   TELEGRAM_BOT_TOKEN: BOT_TOKEN,
   TELEGRAM_API_ROOT: telegram.origin,
@@ -160,8 +160,8 @@ export const candidates = (environment) => ({
 export const NOTHING_LEFT_OUT = "all";
 
 /**
- * For each fast path this server with all fast paths and without this one. The names are read from the build, so that none
- * is missed.
+ * A pair of candidates for each fast path: this server with all fast paths, and without the one. The names are read from the
+ * build, so that none is missed.
  * @param {Record<string, string>} environment added to the environment of every server
  * @returns {Promise<Record<string, Record<string, Candidate>>>}
  */

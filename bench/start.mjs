@@ -20,7 +20,7 @@ const MOST = 6;
 /** @param {number[]} numbers */
 const median = (numbers) => /** @type {number} */ ([...numbers].sort((a, b) => a - b)[numbers.length >> 1]);
 
-/** The MOST largest sums. @param {Map<string, number>} sums @returns {[string, number][]} */
+/** The largest sums, at most MOST of them. @param {Map<string, number>} sums @returns {[string, number][]} */
 const largest = (sums) => [...sums].sort(([, a], [, b]) => b - a).slice(0, MOST);
 
 /** The package that a file belongs to, or another name for its origin. @param {string} file */

@@ -1,14 +1,14 @@
 /**
- * The server's fast paths. Each gives the same result as its plain twin, a complete and simple implementation with the
- * same signature. The first lines of its file, and a note in docs/decisions/, say what it does, what it saves and how it
- * is removed.
+ * The switches of the server's fast paths. Each fast path gives the same result as its plain twin, a complete and simple
+ * implementation with the same signature. The first lines of its file, and a note in docs/decisions/, say what it does, what
+ * it saves and how it is removed.
  */
 export interface FastPaths {
   /** graphql/executor/planned/: a prepared plan executes queries. Plain twin: graphqlJsExecutor.ts. */
   readonly plannedExecutor: boolean;
   /** http/graphql/fastPath.ts: ordinary requests are executed without Yoga. Plain twin: Yoga. */
   readonly yogaShortcut: boolean;
-  /** graphql/executor/planned/responseMemo.ts: a cached tag keeps its JSON. Plain twin: noResponseMemo, there. */
+  /** graphql/executor/planned/responseMemo.ts: a cached tag keeps its JSON. Plain twin: noResponseMemo in the same file. */
   readonly responseMemo: boolean;
   /**
    * domain/tags/tagCache.ts, with cachedTagLoaders.ts and domain/links/query/groupProof.ts: tags are kept between

@@ -122,8 +122,8 @@ async function findBinaries(folder, packaged) {
 }
 
 /**
- * @param {Binaries} binaries
  * Creates the data folder with initdb unless it exists.
+ * @param {Binaries} binaries
  * @param {string} folder
  * @returns {Promise<string>} the data folder
  */

@@ -27,7 +27,7 @@ export async function sandboxToken(database: Database, file: string): Promise<st
   return secret;
 }
 
-/** Creates the first token of an installation with a real bot. @returns the secret; null if there is a token already. */
+/** Creates the first token of an installation with a real bot. @returns the secret; null if any token exists already. */
 export async function firstToken(database: Database): Promise<string | null> {
   const secret = newSecret();
   return (await insertFirstToken(database, secret)) ? secret : null;

@@ -143,7 +143,7 @@ export class DatabaseHealth implements StorageGuard {
       this.#isProbeBroken = true;
       return;
     }
-    // A busy database is there: it answered that all its sessions are in use.
+    // A busy database works: it answered that all its sessions are in use.
     if (reason !== "busy" && reason !== "conflict") this.#become(STATES[reason]);
   }
 

@@ -38,7 +38,7 @@ function channelsOf({ channelIds }: Token): string {
   return channelIds.slice(0, SHOWN_CHANNELS).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** A time in UTC, without seconds; `none` for null. */
+/** A time in UTC, without seconds. @param none the text for null */
 const minute = (date: Date | null, none: string): string =>
   date === null ? none : date.toISOString().slice(0, 16).replace("T", " ");
 

@@ -52,7 +52,7 @@ const processId = async (session: pg.Client): Promise<unknown> =>
 
 /**
  * Whether the statements of two clients can run in one session of PostgreSQL, as behind a pooler in transaction or
- * statement mode. An unshared session keeps its own PostgreSQL process.
+ * statement mode. A session that is not shared stays in one PostgreSQL process, which no other session uses.
  */
 async function isShared(one: pg.Client, other: pg.Client): Promise<boolean> {
   const [ofOne, ofOther] = [new Set<unknown>(), new Set<unknown>()];

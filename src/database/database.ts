@@ -17,15 +17,14 @@ export interface StatementEvent {
 }
 
 /**
- * A transaction in which Prisma and SQL by hand take part. Inside it nothing else of the database may be used: the
- * embedded database has one session, and the transaction holds it. In development and tests such a use throws; see
- * transactionGuard.ts.
+ * A transaction of Prisma and hand-written SQL. Its work must not use the database in any other way: the embedded database
+ * has one session, and the transaction holds it. In development and tests such a use throws; see transactionGuard.ts.
  */
 export interface UnitOfWork {
   readonly prisma: Prisma.TransactionClient;
   /** Runs hand-written SQL. @returns the number of rows that were changed or selected. */
   execute(statement: Sql): Promise<number>;
-  /** SQL by hand; values come as from Database.query. */
+  /** Runs hand-written SQL. Values are decoded as by Database.query. */
   query<Row>(statement: Sql): Promise<Row[]>;
 }
 
@@ -94,9 +93,9 @@ export async function retryOnConflict<T>(
   }
 }
 
-/** Milliseconds. `maxWait` for a session equals the pool's limit. */
+/** Time limits in milliseconds. `maxWait`, the wait for a session, equals the pool's limit. */
 const TRANSACTION = { maxWait: 10_000, timeout: 15_000 };
-/** For long commands such as an import; milliseconds. */
+/** Time limits of long commands such as an import, in milliseconds. */
 const UNLIMITED_TRANSACTION = { maxWait: 15_000, timeout: 86_400_000 };
 
 /**

@@ -8,8 +8,8 @@ import { CONNECTION_TIMEOUT_MS, type DatabasePool, decoding } from "./pools.js";
 import { SessionClient, type SessionConfig } from "./session.js";
 
 /**
- * PostgreSQL writes to all its shared buffers at the start, so that its default of 128 MB would be occupied for good. The
- * operating system's cache holds the rest.
+ * PostgreSQL writes to all its shared buffers at the start, so its default of 128 MB would occupy memory permanently. The
+ * operating system's file cache holds what does not fit.
  */
 const SETTINGS = ["-c", "shared_buffers=32MB"];
 

@@ -1,6 +1,6 @@
 /** The meaning of an error for the state of the database or for a write. */
 export type DatabaseFailure =
-  /** A value that must be unique exists already. `constraint`: its name or columns; null where the error has neither. */
+  /** A value that must be unique exists already. `constraint`: its name or columns; null if the error has neither. */
   | { readonly kind: "uniqueViolation"; readonly constraint: string | null }
   /** A referenced row does not exist, or a row to be deleted is still referenced. */
   | { readonly kind: "missingReference" }
@@ -216,8 +216,8 @@ export const MESSAGES: readonly (readonly [beginning: string, kind: FailureKind]
 const START_OF_TRANSACTION = "Unable to start a transaction in the given time";
 
 /** Bounds for errors with many or cyclic causes. */
-const MOST_CAUSES = 50;
-const MOST_ERRORS = 20;
+const MAX_CAUSES = 50;
+const MAX_ERRORS = 20;
 
 /** Reads a property of any value. A getter or proxy that throws counts as undefined. */
 function read(value: unknown, key: string | number): unknown {
@@ -274,9 +274,9 @@ function kindOf(value: unknown): FailureKind {
 function causesOf(error: unknown): unknown[] {
   const found = new Set<unknown>([error]);
   for (const value of found) {
-    if (found.size >= MOST_CAUSES) break;
+    if (found.size >= MAX_CAUSES) break;
     const errors = read(value, "errors");
-    const several = Array.from({ length: MOST_ERRORS }, (_, index) => read(errors, index));
+    const several = Array.from({ length: MAX_ERRORS }, (_, index) => read(errors, index));
     const driver = read(read(value, "meta"), "driverAdapterError");
     for (const cause of [driver, read(value, "cause"), read(value, "originalError"), ...several]) {
       if (typeof cause === "object" && cause !== null) found.add(cause);
@@ -285,7 +285,7 @@ function causesOf(error: unknown): unknown[] {
   return [...found];
 }
 
-/** The name or columns of the violated unique constraint; null where no cause has them. */
+/** The name or columns of the violated unique constraint; null if no cause has them. */
 function constraintOf(causes: readonly unknown[]): string | null {
   for (const cause of causes) {
     const constraint = read(cause, "constraint");
@@ -293,7 +293,7 @@ function constraintOf(causes: readonly unknown[]): string | null {
     const index = textOf(constraint, "index");
     if (index !== null) return index;
     for (const columns of [read(constraint, "fields"), read(read(cause, "meta"), "target")]) {
-      const names = Array.from({ length: MOST_ERRORS }, (_, at) => read(columns, at)).filter(
+      const names = Array.from({ length: MAX_ERRORS }, (_, at) => read(columns, at)).filter(
         (name) => typeof name === "string",
       );
       if (typeof columns === "string") return columns;

@@ -4,7 +4,7 @@ import { setMaxListeners } from "node:events";
 export interface Reader {
   /** Reads with one key count as one reader's. */
   readonly key: string;
-  /** Gives a signal that is aborted when the client leaves; null where no client can leave. */
+  /** Gives a signal that is aborted when the client leaves; null if no client can leave. */
   readonly signal: (() => AbortSignal) | null;
   /**
    * Makes the error of a read that waited too long behind the same reader's others. A read whose client has left fails

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import type { Sql } from "sql-template-tag";
 
-/** Hand-written SQL in one transaction. Values come as from Database.query. */
+/** Hand-written SQL in one transaction. Values are decoded as by Database.query. */
 export interface MaintenanceSession {
   query<Row>(statement: Sql): Promise<Row[]>;
 }

@@ -94,10 +94,10 @@ class ScriptKeepingAdapter extends PrismaPg {
   }
 }
 
-/** Prisma's table of applied migrations in our schema; null where it does not exist. */
+/** Prisma's table of applied migrations in our schema; null if it does not exist. */
 const MIGRATIONS_TABLE = "to_regclass(format('%I._prisma_migrations', $1::text))";
 
-/** Whether Prisma's table lists every migration as finished and unchanged, as at most starts. */
+/** Whether Prisma's table lists every migration as finished and unchanged. This is so at most starts. */
 async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schema: string): Promise<boolean> {
   const exists = await pool.query(`select ${MIGRATIONS_TABLE} is not null as "exists"`, [schema]);
   if (exists.rows[0]?.exists !== true) return false;
@@ -138,7 +138,7 @@ export async function applyMigrations(
   }
 }
 
-/** @returns the SQL that is missing in the migrations to arrive at schema.prisma; empty if they agree. */
+/** @returns the SQL that the migrations lack to lead to schema.prisma; empty if they lack none. */
 export async function migrationDrift(adapter: SqlMigrationAwareDriverAdapterFactory): Promise<string> {
   const engine = await openSchemaEngine(adapter);
   const content = await readFile(new URL("schema.prisma", PRISMA_FOLDER), "utf8");

@@ -1,7 +1,7 @@
 import { Duplex } from "node:stream";
 import type { PGlite } from "@electric-sql/pglite";
 
-/** The messages that PostgreSQL answers: Sync, Query, Flush, Terminate, FunctionCall, and the end of a COPY. */
+/** The types of messages that PostgreSQL answers: Sync, Query, Flush, Terminate, FunctionCall, and the end of a COPY. */
 const ANSWERED = new Set([..."SQHXFcf"].map((letter) => letter.charCodeAt(0)));
 const TERMINATE = "X".charCodeAt(0);
 

@@ -2,7 +2,8 @@
 //   poolOnly.ts.
 // Measured: W3 0.24 (0.06) instead of 0.36 (0.13) CPU ms of Node.js (and PostgreSQL) per request, 1.66 times (200,000 links,
 //   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0006-pipelined-sessions.md.
-// To remove: delete this file, its test and `pipelinedSessions` in fastPaths.ts; let pools.ts always take openPoolOnly.
+// To remove: delete this file, its test, POOL_EXHAUSTED in waitingPool.ts and `pipelinedSessions` in fastPaths.ts; let
+//   pools.ts always take openPoolOnly.
 
 import pg from "pg";
 import type { FrequentStatementRunner, RequestSessions, SessionOptions } from "./poolOnly.js";
@@ -15,7 +16,7 @@ const REOPEN_AFTER_MS = 5000;
 /** A session counts as stalled when one statement has run for longer, in milliseconds. */
 const STALLED_AFTER_MS = 25;
 
-/** Has a statement that is still unanswered run on the pool as well, once. The first answer counts. */
+/** Runs an unanswered statement on the pool as well, at most once. The first answer counts. */
 type RunOnPool = () => void;
 
 interface Session {
@@ -38,10 +39,10 @@ const isStalled = ({ unanswered, since }: Session): boolean =>
   unanswered.length > 0 && performance.now() - since > STALLED_AFTER_MS;
 
 /**
- * Sends statements down a few sessions without waiting for earlier answers: PostgreSQL goes on from one statement to the
- * next, where a session of a pool sleeps between two statements and has to be woken.
+ * Sends statements on a few sessions without waiting for earlier answers. PostgreSQL goes on from one statement to the next,
+ * whereas a session of a pool sleeps between two statements and must be woken.
  *
- * Only for statements that read: a statement behind a stalled one is run on the pool as well.
+ * All statements must only read, because a statement behind a stalled one runs on the pool as well.
  */
 class PipelinedSessions implements FrequentStatementRunner {
   readonly #pool: pg.Pool;
@@ -56,8 +57,8 @@ class PipelinedSessions implements FrequentStatementRunner {
   #ended = false;
 
   /**
-   * @param pool runs a statement while no session is open, or its session broke or is stalled.
-   * @param max sessions at most. With two, one goes on while the other is stalled. More sessions would make PostgreSQL
+   * @param pool runs a statement if no session is open, or if the statement's session is broken or stalled.
+   * @param max the largest number of sessions. With two, one goes on while the other is stalled. With more, PostgreSQL would
    *   wake a process for each statement.
    */
   constructor(pool: pg.Pool, config: SessionConfig, max: number, onError: (error: Error) => void) {
@@ -82,7 +83,7 @@ class PipelinedSessions implements FrequentStatementRunner {
     return new Promise((resolve, reject) => {
       let attempts = 1;
       let isOnPool = false;
-      // The loss of one session decides nothing while the other attempt runs.
+      // A lost session is no error of the statement while the statement's other attempt runs.
       const fail = (error: unknown): void => {
         attempts -= 1;
         if (attempts === 0 || !isSessionError(error)) reject(error);
@@ -118,7 +119,7 @@ class PipelinedSessions implements FrequentStatementRunner {
     await Promise.all(clients.map((client) => client.end()));
   }
 
-  /** The session with the fewest unanswered statements; undefined where none is open or all are stalled. */
+  /** The session with the fewest unanswered statements; undefined if none is open or all are stalled. */
   #leastBusy(): Session | undefined {
     const isComplete = this.#sessions.length + this.#opening.size >= this.#max;
     if (!isComplete && performance.now() >= this.#reopenAt && this.#pool.idleCount > 0) this.#open();
@@ -152,7 +153,7 @@ class PipelinedSessions implements FrequentStatementRunner {
     session.since = performance.now();
   }
 
-  /** Has the statements behind a stalled one run on the pool. */
+  /** Runs the statements behind a stalled one on the pool as well. */
   #watch(session: Session): void {
     const look = (): void => {
       session.stallTimer = undefined;
@@ -199,13 +200,13 @@ class PipelinedSessions implements FrequentStatementRunner {
   }
 }
 
-/** Pipelined sessions of each of the two kinds, so that at least half of all sessions are the pool's. */
+/** The number of pipelined sessions of each of the two kinds. The pool keeps at least half of all sessions. */
 function sessionsOfEachKind(sessions: number): number {
   if (sessions < 4) return 0;
   return sessions < 8 ? 1 : 2;
 }
 
-/** Takes some of the sessions from the pool and has them run frequent statements. */
+/** Takes some of the sessions from the pool for frequent statements. */
 export function openPipelinedSessions({
   sessions,
   openPool,

@@ -9,14 +9,14 @@ export interface StatementRunner {
 
 /** Runs frequent statements. */
 export interface FrequentStatementRunner {
-  /** @param onPool runs the same statement in a session of the pool, where no other session can take it. */
+  /** @param onPool runs the same statement in a session of the pool. It is called if no other session can take it. */
   query(statement: pg.QueryConfig, onPool?: () => Promise<pg.QueryResult>): Promise<pg.QueryResult>;
 }
 
 /** The sessions in which requests are served. */
 export interface RequestSessions {
   readonly pool: WaitingPool;
-  /** Sessions of `pool` at most. */
+  /** The largest number of sessions of `pool`. */
   readonly size: number;
   /** For frequent statements that always read little. */
   readonly quick: StatementRunner;
@@ -26,14 +26,14 @@ export interface RequestSessions {
 }
 
 export interface SessionOptions {
-  /** Sessions for requests at most, 1 or more. */
+  /** The largest number of sessions for requests, at least 1. */
   readonly sessions: number;
   readonly openPool: (size: number) => WaitingPool;
   readonly configFor: (applicationName: string) => SessionConfig;
   readonly onError: (error: Error) => void;
 }
 
-/** Has the pool run frequent statements. */
+/** Runs frequent statements on the pool. */
 export const frequentOnPool = (pool: pg.Pool): FrequentStatementRunner => ({
   query: (statement, onPool = () => pool.query(statement)) => onPool(),
 });

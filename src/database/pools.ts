@@ -7,7 +7,7 @@ import { type FrequentStatementRunner, openPoolOnly, type StatementRunner } from
 import { SessionClient, type SessionConfig } from "./session.js";
 import { WaitingPool } from "./waitingPool.js";
 
-/** The one pool that Prisma and SQL by hand share, and the other sessions of a database. */
+/** The one pool that Prisma and hand-written SQL share, and the other sessions of a database. */
 export interface DatabasePool {
   readonly pool: pg.Pool;
   /** For frequent statements that always read little. */
@@ -18,7 +18,7 @@ export interface DatabasePool {
   readonly embedded: boolean;
   /** The schema that every session uses. */
   readonly schema: string;
-  /** Sessions of `pool` at most. */
+  /** The largest number of sessions of `pool`. */
   readonly size: number;
   /** Whether statements and transactions may take as long as they need. */
   readonly unlimited: boolean;
@@ -27,12 +27,15 @@ export interface DatabasePool {
    * database.
    */
   readonly dedicatedSession: ((applicationName: string) => pg.Client) | null;
-  /** Closes a session of the pool where it has several, so that a dedicated session can be opened in its place. */
+  /** Closes a session of the pool if the pool has several, so that a dedicated session can be opened in its place. */
   closeOneSession(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Milliseconds in which a burst can drain on the embedded database's one session. */
+/**
+ * How long a session may take to connect, in milliseconds. On the embedded database also how long a statement may wait for
+ * the one session: a burst of requests must be able to drain in this time.
+ */
 export const CONNECTION_TIMEOUT_MS = 15_000;
 
 /** The default number of sessions for requests. */
@@ -65,7 +68,7 @@ const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map<number, 
   [UUID_ARRAY, uuids],
 ]);
 
-/** bigint is decoded to a safe number (Telegram's ids), numeric stays its exact text. */
+/** bigint is decoded to a safe number (Telegram's ids); numeric stays text, which is exact. */
 export const decoding: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") =>
     (format !== "binary" && PARSERS.get(oid)) ||
@@ -75,7 +78,7 @@ export const decoding: pg.CustomTypesConfig = {
 export interface ServerOptions {
   /** The server without its pooler, for sessions that must not be shared between clients. Default: the same address. */
   readonly directUrl?: string | null;
-  /** Sessions for requests at most, 1 or more. */
+  /** The largest number of sessions for requests, at least 1. */
   readonly sessions?: number;
   /** Whether statements have no time limit, as for an export. */
   readonly unlimited?: boolean;

@@ -5,9 +5,9 @@ import type { DatabasePool } from "./pools.js";
 
 /** Finds out whether the database can be used, independently of requests. */
 export interface ReadinessProbe {
-  /** @throws when the database does not answer within 2 s. */
+  /** @throws if the database does not answer within 2 s. */
   read(): Promise<void>;
-  /** Writes a row and rolls it back. @throws when this fails or takes more than 2 s. */
+  /** Writes a row and rolls it back. @throws if this fails or takes more than 2 s. */
   write(): Promise<void>;
   close(): void;
 }

@@ -118,8 +118,8 @@ export async function retryUntilLimitIsLifted<T>(run: () => Promise<T>): Promise
 }
 
 /**
- * Whether PostgreSQL ended a session because it was idle. This can happen only before the settings are confirmed: the
- * role has a short idle_session_timeout by default, and this process was busy for longer than that.
+ * Whether PostgreSQL ended a session because it was idle. This can happen only before the settings are confirmed, if the
+ * role has a short idle_session_timeout by default and this process was busy for longer than that.
  */
 export const isIdleTimeout = (error: unknown): boolean => (error as { code?: unknown }).code === "57P05";
 
@@ -154,7 +154,7 @@ export class SessionClient extends pg.Client {
 
   async #connect(): Promise<pg.Client> {
     await super.connect();
-    // The reason why the connection ended before the statement below, which reports only that it ended.
+    // Why the connection ended. The statement below would only report that it ended.
     let lost: Error | undefined;
     const recordLoss = (error: Error): void => {
       lost ??= error;

@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { Sql } from "sql-template-tag";
 import { liftTimeLimit } from "./session.js";
 
-/** The database as it was at one moment. Values come as from Database.query. */
+/** The database as it was at one moment. Values are decoded as by Database.query. */
 export interface Snapshot {
   query<Row>(statement: Sql): Promise<Row[]>;
   /** Reads the rows on demand, `size` at a time. Only one such statement may be open. */

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Sql } from "sql-template-tag";
 import type { Database, StatementUse } from "./database.js";
 
-/** A fault of this program: inside a transaction, the database was used past the transaction. */
+/** A fault of this program: the work of a transaction used the database in another way than through the transaction. */
 export class OutsideTransactionError extends Error {
   override readonly name = "OutsideTransactionError";
 
@@ -13,7 +13,7 @@ export class OutsideTransactionError extends Error {
   }
 }
 
-/** A transaction whose work is running. Calls that the work leaves running may use the database after the transaction. */
+/** A transaction whose work is running. Work that goes on after the transaction's end may use the database again. */
 interface OpenTransaction {
   isOpen: boolean;
 }
@@ -24,7 +24,7 @@ function requireNoTransaction(): void {
   if (transactions.getStore()?.isOpen) throw new OutsideTransactionError();
 }
 
-/** Runs a transaction, which `begin` begins, and marks its work as inside of it. */
+/** Runs a transaction that `begin` begins, and marks its work as being inside the transaction. */
 async function runMarked<Session, T>(
   work: (session: Session) => Promise<T>,
   begin: (marked: (session: Session) => Promise<T>) => Promise<T>,
@@ -39,8 +39,8 @@ async function runMarked<Session, T>(
 }
 
 /**
- * The same database, which throws OutsideTransactionError where it is used inside the work of a transaction. This is for
- * development and tests: the AsyncLocalStorage that marks the running work slows down every promise of the process.
+ * Wraps a database so that it throws OutsideTransactionError if the work of a transaction uses it. Only for development and
+ * tests, because the AsyncLocalStorage that marks the running work slows down every promise of the process.
  */
 export function guardTransactions(database: Database): Database {
   return {

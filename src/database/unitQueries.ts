@@ -12,10 +12,10 @@ interface UnitQuery {
 const NO_ROWS: SqlResultSet = { columnNames: [], columnTypes: [], rows: [] };
 
 /**
- * Hand-written statements in a transaction of Prisma, whose rows are decoded as those of Database.query. Prisma would
+ * Runs hand-written statements in a transaction of Prisma, and decodes their rows as Database.query does. Prisma would
  * decode them in its own way: bigint as BigInt, numeric as Decimal without its scale, timestamptz as Date. Each statement
- * still goes through Prisma, which refuses one after the transaction's end. Prisma gets a key in place of the values; its
- * adapter finds the statement by the key, runs it on the transaction's session and sets the rows aside.
+ * still goes through Prisma, which refuses statements after the transaction's end. Prisma gets a key instead of the values;
+ * its adapter finds the statement by the key, runs it on the transaction's session and keeps the rows for `run`.
  */
 export class UnitQueries {
   readonly #queries = new Map<string, UnitQuery>();

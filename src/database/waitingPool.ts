@@ -45,9 +45,9 @@ export const POOL_EXHAUSTED = "starved";
 const nothing = (): void => {};
 
 /**
- * A pool in which a statement waits for an open session when no new session can be opened: a limit on connections makes
- * the server slow, and no request fails. After the server refused a session, the pool keeps its present size and later
- * grows again.
+ * A pool in which a statement waits for an open session if no new session can be opened. A limit on connections then makes
+ * the server slower instead of making requests fail. After the server refused a session, the pool keeps its present size
+ * and later grows again.
  */
 export class WaitingPool extends pg.Pool {
   readonly #max: number;

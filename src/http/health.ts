@@ -1,11 +1,11 @@
 import type { FastifyInstance } from "fastify";
 
-/** Where /readyz gets the states of the server's parts from. */
+/** The sources of the states that /readyz shows. */
 export interface Readiness {
   /** Whether the database answers and stores. All migrations were applied before the server started to listen. */
   database(): Promise<"ok" | "unavailable" | "read-only" | "full">;
   telegram(): string;
-  /** Facts about the traffic with Telegram, by name. */
+  /** The state of the traffic with Telegram, such as its holds, by name. */
   updates(): Promise<object>;
   /** Whether the server was asked to stop. */
   stopping(): boolean;

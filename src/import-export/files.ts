@@ -15,7 +15,7 @@ export type Format = keyof typeof FORMATS;
 /**
  * Reads links from CSV, JSON lines or a JSON array. A file that begins with "{" is JSON lines, and one that begins with "["
  * a JSON array. An empty file has no links.
- * @throws SourceError if the file cannot be read further. A single bad row is not an error, but an unreadable record.
+ * @throws SourceError if the file cannot be read further. A single bad row is no error: it becomes an unreadable record.
  */
 export async function* readFileOfLinks(
   chunks: AsyncIterable<Uint8Array>,

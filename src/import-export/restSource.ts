@@ -122,7 +122,7 @@ export class RestSource {
    * @throws SourceError if the API refuses, keeps failing, or answers in an unknown form
    */
   async *rows(): AsyncGenerator<SourceRow> {
-    /** The number of the last pass that gave a link, by the link's place. */
+    /** The number of the last pass in which a link was found, by the link's place. */
     const seen = new Map<string, number>();
     let total = 0;
     let given = 0;

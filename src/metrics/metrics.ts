@@ -9,11 +9,11 @@ import type { CallEvent } from "../telegram/gateway.js";
 import type { HoldSummary } from "../telegram/holds.js";
 import { BoundedNames } from "./boundedNames.js";
 
-/** Seconds. A mutation waits for Telegram for up to fifteen. */
+/** The buckets of durations, in seconds. A mutation waits for Telegram for up to 15 s. */
 const DURATIONS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 const MAX_OPERATION_NAMES = 200;
 
-/** Whether an operation was a subscription that began. It lasts for as long as its client stays, which tells nothing about speed. */
+/** Whether an operation was a subscription that began. Such an operation lasts until its client leaves, however fast it is. */
 const isStream = (operation: OperationEvent | null): boolean =>
   operation?.executed === true && operation.type === OperationTypeNode.SUBSCRIPTION;
 

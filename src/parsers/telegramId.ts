@@ -7,7 +7,7 @@ export const MAX_TELEGRAM_ID = 2 ** 52 - 1;
 
 const DECIMAL = /^-?\d{1,20}$/;
 const NAMED_CHAT = /^(-?\d{1,20}|@\w{1,64})(?:\*(\d{1,16}))?$/;
-/** "@" and up to 32 characters. */
+/** "@" and 3 to 32 characters. */
 const PUBLIC_USERNAME = /^@[A-Za-z]\w{2,31}$/;
 
 /** Whether a number can be the id of a chat or user. */

@@ -1,6 +1,6 @@
 import { parseInviteLinkUrl } from "../parsers/inviteLinkUrl.js";
 
-/** Characters; Telegram's links are shorter. */
+/** The most characters of an address. Telegram's links are shorter. */
 const MAX_URL = 2048;
 
 /** Whether a text is an http(s) address that a database can store. */

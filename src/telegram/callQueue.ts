@@ -8,7 +8,7 @@ const AVERAGED = 10;
 export interface SlotRequest extends HoldTarget {
   /** Whether the request goes before all requests that are not urgent. */
   readonly isUrgent?: boolean | undefined;
-  /** The time, from now on, in which the call itself must have ended. */
+  /** The time, from now on, within which the call must have ended. */
   readonly milliseconds: number;
   /** Aborted when the client leaves, so that the slot is not needed any more. */
   readonly signal?: AbortSignal | undefined;
@@ -126,7 +126,7 @@ export class CallQueue {
     });
   }
 
-  /** Adds holds. Calls that they concern get no slot until the holds end; of several for the same calls the longest counts. */
+  /** Adds holds. Calls that a hold concerns get no slot until it ends. Of several holds for a call, the longest counts. */
   hold(holds: readonly Hold[]): void {
     const added = holds.filter((hold) => this.#holds.add(hold));
     if (added.length === 0) return;
@@ -137,7 +137,7 @@ export class CallQueue {
     this.#giveSlots();
   }
 
-  /** Whether the holds leave time for a call that must have ended in so many milliseconds. */
+  /** Whether the holds leave time for a call that must have ended within `milliseconds`. */
   hasTimeLeft(target: HoldTarget, milliseconds: number): boolean {
     return this.#canEndInTime({ ...target, until: performance.now() + milliseconds });
   }
@@ -199,7 +199,7 @@ export class CallQueue {
   #giveSlots(): void {
     clearTimeout(this.#holdEnds);
     for (let next = this.#next(); next; next = this.#next()) {
-      // So late, the call would hardly end in time, and its outcome would be unknown.
+      // The call would probably not end in time, and its outcome would be unknown.
       if (performance.now() + this.#meanMs > next.until) next.reject(this.#timeout(next));
       else next.begin(this.#begin(next, next.number));
     }
@@ -223,7 +223,7 @@ export class CallQueue {
   }
 
   #firstOf(queue: Set<Waiting>): Waiting | undefined {
-    // One method in one chat is either held or not, so that one look at each method is enough.
+    // One method in one chat is either held or not, so one look at each method is enough.
     const blocked = new Set<string>();
     for (const waiting of queue) {
       if (blocked.has(waiting.method)) continue;

@@ -31,8 +31,8 @@ export class CircuitBreaker {
 
   /**
    * Decides whether a call may be sent. While the breaker is open, one probe decides for all calls that wait meanwhile.
-   * @param since when the call was requested, by performance.now(). A probe that failed later decides for it as well.
-   * @param probe sends a call whose outcome is noted here like that of other calls.
+   * @param since when the call was requested, by performance.now(). A probe that failed after that decides for it as well.
+   * @param probe sends a call whose outcome is recorded here like that of any other call.
    */
   async allows(since: number, probe: () => Promise<void>): Promise<boolean> {
     if (this.#isClosed) return true;

@@ -1,4 +1,4 @@
-/** Uses at once, as long as there was no hold. */
+/** The largest number of calls at once, as long as there was no hold. */
 const MAX_USES = 10;
 
 export interface LimitedUse {

@@ -60,7 +60,7 @@ const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
 const UNKNOWN_METHOD = /method not found/i;
 const NO_USABLE_LINK = /INVITE_HASH_EXPIRED/i;
 
-/** A day. After an even longer wait the bot would stay silent for good; Telegram can repeat its 429 after a day. */
+/** The longest wait: a day, so that a wrong value cannot stop the bot for good. Telegram can repeat its 429 after a day. */
 const MAX_RETRY_SECONDS = 86_400;
 
 function retryAfter(given: unknown, description: string): number {

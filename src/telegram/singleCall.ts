@@ -1,6 +1,6 @@
 import { isUnsentError } from "./unsentErrors.js";
 
-/** There was no answer, or none of the Bot API. The error contains neither the bot token nor the answer. */
+/** There was no answer, or the answer was not from the Bot API. The error contains neither the bot token nor the answer. */
 export class TelegramConnectionError extends Error {
   override readonly name = "TelegramConnectionError";
   /** Whether Telegram may have carried out the call. */
@@ -16,9 +16,9 @@ export class TelegramConnectionError extends Error {
   }
 }
 
-/** Bytes; answers of the Bot API are far shorter. */
+/** The most bytes of an answer. Answers of the Bot API are far shorter. */
 const MAX_ANSWER = 1024 * 1024;
-/** Characters. A shorter part of a token may occur in an answer by chance, and must not be replaced. */
+/** The fewest characters of a text that is hidden. A shorter part of a token may occur in an answer by chance. */
 const SHORTEST_HIDDEN = 6;
 
 /** Replaces a bot token in a text. The second half of a token, the secret, is replaced on its own as well. */

@@ -112,5 +112,5 @@ export async function storeLinks(
   if (carried.length > 0) await database.prisma.inviteLinkTag.createMany({ data: carried });
 }
 
-/** Where nobody watches the database. */
+/** A storage guard that refuses nothing. */
 export const UNGUARDED: StorageGuard = { requireWritable() {}, recordFailure() {}, trackStoring() {} };

@@ -47,7 +47,7 @@ export interface UncertainCreation {
   readonly channel: { readonly telegramId: number };
 }
 
-/** When a process gets which signal: the third message to the database after the request arrived, for example. See killing.mjs. */
+/** A signal, and at which message to the database since the request's arrival the process gets it. See killing.mjs. */
 export type SignalPoint = `${"SIGKILL" | "SIGSTOP"} ${"before" | "sent" | "answered"} ${number}`;
 
 export interface LinkInput {

@@ -8,7 +8,7 @@ import { TestRunner } from "vitest";
 export interface PropertyRecord {
   /** Runs that the test asked for. */
   readonly planned: number;
-  /** Runs that began. The others were left out since the time of the property was over. */
+  /** Runs that began. The others were left out because the property's time was over. */
   readonly begun: number;
   readonly seed: number;
 }
@@ -19,7 +19,7 @@ declare module "vitest" {
   }
 }
 
-/** The seed of TEST_SEED, which repeats an earlier run; undefined where none is given. */
+/** The seed of TEST_SEED, which repeats an earlier run; undefined if none is given. */
 export const givenSeed: number | undefined = process.env["TEST_SEED"]
   ? Number(process.env["TEST_SEED"])
   : undefined;
@@ -34,13 +34,13 @@ export function recordRuns(record: PropertyRecord): void {
   test.meta.properties = [...(test.meta.properties ?? []), record];
 }
 
-/** Enough for all runs on a machine with little other work, in milliseconds. */
+/** How long a property may begin runs, in milliseconds. This is enough for all runs on an idle machine. */
 const TIME_LIMIT_MS = 15_000;
 
 /** The real clock. Under fake timers performance.now() jumps ahead, and nearly all runs would be left out. */
 const realNow = performance.now.bind(performance);
 
-/** Runs that the property at hand left out. The tests of a file run one after the other, so there is only one. */
+/** The runs that the current property left out. The tests of a file run one after another, so there is only one. */
 let leftOut = 0;
 
 /**

@@ -70,7 +70,7 @@ export class Authentication {
     };
   }
 
-  /** At most once a minute, and without the request waiting, so that reading does not become writing. */
+  /** Stores that a token was used: at most once a minute, so that few reads cause a write. The request does not wait. */
   async #storeUse(id: string): Promise<void> {
     await this.#database.prisma.apiToken.updateMany({ where: { id }, data: { lastUsedAt: new Date() } });
   }

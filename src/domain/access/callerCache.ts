@@ -1,21 +1,21 @@
-// What: A caller is cached for half a second, so that not every request reads its token. Plain twin:
-//   a cache that does not remember (`remembers: false`), with which every request reads its token.
+// What: A caller is cached for half a second, so that not every request reads its token. Plain twin: a cache with
+//   `remembers: false`, with which every request reads its token.
 // Measured: W3 0.25 (0.06) instead of 0.30 (0.09) CPU ms of Node.js (and PostgreSQL) per request, 1.19 times (200,000 links,
 //   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0005-caller-cache.md.
 // To remove: delete this file and its test, call `#read` directly in authentication.ts, and remove every `callerCache`,
-//   with the calls of `forget` in tokens.ts and chatMigration.ts, and the flag in fastPaths.ts.
+//   with the calls of `forget` in tokens.ts and chatMigration.ts, and `callerCache` in fastPaths.ts.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "../shared/caller.js";
 
-/** How long a caller is used, in milliseconds, counted from before its statement was sent. */
+/** How long a caller may be used, in milliseconds from before its statement was sent. */
 const CACHED_MS = 500;
-const MOST_CALLERS = 10_000;
+const MAX_CALLERS = 10_000;
 
 interface CachedCaller {
   readonly caller: Caller;
-  /** By performance.now(), in milliseconds. */
+  /** The end of its use, by performance.now(). */
   readonly until: number;
 }
 
@@ -33,7 +33,7 @@ export interface CallerCacheOptions {
 export class CallerCache {
   readonly #remembers: boolean;
   readonly #isShared: boolean;
-  readonly #callers = new LRUCache<string, CachedCaller>({ max: MOST_CALLERS });
+  readonly #callers = new LRUCache<string, CachedCaller>({ max: MAX_CALLERS });
   /** Counts the calls of `forget`: a caller that was being read meanwhile is not cached. */
   #forgets = 0;
 
@@ -58,8 +58,8 @@ export class CallerCache {
   }
 
   /**
-   * Forgets all callers. To be called after a change is stored and before it is answered; returns when no server uses a
-   * caller that it read before.
+   * Forgets all callers. Must be called after a change is stored and before it is answered. Resolves when no server uses a
+   * caller any more that it read before the change.
    */
   async forget(): Promise<void> {
     this.#forgets += 1;

@@ -23,7 +23,7 @@ interface Rights {
 
 interface Watch {
   readonly tokenId: string;
-  /** Whose rights are those with which the stream was opened. */
+  /** The caller, with the rights that it had when the stream was opened. */
   readonly caller: Caller;
   readonly onLoss: (loss: RightsLoss) => void;
 }
@@ -34,7 +34,7 @@ interface TokenRow extends TokenRightsRow {
 
 const tokenIdOf = ({ key }: Caller): string | null => /^token:(.+)$/.exec(key)?.[1] ?? null;
 
-/** A chat that got another id, as the audit log tells it. */
+/** A chat that got another id, as the audit entries record it. */
 interface Migration {
   readonly from: number;
   /** The chat's id now. */
@@ -66,13 +66,13 @@ function followedChats(
 }
 
 /**
- * Notices that the caller of an open stream has lost rights through any server or command. A request is authenticated
- * once, when it begins; a stream can last for days.
+ * Notices when the caller of an open stream loses rights, by a change on any server or by a command. A request is
+ * authenticated once, when it begins; a stream can last for days.
  *
  * One statement reads all distinct tokens of a server's open streams every CHECK_MS, and none runs without open streams.
- * A check for each event would cost more and would leave a stream without events open. A notification from the database
- * would need a session of its own, and a check as well in case it is lost. ADMIN_TOKEN is not in the database and lasts
- * as long as the server.
+ * A check for each event would cost more and would never end a stream without events. Notifications from the database would
+ * need a session of their own, and these checks as well, since a notification can be lost. ADMIN_TOKEN is not in the
+ * database and lasts as long as the server.
  */
 export class RightsWatch {
   readonly #database: Pick<Database, "query">;
@@ -90,7 +90,7 @@ export class RightsWatch {
   /**
    * Calls `onLoss` once when the caller has lost rights. Rights that a token gains later count from its next request on.
    * After a chat migration the caller gets the chat's new id.
-   * @returns ends the watch.
+   * @returns a function that ends the watch.
    */
   watch(caller: Caller, onLoss: (loss: RightsLoss) => void): () => void {
     const tokenId = tokenIdOf(caller);
@@ -127,7 +127,7 @@ export class RightsWatch {
         }
       }
     } catch {
-      // The log has a line about the outage.
+      // DatabaseHealth logs the outage.
       if (performance.now() - this.#readAt > UNCHECKED_MS)
         for (const watch of watches) this.#lose(watch, "unknown");
     }
@@ -138,7 +138,7 @@ export class RightsWatch {
     if (this.#watches.delete(watch)) watch.onLoss(loss);
   }
 
-  /** The rights of those tokens that are valid. */
+  /** The rights of the tokens that are still valid, by token id. */
   async #read(tokenIds: ReadonlySet<string>): Promise<Map<string, Rights>> {
     const rows = await this.#database.query<TokenRow>(
       sql`
@@ -150,8 +150,9 @@ export class RightsWatch {
   }
 
   /**
-   * Those migrations that may be why a token lacks a chat: a migration moves the grants of a chat to its new id. Asks
-   * nothing while no token lacks a chat. The audit log tells them also where two channels of the same chat were merged.
+   * The chat migrations that can explain why a token lacks a chat, since a migration moves the grants of a chat to its new
+   * id. They are read from the audit entries, which remain if two channels of one chat are merged. No statement is sent
+   * while no token lacks a chat.
    */
   async #readMigrations(
     watches: readonly Watch[],

@@ -9,7 +9,7 @@ export interface TokenRightsRow {
   readonly chatIds: string[];
 }
 
-/** For `api_token t`. */
+/** The columns of TokenRightsRow, from `api_token t`. */
 export const tokenRightsColumns = sql`t.role, t.all_channels as "allChannels",
         array(select g.chat_id::text from channel_grant g where g.token_id = t.id) as "chatIds"`;
 

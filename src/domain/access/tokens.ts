@@ -32,7 +32,7 @@ export function visibleTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   return { allChannels: false, grants: { some: own, every: own } };
 }
 
-/** The same condition for the list of tokens. @throws ForbiddenError for a caller that is no administrator. */
+/** The condition of visibleTokens, for the list of tokens. @throws ForbiddenError for a caller that is no administrator. */
 export function listedTokens(caller: Caller): Prisma.ApiTokenWhereInput {
   requireRole(caller, "ADMIN");
   return visibleTokens(caller);
@@ -69,7 +69,7 @@ export async function insertOwnToken(database: Database, name: string, secret: s
   await database.transaction((unit) => insert(unit, SERVER, { name, role: "ADMIN", chatIds: null }, secret));
 }
 
-/** The same, but only as the very first token, even if several servers start at once. @returns false where there is one. */
+/** As insertOwnToken, but only if there is no token yet, also if servers start together. @returns whether it was stored. */
 export async function insertFirstToken(database: Database, secret: string): Promise<boolean> {
   return database.transaction(async (unit) => {
     await unit.execute(sql`lock table api_token in share row exclusive mode`);

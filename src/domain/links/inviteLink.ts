@@ -85,7 +85,7 @@ export const inviteLinkColumns = sql`${ownColumns}, c.chat_id as "chatId", c.tag
 export const linkColumnsOfChat = (chatId: number): Sql => sql`${ownColumns},
   ${chatId}::bigint as "chatId", (select tags_version from channel where chat_id = ${chatId}::bigint) as "tagsVersion"`;
 
-/** The further column of a TaggedLink. Reading the tags with the link shows both as of one moment. */
+/** The additional column of a TaggedLink. One statement reads the link and its tags, so both show one moment. */
 export const tagsOfLinkColumn = sql`
   (select coalesce(json_agg(json_build_object(
       'id', t.id, 'name', t.name, 'color', t.color, 'typeId', t.type_id, 'typeName', y.name) order by t.id), '[]')

@@ -7,9 +7,9 @@ import { DatabaseUnavailableError, TelegramUnavailableError } from "../shared/er
 
 /** Pauses between the tries to store something, in milliseconds. Together they last as long as a database's restart. */
 const RETRY_PAUSES_MS = [100, 500, 2000, 5000, 10_000];
-/** How long a request waits at least for its result to be stored, in milliseconds, even after its deadline. */
+/** The shortest time for which a request waits for its result to be stored, in milliseconds, even after its deadline. */
 const MIN_WAIT_MS = 1000;
-/** How long a request waits at most for its result to be stored, in milliseconds: requests are answered within 15 s. */
+/** The longest such time, in milliseconds: requests are answered within 15 s. */
 const MAX_WAIT_MS = 10_000;
 const NOT_STORED =
   "Telegram has carried out the request, but the server's database could not store the result in time. Do not repeat the request blindly: the result may be stored later.";
@@ -25,9 +25,9 @@ export class NotStorableError extends Error {
 /** A result of Telegram's, and how it is stored. */
 export interface ResultToPersist<T> {
   readonly store: () => Promise<T>;
-  /** Called where the result could not be stored, to put at least that on record. Its errors are ignored. */
+  /** Called if the result could not be stored, to record that it is missing. Errors are ignored. */
   readonly giveUp: () => Promise<void>;
-  /** Telegram's answer, for the log; null where a refusal showed what Telegram had done before. */
+  /** Telegram's answer, for the log; null if a refusal showed what Telegram had done before. */
   readonly answer: TelegramInviteLink | null;
   /** Ids for the log. */
   readonly about: Record<string, unknown>;
@@ -35,7 +35,7 @@ export interface ResultToPersist<T> {
 
 /**
  * Tries work again for about 18 seconds, which is as long as a database takes to restart.
- * @param canRetry says after a failed try whether another one may succeed.
+ * @param canRetry decides after a failed try whether another one may succeed.
  * @throws the error of the last try.
  */
 export async function withRetries<T>(
@@ -55,7 +55,7 @@ export async function withRetries<T>(
 
 /**
  * Stores a result of Telegram's, with retries: the Bot API cannot list a chat's links, so a result that is not stored is lost.
- * @throws TelegramUnavailableError with an unknown outcome, where the result could not be stored.
+ * @throws TelegramUnavailableError with an unknown outcome, if the result could not be stored.
  */
 export async function persistResult<T>(
   { store, giveUp, answer, about }: ResultToPersist<T>,
@@ -84,7 +84,7 @@ export async function persistResult<T>(
 
 /**
  * Waits for a result to be stored, for as long as its request can wait. Storing goes on after that.
- * @throws TelegramUnavailableError with an unknown outcome, where the time is up.
+ * @throws TelegramUnavailableError with an unknown outcome, if the time is up.
  */
 export async function waitUntilDeadline<T>(stored: Promise<T>, deadline: Deadline): Promise<T> {
   const milliseconds = Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, deadline.at - Date.now()));
@@ -111,13 +111,13 @@ export async function waitBriefly(storing: Promise<unknown>): Promise<void> {
   timer.abort();
 }
 
-/** The error for a request for which Telegram has done something, and whose result then could not be read. */
+/** The error for a request that Telegram has carried out and whose stored result then could not be read. */
 export const resultUnreadable = (): TelegramUnavailableError =>
   new TelegramUnavailableError(true, { message: NOT_READ });
 
 /**
  * Reads the result of an operation that Telegram has carried out.
- * @throws TelegramUnavailableError with an unknown outcome, where the database is not available: DatabaseUnavailableError
+ * @throws TelegramUnavailableError with an unknown outcome, if the database is not available: DatabaseUnavailableError
  * says that nothing was done, and the caller would repeat the operation.
  */
 export async function readResult<T>(read: () => T | Promise<T>): Promise<T> {
@@ -133,9 +133,9 @@ const MIN_CALL_MS = 20;
 const hasTime = ({ at }: Deadline): boolean => at - Date.now() >= MIN_CALL_MS;
 
 /**
- * Blames the database, and not Telegram, where waiting for the database took all the time of a request. To be called
- * before the database is used; the function that it returns is called afterwards, right before the call to Telegram.
- * @returns throws DatabaseUnavailableError where no time is left, and there was some before.
+ * Makes a request fail because of the database, and not of Telegram, if waiting for the database took all its time. Must be
+ * called before the database is used. The returned function must be called afterwards, right before the call to Telegram.
+ * @returns a function that throws DatabaseUnavailableError if there was time left before and none is left now.
  */
 export function timeLimitOf(deadline: Deadline): () => void {
   const hadTime = hasTime(deadline);
@@ -144,7 +144,7 @@ export function timeLimitOf(deadline: Deadline): () => void {
   };
 }
 
-/** The same `sending`, which lets no call begin whose result could not be stored, or that has no time left. */
+/** Wraps `sending` so that no call begins whose result could not be stored or that has no time left. */
 export const guardedSending = (
   sending: SendObserver,
   guard: StorageGuard,

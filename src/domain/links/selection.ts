@@ -31,8 +31,8 @@ const carryingOne = ({ tagIds }: TypeGroup): Sql =>
   sql`select g.link_id from invite_link_tag g where g.tag_id = any(${tagIds}::uuid[])`;
 
 /**
- * The links that carry the group's type and none of its tags: a group with `without` leaves them out. PostgreSQL makes an
- * anti-join of this form. For "one of these tags, or no tag of the type" it would look each link up.
+ * The links that carry a tag of the group's type and none of the group's tags. A group with `without` leaves them out, for
+ * which PostgreSQL plans an anti-join. For "one of these tags, or no tag of the type" it would look up each link.
  */
 export function carryingOthers(channelId: Sql, group: TypeGroup): Sql {
   const ofType = sql`select n.link_id from invite_link_tag n
@@ -57,8 +57,8 @@ export function selected(selection: LinkSelection): Required<Pick<FilteredRows, 
     if (group.without) conditions.push(meetsGroup(channelId, group));
     else carrying.push(carryingOne(group));
   }
-  // The set is computed once. As separate conditions PostgreSQL, which does not know the sizes of the tags in a prepared
-  // statement, would look each link up.
+  // The set is computed once. With separate conditions, PostgreSQL would look up each link, because in a prepared statement
+  // it does not know how many links carry the tags.
   if (carrying.length > 0) conditions.push(sql`l.id in (select link_id from carrying)`);
   return {
     with: carrying.length > 0 ? sql`with carrying as materialized (${join(carrying, " intersect ")})` : empty,

@@ -11,7 +11,7 @@ export const MAX_SUBSCRIPTION_STARS = 10_000;
 /** Telegram's dates have 32 bits; it silently takes a later date for none. */
 const MAX_EXPIRE_SECONDS = 2 ** 31 - 1;
 
-/** The settings of a link that a caller asks for; null: no date or no limit. */
+/** The settings of a link that a caller requests; null for no date or no limit. */
 export interface RequestedSettings {
   readonly name: string;
   readonly createsJoinRequest: boolean;
@@ -88,7 +88,7 @@ export function checkSettings(requested: RequestedSettings, now: Date, problems:
   };
 }
 
-/** The columns to store of a link, from Telegram's answer. A setting that the answer leaves out is as requested. */
+/** The columns of a link to store, from Telegram's answer. A setting that the answer leaves out is stored as requested. */
 export function storedSettings(answer: TelegramInviteLink, requested: LinkSettings) {
   // In Telegram's answers an empty name means no name, and 0 means no date and no limit.
   const name = (answer.name ?? requested.name) || null;
@@ -111,7 +111,7 @@ export const NO_SETTINGS: LinkSettings = {
   memberLimit: null,
 };
 
-/** The settings that Telegram has of a link, as far as they are known here. */
+/** The settings of a link in Telegram, as far as this server knows them. */
 export const settingsOf = (link: InviteLink): LinkSettings => ({
   name: link.name,
   createsJoinRequest: link.createsJoinRequest,

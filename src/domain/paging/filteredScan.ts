@@ -23,9 +23,9 @@ export interface FilteredRows {
 const unionAll = (parts: readonly Sql[]): Sql => sql`(${join([...parts], ") union all (")})`;
 
 /**
- * Reads the list in its order, from the beginning or from the place of a cursor, and leaves out what `where` does not
- * admit. Plain twin of links/query/tagMergeScan.ts.
- * @param skip passes by the rows before a numbered page.
+ * Reads the list in its order, from the beginning or from the position of a cursor, and leaves out the rows that do not meet
+ * `where`. Plain twin of links/query/tagMergeScan.ts.
+ * @param skip skips the rows before a numbered page.
  */
 export function filteredScan<Row>(
   { with: prefix = empty, table, alias, where }: FilteredRows,
@@ -34,7 +34,7 @@ export function filteredScan<Row>(
 ): Scan {
   const unique = ordering.at(-1)?.key.column ?? empty;
 
-  /** The keys are found first, so that PostgreSQL reads no other column of the rows that are passed by. */
+  /** The rows after the skipped rows. The keys are found first, so that PostgreSQL reads no other column of skipped rows. */
   const rowsBehind = (slice: Slice): Sql => {
     const skipped = skip(slice.offset);
     return sql`(${skipped.with ?? prefix}

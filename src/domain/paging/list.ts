@@ -20,11 +20,11 @@ export interface SqlList extends FilteredRows {
   readonly columns: Sql;
   /** Joins that `columns` need. They neither add nor remove a row. */
   readonly joins?: Sql;
-  /** How the statements of pages by cursor are used; undefined: as any other statement. */
+  /** How the statements of pages by cursor are used; undefined if they are not frequent. */
   readonly use?: StatementUse | undefined;
   /** Finds the slices of pages of at most MAX_PAGE_SIZE rows; null: filteredScan does. */
   readonly scan?: Scan | null;
-  /** Passes by the rows before a numbered page; undefined: rowOffset does. */
+  /** Skips the rows before a numbered page; undefined: rowOffset does. */
   readonly skip?: RowSkip | undefined;
   /** Builds a statement that gives one row with the `count` of the list's rows; undefined: the rows are counted. */
   readonly count?: (() => Sql) | undefined;
@@ -33,11 +33,11 @@ export interface SqlList extends FilteredRows {
 const countOf = ({ with: prefix = empty, table, where, count }: SqlList): Sql =>
   count?.() ?? sql`${prefix} select count(*) as count from ${table} where ${where}`;
 
-/** Columns and joins are looked up for the slice's rows alone, not for the rows that are passed by. */
+/** Columns and joins are looked up for the slice's rows only, not for the skipped rows. */
 const selectSlice = ({ columns, joins = empty }: SqlList, scan: Scan, slice: Slice): Sql =>
   sql`select ${columns} from ${scan.rows(slice)} ${joins} order by ${slice.orderBy}`;
 
-/** Reads a page of a list: one statement for its rows, one more for each property that the rows do not show. */
+/** Reads a page of a list: one statement for its rows, one more for each requested property that the rows do not show. */
 export async function readList<Row>(
   database: Database,
   list: SqlList,
@@ -65,7 +65,7 @@ export async function readList<Row>(
   };
 }
 
-/** A page of a list without rows. @throws ValidationError where a cursor is not one of this order. */
+/** A page of a list without rows. @throws ValidationError if a cursor is not one of this order. */
 export async function emptyList<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
@@ -94,7 +94,7 @@ export type NumberedPage<Row> = { readonly total: number } & (
 /** The most rows of a long page that are read and written at a time; the server answers other requests in between. */
 const MAX_PORTION = 100;
 
-/** By then one of the long lists that are being read is likely to be finished. */
+/** When a refused caller should try again. By then one of the long lists is likely to be finished. */
 const RETRY_SECONDS = 5;
 
 /**

@@ -26,8 +26,8 @@ export interface Order<Field extends string> {
 }
 
 /**
- * The total order that a caller asks for. The unique key decides ties, in the direction of the last order given. A field
- * that is named again adds nothing.
+ * The total order that a caller asks for. The unique key decides ties, in the direction of the last order given. A repeated
+ * field is ignored.
  * @param fallback the order if the caller asks for none.
  */
 export function totalOrdering<Row, Field extends string>(

@@ -43,7 +43,7 @@ function edgesOf<Row>(ordering: Ordering<Row>, rows: readonly Row[]): Edge<Row>[
   return rows.map((node) => new Edge(node, () => cursorOf(node)));
 }
 
-/** A page. The methods send a statement only where the page's rows do not show the value. */
+/** A page. The methods send a statement only if the page's rows do not show the value. */
 export interface Page<Row> {
   readonly edges: readonly Edge<Row>[];
   hasNextPage(): boolean | Promise<boolean>;
@@ -64,9 +64,9 @@ export const limitOf = ({ limit, offset }: Slice): Sql =>
   offset === 0n ? sql`limit ${limit}::int` : sql`limit ${limit}::int offset ${offset}::bigint`;
 
 /**
- * Reads a page by keyset, or by number. One row more than the page is read, so that a page knows whether another follows
- * in the direction of reading; whether one lies in the other direction is looked up behind the cursor.
- * @throws ValidationError where a cursor is not one of this order.
+ * Reads a page by keyset, or by number. One row more than the page is read, which shows whether another page follows in the
+ * direction of reading. Whether there is a page in the other direction takes a statement of its own.
+ * @throws ValidationError if a cursor is not one of this order.
  */
 export async function readPage<Row>(
   ordering: Ordering<Row>,

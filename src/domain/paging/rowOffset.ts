@@ -1,10 +1,10 @@
 import sql, { type Sql } from "sql-template-tag";
 
-/** How the rows before a numbered page are passed by, as parts of a statement that finds the page's rows. */
+/** How the rows before a numbered page are skipped, as parts of the statement that finds the page's rows. */
 export interface SkippedRows {
-  /** "with …", if the other parts refer to a common table; instead of the list's own. */
+  /** Replaces the list's own "with …"; absent if the other parts refer to no common table. */
   readonly with?: Sql;
-  /** A condition that leaves out rows before the page, or none of them. */
+  /** A condition that leaves out some, all or none of the rows before the page. */
   readonly condition: Sql;
   /** How many of the rows that meet the condition come before the page. */
   readonly offset: Sql;

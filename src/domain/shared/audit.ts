@@ -9,7 +9,7 @@ export interface AuditEntry {
   /** Such as "inviteLink.create". */
   readonly action: string;
   readonly subjectId: string;
-  /** Left out or null for what belongs to no channel. */
+  /** Left out or null for a subject that belongs to no channel. */
   readonly channelId?: string | null;
   readonly change: Prisma.InputJsonObject;
 }

@@ -17,7 +17,7 @@ export interface Caller {
   readonly telegramUserId: number | null;
 }
 
-/** @throws ForbiddenError where the caller's role has fewer rights. */
+/** @throws ForbiddenError if the caller's role has fewer rights. */
 export function requireRole(caller: Caller, role: Role): void {
   if (ROLES.indexOf(caller.role) < ROLES.indexOf(role)) {
     throw new ForbiddenError(
@@ -31,14 +31,14 @@ export const mayUseChannel = (caller: Caller, chatId: number): boolean =>
 
 /**
  * @param named the chat as the caller named it, for the message: a chat id that the caller may not know is not revealed.
- * @throws ForbiddenError where the caller may not use the chat, whether it has a channel here or not.
+ * @throws ForbiddenError if the caller may not use the chat, whether it has a channel here or not.
  */
 export function requireChannel(caller: Caller, chatId: number, named: number | string = chatId): void {
   if (!mayUseChannel(caller, chatId))
     throw new ForbiddenError(`This token may not use the channel ${named}.`);
 }
 
-/** For what all channels share. @throws ForbiddenError where the caller is limited to some channels. */
+/** For changes of objects that all channels share. @throws ForbiddenError if the caller is limited to some channels. */
 export function requireEveryChannel(caller: Caller): void {
   if (caller.chatIds !== null) {
     throw new ForbiddenError("All channels share this, so it requires a token that may use every channel.");

@@ -20,7 +20,7 @@ export interface Counter {
   find(session: MaintenanceSession, channelId: string | null): Promise<readonly FoundDifference[]>;
   /**
    * Corrects the counters that differ, in short transactions, so that servers may run meanwhile.
-   * @throws Error where a counter still differs afterwards.
+   * @throws Error if a counter still differs afterwards.
    */
   repair(database: Database, channelId: string | null): Promise<void>;
 }

@@ -58,7 +58,7 @@ export class ForbiddenError extends UserError {
 export class BotNotInChannelError extends UserError {
   override readonly name = "BotNotInChannelError";
   readonly code = "BOT_NOT_IN_CHANNEL";
-  /** Null where the chat was named by an @username that Telegram does not know. */
+  /** Null if the chat was named by an @username that Telegram does not know. */
   readonly chatId: number | null;
 
   constructor(chatId: number | null) {
@@ -93,7 +93,7 @@ export class TelegramRejectedError extends UserError {
 
 interface UnavailableDetails {
   readonly timedOut?: boolean;
-  /** Replaces the usual message, where something else than Telegram left the outcome unknown. */
+  /** Replaces the usual message if the outcome is unknown for another reason than a missing answer of Telegram. */
   readonly message?: string;
 }
 
@@ -102,7 +102,7 @@ export class TelegramUnavailableError extends UserError {
   readonly code = "TELEGRAM_UNAVAILABLE";
   /** Whether the request may have been carried out. False: nothing was done. */
   readonly outcomeUnknown: boolean;
-  /** Whether the time was up; false where an answer was of no use or the connection failed. */
+  /** Whether the time was up; false if the answer was not usable or the connection failed. */
   readonly timedOut: boolean;
 
   constructor(outcomeUnknown: boolean, { timedOut = false, message }: UnavailableDetails = {}) {
@@ -139,7 +139,7 @@ const UNAVAILABILITIES: Readonly<
 > = {
   unreachable: ["The server's database cannot be reached.", 5],
   busy: ["The server's database is too busy and has no free session.", 2],
-  // The transaction has been repeated already, as often as that makes sense.
+  // The transaction has already been repeated as often as is useful.
   conflict: ["The server's database is too busy and has no free session.", 2],
   timeout: ["The server's database did not answer in time.", 5],
   diskFull: ["The server's database is out of space and stores nothing.", 30],
@@ -180,7 +180,7 @@ export class Problems {
     return this.#fieldErrors.length > 0;
   }
 
-  /** @throws ValidationError where anything was added. */
+  /** @throws ValidationError if anything was added. */
   check(): void {
     if (this.found) throw new ValidationError(this.#fieldErrors);
   }

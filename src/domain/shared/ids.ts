@@ -18,7 +18,7 @@ export function globalId(kind: IdKind, id: string): string {
   return btoa(`${kind}:${id}`);
 }
 
-/** The type and the UUID of a global id; null where the text is not a global id. */
+/** The type and the UUID of a global id; null if the text is not a global id. */
 export function parseGlobalId(text: string): { kind: IdKind; id: string } | null {
   if (text.length > MAX_LENGTH) return null;
   const bytes = Buffer.from(text, "base64");
@@ -33,7 +33,7 @@ export function parseGlobalId(text: string): { kind: IdKind; id: string } | null
 
 /**
  * Parses an id of a known kind, which is a global id or a bare UUID.
- * @returns the UUID; null where the text is not such an id, which is added to `problems`.
+ * @returns the UUID; null if the text is not such an id, which is added to `problems`.
  */
 export function parseId(kind: IdKind, text: string, field: string, problems: Problems): string | null {
   const bare = text.length <= MAX_LENGTH ? text.toLowerCase() : "";

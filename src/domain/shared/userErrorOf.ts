@@ -40,8 +40,8 @@ export function userErrorOf(failure: TelegramFailure, chatId: number): UserError
 }
 
 /**
- * The same for a call that changes nothing in Telegram: its outcome is never unknown. Errors that are not of Telegram stay
- * as they are.
+ * The error that a caller is shown for a failed call that changes nothing in Telegram: its outcome is never unknown. Errors of
+ * other kinds are returned unchanged.
  */
 export function errorOfInquiry(error: unknown, chatId: number): unknown {
   if (!(error instanceof TelegramCallError)) return error;

@@ -8,8 +8,8 @@ import type { TagCache, VersionedTag } from "./tagCache.js";
 import { readTags, type TagLoaders } from "./tagLoaders.js";
 
 /**
- * Part of the fast path in tagCache.ts; plain twin: tagLoaders.ts. The cache answers `tagsOf` if it has all tags in the
- * version of the link's row. A tag is then found without a statement and without a promise.
+ * Part of the fast path in tagCache.ts; plain twin: tagLoaders.ts. The cache answers `tagsOf` if it has all tags of a link
+ * in the version that was read with the link. This takes neither a statement nor a promise.
  */
 export function createCachedTagLoaders(database: Database, caller: Caller, tagCache: TagCache): TagLoaders {
   const columns = sql`${tagColumns}, c.tags_version as "tagsVersion"`;

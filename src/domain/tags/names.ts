@@ -8,7 +8,7 @@ const MAX_CODE_POINTS = 64;
 export const readName = (text: string, problems: Problems, field = "name"): string =>
   tidyName(text, MAX_CODE_POINTS, field, problems);
 
-/** Awaits a write that fails where a name is taken. @throws ValidationError with `message` for `field` in that case. */
+/** Awaits a write. @throws ValidationError with `message` for `field` if the write failed because a name is taken. */
 export async function refuseTakenName<T>(
   work: Promise<T>,
   message: string,

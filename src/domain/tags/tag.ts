@@ -44,8 +44,8 @@ export interface TagWithLinks extends Tag {
   readonly links: readonly LinkOfTag[];
 }
 
-/** Links that are shown with a tag. */
-const MOST_LINKS = 1_000;
+/** The largest number of links that are shown with a tag. */
+const MAX_LINKS = 1_000;
 
 /** The columns of TagType, from `tag_type y`. */
 export const tagTypeColumns = sql`y.id, y.name`;
@@ -58,13 +58,13 @@ export const tagColumns = sql`
 /** Joins a tag's channel and type. They are read in the same statement, so neither can be deleted in between. */
 export const tagJoins = sql`join channel c on c.id = t.channel_id join tag_type y on y.id = t.type_id`;
 
-/** The further column of TagWithLinks, from `tag t`. */
+/** The additional column of TagWithLinks, from `tag t`. */
 export const linksOfTagColumn = sql`
   (select coalesce(json_agg(json_build_object(
       'id', l.id, 'name', l.name, 'url', l.url, 'createdAt', l.created_at, 'budget', l.budget::text,
       'creatorId', l.creator_id, 'isBotCreated', l.is_bot_created) order by l.created_at desc, l.id desc), '[]')
     from (
       select lt.link_id from invite_link_tag lt where lt.tag_id = t.id
-      order by lt.created_at desc, lt.link_id desc limit ${MOST_LINKS}::int
+      order by lt.created_at desc, lt.link_id desc limit ${MAX_LINKS}::int
     ) newest
     join invite_link l on l.id = newest.link_id) as links`;

@@ -2,8 +2,9 @@
 //   tags of its filter are current (links/query/groupProof.ts). Plain twins: tagLoaders.ts and links/query/groupCheck.ts.
 // Measured: W1 1.30 (0.84) instead of 3.09 (1.65) CPU ms of Node.js (and PostgreSQL) per request, 2.23 times (200,000 links,
 //   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0004-tag-cache.md.
-// To remove: delete these three files, the response memo and `tagCache` in fastPaths.ts; remove `tagCache` from
-//   loaders.ts and tagLoaders.ts; let linkQueries.ts call readWhenChecked; drop `tags_version` and its triggers.
+// To remove: delete these three files, their tests, the response memo and `tagCache` in fastPaths.ts; let linkQueries.ts
+//   call readWhenChecked; remove `tagCache` from tagLoaders.ts, loaders.ts, request.ts and app.ts, and `tagsVersion` from
+//   tagLoaders.ts and inviteLink.ts; drop `tags_version` and its triggers.
 
 import { withAttachment } from "../shared/attachment.js";
 import type { Tag } from "./tag.js";
@@ -22,8 +23,8 @@ export interface CachedTag {
 }
 
 /**
- * Tags of earlier requests. The database's triggers give a channel's tags another version with each change by any server.
- * Every row of a link brings the version, which proves whether a cached tag is current.
+ * Tags of earlier requests. Triggers renew a channel's tags version with each change of its tags by any server. Every row of a
+ * link is read with the version, which proves whether a cached tag is current.
  */
 export class TagCache {
   readonly #tags = new Map<string, CachedTag>();
@@ -40,7 +41,7 @@ export class TagCache {
   }
 
   store({ tagsVersion: version, ...tag }: VersionedTag): Tag {
-    // Clearing all is cheap and rare. Keeping track of the last use would cost more than reading the tags again.
+    // Clearing the whole cache is cheap and rare. Tracking the last use would cost more than reading the tags again.
     if (this.#tags.size >= MAX_TAGS) this.#tags.clear();
     this.#tags.set(tag.id, { tag: withAttachment(tag), version });
     return tag;

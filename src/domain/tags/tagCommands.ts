@@ -21,7 +21,7 @@ export interface CreateTagInput {
 /** A field left out keeps its value; null is refused. */
 export interface UpdateTagInput {
   readonly id: string;
-  /** The chat that the tag must be in; any chat where it is left out. */
+  /** The chat in which the tag must be; left out for any chat. */
   readonly chatId?: number;
   readonly name?: string | null | undefined;
   readonly color?: string | null | undefined;
@@ -37,7 +37,7 @@ function readColor(text: string, problems: Problems): string {
 
 /**
  * Reads a tag type and keeps it from being deleted before the transaction ends.
- * @returns null where there is no such type, which is added to `problems`.
+ * @returns null if there is no such type, which is added to `problems`.
  */
 async function lockType(unit: UnitOfWork, id: string, problems: Problems): Promise<TagType | null> {
   await unit.execute(sql`select from tag_type where id = ${id}::uuid for key share`);
@@ -46,7 +46,10 @@ async function lockType(unit: UnitOfWork, id: string, problems: Problems): Promi
   return type;
 }
 
-/** The same for the channel of a chat. */
+/**
+ * Reads the channel of a chat and keeps it from being deleted before the transaction ends.
+ * @returns null if the chat has no channel, which is added to `problems`.
+ */
 async function lockChannel(unit: UnitOfWork, chatId: number, problems: Problems) {
   await unit.execute(sql`select from channel where chat_id = ${chatId}::bigint for key share`);
   const channel = await unit.prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
@@ -73,7 +76,7 @@ export class TagCommands {
     this.#caller = caller;
   }
 
-  /** @throws ForbiddenError; ValidationError, also where the chat has no channel or the name is taken within channel and type. */
+  /** @throws ForbiddenError; ValidationError, also if the chat has no channel or the name is taken in channel and type. */
   async create(input: CreateTagInput): Promise<Tag> {
     requireRole(this.#caller, "EDITOR");
     requireChannel(this.#caller, input.chatId);
@@ -111,7 +114,7 @@ export class TagCommands {
 
   /**
    * Changes the name, the color and the type of a tag. Where nothing differs, nothing is stored.
-   * @throws ForbiddenError, NotFoundError; ValidationError, also where the name is taken within channel and type.
+   * @throws ForbiddenError, NotFoundError; ValidationError, also if the name is taken within channel and type.
    */
   async update(input: UpdateTagInput): Promise<Tag> {
     requireRole(this.#caller, "EDITOR");
@@ -171,7 +174,8 @@ export class TagCommands {
 
   /**
    * Reads a tag and locks it until the transaction ends.
-   * @throws NotFoundError where there is no such tag (in the chat, where one is given) or the caller may not see it.
+   * @param chatId the chat in which the tag must be; undefined for any chat.
+   * @throws NotFoundError if there is no such tag or the caller may not see it.
    */
   async #lock(unit: UnitOfWork, id: string | null, chatId?: number): Promise<Tag> {
     await unit.execute(sql`select from tag where id = ${id}::uuid for update`);

@@ -8,7 +8,7 @@ import type { TagCache } from "./tagCache.js";
 
 /** The part of a link's row that is about its tags. */
 export interface CarriedTags {
-  /** In the order in which the tags were made. */
+  /** The oldest tag first. */
   readonly tagIds: readonly string[];
   /** The version of the channel's tags when the row was read. */
   readonly tagsVersion: string;
@@ -18,13 +18,13 @@ export interface CarriedTags {
 export interface TagLoaders {
   /** Null for a tag that does not exist or that the caller may not see. */
   readonly tag: DataLoader<string, Tag | null>;
-  /** The tags that a link carries, the oldest first. The tag cache answers at once where it can, else the DataLoader. */
+  /** The tags of a link, the oldest first. No promise if the tag cache has all of them; else the DataLoader reads them. */
   tagsOf(link: CarriedTags): readonly Tag[] | Promise<readonly Tag[]>;
-  /** Null where no tags are cached between requests. */
+  /** Null if no tags are cached between requests. */
   readonly tagCache: TagCache | null;
 }
 
-/** Types of tags for one request: one statement for each batch of keys. */
+/** Tag types for one request: one statement for each batch of keys. */
 export interface TagTypeLoaders {
   /** Null for a type that does not exist. Every caller may see every type. */
   readonly tagType: DataLoader<string, TagType | null>;

@@ -40,8 +40,8 @@ const BY_NAME: TagOrder = { field: "NAME", direction: "ASC" };
 const tagOrdering = (orders?: readonly TagOrder[]): Ordering<Tag> =>
   totalOrdering<Tag, TagOrder["field"]>(ORDER_KEYS, ID, BY_NAME, orders);
 
-/** Tags that are read at a time with their links, of which each can have 1,000. */
-const MOST_AT_ONCE = 10;
+/** The largest number of tags that are read with their links at a time. Each tag can have 1,000 links. */
+const MAX_AT_ONCE = 10;
 
 interface TagSelection {
   readonly chatId: number;
@@ -69,8 +69,8 @@ export class Tags {
   }
 
   /**
-   * @returns null where there is no such tag or the caller may not see it.
-   * @throws ValidationError where `id` is not the id of a tag.
+   * @returns null if there is no such tag or the caller may not see it.
+   * @throws ValidationError if `id` is not the id of a tag.
    */
   async find(id: string): Promise<Tag | null> {
     const problems = new Problems();
@@ -90,8 +90,8 @@ export class Tags {
   }
 
   /**
-   * A page of a channel's tags by cursor, sorted by name; empty where the chat has no channel.
-   * @throws ForbiddenError where the caller may not use the chat, ValidationError.
+   * A page of a channel's tags by cursor, sorted by name; empty if the chat has no channel.
+   * @throws ValidationError; ForbiddenError if the caller may not use the chat.
    */
   async page(args: TagPageArguments): Promise<CountedPage<Tag>> {
     requireChannel(this.#caller, args.chatId);
@@ -103,7 +103,7 @@ export class Tags {
 
   /**
    * A page of a channel's tags by number, with the links that carry each tag.
-   * @throws ForbiddenError, ValidationError, and RateLimitedError where too many long pages are being read.
+   * @throws ForbiddenError, ValidationError; RateLimitedError while too many long pages are being read.
    */
   async numberedPage(args: NumberedTagPageArguments): Promise<NumberedPage<TagWithLinks>> {
     requireChannel(this.#caller, args.chatId);
@@ -111,10 +111,10 @@ export class Tags {
     if (list === null) return { total: 0, rows: [] };
     const withLinks = { ...list, columns: sql`${tagColumns}, ${linksOfTagColumn}` };
     const ordering = tagOrdering(args.orderBy);
-    return readNumberedList<TagWithLinks>(this.#database, withLinks, ordering, args, MOST_AT_ONCE);
+    return readNumberedList<TagWithLinks>(this.#database, withLinks, ordering, args, MAX_AT_ONCE);
   }
 
-  /** The list of the selected tags; null where the chat has no channel. @throws ValidationError */
+  /** The list of the selected tags; null if the chat has no channel. @throws ValidationError */
   async #list({ chatId, name, typeId }: TagSelection): Promise<SqlList | null> {
     const problems = new Problems();
     const type = typeId == null ? null : parseId("TagType", typeId, "typeId", problems);

@@ -32,7 +32,7 @@ export class TagTypes {
     );
   }
 
-  /** @throws ForbiddenError, ValidationError where the name is not acceptable, or is taken after case folding. */
+  /** @throws ForbiddenError; ValidationError if the name is not acceptable or, regardless of case, taken. */
   async create(input: { readonly name: string }): Promise<TagType> {
     this.#requireRights();
     const problems = new Problems();
@@ -77,7 +77,7 @@ export class TagTypes {
   /**
    * Deletes a type that no tag has, in any channel.
    * @returns the type's id.
-   * @throws ForbiddenError, NotFoundError, ValidationError where a tag has the type.
+   * @throws ForbiddenError, NotFoundError; ValidationError if a tag has the type.
    */
   async delete(input: { readonly id: string }): Promise<string> {
     this.#requireRights();
@@ -86,7 +86,7 @@ export class TagTypes {
     problems.check();
     return this.#database.transaction(async (unit) => {
       const type = await this.#lock(unit, id);
-      // A request that gives a tag this type locks the type as well, so no such tag can come while it is locked here.
+      // A request that gives a tag this type locks the type as well, so the number of tags cannot grow meanwhile.
       const tags = await unit.prisma.tag.count({ where: { typeId: type.id } });
       if (tags > 0) {
         const message = `This type still has ${tags === 1 ? "1 tag" : `${tags} tags`}.`;

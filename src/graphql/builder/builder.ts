@@ -38,20 +38,20 @@ export interface SchemaTypes {
   };
 }
 
-/** Ids in one `nodes` query. */
+/** The largest number of ids in one `nodes` query. */
 const MAX_NODES = 1_000;
 /** The factor by which the cost counts a list whose length the query does not state, such as the tags of a link. */
 const LIST_MULTIPLIER = 5;
 
 /**
  * The schema builder with its scalars and plugins. Prisma's plugin reads API tokens and uncertain creations. Links, tags and
- * channels are plain objects over rows and DataLoaders, because both ways in one type cost a statement for each row.
+ * channels are plain objects over rows and DataLoaders, because mixing both in one type costs a statement for each row.
  */
 export const builder = new SchemaBuilder<SchemaTypes>({
-  // The first plugin is the outermost: ours sees what the errors plugin makes of a mutation's result.
+  // The first plugin is the outermost: ours sees the result of a mutation after the errors plugin has handled it.
   plugins: [InviteLinksPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
-  // Disabled, because the plugin would count again at every root field. limits.ts counts before the execution.
+  // Disabled, because the plugin would count again at every root field. limits.ts counts before execution.
   complexity: { disabled: true, defaultComplexity: 1, defaultListMultiplier: LIST_MULTIPLIER },
   errors: { defaultTypes: [], directResult: true },
   prisma: { client: (context) => context.prisma, dmmf: getDatamodel(), filterConnectionTotalCount: true },

@@ -6,7 +6,7 @@ import type { UserError } from "../../domain/shared/errors.js";
 export class GraphQLContext extends DomainRequest {
   /** Only for Prisma's plugin, which reads API tokens and uncertain creations. */
   readonly prisma: PrismaClient;
-  /** Typed errors that mutations have returned. The result's errors list does not name them. */
+  /** Typed errors that mutations have returned. The errors list of the result does not contain them. */
   readonly givenErrors: UserError[] = [];
 
   constructor(domain: Domain, origin: RequestOrigin) {
@@ -15,8 +15,8 @@ export class GraphQLContext extends DomainRequest {
   }
 
   /**
-   * Called before each mutation of an operation, so that the mutation and what is read of its result see what earlier
-   * mutations have changed.
+   * Called before each mutation of an operation, so that the mutation and the fields of its result see the changes of
+   * earlier mutations.
    * @throws DatabaseUnavailableError while nothing can be stored.
    */
   beginMutation(): void {

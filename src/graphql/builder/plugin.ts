@@ -36,8 +36,8 @@ class InviteLinksPlugin<Types extends PothosSchemaTypesBase> extends BasePlugin<
 }
 
 /**
- * Each mutation of an operation sees what the mutations before it have changed, and leaves the typed error that it returns
- * in the context, because the errors list of the result does not name typed errors.
+ * Wraps a mutation: it sees the changes of the mutations before it, and a typed error that it returns is recorded in the
+ * context, because the errors list of the result does not contain typed errors.
  */
 function aroundMutation<Types extends PothosSchemaTypesBase>(resolve: Resolver<Types>): Resolver<Types> {
   return async (source, args, anyContext, info) => {

@@ -5,8 +5,8 @@ import { GraphQLJsExecutor } from "./graphqlJsExecutor.js";
 import { PlannedExecutor } from "./planned/plannedExecutor.js";
 
 /**
- * Queries take the planned executor. Mutations spend their time waiting for Telegram, and the events of subscriptions
- * are rare: both take graphql-js always.
+ * Queries run on the planned executor. Mutations and the events of subscriptions always run on graphql-js, because mutations
+ * spend their time waiting for Telegram and events are rare.
  */
 export function createExecutor(operation: ValidOperation): Executor {
   const isQuery = operation.definition.operation === OperationTypeNode.QUERY;

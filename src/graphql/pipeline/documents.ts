@@ -17,7 +17,7 @@ import { maxAliasesRule } from "./limits.js";
 import { checkFragments, checkTokens } from "./nesting.js";
 import { PreparedOperation } from "./preparedOperation.js";
 
-/** Characters of all cached documents together. A parsed document takes about a hundred times its text in memory. */
+/** The most characters of all cached documents. A parsed document takes about a hundred times its text in memory. */
 const CACHE_CHARACTERS = 300_000;
 const MAX_VALIDATION_ERRORS = 20;
 
@@ -77,7 +77,7 @@ export class Documents {
   }
 
   /**
-   * The operation that a request names in its document, or the document's only operation where `name` is null.
+   * The operation that a request names in its document, or the document's only operation if `name` is null.
    * @throws DocumentRefusedError
    */
   operation(query: string, name: string | null): PreparedOperation {

@@ -47,7 +47,7 @@ export const locatedAs = (error: GraphQLError, originalError: Error): GraphQLErr
 export const complete = (error: GraphQLError, missing: Record<string, unknown>): GraphQLError =>
   reword(error, error.message, { ...missing, ...error.extensions });
 
-/** The error with a message of at most so many characters. */
+/** The error with its message cut to `characters` characters. */
 export const shortened = (error: GraphQLError, characters: number): GraphQLError =>
   error.message.length <= characters
     ? error

@@ -48,7 +48,7 @@ export interface ExecutableOperation {
   execute(): Promise<OperationResult | ResultStream>;
 }
 
-/** Characters of an error message. graphql-js repeats names and values, which can be as long as a request. */
+/** The most characters of an error message. graphql-js repeats names and values, which can be as long as a request. */
 const MAX_MESSAGE = 1_000;
 
 function checkType({ definition }: PreparedOperation, { readOnly, acceptsStream }: OperationRequest): void {
@@ -265,7 +265,7 @@ export class Operations {
       if (!hasChangedTelegram || !isOfDatabase(shown)) return this.#worded(shown);
       return toShown(locatedAs(error, resultUnreadable()), requestId, log);
     });
-    // A result with gaps could be taken for the whole, above all by caches of clients.
+    // Clients, and above all their caches, could take a result with gaps for a complete one.
     return errors.some(isOfDatabase) ? { errors } : { ...result, errors };
   }
 

@@ -13,7 +13,7 @@ import {
 import { computedUnderFilters } from "../nodes/filterCost.js";
 import { complete } from "./errors.js";
 
-/** More than the documents of the project's own clients need. The HTTP server limits the size of the body. */
+/** The limits are larger than the project's own clients need. The HTTP server also limits the size of a body. */
 export const LIMITS = {
   /** Characters of a document. 2,000 tokens, each a global id, have fewer. */
   characters: 200_000,
@@ -32,7 +32,7 @@ export const LIMITS = {
 export const refusal = (code: string, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code } });
 
-/** An alias in introspection counts as so many aliases, because the cost of introspection does not include its size. */
+/** The number of aliases that one alias in introspection counts for, because the cost does not include introspection. */
 const INTROSPECTION_ALIAS = 10;
 
 const isOfIntrospection = (name: string | undefined): boolean => name?.startsWith("__") === true;

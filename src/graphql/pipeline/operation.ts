@@ -28,14 +28,14 @@ export interface OperationRequest {
 
 /** One result: of a query, a mutation or one event of a subscription. */
 export interface OperationResult {
-  /** Undefined where nothing was executed. */
+  /** Undefined if nothing was executed. */
   readonly data?: Json;
   readonly errors?: readonly GraphQLError[];
 }
 
 /** An operation that has ended, for the request's log line and the metrics. */
 export interface OperationEvent {
-  /** The operation's name, a client's text of any length. Null without a name, and where no operation was chosen. */
+  /** The operation's name, a client's text of any length. Null without a name, and if no operation was chosen. */
   readonly name: string | null;
   readonly type: OperationTypeNode | null;
   /** False for an operation that was refused. */

@@ -23,9 +23,9 @@ import { type Cost, checkCost, costOf } from "./limits.js";
 
 type Variables = Record<string, unknown>;
 
-/** Costs that are kept for one operation. Further ones are computed for each request. */
+/** The largest number of costs that are kept for one operation. Further costs are computed for each request. */
 const MAX_COSTS = 100;
-/** Characters of the key under which a cost is kept. */
+/** The most characters of the key under which a cost is kept. */
 const MAX_KEY = 200;
 const NUMBERS: readonly string[] = ["Int", "Float"];
 
@@ -52,7 +52,7 @@ function conditionsOf(document: DocumentNode, operation: OperationDefinitionNode
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   }
   const conditions: VariableNode[] = [];
-  // A set gives what is added while it is read, and each fragment once.
+  // Iterating over a set includes the fragments that are added meanwhile, each once.
   const reached = new Set<OperationDefinitionNode | FragmentDefinitionNode>([operation]);
   for (const definition of reached) {
     visit(definition, {
@@ -70,8 +70,8 @@ function conditionsOf(document: DocumentNode, operation: OperationDefinitionNode
 }
 
 /**
- * How a variable counts that only matters by being given: d where its default applies, n where it is null or an empty
- * text, which constrains nothing, and g otherwise.
+ * The part of a cost's key for a variable whose value does not change the cost: d if the default applies, n for null or an
+ * empty text, which constrains nothing, and g for any other value.
  */
 const presenceOf = (value: unknown): string =>
   value === undefined ? "d" : value === null || value === "" ? "n" : "g";
@@ -83,7 +83,7 @@ export class PreparedOperation {
   readonly executor: Executor;
   readonly #schema: GraphQLSchema;
   readonly #costVariables: readonly string[];
-  /** The other variables, such as a part of a name: for the cost it only matters whether they are given. */
+  /** The other variables, such as a part of a name. Only whether they are given matters for the cost. */
   readonly #otherVariables: readonly string[];
   readonly #conditions: readonly VariableNode[];
   readonly #costs = new Map<string, Cost>();

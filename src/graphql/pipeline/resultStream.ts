@@ -92,7 +92,7 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
     }
   }
 
-  /** A source that awaits its next event may close late; nobody waits for it. */
+  /** Closes the source. Nobody waits for this, because a source that awaits its next event may close late. */
   async #closeSource(): Promise<void> {
     try {
       await this.#options.events.return?.();

@@ -8,11 +8,11 @@ import { ResultStream } from "./resultStream.js";
 
 /** Yoga's server context for one request. */
 export interface PipelineContext extends OperationRequest {
-  /** The result where the operation was executed already, by the fast path past Yoga; otherwise null. */
+  /** The result if the fast path has already executed the operation; otherwise null. */
   readonly result: OperationResult | null;
   /** Called with the code of each error of a request that is not a GraphQL request. */
   readonly onMalformed: (code: string) => void;
-  /** Set from Yoga's parsing on. */
+  /** Set when Yoga parses the request. */
   readonly operation?: ExecutableOperation;
 }
 
@@ -44,8 +44,8 @@ async function executed({ operation }: PipelineContext) {
 }
 
 /**
- * The pipeline as a Yoga plugin. Yoga speaks HTTP: it reads the parameters, and writes JSON or server-sent events. Every
- * step between is the pipeline's, hooked in where Yoga would parse, validate, execute or subscribe by itself.
+ * The pipeline as a Yoga plugin. Yoga speaks HTTP: it reads the parameters, and writes JSON or server-sent events. The steps
+ * between belong to the pipeline, which replaces Yoga's own parsing, validation, execution and subscription.
  */
 export function pipelinePlugin(operations: Operations): Plugin<PipelineContext, PipelineContext> {
   return {
@@ -57,7 +57,7 @@ export function pipelinePlugin(operations: Operations): Plugin<PipelineContext, 
     onParse({ context, extendContext, setParseFn }) {
       setParseFn(() => {
         const prepared = operations.prepare(readParameters(context.params), context);
-        // Yoga makes one result of all errors in it.
+        // Yoga reports all errors of an AggregateError in one result.
         if ("errors" in prepared) throw new AggregateError(prepared.errors, "refused");
         extendContext({ operation: prepared });
         return prepared.document;

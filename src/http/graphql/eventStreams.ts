@@ -11,9 +11,9 @@ export interface StreamLimits {
 const LIMITS: StreamLimits = { stallMs: 30_000, endMs: 2000 };
 
 /**
- * Response bodies that are event streams. When the server closes, all of them end: properly, but without the event
- * `complete`, so that clients reconnect, and reach another server. A client that has stopped reading is cut off, so that
- * it holds neither memory nor the server's stop.
+ * Response bodies that are event streams. When the server closes, all of them end properly but without the event `complete`,
+ * so that clients reconnect and reach another server. A client that has stopped reading is cut off, so that it neither
+ * occupies memory nor delays the end of the server.
  */
 export class EventStreams {
   readonly #limits: StreamLimits;
@@ -26,7 +26,7 @@ export class EventStreams {
     this.#limits = limits;
   }
 
-  /** The same body, until the server closes. It is read only as fast as the client takes it. */
+  /** @returns the same body, except that it ends when the server closes. It is read only as fast as the client reads. */
   track(body: ReadableStream<Uint8Array>, response: ServerResponse): ReadableStream<Uint8Array> {
     if (!response.destroyed) this.#responses.add(response);
     response.once("close", () => this.#responses.delete(response));

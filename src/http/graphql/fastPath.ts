@@ -1,8 +1,8 @@
 // What: Executes an ordinary POST without Yoga. Plain twin: Yoga, which executes every other request.
 // Measured: W3 0.22 (0.05) instead of 0.70 (0.08) CPU ms of Node.js (and PostgreSQL) per request, 2.82 times (200,000 links,
 //   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0002-yoga-shortcut.md.
-// To remove: delete this file, its test, `#runPastYoga` in route.ts, `result` of PipelineContext in yogaPlugin.ts, and
-//   `yogaShortcut` in fastPaths.ts.
+// To remove: delete this file, its test, `#runPastYoga` with its use in route.ts, `result` of PipelineContext with its use
+//   in yogaPlugin.ts, and `yogaShortcut` in fastPaths.ts.
 
 import type { FastifyRequest } from "fastify";
 import type { OperationParameters } from "../../graphql/pipeline/operation.js";

@@ -18,7 +18,7 @@ export interface GraphiQLOptions {
 /** GraphiQL animates its tabs while the page loads, and takes a click on a moving tab for a drag. */
 const CLICKABLE_TABS = ".graphiql-tab { transform: none !important; }";
 
-/** The page of 9 MB becomes 2 MB in half a second. A higher quality takes seconds and saves little more. */
+/** Compresses the page from 9 MB to 2 MB in half a second. A higher quality takes seconds and saves little more. */
 const BROTLI_QUALITY = 5;
 
 const require = createRequire(import.meta.url);
@@ -75,10 +75,10 @@ async function compress(page: string): Promise<CompressedPage> {
   return { gzip: gzipped, br, contentPolicy: contentPolicyOf(page) };
 }
 
-/** GraphiQL, for exploring the graph in a browser. It loads nothing from the internet. */
+/** The page of GraphiQL, which loads nothing from the internet. */
 export class GraphiQLPage {
   readonly #options: GraphiQLOptions;
-  /** By the token in the page. Each page is made at its first request. */
+  /** The compressed pages by the token in them; null for the page without a token. Each is made at its first request. */
   readonly #pages = new Map<string | null, Promise<CompressedPage>>();
 
   constructor(options: GraphiQLOptions) {

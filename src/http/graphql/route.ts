@@ -71,7 +71,7 @@ function handleError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply | undefined {
-  // The client has left, so that nobody reads a response.
+  // The client has left, so nobody would read a response.
   if (error.code === "ERR_STREAM_PREMATURE_CLOSE") return undefined;
   if (error instanceof RequestRefusedError)
     return sendError(reply.headers(error.headers), error.statusCode, error);
@@ -79,7 +79,7 @@ function handleError(
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") return sendError(reply, statusCode, TOO_LARGE);
   if (statusCode < 500) return sendError(reply, statusCode, NOT_ACCEPTABLE);
   const userError = toUserError(error);
-  // The caller was read from the database.
+  // The database failed while the caller's token was read.
   if (userError instanceof DatabaseUnavailableError) {
     const { status, headers = {} } = databaseUnavailable(userError);
     return sendError(reply.headers(headers), status, userError);
@@ -170,7 +170,7 @@ class GraphQLHandler {
     };
   }
 
-  /** Executes an operation past Yoga; null for what is left to Yoga. */
+  /** Executes an ordinary operation without Yoga. @returns null for every other request. */
   async #runPastYoga(
     request: FastifyRequest,
     operationRequest: OperationRequest,
@@ -178,11 +178,11 @@ class GraphQLHandler {
     if (!fastPaths.yogaShortcut || operationRequest.acceptsStream) return null;
     const operation = ordinaryOperation(request);
     if (operation === null) return null;
-    // One result, because a request that accepts no stream gets none.
+    // This is a single result, because a request that accepts no stream gets none.
     return (await this.#operations.executeOperation(operation, operationRequest)) as OperationResult;
   }
 
-  /** @param result what the fast path executed, whose errors Yoga puts into their form; null where nothing was executed. */
+  /** @param result the result of the fast path, whose errors Yoga formats; null if nothing was executed yet. */
   async #viaYoga(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -217,11 +217,11 @@ export function addGraphQL(
 ): void {
   const { handle, streams } = new GraphQLHandler(operations);
   server.addHook("preClose", async () => {
-    // The responses first, so that they end without `complete`.
+    // The responses end before the streams of results, so that they end without `complete`.
     streams.close();
     operations.closeStreams();
   });
-  // Encapsulated: the hooks, the body's parser and the form of errors are this endpoint's alone.
+  // A plugin of its own, because its hooks, body parser and form of errors apply to this endpoint only.
   server.register((endpoint, _options, registered) => {
     if (graphiql !== null) addGraphiQL(endpoint, new GraphiQLPage(graphiql));
     endpoint.addHook(

@@ -3,8 +3,8 @@ import type { BearerTokens } from "./bearer.js";
 import { requestRecordOf } from "./requestRecord.js";
 
 /**
- * An onRequest hook that lets only requests with a valid API token pass: before the body is read, so that nothing is
- * stored of a body from a stranger.
+ * An onRequest hook that lets only requests with a valid API token pass. It runs before the body is read, so that bodies of
+ * strangers take no memory.
  * @param refuse sends the 401 in the form of the endpoint.
  */
 export const authenticate =

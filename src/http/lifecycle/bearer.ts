@@ -5,7 +5,7 @@ import type { Authentication } from "../../domain/access/authentication.js";
 import type { Caller } from "../../domain/shared/caller.js";
 import { RequestRefusedError } from "./requestFormat.js";
 
-/** One address may send this many wrong tokens in this time. */
+/** The number of wrong tokens that one address may send within WINDOW_MS. */
 const MAX_WRONG = 30;
 const WINDOW_MS = 60_000;
 /** The number of remembered addresses. If there are more, the least recently seen one is forgotten. */

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Caller } from "../../domain/shared/caller.js";
 import type { OperationEvent } from "../../graphql/pipeline/operation.js";
 
-/** The facts about a request that are gathered for its log line and its metrics. */
+/** The data that a request collects for its log line and its metrics. */
 export interface RequestRecord {
   /** Null until the caller is authenticated. */
   caller: Caller | null;

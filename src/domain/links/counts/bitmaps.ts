@@ -1,9 +1,9 @@
 // What: Counts links by counting bits instead of rows. Plain twin: rowCounts.ts.
 // Measured: W1t 0.70 (0.54) instead of 1.05 (3.05) CPU ms of Node.js (and PostgreSQL) per request, 3.45 times (200,000 links,
 //   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0007-bitmaps.md.
-// To remove: delete this file, the checks of link_place, link_block and block_* in linkCounts.ts, and `bitmaps` in
-//   fastPaths.ts; let countStatements.ts export rowCounts; drop the tables and triggers of the migration `counts`, except
-//   link_day.
+// To remove: delete this file, the checks and repairs of all tables but link_day in linkCounts.ts, and `bitmaps` in
+//   fastPaths.ts; let countStatements.ts export rowCounts; drop the tables of the bitmaps in a migration that lets the
+//   triggers of invite_link call count_day only.
 
 import sql, { empty, join, raw, type Sql } from "sql-template-tag";
 import type { Tag } from "../../tags/tag.js";
@@ -118,7 +118,7 @@ const budgetOfPlaces = sql`
 const joinBudgets = sql`join block_budget d on d.block_id = blocks.block_id`;
 
 export const bitmaps: CountStatements = {
-  // Other conditions than tag groups are about each link's row, so that all rows have to be read in any case.
+  // Conditions other than tag groups are about the links' rows, so all rows must be read in any case.
   count: (selection) =>
     selection.conditions.length > 0
       ? rowCounts.count(selection)

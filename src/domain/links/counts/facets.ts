@@ -19,8 +19,8 @@ export interface TagTypeFacet {
 }
 
 /**
- * Numbers of links, each under the filter without the type's own group: by a tag's id the links that carry the tag, by a
- * type's id the links that carry no tag of the type.
+ * The number of links that carry a tag, by the tag's id, and that carry no tag of a type, by the type's id. The links are
+ * those that the filter leaves without the group of the type.
  */
 export type FacetCounts = ReadonlyMap<string, number>;
 

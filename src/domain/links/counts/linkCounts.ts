@@ -6,7 +6,7 @@ import type { Counter, FoundDifference } from "../../shared/counter.js";
 // Compares the counters of links (the migration `counts`) with the links, and repairs them. Triggers keep the counters
 // exact. A write past the triggers, such as a restored table or a repair by hand, may leave them wrong.
 
-/** The links of one block: so many get their places in one transaction. */
+/** The number of links that get their places in one transaction: the size of a block. */
 const BATCH_SIZE = 8192;
 /** A repair can uncover further differences, such as the bits of a link that has left a block. */
 const MAX_ROUNDS = 5;
@@ -14,7 +14,7 @@ const MAX_ROUNDS = 5;
 const NONE = sql`0::bit(8192)`;
 const IN_BLOCK = sql`between 0 and 8191`;
 
-/** The condition that a column is a channel; null for all channels. */
+/** The condition that a column equals a channel id; always true for null, which stands for all channels. */
 const ofChannel = (column: Sql, channelId: string | null): Sql =>
   channelId === null ? sql`true` : sql`${column} = ${channelId}::uuid`;
 
@@ -67,7 +67,7 @@ interface Check {
   /** The table that is checked. */
   readonly counter: string;
   readonly problem: string;
-  /** Selects each wrong row's `channel_id`, `block_id` and `example`, the first two null where there is none. */
+  /** Selects each wrong row's `channel_id`, `block_id` and `example`, the first two null if there is none. */
   readonly wrong: (channelId: string | null) => Sql;
   readonly repair: "places" | "blocks" | "days";
 }
@@ -229,7 +229,7 @@ async function placeLinks(session: MaintenanceSession, channelId: string): Promi
   return ids.length;
 }
 
-/** Removes the places of links that do not exist. @param channelId null: places in blocks that do not exist either. */
+/** Removes the places of links that do not exist. @param channelId null for the places whose block does not exist either. */
 async function removeStrayPlaces(session: MaintenanceSession, channelId: string | null): Promise<void> {
   await stopWriters(session);
   await session.query(sql`

@@ -14,7 +14,7 @@ export interface SetInviteLinkTagsInput {
   readonly removeTagIds: readonly string[];
 }
 
-/** Links of one call. */
+/** The largest number of links in one call. */
 const MAX_LINKS = 250;
 
 /** Adds and removes tags of many links at once, for one request. */
@@ -32,7 +32,7 @@ export class BulkTagging {
   /**
    * Adds tags to links of one channel and removes others, in one transaction.
    * @returns the links, each once.
-   * @throws ForbiddenError, NotFoundError where one of the links does not exist, ValidationError
+   * @throws ForbiddenError, ValidationError; NotFoundError if one of the links does not exist.
    */
   async set(input: SetInviteLinkTagsInput): Promise<InviteLink[]> {
     requireRole(this.#caller, "EDITOR");

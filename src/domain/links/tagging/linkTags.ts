@@ -4,7 +4,7 @@ import { type Problems, ValidationError } from "../../shared/errors.js";
 import { parseIds } from "../../shared/ids.js";
 import type { Loaders } from "../linkLoaders.js";
 
-/** The most tags that a link carries. */
+/** The largest number of tags on a link. */
 export const MAX_TAGS = 100;
 
 type TagIds = readonly (string | null)[];
@@ -42,9 +42,9 @@ export interface Tagging {
 }
 
 /**
- * Inserts the tags of links. A tag that was deleted meanwhile is left out, as if it had been deleted afterwards. The lock
- * keeps the channel and the type of each tag, which are stored with it here, from changing. The join takes the channel
- * that the link has now, since a chat migration may have merged channels.
+ * Inserts the tags of links. A tag that was deleted meanwhile is left out, as if it had been deleted afterwards. The rows
+ * repeat the channel and the type of the tag, so the lock keeps both from changing. The join compares with the channel that
+ * the link has now, since a chat migration may have merged channels.
  */
 const insertTags = ({ linkIds, tagIds }: Tagging): Sql => sql`
   insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
@@ -94,7 +94,7 @@ export const replaceTags = (unit: UnitOfWork, tagging: Tagging): Promise<TagChan
 /**
  * Adds tags to links, and removes others.
  * @returns the links that changed.
- * @throws ValidationError where a link would carry more than MAX_TAGS tags.
+ * @throws ValidationError if a link would carry more than MAX_TAGS tags.
  */
 export async function changeTags(
   unit: UnitOfWork,

@@ -44,7 +44,7 @@ export interface PlannedField {
   readonly parentType: GraphQLObjectType;
   /** Null: the value is the object's property with the field's name. */
   readonly resolve: GraphQLFieldResolver<unknown, unknown> | null;
-  /** Null: they depend on variables, or cannot be read, which is an error of each request. */
+  /** Null: the arguments depend on variables, or cannot be read, which is an error of each request. */
   readonly arguments: Arguments | null;
   /** Number of the field within its plan, from 0. */
   readonly index: number;
@@ -186,7 +186,7 @@ export class ExecutionPlan {
   }
 }
 
-/** Null if they cannot be read. Each request then reads them again and reports the error. */
+/** A field's arguments; null if they cannot be read. Each request then reads them again and reports the error. */
 function readArguments(definition: GraphQLField<unknown, unknown>, node: FieldNode): Arguments | null {
   try {
     return getArgumentValues(definition, node, {});
