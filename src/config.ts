@@ -35,7 +35,7 @@ export interface Config {
   readonly port: number;
   /** Null for the embedded database in dataDir. */
   readonly databaseUrl: string | null;
-  /** The same database without a pooler, for migrations and the presence lock. Null if databaseUrl serves for them too. */
+  /** The same database without a pooler, for migrations, presence and readiness. Null if databaseUrl serves for them too. */
   readonly databaseDirectUrl: string | null;
   /** The most database sessions that requests may use. */
   readonly databasePool: number;

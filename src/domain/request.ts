@@ -39,7 +39,7 @@ export interface Domain {
 export interface RequestOrigin {
   readonly caller: Caller;
   readonly log: Logger;
-  /** A signal that is aborted when the client leaves; null where no client can leave. */
+  /** A signal that is aborted when the client leaves; null if no client can leave. */
   readonly clientAbort: (() => AbortSignal) | null;
 }
 
@@ -112,8 +112,8 @@ export class DomainRequest {
   }
 
   /**
-   * The database for the caller's reads, which have a fair share of its sessions. Writes wait for no share. A read can
-   * only wait too long behind the caller's own reads, so the caller must try again later.
+   * The database for the caller's reads, which have a fair share of its sessions. Writes do not wait. A read is
+   * refused only if it waited too long behind reads of the same caller, so the caller must try again later.
    */
   get #reading(): Database {
     this.#parts.reading ??= this.#domain.database.forReader({

@@ -204,7 +204,7 @@ export class BotApi {
     limitMs: number,
   ): Promise<Result> {
     const left = deadline.at - Date.now();
-    // Sent too late, the call would only leave its outcome unknown.
+    // If the call were sent too late, its outcome would be unknown.
     if (left < MIN_CALL_MS) throw tooLateFor(method, "no time left");
     const response: ResponseStatus = { abort: new AbortController() };
     const waitMs = Math.min(limitMs, left);

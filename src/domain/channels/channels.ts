@@ -83,8 +83,8 @@ export class Channels {
   }
 
   /**
-   * The channel of a chat; null where it is not known yet.
-   * @throws ForbiddenError where the caller may not use the chat.
+   * The channel of a chat; null if it is not known yet.
+   * @throws ForbiddenError if the caller may not use the chat.
    */
   async find(chatId: number): Promise<Channel | null> {
     requireChannel(this.#caller, chatId);

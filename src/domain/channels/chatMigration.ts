@@ -14,7 +14,7 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
     from (select o.id as old_id, n.id, n.channel_id, n.type_id ${twins}) twin
     join invite_link_tag lt on lt.tag_id = twin.old_id
     on conflict do nothing`);
-  // Tags are locked in the order of their ids everywhere, so that no deadlock comes of it.
+  // Tags are locked in the order of their ids everywhere, which prevents deadlocks.
   await unit.execute(sql`select from tag where id in (select o.id ${twins}) order by id for update`);
   await unit.execute(sql`delete from tag where id in (select o.id ${twins})`);
   await unit.execute(sql`update tag set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);

@@ -66,7 +66,7 @@ export async function storeChannel(
 
 /**
  * Stores the currency of a channel's budgets.
- * @throws NotFoundError where there is no such channel or the caller may not use it.
+ * @throws NotFoundError if there is no such channel or the caller may not use it.
  */
 export async function storeCurrency(
   database: Database,

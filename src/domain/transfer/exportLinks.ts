@@ -26,7 +26,7 @@ const exportedColumns = join(
 
 /**
  * Passes a channel's links to `write`, all of one snapshot.
- * @throws NotFoundError where the chat has no channel here.
+ * @throws NotFoundError if the chat has no channel here.
  */
 export async function exportLinks(
   database: Database,

@@ -20,7 +20,7 @@ export interface SourceRow {
 /** A row that was not imported. */
 export interface SkippedRow {
   readonly place: string;
-  /** Null where the row has no address. */
+  /** Null if the row has no address. */
   readonly url: string | null;
   readonly problems: readonly FieldError[];
 }
@@ -39,7 +39,7 @@ export interface ImportCounts {
 }
 
 export interface ImportOptions {
-  /** The chat of all links; null where each record names its own. */
+  /** The chat of all links; null if each record names its own. */
   readonly chatId: number | null;
   /** Whether existing links are changed to what the source has; otherwise they are left unchanged. */
   readonly update: boolean;
@@ -50,7 +50,7 @@ export interface ImportOptions {
   readonly onProgress: (counts: Readonly<ImportCounts>) => void;
   /** Links that are stored in one transaction; for tests. */
   readonly batchSize?: number;
-  /** When it is aborted, the import ends after the batch at hand, which is stored. */
+  /** When it is aborted, the import ends after the current batch, which is stored. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,7 +61,7 @@ interface PlannedBatch {
 }
 
 const BATCH_SIZE = 500;
-/** How often a batch is planned and written where another writer creates the same rows at the same time. */
+/** How often a batch is planned and written if another writer creates the same rows at the same time. */
 const MAX_TRIES = 5;
 
 /** Locks the existing links of a batch against changes, ordered by id, so that two imports do not deadlock. */
@@ -122,7 +122,7 @@ export class LinkImport {
         const link = this.#read(row);
         if (link === null) continue;
         const key = keyOfLink(link.chatId, link.url);
-        // A link that comes twice goes into the next batch, which finds it as this one stored it.
+        // A link that occurs twice goes into the next batch, which finds it as this one stored it.
         if (batch.size >= batchSize || batch.has(key)) await flush();
         batch.set(key, link);
       }

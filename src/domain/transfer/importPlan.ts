@@ -81,7 +81,7 @@ function textOf(value: unknown): string {
   return String(value);
 }
 
-/** Plans what to write for a batch in which no link comes twice. Rows that are planned count as existing from then on. */
+/** Plans what to write for a batch in which no link occurs twice. Rows that are planned count as existing from then on. */
 export class ImportPlanner {
   readonly plan: ImportPlan = {
     channels: [],

@@ -97,7 +97,7 @@ class RecordReader {
     this.#problems = problems;
   }
 
-  /** Undefined where the record has no value, or one that is not acceptable. */
+  /** Undefined if the record has no value, or one that is not acceptable. */
   value<T>(column: Column, read: Read<T>): T | undefined {
     const text = textOf(this.#record[column]);
     if (text === "") return undefined;
@@ -114,7 +114,7 @@ class RecordReader {
     }
   }
 
-  /** The same, but null where the record has the column without a value. */
+  /** The same, but null if the record has the column without a value. */
   nullable<T>(column: Column, read: Read<T>): T | null | undefined {
     const isEmpty = this.#record[column] !== undefined && textOf(this.#record[column]) === "";
     return isEmpty ? null : this.value(column, read);
@@ -167,8 +167,8 @@ class RecordReader {
 
 /**
  * Reads a link from its record.
- * @param chatId the chat of all records; null where each names its own.
- * @returns null where the record is not acceptable; `problems` says why.
+ * @param chatId the chat of all records; null if each names its own.
+ * @returns null if the record is not acceptable; `problems` says why.
  */
 export function readLink(record: LinkRecord, chatId: number | null, problems: Problems): TransferLink | null {
   const reader = new RecordReader(record, problems);

@@ -2,7 +2,7 @@
 export interface TransferTag {
   readonly type: string;
   readonly name: string;
-  /** #RRGGBB; null where the source gives no color. */
+  /** #RRGGBB; null if the source gives no color. */
   readonly color: string | null;
 }
 

@@ -18,9 +18,9 @@ export const SCAN_COST = 100;
 const GROUP_COST = 100;
 /** A tag of a group: its links are read. */
 const TAG_COST = 2;
-/** So many ids in a filter cost as much as one field. */
+/** The number of ids in a filter that cost as much as one field. */
 const IDS_PER_FIELD = 100;
-/** So many rows before a page by number cost as much as one field. */
+/** The number of rows before a page by number that cost as much as one field. */
 const SKIPPED_ROWS_PER_FIELD = 2_000;
 
 /** The number of conditions that no index serves. An index serves a period of time, but all links can lie in the period. */

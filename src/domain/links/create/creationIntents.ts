@@ -72,9 +72,9 @@ export class CreationIntents {
 
   /**
    * Finds what became of the caller's earlier request with the same idempotency key, and waits for one that is running.
-   * @returns null where there was none, or it failed without creating a link.
-   * @throws IdempotencyConflictError where the arguments differ, the link no longer exists, or the earlier request is
-   * still running at the deadline; TelegramUnavailableError where its outcome is unknown.
+   * @returns null if there was none, or it failed without creating a link.
+   * @throws IdempotencyConflictError if the arguments differ, the link no longer exists, or the earlier request is
+   * still running at the deadline; TelegramUnavailableError if its outcome is unknown.
    */
   async findEarlier(
     caller: Caller,
@@ -131,8 +131,8 @@ export class CreationIntents {
   }
 
   /**
-   * Marks an intent as SENT before its call is sent, and as PREPARED again where the call is put off.
-   * @returns throws IdempotencyConflictError where another server has taken the intent over.
+   * Marks an intent as SENT before its call is sent, and as PREPARED again if the call is put off.
+   * @returns an observer that throws IdempotencyConflictError if another server has taken the intent over.
    */
   sendingOf(id: string): SendObserver {
     const move = async (from: CreationState[], to: CreationState): Promise<void> => {
@@ -162,8 +162,8 @@ export class CreationIntents {
 
   /**
    * Marks an intent as FAILED: certainly no link was created, and the key is free again. This process knows that for
-   * certain, so it also overrules a server that took this one for dead and marked the intent as UNCERTAIN. Where the
-   * database does not take the mark, this process remembers it.
+   * certain, so it also overrules a server that considered this one dead and marked the intent as UNCERTAIN. If the
+   * database cannot store the mark, this process remembers it.
    */
   markFailed(id: string, failure: string): Promise<void> {
     this.#unstoredFailures.set(id, failure);
@@ -218,7 +218,7 @@ export class CreationIntents {
     await waitBriefly(stored);
   }
 
-  /** Waits until this process is finished with the intent, or the deadline; another server's is waited for briefly. */
+  /** Waits until this process is finished with the intent, or until the deadline. Waits only briefly for another server. */
   async #waitForEnd(id: string, deadline: Deadline): Promise<void> {
     if (!this.#running.has(id)) return delay(POLL_MS);
     const timeUp = AbortSignal.timeout(Math.max(0, deadline.at - Date.now()));
@@ -264,7 +264,7 @@ export class CreationIntents {
     }
   }
 
-  /** @returns false where the intent was not marked, since this process knows better or the row has changed meanwhile. */
+  /** @returns false if the intent was not marked, since this process knows better or the row has changed meanwhile. */
   async #markAbandoned({ id, ownerId }: LinkCreation): Promise<boolean> {
     const failure = this.#unstoredFailures.get(id);
     if (failure !== undefined) {
@@ -282,13 +282,13 @@ export class CreationIntents {
     return count === 1;
   }
 
-  /** Whether nobody will bring the intent to its end: its server has died, or this process has given it up. */
+  /** Whether no process will finish the intent: its server has died, or this process has given it up. */
   async #isAbandoned(row: LinkCreation): Promise<boolean> {
     if (row.ownerId === this.#presence.id) return !this.#running.has(row.id) && !this.#storing.has(row.id);
     return !(await this.#presence.isAlive(row.ownerId));
   }
 
-  /** Makes an abandoned PREPARED intent this request's own. @returns false where another request was faster. */
+  /** Makes an abandoned PREPARED intent this request's own. @returns false if another request was faster. */
   async #takeOver(row: LinkCreation): Promise<boolean> {
     if (this.#running.has(row.id)) return false;
     this.#running.add(row.id);

@@ -89,13 +89,13 @@ interface CreatorServices {
   readonly storageGuard: StorageGuard;
 }
 
-/** A creation whose intent is stored, so that Telegram can be called. */
+/** A creation whose intent is stored: Telegram may be called now. */
 interface PreparedCreation {
   readonly creationId: string;
   readonly channel: Channel;
   readonly spec: LinkSpec;
   readonly deadline: Deadline;
-  /** @throws DatabaseUnavailableError where storing the intent took all the time of the request. */
+  /** @throws DatabaseUnavailableError if storing the intent used up the request's time. */
   readonly requireTimeLeft: () => void;
 }
 
@@ -135,7 +135,7 @@ export class LinkCreator {
 
   /**
    * Creates a link in Telegram and stores it. A repeated call with the same idempotency key returns the first call's link.
-   * @throws ForbiddenError, ValidationError, IdempotencyConflictError; DatabaseUnavailableError where nothing was created,
+   * @throws ForbiddenError, ValidationError, IdempotencyConflictError; DatabaseUnavailableError if nothing was created,
    * since it could not be stored; and the errors of userErrorOf for Telegram's failures.
    */
   create(input: CreateInviteLinkInput): Promise<InviteLink> {

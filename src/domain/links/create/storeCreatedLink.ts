@@ -36,7 +36,7 @@ export class ForeignLinkError extends NotStorableError {
 
 /**
  * Stores a link that Telegram has created, with its tags.
- * @returns the link's id; the stored one where an earlier try, whose COMMIT was not confirmed, stored it already.
+ * @returns the link's id; the stored one if an earlier try, whose COMMIT was not confirmed, stored it already.
  * @throws ForeignLinkError
  */
 export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): Promise<string> {

@@ -13,7 +13,7 @@ import { ForeignLinkError, type LinkSpec, storeCreatedLink } from "./storeCreate
 export interface ResolveCreationInput {
   /** A global id or a bare UUID. */
   readonly id: string;
-  /** The address of the link that Telegram created; null where none was created. */
+  /** The address of the link that Telegram created; null if none was created. */
   readonly url?: string | null | undefined;
   /** Whether no link was created; either this or `url` must be given. */
   readonly notMade: boolean;
@@ -82,7 +82,7 @@ export class UncertainCreations {
   /**
    * Settles an uncertain creation by what an administrator has found in Telegram. From then on its idempotency key gives
    * the link, or is free.
-   * @returns the link's id; null where no link was created.
+   * @returns the link's id; null if no link was created.
    * @throws ForbiddenError, NotFoundError, ValidationError
    */
   async resolve(input: ResolveCreationInput): Promise<string | null> {
@@ -158,7 +158,7 @@ export class UncertainCreations {
     }
   }
 
-  /** @throws ForeignLinkError where the link is stored for another channel: a link belongs to one chat. */
+  /** @throws ForeignLinkError if the link is stored for another channel: a link belongs to one chat. */
   async #requireUnknownElsewhere({ prisma }: UnitOfWork, { id }: LinkCreation, url: string): Promise<void> {
     const { channelId } = await prisma.linkCreation.findUniqueOrThrow({
       where: { id },
@@ -170,7 +170,7 @@ export class UncertainCreations {
     }
   }
 
-  /** The Telegram user behind the token with which the link was requested; null where there is none. */
+  /** The Telegram user behind the token with which the link was requested; null if there is none. */
   async #creatorOf({ caller }: LinkCreation): Promise<number | null> {
     const [kind, id] = caller.split(":");
     if (kind !== "token" || id === undefined) return null;

@@ -24,7 +24,7 @@ const POLL_MS = 50;
 
 const NOTHING_UNCONFIRMED: UnconfirmedEdits = { maybeEdited: false, maybeRevoked: false };
 
-/** Records unconfirmed edits of a link and unlocks it. A server that has the lock loses it, and finds that out itself. */
+/** Records unconfirmed edits of a link and unlocks it. A server that has the lock loses it and notices it when it next writes. */
 const unlockUnconfirmed = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdits): Sql => sql`
   insert into link_change (link_id, maybe_edited, maybe_revoked, created_at)
   select id, ${maybeEdited}::boolean, ${maybeRevoked}::boolean, now() from invite_link where id = ${linkId}::uuid
@@ -52,8 +52,8 @@ export class LockedLink {
   }
 
   /**
-   * Records an edit as unconfirmed before its call is sent, and removes the record where the call is put off.
-   * @returns throws RateLimitedError where another server has taken this one for dead and locked the link.
+   * Records an edit as unconfirmed before its call is sent, and removes the record if the call is put off.
+   * @returns an observer that throws RateLimitedError if another server considered this one dead and locked the link.
    */
   sending(kind: UnconfirmedKind): SendObserver {
     return {
@@ -92,12 +92,12 @@ export class LockedLink {
     this.#storing = storing.then(end, end);
   }
 
-  /** Resolves when Telegram's answer is stored; null where none is being stored. */
+  /** Resolves when Telegram's answer is stored; null if none is being stored. */
   get storing(): Promise<unknown> | null {
     return this.#storing;
   }
 
-  /** Unlocks the link. Unconfirmed edits stay on record, even where another server has the lock by now. */
+  /** Unlocks the link. Unconfirmed edits stay on record, even if another server has the lock by now. */
   async unlock(): Promise<void> {
     const { maybeEdited, maybeRevoked } = this.#current;
     await this.#database.query(
@@ -107,7 +107,7 @@ export class LockedLink {
     );
   }
 
-  /** @returns false where this server no longer has the lock. */
+  /** @returns false if this server no longer has the lock. */
   async #record(kind: UnconfirmedKind, value: boolean): Promise<boolean> {
     const changed = await this.#database.query(
       sql`update link_change set ${COLUMNS[kind]} = ${value}::boolean where ${this.#ownLock} returning link_id`,
@@ -140,8 +140,8 @@ export class EditLocks {
   }
 
   /**
-   * Runs work that has the edit lock of a link, and waits before for a request that has the lock.
-   * @throws RateLimitedError where the lock is not free by the deadline, NotFoundError where there is no such link.
+   * Waits for the edit lock of a link, then runs work under it.
+   * @throws RateLimitedError if the lock is not free by the deadline, NotFoundError if there is no such link.
    */
   async withLink<T>(
     linkId: string,
@@ -174,7 +174,7 @@ export class EditLocks {
   }
 
   async #lock(linkId: string, deadline: Deadline): Promise<LockedLink> {
-    // Whose lock may be taken. A row in this server's own name was left behind, as #lockedHere has not got the link.
+    // The owner whose lock may be taken over. A row of this server was left behind, because #lockedHere has no such link.
     let abandonedBy = this.#presence.id;
     for (;;) {
       const [row] = await this.#database.query<UnconfirmedEdits>(sql`

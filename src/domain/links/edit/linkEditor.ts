@@ -63,7 +63,7 @@ interface OwnFields {
   readonly tagIds?: readonly string[] | undefined;
 }
 
-/** A link with the bot that created it; null where that was not stored. */
+/** A link with the bot that created it; null if that was not stored. */
 type EditableLink = InviteLink & { readonly botId: number | null };
 
 interface EditorServices {
@@ -111,8 +111,8 @@ export class LinkEditor {
   }
 
   /**
-   * Edits a link, in Telegram only where the fields are Telegram's. Where the outcome is unknown, repeating the edit puts
-   * the link right.
+   * Edits a link, in Telegram only if the fields are Telegram's. If the outcome is unknown, repeating the edit corrects the
+   * link.
    * @throws ForbiddenError, NotFoundError, ValidationError, RateLimitedError, DatabaseUnavailableError, and the errors of
    * userErrorOf for Telegram's failures.
    */
@@ -203,7 +203,7 @@ export class LinkEditor {
     const link = await this.#read(locked.linkId);
     const settings = mergeSettings(link, changed);
     const difference = changedSettings(settingsOf(link), settings);
-    // After an unconfirmed edit the whole state is sent, even where nothing differs. A revoked link cannot be edited.
+    // After an unconfirmed edit the whole state is sent, even if nothing differs. A revoked link cannot be edited.
     const isUnconfirmed =
       !link.isRevoked && (locked.unconfirmed.maybeEdited || locked.unconfirmed.maybeRevoked);
     const isForTelegram = isUnconfirmed || Object.keys(difference).length > 0;
@@ -250,7 +250,7 @@ export class LinkEditor {
 
   /**
    * Makes a call that edits or revokes the link, recorded as unconfirmed before it is sent.
-   * @returns Telegram's answer; null where Telegram refuses because the link is revoked, and an unconfirmed revocation
+   * @returns Telegram's answer; null if Telegram refuses because the link is revoked, and an unconfirmed revocation
    * explains why.
    * @throws userErrorOf the call's failure
    */
@@ -280,7 +280,7 @@ export class LinkEditor {
     }
   }
 
-  /** @param answer null where Telegram has only refused a call because the link is revoked. */
+  /** @param answer null if Telegram has only refused a call because the link is revoked. */
   async #persistRevocation(
     locked: LockedLink,
     link: InviteLink,
@@ -386,7 +386,7 @@ export class LinkEditor {
     return link;
   }
 
-  /** @throws NotFoundError where the link was deleted with its channel meanwhile. */
+  /** @throws NotFoundError if the link was deleted with its channel meanwhile. */
   async #read(id: string): Promise<EditableLink> {
     const [link] = await this.#database.query<EditableLink>(sql`
       select ${inviteLinkColumns}, l.bot_id as "botId"

@@ -1,8 +1,9 @@
 // What: A numbered page of all links of a channel skips whole days. Plain twin: paging/rowOffset.ts.
 // Measured: W4n, a page 50,000 links deep, 1.70 (2.40) instead of 2.69 (5.77) CPU ms of Node.js (and PostgreSQL) per
 //   request, 2.06 times (500,000 links, 2026-11-26); docs/decisions/0009-day-offsets.md.
-// To remove: delete this file, the check of link_day in linkCounts.ts, and `dayOffsets` in fastPaths.ts; leave `skip` out
-//   of linkList.ts; drop link_day and its triggers.
+// To remove: delete this file, the check and the repair of link_day in linkCounts.ts, and `dayOffsets` in fastPaths.ts;
+//   leave `skip` out of linkList.ts; in a migration, remove count_day from the trigger functions of invite_link and drop
+//   link_day.
 
 import sql, { type Sql } from "sql-template-tag";
 import type { Ordering } from "../../paging/ordering.js";

@@ -19,7 +19,7 @@ function versionOfRightGroups({ chatId, groups }: GroupsOfChat, tagCache: TagCac
   return versions.size === 1 ? version : null;
 }
 
-/** As readWhenChecked, its plain twin. A page without links proves nothing: the groups are checked then. */
+/** Does the same as its plain twin, readWhenChecked. A page without links proves nothing: the groups are checked then. */
 export const readWithProof =
   (tagCache: TagCache): ReadUnderGroups =>
   async (groups, loaders, read) => {

@@ -37,7 +37,7 @@ export interface LinkPageArguments extends PageArguments, LinkListArguments {}
 
 export interface NumberedLinkPageArguments extends NumberedPageArguments, LinkListArguments {}
 
-/** The most links with their tags that are held in memory; a longer page is read in portions. */
+/** The largest page of links with their tags that is held in memory; a longer page is read in portions. */
 const MAX_LINKS_IN_MEMORY = 500;
 
 /**

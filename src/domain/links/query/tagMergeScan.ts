@@ -2,7 +2,8 @@
 //   paging/filteredScan.ts with the conditions of selection.ts.
 // Measured: W2 0.91 (0.79) instead of 0.98 (1.47) CPU ms of Node.js (and PostgreSQL) per request, 1.47 times (200,000 links,
 //   2026-11-26, `npm run bench -- --only fast-paths`); docs/decisions/0008-tag-merge-scan.md.
-// To remove: delete this file, its test and `tagMergeScan` in fastPaths.ts; leave `scan` out of linkList.ts.
+// To remove: delete this file, its test and `tagMergeScan` in fastPaths.ts; leave `scan` out of
+//   linkList.ts and list.ts, `creation` and `byId` out of selection.ts and filter.ts, `isByCreation` out of order.ts.
 
 import sql, { join, raw, type Sql } from "sql-template-tag";
 import { MAX_PAGE_SIZE } from "../../paging/arguments.js";
@@ -76,7 +77,7 @@ function padded(scans: readonly TagScan[]): TagScan[] {
   return [...scans, ...Array<TagScan>(missing).fill({ from: ofTag(null), met: 0, required: 0 })];
 }
 
-/** @returns null where the selection or the order does not suit: filteredScan is the way then. */
+/** @returns null if the selection or the order does not suit; filteredScan is used then. */
 export function tagMergeScan(selection: LinkSelection, ordering: Ordering<InviteLink>): Scan | null {
   const { channelId, creation, groups } = selection;
   if (groups.length === 0 || groups.length > MAX_GROUPS || !isByCreation(ordering)) return null;
