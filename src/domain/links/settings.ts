@@ -100,7 +100,8 @@ export function storedSettings(answer: TelegramInviteLink, requested: LinkSettin
     createsJoinRequest: answer.creates_join_request ?? requested.createsJoinRequest,
     expireDate: expireDate === 0 ? null : new Date(expireDate * 1000),
     memberLimit: memberLimit === 0 ? null : memberLimit,
-    isRevoked: answer.is_revoked ?? false,
+    // A revocation is permanent. An answer that comes late must not undo one that was stored meanwhile.
+    ...(answer.is_revoked && { isRevoked: true }),
   };
 }
 

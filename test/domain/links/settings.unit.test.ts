@@ -12,8 +12,11 @@ describe("the stored settings of a link", () => {
       createsJoinRequest: true,
       expireDate: new Date(1_900_000_000_000),
       memberLimit: 5,
-      isRevoked: false,
     });
+  });
+
+  test("an answer that says that the link is not revoked leaves a stored revocation as it is", () => {
+    expect(storedSettings({ ...answer, is_revoked: false }, requested)).not.toHaveProperty("isRevoked");
   });
 
   test("a setting in Telegram's answer is stored as Telegram gives it", () => {

@@ -274,6 +274,22 @@ describe("an edit lock", () => {
     },
   );
 
+  test("a late answer to an edit does not undo a revocation that another server has stored meanwhile", async () => {
+    const [one, other] = [await workshop.serve(10_000), await workshop.serve(10_000)];
+    const id = await workshop.makeLink();
+    const { control } = workshop.sandbox;
+    const release = control.hold({ method: "editChatInviteLink" });
+    const called = control.nextCall("editChatInviteLink");
+    const edit = one.editor().update({ id, name: "Edited" });
+    await called;
+    workshop.alive.delete(one.id);
+    await other.editor().revoke({ id });
+    release();
+    await edit;
+    expect(await workshop.stored(id)).toMatchObject({ name: "Edited", isRevoked: true });
+    await agree(id);
+  });
+
   test("an edit lock that is lost while a call's outcome is unknown leaves the edit unconfirmed", async () => {
     const [one, other] = [await workshop.serve(2500), await workshop.serve()];
     const id = await workshop.makeLink();
