@@ -1,7 +1,7 @@
 // The part `fast-paths`: the CPU time that each fast path of src/fastPaths.ts saves. This server runs twice at a time, with
-// all fast paths and without one of them, and both get slices of load in turn. More servers in one rotation would distort
-// the figures: a server that waits long between its slices spends CPU time on collecting garbage and on warming up again.
-// CPU time is compared rather than requests per second, because CPU time depends less on the other work of the machine.
+// all fast paths and without one of them, and both get slices of load in turn. With ten servers in one rotation, which wait
+// long between their slices, the first server of each round needed up to three times the CPU time of the others. CPU time
+// is compared rather than requests per second, because CPU time depends less on the other work of the machine.
 
 import { prepareDatabase } from "./data.mjs";
 import { machine } from "./machine.mjs";

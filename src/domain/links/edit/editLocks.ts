@@ -24,7 +24,10 @@ const POLL_MS = 50;
 
 const NOTHING_UNCONFIRMED: UnconfirmedEdits = { maybeEdited: false, maybeRevoked: false };
 
-/** Records unconfirmed edits of a link and unlocks it. A server that has the lock loses it and notices it when it next writes. */
+/**
+ * Records unconfirmed edits of a link and unlocks it. A server that has the lock loses it, and notices that when it next
+ * writes.
+ */
 const unlockUnconfirmed = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdits): Sql => sql`
   insert into link_change (link_id, maybe_edited, maybe_revoked, created_at)
   select id, ${maybeEdited}::boolean, ${maybeRevoked}::boolean, now() from invite_link where id = ${linkId}::uuid
