@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "sql-template-tag";
 import { CursorReader, type CursorStatements, type RowStream } from "./cursorReader.js";
+import { type DirectTransaction, runDirectTransaction } from "./directTransaction.js";
 import { failureOf } from "./failures.js";
 import { FairShare, type Reader, shareOf } from "./fairShare.js";
 import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
@@ -44,6 +45,8 @@ export interface Database {
    * (at COMMIT as well) and when a row is missing that it changes or refers to.
    */
   transaction<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T>;
+  /** Runs `work` in one transaction of hand-written statements, and repeats it as `transaction` does. */
+  directTransaction<T>(work: (transaction: DirectTransaction) => Promise<T>): Promise<T>;
   /**
    * Counts a long list and reads it with constant memory, both in one snapshot. The rows must be closed.
    * @param size rows of each portion.
@@ -188,6 +191,8 @@ export function createDatabase(
           ),
         ),
       ),
+    directTransaction: (work) =>
+      retryOnConflict(() => runDirectTransaction({ pool, names, onStatement }, work)),
     snapshot: (work) => readSnapshot(pool, work),
     maintenance: (mode, work) => runMaintenance(pool, mode, work),
     async close() {

@@ -53,6 +53,7 @@ export function guardTransactions(database: Database): Database {
       return database.query<Row>(statement, use);
     },
     transaction: (work) => runMarked(work, (marked) => database.transaction(marked)),
+    directTransaction: (work) => runMarked(work, (marked) => database.directTransaction(marked)),
     read(statements, size) {
       requireNoTransaction();
       return database.read(statements, size);

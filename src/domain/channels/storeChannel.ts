@@ -9,15 +9,17 @@ import { NotFoundError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
 import type { BotStatus, Channel, ChatKind } from "./channel.js";
 
-const KINDS = { channel: "CHANNEL", supergroup: "SUPERGROUP", group: "GROUP" } as const satisfies Record<
-  string,
-  ChatKind
->;
+/** By Telegram's names. */
+export const CHAT_KINDS = {
+  channel: "CHANNEL",
+  supergroup: "SUPERGROUP",
+  group: "GROUP",
+} as const satisfies Record<string, ChatKind>;
 
 /** A chat that can have invite links: a channel, a group or a supergroup. */
-export type LinkableChat = TelegramChat & { readonly type: keyof typeof KINDS };
+export type LinkableChat = TelegramChat & { readonly type: keyof typeof CHAT_KINDS };
 
-export const isLinkable = (chat: TelegramChat): chat is LinkableChat => chat.type in KINDS;
+export const isLinkable = (chat: TelegramChat): chat is LinkableChat => chat.type in CHAT_KINDS;
 
 export const BOT_STATUS = {
   ready: "READY",
@@ -42,7 +44,7 @@ export async function storeChannel(
   { botStatus, currency = null }: { readonly botStatus?: BotStatus; readonly currency?: string | null } = {},
 ): Promise<Channel> {
   const seen = {
-    kind: KINDS[chat.type],
+    kind: CHAT_KINDS[chat.type],
     title: chat.title ?? String(chat.id),
     username: chat.username ?? null,
     ...(currency === null ? {} : { currency }),

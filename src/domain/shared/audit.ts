@@ -32,7 +32,7 @@ export function differences<Field extends string>(
 
 /** Stores hundreds of audit entries in one statement. */
 export async function auditMany(
-  unit: UnitOfWork,
+  unit: Pick<UnitOfWork, "execute">,
   caller: Pick<Caller, "key">,
   entries: readonly AuditEntry[],
 ): Promise<void> {

@@ -1,0 +1,195 @@
+import sql from "sql-template-tag";
+import type { DirectTransaction } from "../../database/directTransaction.js";
+import type { JoinPath } from "../../database/generated/prisma/client.js";
+import type { Instant } from "../../database/instant.js";
+import type {
+  BotStatusUpdate,
+  JoinRequestUpdate,
+  MemberUpdate,
+  ReceivedUpdate,
+} from "../../telegram/updates.js";
+import { newId } from "../shared/ids.js";
+import {
+  changeHistory,
+  correctionsOf,
+  type PersonChange,
+  type PersonNews,
+  requestChanges,
+  stayChanges,
+  tellNewEvents,
+} from "../stays/changes.js";
+import type { Request, Source, Transition } from "../stays/history.js";
+import {
+  correctEvents,
+  insertEvents,
+  type PersonKey,
+  personKey,
+  readHistories,
+  upsertRequests,
+  upsertStays,
+} from "../stays/rows.js";
+import { type BotStatusChange, storeBotStatuses } from "./botPresence.js";
+import { Contributions } from "./contributions.js";
+import { addCounts, type ChannelChange } from "./counterRows.js";
+import { lockChannels } from "./learnedChats.js";
+import { attributeLinks, type NamedLink, NO_LINK } from "./linkAttribution.js";
+
+/** An update about a chat, with its id. */
+type ChatContent = (MemberUpdate | JoinRequestUpdate | BotStatusUpdate) & { readonly updateId: number };
+
+interface PersonUpdates {
+  readonly person: PersonKey;
+  readonly updates: ((MemberUpdate | JoinRequestUpdate) & { readonly updateId: number })[];
+}
+
+function pathOf({ isByChatFolder, link, isByJoinRequest, actorId }: MemberUpdate): JoinPath {
+  if (isByChatFolder) return "CHAT_FOLDER";
+  if (link) return "INVITE_LINK";
+  if (isByJoinRequest) return "JOIN_REQUEST";
+  return actorId === null ? "DIRECT" : "ADDED";
+}
+
+const isJoin = ({ wasIn, isIn }: MemberUpdate): boolean => !wasIn && isIn;
+
+/** @returns null for a change that is neither a join nor a leave. */
+function transitionOf(update: MemberUpdate & { updateId: number }, source: Source): Transition | null {
+  const { at, updateId, actorId, wasIn, isIn } = update;
+  if (isJoin(update))
+    return { kind: "join", join: { at, updateId, actorId, ...source, path: pathOf(update), sequence: null } };
+  if (isIn) return null;
+  if (!wasIn) return { kind: "absence", at, updateId };
+  const isRemoval = actorId !== null;
+  return { kind: "leave", leave: { at, updateId, actorId, isRemoval, isInferred: false, sequence: null } };
+}
+
+const requestOf = ({ at, bio }: JoinRequestUpdate, updateId: number, source: Source): Request => ({
+  id: newId(),
+  at,
+  updateId,
+  actorId: null,
+  ...source,
+  state: "PENDING",
+  decidedAt: null,
+  sequence: null,
+  bio,
+});
+
+/** What happened to a person, as updates tell it. */
+function newsOf(
+  { person: { channelId }, updates }: PersonUpdates,
+  sourceOf: (named: NamedLink) => Source,
+): PersonNews {
+  const transitions: Transition[] = [];
+  const requests: Request[] = [];
+  for (const update of updates) {
+    const source = update.link ? sourceOf({ channelId, link: update.link }) : NO_LINK;
+    if (update.kind === "joinRequest") {
+      requests.push(requestOf(update, update.updateId, source));
+      continue;
+    }
+    const transition = transitionOf(update, isJoin(update) ? source : NO_LINK);
+    if (transition) transitions.push(transition);
+  }
+  return { transitions, requests };
+}
+
+/** The links by which somebody joined or asked to join. */
+const namedLinksOf = ({ person: { channelId }, updates }: PersonUpdates): NamedLink[] =>
+  updates.flatMap((update) =>
+    update.link && (update.kind === "joinRequest" || isJoin(update))
+      ? [{ channelId, link: update.link }]
+      : [],
+  );
+
+/** Writes the changes of persons and everything that is counted of them. */
+async function writeChanges(
+  transaction: DirectTransaction,
+  changes: readonly PersonChange[],
+  lastSequences: Map<string, number>,
+  now: Instant,
+): Promise<Set<string>> {
+  const events = tellNewEvents(changes, lastSequences);
+  const channels = new Map<string, ChannelChange>();
+  for (const [channelId, lastSequence] of lastSequences)
+    channels.set(channelId, { channelId, lastSequence, contributions: new Contributions() });
+  const stays: Parameters<typeof upsertStays>[0][number][] = [];
+  const requests: Parameters<typeof upsertRequests>[0][number][] = [];
+  for (const change of changes) {
+    const person = change.after;
+    const contributions = channels.get(person.channelId)?.contributions;
+    if (!contributions) throw new Error("A channel of a batch is not locked.");
+    const ofStays = stayChanges(change);
+    for (const stay of ofStays.gone) contributions.stay(stay, -1);
+    for (const stay of ofStays.come) {
+      contributions.stay(stay, 1);
+      stays.push({ person, stay });
+    }
+    const ofRequests = requestChanges(change);
+    for (const request of ofRequests.gone) contributions.request(request, -1);
+    for (const request of ofRequests.come) {
+      contributions.request(request, 1);
+      requests.push({ person, request });
+    }
+  }
+  const [links, linkQuarters, channelQuarters, activities] = addCounts([...channels.values()], now);
+  await transaction.query(sql`
+    with events as (${insertEvents(events)}), stays as (${upsertStays(stays)}),
+      requests as (${upsertRequests(requests)}), links as (${links}), link_quarters as (${linkQuarters}),
+      channel_quarters as (${channelQuarters})
+    ${activities}`);
+  const corrections = changes.flatMap(correctionsOf);
+  if (corrections.length > 0) await transaction.queryOnce(correctEvents(corrections));
+  const changed = [...events, ...corrections].map(({ channelId }) => channelId);
+  return new Set([...changed, ...requests.map(({ person }) => person.channelId)]);
+}
+
+/**
+ * Stores what updates mean. The updates are in the ledger already, each for the first time.
+ * @returns the ids of the channels in which something happened
+ */
+export async function storeMeaning(
+  transaction: DirectTransaction,
+  { botId, now }: { readonly botId: number; readonly now: Instant },
+  updates: readonly ReceivedUpdate[],
+): Promise<Set<string>> {
+  const contents: ChatContent[] = [];
+  for (const { updateId, content } of updates)
+    if (content.kind !== "other" && content.kind !== "unreadable") contents.push({ ...content, updateId });
+  if (contents.length === 0) return new Set();
+  const { ids, lastSequences } = await lockChannels(transaction, contents, now);
+  const channelOf = ({ chat }: ChatContent): string => {
+    const channelId = ids.get(chat.id);
+    if (channelId === undefined) throw new Error("A chat of a batch has no channel.");
+    return channelId;
+  };
+  const persons = new Map<string, PersonUpdates>();
+  const botStatuses: BotStatusChange[] = [];
+  for (const update of contents) {
+    const channelId = channelOf(update);
+    if (update.kind === "botStatus") {
+      botStatuses.push({ ...update, channelId, chatId: update.chat.id });
+      continue;
+    }
+    if (update.kind === "member" && update.wasIn && update.isIn) continue;
+    const person = { channelId, userId: update.userId };
+    const key = personKey(person);
+    const known = persons.get(key);
+    if (known) known.updates.push(update);
+    else persons.set(key, { person, updates: [update] });
+  }
+  const named = [...persons.values()].flatMap(namedLinksOf);
+  const sourceOf = await attributeLinks(transaction, { botId, now }, named);
+  const histories =
+    persons.size === 0
+      ? []
+      : await readHistories(
+          transaction,
+          [...persons.values()].map(({ person }) => person),
+        );
+  const changes = histories.flatMap((history) => {
+    const ofPerson = persons.get(personKey(history));
+    return ofPerson ? [changeHistory(history, newsOf(ofPerson, sourceOf))] : [];
+  });
+  await storeBotStatuses(transaction, botId, botStatuses);
+  return writeChanges(transaction, changes, lastSequences, now);
+}

@@ -1,0 +1,168 @@
+import sql from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import type { DirectTransaction } from "../../database/directTransaction.js";
+import { failureOf, unavailabilityOf } from "../../database/failures.js";
+import type { ReceivedUpdate } from "../../telegram/updates.js";
+import { newId } from "../shared/ids.js";
+import { type ArrayColumn, rowsOf } from "../stays/arrays.js";
+import { type Ingestion, type PollerTerm, PollerTermOverError } from "./ingestion.js";
+import { storeMeaning } from "./storeBatch.js";
+
+export interface IngestionOptions {
+  readonly database: Database;
+  /** Telegram's id of the bot whose updates are stored. */
+  readonly botId: number;
+  /** Whether other servers can use the database, so that they are notified. */
+  readonly notifies: boolean;
+  /** Called after a commit with the ids of the channels in which something happened. */
+  readonly onStored?: (channelIds: readonly string[]) => void;
+  /** Called after a commit in which updates were set aside. */
+  readonly onSetAside?: (reasons: readonly string[]) => void;
+}
+
+/** The channel of NOTIFY that tells that there are new member events. The notification has no data. */
+export const MEMBER_EVENTS = "member_events";
+
+interface Batch {
+  readonly channelIds: ReadonlySet<string>;
+  /** Why updates were set aside. */
+  readonly reasons: readonly string[];
+}
+
+const bodyOf = ({ body }: ReceivedUpdate): string => JSON.stringify(body);
+
+const LEDGER_COLUMNS: readonly ArrayColumn<ReceivedUpdate>[] = [
+  { name: "update_id", type: "bigint", value: ({ updateId }) => updateId },
+  { name: "user_id", type: "bigint", value: ({ userId }) => userId },
+  { name: "actor_id", type: "bigint", value: ({ actorId }) => actorId },
+  { name: "body", type: "json", value: bodyOf, isText: true },
+];
+
+/** Why an update could not be stored, without any of its values. */
+function reasonOf(error: unknown): string {
+  const { kind } = failureOf(error);
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code))
+    return `The update could not be stored: the database refused it (SQLSTATE ${code}).`;
+  if (kind !== "other") return `The update could not be stored: the database refused it (${kind}).`;
+  const name = error instanceof Error ? error.name : "unknown error";
+  return `The update could not be stored: the server failed (${name}).`;
+}
+
+interface SetAside {
+  readonly update: ReceivedUpdate;
+  readonly reason: string;
+}
+
+/** Stores updates for a person to look at. */
+export async function setAside(
+  transaction: DirectTransaction,
+  botId: number,
+  now: string,
+  updates: readonly SetAside[],
+): Promise<void> {
+  for (const { update, reason } of updates) {
+    await transaction.queryOnce(sql`
+      insert into failed_update (id, bot_id, update_id, received_at, reason, user_id, actor_id, body)
+      values (${newId()}::uuid, ${botId}::bigint, ${update.updateId}::bigint, ${now}::timestamptz, ${reason},
+        ${update.userId}::bigint, ${update.actorId}::bigint, ${bodyOf(update)}::json)
+      on conflict do nothing`);
+  }
+}
+
+/**
+ * Stores updates with all that they mean. A batch is one transaction:
+ *
+ * 1. The term of a poller is checked, and held until the commit.
+ * 2. The updates are stored in the inbox. One that is there already is a repetition and is left out.
+ * 3. The channels are locked, in the order of their ids.
+ * 4. The persons' histories and the named links are read.
+ * 5. The histories are replayed with the updates.
+ * 6. Memberships, requests, member events and counters are written.
+ *
+ * If a batch fails and the database is not the reason, its halves are stored by themselves, and so on until the update
+ * that fails stands alone and is set aside.
+ */
+export class UpdateIngestion implements Ingestion {
+  readonly #options: IngestionOptions;
+
+  constructor(options: IngestionOptions) {
+    this.#options = options;
+  }
+
+  async ingest(updates: readonly ReceivedUpdate[], term: PollerTerm | null): Promise<void> {
+    const distinct = new Map<number, ReceivedUpdate>();
+    for (const update of updates) if (!distinct.has(update.updateId)) distinct.set(update.updateId, update);
+    // Sorted, so that two batches with the same updates do not wait for each other.
+    const sorted = [...distinct.values()].sort((one, other) => one.updateId - other.updateId);
+    await this.#storeParts(sorted, term);
+  }
+
+  /** Stores a batch or, if it fails, its halves. */
+  async #storeParts(updates: readonly ReceivedUpdate[], term: PollerTerm | null): Promise<void> {
+    if (updates.length === 0) return;
+    try {
+      await this.#store(updates, term, null);
+    } catch (error) {
+      if (error instanceof PollerTermOverError || unavailabilityOf(error) !== null) throw error;
+      if (updates.length === 1) {
+        await this.#store(updates, term, reasonOf(error));
+        return;
+      }
+      const middle = Math.ceil(updates.length / 2);
+      await this.#storeParts(updates.slice(0, middle), term);
+      await this.#storeParts(updates.slice(middle), term);
+    }
+  }
+
+  /** @param failure why all of these updates are set aside; null: they are stored. */
+  async #store(
+    updates: readonly ReceivedUpdate[],
+    term: PollerTerm | null,
+    failure: string | null,
+  ): Promise<void> {
+    const { database, notifies, onStored, onSetAside } = this.#options;
+    const { channelIds, reasons } = await database.directTransaction(async (transaction) => {
+      const stored = await this.#run(transaction, updates, term, failure);
+      if (notifies && stored.channelIds.size > 0) transaction.notify(MEMBER_EVENTS);
+      return stored;
+    });
+    if (channelIds.size > 0) onStored?.([...channelIds]);
+    if (reasons.length > 0) onSetAside?.(reasons);
+  }
+
+  async #run(
+    transaction: DirectTransaction,
+    updates: readonly ReceivedUpdate[],
+    term: PollerTerm | null,
+    failure: string | null,
+  ): Promise<Batch> {
+    const { botId } = this.#options;
+    const now = new Date().toISOString();
+    if (term) await this.#holdTerm(transaction, term);
+    const inserted = await transaction.query<{ updateId: number }>(sql`
+      insert into telegram_update (bot_id, received_at, update_id, user_id, actor_id, body)
+      select ${botId}::bigint, ${now}::timestamptz, update_id, user_id, actor_id, body
+      from ${rowsOf("arrived", LEDGER_COLUMNS, updates)}
+      on conflict do nothing returning update_id as "updateId"`);
+    const isNew = new Set(inserted.map(({ updateId }) => updateId));
+    const fresh =
+      updates.length === isNew.size ? updates : updates.filter(({ updateId }) => isNew.has(updateId));
+    const failed = fresh.flatMap((update): SetAside[] => {
+      if (failure !== null) return [{ update, reason: failure }];
+      return update.content.kind === "unreadable" ? [{ update, reason: update.content.reason }] : [];
+    });
+    await setAside(transaction, botId, now, failed);
+    const channelIds =
+      failure === null
+        ? await storeMeaning(transaction, { botId, now }, fresh)
+        : (new Set() as ReadonlySet<string>);
+    return { channelIds, reasons: failed.map(({ reason }) => reason) };
+  }
+
+  async #holdTerm(transaction: DirectTransaction, { term }: PollerTerm): Promise<void> {
+    const held = await transaction.query(sql`
+      select from update_receiver where bot_id = ${this.#options.botId}::bigint and term = ${term}::bigint for share`);
+    if (held.length === 0) throw new PollerTermOverError("Another server polls Telegram's updates by now.");
+  }
+}

@@ -1,0 +1,156 @@
+import sql from "sql-template-tag";
+import {
+  changeHistory,
+  correctionsOf,
+  type PersonChange,
+  requestChanges,
+  stayChanges,
+  tellNewEvents,
+} from "./changes.js";
+import { recountChannel } from "./memberCounts.js";
+import {
+  correctEvents,
+  deleteStays,
+  insertEvents,
+  readHistories,
+  type Session,
+  upsertRequests,
+  upsertStays,
+} from "./rows.js";
+
+/** Two channels of one chat, of which one remains. */
+export interface MergedChannels {
+  /** The channel id that goes. */
+  readonly from: string;
+  /** The channel id that remains. */
+  readonly to: string;
+  /** Of the two, the channel that had the chat's former id: its member events come first. */
+  readonly older: string;
+}
+
+/** Two links of one address: the links of the channel that goes and of the one that remains. */
+export interface MergedLink {
+  readonly dropped: string;
+  readonly kept: string;
+}
+
+const DROPPED_AND_KEPT = (links: readonly MergedLink[]) => sql`
+  unnest(${links.map(({ dropped }) => dropped)}::uuid[], ${links.map(({ kept }) => kept)}::uuid[])
+    as pair (dropped, kept)`;
+
+/** Gives what happened by the links that are dropped to the links that are kept. */
+export async function mergeLinks(session: Session, links: readonly MergedLink[]): Promise<void> {
+  if (links.length === 0) return;
+  const pairs = DROPPED_AND_KEPT(links);
+  await session.query(sql`update membership m set link_id = kept from ${pairs} where m.link_id = dropped`);
+  await session.query(sql`update member_event e set link_id = kept from ${pairs} where e.link_id = dropped`);
+  await session.query(sql`update join_request r set link_id = kept from ${pairs} where r.link_id = dropped`);
+}
+
+/** Moves the sequences of the newer channel behind those of the older one, and everything into the channel that remains. */
+async function moveRows(session: Session, { from, to, older }: MergedChannels): Promise<void> {
+  const newer = older === from ? to : from;
+  const [activity] = await session.query<{ lastSequence: number }>(
+    sql`select last_sequence as "lastSequence" from channel_activity where channel_id = ${older}::uuid`,
+  );
+  const offset = activity?.lastSequence ?? 0;
+  // By way of negative numbers, because a number may be taken until its own event has moved.
+  await session.query(
+    sql`update member_event set sequence = -sequence - ${offset}::bigint where channel_id = ${newer}::uuid`,
+  );
+  await session.query(sql`update member_event set sequence = -sequence where channel_id = ${newer}::uuid`);
+  await session.query(sql`
+    update membership set join_sequence = join_sequence + ${offset}::bigint,
+      leave_sequence = leave_sequence + ${offset}::bigint
+    where channel_id = ${newer}::uuid`);
+  await session.query(
+    sql`update join_request set sequence = sequence + ${offset}::bigint where channel_id = ${newer}::uuid`,
+  );
+  for (const table of [sql`member_event`, sql`membership`, sql`join_request`, sql`coverage_gap`]) {
+    await session.query(sql`update ${table} set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  }
+  await session.query(sql`
+    delete from link_quarter where channel_id = any(${[from, to]}::uuid[])`);
+  await session.query(sql`
+    delete from channel_quarter where channel_id = any(${[from, to]}::uuid[])`);
+}
+
+/**
+ * The numbers that are not counted from memberships. Telegram's first count of the members is the older channel's, the last
+ * one the newer channel's; what the older channel counted is part of the newer one's balance now.
+ */
+async function mergeActivity(session: Session, { from, to, older }: MergedChannels): Promise<void> {
+  const newer = older === from ? to : from;
+  await session.query(sql`
+    update channel_activity a set
+      since = least(o.since, n.since), last_update_at = greatest(o.last_update_at, n.last_update_at),
+      last_sequence = o.last_sequence + n.last_sequence,
+      member_count = coalesce(n.member_count, o.member_count),
+      member_count_at = case when n.member_count is null then o.member_count_at else n.member_count_at end,
+      member_count_balance = case when n.member_count is null then o.member_count_balance
+        else n.member_count_balance + o.join_count - o.leave_count end,
+      first_member_count = coalesce(o.first_member_count, n.first_member_count),
+      first_member_count_balance = case when o.first_member_count is null
+        then n.first_member_count_balance + o.join_count - o.leave_count else o.first_member_count_balance end
+    from channel_activity o, channel_activity n
+    where a.channel_id = ${to}::uuid and o.channel_id = ${older}::uuid and n.channel_id = ${newer}::uuid`);
+}
+
+/** The persons with rows in both channels, whose histories become one. */
+async function readCommonPersons(session: Session, { from, to }: MergedChannels): Promise<number[]> {
+  const of = (channelId: string) => sql`
+    select user_id from membership where channel_id = ${channelId}::uuid
+    union select user_id from join_request where channel_id = ${channelId}::uuid`;
+  const rows = await session.query<{ userId: number }>(sql`
+    select user_id as "userId" from (${of(from)}) f join (${of(to)}) t using (user_id) order by user_id`);
+  return rows.map(({ userId }) => userId);
+}
+
+/** Replays the histories of persons who were in both channels. */
+async function mergeHistories(
+  session: Session,
+  channelId: string,
+  userIds: readonly number[],
+): Promise<void> {
+  const persons = userIds.map((userId) => ({ channelId, userId }));
+  const histories = await readHistories(session, persons);
+  const changes = histories.map(
+    (history): PersonChange => changeHistory(history, { transitions: [], requests: [] }),
+  );
+  const [activity] = await session.query<{ lastSequence: number }>(
+    sql`select last_sequence as "lastSequence" from channel_activity where channel_id = ${channelId}::uuid`,
+  );
+  const events = tellNewEvents(changes, new Map([[channelId, activity?.lastSequence ?? 0]]));
+  await session.query(insertEvents(events));
+  const stays = changes.flatMap((change) =>
+    stayChanges(change).come.map((stay) => ({ person: change.after, stay })),
+  );
+  await session.query(upsertStays(stays));
+  const requests = changes.flatMap((change) =>
+    requestChanges(change).come.map((request) => ({ person: change.after, request })),
+  );
+  await session.query(upsertRequests(requests));
+  const joined = changes.flatMap(({ before, after }) => {
+    const kept = new Set(after.stays.map(({ id }) => id));
+    return before.stays.flatMap(({ id }) => (id === null || kept.has(id) ? [] : [id]));
+  });
+  await session.query(
+    deleteStays(
+      joined.map(() => channelId),
+      joined,
+    ),
+  );
+  await session.query(correctEvents(changes.flatMap(correctionsOf)));
+}
+
+/**
+ * Merges what is known of the members of two channels that are one chat. The links have been merged already. Both rows of
+ * channel_activity are locked.
+ */
+export async function mergeMembers(session: Session, channels: MergedChannels): Promise<void> {
+  const common = await readCommonPersons(session, channels);
+  await moveRows(session, channels);
+  await mergeActivity(session, channels);
+  if (common.length > 0) await mergeHistories(session, channels.to, common);
+  await recountChannel(session, channels.to);
+}
