@@ -1,11 +1,19 @@
 import sql from "sql-template-tag";
-import type { Database, UnitOfWork } from "../../database/database.js";
+import { type Database, retryOnConflict, type UnitOfWork } from "../../database/database.js";
+import { isWriteConflict } from "../../database/failures.js";
+import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
 import type { CallerCache } from "../access/callerCache.js";
 import { audit, SERVER } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
+import { type MergedChannels, type MergedLink, mergeLinks, mergeMembers } from "../stays/mergeMembers.js";
 
-/** Merges the channel `from` into the channel `to`: both are the same chat. Tags of the same type and name become one. */
-async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> {
+const MAX_TRIES = 3;
+
+/**
+ * Merges the channel `from` into the channel `to`: both are the same chat. Tags of the same type and name become one.
+ * @param older of the two, the channel that had the chat's former id
+ */
+async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Promise<void> {
   const twins = sql`from tag o join tag n on n.channel_id = ${to}::uuid and n.type_id = o.type_id and n.name_key = o.name_key
     where o.channel_id = ${from}::uuid`;
   await unit.execute(sql`
@@ -18,16 +26,49 @@ async function merge(unit: UnitOfWork, from: string, to: string): Promise<void> 
   await unit.execute(sql`select from tag where id in (select o.id ${twins}) order by id for update`);
   await unit.execute(sql`delete from tag where id in (select o.id ${twins})`);
   await unit.execute(sql`update tag set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  await unit.execute(sql`
+    update invite_link l set url = l.url || '#' || l.id from invite_link other
+    where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid and other.url = l.url
+      and l.url like '%...%' and (l.name, l.creator_id) is distinct from (other.name, other.creator_id)`);
   // Where both channels have a link, the row that this server created is kept; the other one holds only what an update showed.
-  await unit.execute(sql`
-    delete from invite_link seen using invite_link made
-    where seen.channel_id = ${to}::uuid and made.channel_id = ${from}::uuid and made.url = seen.url
-      and made.is_bot_created and not seen.is_bot_created`);
-  await unit.execute(sql`
-    update invite_link l set channel_id = ${to}::uuid where channel_id = ${from}::uuid
-    and not exists (select from invite_link known where known.channel_id = ${to}::uuid and known.url = l.url)`);
+  const links = await unit.query<MergedLink>(sql`
+    select case when l.is_bot_created and not other.is_bot_created then other.id else l.id end as dropped,
+      case when l.is_bot_created and not other.is_bot_created then l.id else other.id end as kept
+    from invite_link l join invite_link other on other.url = l.url
+    where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid`);
+  await mergeLinks(unit, links);
+  const dropped = links.map((link) => link.dropped);
+  await unit.execute(sql`delete from invite_link where id = any(${dropped}::uuid[])`);
+  await unit.execute(sql`update invite_link set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await unit.execute(sql`update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  await mergeMembers(unit, { from, to, older });
   await unit.execute(sql`delete from channel where id = ${from}::uuid`);
+}
+
+/** Whether a channel was stored only because updates came from its chat: nobody has connected it or knows its id. */
+async function isOnlyLearned(unit: UnitOfWork, channelId: string): Promise<boolean> {
+  const entries = await unit.query<{ action: string }>(sql`
+    select distinct action from audit_entry
+    where subject_id = ${channelId}::uuid and action in ('channel.learn', 'channel.store')`);
+  return entries.length === 1 && entries[0]?.action === "channel.learn";
+}
+
+/**
+ * Makes one channel of the channel with the former chat id and the one with the new chat id. The latter remains, unless it
+ * was only learned from updates: then the former one keeps its channel id.
+ */
+async function join(unit: UnitOfWork, old: ChannelRow, existing: ChannelRow): Promise<ChannelRow> {
+  if (!(await isOnlyLearned(unit, existing.id))) {
+    await merge(unit, { from: old.id, to: existing.id, older: old.id });
+    return existing;
+  }
+  await merge(unit, { from: existing.id, to: old.id, older: old.id });
+  const { chatId, kind, title, username, botStatus } = existing;
+  const isKnown = botStatus !== "UNKNOWN";
+  return unit.prisma.channel.update({
+    where: { id: old.id },
+    data: { chatId, kind, title, username, ...(isKnown && { botStatus }), updatedAt: new Date() },
+  });
 }
 
 /**
@@ -41,36 +82,45 @@ export async function followMigration(
   toChatId: number,
 ): Promise<void> {
   if (fromChatId === toChatId) throw new RangeError("A chat cannot migrate to itself.");
-  await database.transaction(async (unit) => {
-    await unit.execute(
-      sql`select from channel where chat_id in (${fromChatId}::bigint, ${toChatId}::bigint) order by id for update`,
-    );
-    const [old, existing] = await Promise.all(
-      [fromChatId, toChatId].map((id) => unit.prisma.channel.findUnique({ where: { chatId: BigInt(id) } })),
-    );
-    if (old && existing && old.id !== existing.id) await merge(unit, old.id, existing.id);
-    else if (old) {
-      await unit.prisma.channel.update({
-        where: { id: old.id },
-        data: { chatId: BigInt(toChatId), kind: "SUPERGROUP", updatedAt: new Date() },
-      });
-    }
-    await unit.execute(sql`
+  const chatIds = [fromChatId, toChatId];
+  const migrate = () =>
+    database.transaction(async (unit) => {
+      // Updates are stored under these locks, which come before all others.
+      await unit.execute(sql`
+      select from channel_activity where channel_id in (
+        select id from channel where chat_id = any(${chatIds}::bigint[])
+      ) order by channel_id for update`);
+      await unit.execute(
+        sql`select from channel where chat_id = any(${chatIds}::bigint[]) order by id for update`,
+      );
+      const [old, existing] = await Promise.all(
+        chatIds.map((id) => unit.prisma.channel.findUnique({ where: { chatId: BigInt(id) } })),
+      );
+      let channel = existing ?? old;
+      if (old && existing) channel = await join(unit, old, existing);
+      else if (old) {
+        await unit.prisma.channel.update({
+          where: { id: old.id },
+          data: { chatId: BigInt(toChatId), kind: "SUPERGROUP", updatedAt: new Date() },
+        });
+      }
+      await unit.execute(sql`
       insert into channel_grant (token_id, chat_id)
       select token_id, ${toChatId}::bigint from channel_grant where chat_id = ${fromChatId}::bigint
       on conflict do nothing`);
-    await unit.execute(sql`delete from channel_grant where chat_id = ${fromChatId}::bigint`);
-    const channel = existing ?? old;
-    if (old && channel) {
-      const change = { from: fromChatId, to: toChatId };
-      await audit(unit, SERVER, {
-        action: "channel.migrate",
-        subjectId: channel.id,
-        channelId: channel.id,
-        change,
-      });
-    }
-  });
+      await unit.execute(sql`delete from channel_grant where chat_id = ${fromChatId}::bigint`);
+      if (old && channel) {
+        const change = { from: fromChatId, to: toChatId };
+        await audit(unit, SERVER, {
+          action: "channel.migrate",
+          subjectId: channel.id,
+          channelId: channel.id,
+          change,
+        });
+      }
+    });
+  // Another server may store a channel of the new chat id at the same time.
+  await retryOnConflict(migrate, (error) => (isWriteConflict(error) ? MAX_TRIES : 1));
   if (caller.chatIds?.delete(fromChatId)) caller.chatIds.add(toChatId);
   await callerCache.forget();
 }

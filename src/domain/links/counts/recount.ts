@@ -1,10 +1,11 @@
 import type { Database } from "../../../database/database.js";
 import type { Counter, FoundDifference } from "../../shared/counter.js";
 import { NotFoundError } from "../../shared/errors.js";
+import { memberCounts } from "../../stays/memberCounts.js";
 import { linkCounts } from "./linkCounts.js";
 
 /** The counters that `invite-links recount` checks. */
-const COUNTERS: readonly Counter[] = [linkCounts];
+const COUNTERS: readonly Counter[] = [linkCounts, memberCounts];
 
 /** Where a counter differs from what it counts, as the command writes it. */
 export interface Difference extends Omit<FoundDifference, "channelId"> {
