@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ValidationError } from "../domain/shared/errors.js";
+import { eraseMemberCommand } from "./eraseMember.js";
 import { toLine, UsageError } from "./errors.js";
 import { exportCommand } from "./export.js";
 import { importCommand } from "./import.js";
@@ -23,6 +24,7 @@ const COMMANDS = [
   importCommand,
   exportCommand,
   recountCommand,
+  eraseMemberCommand,
 ];
 
 const FAILED = 1;

@@ -46,7 +46,7 @@ async function run({ channel, check = false }: Options): Promise<void> {
 export const recountCommand = (): Command =>
   new Command("recount")
     .description(
-      "Compare the counters of links with the links themselves, and correct the counters that differ.",
+      "Compare the counters of links and members with what they count, and correct the counters that differ.",
     )
     .option(
       "--channel <id>",
@@ -58,8 +58,9 @@ export const recountCommand = (): Command =>
     .addHelpText(
       "after",
       `
-The server keeps the numbers of links, tags and budgets in counters. They can be wrong after data was written in a way
-that skips triggers, such as by restoring a table. Links are counted in blocks of up to 8,192 links of one channel.
+The server keeps the numbers of links, tags, budgets and members in counters. They can be wrong after data was written
+past the server, such as by restoring a table. Links are counted in blocks of up to 8,192 links of one channel, members by
+link and by quarter of an hour.
 
 With --check the command reads one snapshot, and servers can write meanwhile. Without --check, servers on the same
 database wait for one short transaction at a time. In a pipe the output is JSON:

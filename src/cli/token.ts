@@ -1,18 +1,10 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Prisma } from "../database/generated/prisma/client.js";
-import { type Caller, ROLES, type Role } from "../domain/shared/caller.js";
+import { ROLES, type Role } from "../domain/shared/caller.js";
+import { CALLER } from "./caller.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { chatIdOption, userIdOption } from "./idOptions.js";
 import { note, print, table } from "./output.js";
-
-/** The command line has all rights, because its user can write to the database anyway. */
-const CALLER: Caller = {
-  key: "cli",
-  name: "Command line",
-  role: "ADMIN",
-  chatIds: null,
-  telegramUserId: null,
-};
 
 const WITH_CHANNELS = { grants: { select: { chatId: true }, orderBy: { chatId: "asc" } } } as const;
 type StoredToken = Prisma.ApiTokenGetPayload<{ include: typeof WITH_CHANNELS }>;

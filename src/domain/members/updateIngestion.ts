@@ -1,8 +1,10 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import { failureOf, unavailabilityOf } from "../../database/failures.js";
-import type { ReceivedUpdate } from "../../telegram/updates.js";
+import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
+import { auditMany } from "../shared/audit.js";
+import type { Caller } from "../shared/caller.js";
 import { newId } from "../shared/ids.js";
 import { type ArrayColumn, rowsOf } from "../stays/arrays.js";
 import { type Ingestion, type PollerTerm, PollerTermOverError } from "./ingestion.js";
@@ -48,6 +50,16 @@ function reasonOf(error: unknown): string {
   const name = error instanceof Error ? error.name : "unknown error";
   return `The update could not be stored: the server failed (${name}).`;
 }
+
+/** An update that was set aside can still not be understood. */
+class StillUnreadableError extends Error {
+  override readonly name = "StillUnreadableError";
+}
+
+const countOf =
+  (transaction: DirectTransaction) =>
+  async (statement: Sql): Promise<number> =>
+    (await transaction.queryOnce(statement)).length;
 
 interface SetAside {
   readonly update: ReceivedUpdate;
@@ -96,6 +108,40 @@ export class UpdateIngestion implements Ingestion {
     // Sorted, so that two batches with the same updates do not wait for each other.
     const sorted = [...distinct.values()].sort((one, other) => one.updateId - other.updateId);
     await this.#storeParts(sorted, term);
+  }
+
+  /**
+   * Stores an update that was set aside, as if it came now. If it fails again, it stays set aside with its new reason.
+   * @param id of the row in failed_update
+   * @returns whether it is not set aside any more
+   */
+  async retry(id: string, caller: Pick<Caller, "key">): Promise<boolean> {
+    const { database, onStored, notifies } = this.#options;
+    try {
+      const stored = await database.directTransaction(async (transaction) => {
+        const [row] = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(sql`
+          delete from failed_update where id = ${id}::uuid returning bot_id as "botId", update_id as "updateId", body`);
+        if (!row) return new Set<string>();
+        const update = readUpdate(row.body);
+        if (update === null || update.content.kind === "unreadable")
+          throw new StillUnreadableError(
+            update?.content.kind === "unreadable" ? update.content.reason : "update_id",
+          );
+        const now = new Date().toISOString();
+        const entry = { action: "failedUpdate.retry", subjectId: id, change: { updateId: row.updateId } };
+        await auditMany({ execute: countOf(transaction) }, caller, [entry]);
+        const channelIds = await storeMeaning(transaction, { botId: row.botId, now }, [update]);
+        if (notifies && channelIds.size > 0) transaction.notify(MEMBER_EVENTS);
+        return channelIds;
+      });
+      if (stored.size > 0) onStored?.([...stored]);
+      return true;
+    } catch (error) {
+      if (unavailabilityOf(error) !== null) throw error;
+      const reason = error instanceof StillUnreadableError ? error.message : reasonOf(error);
+      await database.query(sql`update failed_update set reason = ${reason} where id = ${id}::uuid`);
+      return false;
+    }
   }
 
   /** Stores a batch or, if it fails, its halves. */

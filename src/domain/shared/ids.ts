@@ -2,7 +2,15 @@ import { uuidv7 } from "uuidv7";
 import type { Problems } from "./errors.js";
 
 /** The types that have global ids. */
-export const ID_KINDS = ["InviteLink", "Tag", "TagType", "Channel", "ApiToken", "UncertainCreation"] as const;
+export const ID_KINDS = [
+  "InviteLink",
+  "Tag",
+  "TagType",
+  "Channel",
+  "ApiToken",
+  "UncertainCreation",
+  "FailedUpdate",
+] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -1,0 +1,105 @@
+import sql, { type Sql } from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import type { DirectTransaction } from "../../database/directTransaction.js";
+import { auditMany } from "../shared/audit.js";
+import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
+import { ValidationError } from "../shared/errors.js";
+import { newId } from "../shared/ids.js";
+
+/** The same JSON with another id of a person. The creator of a link is one of the team and stays. */
+function withOtherId(value: unknown, userId: number, otherId: number): unknown {
+  if (Array.isArray(value)) return value.map((part) => withOtherId(part, userId, otherId));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([key, part]) => {
+    if (key === "id" && part === userId) return [key, otherId];
+    return [key, key === "creator" ? part : withOtherId(part, userId, otherId)];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Replaces the id in updates that are kept. @param key the columns by which a row is found */
+async function eraseUpdates(
+  transaction: DirectTransaction,
+  { table, userId, otherId }: { readonly table: Sql; readonly userId: number; readonly otherId: number },
+): Promise<void> {
+  const rows = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(sql`
+    select bot_id as "botId", update_id as "updateId", body from ${table}
+    where user_id = ${userId}::bigint or actor_id = ${userId}::bigint`);
+  if (rows.length === 0) return;
+  const bodies = rows.map(({ body }) => JSON.stringify(withOtherId(body, userId, otherId)));
+  await transaction.queryOnce(sql`
+    update ${table} u set body = erased.body,
+      user_id = case when u.user_id = ${userId}::bigint then ${otherId}::bigint else u.user_id end,
+      actor_id = case when u.actor_id = ${userId}::bigint then ${otherId}::bigint else u.actor_id end
+    from unnest(
+      ${rows.map(({ botId }) => botId)}::bigint[], ${rows.map(({ updateId }) => updateId)}::bigint[], ${bodies}::json[]
+    ) as erased (bot_id, update_id, body)
+    where u.bot_id = erased.bot_id and u.update_id = erased.update_id`);
+}
+
+/**
+ * Locks the channels in which the person is known, as whoever writes members does. Each channel is looked up by the
+ * indexes.
+ */
+async function lockChannelsOf(transaction: DirectTransaction, userId: number): Promise<string[]> {
+  const known = (table: Sql, column: Sql) => sql`
+    select c.id from channel c cross join lateral (
+      select from ${table} t where t.channel_id = c.id and t.${column} = ${userId}::bigint limit 1
+    ) found`;
+  const rows = await transaction.queryOnce<{ id: string }>(sql`
+    select channel_id as id from channel_activity where channel_id = any(array(
+      ${known(sql`membership`, sql`user_id`)} union all ${known(sql`member_event`, sql`user_id`)}
+      union all ${known(sql`member_event`, sql`actor_id`)} union all ${known(sql`join_request`, sql`user_id`)}
+    )) order by channel_id for no key update`);
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Replaces the id of a person in everything that is stored by a negative number that stands for the person alone. Counts
+ * stay as they are. Whoever comes back afterwards is a new person.
+ * @returns how many member events there are of the person, in all channels
+ * @throws ForbiddenError, ValidationError
+ */
+export async function eraseMember(
+  database: Database,
+  caller: Caller,
+  { userId }: { readonly userId: number },
+): Promise<{ readonly eventCount: number }> {
+  requireRole(caller, "ADMIN");
+  requireEveryChannel(caller);
+  if (!Number.isSafeInteger(userId) || userId <= 0) {
+    throw new ValidationError([
+      { field: "userId", message: "Must be the id of a Telegram user, which is positive." },
+    ]);
+  }
+  return database.directTransaction(async (transaction) => {
+    const channelIds = await lockChannelsOf(transaction, userId);
+    const [number] = await transaction.queryOnce<{ otherId: number }>(
+      sql`select nextval('erased_person') as "otherId"`,
+    );
+    if (!number) throw new Error("The sequence erased_person gave no number.");
+    const { otherId } = number;
+    const ofPerson = sql`channel_id = any(${channelIds}::uuid[]) and user_id = ${userId}::bigint`;
+    const events = await transaction.queryOnce(
+      sql`update member_event set user_id = ${otherId}::bigint where ${ofPerson} returning 1 as one`,
+    );
+    await transaction.queryOnce(sql`
+      update member_event set actor_id = ${otherId}::bigint
+      where channel_id = any(${channelIds}::uuid[]) and actor_id = ${userId}::bigint`);
+    await transaction.queryOnce(sql`update membership set user_id = ${otherId}::bigint where ${ofPerson}`);
+    await transaction.queryOnce(
+      sql`update join_request set user_id = ${otherId}::bigint, bio = null where ${ofPerson}`,
+    );
+    for (const table of [sql`telegram_update`, sql`failed_update`])
+      await eraseUpdates(transaction, { table, userId, otherId });
+    const eventCount = events.length;
+    // The entry names nobody: its subject is an id of its own.
+    const entry = { action: "member.erase", subjectId: newId(), change: { eventCount } };
+    await auditMany(
+      { execute: async (statement) => (await transaction.queryOnce(statement)).length },
+      caller,
+      [entry],
+    );
+    return { eventCount };
+  });
+}
