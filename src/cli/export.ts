@@ -17,6 +17,7 @@ interface Options {
   readonly channel: number;
   readonly format?: Format;
   readonly output?: string;
+  readonly stats?: boolean;
 }
 
 /** Joins texts into chunks that are large enough for one write. */
@@ -79,18 +80,23 @@ async function run(options: Options): Promise<void> {
   const { exportLinks } = await import("../domain/transfer/exportLinks.js");
   const { NotFoundError } = await import("../domain/shared/errors.js");
   const formats = (await import("../import-export/files.js")).FORMATS;
-  const { channel, output = "-" } = options;
+  const { channel, output = "-", stats = false } = options;
   const progress = new Progress();
   await withDatabase(RUNNING_SERVER, ({ database }) =>
-    exportLinks(database, channel, async (exported) => {
-      const onLink = (count: number) => {
-        // No progress line while the links themselves are printed on the terminal.
-        if (!process.stdout.isTTY || output !== "-") progress.show(`${count} of ${exported.total} links`);
-      };
-      const links = counting(exported.links, onLink);
-      const texts = inChunks(formats[formatOf(options)]({ ...exported, links }));
-      await (output === "-" ? writeStdout(texts) : writeFile(output, texts));
-    })
+    exportLinks(
+      database,
+      channel,
+      async (exported) => {
+        const onLink = (count: number) => {
+          // No progress line while the links themselves are printed on the terminal.
+          if (!process.stdout.isTTY || output !== "-") progress.show(`${count} of ${exported.total} links`);
+        };
+        const links = counting(exported.links, onLink);
+        const texts = inChunks(formats[formatOf(options)]({ ...exported, links }));
+        await (output === "-" ? writeStdout(texts) : writeFile(output, texts));
+      },
+      { stats },
+    )
       .catch((error: unknown) => {
         throw error instanceof NotFoundError
           ? new Error(`There is no channel with the id ${channel} in the database.`)
@@ -113,6 +119,7 @@ export const exportCommand = (): Command =>
       ).choices(FORMATS),
     )
     .option("--output <file>", "the file, written completely or not at all; - or nothing for stdout")
+    .option("--stats", "also write the numbers of each link's members; import ignores them")
     .addHelpText("after", DATABASE_HELP)
     .addHelpText(
       "after",

@@ -3,6 +3,8 @@ import type { Logger } from "../log.js";
 import type { TelegramGateway } from "../telegram/gateway.js";
 import type { CallerCache } from "./access/callerCache.js";
 import { Tokens } from "./access/tokens.js";
+import { ChannelActivities } from "./activity/channelActivity.js";
+import { Members } from "./activity/members.js";
 import { Channels } from "./channels/channels.js";
 import type { CreationIntents } from "./links/create/creationIntents.js";
 import { LinkCreator } from "./links/create/linkCreator.js";
@@ -11,6 +13,7 @@ import type { EditLocks } from "./links/edit/editLocks.js";
 import { LinkEditor } from "./links/edit/linkEditor.js";
 import type { Loaders } from "./links/linkLoaders.js";
 import { Links } from "./links/query/linkQueries.js";
+import { LinkStatistics } from "./links/stats/linkStatistics.js";
 import { BulkTagging } from "./links/tagging/bulkTagging.js";
 import { createLoaders } from "./loaders.js";
 import type { Caller } from "./shared/caller.js";
@@ -52,6 +55,9 @@ interface Parts {
   gateway: TelegramGateway;
   loaders: Loaders;
   links: Links;
+  linkStatistics: LinkStatistics;
+  members: Members;
+  channelActivities: ChannelActivities;
   linkCreator: LinkCreator;
   linkEditor: LinkEditor;
   bulkTagging: BulkTagging;
@@ -131,6 +137,18 @@ export class DomainRequest {
   get links(): Links {
     this.#parts.links ??= new Links(this.#reading, this.caller, this.loaders);
     return this.#parts.links;
+  }
+  get linkStatistics(): LinkStatistics {
+    this.#parts.linkStatistics ??= new LinkStatistics(this.#reading, this.loaders);
+    return this.#parts.linkStatistics;
+  }
+  get members(): Members {
+    this.#parts.members ??= new Members(this.#reading, this.caller);
+    return this.#parts.members;
+  }
+  get channelActivities(): ChannelActivities {
+    this.#parts.channelActivities ??= new ChannelActivities(this.#reading);
+    return this.#parts.channelActivities;
   }
   get linkCreator(): LinkCreator {
     this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#origin, loaders: this.loaders });

@@ -11,6 +11,7 @@ import "./mutations/tagType.js";
 import "./nodes/apiToken.js";
 import "./nodes/channel.js";
 import "./nodes/inviteLink.js";
+import "./nodes/memberEvent.js";
 import "./nodes/tag.js";
 import "./nodes/tagType.js";
 import "./nodes/uncertainCreation.js";

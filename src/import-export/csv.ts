@@ -1,7 +1,13 @@
 import { stringify } from "csv-stringify/sync";
 import type { ExportedLink, LinkExport } from "../domain/transfer/exportLinks.js";
 import type { SourceRow } from "../domain/transfer/importLinks.js";
-import { COLUMNS, type Column, type LinkRecord } from "../domain/transfer/linkRecord.js";
+import {
+  COLUMNS,
+  type Column,
+  type LinkRecord,
+  STATS_COLUMNS,
+  type StatsColumn,
+} from "../domain/transfer/linkRecord.js";
 import { type ColumnMap, mappedField, tagTypeOf } from "./columnMap.js";
 import { csvRecords } from "./csvRecords.js";
 import { SourceError } from "./sourceError.js";
@@ -26,7 +32,14 @@ function readNames(cell: string): string[] {
 }
 
 /** The content of a column; null for a column without a name. */
-type HeaderCell = { readonly column: Column } | { readonly tagType: string } | null;
+type HeaderCell =
+  | { readonly column: Column }
+  | { readonly tagType: string }
+  | { readonly ignored: StatsColumn }
+  | null;
+
+/** The columns whose texts people choose. */
+const isText = (column: Column): boolean => column === "name" || column === "external_id";
 
 const COLUMN_NAMES = `The columns are ${COLUMNS.join(", ")}, and tag:TYPE for the tags of a type`;
 
@@ -41,6 +54,8 @@ function readHeaderCell(text: string, map: ColumnMap): HeaderCell {
   if (tagType !== null) return { tagType };
   const column = COLUMNS.find((candidate) => candidate === field.toLowerCase());
   if (column !== undefined) return { column };
+  const ignored = STATS_COLUMNS.find((candidate) => candidate === field.toLowerCase());
+  if (ignored !== undefined) return { ignored };
   throw new SourceError(
     `There is no field for the column ${quoted(name)}. ${COLUMN_NAMES}. Use --map FIELD=COLUMN to name its field, such as --map budget=${quoted(name)}.`,
   );
@@ -60,7 +75,7 @@ function readHeader(header: readonly string[], map: ColumnMap): HeaderCell[] {
   }
   const cells = header.map((text) => readHeaderCell(text, map));
   const names = cells.flatMap((cell) =>
-    cell ? ["column" in cell ? cell.column : `tag:${cell.tagType}`] : [],
+    cell && !("ignored" in cell) ? ["column" in cell ? cell.column : `tag:${cell.tagType}`] : [],
   );
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new SourceError(`Two columns contain ${JSON.stringify(twice)}.`);
@@ -90,8 +105,8 @@ function readRow(header: readonly HeaderCell[], row: readonly string[]): SourceR
         return { unreadable: `Cell ${index + 1} is not empty, but its column has no name in the header.` };
       }
     } else if ("column" in cell) {
-      record[cell.column] = cell.column === "name" ? readText(text) : text;
-    } else {
+      record[cell.column] = isText(cell.column) ? readText(text) : text;
+    } else if ("tagType" in cell) {
       tagTypes.push(cell.tagType);
       tags.push(...readNames(text).map((name) => ({ type: cell.tagType, name })));
     }
@@ -153,16 +168,18 @@ function writeRow(link: ExportedLink, tagTypes: readonly string[]): string {
   const cells = COLUMNS.map((column) => {
     const value = link[column];
     if (typeof value === "boolean") return writeBoolean(value);
-    return column === "name" && typeof value === "string" ? writeText(value) : value;
+    return isText(column) && typeof value === "string" ? writeText(value) : value;
   });
+  const numbers = link.stats ? STATS_COLUMNS.map((column) => link.stats?.[column] ?? null) : [];
   const names = tagTypes.map((type) =>
     writeNames(link.tags.filter((tag) => tag.type === type).map(({ name }) => name)),
   );
-  return stringifyRow([...cells, ...names]);
+  return stringifyRow([...cells, ...names, ...numbers]);
 }
 
 /** Writes one link into each row. Spreadsheets recognise UTF-8 by the byte order mark. */
-export async function* writeCsv({ tagTypes, links }: LinkExport): AsyncGenerator<string> {
-  yield `\ufeff${stringifyRow([...COLUMNS, ...tagTypes.map((type) => `tag:${type}`)])}`;
+export async function* writeCsv({ tagTypes, hasStats, links }: LinkExport): AsyncGenerator<string> {
+  const tagColumns = tagTypes.map((type) => `tag:${type}`);
+  yield `\ufeff${stringifyRow([...COLUMNS, ...tagColumns, ...(hasStats ? STATS_COLUMNS : [])])}`;
   for await (const link of links) yield writeRow(link, tagTypes);
 }

@@ -6,6 +6,8 @@ import { SourceError } from "./sourceError.js";
 import { linesOf, MAX_LINE_LENGTH, TOO_LONG } from "./text.js";
 
 const PROPERTIES: readonly string[] = [...COLUMNS, "tags"];
+/** An export has the numbers of a link in this property if they are asked for. An import ignores them. */
+const IGNORED = "stats";
 
 /** @throws SourceError for a mapping that applies to CSV only */
 export function checkMap(map: ColumnMap): void {
@@ -26,9 +28,9 @@ export function readJsonRecord(json: string, map: ColumnMap): SourceRow["record"
   if (typeof record !== "object" || record === null || Array.isArray(record)) {
     return { unreadable: "This is not a JSON object." };
   }
-  const entries = Object.entries(record).map(
-    ([name, value]) => [mappedField(map, name) ?? name, value] as const,
-  );
+  const entries = Object.entries(record)
+    .map(([name, value]) => [mappedField(map, name) ?? name, value] as const)
+    .filter(([name]) => name !== IGNORED);
   const names = entries.map(([name]) => name);
   const unknown = names.find((name) => !PROPERTIES.includes(name));
   if (unknown !== undefined) {

@@ -28,6 +28,7 @@ const link = (more: Partial<ExportedLink>): ExportedLink => ({
   subscription_price: null,
   is_bot_created: true,
   is_revoked: false,
+  external_id: null,
   tags: [],
   ...more,
 });

@@ -16,9 +16,11 @@ export interface Channel {
   readonly currency: string;
   readonly botStatus: BotStatus;
   readonly createdAt: Instant;
+  /** The IANA name of the time zone whose days are meant where a caller names no other. */
+  readonly timeZone: string;
 }
 
 /** The columns of Channel, from `channel c`. */
 export const channelColumns = sql`
   c.id, c.chat_id as "chatId", c.kind, c.title, c.username, c.currency, c.bot_status as "botStatus",
-  c.created_at as "createdAt"`;
+  c.created_at as "createdAt", c.time_zone as "timeZone"`;

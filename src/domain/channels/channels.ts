@@ -12,6 +12,7 @@ import { type Caller, requireChannel, requireRole, visible } from "../shared/cal
 import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError } from "../shared/errors.js";
 import { parseId } from "../shared/ids.js";
 import { errorOfInquiry } from "../shared/userErrorOf.js";
+import { parseTimeZone } from "../time/timeZone.js";
 import { type Channel, channelColumns } from "./channel.js";
 import type { ChannelLoaders } from "./channelLoaders.js";
 import { FollowedChat } from "./followedChat.js";
@@ -20,7 +21,7 @@ import {
   isLinkable,
   storeBotStatus,
   storeChannel,
-  storeCurrency,
+  storeChannelSettings,
   storeStatusAfterFailure,
 } from "./storeChannel.js";
 
@@ -41,7 +42,10 @@ export interface ConnectChannelInput {
 export interface UpdateChannelInput {
   /** A global id or a bare UUID. */
   readonly id: string;
-  readonly currency: string;
+  /** Left out: keeps its value. Null is refused. */
+  readonly currency?: string | null | undefined;
+  /** The IANA name of a time zone. Left out: keeps its value. Null is refused. */
+  readonly timeZone?: string | null | undefined;
 }
 
 function readChat(text: string, problems: Problems): number | string | null {
@@ -132,16 +136,23 @@ export class Channels {
   }
 
   /**
-   * Changes the currency of a channel's budgets. No amount is converted.
+   * Changes the currency of a channel's budgets and its time zone. No amount is converted.
    * @throws ForbiddenError, ValidationError, NotFoundError
    */
   async update(input: UpdateChannelInput): Promise<Channel> {
     requireRole(this.#caller, "ADMIN");
     const problems = new Problems();
     const id = parseId("Channel", input.id, "id", problems);
-    const currency = readCurrency(input.currency, problems);
+    for (const field of ["currency", "timeZone"] as const)
+      if (input[field] === null) problems.add(field, "Must not be null.");
+    const currency = input.currency == null ? undefined : readCurrency(input.currency, problems);
+    const timeZone =
+      input.timeZone == null ? undefined : parseTimeZone(input.timeZone, "timeZone", problems)?.name;
     problems.check();
-    return storeCurrency(this.#database, this.#caller, id, currency);
+    return storeChannelSettings(this.#database, this.#caller, id, {
+      ...(currency === undefined ? {} : { currency }),
+      ...(timeZone === undefined ? {} : { timeZone }),
+    });
   }
 
   async #getChat(named: number | string, deadline: Deadline): Promise<TelegramChat> {

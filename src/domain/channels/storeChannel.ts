@@ -66,29 +66,39 @@ export async function storeChannel(
   });
 }
 
+/** The settings of a channel that Telegram does not have. */
+export interface ChannelSettings {
+  readonly currency: string;
+  readonly timeZone: string;
+}
+
 /**
- * Stores the currency of a channel's budgets.
- * @throws NotFoundError if there is no such channel or the caller may not use it.
+ * Stores settings of a channel. A setting that is left out keeps its value.
+ * @throws NotFoundError where there is no such channel or the caller may not use it.
  */
-export async function storeCurrency(
+export async function storeChannelSettings(
   database: Database,
   caller: Caller,
   id: string | null,
-  currency: string,
+  settings: Partial<ChannelSettings>,
 ): Promise<Channel> {
   return database.transaction(async (unit) => {
     await unit.execute(sql`select from channel where id = ${id}::uuid for no key update`);
     const row = id && (await unit.prisma.channel.findUnique({ where: { id } }));
     if (!row || !mayUseChannel(caller, Number(row.chatId))) throw new NotFoundError("channel");
-    if (row.currency === currency) return toChannel(row);
+    const change = differences(row, settings as ChannelSettings);
+    if (Object.keys(change).length === 0) return toChannel(row);
     await audit(unit, caller, {
       action: "channel.update",
       subjectId: row.id,
       channelId: row.id,
-      change: differences(row, { currency }),
+      change,
     });
     return toChannel(
-      await unit.prisma.channel.update({ where: { id: row.id }, data: { currency, updatedAt: new Date() } }),
+      await unit.prisma.channel.update({
+        where: { id: row.id },
+        data: { ...settings, updatedAt: new Date() },
+      }),
     );
   });
 }

@@ -25,6 +25,8 @@ export interface InviteLink {
   readonly isRevoked: boolean;
   readonly createdAt: Instant;
   readonly updatedAt: Instant | null;
+  /** The caller's own id of the link, unique in the channel; null for none. */
+  readonly externalId: string | null;
   /** The tags that the link carries, the oldest first. */
   readonly tagIds: readonly string[];
   /** The version of the channel's tags when the link was read. */
@@ -64,7 +66,9 @@ export const LINK_COLUMNS = {
   is_revoked: { property: "isRevoked", exported: true },
   created_at: { property: "createdAt", exported: true },
   updated_at: { property: "updatedAt", exported: false },
-  // Members are not counted yet.
+  external_id: { property: "externalId", exported: true },
+  external_id_key: { property: null, exported: false },
+  // Members are counted in link_activity.
   join_count: { property: null, exported: false },
   leave_count: { property: null, exported: false },
   join_request_count: { property: null, exported: false },

@@ -1,7 +1,7 @@
 import type { LinkSettings, TelegramInviteLink } from "../../telegram/gateway.js";
 import { cleanLinkName } from "../../telegram/names.js";
 import type { Problems } from "../shared/errors.js";
-import { codePoints, foldName } from "../shared/text.js";
+import { codePoints, foldName, isStorable } from "../shared/text.js";
 import { type InviteLink, isExpired } from "./inviteLink.js";
 
 /** Telegram silently truncates a longer name. */
@@ -175,3 +175,22 @@ export function checkEdit(
 export function checkBudget(budget: string, problems: Problems): void {
   if (budget.startsWith("-")) problems.add("budget", "Must not be negative.");
 }
+
+/** In code points. */
+const MAX_EXTERNAL_ID_LENGTH = 255;
+
+/** Why a text cannot be an external id; null if it can. */
+export function externalIdProblem(externalId: string): string | null {
+  if (externalId === "" || codePoints(externalId) > MAX_EXTERNAL_ID_LENGTH) {
+    return `Must have 1 to ${MAX_EXTERNAL_ID_LENGTH} characters.`;
+  }
+  return isStorable(externalId) ? null : "Must be well-formed Unicode without NUL.";
+}
+
+export const EXTERNAL_ID_TAKEN = "Another link of this channel has this external id.";
+
+/** The columns of an external id. */
+export const externalIdColumns = (externalId: string | null) => ({
+  externalId,
+  externalIdKey: externalId === null ? null : foldName(externalId),
+});

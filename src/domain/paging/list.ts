@@ -113,7 +113,7 @@ export async function readNumberedList<Row>(
   const count = countOf(list);
   const offset = size === null ? 0n : BigInt(page - 1) * BigInt(size);
   if (size !== null && size <= maxRows) {
-    const slice = { ranges: null, orderBy: orderBy(ordering), limit: size, offset };
+    const slice = { ranges: null, orderBy: orderBy(ordering), reversed: false, limit: size, offset };
     const [counted, rows] = await Promise.all([
       database.query<{ count: number }>(count),
       database.query<Row>(selectSlice(list, filteredScan(list, ordering, list.skip), slice)),

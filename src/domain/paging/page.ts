@@ -11,6 +11,8 @@ export interface Slice {
   readonly ranges: Ranges;
   /** The list of ORDER BY, reversed for a page that is read from its end. */
   readonly orderBy: Sql;
+  /** Whether `orderBy` is reversed. */
+  readonly reversed: boolean;
   readonly limit: number;
   /** The number of rows before a numbered page; 0 for a page by cursor. A slice has ranges or an offset, not both. */
   readonly offset: bigint;
@@ -84,6 +86,7 @@ export async function readPage<Row>(
       before && rangesBeyond(ordering, before, "before"),
     ),
     orderBy: orderBy(ordering, backward),
+    reversed: backward,
     limit: size + 1,
     offset: 0n,
   });
@@ -107,7 +110,13 @@ async function readNumberedPage<Row>(
   source: PageSource<Row>,
 ): Promise<Page<Row>> {
   const offset = BigInt(page - 1) * BigInt(size);
-  const read = await source.rows({ ranges: null, orderBy: orderBy(ordering), limit: size + 1, offset });
+  const read = await source.rows({
+    ranges: null,
+    orderBy: orderBy(ordering),
+    reversed: false,
+    limit: size + 1,
+    offset,
+  });
   const rows = read.slice(0, size);
   return {
     edges: edgesOf(ordering, rows),

@@ -9,6 +9,8 @@ export const ID_KINDS = [
   "Channel",
   "ApiToken",
   "UncertainCreation",
+  "Membership",
+  "MemberEvent",
   "FailedUpdate",
 ] as const;
 export type IdKind = (typeof ID_KINDS)[number];

@@ -10,6 +10,9 @@ export type ExistingLink = Prisma.InviteLinkGetPayload<{
 export const keyOfTag = (channelId: string, typeId: string, nameKey: string): string =>
   `${channelId} ${typeId} ${nameKey}`;
 
+/** The key of an external id in a map. @param owner the channel id */
+export const keyOfExternalId = (owner: string, externalId: string): string => `${owner} ${externalId}`;
+
 /** The stored rows that a batch of links names: their ids by natural keys. */
 export interface ExistingRows {
   /** By chat id. */
@@ -20,11 +23,13 @@ export interface ExistingRows {
   readonly tags: Map<string, string>;
   /** By keyOfLink with the channel id. */
   readonly links: Map<string, ExistingLink>;
+  /** The addresses of the links that have an external id, by keyOfExternalId. */
+  readonly externalIds: Map<string, string>;
 }
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
-/** Looks up the stored rows that a batch names, in four statements. */
+/** Looks up the stored rows that a batch names, in five statements; in four if no link has an external id. */
 export async function findExistingRows(
   prisma: Prisma.TransactionClient,
   batch: readonly TransferLink[],
@@ -54,7 +59,18 @@ export async function findExistingRows(
     where: { channelId, url: { in: batch.map(({ url }) => url) } },
     include: { tags: { select: { tagId: true, typeId: true } } },
   });
+  const externalIds = batch.flatMap(({ fields }) => fields.externalId ?? []);
+  const taken =
+    externalIds.length === 0
+      ? []
+      : await prisma.inviteLink.findMany({
+          where: { channelId, externalId: { in: externalIds } },
+          select: { channelId: true, externalId: true, url: true },
+        });
   return {
+    externalIds: new Map(
+      taken.map((link) => [keyOfExternalId(link.channelId, link.externalId ?? ""), link.url]),
+    ),
     channels: new Map(channels.map(({ id, chatId }) => [Number(chatId), id])),
     types: new Map(types.map(({ id, nameKey }) => [nameKey, id])),
     tags: new Map(tagRows.map((tag) => [keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id])),

@@ -1,23 +1,54 @@
-import sql, { join, raw } from "sql-template-tag";
+import sql, { empty, join, raw } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { costPer, type MemberCounts, statsOfLinkColumn } from "../links/stats/memberCounts.js";
 import { NotFoundError } from "../shared/errors.js";
-import { COLUMNS, type Column } from "./linkRecord.js";
+import { COLUMNS, type Column, type StatsColumn } from "./linkRecord.js";
 import type { TransferTag } from "./transferLink.js";
 
 /** A link as an export writes it; readLink reads the same link from it. */
 export type ExportedLink = Readonly<Record<Column, string | number | boolean | null>> & {
   readonly tags: readonly TransferTag[];
+  /** Only if they are asked for. */
+  readonly stats?: Readonly<Record<StatsColumn, string | number | null>>;
 };
 
 export interface LinkExport {
   readonly total: number;
   /** The types of all tags that links of the channel carry, sorted by name. */
   readonly tagTypes: readonly string[];
+  /** Whether the links have their stats. */
+  readonly hasStats?: boolean;
   /** The oldest first; read from the database as they are consumed. */
   readonly links: AsyncIterable<ExportedLink>;
 }
 
 const PORTION = 500;
+
+type ExportedRow = Readonly<Record<Exclude<Column, "channel_id">, string | number | boolean | null>> &
+  Pick<ExportedLink, "tags"> & { readonly stats?: MemberCounts };
+
+/** The link as a record, with its stats by the names of a record. */
+function toExported(chatId: number, { stats, ...row }: ExportedRow): ExportedLink {
+  const link = { channel_id: chatId, ...row };
+  if (stats === undefined) return link;
+  const budget = String(row.budget);
+  return {
+    ...link,
+    stats: {
+      join_count: stats.joinCount,
+      leave_count: stats.leaveCount,
+      removed_count: stats.removedCount,
+      active_count: stats.activeCount,
+      unique_join_count: stats.uniqueJoinCount,
+      join_request_count: stats.joinRequestCount,
+      pending_join_request_count: stats.pendingJoinRequestCount,
+      cost_per_join: costPer(budget, stats.joinCount),
+      cost_per_active_member: costPer(budget, stats.activeCount),
+      first_join_at: stats.firstJoinAt,
+      last_join_at: stats.lastJoinAt,
+    },
+  };
+}
 
 /** The columns of invite_link in the order of a record; `channel_id` is written as the chat id. */
 const exportedColumns = join(
@@ -32,6 +63,7 @@ export async function exportLinks(
   database: Database,
   chatId: number,
   write: (links: LinkExport) => Promise<void>,
+  { stats: hasStats = false }: { readonly stats?: boolean } = {},
 ): Promise<void> {
   await database.snapshot(async (snapshot) => {
     const [channel] = await snapshot.query<{ id: string; total: number }>(sql`
@@ -42,7 +74,7 @@ export async function exportLinks(
       select y.name from tag_type y
       where y.id in (select type_id from invite_link_tag where channel_id = ${channel.id}::uuid)
       order by y.name_key`);
-    const portions = snapshot.portions<Omit<ExportedLink, "channel_id">>(
+    const portions = snapshot.portions<ExportedRow>(
       sql`
       select ${exportedColumns},
         coalesce((
@@ -51,14 +83,16 @@ export async function exportLinks(
           from invite_link_tag lt join tag t on t.id = lt.tag_id join tag_type y on y.id = t.type_id
           where lt.link_id = l.id
         ), '[]') as tags
+        ${hasStats ? sql`, ${statsOfLinkColumn}` : empty}
       from invite_link l where l.channel_id = ${channel.id}::uuid order by l.created_at, l.id`,
       PORTION,
     );
     await write({
       total: channel.total,
       tagTypes: types.map(({ name }) => name),
+      hasStats,
       links: (async function* () {
-        for await (const rows of portions) for (const row of rows) yield { channel_id: chatId, ...row };
+        for await (const rows of portions) for (const row of rows) yield toExported(chatId, row);
       })(),
     });
   });

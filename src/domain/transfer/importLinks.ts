@@ -1,6 +1,7 @@
 import sql from "sql-template-tag";
 import { type Database, retryOnConflict, type UnitOfWork } from "../../database/database.js";
 import { isWriteConflict } from "../../database/failures.js";
+import { EXTERNAL_ID_TAKEN } from "../links/settings.js";
 import type { Caller } from "../shared/caller.js";
 import { type FieldError, Problems } from "../shared/errors.js";
 import { type ExistingRows, findExistingRows, keyOfTag } from "./existingRows.js";
@@ -56,6 +57,8 @@ export interface ImportOptions {
 
 interface PlannedBatch {
   readonly plan: ImportPlan;
+  /** The links whose external id another link has. */
+  readonly taken: readonly TransferLink[];
   /** How many of the batch's links exist already and stay unchanged. */
   readonly unchanged: number;
 }
@@ -96,6 +99,7 @@ export class LinkImport {
     types: new Map(),
     tags: new Map(),
     links: new Set(),
+    externalIds: new Map(),
   };
 
   constructor(database: Database, caller: Pick<Caller, "key">, options: ImportOptions) {
@@ -136,7 +140,7 @@ export class LinkImport {
     const problems = new Problems();
     if ("unreadable" in record) problems.add("row", record.unreadable);
     const link = "unreadable" in record ? null : readLink(record, this.#options.chatId, problems);
-    if (link !== null) return link;
+    if (link !== null) return { place, ...link };
     this.counts.skipped += 1;
     const url = "url" in record && typeof record.url === "string" ? record.url : null;
     this.#options.onSkipped({ place, url, problems: problems.all });
@@ -145,9 +149,14 @@ export class LinkImport {
 
   async #store(batch: readonly TransferLink[]): Promise<void> {
     const { counts } = this;
-    const { plan, unchanged } = this.#options.dryRun
+    const { plan, unchanged, taken } = this.#options.dryRun
       ? await this.#planDryRun(batch)
       : await this.#planAndWrite(batch);
+    for (const { place, url } of taken) {
+      counts.skipped += 1;
+      const problems = [{ field: "external_id", message: EXTERNAL_ID_TAKEN }];
+      this.#options.onSkipped({ place, url, problems });
+    }
     counts.created += plan.links.length;
     counts.updated += plan.updates.length;
     counts.known += unchanged;
@@ -164,13 +173,16 @@ export class LinkImport {
     isCreated: (link: TransferLink) => boolean,
   ): PlannedBatch {
     const planner = new ImportPlanner(existing, new Date());
+    const taken: TransferLink[] = [];
     let unchanged = 0;
     for (const link of batch) {
       const found = planner.find(link);
-      if (found === undefined && !isCreated(link)) planner.add(link);
+      const isWritten = (found === undefined && !isCreated(link)) || (found && this.#options.update);
+      if (isWritten && planner.isExternalIdTaken(link)) taken.push(link);
+      else if (found === undefined && !isCreated(link)) planner.add(link);
       else if (found === undefined || !this.#options.update || !planner.update(found, link)) unchanged += 1;
     }
-    return { plan: planner.plan, unchanged };
+    return { plan: planner.plan, unchanged, taken };
   }
 
   #planAndWrite(batch: readonly TransferLink[]): Promise<PlannedBatch> {
@@ -192,6 +204,7 @@ export class LinkImport {
       types: new Map([...earlier.types, ...found.types]),
       tags: new Map([...earlier.tags, ...found.tags]),
       links: found.links,
+      externalIds: new Map([...earlier.externalIds, ...found.externalIds]),
     };
     const planned = this.#plan(existing, batch, ({ chatId, url }) =>
       earlier.links.has(keyOfLink(chatId, url)),
@@ -201,6 +214,7 @@ export class LinkImport {
     for (const { nameKey, id } of plan.types) earlier.types.set(nameKey, id);
     for (const tag of plan.tags) earlier.tags.set(keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id);
     for (const { chatId, url } of batch) earlier.links.add(keyOfLink(chatId, url));
+    for (const [key, url] of existing.externalIds) earlier.externalIds.set(key, url);
     return planned;
   }
 }

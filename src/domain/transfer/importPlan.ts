@@ -1,9 +1,10 @@
 import type { Prisma } from "../../database/generated/prisma/client.js";
+import { externalIdColumns } from "../links/settings.js";
 import { type AuditEntry, differences } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { defaultColor } from "./colors.js";
-import { type ExistingLink, type ExistingRows, keyOfTag } from "./existingRows.js";
+import { type ExistingLink, type ExistingRows, keyOfExternalId, keyOfTag } from "./existingRows.js";
 import {
   keyOfLink,
   type LinkFields,
@@ -19,6 +20,7 @@ export interface NewLink extends LinkFields {
   readonly channelId: string;
   readonly url: string;
   readonly nameKey: string | null;
+  readonly externalIdKey: string | null;
 }
 
 export interface LinkTag {
@@ -57,6 +59,7 @@ const DEFAULTS = {
   subscriptionPrice: null,
   isBotCreated: true,
   isRevoked: false,
+  externalId: null,
 } as const satisfies Omit<LinkFields, "createdAt">;
 
 /** The fields that a record has. */
@@ -71,6 +74,7 @@ function columnsOf({ creatorId, ...fields }: Partial<LinkFields>) {
   return {
     ...fields,
     ...(fields.name === undefined ? {} : { nameKey: keyOfName(fields.name) }),
+    ...(fields.externalId === undefined ? {} : externalIdColumns(fields.externalId)),
     ...(creatorId === undefined ? {} : { creatorId: creatorId === null ? null : BigInt(creatorId) }),
   };
 }
@@ -107,28 +111,56 @@ export class ImportPlanner {
     return channelId === undefined ? undefined : this.#existing.links.get(keyOfLink(channelId, link.url));
   }
 
+  /**
+   * Whether another link of the channel has the external id of a record, or is planned to have it. An external id that the
+   * batch takes from another link counts as taken until the batch is stored.
+   */
+  isExternalIdTaken({ chatId, url, fields: { externalId } }: TransferLink): boolean {
+    const channelId = this.#existing.channels.get(chatId);
+    if (externalId == null || channelId === undefined) return false;
+    const owner = this.#existing.externalIds.get(keyOfExternalId(channelId, externalId));
+    return owner !== undefined && owner !== url;
+  }
+
+  #takeExternalId(channelId: string, url: string, externalId: string | null | undefined): void {
+    if (externalId != null) this.#existing.externalIds.set(keyOfExternalId(channelId, externalId), url);
+  }
+
   /** Plans a link that does not exist yet. */
   add(link: TransferLink): void {
     const channelId = this.#channel(link.chatId);
     const id = newId();
     const fields = { ...DEFAULTS, createdAt: this.#now, ...presentFields(link.fields) };
     const tagIds = this.#addTags({ id, channelId }, link.tags, []);
-    this.plan.links.push({ id, channelId, url: link.url, nameKey: keyOfName(fields.name), ...fields });
+    this.#takeExternalId(channelId, link.url, fields.externalId);
+    this.plan.links.push({
+      id,
+      channelId,
+      url: link.url,
+      nameKey: keyOfName(fields.name),
+      ...fields,
+      ...externalIdColumns(fields.externalId),
+    });
     this.#audit("inviteLink.import", id, channelId, {
       url: link.url,
       name: fields.name,
       budget: fields.budget,
       tagIds,
+      ...(fields.externalId === null ? {} : { externalId: fields.externalId }),
     });
   }
 
   /**
    * Plans the changes of an existing link to what its record has. Telegram has a link of this server's own bot as it is
-   * stored here, so for such a link only the budget and the tags are taken from the record.
+   * stored here, so for such a link only the budget, the tags and the external id are taken from the record.
    * @returns whether anything changes.
    */
   update(existing: ExistingLink, { fields, tags }: TransferLink): boolean {
-    const columns = columnsOf(presentFields(existing.botId === null ? fields : { budget: fields.budget }));
+    const columns = columnsOf(
+      presentFields(
+        existing.botId === null ? fields : { budget: fields.budget, externalId: fields.externalId },
+      ),
+    );
     const was = { ...existing, budget: existing.budget.toFixed(2) };
     const names = (Object.keys(columns) as (keyof typeof columns)[]).filter(
       (name) => textOf(was[name]) !== textOf(columns[name]),
@@ -143,6 +175,7 @@ export class ImportPlanner {
       : [];
     const removeTagIds = tags ? this.#removeTags(existing, tags) : [];
     if (names.length + addTagIds.length + removeTagIds.length === 0) return false;
+    this.#takeExternalId(existing.channelId, existing.url, fields.externalId);
     this.plan.updates.push({ id: existing.id, data: { ...data, updatedAt: this.#now } });
     const became = Object.fromEntries(names.map((name) => [name, textOf(columns[name])]));
     const before = Object.fromEntries(names.map((name) => [name, textOf(was[name])]));

@@ -3,7 +3,7 @@ import { parseInstant } from "../../parsers/instant.js";
 import { readInviteLinkUrl } from "../../parsers/inviteLinkUrl.js";
 import { parseChatId, parseUserId } from "../../parsers/telegramId.js";
 import { refuse, UnreadableValueError } from "../../parsers/unreadable.js";
-import { MAX_MEMBER_LIMIT, MAX_SUBSCRIPTION_STARS } from "../links/settings.js";
+import { externalIdProblem, MAX_MEMBER_LIMIT, MAX_SUBSCRIPTION_STARS } from "../links/settings.js";
 import { MAX_TAGS } from "../links/tagging/linkTags.js";
 import type { Problems } from "../shared/errors.js";
 import { codePoints, foldName, isStorable } from "../shared/text.js";
@@ -24,8 +24,25 @@ export const COLUMNS = [
   "subscription_price",
   "is_bot_created",
   "is_revoked",
+  "external_id",
 ] as const;
 export type Column = (typeof COLUMNS)[number];
+
+/** The numbers of a link that an export has if they are asked for. An import ignores them. */
+export const STATS_COLUMNS = [
+  "join_count",
+  "leave_count",
+  "removed_count",
+  "active_count",
+  "unique_join_count",
+  "join_request_count",
+  "pending_join_request_count",
+  "cost_per_join",
+  "cost_per_active_member",
+  "first_join_at",
+  "last_join_at",
+] as const;
+export type StatsColumn = (typeof STATS_COLUMNS)[number];
 
 /** A link as a source writes it, unchecked. A value is a JSON value or its text; null and "" stand for no value. */
 export type LinkRecord = { readonly [Name in Column]?: unknown } & {
@@ -54,6 +71,11 @@ const readLinkName: Read<string> = (text) =>
   Buffer.byteLength(foldName(text)) <= MAX_KEY_BYTES
     ? text
     : refuse(`must be well-formed text without NUL, of at most ${MAX_NAME_CODE_POINTS} characters.`);
+
+const readExternalId: Read<string> = (text) => {
+  const problem = externalIdProblem(text);
+  return problem === null ? text : refuse(`${problem.charAt(0).toLowerCase()}${problem.slice(1)}`);
+};
 
 const readBudget: Read<string> = (text) =>
   text.startsWith("-") ? refuse("must not be negative.") : parseWrittenByHand(text);
@@ -87,6 +109,9 @@ function textOf(value: unknown): string | undefined {
   return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
 }
 
+/** The columns whose white space is part of the value. */
+const TEXTS: readonly Column[] = ["name", "external_id"];
+
 /** Reads one record, and adds each value that is not acceptable to `problems`. */
 class RecordReader {
   readonly #record: LinkRecord;
@@ -106,7 +131,7 @@ class RecordReader {
       return undefined;
     }
     try {
-      return read(column === "name" ? text : text.trim());
+      return read(TEXTS.includes(column) ? text : text.trim());
     } catch (error) {
       if (!(error instanceof UnreadableValueError)) throw error;
       this.#problems.add(column, error.sentence);
@@ -134,6 +159,7 @@ class RecordReader {
       subscriptionPrice: this.nullable("subscription_price", readStars),
       isBotCreated: this.value("is_bot_created", readBoolean),
       isRevoked: this.value("is_revoked", readBoolean),
+      externalId: this.nullable("external_id", readExternalId),
     };
   }
 
@@ -170,7 +196,11 @@ class RecordReader {
  * @param chatId the chat of all records; null if each names its own.
  * @returns null if the record is not acceptable; `problems` says why.
  */
-export function readLink(record: LinkRecord, chatId: number | null, problems: Problems): TransferLink | null {
+export function readLink(
+  record: LinkRecord,
+  chatId: number | null,
+  problems: Problems,
+): Omit<TransferLink, "place"> | null {
   const reader = new RecordReader(record, problems);
   const own = reader.value("channel_id", parseChatId);
   const url = reader.value("url", readUrl);

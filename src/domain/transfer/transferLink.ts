@@ -28,6 +28,8 @@ export interface LinkFields {
   readonly subscriptionPrice: number | null;
   readonly isBotCreated: boolean;
   readonly isRevoked: boolean;
+  /** The caller's own id, unique in the channel; null for none. */
+  readonly externalId: string | null;
 }
 
 /** The fields that a source has; a field that is undefined keeps its value, or gets its default. */
@@ -35,6 +37,8 @@ export type TransferFields = { readonly [Name in keyof LinkFields]?: LinkFields[
 
 /** A link that exists in Telegram, as a source has it. Its chat and its address identify it. */
 export interface TransferLink {
+  /** The place of its row in the source, such as "line 7". */
+  readonly place: string;
   readonly chatId: number;
   readonly url: string;
   readonly fields: TransferFields;

@@ -9,13 +9,15 @@ import type { ImportPlan, LinkTag, NewLink } from "./importPlan.js";
 async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<void> {
   await unit.execute(sql`
     insert into invite_link (id, channel_id, url, name, name_key, budget, created_at, creator_id, expire_date,
-      member_limit, creates_join_request, subscription_price, is_bot_created, is_revoked)
+      member_limit, creates_join_request, subscription_price, is_bot_created, is_revoked, external_id, external_id_key)
     select id, "channelId", url, name, "nameKey", budget, "createdAt", "creatorId", "expireDate",
-      "memberLimit", "createsJoinRequest", "subscriptionPrice", "isBotCreated", "isRevoked"
+      "memberLimit", "createsJoinRequest", "subscriptionPrice", "isBotCreated", "isRevoked", "externalId",
+      "externalIdKey"
     from json_to_recordset(${JSON.stringify(links)}::json) as link (
       id uuid, "channelId" uuid, url text, name text, "nameKey" text, budget numeric, "createdAt" timestamptz,
       "creatorId" bigint, "expireDate" timestamptz, "memberLimit" int, "createsJoinRequest" boolean,
-      "subscriptionPrice" int, "isBotCreated" boolean, "isRevoked" boolean)`);
+      "subscriptionPrice" int, "isBotCreated" boolean, "isRevoked" boolean, "externalId" text,
+      "externalIdKey" text)`);
 }
 
 /** A tag that was deleted or got another type meanwhile violates a foreign key, and the batch is planned again. */

@@ -41,7 +41,7 @@ export interface SchemaTypes {
 /** The largest number of ids in one `nodes` query. */
 const MAX_NODES = 1_000;
 /** The factor by which the cost counts a list whose length the query does not state, such as the tags of a link. */
-const LIST_MULTIPLIER = 5;
+export const LIST_MULTIPLIER = 5;
 
 /**
  * The schema builder with its scalars and plugins. Prisma's plugin reads API tokens and uncertain creations. Links, tags and

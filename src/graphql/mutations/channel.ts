@@ -19,16 +19,20 @@ const ConnectChannelInput = builder.inputType("ConnectChannelInput", {
 });
 
 const UpdateChannelInput = builder.inputType("UpdateChannelInput", {
-  description: "The changes of a channel's settings that are stored here rather than in Telegram.",
+  description:
+    "The changes of a channel's settings that are stored here rather than in Telegram. An omitted field keeps its value; null is a ValidationError.",
   fields: (t) => ({
     id: t.id({
       required: true,
       description: "The channel's global id or bare UUID, not its Telegram chat id.",
     }),
     currency: t.string({
-      required: true,
       description:
         "The ISO 4217 code of the currency of the links' budgets from now on. No amount is converted.",
+    }),
+    timeZone: t.string({
+      description:
+        "The IANA name of the time zone whose days are meant where no other is given, such as Europe/Berlin.",
     }),
   }),
 });
@@ -56,7 +60,8 @@ builder.mutationFields((t) => ({
   }),
   updateChannel: t.field({
     type: UpdateChannelSuccess,
-    description: "Changes the currency of the budgets of a channel's links. Requires the role ADMIN.",
+    description:
+      "Changes the currency of the budgets of a channel's links, and its time zone. Requires the role ADMIN.",
     args: {
       input: t.arg({ type: UpdateChannelInput, required: true, description: "The channel and its changes." }),
     },

@@ -56,6 +56,10 @@ const CreateInviteLinkInput = builder.inputType("CreateInviteLinkInput", {
       description:
         "The price of a link whose members pay. Only for channels, and not allowed together with expireDate, memberLimit or createsJoinRequest.",
     }),
+    externalId: t.string({
+      description:
+        "The caller's own id of the link: 1 to 255 characters. One that another link of the channel has is a ValidationError.",
+    }),
     idempotencyKey: t.string({
       description:
         "A key of the caller's choice: 1 to 255 characters, kept for 24 hours. A repeated call with the same key returns the link of the first call and creates no second one in Telegram. If it is unknown whether the first call created a link, the repeated call returns the same error (TelegramUnavailableError with outcomeUnknown) and does not try again.",

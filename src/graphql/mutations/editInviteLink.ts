@@ -9,7 +9,7 @@ const ID_DESCRIPTION = "The link's global id or bare UUID.";
 
 const UpdateInviteLinkInput = builder.inputType("UpdateInviteLinkInput", {
   description:
-    "The changes of a link. An omitted field keeps its value. Null clears name, expireDate and memberLimit, and is a ValidationError for other fields. Telegram refuses changes that leave an expired link expired: they are a ValidationError on expireDate. budget and tagIds can always be changed.",
+    "The changes of a link. An omitted field keeps its value. Null clears name, expireDate, memberLimit and externalId, and is a ValidationError for other fields. Telegram refuses changes that leave an expired link expired: they are a ValidationError on expireDate. budget, tagIds and externalId can always be changed.",
   fields: (t) => ({
     id: t.id({ required: true, description: ID_DESCRIPTION }),
     name: t.string({
@@ -32,6 +32,10 @@ const UpdateInviteLinkInput = builder.inputType("UpdateInviteLinkInput", {
     }),
     tagIds: t.idList({
       description: "All tags that the link is to have: global ids or bare UUIDs of tags of the channel.",
+    }),
+    externalId: t.string({
+      description:
+        "The caller's own id of the link: 1 to 255 characters, or null for none. One that another link of the channel has is a ValidationError.",
     }),
   }),
 });

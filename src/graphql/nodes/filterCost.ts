@@ -26,8 +26,10 @@ const SKIPPED_ROWS_PER_FIELD = 2_000;
 /** The number of conditions that no index serves. An index serves a period of time, but all links can lie in the period. */
 function scansOf(filter: InviteLinkFilter): number {
   const { name, creatorId, isRevoked, isExpired, isBotCreated, createdFrom, createdTo } = filter;
+  const { search, minJoinCount, hasPendingJoinRequests } = filter;
   const period = createdFrom ?? createdTo;
-  const conditions = [name || null, creatorId, isRevoked, isExpired, isBotCreated, period];
+  const ofLinks = [name || null, search || null, creatorId, isRevoked, isExpired, isBotCreated, period];
+  const conditions = [...ofLinks, minJoinCount, hasPendingJoinRequests];
   return conditions.filter((condition) => condition != null).length;
 }
 
@@ -36,7 +38,8 @@ export function filterCost(filter: InviteLinkFilter | null | undefined): number 
   if (!filter) return 0;
   const groups = filter.tagGroups ?? [];
   const tags = groups.reduce((sum, { tagIds }) => sum + (tagIds?.length ?? 0), 0);
-  const ids = Math.ceil((filter.ids?.length ?? 0) / IDS_PER_FIELD);
+  const named = (filter.ids?.length ?? 0) + (filter.externalIds?.length ?? 0);
+  const ids = Math.ceil(named / IDS_PER_FIELD);
   return SCAN_COST * scansOf(filter) + GROUP_COST * groups.length + TAG_COST * tags + ids;
 }
 
@@ -54,7 +57,7 @@ const SCANS: Readonly<Record<string, (args: Record<string, unknown>) => number>>
   inviteLinks: ({ filter }) => SCAN_COST * scansOf((filter ?? {}) as InviteLinkFilter),
   tags: ({ name }) => (name ? SCAN_COST : 0),
 };
-const COMPUTED: readonly string[] = ["totalCount", "totals", "facets"];
+const COMPUTED: readonly string[] = ["totalCount", "totals", "facets", "groups", "series"];
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
@@ -81,7 +84,7 @@ function fieldsOf(sets: readonly SelectionSetNode[], fragments: Fragments): Map<
 }
 
 /**
- * The cost of an operation's totalCount, totals and facets that results from the filters of their lists. Only lists of the
+ * The cost of an operation's counts and sums that results from the filters of their lists. Only lists of the
  * root have filters. The complexity of a field itself does not depend on the arguments of the fields above it.
  */
 export function computedUnderFilters(

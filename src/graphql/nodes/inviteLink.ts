@@ -1,9 +1,11 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder/builder.js";
-import { pageComplexity } from "../builder/connection.js";
+import { pageComplexity, toConnection } from "../builder/connection.js";
 import { depthCost, filterCost, orderCost } from "./filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
+import { InviteLinkStatsRef } from "./inviteLinkStats.js";
+import { MembershipConnection, MembershipEdge, MembershipRef } from "./membership.js";
 import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
 
 const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSubscription").implement({
@@ -89,6 +91,37 @@ builder.node(InviteLinkRef, {
       // A DataLoader reads the tags of all links of a page at once. The tag cache answers if it has all tags of the link.
       resolve: (link, _args, { loaders }) => loaders.tagsOf(link),
     }),
+    externalId: t.exposeString("externalId", {
+      nullable: true,
+      description:
+        "The caller's own id of the link, such as an ad's or a click's, unique in the channel; null if none was given.",
+    }),
+    stats: t.field({
+      type: InviteLinkStatsRef,
+      description: "Who came by the link, in numbers. Computed only if selected.",
+      // A DataLoader reads the counters of all links of a page at once.
+      resolve: async (link, _args, { linkStatistics }) => ({
+        link,
+        counts: await linkStatistics.counts(link),
+      }),
+    }),
+    members: t.connection(
+      {
+        type: MembershipRef,
+        description: "The stays of members who came by the link, the latest first.",
+        args: {
+          isActive: t.arg.boolean({
+            description:
+              "True for members who are still in the channel, false for those who left, null for both.",
+          }),
+        },
+        complexity: pageComplexity,
+        resolve: async (link, { isActive, ...args }, { linkStatistics }) =>
+          toConnection(await linkStatistics.members(link, isActive ?? null, args)),
+      },
+      MembershipConnection,
+      MembershipEdge,
+    ),
   }),
 });
 

@@ -40,6 +40,17 @@ export const InviteLinkFilterInput = builder.inputType("InviteLinkFilter", {
     }),
     createdFrom: t.field({ type: "DateTime", description: "Only links created at this time or later." }),
     createdTo: t.field({ type: "DateTime", description: "Only links created before this time (exclusive)." }),
+    externalIds: t.stringList({
+      description: "Only links with one of these external ids. An empty list matches no link.",
+    }),
+    search: t.string({
+      description:
+        "A part of the name, the address or the external id, case folded like `name`. An address may have any spelling, with or without https://. An empty text has no effect.",
+    }),
+    minJoinCount: t.int({ description: "Only links with at least so many joins." }),
+    hasPendingJoinRequests: t.boolean({
+      description: "True for links with requests that are not decided yet only, false for other links only.",
+    }),
   }),
 });
 
@@ -50,6 +61,11 @@ const FIELDS: Record<InviteLinkOrderField, { description: string }> = {
   },
   CREATED_AT: { description: "The time of creation." },
   BUDGET: { description: "The budget." },
+  JOIN_COUNT: { description: "The number of joins." },
+  ACTIVE_COUNT: { description: "The number of active members." },
+  LAST_JOIN_AT: {
+    description: "The time of the last join. Links without joins come last in both directions.",
+  },
 };
 
 const DIRECTIONS: Record<Direction, { description: string }> = {

@@ -11,6 +11,7 @@ import {
   type ValidationContext,
 } from "graphql";
 import { computedUnderFilters } from "../nodes/filterCost.js";
+import { costOfSums } from "../nodes/sumsCost.js";
 import { complete } from "./errors.js";
 
 /** The limits are larger than the project's own clients need. The HTTP server also limits the size of a body. */
@@ -100,7 +101,10 @@ export function costOf(
   return readingArguments(() => {
     const { complexity, depth } = complexityFromQuery(selected, { schema, variables, ctx: {} });
     const { coerced = {} } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
-    return { complexity: complexity + computedUnderFilters(schema, operation, fragments, coerced), depth };
+    const further =
+      computedUnderFilters(schema, operation, fragments, coerced) +
+      costOfSums(schema, operation, fragments, coerced);
+    return { complexity: complexity + further, depth };
   });
 }
 

@@ -62,6 +62,14 @@ export const amount = (description: string) =>
 export const instant = (description: string) =>
   parsed(parseRfc3339Instant, { type: "string", format: "date-time", description });
 
+/** A switch in a query string; false if it is left out. */
+export const flag = (description: string) =>
+  z
+    .enum(["true", "false"])
+    .default("false")
+    .meta({ description })
+    .transform((value) => value === "true");
+
 /** The id of an object. The domain checks its form and its type. */
 export const id = (description: string) =>
   z.string().meta({ description: `${description}: its UUID, or its global id from GraphQL.` });

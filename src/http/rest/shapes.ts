@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Instant } from "../../database/instant.js";
-import type { TaggedLink } from "../../domain/links/inviteLink.js";
+import { type CountedLink, costPer, type MemberCounts } from "../../domain/links/stats/memberCounts.js";
 import type { TagType, TagWithLinks } from "../../domain/tags/tag.js";
 
 // The JSON of answers, and the functions that create it from the domain's objects.
@@ -16,6 +16,22 @@ const amount = z.number().meta({ description: "Exact to two fraction digits." })
 
 const TypeShape = z.object({ id: uuid, name: z.string() }).meta({ id: "TagType" });
 export const TypesShape = z.array(TypeShape);
+
+const StatsShape = z
+  .object({
+    join_count: z.int(),
+    leave_count: z.int(),
+    removed_count: z.int(),
+    active_count: z.int(),
+    unique_join_count: z.int(),
+    join_request_count: z.int(),
+    pending_join_request_count: z.int(),
+    cost_per_join: amount.nullable(),
+    cost_per_active_member: amount.nullable(),
+    first_join_at: instant.nullable(),
+    last_join_at: instant.nullable(),
+  })
+  .meta({ id: "InviteLinkStats", description: "The numbers of a link's members." });
 
 export const LinkShape = z
   .object({
@@ -34,6 +50,7 @@ export const LinkShape = z
     tags: z.array(
       z.object({ id: uuid, name: z.string(), color: z.string(), type: TypeShape }).meta({ id: "TagOfLink" }),
     ),
+    stats: StatsShape.optional().meta({ description: "Only if the request asks for it." }),
   })
   .meta({ id: "InviteLink" });
 
@@ -74,7 +91,23 @@ export const TagPageShape = pageOf(TagShape, "TagPage");
 const shownInstant = (at: Instant): string => `${at.slice(0, at.indexOf("."))}Z`;
 const orNull = (at: Instant | null): string | null => (at === null ? null : shownInstant(at));
 
-export const showLink = (link: TaggedLink): z.infer<typeof LinkShape> => ({
+const numberOrNull = (decimal: string | null): number | null => (decimal === null ? null : Number(decimal));
+
+const showStats = (budget: string, counts: MemberCounts): z.infer<typeof StatsShape> => ({
+  join_count: counts.joinCount,
+  leave_count: counts.leaveCount,
+  removed_count: counts.removedCount,
+  active_count: counts.activeCount,
+  unique_join_count: counts.uniqueJoinCount,
+  join_request_count: counts.joinRequestCount,
+  pending_join_request_count: counts.pendingJoinRequestCount,
+  cost_per_join: numberOrNull(costPer(budget, counts.joinCount)),
+  cost_per_active_member: numberOrNull(costPer(budget, counts.activeCount)),
+  first_join_at: orNull(counts.firstJoinAt),
+  last_join_at: orNull(counts.lastJoinAt),
+});
+
+export const showLink = (link: CountedLink): z.infer<typeof LinkShape> => ({
   id: link.id,
   name: link.name,
   channel_id: link.chatId,
@@ -93,6 +126,7 @@ export const showLink = (link: TaggedLink): z.infer<typeof LinkShape> => ({
     color,
     type: { id: typeId, name: typeName },
   })),
+  ...(link.stats ? { stats: showStats(link.budget, link.stats) } : {}),
 });
 
 export const showTag = (tag: TagWithLinks): z.infer<typeof TagShape> => ({

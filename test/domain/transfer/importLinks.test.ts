@@ -67,6 +67,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
           subscription_price: null,
           is_bot_created: "no",
           is_revoked: true,
+          external_id: "Click 1",
           tags: [
             { type: "Platform", name: "  You   Tube ", color: "#ff0000" },
             { type: "PLATFORM", name: "you tube" },
@@ -90,6 +91,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
       subscription_price: null,
       is_bot_created: false,
       is_revoked: true,
+      external_id: "Click 1",
       tags: [{ type: "Platform", name: "You Tube", color: "#FF0000" }],
     });
     expect(little).toMatchObject({ name: null, budget: "0.00", is_bot_created: true, tags: [] });
@@ -115,6 +117,35 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     expect(counts).toMatchObject({ created: 3, known: 3, skipped: 0 });
     const addresses = (await linksOf(database)).map((stored) => stored.url);
     expect(addresses.sort()).toEqual([url("Aa-1"), ...another].sort());
+  });
+
+  test("an import skips a link whose external id another link of the channel has, in a dry run as well", async () => {
+    await importText(database, jsonLines(link("a", { external_id: "one" })));
+    const records = [
+      link("b", { external_id: "one" }),
+      link("c", { external_id: "two" }),
+      link("d", { external_id: "two" }),
+      link("a", { external_id: "three" }),
+      link("e", { external_id: "x".repeat(256) }),
+    ];
+    for (const dryRun of [true, false]) {
+      const { counts, skipped } = await importText(database, jsonLines(...records), { update: true, dryRun });
+      expect(counts).toMatchObject({ created: 1, updated: 1, skipped: 3 });
+      expect(skipped.map(({ place, problems }) => [place, problems[0]?.field])).toEqual(
+        expect.arrayContaining([
+          ["line 1", "external_id"],
+          ["line 3", "external_id"],
+          ["line 5", "external_id"],
+        ]),
+      );
+    }
+    const stored = await linksOf(database);
+    expect(stored.map(({ url: address, external_id }) => [address, external_id])).toEqual(
+      expect.arrayContaining([
+        [url("a"), "three"],
+        [url("c"), "two"],
+      ]),
+    );
   });
 
   test("an import stores an audit entry for every change", async () => {

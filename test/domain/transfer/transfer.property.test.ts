@@ -71,6 +71,10 @@ const link = fc.record({
   subscriptionPrice: fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: null }),
   isBotCreated: fc.boolean(),
   isRevoked: fc.boolean(),
+  externalId: fc.option(
+    text(12).filter((id) => isStorable(id) && codePoints(id) <= 250),
+    { nil: null },
+  ),
   /** Indexes of the tags that the link carries. */
   tags: fc.uniqueArray(fc.nat(11), { maxLength: 5 }),
 });
@@ -102,13 +106,16 @@ async function store({ prisma }: Database, { types, links }: World): Promise<voi
       });
     }
   }
-  for (const [index, { tags: carried, creatorId, ...columns }] of links.entries()) {
+  for (const [index, { tags: carried, creatorId, externalId: text, ...columns }] of links.entries()) {
+    // Unique in the channel.
+    const externalId = text === null ? null : `${text}${index}`;
+    const externalIdKey = externalId === null ? null : foldName(externalId);
     const id = newId();
     const url = `https://t.me/+${index}`;
     const nameKey = columns.name === null ? null : foldName(columns.name);
     const creator = creatorId === null ? null : BigInt(creatorId);
     await prisma.inviteLink.create({
-      data: { ...columns, id, channelId, url, nameKey, creatorId: creator },
+      data: { ...columns, id, channelId, url, nameKey, externalId, externalIdKey, creatorId: creator },
     });
     const given = carried.flatMap((place) => tags[place] ?? []);
     await prisma.inviteLinkTag.createMany({

@@ -30,7 +30,14 @@ import {
   waitBriefly,
   waitUntilDeadline,
 } from "../persistResult.js";
-import { checkBudget, checkSettings, checkSubscription, MAX_SUBSCRIPTION_STARS } from "../settings.js";
+import {
+  checkBudget,
+  checkSettings,
+  checkSubscription,
+  EXTERNAL_ID_TAKEN,
+  externalIdProblem,
+  MAX_SUBSCRIPTION_STARS,
+} from "../settings.js";
 import { checkTags, distinct, parseTagIds } from "../tagging/linkTags.js";
 import type { CreationIntents, CreationRequest } from "./creationIntents.js";
 import { type LinkSpec, storeCreatedLink } from "./storeCreatedLink.js";
@@ -47,6 +54,8 @@ export interface CreateInviteLinkInput {
   readonly tagIds: readonly string[];
   /** The price is in Telegram Stars for thirty days. */
   readonly subscription?: { readonly priceStars: number } | null | undefined;
+  /** The caller's own id of the link; null for none. */
+  readonly externalId?: string | null | undefined;
   readonly idempotencyKey?: string | null | undefined;
 }
 
@@ -75,6 +84,10 @@ function toRequest(
     budget: input.budget,
     tagIds: [...tagIds].sort(),
     priceStars: input.subscription?.priceStars ?? null,
+    // Earlier versions of the server knew no external ids.
+    ...(input.externalId == null
+      ? {}
+      : { externalId: input.externalId.toWellFormed().replaceAll("\0", " ") }),
   };
   const argumentsHash = Uint8Array.from(createHash("sha256").update(JSON.stringify(hashed)).digest());
   return { idempotencyKey: key, argumentsHash, arguments: hashed };
@@ -168,12 +181,15 @@ export class LinkCreator {
       const earlierLink =
         start && "createdLinkId" in start ? await this.#loaders.inviteLink.load(start.createdLinkId) : null;
       if (earlierLink) return earlierLink;
-      const { spec, channel } = await this.#check(input, tagIds, deadline, problems).catch(async (error) => {
-        // An intent that was taken over from a dead server can no longer be carried out, so its key becomes free.
-        if (start && "creationId" in start && error instanceof UserError)
-          await this.#creationIntents.markFailed(start.creationId, error.message);
-        throw error;
-      });
+      const ownIntent = start && "creationId" in start ? start.creationId : null;
+      const { spec, channel } = await this.#check(input, tagIds, ownIntent, deadline, problems).catch(
+        async (error) => {
+          // An intent that was taken over from a dead server can no longer be carried out, so its key becomes free.
+          if (start && "creationId" in start && error instanceof UserError)
+            await this.#creationIntents.markFailed(start.creationId, error.message);
+          throw error;
+        },
+      );
       const requireTimeLeft = timeLimitOf(deadline);
       start ??= await this.#creationIntents.prepare(this.#caller, request, channel.id, deadline);
       if ("createdLinkId" in start) return await this.#readLink(start.createdLinkId);
@@ -197,17 +213,19 @@ export class LinkCreator {
   async #check(
     input: CreateInviteLinkInput,
     tagIds: readonly (string | null)[],
+    ownIntent: string | null,
     deadline: Deadline,
     problems: Problems,
   ): Promise<{ spec: LinkSpec; channel: Channel }> {
     requireChannel(this.#caller, input.chatId);
-    const spec = await this.#checkInput(input, tagIds, problems);
+    const spec = await this.#checkInput(input, tagIds, ownIntent, problems);
     return { spec, channel: await this.#findChannel(input, deadline) };
   }
 
   async #checkInput(
     input: CreateInviteLinkInput,
     tagIds: readonly (string | null)[],
+    ownIntent: string | null,
     problems: Problems,
   ): Promise<LinkSpec> {
     const { subscription = null, expireDate = null, memberLimit = null, createsJoinRequest } = input;
@@ -228,13 +246,39 @@ export class LinkCreator {
       problems.add("subscription", "Only channels have subscription links, not groups.");
     }
     await checkTags(tagIds, channel?.id, "tagIds", this.#loaders, problems);
+    const externalId = input.externalId ?? null;
+    if (externalId !== null) await this.#checkExternalId(externalId, channel, ownIntent, problems);
     problems.check();
     return {
       settings,
       subscriptionPrice: subscription?.priceStars ?? null,
       budget: input.budget,
       tagIds: distinct(tagIds),
+      externalId,
     };
+  }
+
+  /**
+   * Checks that no link of the channel has the external id, and that no other creation is about to take it.
+   * @param ownIntent the intent of this very creation; null before it is stored.
+   */
+  async #checkExternalId(
+    externalId: string,
+    channel: Channel | null,
+    ownIntent: string | null,
+    problems: Problems,
+  ): Promise<void> {
+    const problem = externalIdProblem(externalId);
+    if (problem !== null) problems.add("externalId", problem);
+    if (problem !== null || channel === null) return;
+    const taken = await this.#database.query(sql`
+      select from invite_link where channel_id = ${channel.id}::uuid and external_id = ${externalId}
+      union all
+      select from link_creation where state = any('{PREPARED,SENT,UNCERTAIN}'::creation_state[])
+        and channel_id = ${channel.id}::uuid and arguments ->> 'externalId' = ${externalId}
+        and id is distinct from ${ownIntent}::uuid
+      limit 1`);
+    if (taken.length > 0) problems.add("externalId", EXTERNAL_ID_TAKEN);
   }
 
   /** The channel of the chat; one that is not known yet is learned from Telegram and stored. */

@@ -5,7 +5,7 @@ import { audit } from "../../shared/audit.js";
 import type { Caller } from "../../shared/caller.js";
 import { newId } from "../../shared/ids.js";
 import { NotStorableError } from "../persistResult.js";
-import { storedSettings } from "../settings.js";
+import { externalIdColumns, storedSettings } from "../settings.js";
 import { addTags } from "../tagging/linkTags.js";
 
 /** A link to create, from input that was checked. */
@@ -15,6 +15,8 @@ export interface LinkSpec {
   readonly subscriptionPrice: number | null;
   readonly budget: string;
   readonly tagIds: readonly string[];
+  /** Null for none. */
+  readonly externalId: string | null;
 }
 
 export interface CreatedLink {
@@ -32,6 +34,24 @@ export interface CreatedLink {
 /** The link belongs to another creation, or was stored before this creation began: so this creation did not create it. */
 export class ForeignLinkError extends NotStorableError {
   override readonly name = "ForeignLinkError";
+}
+
+/**
+ * The external id that a link was created with; null if another link has got it meanwhile. Telegram has created the link
+ * by then, so the link is stored without it.
+ */
+async function freeExternalId(
+  { prisma }: UnitOfWork,
+  channelId: string,
+  url: string,
+  externalId: string | null,
+): Promise<string | null> {
+  if (externalId === null) return null;
+  const taken = await prisma.inviteLink.findFirst({
+    where: { channelId, externalId, NOT: { url } },
+    select: { id: true },
+  });
+  return taken === null ? externalId : null;
 }
 
 /**
@@ -56,11 +76,13 @@ export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): 
   if (linkId !== null) return linkId;
   const [id, now] = [newId(), new Date()];
   const { settings } = spec;
+  const externalId = await freeExternalId(unit, channelId, answer.invite_link, spec.externalId);
   const state = {
     botId: BigInt(botId),
     ...storedSettings(answer, settings),
     subscriptionPrice: spec.subscriptionPrice,
     budget: spec.budget,
+    ...(externalId === null ? {} : externalIdColumns(externalId)),
     creatorId: BigInt(creatorId ?? answer.creator?.id ?? botId),
     isBotCreated: true,
   };
@@ -82,7 +104,13 @@ export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): 
       data: { botStatus: BOT_STATUS.ready, updatedAt: now },
     });
   }
-  const change = { url: answer.invite_link, name: state.name, budget: spec.budget, tagIds: [...spec.tagIds] };
+  const change = {
+    url: answer.invite_link,
+    name: state.name,
+    budget: spec.budget,
+    tagIds: [...spec.tagIds],
+    ...(externalId === null ? {} : { externalId }),
+  };
   await audit(unit, caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });
   return link.id;
 }

@@ -28,6 +28,8 @@ const storedArguments = z.object({
   budget: z.string(),
   tagIds: z.array(z.string()),
   priceStars: z.number().nullable(),
+  /** Left out where the caller gave none. */
+  externalId: z.string().nullable().default(null),
 });
 
 /** The link that a creation requested. */

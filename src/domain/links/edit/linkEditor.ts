@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
+import { failureOf } from "../../../database/failures.js";
 import type { Logger } from "../../../log.js";
 import { TelegramCallError } from "../../../telegram/failures.js";
 import type {
@@ -15,7 +16,7 @@ import { BOT_STATUS, storeStatusAfterFailure } from "../../channels/storeChannel
 import { type AuditEntry, audit } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import type { StorageGuard } from "../../shared/databaseErrors.js";
-import { NotFoundError, Problems } from "../../shared/errors.js";
+import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js";
 import { parseId } from "../../shared/ids.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
 import { userErrorOf } from "../../shared/userErrorOf.js";
@@ -33,6 +34,9 @@ import {
   changedSettings,
   checkBudget,
   checkEdit,
+  EXTERNAL_ID_TAKEN,
+  externalIdColumns,
+  externalIdProblem,
   mergeSettings,
   NO_SETTINGS,
   settingsOf,
@@ -41,7 +45,10 @@ import {
 import { checkTags, distinct, parseTagIds, replaceTags } from "../tagging/linkTags.js";
 import type { EditLocks, LockedLink, UnconfirmedEdits } from "./editLocks.js";
 
-/** A field left out keeps its value. Null clears the name, the date and the member limit, and is refused elsewhere. */
+/**
+ * A field left out keeps its value. Null clears the name, the date, the member limit and the external id, and is refused
+ * elsewhere.
+ */
 export interface UpdateInviteLinkInput {
   /** A global id or a bare UUID. */
   readonly id: string;
@@ -53,6 +60,7 @@ export interface UpdateInviteLinkInput {
   readonly budget?: string | null | undefined;
   /** All tags that the link is to carry. */
   readonly tagIds?: readonly string[] | null | undefined;
+  readonly externalId?: string | null | undefined;
 }
 
 const NEVER_NULL = ["createsJoinRequest", "budget", "tagIds"] as const;
@@ -61,10 +69,33 @@ const NEVER_NULL = ["createsJoinRequest", "budget", "tagIds"] as const;
 interface OwnFields {
   readonly budget?: string | undefined;
   readonly tagIds?: readonly string[] | undefined;
+  /** Null clears it. */
+  readonly externalId?: string | null | undefined;
 }
 
 /** A link with the bot that created it; null if that was not stored. */
 type EditableLink = InviteLink & { readonly botId: number | null };
+
+/** Whether another link of the channel has an external id. */
+async function isTaken(
+  database: Pick<UnitOfWork, "query">,
+  { id, channelId, externalId }: Pick<InviteLink, "id" | "channelId" | "externalId">,
+): Promise<boolean> {
+  const found = await database.query(sql`
+    select from invite_link
+    where channel_id = ${channelId}::uuid and external_id = ${externalId} and id <> ${id}::uuid`);
+  return found.length > 0;
+}
+
+/** @throws ValidationError where another link has got the external id since it was checked. */
+async function refusingTaken(store: () => Promise<void>): Promise<void> {
+  try {
+    await store();
+  } catch (error) {
+    if (failureOf(error).kind !== "uniqueViolation") throw error;
+    throw new ValidationError([{ field: "externalId", message: EXTERNAL_ID_TAKEN }]);
+  }
+}
 
 interface EditorServices {
   readonly database: Database;
@@ -78,7 +109,7 @@ interface EditorServices {
 /**
  * Edits and revokes invite links, for one request. An edit's steps, in their order:
  *
- * 1. The link is looked up, and the fields that Telegram does not have (budget and tags) are checked.
+ * 1. The link is looked up, and the fields that Telegram does not have (budget, tags, external id) are checked.
  * 2. If nothing else is to change, they are stored, and Telegram is not called. Otherwise:
  * 3. The link's edit lock is taken, and the link is read again.
  * 4. The settings are merged and checked. Where nothing differs and nothing is unconfirmed, Telegram is not called.
@@ -157,7 +188,7 @@ export class LinkEditor {
       return readResult(() => this.#readEdited(link.id));
     }
     problems.check();
-    await this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own));
+    await refusingTaken(() => this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own)));
     return this.#readEdited(link.id);
   }
 
@@ -186,10 +217,23 @@ export class LinkEditor {
     if (input.budget != null) checkBudget(input.budget, problems);
     const tagIds = input.tagIds == null ? null : parseTagIds(input.tagIds, "tagIds", problems);
     if (tagIds) await checkTags(tagIds, link.channelId, "tagIds", this.#loaders, problems);
+    if (input.externalId != null) await this.#checkExternalId(link, input.externalId, problems);
     return {
       budget: input.budget ?? undefined,
       tagIds: tagIds ? distinct(tagIds) : undefined,
+      externalId: input.externalId,
     };
+  }
+
+  async #checkExternalId(
+    { id, channelId }: InviteLink,
+    externalId: string,
+    problems: Problems,
+  ): Promise<void> {
+    const problem = externalIdProblem(externalId);
+    if (problem !== null) problems.add("externalId", problem);
+    else if (await isTaken(this.#database, { id, channelId, externalId }))
+      problems.add("externalId", EXTERNAL_ID_TAKEN);
   }
 
   /** Edits a link whose edit lock is held. */
@@ -212,7 +256,9 @@ export class LinkEditor {
       checkEdit(link, changed, settings, new Date(), problems);
     }
     problems.check();
-    if (!isForTelegram) return this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own));
+    if (!isForTelegram) {
+      return refusingTaken(() => this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own)));
+    }
     const answer = await this.#askTelegram(locked, link, "maybeEdited", deadline, (chatId, sending) =>
       link.subscriptionPrice === null
         ? this.#gateway.editInviteLink(chatId, link.url, settings, deadline, sending)
@@ -225,7 +271,11 @@ export class LinkEditor {
     }
     await this.#persist(locked, link, answer, deadline, async (unit) => {
       const stored = await this.#storeSettings(unit, link.id, storedSettings(answer, settings));
-      await this.#storeOwnFields(unit, stored, own, locked.unconfirmed.maybeEdited ? settings : difference);
+      // Telegram has edited the link by now. If another link got the external id meanwhile, the rest is stored.
+      const taken =
+        own.externalId != null && (await isTaken(unit, { ...stored, externalId: own.externalId }));
+      const free = taken ? { ...own, externalId: undefined } : own;
+      await this.#storeOwnFields(unit, stored, free, locked.unconfirmed.maybeEdited ? settings : difference);
     });
   }
 
@@ -347,7 +397,7 @@ export class LinkEditor {
   }
 
   /**
-   * Stores the budget and the tags where they differ, and one audit entry for the whole edit.
+   * Stores the budget, the tags and the external id where they differ, and one audit entry for the whole edit.
    * @param settings the settings that Telegram has changed, for the audit entry.
    */
   async #storeOwnFields(
@@ -366,6 +416,14 @@ export class LinkEditor {
     if (own.tagIds) {
       const changed = await replaceTags(unit, { linkIds: [id], tagIds: own.tagIds });
       if (changed.length > 0) change["tagIds"] = own.tagIds;
+    }
+    if (own.externalId !== undefined) {
+      const { externalId, externalIdKey } = externalIdColumns(own.externalId);
+      const changed = await unit.execute(sql`
+        update invite_link
+        set external_id = ${externalId}, external_id_key = ${externalIdKey}, updated_at = now()
+        where id = ${id}::uuid and external_id is distinct from ${externalId}`);
+      if (changed > 0) change["externalId"] = externalId;
     }
     if (Object.keys(change).length === 0) return;
     await audit(unit, this.#caller, {

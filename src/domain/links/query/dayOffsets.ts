@@ -8,14 +8,13 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Ordering } from "../../paging/ordering.js";
 import { type RowSkip, rowOffset } from "../../paging/rowOffset.js";
-import type { InviteLink } from "../inviteLink.js";
-import { directionByCreation } from "./order.js";
+import { directionByCreation, type OrderedLink } from "./order.js";
 
 /**
  * Sums up the channel's links by day (link_day) to find the day on which the page begins. PostgreSQL then reads only the
  * links of that day that come before the page. Orders other than by creation take rowOffset.
  */
-export function dayOffsets(channelId: Sql, ordering: Ordering<InviteLink>): RowSkip {
+export function dayOffsets(channelId: Sql, ordering: Ordering<OrderedLink>): RowSkip {
   const direction = directionByCreation(ordering);
   if (direction === null) return rowOffset;
   const [inOrder, fromDay] =

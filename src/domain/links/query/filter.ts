@@ -1,4 +1,5 @@
-import sql, { type Sql } from "sql-template-tag";
+import sql, { join, type Sql } from "sql-template-tag";
+import { readInviteLinkUrl } from "../../../parsers/inviteLinkUrl.js";
 import { Problems } from "../../shared/errors.js";
 import { parseId, parseIds } from "../../shared/ids.js";
 import { foldName, isStorable } from "../../shared/text.js";
@@ -26,6 +27,11 @@ export interface InviteLinkFilter {
   readonly isBotCreated?: boolean | null | undefined;
   readonly createdFrom?: Date | null | undefined;
   readonly createdTo?: Date | null | undefined;
+  readonly externalIds?: readonly string[] | null | undefined;
+  /** A part of the name, the address or the external id. */
+  readonly search?: string | null | undefined;
+  readonly minJoinCount?: number | null | undefined;
+  readonly hasPendingJoinRequests?: boolean | null | undefined;
 }
 
 /** A tag group with parsed ids. */
@@ -64,6 +70,43 @@ function mergeGroups(groups: readonly ParsedGroup[]): TypeGroup[] {
   return [...merged]
     .map(([typeId, { tagIds, without }]) => ({ typeId, tagIds: [...tagIds], without }))
     .filter(({ tagIds, without }) => tagIds.length > 0 || without);
+}
+
+/**
+ * The condition that a text is part of a link's name, address or external id, all of them folded. An address in another
+ * spelling than Telegram's, or with something around it, is searched in Telegram's.
+ */
+function matches(text: string): Sql {
+  const folded = foldName(text);
+  const address = readInviteLinkUrl(text)?.url.replace(/\.{3}$/, "");
+  // Addresses are ASCII.
+  const lowered = sql`lower(l.url collate "C")`;
+  const conditions = [
+    sql`strpos(l.name_key, ${folded}) > 0`,
+    sql`strpos(l.external_id_key, ${folded}) > 0`,
+    sql`strpos(${lowered}, ${folded}) > 0`,
+    ...(address === undefined ? [] : [sql`strpos(${lowered}, ${address.toLowerCase()}) > 0`]),
+  ];
+  return sql`(${join(conditions, " or ")})`;
+}
+
+/** Conditions on the counters of a link's members. */
+function countersMeet({ minJoinCount, hasPendingJoinRequests }: InviteLinkFilter, channelId: Sql): Sql[] {
+  const withCounters = (condition: Sql) =>
+    sql`l.id in (select a.link_id from link_activity a where a.channel_id = ${channelId}::uuid and ${condition})`;
+  const conditions: Sql[] = [];
+  if (minJoinCount != null && minJoinCount > 0)
+    conditions.push(withCounters(sql`a.join_count >= ${minJoinCount}::int`));
+  if (hasPendingJoinRequests != null) {
+    conditions.push(
+      withCounters(
+        hasPendingJoinRequests
+          ? sql`a.pending_join_request_count > 0`
+          : sql`a.pending_join_request_count = 0`,
+      ),
+    );
+  }
+  return conditions;
 }
 
 /** A filter with parsed ids. Whether its tags and types exist is not checked yet. */
@@ -106,10 +149,23 @@ export function parseFilter(chatId: number, filter: InviteLinkFilter, now: Date)
     creation.push(sql`l.created_at < ${filter.createdTo.toISOString()}::timestamptz`);
   conditions.push(...creation);
 
-  const groups = parseGroups(filter.tagGroups ?? [], problems);
+  if (filter.externalIds != null) {
+    if (filter.externalIds.length > MAX_IDS)
+      problems.add("filter.externalIds", `Must be at most ${MAX_IDS}.`);
+    const storable = filter.externalIds.slice(0, MAX_IDS).filter(isStorable);
+    conditions.push(sql`l.external_id = any(${storable}::text[])`);
+  }
+  if (filter.search) {
+    if (!isStorable(filter.search)) problems.add("filter.search", "Must be well-formed Unicode without NUL.");
+    conditions.push(matches(filter.search));
+  }
   const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
+  conditions.push(...countersMeet(filter, channelId));
+
+  const groups = parseGroups(filter.tagGroups ?? [], problems);
+  const byId = filter.ids != null || filter.externalIds != null;
   return {
-    selection: { channelId, conditions, creation, byId: filter.ids != null, groups: mergeGroups(groups) },
+    selection: { channelId, conditions, creation, byId, groups: mergeGroups(groups) },
     groups,
   };
 }

@@ -4,9 +4,11 @@ import { fastPaths } from "../../../fastPaths.js";
 import type { SqlList } from "../../paging/list.js";
 import type { Ordering } from "../../paging/ordering.js";
 import { countStatements } from "../counts/countStatements.js";
-import { type InviteLink, linkColumnsOfChat } from "../inviteLink.js";
+import { linkColumnsOfChat } from "../inviteLink.js";
 import { type LinkSelection, selected } from "../selection.js";
+import { linksWithCounters, orderedColumns, scanByActivity } from "./activityOrder.js";
 import { dayOffsets } from "./dayOffsets.js";
+import { isByActivity, type OrderedLink } from "./order.js";
 import { tagMergeScan } from "./tagMergeScan.js";
 
 /** The keys of an order that have an index, not counting the id. */
@@ -18,23 +20,35 @@ const MAX_INDEXED_KEYS = 1;
  */
 function pageUse(
   { conditions, groups }: LinkSelection,
-  ordering: Ordering<InviteLink>,
+  ordering: Ordering<OrderedLink>,
 ): StatementUse | undefined {
   if (conditions.length > 0 || ordering.length - 1 > MAX_INDEXED_KEYS) return undefined;
   return groups.length === 0 ? "frequent and quick" : "frequent";
 }
 
 /** The list of a chat's selected links. */
-export function linkList(selection: LinkSelection, chatId: number, ordering: Ordering<InviteLink>): SqlList {
+export function linkList(selection: LinkSelection, chatId: number, ordering: Ordering<OrderedLink>): SqlList {
   const { channelId, conditions, groups } = selection;
   const hasAllLinks = conditions.length === 0 && groups.length === 0;
+  const rows = { ...selected(selection), alias: sql`l` };
+  const use = pageUse(selection, ordering);
+  const count = () => countStatements.count(selection);
+  if (isByActivity(ordering)) {
+    const counted = { ...rows, table: linksWithCounters };
+    return {
+      ...counted,
+      columns: sql`${linkColumnsOfChat(chatId)}, ${orderedColumns}`,
+      use,
+      count,
+      scan: scanByActivity(selection, ordering, counted),
+    };
+  }
   return {
-    ...selected(selection),
+    ...rows,
     columns: linkColumnsOfChat(chatId),
     table: sql`invite_link l`,
-    alias: sql`l`,
-    use: pageUse(selection, ordering),
-    count: () => countStatements.count(selection),
+    use,
+    count,
     scan: fastPaths.tagMergeScan ? tagMergeScan(selection, ordering) : null,
     skip: fastPaths.dayOffsets && hasAllLinks ? dayOffsets(channelId, ordering) : undefined,
   };

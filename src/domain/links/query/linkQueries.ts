@@ -1,4 +1,4 @@
-import sql from "sql-template-tag";
+import { join } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { type PageArguments, readPageArguments } from "../../paging/arguments.js";
 import {
@@ -13,16 +13,15 @@ import { readPage } from "../../paging/page.js";
 import { type Caller, requireChannel } from "../../shared/caller.js";
 import { Problems } from "../../shared/errors.js";
 import { parseId } from "../../shared/ids.js";
-import { lazy } from "../../shared/lazy.js";
 import type { Tag } from "../../tags/tag.js";
-import { countFacets, type FacetCounts, type TagTypeFacet, toFacets } from "../counts/facets.js";
-import { type LinkTotals, NO_TOTALS, totalLinks } from "../counts/totals.js";
-import { type InviteLink, type TaggedLink, tagsOfLinkColumn } from "../inviteLink.js";
+import { type InviteLink, tagsOfLinkColumn } from "../inviteLink.js";
 import type { Loaders } from "../linkLoaders.js";
+import { type CountedLink, statsOfLinkColumn } from "../stats/memberCounts.js";
 import { type InviteLinkFilter, parseFilter } from "./filter.js";
 import { checkGroups, readWhenChecked } from "./groupCheck.js";
 import { readWithProof } from "./groupProof.js";
 import { linkList } from "./linkList.js";
+import { type LinkSums, sumsOfNothing, sumsOfSelection, sumsOfTag } from "./linkSums.js";
 import { type InviteLinkOrder, linkOrdering } from "./order.js";
 import { TagLinkLoaders } from "./tagLinkLoaders.js";
 
@@ -35,33 +34,32 @@ interface LinkListArguments {
 
 export interface LinkPageArguments extends PageArguments, LinkListArguments {}
 
-export interface NumberedLinkPageArguments extends NumberedPageArguments, LinkListArguments {}
+export interface NumberedLinkPageArguments extends NumberedPageArguments, LinkListArguments {
+  /** Whether each link has `stats`. */
+  readonly withStats?: boolean;
+}
 
 /** The largest page of links with their tags that is held in memory; a longer page is read in portions. */
 const MAX_LINKS_IN_MEMORY = 500;
 
-/**
- * A page of links, with what is computed over all links that match, on every page. Each method sends its statement when
- * it is first called.
- */
-export interface LinkPage extends CountedPage<InviteLink> {
-  totals(): Promise<LinkTotals>;
-  /** One facet for each type that has a tag in the channel, by name. */
-  facets(): Promise<readonly TagTypeFacet[]>;
-}
+/** A page of links, with what is computed over all links that match, on every page. */
+export interface LinkPage extends CountedPage<InviteLink>, LinkSums {}
 
 /** Names each property: spreading the page would give V8 a shape for each kind of page. */
 const withSums = (
   { edges, hasNextPage, hasPreviousPage, totalCount }: CountedPage<InviteLink>,
-  totals: LinkPage["totals"],
-  facets: LinkPage["facets"],
+  { totals, members, retention, facets, groups, series }: LinkSums,
 ): LinkPage => ({
   edges,
   hasNextPage,
   hasPreviousPage,
   totalCount,
-  totals: lazy(totals),
-  facets: lazy(facets),
+  totals,
+  members,
+  retention,
+  facets,
+  groups,
+  series,
 });
 
 /** Queries of links, for one request. */
@@ -103,26 +101,21 @@ export class Links {
     const read = async (): Promise<LinkPage> =>
       withSums(
         await readList(this.#database, linkList(selection, chatId, ordering), ordering, request),
-        () => totalLinks(this.#database, selection),
-        () => this.#facets(chatId, countFacets(this.#database, selection)),
+        sumsOfSelection(this.#sumServices(chatId), selection),
       );
     const { tagCache } = this.#loaders;
     const readUnderGroups = tagCache ? readWithProof(tagCache) : readWhenChecked;
     const page = await readUnderGroups({ chatId, groups }, this.#loaders, read);
     if (page) return page;
-    return withSums(
-      await emptyList(ordering, request),
-      async () => NO_TOTALS,
-      async () => [],
-    );
+    return withSums(await emptyList(ordering, request), sumsOfNothing({ loaders: this.#loaders }));
   }
 
   /**
    * A page of a chat's links with their tags, by number.
    * @throws ForbiddenError, ValidationError, and RateLimitedError while too many long pages are being read.
    */
-  async numberedPage(args: NumberedLinkPageArguments): Promise<NumberedPage<TaggedLink>> {
-    const { chatId, filter, orderBy, size } = args;
+  async numberedPage(args: NumberedLinkPageArguments): Promise<NumberedPage<CountedLink>> {
+    const { chatId, filter, orderBy, size, withStats = false } = args;
     requireChannel(this.#caller, chatId);
     const { selection, groups } = parseFilter(chatId, filter ?? {}, new Date());
     if (!(await checkGroups({ chatId, groups }, this.#loaders))) return { total: 0, rows: [] };
@@ -130,8 +123,9 @@ export class Links {
     const list = linkList(selection, chatId, ordering);
     // The loaders give the tags of a page that is held in memory; the tags of a long page are read with the links.
     const isShort = size !== null && size <= MAX_LINKS_IN_MEMORY;
-    const columns = isShort ? list.columns : sql`${list.columns}, ${tagsOfLinkColumn}`;
-    const page = await readNumberedList<TaggedLink>(
+    const further = [...(isShort ? [] : [tagsOfLinkColumn]), ...(withStats ? [statsOfLinkColumn] : [])];
+    const columns = join([list.columns, ...further]);
+    const page = await readNumberedList<CountedLink>(
       this.#database,
       { ...list, columns },
       ordering,
@@ -157,8 +151,7 @@ export class Links {
     );
     return withSums(
       { edges, hasNextPage, hasPreviousPage, totalCount: () => loaders.count.load(tag) },
-      () => loaders.totals.load(tag),
-      () => this.#facets(tag.chatId, loaders.facetCounts.load(tag)),
+      sumsOfTag(this.#sumServices(tag.chatId), tag, loaders),
     );
   }
 
@@ -167,8 +160,7 @@ export class Links {
     return this.#tagLinkLoaders;
   }
 
-  async #facets(chatId: number, counting: Promise<FacetCounts>): Promise<TagTypeFacet[]> {
-    const [types, counts] = await Promise.all([this.#loaders.tagsOfChat.load(chatId), counting]);
-    return toFacets(types, counts);
+  #sumServices(chatId: number) {
+    return { database: this.#database, loaders: this.#loaders, chatId };
   }
 }

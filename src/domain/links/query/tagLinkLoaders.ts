@@ -2,10 +2,18 @@ import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { anyOf, limitOf, type PageSource, type Slice } from "../../paging/page.js";
+import { SharedPages } from "../../paging/sharedPages.js";
 import type { Tag } from "../../tags/tag.js";
+import type { Buckets } from "../../time/buckets.js";
+import type { SeriesBucket } from "../../time/series.js";
 import { countFacetsOfTags, type FacetCounts } from "../counts/facets.js";
 import { countLinksOfTags, type LinkTotals, totalLinksOfTags } from "../counts/totals.js";
 import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
+import { readSeries } from "../stats/linkSeries.js";
+import { linksOfEachTag } from "../stats/linkSource.js";
+import type { MemberSums } from "../stats/memberCounts.js";
+import { totalMembersOfTags } from "../stats/memberTotals.js";
+import { NO_RETENTION, type Retention, readRetention } from "../stats/retention.js";
 
 type TagLoader<Value> = DataLoader<Tag, Value, string>;
 
@@ -21,49 +29,50 @@ const batchOfTags = (tags: readonly Tag[]): Sql =>
 const linksOfBatchTag = sql`(select tag_id, link_id as id, created_at from invite_link_tag) l
   where l.tag_id = batch.tag_id`;
 
-/** Equal for conditions with the same text and values. */
-const keyOf = (condition: Sql): string => JSON.stringify([condition.text, condition.values]);
-
-const keyOfSlice = ({ ranges, orderBy, limit, offset }: Slice): string =>
-  `${limit} ${offset} ${orderBy.text} ${keyOf(anyOf(ranges))}`;
-
 /** The links of tags, for one request. Equal reads of several tags at the same time share one statement. */
 export class TagLinkLoaders {
   readonly #database: Database;
-  readonly #rows = new Map<string, TagLoader<InviteLink[]>>();
-  readonly #existence = new Map<string, TagLoader<boolean>>();
+  readonly #pages: SharedPages<Tag, InviteLink>;
   readonly count: TagLoader<number>;
   readonly totals: TagLoader<LinkTotals>;
   readonly facetCounts: TagLoader<FacetCounts>;
+  readonly members: TagLoader<MemberSums>;
+  readonly retention: TagLoader<readonly Retention[]>;
+  readonly #series = new Map<string, TagLoader<SeriesBucket[]>>();
 
   constructor(database: Database) {
     this.#database = database;
+    this.#pages = new SharedPages({
+      idOf: ({ id }) => id,
+      rows: (tags, slice) => this.#readRows(tags, slice),
+      exists: (tags, condition) => this.#readExistence(tags, condition),
+    });
     this.count = loaderByTag((tags) => countLinksOfTags(database, tags));
     this.totals = loaderByTag((tags) => totalLinksOfTags(database, tags));
     this.facetCounts = loaderByTag((tags) => countFacetsOfTags(database, tags));
+    this.members = loaderByTag((tags) => totalMembersOfTags(database, tags));
+    this.retention = loaderByTag(async (tags) => {
+      const found = await readRetention(database, linksOfEachTag(tags), new Date());
+      return tags.map(({ id }) => found.get(id) ?? NO_RETENTION);
+    });
+  }
+
+  /** The series of a tag's links together. */
+  series(tag: Tag, buckets: Buckets): Promise<SeriesBucket[]> {
+    const key = JSON.stringify(buckets.borders);
+    const loader =
+      this.#series.get(key) ??
+      loaderByTag((tags) => {
+        const ids = tags.map(({ id }) => id);
+        return readSeries(this.#database, linksOfEachTag(tags), buckets, ids);
+      });
+    this.#series.set(key, loader);
+    return loader.load(tag);
   }
 
   /** The links of a tag, in the order of their creation. */
   pageSource(tag: Tag): PageSource<InviteLink> {
-    return {
-      rows: (slice) => this.#rowsLoader(slice).load(tag),
-      exists: (ranges) => this.#existenceLoader(anyOf(ranges)).load(tag),
-    };
-  }
-
-  /** Each slice has a loader of its own, so that a batch can only hold tags of that slice. */
-  #rowsLoader(slice: Slice): TagLoader<InviteLink[]> {
-    const key = keyOfSlice(slice);
-    const loader = this.#rows.get(key) ?? loaderByTag((tags) => this.#readRows(tags, slice));
-    this.#rows.set(key, loader);
-    return loader;
-  }
-
-  #existenceLoader(condition: Sql): TagLoader<boolean> {
-    const key = keyOf(condition);
-    const loader = this.#existence.get(key) ?? loaderByTag((tags) => this.#readExistence(tags, condition));
-    this.#existence.set(key, loader);
-    return loader;
+    return this.#pages.source(tag);
   }
 
   async #readRows(tags: readonly Tag[], slice: Slice): Promise<InviteLink[][]> {

@@ -10,9 +10,8 @@ import { MAX_PAGE_SIZE } from "../../paging/arguments.js";
 import type { Scan } from "../../paging/filteredScan.js";
 import { type Ordering, orderBy } from "../../paging/ordering.js";
 import { anyOf, limitOf, type Slice } from "../../paging/page.js";
-import type { InviteLink } from "../inviteLink.js";
 import { carryingOthers, type LinkSelection, type TypeGroup } from "../selection.js";
-import { isByCreation } from "./order.js";
+import { isByCreation, type OrderedLink } from "./order.js";
 
 // The index of invite_link_tag has each tag's links in the order of their creation. The scans of all tags are merged in
 // that order, so that the rows of one link meet, until the page is full. The cost depends on how many of the links on the
@@ -77,8 +76,8 @@ function padded(scans: readonly TagScan[]): TagScan[] {
   return [...scans, ...Array<TagScan>(missing).fill({ from: ofTag(null), met: 0, required: 0 })];
 }
 
-/** @returns null if the selection or the order does not suit; filteredScan is used then. */
-export function tagMergeScan(selection: LinkSelection, ordering: Ordering<InviteLink>): Scan | null {
+/** @returns null where the selection or the order does not suit: filteredScan is the way then. */
+export function tagMergeScan(selection: LinkSelection, ordering: Ordering<OrderedLink>): Scan | null {
   const { channelId, creation, groups } = selection;
   if (groups.length === 0 || groups.length > MAX_GROUPS || !isByCreation(ordering)) return null;
   // Links that are named by their ids are few; the scans would read all links between them.
@@ -122,5 +121,8 @@ export function tagMergeScan(selection: LinkSelection, ordering: Ordering<Invite
       cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l
       limit ${raw(String(MAX_PAGE_SIZE + 1))}) l`;
   };
-  return { rows, any: (ranges) => rows({ ranges, orderBy: orderBy(ordering), limit: 1, offset: 0n }) };
+  return {
+    rows,
+    any: (ranges) => rows({ ranges, orderBy: orderBy(ordering), reversed: false, limit: 1, offset: 0n }),
+  };
 }

@@ -3,11 +3,23 @@ import { readResult } from "../../../domain/links/persistResult.js";
 import { NotFoundError } from "../../../domain/shared/errors.js";
 import type { OpenRequest, RestEndpoint } from "../endpoint.js";
 import { answers } from "../errors.js";
-import { amount, id, instant, integer, orderedFields, ordersOf, paging, telegramId } from "../fields.js";
+import {
+  amount,
+  flag,
+  id,
+  instant,
+  integer,
+  orderedFields,
+  ordersOf,
+  paging,
+  telegramId,
+} from "../fields.js";
 import { sendPage, toNumbered } from "../page.js";
 import { LinkPageShape, LinkShape, showLink } from "../shapes.js";
 
 const chatId = telegramId("The Telegram chat id of the channel.");
+
+const stats = flag("Whether each link has `stats`, the numbers of its members.");
 
 const Filter = z
   .object({
@@ -57,14 +69,15 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
       summary: "Get an invite link by its id",
       tags: ["invite_links"],
       params: z.object({ invite_link_id: id("The link") }),
-      querystring: z.object({ channel_id: chatId }),
+      querystring: z.object({ channel_id: chatId, stats }),
       response: answers(200, "The link.", LinkShape, 404),
     },
     handler: async (request, reply) => {
-      const { links, loaders } = openRequest(request, reply);
+      const { links, loaders, linkStatistics } = openRequest(request, reply);
       const link = await links.find(request.params.invite_link_id, request.query.channel_id);
       if (link === null) throw new NotFoundError("invite link");
-      return reply.send(showLink({ ...link, tags: await loaders.tagsOf(link) }));
+      const counts = request.query.stats ? { stats: await linkStatistics.counts(link) } : {};
+      return reply.send(showLink({ ...link, tags: await loaders.tagsOf(link), ...counts }));
     },
   });
 
@@ -84,17 +97,26 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
           .meta({ description: "Part of the name; upper and lower case are not distinguished." }),
         creator_id: telegramId("Only links that this Telegram user created.").optional(),
         ordered_fields: orderedFields("-created_at"),
+        stats,
       }),
       body: Filter,
       response: answers(200, "A page of links.", LinkPageShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
       const { links } = openRequest(request, reply);
-      const { channel_id, name, creator_id, ordered_fields, ...pageRequest } = request.query;
+      const {
+        channel_id,
+        name,
+        creator_id,
+        ordered_fields,
+        stats: withStats,
+        ...pageRequest
+      } = request.query;
       const { tags, links_ids } = request.body ?? {};
       const found = await links.numberedPage({
         ...toNumbered(pageRequest),
         chatId: channel_id,
+        withStats,
         orderBy: ordersOf(ordered_fields),
         filter: {
           name,

@@ -269,6 +269,7 @@ await describeOnForms("pages of links", USUAL_FORMS, (form) => {
                 isRevoked: link.isRevoked,
                 createdAt: link.createdAt.toISOString(),
                 updatedAt: null,
+                externalId: null,
                 tagIds: link.tags.map(({ id }) => id).sort(),
                 tagsVersion,
               },

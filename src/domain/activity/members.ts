@@ -1,0 +1,124 @@
+import DataLoader from "dataloader";
+import sql, { join, type Sql } from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import { type PageArguments, readPageArguments } from "../paging/arguments.js";
+import { inKeyOrder } from "../paging/batchLoading.js";
+import { type CountedPage, readList } from "../paging/list.js";
+import type { Ordering } from "../paging/ordering.js";
+import { type Caller, requireChannel, visible } from "../shared/caller.js";
+import { Problems } from "../shared/errors.js";
+import { parseIds } from "../shared/ids.js";
+import { type MemberEvent, type MemberEventKind, memberEventColumns } from "./memberEvent.js";
+import { type Membership, membershipColumns } from "./membership.js";
+
+const MAX_LINKS = 1_000;
+
+/** A property that is null or left out filters nothing. An empty list matches nothing. */
+export interface MemberEventFilter {
+  readonly kinds?: readonly MemberEventKind[] | null | undefined;
+  /** Global ids or bare UUIDs. */
+  readonly inviteLinkIds?: readonly string[] | null | undefined;
+  readonly userId?: number | null | undefined;
+  readonly occurredFrom?: Date | null | undefined;
+  /** Exclusive. */
+  readonly occurredTo?: Date | null | undefined;
+}
+
+export interface MemberEventArguments extends PageArguments {
+  readonly chatId: number;
+  readonly filter?: MemberEventFilter | null | undefined;
+}
+
+const LAST_STORED_FIRST: Ordering<MemberEvent> = [
+  {
+    key: {
+      name: "sequence",
+      column: sql`e.sequence`,
+      type: "bigint",
+      valueOf: ({ sequence }) => String(sequence),
+    },
+    direction: "DESC",
+  },
+];
+
+function conditionsOf(filter: MemberEventFilter): Sql[] {
+  const { kinds, inviteLinkIds, userId, occurredFrom, occurredTo } = filter;
+  const problems = new Problems();
+  const conditions: Sql[] = [];
+  if (kinds != null) conditions.push(sql`e.kind = any(${kinds}::text[]::member_event_kind[])`);
+  if (inviteLinkIds != null) {
+    const ids = parseIds("InviteLink", inviteLinkIds, "filter.inviteLinkIds", problems, MAX_LINKS);
+    conditions.push(
+      ids.length === 1 ? sql`e.link_id = ${ids[0]}::uuid` : sql`e.link_id = any(${ids}::uuid[])`,
+    );
+  }
+  if (userId != null) conditions.push(sql`e.user_id = ${userId}::bigint`);
+  if (occurredFrom != null) conditions.push(sql`e.occurred_at >= ${occurredFrom.toISOString()}::timestamptz`);
+  if (occurredTo != null) conditions.push(sql`e.occurred_at < ${occurredTo.toISOString()}::timestamptz`);
+  problems.check();
+  return conditions;
+}
+
+/** Member events and memberships, for one request. */
+export class Members {
+  readonly #database: Database;
+  readonly #caller: Caller;
+  readonly #events: DataLoader<string, MemberEvent | null>;
+  readonly #memberships: DataLoader<string, Membership | null>;
+
+  constructor(database: Database, caller: Caller) {
+    this.#database = database;
+    this.#caller = caller;
+    this.#events = this.#byId<MemberEvent>(memberEventColumns, sql`member_event`, sql`e`, sql`true`);
+    this.#memberships = this.#byId<Membership>(
+      membershipColumns,
+      sql`membership`,
+      sql`m`,
+      // A stay whose join is unknown belongs to no link and is not shown.
+      sql`m.joined_at is not null`,
+    );
+  }
+
+  /** Null for an event that does not exist or whose channel the caller may not see. */
+  event(id: string): Promise<MemberEvent | null> {
+    return this.#events.load(id);
+  }
+
+  /** Null for a membership that does not exist or whose channel the caller may not see. */
+  membership(id: string): Promise<Membership | null> {
+    return this.#memberships.load(id);
+  }
+
+  /**
+   * A page of a chat's member events, the last stored first.
+   * @throws ForbiddenError for a chat that the caller may not use, ValidationError for unacceptable arguments.
+   */
+  async page({ chatId, filter, ...args }: MemberEventArguments): Promise<CountedPage<MemberEvent>> {
+    requireChannel(this.#caller, chatId);
+    const request = readPageArguments(args);
+    const channel = sql`e.channel_id = (select id from channel where chat_id = ${chatId}::bigint)`;
+    const list = {
+      columns: memberEventColumns,
+      table: sql`member_event e`,
+      alias: sql`e`,
+      joins: sql`join channel c on c.id = e.channel_id`,
+      where: join([channel, ...conditionsOf(filter ?? {})], " and "),
+    };
+    return readList(this.#database, list, LAST_STORED_FIRST, request);
+  }
+
+  /** The keys of the tables begin with the channel, so a row is looked up in each channel that the caller may see. */
+  #byId<Row extends { readonly id: string }>(columns: Sql, table: Sql, alias: Sql, condition: Sql) {
+    return new DataLoader<string, Row | null>(async (ids) =>
+      inKeyOrder(
+        ids,
+        await this.#database.query<Row>(sql`
+          select ${columns} from channel c cross join lateral (
+            select ${alias}.* from ${table} ${alias}
+            where ${alias}.channel_id = c.id and ${alias}.id = any(${ids}::uuid[]) and ${condition} offset 0
+          ) ${alias} where ${visible(this.#caller, sql`c.chat_id`)}`),
+        ({ id }) => id,
+      ),
+    );
+  }
+}

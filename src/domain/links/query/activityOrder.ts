@@ -1,0 +1,96 @@
+import sql, { join, raw, type Sql } from "sql-template-tag";
+import { MAX_PAGE_SIZE } from "../../paging/arguments.js";
+import { type FilteredRows, filteredScan, type Scan } from "../../paging/filteredScan.js";
+import { type Direction, type Ordering, orderBy } from "../../paging/ordering.js";
+import { limitOf, type Ranges, type Slice } from "../../paging/page.js";
+import { LINK_COLUMNS } from "../inviteLink.js";
+import type { LinkSelection } from "../selection.js";
+import type { OrderedLink } from "./order.js";
+
+// Links in an order by counters of their members. The counters are in link_activity, whose indexes have the links of a
+// channel in the order of each counter. The links are called `l` with the counters as further columns, and their channel
+// and id are those of link_activity, so that an index can start at the place of a cursor.
+
+const COUNTERS = sql`
+  a.join_count as activity_joins, a.active_count as activity_active, a.last_join_at as activity_last_join`;
+
+const linkColumns = join(
+  Object.keys(LINK_COLUMNS).map((column) => {
+    if (column === "id") return sql`a.link_id as id`;
+    return column === "channel_id" ? sql`a.channel_id` : raw(`l.${column}`);
+  }),
+);
+
+/** Each link has a row of counters. With LEFT JOIN, PostgreSQL leaves the links themselves out where only ids are needed. */
+export const linksWithCounters: Sql = sql`(
+  select ${linkColumns}, ${COUNTERS} from link_activity a left join invite_link l on l.id = a.link_id) l`;
+
+/** The further columns of an OrderedLink. */
+export const orderedColumns = sql`
+  l.activity_joins as "joinCount", l.activity_active as "activeCount", l.activity_last_join as "lastJoinAt"`;
+
+const DIRECTIONS: Record<Direction, [Sql, Sql]> = { ASC: [sql`asc`, sql`desc`], DESC: [sql`desc`, sql`asc`] };
+
+/** The counters alone, which an index has in their order. */
+const counters = sql`(select a.link_id as id, a.channel_id, ${COUNTERS} from link_activity a) l`;
+
+/**
+ * The ordered reads of a slice of all links of a channel. Links without a value come last in both directions, which no
+ * index has in both: they are read apart, and each part is in the order of the index.
+ */
+function partsOf(channel: Sql, ordering: Ordering<OrderedLink>, slice: Slice): Sql[] {
+  const [first] = ordering;
+  const ranges = slice.ranges ?? [sql`true`];
+  const read = (condition: Sql, order: Sql) => sql`(
+    select l.* from ${counters} where ${channel} and ${condition} order by ${order} ${limitOf(slice)})`;
+  if (!first?.key.nullable) return ranges.map((range) => read(range, slice.orderBy));
+  const { column } = first.key;
+  const keys = ordering.map(({ key, direction }) => {
+    const [forward, backward] = DIRECTIONS[direction];
+    return sql`${key.column} ${slice.reversed ? backward : forward}`;
+  });
+  return ranges.flatMap((range) => [
+    read(sql`${range} and ${column} is not null`, join(keys)),
+    read(sql`${range} and ${column} is null`, join(keys.slice(1))),
+  ]);
+}
+
+/**
+ * Reads all links of a channel in the order of one counter. The keys of the page's links are found in the counters' index,
+ * and then each link is looked up.
+ */
+export function activityScan({ channelId }: LinkSelection, ordering: Ordering<OrderedLink>): Scan {
+  const channel = sql`l.channel_id = ${channelId}::uuid`;
+  const keysOf = (slice: Slice): Sql => {
+    const parts = partsOf(channel, ordering, slice);
+    return sql`(
+      select l.* from (${join(parts, " union all ")}) l order by ${slice.orderBy} ${limitOf(slice)})`;
+  };
+  return {
+    // OFFSET 0 and the literal limit keep PostgreSQL, which does not know how short a slice is, from joining all links.
+    rows: (slice) => sql`(
+      select l.*, found.activity_joins, found.activity_active, found.activity_last_join
+      from ${keysOf(slice)} found
+      cross join lateral (select l.* from invite_link l where l.id = found.id offset 0) l
+      limit ${raw(String(MAX_PAGE_SIZE + 1))}) l`,
+    any: (ranges: Ranges) =>
+      sql`${keysOf({ ranges, orderBy: orderBy(ordering), reversed: false, limit: 1, offset: 0n })} l`,
+  };
+}
+
+/** Finds slices of pages in an order by counters. Pages by number are counted off in filteredScan. */
+export function scanByActivity(
+  selection: LinkSelection,
+  ordering: Ordering<OrderedLink>,
+  rows: FilteredRows,
+): Scan {
+  const scan = filteredScan(rows, ordering);
+  const { conditions, groups } = selection;
+  // An index has the order of one counter and the id. Under conditions PostgreSQL chooses between that index and a sort.
+  if (conditions.length > 0 || groups.length > 0 || ordering.length > 2) return scan;
+  const byIndex = activityScan(selection, ordering);
+  return {
+    rows: (slice) => (slice.offset > 0n ? scan : byIndex).rows(slice),
+    any: (ranges) => byIndex.any(ranges),
+  };
+}

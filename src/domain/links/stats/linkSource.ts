@@ -1,0 +1,51 @@
+import sql, { empty, type Sql } from "sql-template-tag";
+import type { Tag } from "../../tags/tag.js";
+import type { InviteLink } from "../inviteLink.js";
+import { type LinkSelection, selected } from "../selection.js";
+
+/** Links whose members are counted. The links of one key are counted together. */
+export interface LinkSource {
+  /** "with …", if `rows` refers to a common table. */
+  readonly with: Sql;
+  /** A SELECT of `key` (text, or null), `channel_id` and `link_id`. */
+  readonly rows: Sql;
+}
+
+/** Each link by itself: its key is its id. */
+export const eachLink = (links: readonly InviteLink[]): LinkSource => ({
+  with: empty,
+  rows: sql`
+    select given.link_id::text as key, given.channel_id, given.link_id
+    from unnest(${links.map(({ id }) => id)}::uuid[], ${links.map(({ channelId }) => channelId)}::uuid[])
+      as given (link_id, channel_id)`,
+});
+
+/** The links of each tag: the key is the tag's id. */
+export const linksOfEachTag = (tags: readonly Tag[]): LinkSource => ({
+  with: empty,
+  rows: sql`
+    select lt.tag_id::text as key, lt.channel_id, lt.link_id from invite_link_tag lt
+    where lt.tag_id = any(${tags.map(({ id }) => id)}::uuid[])`,
+});
+
+/** How selected links are grouped: the key of a link `l`, and the join that the key needs. */
+export interface Grouping {
+  readonly key: Sql;
+  readonly joins: Sql;
+}
+
+/** The key null for every link. */
+export const UNGROUPED: Grouping = { key: sql`null`, joins: empty };
+
+/** The selected links. With a join, a link may come several times, each time under another key. */
+export function selectedLinks(selection: LinkSelection, { key, joins }: Grouping = UNGROUPED): LinkSource {
+  const { with: prefix, where } = selected(selection);
+  return {
+    with: prefix,
+    rows: sql`select (${key})::text as key, l.channel_id, l.id as link_id from invite_link l ${joins} where ${where}`,
+  };
+}
+
+/** Whether a selection has all links of its channel, so that the channel's own numbers are theirs. */
+export const hasEveryLink = ({ conditions, groups }: LinkSelection): boolean =>
+  conditions.length === 0 && groups.length === 0;
