@@ -7,18 +7,25 @@ export interface SandboxCall {
   at: Date;
 }
 
+/** Calls that a server makes by itself, whatever its users do. They count only where they are named. */
+const BACKGROUND_METHODS: ReadonlySet<string> = new Set(["getupdates", "getchatmembercount"]);
+
+export const isBackgroundMethod = (method: string): boolean => BACKGROUND_METHODS.has(method.toLowerCase());
+
 /** The latest calls are kept, so that a sandbox can run for months. */
 const MAX_CALLS = 10_000;
 
 /** The received calls. */
 export class Calls {
   readonly #calls: SandboxCall[] = [];
+  readonly #backgroundCalls: SandboxCall[] = [];
   #waiting: { method: string | undefined; resolve: (call: SandboxCall) => void }[] = [];
 
   record(call: SandboxCall): void {
-    this.#calls.push(call);
-    if (this.#calls.length > MAX_CALLS) {
-      this.#calls.shift();
+    const calls = isBackgroundMethod(call.method) ? this.#backgroundCalls : this.#calls;
+    calls.push(call);
+    if (calls.length > MAX_CALLS) {
+      calls.shift();
     }
     const answered = this.#waiting.filter(({ method }) => matches(call, method));
     this.#waiting = this.#waiting.filter((waiting) => !answered.includes(waiting));
@@ -28,7 +35,8 @@ export class Calls {
   }
 
   list(method?: string): SandboxCall[] {
-    return this.#calls.filter((call) => matches(call, method));
+    const calls = method !== undefined && isBackgroundMethod(method) ? this.#backgroundCalls : this.#calls;
+    return calls.filter((call) => matches(call, method));
   }
 
   next(method?: string): Promise<SandboxCall> {
@@ -39,5 +47,8 @@ export class Calls {
 }
 
 function matches(call: SandboxCall, method: string | undefined): boolean {
-  return method === undefined || call.method.toLowerCase() === method.toLowerCase();
+  if (method === undefined) {
+    return !isBackgroundMethod(call.method);
+  }
+  return call.method.toLowerCase() === method.toLowerCase();
 }

@@ -46,9 +46,26 @@ export interface SandboxControl {
 
   /** The updates that the bot has not acknowledged. */
   pendingUpdates(): PendingUpdate[];
-  /** The latest 10,000 received calls of one method or of all methods. */
+  /**
+   * Sends an update of any form, whatever types the bot asked for. With an `update_id` that was sent before, it is a
+   * repetition. @param update gets the next id unless it has one. @returns the id.
+   */
+  inject(update: Readonly<Record<string, unknown>>): number;
+  /** The next updates (default 1) get ids and are never sent. */
+  loseUpdates(count?: number): void;
+  /**
+   * The next updates (default 1) wait until the returned function is called, and get their ids then; their dates tell
+   * when they happened.
+   */
+  delayUpdates(count?: number): () => void;
+  /** The id of the next update. As at Telegram after a quiet week, it may be lower than the last one. */
+  setNextUpdateId(id: number): void;
+  /**
+   * The latest 10,000 received calls of one method, or of all methods but getUpdates and getChatMemberCount, which a
+   * server calls by itself.
+   */
   calls(method?: string): SandboxCall[];
-  /** Resolves with the next received call, after its effect (except for getUpdates). */
+  /** Resolves with the next such call, after its effect (except for getUpdates). */
   nextCall(method?: string): Promise<SandboxCall>;
   /** Makes coming calls fail. @returns a function that removes the fault. */
   fail(fault: SandboxFault, target?: FaultTarget): () => void;
@@ -77,7 +94,7 @@ export interface OtherLink {
 }
 
 export function createControl(context: SandboxContext, calls: Calls, faults: Faults): SandboxControl {
-  const { state, storage } = context;
+  const { state, storage, updates } = context;
 
   function chatOf(chatId: number): ChatState {
     const chat = state.chats.find(({ id }) => id === chatId);
@@ -147,6 +164,13 @@ export function createControl(context: SandboxContext, calls: Calls, faults: Fau
     declineJoinRequest: (chatId, userId) => answerJoinRequest(context, chatOf(chatId), userId, false),
 
     pendingUpdates: () => structuredClone(state.updates),
+    inject: (update) => updates.add(structuredClone(update)),
+    loseUpdates: (count = 1) => updates.loseNext(count),
+    delayUpdates: (count = 1) => updates.delayNext(count),
+    setNextUpdateId(id) {
+      state.nextUpdateId = id;
+      storage.changed();
+    },
     calls: (method) => calls.list(method),
     nextCall: (method) => calls.next(method),
     fail: (fault, target) => faults.arm(fault, target),

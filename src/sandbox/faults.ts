@@ -1,3 +1,4 @@
+import { isBackgroundMethod } from "./calls.js";
 import type { ErrorParameters } from "./errors.js";
 
 /** How a call fails. With `effect: "after"` the call takes effect and only its answer is lost. */
@@ -23,7 +24,10 @@ export type SandboxFault =
   | { kind: "unauthorized" };
 
 export interface FaultTarget {
-  /** Case-insensitive; default: every method, including getUpdates. */
+  /**
+   * Case-insensitive. Default: every method but getUpdates and getChatMemberCount, which a server calls by itself at any
+   * time; a revoked token concerns these as well.
+   */
   method?: string;
   /** The chat id in the call; default: every call, including calls about no chat. */
   chatId?: number;
@@ -63,6 +67,10 @@ export class Faults {
   take(method: string, parameters: Record<string, unknown>): SandboxFault | undefined {
     for (const armed of this.#armed) {
       if (armed.method !== undefined && armed.method !== method.toLowerCase()) {
+        continue;
+      }
+      const isNamed = armed.method !== undefined || armed.fault.kind === "unauthorized";
+      if (!isNamed && isBackgroundMethod(method)) {
         continue;
       }
       if (armed.chatId !== undefined && String(parameters["chat_id"]) !== String(armed.chatId)) {

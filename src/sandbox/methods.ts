@@ -1,4 +1,4 @@
-import { accessibleChat, botStatus } from "./chats.js";
+import { accessibleChat, botStatus, isInChat } from "./chats.js";
 import type { SandboxContext } from "./context.js";
 import {
   memberListInaccessible,
@@ -18,7 +18,7 @@ import {
 } from "./links.js";
 import type { Parameters } from "./parameters.js";
 import { botView, chatFullView, memberView } from "./views.js";
-import type { WebhookDelivery } from "./webhook.js";
+import { DEFAULT_CONNECTIONS, type WebhookDelivery } from "./webhook.js";
 
 export interface MethodContext extends SandboxContext {
   readonly webhook: WebhookDelivery;
@@ -33,6 +33,7 @@ const methods: Record<string, Method> = {
   getMe: ({ state }) => botView(state.bot),
   getChat,
   getChatMember,
+  getChatMemberCount,
   createChatInviteLink,
   editChatInviteLink,
   revokeChatInviteLink,
@@ -74,6 +75,11 @@ function getChatMember({ state }: MethodContext, parameters: Parameters) {
     : memberView(chat, { id: userId, is_bot: false, first_name: String(userId) }, { status: "left" });
 }
 
+function getChatMemberCount({ state }: MethodContext, parameters: Parameters) {
+  const chat = accessibleChat(state, parameters, "read");
+  return Object.values(chat.members).filter(({ status }) => isInChat(status)).length;
+}
+
 function getUpdates({ state, updates }: MethodContext, parameters: Parameters) {
   if (state.webhook) {
     throw webhookIsActive();
@@ -83,7 +89,7 @@ function getUpdates({ state, updates }: MethodContext, parameters: Parameters) {
   const timeout = parameters.integer("timeout", 0, 0, MAX_LONG_POLL_SECONDS);
   updates.allow(parameters.list("allowed_updates"));
   updates.acknowledge(offset);
-  return updates.poll(limit, timeout);
+  return updates.poll(offset, limit, timeout);
 }
 
 function setWebhook(context: MethodContext, parameters: Parameters): true {
@@ -112,9 +118,17 @@ function changeWebhook(context: MethodContext, url: string, parameters: Paramete
   if (parameters.boolean("drop_pending_updates")) {
     updates.acknowledge(state.nextUpdateId);
   }
-  state.webhook = url === "" ? null : { url, secretToken: parameters.text("secret_token"), lastError: null };
+  state.webhook =
+    url === ""
+      ? null
+      : {
+          url,
+          secretToken: parameters.text("secret_token"),
+          maxConnections: parameters.integer("max_connections", DEFAULT_CONNECTIONS, 1, 100),
+          lastError: null,
+        };
   storage.changed();
-  webhook.wake();
+  webhook.start();
   return true;
 }
 
@@ -127,7 +141,10 @@ function getWebhookInfo({ state }: MethodContext) {
       last_error_date: state.webhook.lastError.date,
       last_error_message: state.webhook.lastError.message,
     }),
-    ...(state.webhook && { max_connections: 40, ip_address: "127.0.0.1" }),
+    ...(state.webhook && {
+      max_connections: state.webhook.maxConnections ?? DEFAULT_CONNECTIONS,
+      ip_address: "127.0.0.1",
+    }),
     ...(state.allowedUpdates && { allowed_updates: state.allowedUpdates }),
   };
 }

@@ -46,9 +46,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const stored = stateFile === undefined ? undefined : await readState(stateFile);
   const state = stored ?? newState(initial, bot);
   const storage = stateFile === undefined ? memoryOnly : new StateFile(stateFile, state);
-  const updates = new Updates(state, storage);
-  const webhook = new WebhookDelivery(state, storage, now);
-  updates.onUpdate = () => webhook.wake();
+  const updates = new Updates(state, storage, now);
+  const webhook = new WebhookDelivery(state, storage, updates, now);
+  updates.onUpdate = (added) => webhook.add(added);
 
   const context: SandboxContext = { state, storage, updates, now };
   const calls = new Calls();
@@ -57,7 +57,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   storage.changed();
   await storage.settled();
   const port = await server.listen(options.port ?? 0);
-  webhook.wake();
+  webhook.start();
 
   return {
     apiRoot: `http://127.0.0.1:${port}`,

@@ -14,6 +14,8 @@ export interface SandboxState {
   bot: BotIdentity;
   chats: ChatState[];
   updates: PendingUpdate[];
+  /** When each pending update came, in milliseconds since 1970, by its id. */
+  arrivals: Record<string, number>;
   nextUpdateId: number;
   /** The types of updates that the bot asked for; null for Telegram's default types. */
   allowedUpdates: string[] | null;
@@ -56,6 +58,8 @@ export interface PendingUpdate {
 export interface WebhookState {
   url: string;
   secretToken: string;
+  /** Absent in older state files. */
+  maxConnections?: number;
   lastError: { date: number; message: string } | null;
 }
 
@@ -75,6 +79,7 @@ export function newState(seed: SandboxSeed, bot: BotIdentity = DEFAULT_BOT): San
     bot,
     chats: [],
     updates: [],
+    arrivals: {},
     // Like at Telegram, the first id is an arbitrary number.
     nextUpdateId: 100_000_001,
     allowedUpdates: null,

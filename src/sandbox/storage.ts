@@ -85,7 +85,8 @@ export async function readState(path: string): Promise<SandboxState | undefined>
   if (state.version !== 1) {
     throw new Error(`${path} does not contain a sandbox state of version 1`);
   }
-  return state;
+  // Older files have no arrivals.
+  return { ...state, arrivals: state.arrivals ?? {} };
 }
 
 /** A crash during a write leaves a temporary file behind, which write-file-atomic names `<file>.<digits>`. */

@@ -1,46 +1,113 @@
-import { setTimeout } from "node:timers/promises";
 import { unixSeconds } from "./context.js";
 import type { PendingUpdate, SandboxState } from "./state.js";
 import type { Storage } from "./storage.js";
+import type { Updates } from "./updates.js";
 
-const FIRST_WAIT_MS = 50;
-const MAX_WAIT_MS = 5_000;
-const ANSWER_TIMEOUT_MS = 10_000;
+const FIRST_WAIT_MS = 1000;
+const MAX_WAIT_MS = 60_000;
+/** The longest Retry-After that is honoured, in seconds. */
+const MAX_RETRY_AFTER = 3600;
+const ANSWER_TIMEOUT_MS = 60_000;
+export const DEFAULT_CONNECTIONS = 40;
 
-/** Sends the queued updates to the webhook, one at a time and in order. A failed delivery is repeated. */
+/** Updates that must be delivered one after another. */
+interface Queue {
+  readonly updates: PendingUpdate[];
+  waitMs: number;
+  /** Runs until the first update is sent again. */
+  timer: NodeJS.Timeout | undefined;
+}
+
+interface Failure {
+  readonly message: string;
+  readonly retryAfterMs: number | null;
+}
+
+/** What is in one queue at Telegram: what concerns one person, whatever the chat, and what concerns the bot in one chat. */
+function queueOf(update: PendingUpdate): string {
+  const { chat_member, chat_join_request, my_chat_member } = update as {
+    chat_member?: { new_chat_member?: { user?: { id?: unknown } } };
+    chat_join_request?: { from?: { id?: unknown } };
+    my_chat_member?: { chat?: { id?: unknown } };
+  };
+  if (my_chat_member) {
+    return `chat ${my_chat_member.chat?.id}`;
+  }
+  return `person ${chat_member?.new_chat_member?.user?.id ?? chat_join_request?.from?.id}`;
+}
+
+function retryAfterMs(header: string | null): number | null {
+  return header !== null && /^\d+$/.test(header) ? Math.min(Number(header), MAX_RETRY_AFTER) * 1000 : null;
+}
+
+/**
+ * Sends the pending updates to the webhook: those of one queue strictly one after another, queues side by side. A failed
+ * delivery is repeated and holds up its queue.
+ */
 export class WebhookDelivery {
   readonly #state: SandboxState;
   readonly #storage: Storage;
+  readonly #updates: Updates;
   readonly #now: () => number;
+  /** Present while there is a webhook. */
   #run: AbortController | undefined;
+  readonly #queues = new Map<string, Queue>();
+  /** Queues whose first update may be sent, in the order in which they wait for a connection. */
+  readonly #ready = new Set<string>();
+  /** Updates that stand in a queue, so that none is put there twice. */
+  #queued = new WeakSet<PendingUpdate>();
+  #connections = 0;
   #closed = false;
 
-  constructor(state: SandboxState, storage: Storage, now: () => number) {
+  constructor(state: SandboxState, storage: Storage, updates: Updates, now: () => number) {
     this.#state = state;
     this.#storage = storage;
+    this.#updates = updates;
     this.#now = now;
   }
 
-  /** Starts the delivery unless it is running. */
-  wake(): void {
-    if (this.#closed || this.#run || !this.#state.webhook || this.#state.updates.length === 0) {
+  /** Begins to deliver the pending updates if there is a webhook and it is not being done. */
+  start(): void {
+    if (this.#closed || this.#run || !this.#state.webhook) {
       return;
     }
-    const run = new AbortController();
-    this.#run = run;
-    const ended = () => {
-      if (this.#run === run) {
-        this.#run = undefined;
-        this.wake();
-      }
-    };
-    this.#deliver(run.signal).then(ended, ended);
+    this.#run = new AbortController();
+    this.add(this.#state.updates);
   }
 
-  /** Stops the delivery. Undelivered updates stay in the queue. */
+  /** Delivers new updates. Without a webhook they stay pending. */
+  add(updates: readonly PendingUpdate[]): void {
+    if (!this.#run) {
+      return;
+    }
+    for (const update of updates) {
+      if (this.#queued.has(update)) {
+        continue;
+      }
+      this.#queued.add(update);
+      const key = queueOf(update);
+      const queue = this.#queues.get(key);
+      if (queue) {
+        queue.updates.push(update);
+      } else {
+        this.#queues.set(key, { updates: [update], waitMs: FIRST_WAIT_MS, timer: undefined });
+        this.#ready.add(key);
+      }
+    }
+    this.#send();
+  }
+
+  /** Stops the delivery. Undelivered updates stay pending. */
   stop(): void {
     this.#run?.abort();
     this.#run = undefined;
+    for (const { timer } of this.#queues.values()) {
+      clearTimeout(timer);
+    }
+    this.#queues.clear();
+    this.#ready.clear();
+    this.#queued = new WeakSet();
+    this.#connections = 0;
   }
 
   close(): void {
@@ -48,32 +115,62 @@ export class WebhookDelivery {
     this.stop();
   }
 
-  async #deliver(signal: AbortSignal): Promise<void> {
-    let wait = FIRST_WAIT_MS;
-    for (let update = this.#state.updates[0]; update; update = this.#state.updates[0]) {
-      const failure = await this.#send(update, signal);
-      if (signal.aborted || !this.#state.webhook) {
+  #send(): void {
+    const { webhook } = this.#state;
+    const run = this.#run;
+    if (!webhook || !run) {
+      return;
+    }
+    for (const key of this.#ready) {
+      if (this.#connections >= (webhook.maxConnections ?? DEFAULT_CONNECTIONS)) {
         return;
       }
-      if (failure === undefined) {
-        const delivered = update.update_id;
-        this.#state.updates = this.#state.updates.filter(({ update_id }) => update_id !== delivered);
-        this.#storage.changed();
-        wait = FIRST_WAIT_MS;
-      } else {
-        this.#state.webhook.lastError = { date: unixSeconds({ now: this.#now }), message: failure };
-        this.#storage.changed();
-        await setTimeout(wait, undefined, { signal }).catch(() => {});
-        wait = Math.min(wait * 2, MAX_WAIT_MS);
-      }
-      if (signal.aborted) {
-        return;
-      }
+      this.#ready.delete(key);
+      this.#connections += 1;
+      void this.#deliverFirst(key, run.signal).then(() => {
+        if (!run.signal.aborted) {
+          this.#connections -= 1;
+          this.#send();
+        }
+      });
+    }
+  }
+
+  async #deliverFirst(key: string, signal: AbortSignal): Promise<void> {
+    const queue = this.#queues.get(key);
+    const update = queue?.updates[0];
+    if (!queue || !update) {
+      return;
+    }
+    const failure = this.#updates.isTooOld(update) ? undefined : await this.#post(update, signal);
+    if (signal.aborted || !this.#state.webhook) {
+      return;
+    }
+    if (failure) {
+      this.#state.webhook.lastError = {
+        date: unixSeconds({ now: this.#now }),
+        message: failure.message,
+      };
+      this.#storage.changed();
+      queue.timer = setTimeout(() => {
+        this.#ready.add(key);
+        this.#send();
+      }, failure.retryAfterMs ?? queue.waitMs);
+      queue.waitMs = Math.min(queue.waitMs * 2, MAX_WAIT_MS);
+      return;
+    }
+    queue.updates.shift();
+    queue.waitMs = FIRST_WAIT_MS;
+    this.#updates.remove(update);
+    if (queue.updates.length > 0) {
+      this.#ready.add(key);
+    } else {
+      this.#queues.delete(key);
     }
   }
 
   /** @returns why the delivery failed; undefined for a success. */
-  async #send(update: PendingUpdate, signal: AbortSignal): Promise<string | undefined> {
+  async #post(update: PendingUpdate, signal: AbortSignal): Promise<Failure | undefined> {
     const webhook = this.#state.webhook;
     if (!webhook) {
       return undefined;
@@ -91,12 +188,15 @@ export class WebhookDelivery {
         redirect: "manual",
         signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
       });
-      await response.body?.cancel();
+      await response.arrayBuffer();
       return response.ok
         ? undefined
-        : `Wrong response from the webhook: ${response.status} ${response.statusText}`;
+        : {
+            message: `Wrong response from the webhook: ${response.status} ${response.statusText}`,
+            retryAfterMs: retryAfterMs(response.headers.get("retry-after")),
+          };
     } catch {
-      return "Connection failed";
+      return { message: "Connection failed", retryAfterMs: null };
     }
   }
 }

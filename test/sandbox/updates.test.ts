@@ -24,7 +24,7 @@ describe("the sandbox's getUpdates", () => {
 
   it("repeats updates that were not acknowledged by a higher offset", async () => {
     const { sandbox, call } = await setup();
-    await call("getUpdates", { allowed_updates: ["chat_member"] });
+    await call("getUpdates", { offset: 1, allowed_updates: ["chat_member"] });
     sandbox.control.join(CHANNEL, ada);
     sandbox.control.leave(CHANNEL, ada.id);
     sandbox.control.join(CHANNEL, ada);
@@ -34,6 +34,52 @@ describe("the sandbox's getUpdates", () => {
     expect(await call("getUpdates", { offset: all[1]?.update_id })).toEqual(all.slice(1));
     expect(await call("getUpdates", { offset: -1 })).toEqual(all.slice(2));
     expect(sandbox.control.pendingUpdates()).toEqual(all.slice(2));
+  });
+
+  it("gives one update only for the same offset asked again within half a second", async () => {
+    let now = Date.now();
+    const { sandbox, call } = await setup({ now: () => now });
+    await call("getUpdates", { allowed_updates: ["chat_member"] });
+    sandbox.control.join(CHANNEL, ada);
+    sandbox.control.join(CHANNEL, ben);
+    now += 499;
+    expect(await call("getUpdates")).toHaveLength(1);
+    now += 500;
+    const [first] = (await call("getUpdates")) as Update[];
+    expect(await call("getUpdates", { offset: first?.update_id })).toHaveLength(2);
+  });
+
+  it("drops updates after 24 hours", async () => {
+    let now = Date.now();
+    const { sandbox, call } = await setup({ now: () => now });
+    await call("getUpdates", { allowed_updates: ["chat_member"] });
+    sandbox.control.join(CHANNEL, ada);
+    now += 3_600_000;
+    sandbox.control.join(CHANNEL, ben);
+    now += 23 * 3_600_000 + 1;
+    expect(await call("getUpdates")).toMatchObject([{ chat_member: { from: ben } }]);
+  });
+
+  it("can be told to lose, delay, repeat and invent updates, and to go on with another id", async () => {
+    const { sandbox, call } = await setup();
+    const { control } = sandbox;
+    await call("getUpdates", { offset: 1, allowed_updates: ["chat_member"] });
+    control.loseUpdates();
+    control.join(CHANNEL, ada);
+    const release = control.delayUpdates();
+    control.join(CHANNEL, ben);
+    control.leave(CHANNEL, ada.id);
+    control.setNextUpdateId(7);
+    release();
+    const [left, late] = (await call("getUpdates")) as Update[];
+    expect([left, late]).toMatchObject([
+      { update_id: 100_000_002, chat_member: { from: ada } },
+      { update_id: 7, chat_member: { from: ben } },
+    ]);
+    expect(await call("getUpdates", { offset: 200_000_000 })).toEqual([]);
+    expect(control.inject({ ...left })).toBe(100_000_002);
+    expect(control.inject({ odd: true })).toBe(8);
+    expect(await call("getUpdates", { offset: 2 })).toEqual([left, { update_id: 8, odd: true }]);
   });
 
   it("waits for an update", async () => {
@@ -62,7 +108,7 @@ describe("the sandbox's getUpdates", () => {
 });
 
 describe("a webhook of the sandbox", () => {
-  it("receives each update with the secret, repeated until it is accepted", async () => {
+  it("receives each update with the secret, repeated after 1, 2, 4 … seconds until it is accepted", async () => {
     const { sandbox, call } = await setup();
     const hook = await receiver([500, 404, 200, 204]);
     const answer = await call("setWebhook", {
@@ -71,18 +117,32 @@ describe("a webhook of the sandbox", () => {
       allowed_updates: ["chat_member"],
     });
     expect(answer).toBe(true);
+    const began = performance.now();
     sandbox.control.join(CHANNEL, ada);
-    sandbox.control.join(CHANNEL, ben);
+    sandbox.control.leave(CHANNEL, ada.id);
     const received = await hook.received(4);
-    expect(received.map(({ update }) => update.chat_member?.from.id)).toEqual([
-      ada.id,
-      ada.id,
-      ada.id,
-      ben.id,
-    ]);
+    expect(performance.now() - began).toBeGreaterThan(2900);
+    const [first = 0] = received.map(({ update }) => update.update_id);
+    expect(received.map(({ update }) => update.update_id)).toEqual([first, first, first, first + 1]);
     for (const { headers } of received) {
       expect(headers["x-telegram-bot-api-secret-token"]).toBe("s3cret_-");
     }
+  });
+
+  it("is called for each person apart, with as many connections as it was registered with", async () => {
+    const { sandbox, call } = await setup();
+    const hook = await receiver([503, 200]);
+    await call("setWebhook", { url: hook.url, allowed_updates: ["chat_member"], max_connections: 7 });
+    expect(await call("getWebhookInfo")).toMatchObject({ max_connections: 7 });
+    sandbox.control.join(CHANNEL, ada);
+    sandbox.control.join(CHANNEL, ben);
+    sandbox.control.leave(CHANNEL, ada.id);
+    sandbox.control.leave(CHANNEL, ben.id);
+    const received = await hook.received(5);
+    const of = (id: number) => received.filter(({ update }) => update.chat_member?.from.id === id).length;
+    // The call that fails holds up its own person only.
+    expect([of(ada.id), of(ben.id)].sort()).toEqual([2, 3]);
+    expect(received.slice(1, 3).map(({ update }) => update.chat_member?.from.id)).toEqual([ben.id, ben.id]);
   });
 
   it("excludes getUpdates until it is deleted, and no update is lost", async () => {
@@ -109,7 +169,7 @@ describe("a webhook of the sandbox", () => {
 
   it("drops pending updates on request", async () => {
     const { sandbox, call } = await setup();
-    await call("getUpdates", { allowed_updates: ["chat_member"] });
+    await call("getUpdates", { offset: 1, allowed_updates: ["chat_member"] });
     sandbox.control.join(CHANNEL, ada);
     await call("deleteWebhook", { drop_pending_updates: true });
     expect(await call("getUpdates")).toEqual([]);
