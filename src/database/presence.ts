@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
+import sql, { type Sql } from "sql-template-tag";
 import type { DatabasePool } from "./pools.js";
 import { DatabaseUnusableError } from "./refusals.js";
 import { isSessionLimit } from "./waitingPool.js";
@@ -15,6 +16,14 @@ export interface Presence {
   isAlive(id: string): Promise<boolean>;
   leave(): Promise<void>;
 }
+
+/** Whether the process with this id is alive, as an SQL condition. On the embedded database every other process is dead. */
+export const isPresent = (id: Sql): Sql => sql`exists (
+  select from pg_locks
+  where locktype = 'advisory' and granted and objsubid = 1
+    and database = (select oid from pg_database where datname = current_database())
+    and (classid::bigint << 32) | objid::bigint = hashtextextended(${id}, 0)
+)`;
 
 const RECONNECT_AFTER_MS = 1000;
 
@@ -70,15 +79,8 @@ export async function announcePresence(
     id,
     async isAlive(other) {
       if (other === id) return true;
-      const { rows } = await pool.query<{ alive: boolean }>(
-        `select exists (
-           select from pg_locks
-           where locktype = 'advisory' and granted and objsubid = 1
-             and database = (select oid from pg_database where datname = current_database())
-             and (classid::bigint << 32) | objid::bigint = hashtextextended($1, 0)
-         ) as alive`,
-        [other],
-      );
+      const { text, values } = sql`select ${isPresent(sql`${other}`)} as alive`;
+      const { rows } = await pool.query<{ alive: boolean }>(text, values);
       return rows[0]?.alive === true;
     },
     async leave() {

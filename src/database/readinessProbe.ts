@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type pg from "pg";
+import { DedicatedSession, NoAnswerError } from "./dedicatedSession.js";
 import { failureOf } from "./failures.js";
 import type { DatabasePool } from "./pools.js";
 
@@ -34,20 +34,15 @@ exception when sqlstate 'IL001' then
   null;
 end $$`;
 
-class NoAnswerError extends Error {
-  override readonly name = "NoAnswerError";
-  readonly code = "ETIMEDOUT";
-
-  constructor() {
-    super(`the database did not answer a probe within ${TIME_LIMIT_MS} ms`);
-  }
-}
+/** The error of a probe without an answer. */
+const noAnswer = (): NoAnswerError =>
+  new NoAnswerError(`the database did not answer a probe within ${TIME_LIMIT_MS} ms`);
 
 /** Calls `abandon` when `work` takes too long. @throws NoAnswerError */
 async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T> {
   const ended = new AbortController();
   const limit = delay(TIME_LIMIT_MS, undefined, { signal: ended.signal, ref: false }).then(() => {
-    throw new NoAnswerError();
+    throw noAnswer();
   });
   try {
     return await Promise.race([work, limit]);
@@ -57,67 +52,6 @@ async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T>
   } finally {
     ended.abort();
     for (const rest of [work, limit]) rest.catch(() => {});
-  }
-}
-
-interface OpenedSession {
-  readonly client: Promise<pg.Client>;
-  /** Ends the session without waiting for the server. */
-  readonly destroy: () => void;
-  /** Whether a statement got no answer in time. All other statements on the session then fail in the same way. */
-  hadNoAnswer: boolean;
-}
-
-/** One session that is opened on demand and reopened after a failure. */
-class DedicatedSession {
-  readonly #make: () => pg.Client;
-  #session: OpenedSession | undefined;
-
-  /** @param make gives a client that is not connected yet. */
-  constructor(make: () => pg.Client) {
-    this.#make = make;
-  }
-
-  async query(statement: string): Promise<void> {
-    const isNew = this.#session === undefined;
-    this.#session ??= this.#open();
-    const session = this.#session;
-    try {
-      await (await session.client).query(statement);
-    } catch (error) {
-      if (session.hadNoAnswer) throw new NoAnswerError();
-      const { kind } = failureOf(error);
-      // After any other failure the session can still be used.
-      if (kind === "unreachable" || kind === "busy" || kind === "timeout") this.#close(session);
-      // The loss of an idle session says nothing about the server now; an administrator may have ended it.
-      if (!isNew && kind === "unreachable") return this.query(statement);
-      throw error;
-    }
-  }
-
-  /** Must be called when the server does not answer in time. */
-  abandon(): void {
-    if (this.#session) this.#session.hadNoAnswer = true;
-    this.close();
-  }
-
-  close(): void {
-    if (this.#session) this.#close(this.#session);
-  }
-
-  #close(session: OpenedSession): void {
-    session.destroy();
-    // A concurrent statement may have opened another session already.
-    if (this.#session === session) this.#session = undefined;
-  }
-
-  #open(): OpenedSession {
-    const client = this.#make();
-    return {
-      client: client.connect().then(() => client),
-      destroy: () => client.connection.stream.destroy(),
-      hadNoAnswer: false,
-    };
   }
 }
 

@@ -1,0 +1,103 @@
+import type pg from "pg";
+import type { Sql } from "sql-template-tag";
+import { failureOf } from "./failures.js";
+import type { DatabasePool } from "./pools.js";
+
+/** Thrown for a statement on a session that was given up. */
+export class NoAnswerError extends Error {
+  override readonly name = "NoAnswerError";
+  readonly code = "ETIMEDOUT";
+}
+
+interface OpenedSession {
+  readonly client: Promise<pg.Client>;
+  /** Ends the session without waiting for the server. */
+  readonly destroy: () => void;
+  /** Whether a statement got no answer in time. All other statements on the session then fail in the same way. */
+  hadNoAnswer: boolean;
+}
+
+/** One session beside the pool that is opened on demand and reopened after a failure. */
+export class DedicatedSession {
+  readonly #make: () => pg.Client;
+  #session: OpenedSession | undefined;
+
+  /** @param make gives a client that is not connected yet. */
+  constructor(make: () => pg.Client) {
+    this.#make = make;
+  }
+
+  async query(statement: string | pg.QueryConfig): Promise<unknown[]> {
+    const isNew = this.#session === undefined;
+    this.#session ??= this.#open();
+    const session = this.#session;
+    try {
+      return (await (await session.client).query(statement)).rows;
+    } catch (error) {
+      if (session.hadNoAnswer) throw new NoAnswerError("the database did not answer in time");
+      const { kind } = failureOf(error);
+      // After any other failure the session can still be used.
+      if (kind === "unreachable" || kind === "busy" || kind === "timeout") this.#close(session);
+      // The loss of an idle session says nothing about the server now; an administrator may have ended it.
+      if (!isNew && kind === "unreachable") return this.query(statement);
+      throw error;
+    }
+  }
+
+  /** Must be called when the server does not answer in time. */
+  abandon(): void {
+    if (this.#session) this.#session.hadNoAnswer = true;
+    this.close();
+  }
+
+  close(): void {
+    if (this.#session) this.#close(this.#session);
+  }
+
+  #close(session: OpenedSession): void {
+    session.destroy();
+    // A concurrent statement may have opened another session already.
+    if (this.#session === session) this.#session = undefined;
+  }
+
+  #open(): OpenedSession {
+    const client = this.#make();
+    return {
+      client: client.connect().then(() => client),
+      destroy: () => client.connection.stream.destroy(),
+      hadNoAnswer: false,
+    };
+  }
+}
+
+/** Runs the statements of background work, which therefore never waits for requests, nor a request for it. */
+export interface BackgroundSession {
+  /** Values come as from Database.query. */
+  query<Row>(statement: Sql): Promise<Row[]>;
+  close(): void;
+}
+
+/** Opens the session at its first statement. On the embedded database its only session is used. */
+export function backgroundSession({ pool, dedicatedSession }: DatabasePool): BackgroundSession {
+  const onPool = async ({ text, values }: pg.QueryConfig) =>
+    (await pool.query(text, values)).rows as unknown[];
+  if (dedicatedSession === null) {
+    return {
+      query: async <Row>({ text, values }: Sql) => (await onPool({ text, values })) as Row[],
+      close: () => {},
+    };
+  }
+  const session = new DedicatedSession(() => dedicatedSession("invite-links background"));
+  return {
+    async query<Row>({ text, values }: Sql) {
+      try {
+        return (await session.query({ text, values })) as Row[];
+      } catch (error) {
+        // The role has no session left, so a session of the pool is used.
+        if (failureOf(error).kind !== "busy") throw error;
+        return (await onPool({ text, values })) as Row[];
+      }
+    },
+    close: () => session.close(),
+  };
+}
