@@ -32,9 +32,9 @@ export default {
     ),
     mayOnlyImport(
       "telegram-knows-telegram",
-      "telegram/ returns its own failures. The domain turns them into user errors.",
+      "telegram/ returns its own failures. The domain turns them into user errors. An Instant is only a text.",
       "^src/telegram/",
-      "^src/telegram/",
+      "^src/telegram/|^src/database/instant[.]ts$",
     ),
     mayOnlyImport(
       "database-knows-database",

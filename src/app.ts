@@ -6,8 +6,15 @@ import { firstToken, sandboxToken } from "./background/bootstrapTokens.js";
 import { DatabaseHealth } from "./background/databaseHealth.js";
 import { TelegramHealth, tokenRejection } from "./background/telegramHealth.js";
 import { DatabaseHoldStore } from "./background/telegramHolds.js";
+import { UpdateIntake } from "./background/updates/intake.js";
+import type { Job } from "./background/updates/jobs.js";
+import { ReceiverLease } from "./background/updates/lease.js";
+import { MemberCounts } from "./background/updates/memberCounts.js";
+import { type Transport, UpdateReceiver } from "./background/updates/updateReceiver.js";
+import { UpdateNotStoredError, WebhookUpdates } from "./background/updates/webhookUpdates.js";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase, type Database } from "./database/database.js";
+import { backgroundSession } from "./database/dedicatedSession.js";
 import { unavailabilityOf } from "./database/failures.js";
 import { markDatabaseOwner } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
@@ -19,6 +26,7 @@ import { Authentication } from "./domain/access/authentication.js";
 import { CallerCache } from "./domain/access/callerCache.js";
 import { CreationIntents } from "./domain/links/create/creationIntents.js";
 import { EditLocks } from "./domain/links/edit/editLocks.js";
+import type { Ingestion } from "./domain/members/ingestion.js";
 import type { Domain } from "./domain/request.js";
 import { PendingWork } from "./domain/shared/pendingWork.js";
 import { TagCache } from "./domain/tags/tagCache.js";
@@ -34,12 +42,14 @@ import { readArrived } from "./http/lifecycle/drain.js";
 import { addMetrics } from "./http/metrics.js";
 import { addRest } from "./http/rest.js";
 import { createServer } from "./http/server.js";
+import { addTelegramWebhook } from "./http/telegramWebhook.js";
 import { type Logger, logOfRequest } from "./log.js";
 import { Metrics } from "./metrics/metrics.js";
 import { exampleChannel, fillWithSample, readSample, type Sample, toSandbox } from "./sample.js";
 import type { Sandbox } from "./sandbox/sandbox.js";
-import { TelegramGateway } from "./telegram/gateway.js";
+import { type CallEvent, TelegramGateway } from "./telegram/gateway.js";
 import { summarize } from "./telegram/holds.js";
+import { UpdateCalls } from "./telegram/updateCalls.js";
 
 /** Telegram, or the server at TELEGRAM_API_ROOT, refuses the bot token. */
 export class BotTokenRefusedError extends Error {
@@ -108,12 +118,14 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const connectionFailures = new ConnectionFailures(log);
   const pool = await openPool(config, log, connectionFailures);
   const telegramHealth = new TelegramHealth(log, config.telegram === null);
+  let receiver: UpdateReceiver | null = null;
   const metrics = new Metrics({
     pool: pool.pool,
     telegramState: () => telegramHealth.state,
     waitingCalls: () => telegram.gateway.waiting,
     // A scrape does not wait for the database, so it shows the holds that this server knows of.
     holds: () => summarize(telegram.gateway.localHolds),
+    receiver: () => receiver?.status ?? null,
   });
   const context: Start = { config, log, closers, metrics, connectionFailures };
 
@@ -127,6 +139,8 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
       : null;
 
   const { domain, databaseHealth } = await buildDomain(context, { pool, database, presence, gateway });
+  const reception = buildReception(context, { pool, presence, domain, telegram });
+  receiver = reception.receiver;
   let isStopping = false;
   const server = await createServer({
     log,
@@ -138,13 +152,16 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   addHealth(server, {
     database: () => databaseHealth.check(),
     telegram: () => telegramHealth.state,
-    updates: async () => ({ holds: summarize(await gateway.holds()) }),
+    updates: async () => ({ ...reception.receiver.status, holds: summarize(await gateway.holds()) }),
     stopping: () => isStopping,
   });
   addMetrics(server, metrics.registry);
+  await mountWebhook(server, reception);
   const hasDashboard = await mountFaces(context, server, { domain, sample, sandboxToken: ownToken });
 
   databaseHealth.watch();
+  // Before any link can be made: Telegram sends no update of a kind that it was not asked for when it happened.
+  await reception.receiver.start();
   await listen(context, server);
   // Created last, because only the first start shows the token: if the start failed after this, it would never be seen.
   const firstApiToken = sandbox || config.adminToken !== null ? null : await firstToken(database);
@@ -232,6 +249,7 @@ async function registerServer(
 /** The bot's connection to Telegram. `sandbox` and `sample` are null with a real bot. */
 interface Telegram {
   readonly gateway: TelegramGateway;
+  readonly updateCalls: UpdateCalls;
   readonly sandbox: Sandbox | null;
   readonly sample: Sample | null;
 }
@@ -250,24 +268,25 @@ async function connectTelegram(
     ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot }
     : config.telegram;
   if (bot === null) throw new Error("There is neither a bot nor a sandbox.");
+  const onCall = (event: CallEvent) => {
+    health.record(event);
+    metrics.recordCall(event);
+    const requestLog = logOfRequest() ?? log;
+    if (event.answer === undefined) requestLog.debug(event, "telegram");
+    else requestLog.warn(event, "Telegram's answer has an unexpected form");
+  };
   const gateway = new TelegramGateway({
     ...bot,
     timeoutMs: config.telegramTimeoutMs,
     holdStore: new DatabaseHoldStore(database, (error) =>
       log.warn({ err: error }, "a hold could not be stored, so other servers do not obey it yet"),
     ),
-    onCall: (event) => {
-      health.record(event);
-      metrics.recordCall(event);
-      const requestLog = logOfRequest() ?? log;
-      if (event.answer === undefined) requestLog.debug(event, "telegram");
-      else requestLog.warn(event, "Telegram's answer has an unexpected form");
-    },
+    onCall,
   });
   const refused = sandbox ? null : await tokenRejection(gateway, TOKEN_CHECK_MS);
   if (refused !== null) throw new BotTokenRefusedError(refused);
   health.watch(gateway);
-  return { gateway, sandbox, sample };
+  return { gateway, updateCalls: new UpdateCalls({ ...bot, onCall }), sandbox, sample };
 }
 
 /** The sandbox's code is loaded only when it is used. */
@@ -315,6 +334,86 @@ async function buildDomain(
     storageGuard: databaseHealth,
   };
   return { domain, databaseHealth };
+}
+
+interface ReceptionParts {
+  readonly pool: DatabasePool;
+  readonly presence: Presence;
+  readonly domain: Domain;
+  readonly telegram: Telegram;
+}
+
+/** How Telegram's updates come in. */
+interface Reception {
+  readonly receiver: UpdateReceiver;
+  readonly transport: Transport;
+  readonly webhookUpdates: WebhookUpdates;
+}
+
+/** The receiver is stopped after the listener has closed, so updates come in while the server drains. */
+function buildReception(
+  { config, log, closers, metrics, connectionFailures }: Start,
+  { pool, presence, domain, telegram }: ReceptionParts,
+): Reception {
+  const { gateway } = domain;
+  const session = backgroundSession(pool);
+  closers.push(() => session.close());
+  let isNamelessLogged = false;
+  const intake = new UpdateIntake({
+    ingestion: buildIngestion(),
+    onBatch: metrics.recordBatch,
+    onNameless() {
+      metrics.recordNamelessUpdate();
+      if (!isNamelessLogged) log.warn("Telegram sent something without an update id, which is dropped");
+      isNamelessLogged = true;
+    },
+  });
+  const transport: Transport = config.telegram?.updates ?? { mode: "polling" };
+  const receiver = new UpdateReceiver({
+    transport,
+    lease: new ReceiverLease(session, gateway.botId, presence),
+    calls: telegram.updateCalls,
+    intake,
+    log,
+    jobs: backgroundJobs(new MemberCounts({ session, gateway })),
+    onDatabaseError: (error) => connectionFailures.health?.recordFailure(error),
+  });
+  closers.push(() => receiver.stop());
+  return {
+    receiver,
+    transport,
+    webhookUpdates: new WebhookUpdates({ intake, storageGuard: domain.storageGuard }),
+  };
+}
+
+/** Stores nothing until the ingestion is there. */
+function buildIngestion(): Ingestion {
+  return { ingest: async () => {} };
+}
+
+/** The work that the server with the lease does beside receiving updates. */
+function backgroundJobs(memberCounts: MemberCounts): readonly Job[] {
+  return [
+    {
+      name: "member counts",
+      everyMs: 60_000,
+      needsLease: true,
+      run: (signal) => memberCounts.refresh(signal),
+    },
+  ];
+}
+
+/** The address exists only where updates come by webhook. */
+async function mountWebhook(
+  server: FastifyInstance,
+  { transport, webhookUpdates }: Reception,
+): Promise<void> {
+  if (transport.mode !== "webhook") return;
+  await addTelegramWebhook(server, {
+    secret: transport.secret,
+    receive: (update) => webhookUpdates.receive(update),
+    isTemporary: (error) => error instanceof UpdateNotStoredError,
+  });
 }
 
 interface FaceParts {

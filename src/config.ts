@@ -55,6 +55,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Whether the tag cache and the caller cache are used. */
   readonly cache: boolean;
+  /** After how many days the persons of member events and ended memberships are forgotten; null for never. */
+  readonly eventsKeptDays: number | null;
 }
 
 interface Variable<T> {
@@ -119,7 +121,10 @@ const VARIABLES = {
     accepts: "a bot token of the form 123456789:AA…, as @BotFather gives it",
     secret: true,
   },
-  TELEGRAM_SANDBOX: { schema: onOff, accepts: "on or off" },
+  TELEGRAM_SANDBOX: {
+    schema: z.enum(["on", "quiet", "off"]).transform((value) => value !== "off"),
+    accepts: "on, quiet or off",
+  },
   TELEGRAM_API_ROOT: { schema: httpUrl, accepts: "the http(s) address of a Bot API server" },
   TELEGRAM_UPDATES: {
     schema: z.enum(["polling", "webhook", "off"]),
@@ -162,6 +167,7 @@ const VARIABLES = {
   },
   LOG_LEVEL: { schema: z.enum(LOG_LEVELS), accepts: `one of ${LOG_LEVELS.join(", ")}` },
   CACHE: { schema: onOff, accepts: "on or off" },
+  EVENTS_KEPT_DAYS: { schema: integer(1, 36_500), accepts: "a number of days from 1 to 36500" },
 } satisfies Record<string, Variable<unknown>>;
 
 type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
@@ -210,7 +216,7 @@ function telegramConfig(values: Values, production: boolean, problems: string[])
     return null;
   }
   if (values.TELEGRAM_SANDBOX === true) {
-    problems.push("TELEGRAM_SANDBOX: on, although TELEGRAM_BOT_TOKEN is set. Set only one of them.");
+    problems.push("TELEGRAM_SANDBOX: not off, although TELEGRAM_BOT_TOKEN is set. Set only one of them.");
   }
   const root = values.TELEGRAM_API_ROOT ?? "https://api.telegram.org";
   return {
@@ -252,6 +258,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     shutdownDelayMs: values.SHUTDOWN_DELAY_MS ?? (production ? 5000 : 0),
     logLevel: values.LOG_LEVEL ?? "info",
     cache: values.CACHE ?? true,
+    eventsKeptDays: values.EVENTS_KEPT_DAYS ?? null,
   };
 }
 

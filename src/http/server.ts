@@ -32,6 +32,8 @@ const REQUEST_ID = /^[\w.:-]{1,100}$/;
 const CLIENT_ABORTED = 499;
 /** Routes that are requested every few seconds. Their log lines have the level debug. */
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
+/** Telegram may call this route thousands of times a second. The log lines of its successful calls have the level debug. */
+const WEBHOOK = "/telegram/webhook";
 
 /** A request that was answered, or whose client aborted it. */
 export interface FinishedRequest extends Readonly<RequestRecord> {
@@ -138,7 +140,8 @@ function writeLine(log: Logger, request: FinishedRequest): void {
     ...(operation?.name && { operation: operation.name.slice(0, MAX_NAME) }),
     ...(codes.length > 0 && { codes: [...new Set(codes)] }),
   };
-  log[isProbe ? "debug" : "info"](line, "request");
+  const isUsual = isProbe || (route === WEBHOOK && status === 200);
+  log[isUsual ? "debug" : "info"](line, "request");
 }
 
 function createFastify(

@@ -1,6 +1,8 @@
 import { OperationTypeNode } from "graphql";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { TELEGRAM_STATES, type TelegramState } from "../background/telegramHealth.js";
+import type { BatchEvent } from "../background/updates/intake.js";
+import type { ReceiverStatus } from "../background/updates/updateReceiver.js";
 import type { StatementEvent } from "../database/database.js";
 import type { DatabasePool } from "../database/pools.js";
 import type { OperationEvent } from "../graphql/pipeline/operation.js";
@@ -12,6 +14,8 @@ import { BoundedNames } from "./boundedNames.js";
 /** The buckets of durations, in seconds. A mutation waits for Telegram for up to 15 s. */
 const DURATIONS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 const MAX_OPERATION_NAMES = 200;
+/** Updates in one batch: 100 at most by polling, 1,000 by webhook. */
+const BATCH_SIZES = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
 
 /** Whether an operation was a subscription that began. Such an operation lasts until its client leaves, however fast it is. */
 const isStream = (operation: OperationEvent | null): boolean =>
@@ -24,6 +28,8 @@ export interface MetricsSources {
   /** Calls to Telegram that wait for a slot. */
   readonly waitingCalls: () => number;
   readonly holds: () => readonly HoldSummary[];
+  /** Null while the server starts. */
+  readonly receiver: () => ReceiverStatus | null;
 }
 
 /**
@@ -78,9 +84,71 @@ export class Metrics {
     buckets: DURATIONS,
     registers: [this.registry],
   });
+  readonly #updates = new Counter({
+    name: "invite_links_updates_received_total",
+    help: "Telegram's updates that were received and stored, by kind. Repeated ones are counted again.",
+    labelNames: ["kind"],
+    registers: [this.registry],
+  });
+  readonly #namelessUpdates = new Counter({
+    name: "invite_links_updates_without_id_total",
+    help: "Values without an update id that were received in place of an update and dropped.",
+    registers: [this.registry],
+  });
+  readonly #repeatedUpdates = new Counter({
+    name: "invite_links_updates_repeated_total",
+    help: "Updates that came again after they had been stored.",
+    registers: [this.registry],
+  });
+  readonly #setAsideUpdates = new Counter({
+    name: "invite_links_updates_set_aside_total",
+    help: "Updates that could not be understood or stored and were set aside.",
+    registers: [this.registry],
+  });
+  readonly #batches = new Counter({
+    name: "invite_links_update_batches_total",
+    help: "Transactions that stored updates. Outcome failed: nothing was stored, and the updates come again.",
+    labelNames: ["outcome"],
+    registers: [this.registry],
+  });
+  readonly #batchSize = new Histogram({
+    name: "invite_links_update_batch_size",
+    help: "Updates in one transaction.",
+    buckets: BATCH_SIZES,
+    registers: [this.registry],
+  });
+  readonly #batchSeconds = new Histogram({
+    name: "invite_links_update_batch_duration_seconds",
+    help: "Transactions that stored updates.",
+    buckets: DURATIONS,
+    registers: [this.registry],
+  });
 
-  constructor({ pool, telegramState, waitingCalls, holds }: MetricsSources) {
+  constructor({ pool, telegramState, waitingCalls, holds, receiver }: MetricsSources) {
     collectDefaultMetrics({ register: this.registry });
+    this.#gauge(
+      "invite_links_updates_lag_seconds",
+      "How far storing updates lags behind on this server: the age of the oldest one not stored yet, or else of the last one when it was stored.",
+      () => receiver()?.lagSeconds ?? 0,
+    );
+    this.#gauge(
+      "invite_links_updates_set_aside",
+      "Updates that are set aside in the whole installation, 1000 at most.",
+      () => receiver()?.setAside ?? 0,
+    );
+    this.#gauge(
+      "invite_links_update_gaps",
+      "Known spans in which updates of all channels were missed.",
+      () => receiver()?.gaps ?? 0,
+    );
+    this.#gauge("invite_links_updates_polling", "1 while this server polls for updates.", () =>
+      receiver()?.isPolling ? 1 : 0,
+    );
+    this.#gauge(
+      "invite_links_updates_conflict",
+      "1 while somebody else receives the bot's updates (409).",
+      () => (receiver()?.conflict ? 1 : 0),
+    );
     this.#gauge(
       "invite_links_telegram_waiting_calls",
       "Calls to Telegram that wait for a slot.",
@@ -125,6 +193,22 @@ export class Metrics {
 
   readonly recordCall = ({ method, failure, milliseconds }: CallEvent): void =>
     this.#callSeconds.observe({ method, outcome: failure?.kind ?? "ok" }, milliseconds / 1000);
+
+  readonly recordBatch = ({ kinds, milliseconds, isStored }: BatchEvent): void => {
+    this.#batches.inc({ outcome: isStored ? "stored" : "failed" });
+    if (!isStored) return;
+    this.#batchSize.observe(kinds.length);
+    this.#batchSeconds.observe(milliseconds / 1000);
+    for (const kind of kinds) this.#updates.inc({ kind });
+  };
+
+  readonly recordNamelessUpdate = (): void => this.#namelessUpdates.inc();
+
+  /** Records what became of the updates of one batch. */
+  readonly recordIngestion = ({ repeated, setAside }: { repeated: number; setAside: number }): void => {
+    this.#repeatedUpdates.inc(repeated);
+    this.#setAsideUpdates.inc(setAside);
+  };
 
   readonly recordRequest = (request: FinishedRequest): void => {
     const { route, method, status, milliseconds, isProbe, operation, codes } = request;

@@ -6,9 +6,8 @@ import { TelegramCallError, type TelegramFailure, toFailure } from "./failures.j
 import type { Hold, HoldStore, HoldTarget } from "./holds.js";
 import { type ResponseStatus, withResponseStatus } from "./responseStatus.js";
 import { NO_STORE, SharedHolds } from "./sharedHolds.js";
+import { showableWithout } from "./showable.js";
 
-/** Characters of a description of Telegram that is passed on. */
-const MAX_DESCRIPTION = 300;
 /** A call with less time is not sent: its answer could not arrive in time. Milliseconds. */
 const MIN_CALL_MS = 20;
 /** The time limit of a probe, in milliseconds. */
@@ -95,7 +94,7 @@ const tooLateFor = (method: string, reason: string): TelegramCallError =>
  */
 export class BotApi {
   readonly #telegram: Telegram;
-  readonly #token: string;
+  readonly #showable: (description: string) => string;
   readonly #timeoutMs: number;
   readonly #probeMs: number;
   readonly #onCall: (event: CallEvent) => void;
@@ -105,7 +104,7 @@ export class BotApi {
   readonly #circuit = new CircuitBreaker();
 
   constructor({ token, botId, apiRoot, timeoutMs, onCall, holdStore = NO_STORE }: BotApiOptions) {
-    this.#token = token;
+    this.#showable = showableWithout(token);
     this.#telegram = new Telegram(token, { apiRoot: apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/` });
     this.#timeoutMs = timeoutMs;
     this.#probeMs = Math.min(PROBE_MS, timeoutMs);
@@ -246,12 +245,4 @@ export class BotApi {
     report(null);
     return parsed.data;
   }
-
-  /** Makes a description of Telegram safe to show: without the token, and of limited length. */
-  readonly #showable = (description: string): string =>
-    description
-      .replaceAll(this.#token, "[secret]")
-      .slice(0, MAX_DESCRIPTION)
-      .toWellFormed()
-      .replaceAll("\0", " ");
 }

@@ -10,6 +10,8 @@ const MAX_TEXT = 255;
 /** The end of the year 9999. */
 const MAX_SECONDS = 253_402_300_799;
 const MAX_MEMBERS = 100_000;
+/** The largest number that the database's type takes. */
+const MAX_COUNT = 2 ** 31 - 1;
 
 const telegramId = z.number().int().refine(Number.isSafeInteger);
 
@@ -126,6 +128,15 @@ export class TelegramGateway {
       throw new TelegramCallError("getChat", { kind: "unavailable", carriedOut: "no", reason });
     }
     return found;
+  }
+
+  async chatMemberCount(chatId: number, deadline: Deadline): Promise<number> {
+    return this.#api.call({
+      method: "getChatMemberCount",
+      payload: { chat_id: chatId },
+      result: z.number().int().min(0).max(MAX_COUNT),
+      deadline,
+    });
   }
 
   async botStatus(chatId: number, deadline: Deadline): Promise<TelegramBotStatus> {

@@ -9,6 +9,7 @@ const idle: MetricsSources = {
   telegramState: () => "ok",
   waitingCalls: () => 0,
   holds: () => [],
+  receiver: () => null,
 };
 
 test("numbers of waiting calls and statements are read at each scrape", async () => {
@@ -23,6 +24,7 @@ test("numbers of waiting calls and statements are read at each scrape", async ()
     telegramState: () => "unreachable",
     waitingCalls: () => waitingCalls,
     holds: () => holds,
+    receiver: () => null,
   });
   const lines = async () => (await registry.metrics()).split("\n");
   expect(await lines()).toEqual(

@@ -261,6 +261,7 @@ export async function startSubscriptionServer(
     telegramState: () => "ok",
     waitingCalls: () => 0,
     holds: () => [],
+    receiver: () => null,
   });
   const callerCache = new CallerCache({ remembers: true, isShared });
   const storageGuard: Domain["storageGuard"] = {

@@ -1,0 +1,94 @@
+import { expect, inject, onTestFinished, test } from "vitest";
+import { DatabaseProxy } from "../../support/databaseProxy.js";
+import { describeOnForms } from "../../support/databases.js";
+import { NEWS, person, UpdatesBed } from "./bed.js";
+
+await describeOnForms("two servers", ["server"], (form) => {
+  const proxied = async () => {
+    const proxy = new DatabaseProxy((await (await fetch(inject("serverAddress"))).json()).url);
+    await proxy.listen();
+    onTestFinished(() => proxy.close());
+    return proxy;
+  };
+
+  test("one server polls, and another one takes over at once when it stops", async () => {
+    const bed = await UpdatesBed.prepare(form);
+    const one = await bed.start({ isFenced: true });
+    const other = await bed.start({ isFenced: true });
+    expect([one.receiver.status.isPolling, other.receiver.status.isPolling]).toEqual([true, false]);
+    expect(other.receiver.status.pollingServer).toBe(one.lease.serverId);
+    bed.control.join(NEWS, person(1));
+    await one.ingestion.received(1);
+    await one.stop();
+    await expect.poll(() => other.receiver.status.isPolling).toBe(true);
+    bed.control.join(NEWS, person(2));
+    await other.ingestion.received(1);
+    expect([one.ingestion.ids.length, other.ingestion.ids.length]).toEqual([1, 1]);
+  });
+
+  test("the lease of a server that has ended is taken without waiting for its end", async () => {
+    const bed = await UpdatesBed.prepare(form);
+    const one = await bed.start({
+      isFenced: true,
+      leaseMs: 60_000,
+      times: { leaseMs: 60_000, renewMs: 50_000 },
+    });
+    await one.leavePresence();
+    const other = await bed.start({ isFenced: true });
+    await expect.poll(() => other.receiver.status.isPolling).toBe(true);
+    // The former owner still polls. Whatever it is sent, it can store nothing.
+    bed.control.join(NEWS, person(1));
+    await expect
+      .poll(() => {
+        bed.control.join(NEWS, person(2 + bed.control.members(NEWS).length));
+        return other.ingestion.ids.length;
+      })
+      .toBeGreaterThan(0);
+    await expect.poll(() => bed.pending).toEqual([]);
+    expect(one.ingestion.ids).toEqual([]);
+    expect(one.receiver.status.isPolling).toBe(false);
+  });
+
+  test("a server that vanishes is replaced when its lease has run out, and stores nothing when it comes back", async () => {
+    const bed = await UpdatesBed.prepare(form);
+    const proxy = await proxied();
+    const times = { leaseMs: 1500 };
+    const one = await bed.start({ isFenced: true, leaseMs: 2000, times, reach: (url) => proxy.reach(url) });
+    expect(one.receiver.status.isPolling).toBe(true);
+    const other = await bed.start({ isFenced: true, leaseMs: 2000, times });
+    expect(other.receiver.status.isPolling).toBe(false);
+    const since = performance.now();
+    proxy.hang();
+    await expect.poll(() => other.receiver.status.isPolling).toBe(true);
+    expect(performance.now() - since).toBeGreaterThan(1500);
+    // The former owner noticed by itself that its lease has run out, so no two servers poll.
+    expect(one.receiver.status.isPolling).toBe(false);
+    for (let id = 1; id <= 3; id += 1) bed.control.join(NEWS, person(id));
+    await other.ingestion.received(3);
+    proxy.resume();
+    await expect.poll(() => one.receiver.status.pollingServer).toBe(other.lease.serverId);
+    expect(one.ingestion.ids).toEqual([]);
+    expect(one.receiver.status.isPolling).toBe(false);
+    expect((await bed.row())?.owner_id).toBe(other.lease.serverId);
+  });
+
+  test("after an outage of the database a server polls again and catches up", async () => {
+    const bed = await UpdatesBed.prepare(form);
+    const proxy = await proxied();
+    const one = await bed.start({ leaseMs: 1000, times: { leaseMs: 800 }, reach: (url) => proxy.reach(url) });
+    one.ingestion.before = async () => {
+      await one.pool.pool.query("select 1");
+    };
+    bed.control.join(NEWS, person(1));
+    await one.ingestion.received(1);
+    await proxy.stop();
+    for (let id = 2; id <= 250; id += 1) bed.control.join(NEWS, person(id));
+    await expect.poll(() => one.receiver.status.isPolling).toBe(false);
+    expect(bed.pending).toHaveLength(249);
+    await proxy.restart();
+    const back = performance.now();
+    await one.ingestion.received(250);
+    expect(performance.now() - back).toBeLessThan(5000);
+    await expect.poll(() => bed.pending).toEqual([]);
+  });
+});
