@@ -65,14 +65,17 @@ export async function checkUpdateGaps(database: Database, botId: number, now = n
       select checked_update_id as checked from update_receiver where bot_id = ${botId}::bigint for update`);
     const start = await findStart(unit, botId, receiver?.checked ?? null);
     if (start === null) return 0;
+    // Higher ids from before a quiet time are not compared.
+    const compared = sql`bot_id = ${botId}::bigint and update_id >= ${start}::bigint and received_at > (
+      select received_at - make_interval(days => ${QUIET_DAYS}) from telegram_update
+      where bot_id = ${botId}::bigint and update_id = ${start}::bigint)`;
     // The rows after a jump, from the first id on. A jump that is not missing ids is no gap.
     const jumps = await unit.query<MissingIds & { isPatient: boolean; before: number }>(sql`
       select before, update_id as after, before_at as "fromAt", received_at as "toAt",
         received_at <= ${patient}::timestamptz as "isPatient"
       from (
         select update_id, received_at, lag(update_id) over ids as before, lag(received_at) over ids as before_at
-        from telegram_update where bot_id = ${botId}::bigint and update_id >= ${start}::bigint
-        window ids as (order by update_id)
+        from telegram_update where ${compared} window ids as (order by update_id)
       ) ordered
       where update_id - before > 1 and update_id - before <= ${LONGEST_JUMP}
         and received_at - before_at < make_interval(days => ${QUIET_DAYS})
@@ -87,8 +90,7 @@ export async function checkUpdateGaps(database: Database, botId: number, now = n
     }
     const end = open
       ? sql`${open.before}::bigint`
-      : sql`(select max(update_id) from telegram_update
-          where bot_id = ${botId}::bigint and update_id >= ${start}::bigint)`;
+      : sql`(select max(update_id) from telegram_update where ${compared})`;
     await unit.execute(
       sql`update update_receiver set checked_update_id = ${end} where bot_id = ${botId}::bigint`,
     );
