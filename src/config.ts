@@ -122,7 +122,7 @@ const VARIABLES = {
     secret: true,
   },
   TELEGRAM_SANDBOX: {
-    schema: z.enum(["on", "quiet", "off"]).transform((value) => value !== "off"),
+    schema: z.enum(["on", "quiet", "off"]),
     accepts: "on, quiet or off",
   },
   TELEGRAM_API_ROOT: { schema: httpUrl, accepts: "the http(s) address of a Bot API server" },
@@ -201,6 +201,7 @@ function telegramConfig(values: Values, production: boolean, problems: string[])
         : ["TELEGRAM_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET"];
     problems.push(`${missing}: not set, although ${given} is. Set both or neither.`);
   }
+  const sandbox = values.TELEGRAM_SANDBOX === "off" ? null : (values.TELEGRAM_SANDBOX ?? null);
   const mode: UpdatesMode = values.TELEGRAM_UPDATES ?? (webhookUrl === undefined ? "polling" : "webhook");
   if (mode === "webhook" && webhookUrl === undefined && secret === undefined) {
     problems.push(
@@ -208,15 +209,15 @@ function telegramConfig(values: Values, production: boolean, problems: string[])
     );
   }
   if (token === undefined) {
-    if (production && values.TELEGRAM_SANDBOX !== true) {
+    if (production && sandbox === null) {
       problems.push(
         "TELEGRAM_BOT_TOKEN: not set, although NODE_ENV is production. Set it to the helper bot's token, or set TELEGRAM_SANDBOX=on to use the sandbox.",
       );
     }
     return null;
   }
-  if (values.TELEGRAM_SANDBOX === true) {
-    problems.push("TELEGRAM_SANDBOX: not off, although TELEGRAM_BOT_TOKEN is set. Set only one of them.");
+  if (sandbox !== null) {
+    problems.push(`TELEGRAM_SANDBOX: ${sandbox}, although TELEGRAM_BOT_TOKEN is set. Set only one of them.`);
   }
   const root = values.TELEGRAM_API_ROOT ?? "https://api.telegram.org";
   return {

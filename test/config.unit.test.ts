@@ -33,6 +33,7 @@ const DEFAULTS = {
   shutdownDelayMs: 0,
   logLevel: "info",
   cache: true,
+  eventsKeptDays: null,
 };
 
 const NAMES = [
@@ -56,6 +57,7 @@ const NAMES = [
   "TRUST_PROXY",
   "SHUTDOWN_DELAY_MS",
   "LOG_LEVEL",
+  "EVENTS_KEPT_DAYS",
 ] as const;
 const SECRETS = new Set([
   "DATABASE_URL",
@@ -130,6 +132,11 @@ describe("readConfig", () => {
     [{ SHUTDOWN_DELAY_MS: "1500" }, { shutdownDelayMs: 1500 }],
     [{ LOG_LEVEL: "silent" }, { logLevel: "silent" }],
     [{ TELEGRAM_SANDBOX: "off" }, { telegram: null }],
+    [
+      { TELEGRAM_SANDBOX: "quiet", NODE_ENV: "production", SHUTDOWN_DELAY_MS: "0" },
+      { production: true, graphiql: false },
+    ],
+    [{ EVENTS_KEPT_DAYS: "90" }, { eventsKeptDays: 90 }],
     [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
   ])("readConfig reads %j", (env, config) => {
     expect(readConfig(env)).toEqual({ ...DEFAULTS, ...config });
@@ -192,6 +199,8 @@ describe("readConfig", () => {
     ["TELEGRAM_BOT_TOKEN", "1:"],
     ["TELEGRAM_SANDBOX", "yes"],
     ["TELEGRAM_SANDBOX", "ON"],
+    ["EVENTS_KEPT_DAYS", "0"],
+    ["EVENTS_KEPT_DAYS", "1.5"],
     ["TELEGRAM_API_ROOT", "api.telegram.org"],
     ["TELEGRAM_API_ROOT", "ftp://x"],
     ["TELEGRAM_UPDATES", "push"],
@@ -238,6 +247,7 @@ describe("readConfig", () => {
     [{ NODE_ENV: "production" }, [/^TELEGRAM_BOT_TOKEN: not set, .*TELEGRAM_SANDBOX=on/]],
     [{ NODE_ENV: "production", TELEGRAM_SANDBOX: "off" }, [/^TELEGRAM_BOT_TOKEN: not set/]],
     [{ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_SANDBOX: "on" }, [/^TELEGRAM_SANDBOX: on, although/]],
+    [{ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_SANDBOX: "quiet" }, [/^TELEGRAM_SANDBOX: quiet, although/]],
     [{ TELEGRAM_WEBHOOK_URL: "https://me/" }, [/^TELEGRAM_WEBHOOK_SECRET: not set/]],
     [{ TELEGRAM_WEBHOOK_SECRET: "s" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],
     [{ TELEGRAM_UPDATES: "webhook" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],
