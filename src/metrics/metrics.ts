@@ -204,11 +204,9 @@ export class Metrics {
 
   readonly recordNamelessUpdate = (): void => this.#namelessUpdates.inc();
 
-  /** Records what became of the updates of one batch. */
-  readonly recordIngestion = ({ repeated, setAside }: { repeated: number; setAside: number }): void => {
-    this.#repeatedUpdates.inc(repeated);
-    this.#setAsideUpdates.inc(setAside);
-  };
+  readonly recordRepeatedUpdates = (count: number): void => this.#repeatedUpdates.inc(count);
+
+  readonly recordUpdatesSetAside = (count: number): void => this.#setAsideUpdates.inc(count);
 
   readonly recordRequest = (request: FinishedRequest): void => {
     const { route, method, status, milliseconds, isProbe, operation, codes } = request;

@@ -325,7 +325,16 @@ describe("responses of the server", () => {
         database: "ok",
         migrations: "ok",
         telegram: "sandbox",
-        updates: { holds: [] },
+        updates: {
+          transport: "polling",
+          isPolling: true,
+          pollingServer: expect.any(String),
+          lagSeconds: null,
+          setAside: 0,
+          gaps: 0,
+          conflict: false,
+          holds: [],
+        },
       },
     ]);
     expect((await fetch(`${server.origin}/nothing`)).status).toBe(404);
