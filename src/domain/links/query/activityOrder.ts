@@ -49,9 +49,10 @@ function partsOf(channel: Sql, ordering: Ordering<OrderedLink>, slice: Slice): S
     const [forward, backward] = DIRECTIONS[direction];
     return sql`${key.column} ${slice.reversed ? backward : forward}`;
   });
+  // The first key orders nothing where it is null, but PostgreSQL takes the order from the index only with all its keys.
   return ranges.flatMap((range) => [
     read(sql`${range} and ${column} is not null`, join(keys)),
-    read(sql`${range} and ${column} is null`, join(keys.slice(1))),
+    read(sql`${range} and ${column} is null`, join(keys)),
   ]);
 }
 

@@ -19,7 +19,7 @@ async function usesOf(orderBy: readonly InviteLinkOrder[]): Promise<(StatementUs
   return uses;
 }
 
-const FIELDS = ["NAME", "BUDGET", "CREATED_AT"] as const;
+const FIELDS = ["NAME", "BUDGET", "CREATED_AT", "JOIN_COUNT", "ACTIVE_COUNT", "LAST_JOIN_AT"] as const;
 
 test.each(FIELDS)("a page in the order of %s, which has an index, waits for no turn", async (field) => {
   expect(await usesOf([{ field, direction: "ASC" }])).toEqual(["frequent and quick"]);

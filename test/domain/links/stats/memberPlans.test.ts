@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { Members } from "../../../../src/domain/activity/members.js";
+import type { InviteLink } from "../../../../src/domain/links/inviteLink.js";
+import { type LinkPageArguments, Links } from "../../../../src/domain/links/query/linkQueries.js";
+import { LinkStatistics } from "../../../../src/domain/links/stats/linkStatistics.js";
+import { createLoaders } from "../../../../src/domain/loaders.js";
+import type { PageArguments } from "../../../../src/domain/paging/arguments.js";
+import {
+  ALL_FORMS,
+  describeOnForms,
+  openTestDatabase,
+  type TestDatabase,
+} from "../../../support/databases.js";
+import {
+  mostSorted,
+  type PlanKind,
+  type PlanStep,
+  planOf,
+  rowsRead,
+  type SentStatement,
+  statementsOf,
+  tablesReadWhole,
+} from "../../../support/plans.js";
+import { callerOf, type StoredChannel, storeChannel } from "../../support.js";
+
+const LINKS = 50_000;
+const CHANNELS = 10;
+/** Members of each link of the large channel, and quarters of an hour of each link. */
+const MEMBERS = 4;
+const KINDS: PlanKind[] = ["custom", "generic"];
+const TABLES = ["invite_link", "link_activity", "link_quarter", "membership", "member_event"];
+
+await describeOnForms("the statements about members of links", ALL_FORMS, (form) => {
+  let test: TestDatabase;
+  let channel: StoredChannel;
+
+  beforeAll(async () => {
+    test = await openTestDatabase(form);
+    const { database, pool } = test;
+    // The last channel is the large one.
+    for (let others = CHANNELS - 1; others >= 0; others -= 1) {
+      channel = await storeChannel(database);
+      const links = others === 0 ? LINKS : 500;
+      const run = (text: string, ...values: unknown[]) => pool.query(text, [channel.id, ...values]);
+      await run(
+        `insert into invite_link (id, channel_id, url, name, name_key, budget, created_at)
+        select gen_random_uuid(), $1, 'https://t.me/+' || n, 'Ad ' || n, 'ad ' || n, n % 5000,
+          '2026-03-01'::timestamptz + n * interval '1 minute' from generate_series(1, $2::int) n`,
+        links,
+      );
+      await run(
+        `update link_activity a set join_count = h.n % 700, active_count = h.n % 300, leave_count = h.n % 700 - h.n % 300,
+          last_join_at = case when h.n % 7 > 0 then '2026-09-01'::timestamptz + h.n * interval '7 seconds' end
+        from (select link_id, abs(hashtext(link_id::text)) as n from link_activity where channel_id = $1) h
+        where a.link_id = h.link_id`,
+      );
+      await run(
+        `insert into link_quarter (channel_id, link_id, quarter, join_count)
+        select $1, link_id, 1978000 + n * 97, 1
+        from link_activity cross join generate_series(1, $2::int) n where channel_id = $1`,
+        MEMBERS,
+      );
+      await run(
+        `insert into channel_quarter (channel_id, has_link, quarter, join_count)
+        select $1, has_link, 1978000 + n, 1 from generate_series(1, 2000) n, (values (true), (false)) v (has_link)`,
+      );
+      await run(
+        `insert into membership (channel_id, id, user_id, link_id, joined_at, path, attribution, left_at)
+        select $1, gen_random_uuid(), n, link_id, '2026-09-01'::timestamptz + n * interval '1 hour', 'INVITE_LINK', 'EXACT',
+          case when n % 2 = 0 then '2026-10-01'::timestamptz end
+        from link_activity cross join generate_series(1, $2::int) n where channel_id = $1`,
+        MEMBERS,
+      );
+      await run(
+        `insert into member_event (channel_id, sequence, id, user_id, link_id, occurred_at, kind, attribution)
+        select $1, row_number() over (), gen_random_uuid(), row_number() over () % 5000, link_id, now(), 'JOINED', 'EXACT'
+        from link_activity where channel_id = $1`,
+      );
+    }
+    await pool.query("vacuum analyze");
+  }, 300_000);
+  afterAll(() => test?.close());
+
+  const loaders = () => createLoaders(test.database, callerOf());
+  const open = () => new Links(test.database, callerOf(), loaders());
+
+  /** Expects what plans of a statement read at the most of each table, and that no large table is read whole. */
+  async function expectReads(
+    statement: SentStatement | undefined,
+    most: Readonly<Record<string, number>>,
+    sorted: number,
+    alsoExpect: (plan: readonly PlanStep[]) => void = () => {},
+  ): Promise<void> {
+    if (!statement) expect.fail("No statement was sent.");
+    for (const kind of KINDS) {
+      const plan = await planOf(test.pool, statement, kind);
+      const read = rowsRead(plan);
+      for (const table of TABLES)
+        expect(read.get(table) ?? 0, `${kind}: ${table}`).toBeLessThanOrEqual(most[table] ?? 0);
+      expect(tablesReadWhole(plan).filter((table) => TABLES.includes(table))).toEqual([]);
+      expect(mostSorted(plan)).toBeLessThanOrEqual(sorted);
+      alsoExpect(plan);
+    }
+  }
+
+  const PAGES: Readonly<Record<string, (cursor: string) => PageArguments>> = {
+    "the first": () => ({ first: 50 }),
+    "a cursor's next": (after) => ({ first: 50, after }),
+    "the last": () => ({ last: 50 }),
+    "a cursor's previous": (before) => ({ last: 50, before }),
+  };
+  for (const field of ["JOIN_COUNT", "ACTIVE_COUNT", "LAST_JOIN_AT"] as const) {
+    for (const direction of ["ASC", "DESC"] as const) {
+      it(`every page of links by ${field} ${direction} reads the links of the page alone, from either end`, async () => {
+        const asked: LinkPageArguments = { chatId: channel.chatId, orderBy: [{ field, direction }] };
+        const middle = await open().page({ ...asked, first: 1, page: LINKS / 2 });
+        for (const argumentsFor of Object.values(PAGES)) {
+          const paging = argumentsFor(middle.edges[0]?.cursor as string);
+          const [statement] = await statementsOf(test, () => open().page({ ...asked, ...paging }));
+          // Links with and without a value are read apart, and one is looked up beyond each end.
+          await expectReads(statement, { invite_link: 51, link_activity: 2 * 51 }, 2 * 51);
+        }
+      });
+
+      it(`a page by number of links by ${field} ${direction} finds its rows without reading the links before it`, async () => {
+        const [statement] = await statementsOf(test, () =>
+          open().page({ chatId: channel.chatId, first: 50, page: 300, orderBy: [{ field, direction }] }),
+        );
+        // No index has the links without joins last when the latest come first.
+        const isSorted = field === "LAST_JOIN_AT" && direction === "DESC";
+        const most = { invite_link: 2 * 51, link_activity: isSorted ? 2 * LINKS : 300 * 50 + 2 * 51 };
+        await expectReads(statement, most, isSorted ? LINKS : 2 * 51);
+      });
+    }
+  }
+
+  /** Reads something of each link of a page. */
+  async function statementsOfPage(read: (statistics: LinkStatistics, link: InviteLink) => Promise<unknown>) {
+    const { edges } = await open().page({ chatId: channel.chatId, first: 50 });
+    const statistics = new LinkStatistics(test.database, loaders());
+    return statementsOf(test, () => Promise.all(edges.map(({ node }) => read(statistics, node))));
+  }
+
+  it("the numbers of a page's links are read in one statement from their counters alone", async () => {
+    const sent = await statementsOfPage((statistics, link) => statistics.counts(link));
+    expect(sent).toHaveLength(1);
+    await expectReads(sent[0], { link_activity: 50 }, 0);
+  });
+
+  it("the retention of a page's links is read in one statement from their quarters alone", async () => {
+    const sent = await statementsOfPage((statistics, link) => statistics.retention(link));
+    expect(sent).toHaveLength(1);
+    await expectReads(sent[0], { link_quarter: 50 * MEMBERS }, 50 * MEMBERS);
+  });
+
+  const SPAN = {
+    from: new Date("2026-01-01"),
+    to: new Date("2026-12-01"),
+    unit: "DAY",
+    timeZone: "Asia/Tokyo",
+  } as const;
+
+  it("the series of a page's links is read in one statement from their quarters alone", async () => {
+    const sent = await statementsOfPage((statistics, link) => statistics.series(link, SPAN));
+    expect(sent).toHaveLength(1);
+    await expectReads(sent[0], { link_quarter: 50 * MEMBERS }, 50 * MEMBERS);
+  });
+
+  it("the members of a page's links are read in one statement, as many as are shown", async () => {
+    const sent = await statementsOfPage((statistics, link) => statistics.members(link, null, { first: 2 }));
+    expect(sent).toHaveLength(1);
+    await expectReads(sent[0], { membership: 50 * 3 }, 50 * 3);
+  });
+
+  it("the series and the retention of all links of a channel are read from the channel's quarters", async () => {
+    const page = await open().page({ chatId: channel.chatId, first: 1 });
+    for (const read of [() => page.series(SPAN), () => page.retention()]) {
+      const [statement] = await statementsOf(test, read);
+      await expectReads(statement, {}, 2000);
+    }
+  });
+
+  it("a page of member events reads the events of the page alone, of all, of a link and of a person", async () => {
+    const { edges } = await open().page({ chatId: channel.chatId, first: 1 });
+    const filters = [{}, { inviteLinkIds: [edges[0]?.node.id as string] }, { userId: 17 }];
+    for (const filter of filters) {
+      const asked = { chatId: channel.chatId, filter };
+      const members = () => new Members(test.database, callerOf());
+      const first = await members().page({ ...asked, first: 5 });
+      const after = first.edges.at(-1)?.cursor;
+      for (const paging of [{ first: 5 }, { first: 5, after }, { last: 5 }]) {
+        const [statement] = await statementsOf(test, () => members().page({ ...asked, ...paging }));
+        await expectReads(statement, { member_event: 6 }, 6);
+      }
+    }
+  });
+
+  it("an event and a membership are found by their ids in an index", async () => {
+    const { rows } = await test.pool.query<{ event: string; membership: string }>(
+      `select (select id from member_event where channel_id = $1 limit 1) as event,
+        (select id from membership where channel_id = $1 limit 1) as membership`,
+      [channel.id],
+    );
+    const members = () => new Members(test.database, callerOf());
+    const [event] = await statementsOf(test, () => members().event(rows[0]?.event as string));
+    await expectReads(event, { member_event: 1 }, 0);
+    const [membership] = await statementsOf(test, () => members().membership(rows[0]?.membership as string));
+    await expectReads(membership, { membership: 1 }, 0);
+  });
+});
