@@ -35,6 +35,9 @@ describe("the cost of filters and orderings", () => {
     ["revocation", { isRevoked: false }],
     ["expiry", { isExpired: false }],
     ["a group without tags", { tagGroups: groups(1, 0) }],
+    ["a search", { search: "x" }],
+    ["a number of joins", { minJoinCount: 1 }],
+    ["pending requests", { hasPendingJoinRequests: false }],
   ])("a filter by %s adds a cost of 100", (_what, filter) => {
     expect(filterCost(filter, "nodes { id }")).toBe(100);
   });
@@ -67,6 +70,41 @@ describe("the cost of filters and orderings", () => {
 
   test("the cost of a filter by tag groups alone is not added again for counts, which bitmaps provide", () => {
     expect(filterCost({ tagGroups: groups(2, 20) }, "totalCount totals { budget }")).toBe(280);
+  });
+
+  test("a series costs 5 and a tenth of its buckets, and groups cost 100, whatever the size of the page", () => {
+    const cost = (first: number, selection: string) =>
+      complexityOf(
+        `{ inviteLinks(channelId: -1, first: ${first}) { pageInfo { hasNextPage } ${selection} } }`,
+      );
+    const added = (selection: string, first = 1) => cost(first, selection) - cost(first, "");
+    const series = (unit: string) =>
+      `series(from: "2026-01-01T00:00:00Z", to: "2026-01-10T00:00:00Z", unit: ${unit}) { from to joinCount }`;
+    expect(added(series("DAY"))).toBe(6);
+    expect(added(series("HOUR"))).toBe(27);
+    expect(added(series("HOUR"), 100)).toBe(27);
+    expect(added("groups(by: CREATOR) { linkCount totals { joinCount } }")).toBe(100);
+    expect(added("groups(by: CREATOR) { linkCount totals { joinCount } }", 100)).toBe(100);
+    expect(added("... on InviteLinkConnection { a: groups(by: CREATOR) { linkCount } }", 100)).toBe(100);
+  });
+
+  test("the series and the retention of single links cost as often as there are links", () => {
+    const stats = (first: number, selection: string) =>
+      complexityOf(
+        `{ inviteLinks(channelId: -1, first: ${first}) { nodes { stats { joinCount ${selection} } } } }`,
+      );
+    const series = 'series(from: "2026-01-01T00:00:00Z", to: "2026-01-10T00:00:00Z") { joinCount }';
+    for (const first of [1, 10, 100]) {
+      expect(stats(first, series) - stats(first, "")).toBe(6 * first);
+      expect(stats(first, "retention { days rate }") - stats(first, "")).toBe(5 * first);
+    }
+    const ofTags = (first: number) =>
+      complexityOf(
+        `{ tags(channelId: -1, first: ${first}) { nodes { inviteLinks { groups(by: CREATOR) { linkCount } } } } }`,
+      );
+    expect(ofTags(11) - ofTags(10)).toBe(ofTags(12) - ofTags(11));
+    expect(ofTags(10)).toBeGreaterThanOrEqual(1000);
+    expect(ofTags(10)).toBeLessThan(1100);
   });
 
   test("a filter by a part of a tag's name adds a cost of 100, and of 100 more for the count", () => {
