@@ -16,6 +16,7 @@ import { Links } from "./links/query/linkQueries.js";
 import { LinkStatistics } from "./links/stats/linkStatistics.js";
 import { BulkTagging } from "./links/tagging/bulkTagging.js";
 import { createLoaders } from "./loaders.js";
+import type { MemberAdministration } from "./members/administration.js";
 import type { Caller } from "./shared/caller.js";
 import type { StorageGuard } from "./shared/databaseErrors.js";
 import { RateLimitedError } from "./shared/errors.js";
@@ -36,6 +37,8 @@ export interface Domain {
   readonly editLocks: EditLocks;
   readonly pendingWork: PendingWork;
   readonly storageGuard: StorageGuard;
+  /** Left out where a server stores no updates. */
+  readonly memberAdministration?: (database: Database, caller: Caller) => MemberAdministration;
 }
 
 /** Where a request comes from. */
@@ -149,6 +152,11 @@ export class DomainRequest {
   get channelActivities(): ChannelActivities {
     this.#parts.channelActivities ??= new ChannelActivities(this.#reading);
     return this.#parts.channelActivities;
+  }
+  get memberAdministration(): MemberAdministration {
+    const administration = this.#domain.memberAdministration?.(this.#domain.database, this.caller);
+    if (!administration) throw new Error("This server stores no updates.");
+    return administration;
   }
   get linkCreator(): LinkCreator {
     this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#origin, loaders: this.loaders });

@@ -34,6 +34,7 @@ export interface SchemaTypes {
     TelegramID: { Input: number; Output: number };
     Decimal: { Input: string; Output: string };
     URL: { Input: string; Output: string };
+    JSON: { Input: object; Output: object };
     ID: { Input: string; Output: string };
   };
 }
@@ -144,6 +145,10 @@ builder.scalarType("Decimal", {
   serialize: (value) => value as string,
   parseValue: parseDecimalValue,
   parseLiteral: parseDecimalLiteral,
+});
+builder.scalarType("JSON", {
+  description: "Any JSON object. It is only sent, not accepted as input.",
+  serialize: (value) => value as object,
 });
 builder.scalarType("URL", {
   description: "An absolute URL. An address of an invite link may also lack its scheme on input.",

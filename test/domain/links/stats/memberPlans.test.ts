@@ -122,7 +122,7 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
         }
       });
 
-      it(`a page by number of links by ${field} ${direction} finds its rows without reading the links before it`, async () => {
+      it(`a page by number of links by ${field} ${direction} finds its rows by the counters alone`, async () => {
         const [statement] = await statementsOf(test, () =>
           open().page({ chatId: channel.chatId, first: 50, page: 300, orderBy: [{ field, direction }] }),
         );
