@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "sql-template-tag";
 import { CursorReader, type CursorStatements, type RowStream } from "./cursorReader.js";
-import { type DirectTransaction, runDirectTransaction } from "./directTransaction.js";
+import { type DirectTransaction, PlanGeneration, runDirectTransaction } from "./directTransaction.js";
 import { failureOf } from "./failures.js";
 import { FairShare, type Reader, shareOf } from "./fairShare.js";
 import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
@@ -136,6 +136,7 @@ export function createDatabase(
   });
   prisma.$on("query", ({ query, duration }) => onStatement({ text: query, milliseconds: duration }));
   const names = new StatementNames(schema);
+  const generation = new PlanGeneration();
   const run = async (
     session: Pick<DatabasePool["quick"], "query">,
     { text, values }: Sql,
@@ -192,7 +193,7 @@ export function createDatabase(
         ),
       ),
     directTransaction: (work) =>
-      retryOnConflict(() => runDirectTransaction({ pool, names, onStatement }, work)),
+      retryOnConflict(() => runDirectTransaction({ pool, names, generation, onStatement }, work)),
     snapshot: (work) => readSnapshot(pool, work),
     maintenance: (mode, work) => runMaintenance(pool, mode, work),
     async close() {

@@ -19,9 +19,8 @@ export interface DirectTransaction {
 }
 
 /**
- * All statements look rows up by their keys. A prepared statement is planned once, perhaps while its tables are empty, and
- * a plan that reads whole tables would then stay. Such plans are therefore never taken where an index can be used. The
- * costs that result would also make PostgreSQL compile statements, which takes longer than running them.
+ * All statements look rows up by their keys, so that plans that read whole tables are never taken where an index can be
+ * used. The costs that result would also make PostgreSQL compile statements, which takes longer than running them.
  */
 const BEGIN = [
   "begin isolation level read committed, read write",
@@ -32,18 +31,41 @@ const BEGIN = [
   "set local jit = off",
 ].join("; ");
 
+/**
+ * A prepared statement is planned once, perhaps while its tables are empty. All indexes are equally good then, and the
+ * wrong one would stay. So the statements are prepared anew after 4, 16, 64… transactions, when the tables have grown.
+ */
+export class PlanGeneration {
+  #transactions = 0;
+
+  /** Counts a transaction. @returns the number of the generation */
+  next(): number {
+    this.#transactions += 1;
+    return Math.min(MAX_GENERATION, Math.floor(Math.log2(this.#transactions) / 2));
+  }
+}
+
+/** After some 65,000 transactions. Each generation stays prepared in its sessions. */
+const MAX_GENERATION = 8;
+
 interface DirectSessions {
   readonly pool: pg.Pool;
   readonly names: StatementNames;
+  readonly generation: PlanGeneration;
   readonly onStatement: (event: { readonly text: string; readonly milliseconds: number }) => void;
 }
 
 export async function runDirectTransaction<T>(
-  { pool, names, onStatement }: DirectSessions,
+  { pool, names, generation, onStatement }: DirectSessions,
   work: (transaction: DirectTransaction) => Promise<T>,
 ): Promise<T> {
   const session = await pool.connect();
   const notified = new Set<string>();
+  const suffix = `_${generation.next()}`;
+  const nameOf = (text: string): string | undefined => {
+    const name = names.nameOf(text);
+    return name === undefined ? undefined : name + suffix;
+  };
   const run = async <Row>({ text, values }: Sql, name: string | undefined): Promise<Row[]> => {
     const started = performance.now();
     const { rows } = await session.query(name === undefined ? { text, values } : { name, text, values });
@@ -53,7 +75,7 @@ export async function runDirectTransaction<T>(
   try {
     await session.query(BEGIN);
     const result = await work({
-      query: (statement) => run(statement, names.nameOf(statement.text)),
+      query: (statement) => run(statement, nameOf(statement.text)),
       queryOnce: (statement) => run(statement, undefined),
       notify: (channel) => notified.add(channel),
     });

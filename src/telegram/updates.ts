@@ -284,15 +284,17 @@ const PERSONAL: ReadonlySet<string> = new Set([
  * stored by PostgreSQL.
  */
 function withoutNames(value: unknown): unknown {
-  if (typeof value === "string") return value.toWellFormed().replaceAll("\0", " ");
+  if (typeof value === "string")
+    return value.isWellFormed() && !value.includes("\0") ? value : storable(value, value.length);
+  if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(withoutNames);
-  if (!isObject(value)) return value;
+  const given = value as Readonly<Record<string, unknown>>;
   // A private chat is a person.
-  if (value["type"] === "private") return { id: withoutNames(value["id"]), type: "private" };
-  if ("is_bot" in value || "first_name" in value)
-    return { id: withoutNames(value["id"]), is_bot: withoutNames(value["is_bot"]) };
+  if (given["type"] === "private") return { id: withoutNames(given["id"]), type: "private" };
+  if ("is_bot" in given || "first_name" in given)
+    return { id: withoutNames(given["id"]), is_bot: withoutNames(given["is_bot"]) };
   const reduced: Record<string, unknown> = {};
-  for (const [key, part] of Object.entries(value)) if (!PERSONAL.has(key)) reduced[key] = withoutNames(part);
+  for (const key of Object.keys(given)) if (!PERSONAL.has(key)) reduced[key] = withoutNames(given[key]);
   return reduced;
 }
 
