@@ -112,8 +112,8 @@ export class Updates {
 
   /** Removes the updates before `offset`. A negative offset keeps that many of the latest updates. */
   acknowledge(offset: number): void {
-    const { updates } = this.#state;
-    this.#keep(offset < 0 ? updates.slice(offset) : updates.filter(({ update_id }) => update_id >= offset));
+    const first = offset < 0 ? this.#state.updates.length + offset : 0;
+    this.#removeAll(({ update_id }, index) => (offset < 0 ? index < first : update_id < offset));
   }
 
   /** Removes a delivered update. */
@@ -135,7 +135,7 @@ export class Updates {
   /** Gives the first `limit` updates and waits up to `timeout` seconds for one. Ends any other waiting poll. */
   async poll(offset: number, limit: number, timeout: number): Promise<PendingUpdate[]> {
     this.#longPoll?.end(otherGetUpdates());
-    this.#keep(this.#state.updates.filter((update) => !this.isTooOld(update)));
+    this.#removeAll((update) => this.isTooOld(update));
     const last = this.#lastPoll;
     const isHurried = last !== undefined && offset === last.offset && this.#now() < last.at + HURRY_MS;
     if (this.#state.updates.length === 0 && timeout > 0) {
@@ -153,18 +153,20 @@ export class Updates {
     this.#longPoll?.end();
   }
 
-  #keep(kept: PendingUpdate[]): void {
-    if (kept.length === this.#state.updates.length) {
-      return;
-    }
-    this.#state.updates = kept;
-    const ids = new Set(kept.map(({ update_id }) => String(update_id)));
-    for (const id of Object.keys(this.#state.arrivals)) {
-      if (!ids.has(id)) {
-        delete this.#state.arrivals[id];
+  #removeAll(isRemoved: (update: PendingUpdate, index: number) => boolean): void {
+    const { updates, arrivals } = this.#state;
+    const kept: PendingUpdate[] = [];
+    for (const [index, update] of updates.entries()) {
+      if (isRemoved(update, index)) {
+        delete arrivals[update.update_id];
+      } else {
+        kept.push(update);
       }
     }
-    this.#storage.changed();
+    if (kept.length < updates.length) {
+      this.#state.updates = kept;
+      this.#storage.changed();
+    }
   }
 
   #nextUpdate(timeout: number): Promise<void> {
