@@ -48,6 +48,49 @@ test("numbers of waiting calls and statements are read at each scrape", async ()
   );
 });
 
+test("received updates are counted by kind, their batches by outcome, and the receiver's state is read at each scrape", async () => {
+  const metrics = new Metrics({
+    ...idle,
+    receiver: () => ({
+      transport: "polling",
+      isPolling: true,
+      pollingServer: "0199",
+      lagSeconds: 3,
+      setAside: 2,
+      gaps: 1,
+      conflict: true,
+    }),
+  });
+  metrics.recordBatch({ kinds: ["member", "member", "joinRequest"], milliseconds: 20, isStored: true });
+  metrics.recordBatch({ kinds: ["member"], milliseconds: 20, isStored: false });
+  metrics.recordNamelessUpdate();
+  metrics.recordRepeatedUpdates(4);
+  metrics.recordUpdatesSetAside(5);
+  const lines = (await metrics.registry.metrics()).split("\n");
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'invite_links_updates_received_total{kind="member"} 2',
+      'invite_links_updates_received_total{kind="joinRequest"} 1',
+      'invite_links_update_batches_total{outcome="stored"} 1',
+      'invite_links_update_batches_total{outcome="failed"} 1',
+      "invite_links_update_batch_size_sum 3",
+      "invite_links_update_batch_duration_seconds_sum 0.02",
+      "invite_links_updates_without_id_total 1",
+      "invite_links_updates_repeated_total 4",
+      "invite_links_updates_set_aside_total 5",
+      "invite_links_updates_lag_seconds 3",
+      "invite_links_updates_set_aside 2",
+      "invite_links_update_gaps 1",
+      "invite_links_updates_polling 1",
+      "invite_links_updates_conflict 1",
+    ]),
+  );
+  expect(lines.join()).not.toContain("0199");
+  expect((await new Metrics(idle).registry.metrics()).split("\n")).toContain(
+    "invite_links_updates_polling 0",
+  );
+});
+
 test("a thousand operation names give two hundred labels and the label other", async () => {
   const metrics = new Metrics(idle);
   const ask = (name: string, executed: boolean) => {

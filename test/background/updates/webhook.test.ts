@@ -1,7 +1,8 @@
 import fastify from "fastify";
 import { expect, onTestFinished, test } from "vitest";
 import { UpdateIntake } from "../../../src/background/updates/intake.js";
-import { WebhookUpdates } from "../../../src/background/updates/webhookUpdates.js";
+import { UpdateNotStoredError, WebhookUpdates } from "../../../src/background/updates/webhookUpdates.js";
+import { DatabaseUnavailableError } from "../../../src/domain/shared/errors.js";
 import { describeOnForms, USUAL_FORMS } from "../../support/databases.js";
 import { NEWS, person, RecordingIngestion, UpdatesBed } from "./bed.js";
 
@@ -156,6 +157,30 @@ test("an update that is not stored in time is refused, and not stored later if i
   release();
   await updates.receive(joined(3));
   expect(ingestion.ids).toEqual([1, 3]);
+});
+
+test("while the database is known to be away an update is refused at once; other failures are reported as they are", async () => {
+  const { ingestion, updates } = receiving();
+  ingestion.before = () => {
+    throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  };
+  await expect(updates.receive(joined(1))).rejects.toThrow(UpdateNotStoredError);
+  ingestion.before = () => {
+    throw new TypeError("a fault of the program");
+  };
+  await expect(updates.receive(joined(2))).rejects.toThrow(TypeError);
+
+  const away = new WebhookUpdates({
+    intake: new UpdateIntake({ ingestion, onBatch: () => {}, onNameless: () => {} }),
+    storageGuard: {
+      ...storageGuard,
+      requireWritable() {
+        throw new DatabaseUnavailableError("diskFull");
+      },
+    },
+  });
+  await expect(away.receive(joined(3))).rejects.toThrow(UpdateNotStoredError);
+  expect(ingestion.batches).toEqual([]);
 });
 
 test("a body without an update id is accepted and dropped, so that Telegram does not repeat it", async () => {
