@@ -6,15 +6,10 @@ import { firstToken, sandboxToken } from "./background/bootstrapTokens.js";
 import { DatabaseHealth } from "./background/databaseHealth.js";
 import { TelegramHealth, tokenRejection } from "./background/telegramHealth.js";
 import { DatabaseHoldStore } from "./background/telegramHolds.js";
-import { UpdateIntake } from "./background/updates/intake.js";
-import type { Job } from "./background/updates/jobs.js";
-import { ReceiverLease } from "./background/updates/lease.js";
-import { MemberCounts } from "./background/updates/memberCounts.js";
-import { type Transport, UpdateReceiver } from "./background/updates/updateReceiver.js";
-import { UpdateNotStoredError, WebhookUpdates } from "./background/updates/webhookUpdates.js";
+import type { UpdateReceiver } from "./background/updates/updateReceiver.js";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase, type Database } from "./database/database.js";
-import { backgroundSession } from "./database/dedicatedSession.js";
+import { type BackgroundSession, backgroundSession } from "./database/dedicatedSession.js";
 import { unavailabilityOf } from "./database/failures.js";
 import { markDatabaseOwner } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
@@ -42,9 +37,9 @@ import { readArrived } from "./http/lifecycle/drain.js";
 import { addMetrics } from "./http/metrics.js";
 import { addRest } from "./http/rest.js";
 import { createServer } from "./http/server.js";
-import { addTelegramWebhook } from "./http/telegramWebhook.js";
 import { type Logger, logOfRequest } from "./log.js";
 import { Metrics } from "./metrics/metrics.js";
+import { addWebhook, buildReception } from "./reception.js";
 import { exampleChannel, fillWithSample, readSample, type Sample, toSandbox } from "./sample.js";
 import type { Sandbox } from "./sandbox/sandbox.js";
 import { type CallEvent, TelegramGateway } from "./telegram/gateway.js";
@@ -131,7 +126,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
 
   const { database, presence } = await registerServer(context, pool);
   const telegram = await connectTelegram(context, database, telegramHealth);
-  const { sandbox, sample, gateway } = telegram;
+  const { sandbox, sample, gateway, updateCalls } = telegram;
   if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
   const ownToken =
     sandbox && config.adminToken === null
@@ -139,8 +134,20 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
       : null;
 
   const { domain, databaseHealth } = await buildDomain(context, { pool, database, presence, gateway });
-  const reception = buildReception(context, { pool, presence, domain, telegram });
+  const ingestion = buildIngestion();
+  const session = openBackgroundSession(context, pool);
+  const reception = buildReception({
+    config,
+    log,
+    metrics,
+    domain,
+    ingestion,
+    session,
+    presence,
+    updateCalls,
+  });
   receiver = reception.receiver;
+  closers.push(() => reception.receiver.stop());
   let isStopping = false;
   const server = await createServer({
     log,
@@ -156,7 +163,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     stopping: () => isStopping,
   });
   addMetrics(server, metrics.registry);
-  await mountWebhook(server, reception);
+  await addWebhook(server, reception);
   const hasDashboard = await mountFaces(context, server, { domain, sample, sandboxToken: ownToken });
 
   databaseHealth.watch();
@@ -336,84 +343,16 @@ async function buildDomain(
   return { domain, databaseHealth };
 }
 
-interface ReceptionParts {
-  readonly pool: DatabasePool;
-  readonly presence: Presence;
-  readonly domain: Domain;
-  readonly telegram: Telegram;
-}
-
-/** How Telegram's updates come in. */
-interface Reception {
-  readonly receiver: UpdateReceiver;
-  readonly transport: Transport;
-  readonly webhookUpdates: WebhookUpdates;
-}
-
-/** The receiver is stopped after the listener has closed, so updates come in while the server drains. */
-function buildReception(
-  { config, log, closers, metrics, connectionFailures }: Start,
-  { pool, presence, domain, telegram }: ReceptionParts,
-): Reception {
-  const { gateway } = domain;
+/** The session of the lease for updates and of the work beside requests. */
+function openBackgroundSession({ closers }: Start, pool: DatabasePool): BackgroundSession {
   const session = backgroundSession(pool);
   closers.push(() => session.close());
-  let isNamelessLogged = false;
-  const intake = new UpdateIntake({
-    ingestion: buildIngestion(),
-    onBatch: metrics.recordBatch,
-    onNameless() {
-      metrics.recordNamelessUpdate();
-      if (!isNamelessLogged) log.warn("Telegram sent something without an update id, which is dropped");
-      isNamelessLogged = true;
-    },
-  });
-  const transport: Transport = config.telegram?.updates ?? { mode: "polling" };
-  const receiver = new UpdateReceiver({
-    transport,
-    lease: new ReceiverLease(session, gateway.botId, presence),
-    calls: telegram.updateCalls,
-    intake,
-    log,
-    jobs: backgroundJobs(new MemberCounts({ session, gateway })),
-    onDatabaseError: (error) => connectionFailures.health?.recordFailure(error),
-  });
-  closers.push(() => receiver.stop());
-  return {
-    receiver,
-    transport,
-    webhookUpdates: new WebhookUpdates({ intake, storageGuard: domain.storageGuard }),
-  };
+  return session;
 }
 
 /** Stores nothing until the ingestion is there. */
 function buildIngestion(): Ingestion {
   return { ingest: async () => {} };
-}
-
-/** The work that the server with the lease does beside receiving updates. */
-function backgroundJobs(memberCounts: MemberCounts): readonly Job[] {
-  return [
-    {
-      name: "member counts",
-      everyMs: 60_000,
-      needsLease: true,
-      run: (signal) => memberCounts.refresh(signal),
-    },
-  ];
-}
-
-/** The address exists only where updates come by webhook. */
-async function mountWebhook(
-  server: FastifyInstance,
-  { transport, webhookUpdates }: Reception,
-): Promise<void> {
-  if (transport.mode !== "webhook") return;
-  await addTelegramWebhook(server, {
-    secret: transport.secret,
-    receive: (update) => webhookUpdates.receive(update),
-    isTemporary: (error) => error instanceof UpdateNotStoredError,
-  });
 }
 
 interface FaceParts {

@@ -1,0 +1,90 @@
+import type { FastifyInstance } from "fastify";
+import { UpdateIntake } from "./background/updates/intake.js";
+import type { Job } from "./background/updates/jobs.js";
+import { ReceiverLease } from "./background/updates/lease.js";
+import { MemberCounts } from "./background/updates/memberCounts.js";
+import { type Transport, UpdateReceiver } from "./background/updates/updateReceiver.js";
+import { UpdateNotStoredError, WebhookUpdates } from "./background/updates/webhookUpdates.js";
+import type { Config } from "./config.js";
+import type { BackgroundSession } from "./database/dedicatedSession.js";
+import type { Presence } from "./database/presence.js";
+import type { Ingestion } from "./domain/members/ingestion.js";
+import type { Domain } from "./domain/request.js";
+import { addTelegramWebhook } from "./http/telegramWebhook.js";
+import type { Logger } from "./log.js";
+import type { Metrics } from "./metrics/metrics.js";
+import type { UpdateCalls } from "./telegram/updateCalls.js";
+
+const MINUTE_MS = 60_000;
+
+export interface ReceptionParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly domain: Domain;
+  readonly ingestion: Ingestion;
+  readonly session: BackgroundSession;
+  readonly presence: Presence;
+  readonly updateCalls: UpdateCalls;
+}
+
+/** How Telegram's updates come in. */
+export interface Reception {
+  /** Must be stopped after the listener has closed, so that updates come in while the server drains. */
+  readonly receiver: UpdateReceiver;
+  readonly transport: Transport;
+  readonly webhookUpdates: WebhookUpdates;
+}
+
+/** Builds what receives Telegram's updates, part of the composition in app.ts. The sandbox is always polled. */
+export function buildReception(parts: ReceptionParts): Reception {
+  const { config, log, metrics, domain, ingestion, session, presence, updateCalls } = parts;
+  const { gateway, storageGuard } = domain;
+  let isNamelessLogged = false;
+  const intake = new UpdateIntake({
+    ingestion,
+    onBatch: metrics.recordBatch,
+    onNameless() {
+      metrics.recordNamelessUpdate();
+      if (!isNamelessLogged) log.warn("Telegram sent something without an update id, which is dropped");
+      isNamelessLogged = true;
+    },
+  });
+  const transport: Transport = config.telegram?.updates ?? { mode: "polling" };
+  const receiver = new UpdateReceiver({
+    transport,
+    lease: new ReceiverLease(session, gateway.botId, presence),
+    calls: updateCalls,
+    intake,
+    log,
+    jobs: backgroundJobs(parts),
+    onDatabaseError: (error) => storageGuard.recordFailure(error),
+  });
+  return { receiver, transport, webhookUpdates: new WebhookUpdates({ intake, storageGuard }) };
+}
+
+/** The work that the server with the lease does beside receiving updates. */
+function backgroundJobs({ domain: { gateway }, session }: ReceptionParts): readonly Job[] {
+  const memberCounts = new MemberCounts({ session, gateway });
+  return [
+    {
+      name: "ask for member counts",
+      everyMs: MINUTE_MS,
+      needsLease: true,
+      run: (signal) => memberCounts.refresh(signal),
+    },
+  ];
+}
+
+/** Adds the address that Telegram calls, which exists only where updates come by webhook. */
+export async function addWebhook(
+  server: FastifyInstance,
+  { transport, webhookUpdates }: Reception,
+): Promise<void> {
+  if (transport.mode !== "webhook") return;
+  await addTelegramWebhook(server, {
+    secret: transport.secret,
+    receive: (update) => webhookUpdates.receive(update),
+    isTemporary: (error) => error instanceof UpdateNotStoredError,
+  });
+}
