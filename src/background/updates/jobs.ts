@@ -7,7 +7,7 @@ export interface Job {
   readonly everyMs: number;
   /** Whether only one server of an installation may do it at a time. */
   readonly needsLease: boolean;
-  run(signal: AbortSignal): Promise<void>;
+  run(signal: AbortSignal): Promise<unknown>;
 }
 
 /**
