@@ -17,11 +17,14 @@ const FACETS_COST = 50;
 /** Groups read all matching links with their counters. */
 const GROUPS_COST = 100;
 
+type MemberTotals = Omit<MemberSums, "removedCount">;
+
 /** Sums over links, each read when it is selected. */
 interface TotalsSource {
   /** An exact decimal. */
   budget(): string | Promise<string>;
-  members(): MemberSums | Promise<MemberSums>;
+  members(): MemberTotals | Promise<MemberTotals>;
+  removedCount(): number | Promise<number>;
   retention(): Promise<readonly Retention[]>;
 }
 
@@ -51,7 +54,7 @@ const TotalsRef = builder.objectRef<TotalsSource>("InviteLinkTotals").implement(
     }),
     removedCount: t.int({
       description: "The sum of the links' removedCount.",
-      resolve: async ({ members }) => (await members()).removedCount,
+      resolve: ({ removedCount }) => removedCount(),
     }),
     activeCount: t.int({
       description: "The sum of the links' activeCount.",
@@ -129,6 +132,7 @@ const GroupRef = builder.objectRef<LinkGroup>("InviteLinkGroup").implement({
       resolve: (group): TotalsSource => ({
         budget: () => group.budget,
         members: () => group,
+        removedCount: () => group.removedCount,
         retention: () => group.retention(),
       }),
     }),
@@ -186,6 +190,7 @@ export const InviteLinkConnection = builder.connectionObject<
         resolve: ({ sums }): TotalsSource => ({
           budget: async () => (await sums.totals()).budget,
           members: () => sums.members(),
+          removedCount: () => sums.removedCount(),
           retention: () => sums.retention(),
         }),
       }),

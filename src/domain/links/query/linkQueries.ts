@@ -48,7 +48,7 @@ export interface LinkPage extends CountedPage<InviteLink>, LinkSums {}
 /** Names each property: spreading the page would give V8 a shape for each kind of page. */
 const withSums = (
   { edges, hasNextPage, hasPreviousPage, totalCount }: CountedPage<InviteLink>,
-  { totals, members, retention, facets, groups, series }: LinkSums,
+  { totals, members, removedCount, retention, facets, groups, series }: LinkSums,
 ): LinkPage => ({
   edges,
   hasNextPage,
@@ -56,6 +56,7 @@ const withSums = (
   totalCount,
   totals,
   members,
+  removedCount,
   retention,
   facets,
   groups,

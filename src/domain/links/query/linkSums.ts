@@ -14,7 +14,7 @@ import type { LinkSelection } from "../selection.js";
 import { type GroupedBy, groupLinks, type LinkGroup } from "../stats/groups.js";
 import { seriesOfSelection } from "../stats/linkSeries.js";
 import { type MemberSums, NO_SUMS } from "../stats/memberCounts.js";
-import { totalMembers } from "../stats/memberTotals.js";
+import { type MemberTotals, totalMembers } from "../stats/memberTotals.js";
 import { NO_RETENTION, type Retention, retentionOfSelection } from "../stats/retention.js";
 import type { TagLinkLoaders } from "./tagLinkLoaders.js";
 
@@ -34,7 +34,9 @@ export interface GroupArguments {
  */
 export interface LinkSums {
   totals(): Promise<LinkTotals>;
-  members(): Promise<MemberSums>;
+  members(): Promise<Omit<MemberSums, "removedCount">>;
+  /** Read apart, because the members of all links of a channel are read without it. */
+  removedCount(): Promise<number>;
   /** After each of the numbers of days, in their order. */
   retention(): Promise<readonly Retention[]>;
   /** One facet for each type that has a tag in the channel, by name. */
@@ -97,10 +99,20 @@ async function groupsOf(
   return groupLinks(services.database, selection, grouped, new Date());
 }
 
+/** Nothing is prepared for a page that shows no members. */
+function membersOf(database: Database, selection: LinkSelection): Pick<LinkSums, "members" | "removedCount"> {
+  let totals: MemberTotals | undefined;
+  const prepared = (): MemberTotals => {
+    totals ??= totalMembers(database, selection);
+    return totals;
+  };
+  return { members: () => prepared().sums(), removedCount: () => prepared().removedCount() };
+}
+
 /** The sums over the selected links. */
 export const sumsOfSelection = (services: SumServices, selection: LinkSelection): LinkSums => ({
   totals: lazy(() => totalLinks(services.database, selection)),
-  members: lazy(() => totalMembers(services.database, selection)),
+  ...membersOf(services.database, selection),
   retention: lazy(() => retentionOfSelection(services.database, selection, new Date())),
   facets: lazy(() => facetsOf(services, countFacets(services.database, selection))),
   groups: (args) => groupsOf(services, selection, args),
@@ -125,6 +137,7 @@ const selectionOfTag = ({ id, channelId, typeId }: Tag): LinkSelection => ({
 export const sumsOfTag = (services: SumServices, tag: Tag, ofTags: TagLinkLoaders): LinkSums => ({
   totals: () => ofTags.totals.load(tag),
   members: () => ofTags.members.load(tag),
+  removedCount: async () => (await ofTags.members.load(tag)).removedCount,
   retention: () => ofTags.retention.load(tag),
   facets: () => facetsOf(services, ofTags.facetCounts.load(tag)),
   groups: (args) => groupsOf(services, selectionOfTag(tag), args),
@@ -135,6 +148,7 @@ export const sumsOfTag = (services: SumServices, tag: Tag, ofTags: TagLinkLoader
 export const sumsOfNothing = ({ loaders }: Pick<SumServices, "loaders">): LinkSums => ({
   totals: async () => NO_TOTALS,
   members: async () => NO_SUMS,
+  removedCount: async () => 0,
   retention: async () => NO_RETENTION,
   facets: async () => [],
   async groups(args) {

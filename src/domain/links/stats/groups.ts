@@ -132,7 +132,7 @@ export async function groupLinks(
     Pick<LinkGroup, "linkCount" | "budget" | keyof MemberSums> & { key: string | number | null }
   >(sql`
     ${prefix} select g.* from (
-      select ${plan.key} as key, count(*) as "linkCount", sum(l.budget) as budget, ${memberSumColumns}
+      select ${plan.key} as key, count(*) as "linkCount", sum(l.budget) as budget, ${memberSumColumns(sql`a`)}
       from invite_link l join link_activity a on a.link_id = l.id ${plan.joins}
       where ${where} group by 1
     ) g ${plan.orderJoins} order by ${plan.order} limit ${MAX_GROUPS + 1}::int`);

@@ -37,12 +37,22 @@ export interface Grouping {
 /** The key null for every link. */
 export const UNGROUPED: Grouping = { key: sql`null`, joins: empty };
 
+/**
+ * The links `l` of a selection without a grouping. A selection by tags alone takes them from their counters, whose rows
+ * are smaller than those of the links.
+ */
+export const linksOf = ({ conditions }: LinkSelection): Sql =>
+  conditions.length === 0
+    ? sql`(select link_id as id, activity.* from link_activity activity) l`
+    : sql`invite_link l`;
+
 /** The selected links. With a join, a link may come several times, each time under another key. */
-export function selectedLinks(selection: LinkSelection, { key, joins }: Grouping = UNGROUPED): LinkSource {
+export function selectedLinks(selection: LinkSelection, grouping: Grouping = UNGROUPED): LinkSource {
   const { with: prefix, where } = selected(selection);
+  const from = grouping === UNGROUPED ? linksOf(selection) : sql`invite_link l ${grouping.joins}`;
   return {
     with: prefix,
-    rows: sql`select (${key})::text as key, l.channel_id, l.id as link_id from invite_link l ${joins} where ${where}`,
+    rows: sql`select (${grouping.key})::text as key, l.channel_id, l.id as link_id from ${from} where ${where}`,
   };
 }
 

@@ -1,4 +1,4 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import type { Instant } from "../../../database/instant.js";
 import type { TaggedLink } from "../inviteLink.js";
 
@@ -60,11 +60,12 @@ export const statsOfLinkColumn = sql`
       'lastJoinAt', to_char(a.last_join_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
     from link_activity a where a.link_id = l.id) as stats`;
 
-/** The columns of MemberSums, summed up over rows of `link_activity a`. */
-export const memberSumColumns = sql`
-  coalesce(sum(a.join_count), 0) as "joinCount", coalesce(sum(a.leave_count), 0) as "leaveCount",
-  coalesce(sum(a.removed_count), 0) as "removedCount", coalesce(sum(a.active_count), 0) as "activeCount",
-  coalesce(sum(a.join_request_count), 0) as "joinRequestCount"`;
+/** The columns of MemberSums, summed up over rows of link_activity. */
+export const memberSumColumns = (alias: Sql): Sql => sql`
+  coalesce(sum(${alias}.join_count), 0) as "joinCount", coalesce(sum(${alias}.leave_count), 0) as "leaveCount",
+  coalesce(sum(${alias}.removed_count), 0) as "removedCount",
+  coalesce(sum(${alias}.active_count), 0) as "activeCount",
+  coalesce(sum(${alias}.join_request_count), 0) as "joinRequestCount"`;
 
 /**
  * A budget for each of a number of people, rounded half away from zero.

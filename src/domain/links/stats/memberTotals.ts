@@ -1,25 +1,66 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
+import { lazy } from "../../shared/lazy.js";
 import type { Tag } from "../../tags/tag.js";
 import { type LinkSelection, selected } from "../selection.js";
-import { hasEveryLink } from "./linkSource.js";
+import { hasEveryLink, linksOf } from "./linkSource.js";
 import { type MemberSums, memberSumColumns, NO_SUMS } from "./memberCounts.js";
 
-/** The members of the selected links together. */
-export async function totalMembers(database: Database, selection: LinkSelection): Promise<MemberSums> {
-  const { with: prefix, where } = selected(selection);
-  const statement = hasEveryLink(selection)
-    ? sql`select ${memberSumColumns} from link_activity a where a.channel_id = ${selection.channelId}::uuid`
-    : sql`${prefix} select ${memberSumColumns}
-        from invite_link l join link_activity a on a.link_id = l.id where ${where}`;
+/**
+ * The members of the selected links together. For all links of a channel they are sums of the channel's quarters, which
+ * are far fewer than the links; only how many members were removed is not in the quarters and read apart.
+ */
+export interface MemberTotals {
+  sums(): Promise<Omit<MemberSums, "removedCount">>;
+  removedCount(): Promise<number>;
+}
+
+async function readSums(database: Database, statement: Sql): Promise<MemberSums> {
   const [row] = await database.query<MemberSums>(statement);
   return row ?? NO_SUMS;
+}
+
+/** Each statement is sent when its method is first called. */
+export function totalMembers(database: Database, selection: LinkSelection): MemberTotals {
+  const { channelId } = selection;
+  if (hasEveryLink(selection)) {
+    return {
+      sums: lazy(() =>
+        readSums(
+          database,
+          sql`
+          select coalesce(sum(q.join_count), 0) as "joinCount", coalesce(sum(q.leave_count), 0) as "leaveCount",
+            coalesce(sum(q.join_count - q.leave_count), 0) as "activeCount",
+            coalesce(sum(q.join_request_count), 0) as "joinRequestCount"
+          from channel_quarter q where q.channel_id = ${channelId}::uuid and q.has_link`,
+        ),
+      ),
+      removedCount: lazy(async () => {
+        const [row] = await database.query<{ count: number }>(sql`
+          select coalesce(sum(a.removed_count), 0) as count from link_activity a
+          where a.channel_id = ${channelId}::uuid`);
+        return row?.count ?? 0;
+      }),
+    };
+  }
+  const { with: prefix, where } = selected(selection);
+  const sums = lazy(() => {
+    const hasCounters = selection.conditions.length === 0;
+    return readSums(
+      database,
+      hasCounters
+        ? sql`${prefix} select ${memberSumColumns(sql`l`)} from ${linksOf(selection)} where ${where}`
+        : sql`${prefix} select ${memberSumColumns(sql`a`)}
+            from invite_link l join link_activity a on a.link_id = l.id where ${where}`,
+    );
+  });
+  return { sums, removedCount: async () => (await sums()).removedCount };
 }
 
 /** The members of the links of each tag, in the order of the tags. One statement. */
 export async function totalMembersOfTags(database: Database, tags: readonly Tag[]): Promise<MemberSums[]> {
   const rows = await database.query<MemberSums & { tagId: string }>(sql`
-    select lt.tag_id as "tagId", ${memberSumColumns}
+    select lt.tag_id as "tagId", ${memberSumColumns(sql`a`)}
     from invite_link_tag lt join link_activity a on a.link_id = lt.link_id
     where lt.tag_id = any(${tags.map(({ id }) => id)}::uuid[]) group by lt.tag_id`);
   const sums = new Map(rows.map(({ tagId, ...of }) => [tagId, of]));

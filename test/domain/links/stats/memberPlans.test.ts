@@ -172,9 +172,9 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
     await expectReads(sent[0], { membership: 50 * 3 }, 50 * 3);
   });
 
-  it("the series and the retention of all links of a channel are read from the channel's quarters", async () => {
+  it("the series, the retention and the members of all links of a channel are read from the channel's quarters", async () => {
     const page = await open().page({ chatId: channel.chatId, first: 1 });
-    for (const read of [() => page.series(SPAN), () => page.retention()]) {
+    for (const read of [() => page.series(SPAN), () => page.retention(), () => page.members()]) {
       const [statement] = await statementsOf(test, read);
       await expectReads(statement, {}, 2000);
     }
