@@ -100,10 +100,7 @@ builder.node(InviteLinkRef, {
       type: InviteLinkStatsRef,
       description: "Who came by the link, in numbers. Computed only if selected.",
       // A DataLoader reads the counters of all links of a page at once.
-      resolve: async (link, _args, { linkStatistics }) => ({
-        link,
-        counts: await linkStatistics.counts(link),
-      }),
+      resolve: (link, _args, { linkStatistics }) => linkStatistics.withCounts(link),
     }),
     members: t.connection(
       {

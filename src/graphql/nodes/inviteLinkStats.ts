@@ -1,14 +1,8 @@
-import type { InviteLink } from "../../domain/links/inviteLink.js";
-import { costPer, type MemberCounts } from "../../domain/links/stats/memberCounts.js";
+import type { LinkWithCounts } from "../../domain/links/stats/linkStatistics.js";
+import { costPer } from "../../domain/links/stats/memberCounts.js";
 import { builder } from "../builder/builder.js";
 import { RetentionRef, retentionComplexity } from "./retention.js";
 import { MemberSeriesBucketRef, seriesArgs, seriesComplexity } from "./series.js";
-
-/** A link with the counters of its members. */
-export interface LinkWithCounts {
-  readonly link: InviteLink;
-  readonly counts: MemberCounts;
-}
 
 export const InviteLinkStatsRef = builder.objectRef<LinkWithCounts>("InviteLinkStats").implement({
   description:

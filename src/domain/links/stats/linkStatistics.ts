@@ -65,6 +65,12 @@ function membersOfLinks(database: Database, condition = sql`true`): ListsOfKeys<
   };
 }
 
+/** A link with the counters of its members. */
+export interface LinkWithCounts {
+  readonly link: InviteLink;
+  readonly counts: MemberCounts;
+}
+
 /** Which members of a link are listed: all, those who are still in the channel, or those who left. */
 type Presence = "all" | "active" | "left";
 const presenceOf = (isActive: boolean | null): Presence =>
@@ -76,7 +82,7 @@ const presenceOf = (isActive: boolean | null): Presence =>
  */
 export class LinkStatistics {
   readonly #loaders: Loaders;
-  readonly #counts: DataLoader<InviteLink, MemberCounts, string>;
+  readonly #counts: DataLoader<InviteLink, LinkWithCounts, string>;
   readonly #retention: DataLoader<InviteLink, readonly Retention[], string>;
   readonly #series = new Map<string, DataLoader<InviteLink, SeriesBucket[], string>>();
   readonly #members: Readonly<Record<Presence, SharedPages<InviteLink, Membership>>>;
@@ -92,7 +98,8 @@ export class LinkStatistics {
           where ${isOneOf(sql`a.link_id`, ids, UUID)}`,
         batchUse(ids),
       );
-      return inKeyOrder(ids, rows, ({ linkId }) => linkId).map((counts) => counts ?? NO_COUNTS);
+      const found = inKeyOrder(ids, rows, ({ linkId }) => linkId);
+      return links.map((link, index) => ({ link, counts: found[index] ?? NO_COUNTS }));
     });
     this.#retention = loaderByLink(async (links) => {
       const found = await readRetention(database, eachLink(links), new Date());
@@ -105,7 +112,8 @@ export class LinkStatistics {
     };
   }
 
-  counts(link: InviteLink): Promise<MemberCounts> {
+  /** The link with its counters, in the promise of the DataLoader itself: each further one costs a page 50 promises. */
+  withCounts(link: InviteLink): Promise<LinkWithCounts> {
     return this.#counts.load(link);
   }
 
@@ -146,7 +154,7 @@ export class LinkStatistics {
     this.#loaders.inviteLink.prime(link.id, link);
     const page = await readPage(LATEST_FIRST, readPageArguments(args), this.#members[presence].source(link));
     const totalCount = async (): Promise<number> => {
-      const { joinCount, activeCount, leaveCount } = await this.counts(link);
+      const { joinCount, activeCount, leaveCount } = (await this.withCounts(link)).counts;
       return { all: joinCount, active: activeCount, left: leaveCount }[presence];
     };
     return { ...page, totalCount };

@@ -142,7 +142,7 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
   }
 
   it("the numbers of a page's links are read in one statement from their counters alone", async () => {
-    const sent = await statementsOfPage((statistics, link) => statistics.counts(link));
+    const sent = await statementsOfPage((statistics, link) => statistics.withCounts(link));
     expect(sent).toHaveLength(1);
     await expectReads(sent[0], { link_activity: 50 }, 0);
   });
