@@ -38,11 +38,43 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
     where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid`);
   await mergeLinks(unit, links);
   const dropped = links.map((link) => link.dropped);
+  await keepSettings(unit, { from, to }, links);
   await unit.execute(sql`delete from invite_link where id = any(${dropped}::uuid[])`);
   await unit.execute(sql`update invite_link set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await unit.execute(sql`update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await mergeMembers(unit, { from, to, older });
   await unit.execute(sql`delete from channel where id = ${from}::uuid`);
+}
+
+/**
+ * Gives the links that are kept what people have noted on the links that are dropped: tags, and a budget and an external id
+ * if the kept link has none.
+ */
+async function keepSettings(
+  unit: UnitOfWork,
+  { from, to }: Pick<MergedChannels, "from" | "to">,
+  links: readonly MergedLink[],
+): Promise<void> {
+  const pairs = sql`unnest(${links.map(({ dropped }) => dropped)}::uuid[], ${links.map(({ kept }) => kept)}::uuid[])
+    as pair (dropped, kept)`;
+  await unit.execute(sql`
+    insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+    select k.id, lt.tag_id, lt.channel_id, lt.type_id, k.created_at
+    from ${pairs} join invite_link k on k.id = pair.kept join invite_link_tag lt on lt.link_id = pair.dropped
+    on conflict do nothing`);
+  await unit.execute(sql`
+    update invite_link k set
+      budget = case when k.budget = 0 then d.budget else k.budget end,
+      external_id = coalesce(k.external_id, d.external_id),
+      external_id_key = coalesce(k.external_id_key, d.external_id_key)
+    from ${pairs} join invite_link d on d.id = pair.dropped
+    where k.id = pair.kept`);
+  // An external id names one link of a channel. Where both channels have used it, the channel that remains keeps its link's.
+  await unit.execute(sql`
+    update invite_link l set external_id = null, external_id_key = null
+    from invite_link other
+    where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid and other.external_id = l.external_id
+      and other.id <> all(${links.map(({ dropped }) => dropped)}::uuid[])`);
 }
 
 /** Whether a channel was stored only because updates came from its chat: nobody has connected it or knows its id. */

@@ -74,7 +74,7 @@ export interface ChannelSettings {
 
 /**
  * Stores settings of a channel. A setting that is left out keeps its value.
- * @throws NotFoundError where there is no such channel or the caller may not use it.
+ * @throws NotFoundError if there is no such channel or the caller may not use it.
  */
 export async function storeChannelSettings(
   database: Database,

@@ -93,6 +93,38 @@ test.each([
   },
 );
 
+test("of two imported links with one address one is kept, with the tags, the budget and the external id of both", async () => {
+  const both = await twoOfOne();
+  const { prisma, from, to, equal, link, old } = both;
+  const dropped = await link(from.id, SHARED, false, old);
+  const kept = await link(to.id, SHARED, false);
+  await prisma.inviteLink.update({
+    where: { id: dropped },
+    data: { budget: "12.50", externalId: "ad-1", externalIdKey: "ad-1" },
+  });
+  await follow(both);
+  const links = await prisma.inviteLink.findMany({ where: { channelId: to.id }, include: { tags: true } });
+  expect(links).toMatchObject([{ id: kept, externalId: "ad-1", tags: [{ tagId: equal }] }]);
+  expect(links[0]?.budget.toFixed(2)).toBe("12.50");
+});
+
+test("an external id that both channels have used stays with the link of the channel that remains", async () => {
+  const both = await twoOfOne();
+  const { prisma, from, to, link } = both;
+  const older = await link(from.id, "https://t.me/+Older", true);
+  const newer = await link(to.id, "https://t.me/+Newer", true);
+  for (const id of [older, newer])
+    await prisma.inviteLink.update({ where: { id }, data: { externalId: "ad-2", externalIdKey: "ad-2" } });
+  await follow(both);
+  const links = await prisma.inviteLink.findMany({ where: { channelId: to.id } });
+  expect(new Map(links.map(({ id, externalId }) => [id, externalId]))).toEqual(
+    new Map([
+      [older, null],
+      [newer, "ad-2"],
+    ]),
+  );
+});
+
 test("a chat migration to a chat id without a channel keeps the channel", async () => {
   const { prisma, from } = await twoOfOne();
   const chatId = newChatId();
