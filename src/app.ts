@@ -21,7 +21,9 @@ import { Authentication } from "./domain/access/authentication.js";
 import { CallerCache } from "./domain/access/callerCache.js";
 import { CreationIntents } from "./domain/links/create/creationIntents.js";
 import { EditLocks } from "./domain/links/edit/editLocks.js";
-import type { Ingestion } from "./domain/members/ingestion.js";
+import { EventFeed } from "./domain/live/eventFeed.js";
+import { LinkFeed } from "./domain/live/linkFeed.js";
+import { UpdateIngestion } from "./domain/members/updateIngestion.js";
 import type { Domain } from "./domain/request.js";
 import { PendingWork } from "./domain/shared/pendingWork.js";
 import { TagCache } from "./domain/tags/tagCache.js";
@@ -41,6 +43,7 @@ import { type Logger, logOfRequest } from "./log.js";
 import { Metrics } from "./metrics/metrics.js";
 import { addWebhook, buildReception } from "./reception.js";
 import { exampleChannel, fillWithSample, readSample, type Sample, toSandbox } from "./sample.js";
+import { startSampleLife } from "./sampleLife.js";
 import type { Sandbox } from "./sandbox/sandbox.js";
 import { type CallEvent, TelegramGateway } from "./telegram/gateway.js";
 import { summarize } from "./telegram/holds.js";
@@ -125,23 +128,24 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const context: Start = { config, log, closers, metrics, connectionFailures };
 
   const { database, presence } = await registerServer(context, pool);
-  const telegram = await connectTelegram(context, database, telegramHealth);
+  // The sandbox's Telegram and the database begin with the same people, whose times are relative to the first start.
+  const startedAt = new Date();
+  const telegram = await connectTelegram(context, database, telegramHealth, startedAt);
   const { sandbox, sample, gateway, updateCalls } = telegram;
-  if (sample) await fillWithSample(database, sample, gateway.botId, new Date());
+  const isNewSample = sample !== null && (await fillWithSample(database, sample, gateway.botId, startedAt));
   const ownToken =
     sandbox && config.adminToken === null
       ? await sandboxToken(database, join(dataFolder(config), "api-token"))
       : null;
 
   const { domain, databaseHealth } = await buildDomain(context, { pool, database, presence, gateway });
-  const ingestion = buildIngestion();
+  if (isNewSample) await storeHistory(domain, sample, startedAt);
   const session = openBackgroundSession(context, pool);
   const reception = buildReception({
     config,
     log,
     metrics,
     domain,
-    ingestion,
     session,
     presence,
     updateCalls,
@@ -170,6 +174,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   // Before any link can be made: Telegram sends no update of a kind that it was not asked for when it happened.
   await reception.receiver.start();
   await listen(context, server);
+  if (sandbox && !config.isSandboxQuiet) closers.push(startSampleLife(sandbox.control));
   // Created last, because only the first start shows the token: if the start failed after this, it would never be seen.
   const firstApiToken = sandbox || config.adminToken !== null ? null : await firstToken(database);
   return {
@@ -266,10 +271,11 @@ async function connectTelegram(
   { config, log, closers, metrics }: Start,
   database: Database,
   health: TelegramHealth,
+  now: Date,
 ): Promise<Telegram> {
   closers.push(() => health.stop());
   const sample = config.telegram === null ? await readSample() : null;
-  const sandbox = sample && (await startSandboxWith(sample, join(dataFolder(config), "telegram.json")));
+  const sandbox = sample && (await startSandboxWith(sample, join(dataFolder(config), "telegram.json"), now));
   if (sandbox) closers.push(() => sandbox.close());
   const bot = sandbox
     ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot }
@@ -297,9 +303,16 @@ async function connectTelegram(
 }
 
 /** The sandbox's code is loaded only when it is used. */
-async function startSandboxWith(sample: Sample, stateFile: string): Promise<Sandbox> {
+async function startSandboxWith(sample: Sample, stateFile: string, now: Date): Promise<Sandbox> {
   const { startSandbox } = await import("./sandbox/sandbox.js");
-  return startSandbox({ stateFile, initial: toSandbox(sample, new Date()) });
+  const { sampleHistory } = await import("./sampleHistory.js");
+  return startSandbox({ stateFile, initial: toSandbox(sample, now, sampleHistory(sample, now)) });
+}
+
+/** Stores what the sample's members did before the first start, as if Telegram had sent it. */
+async function storeHistory({ ingestion }: Domain, sample: Sample, now: Date): Promise<void> {
+  const { historyUpdates, sampleHistory } = await import("./sampleHistory.js");
+  await ingestion.ingest(historyUpdates(sample, sampleHistory(sample, now)), null);
 }
 
 interface DomainParts {
@@ -311,7 +324,7 @@ interface DomainParts {
 
 /** Builds the state that all requests share. */
 async function buildDomain(
-  { config, log, closers, connectionFailures }: Start,
+  { config, log, closers, metrics, connectionFailures }: Start,
   { pool, database, presence, gateway }: DomainParts,
 ): Promise<{ domain: Domain; databaseHealth: DatabaseHealth }> {
   const pendingWork = new PendingWork();
@@ -327,8 +340,26 @@ async function buildDomain(
       "it is not known whether Telegram created some links: an administrator settles them in uncertainCreations",
     );
   }
+  const logFeed = connectionFailures.logAs("new member events could not be read for subscriptions");
+  const live = { events: new EventFeed(database, logFeed), links: new LinkFeed(database, logFeed) };
+  const wakeSubscriptions = () => {
+    live.events.wake();
+    live.links.wake();
+  };
+  presence.onNotified(wakeSubscriptions);
   const domain: Domain = {
     database,
+    live,
+    ingestion: new UpdateIngestion({
+      database,
+      botId: gateway.botId,
+      notifies: !pool.embedded,
+      onStored: wakeSubscriptions,
+      onSetAside(reasons) {
+        metrics.recordUpdatesSetAside(reasons.length);
+        log.warn({ reasons }, "updates were set aside, because they cannot be understood or stored");
+      },
+    }),
     callerCache: new CallerCache({
       remembers: config.cache && fastPaths.callerCache,
       isShared: !pool.embedded,
@@ -348,11 +379,6 @@ function openBackgroundSession({ closers }: Start, pool: DatabasePool): Backgrou
   const session = backgroundSession(pool);
   closers.push(() => session.close());
   return session;
-}
-
-/** Stores nothing until the ingestion is there. */
-function buildIngestion(): Ingestion {
-  return { ingest: async () => {} };
 }
 
 interface FaceParts {

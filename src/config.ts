@@ -42,6 +42,8 @@ export interface Config {
   readonly dataDir: string;
   /** Null for the sandbox. */
   readonly telegram: TelegramConfig | null;
+  /** Whether nobody comes and leaves in the sandbox by themselves. */
+  readonly isSandboxQuiet: boolean;
   /** How long one call to Telegram may take, in milliseconds. */
   readonly telegramTimeoutMs: number;
   /** An API token that always works and has the role ADMIN; null if none is configured. */
@@ -251,6 +253,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     databasePool: values.DATABASE_POOL ?? 10,
     dataDir: resolve(values.DATA_DIR ?? "data"),
     telegram,
+    isSandboxQuiet: values.TELEGRAM_SANDBOX === "quiet",
     telegramTimeoutMs: values.TELEGRAM_TIMEOUT_MS ?? 10_000,
     adminToken: values.ADMIN_TOKEN ?? null,
     graphiql: values.GRAPHIQL ?? !production,

@@ -8,7 +8,8 @@ import { UpdateNotStoredError, WebhookUpdates } from "./background/updates/webho
 import type { Config } from "./config.js";
 import type { BackgroundSession } from "./database/dedicatedSession.js";
 import type { Presence } from "./database/presence.js";
-import type { Ingestion } from "./domain/members/ingestion.js";
+import { checkUpdateGaps, pruneInbox } from "./domain/members/inbox.js";
+import { OldPersons } from "./domain/members/oldPersons.js";
 import type { Domain } from "./domain/request.js";
 import { addTelegramWebhook } from "./http/telegramWebhook.js";
 import type { Logger } from "./log.js";
@@ -16,13 +17,13 @@ import type { Metrics } from "./metrics/metrics.js";
 import type { UpdateCalls } from "./telegram/updateCalls.js";
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 export interface ReceptionParts {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly domain: Domain;
-  readonly ingestion: Ingestion;
   readonly session: BackgroundSession;
   readonly presence: Presence;
   readonly updateCalls: UpdateCalls;
@@ -38,8 +39,8 @@ export interface Reception {
 
 /** Builds what receives Telegram's updates, part of the composition in app.ts. The sandbox is always polled. */
 export function buildReception(parts: ReceptionParts): Reception {
-  const { config, log, metrics, domain, ingestion, session, presence, updateCalls } = parts;
-  const { gateway, storageGuard } = domain;
+  const { config, log, metrics, domain, session, presence, updateCalls } = parts;
+  const { gateway, ingestion, storageGuard } = domain;
   let isNamelessLogged = false;
   const intake = new UpdateIntake({
     ingestion,
@@ -64,8 +65,11 @@ export function buildReception(parts: ReceptionParts): Reception {
 }
 
 /** The work that the server with the lease does beside receiving updates. */
-function backgroundJobs({ domain: { gateway }, session }: ReceptionParts): readonly Job[] {
+function backgroundJobs({ config, domain, session }: ReceptionParts): readonly Job[] {
+  const { database, gateway } = domain;
+  const { eventsKeptDays } = config;
   const memberCounts = new MemberCounts({ session, gateway });
+  const oldPersons = new OldPersons(database);
   return [
     {
       name: "ask for member counts",
@@ -73,6 +77,23 @@ function backgroundJobs({ domain: { gateway }, session }: ReceptionParts): reado
       needsLease: true,
       run: (signal) => memberCounts.refresh(signal),
     },
+    {
+      name: "look for missing updates",
+      everyMs: MINUTE_MS,
+      needsLease: true,
+      run: () => checkUpdateGaps(database, gateway.botId),
+    },
+    { name: "delete old updates", everyMs: HOUR_MS, needsLease: false, run: () => pruneInbox(database) },
+    ...(eventsKeptDays === null
+      ? []
+      : [
+          {
+            name: "forget the persons of old events",
+            everyMs: HOUR_MS,
+            needsLease: false,
+            run: () => oldPersons.forget(eventsKeptDays),
+          },
+        ]),
   ];
 }
 

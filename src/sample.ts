@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Database } from "./database/database.js";
 import { newId } from "./domain/shared/ids.js";
 import { foldName } from "./domain/shared/text.js";
-import type { SandboxSeed } from "./sandbox/sandbox.js";
+import type { SandboxSeed, TelegramUser } from "./sandbox/sandbox.js";
 
 const DAY_MS = 86_400_000;
 
@@ -46,6 +46,21 @@ export async function readSample(): Promise<Sample> {
   return sampleSchema.parse(JSON.parse(text));
 }
 
+/** One visit of a person to a channel of the sample. */
+export interface SampleVisit {
+  readonly chatId: number;
+  readonly person: TelegramUser;
+  /** The address of the link; null for somebody who joined without one. */
+  readonly url: string | null;
+  /** Null for somebody who did not have to ask. */
+  readonly requestedAt: Date | null;
+  /** Null while the request is pending. */
+  readonly joinedAt: Date | null;
+  /** Null for somebody who is still there. */
+  readonly leftAt: Date | null;
+  readonly isRemoval: boolean;
+}
+
 type SampleLink = Sample["links"][number];
 
 const createdAt = (link: SampleLink, now: Date) => new Date(now.getTime() - link.daysAgo * DAY_MS);
@@ -55,14 +70,20 @@ const expireDate = ({ expiresInDays }: SampleLink, now: Date) =>
     ? null
     : new Date(Math.floor((now.getTime() + expiresInDays * DAY_MS) / 1000) * 1000);
 
-/** The part of the sample that the sandbox's Telegram has. */
-export function toSandbox(sample: Sample, now: Date): SandboxSeed {
+/** The part of the sample that the sandbox's Telegram has. @param visits of the history */
+export function toSandbox(sample: Sample, now: Date, visits: readonly SampleVisit[] = []): SandboxSeed {
   return {
     chats: sample.channels.map(({ chatId, type, title, username }) => ({
       id: chatId,
       type,
       title,
       ...(username === null ? {} : { username }),
+      members: visits
+        .filter((visit) => visit.chatId === chatId && visit.joinedAt !== null && visit.leftAt === null)
+        .map(({ person, url }) => ({ user: person, ...(url === null ? {} : { joinedBy: url }) })),
+      joinRequests: visits
+        .filter((visit) => visit.chatId === chatId && visit.joinedAt === null)
+        .map(({ person, url }) => ({ user: person, url: url ?? "" })),
       links: sample.links
         .filter(({ channel }) => channel === chatId)
         .map((link) => ({
@@ -77,15 +98,18 @@ export function toSandbox(sample: Sample, now: Date): SandboxSeed {
   };
 }
 
-/** Writes the sample into the sandbox's database, unless the database has a channel already. */
+/**
+ * Writes the sample into the sandbox's database, unless the database has a channel already.
+ * @returns whether the sample was written
+ */
 export async function fillWithSample(
   database: Database,
   sample: Sample,
   botId: number,
   now: Date,
-): Promise<void> {
-  await database.transaction(async ({ prisma }) => {
-    if ((await prisma.channel.count()) > 0) return;
+): Promise<boolean> {
+  return database.transaction(async ({ prisma }) => {
+    if ((await prisma.channel.count()) > 0) return false;
     const channelIds = new Map(sample.channels.map(({ chatId, id }) => [chatId, id]));
     const typeIds = new Map(sample.tagTypes.map(({ name, id }) => [name, id]));
     const idOf = <Key>(ids: Map<Key, string>, key: Key): string => {
@@ -149,6 +173,7 @@ export async function fillWithSample(
           .map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId, createdAt })),
       ),
     });
+    return true;
   });
 }
 

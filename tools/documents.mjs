@@ -15,7 +15,13 @@ const SOURCES = join(ROOT, "dashboard/src");
 const OUTPUT = join(SOURCES, "gql");
 
 /** The TypeScript type of each scalar. Generating fails if one is missing. */
-const SCALARS = { DateTime: "string", Decimal: "string", JSON: "object", TelegramID: "number", URL: "string" };
+const SCALARS = {
+  DateTime: "string",
+  Decimal: "string",
+  JSON: "object",
+  TelegramID: "number",
+  URL: "string",
+};
 
 /** The documents in the calls of `graphql(…)` in a source file. */
 function documentsIn(/** @type {string} */ location) {

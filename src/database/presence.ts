@@ -14,8 +14,13 @@ export interface Presence {
   /** The id of this process. */
   readonly id: string;
   isAlive(id: string): Promise<boolean>;
+  /** Calls `onNotified` when any server may have stored member events. On the embedded database there is no other server. */
+  onNotified(onNotified: () => void): void;
   leave(): Promise<void>;
 }
+
+/** The channel of PostgreSQL on which a server notifies the others that it has stored member events. */
+export const MEMBER_EVENTS = "member_events";
 
 /** Whether the process with this id is alive, as an SQL condition. On the embedded database every other process is dead. */
 export const isPresent = (id: Sql): Sql => sql`exists (
@@ -32,7 +37,7 @@ const NO_SESSION =
 
 /** Only one process at a time can use the embedded database, so every other process is dead. */
 function aloneInDatabase(id: string): Presence {
-  return { id, isAlive: async (other) => other === id, leave: async () => {} };
+  return { id, isAlive: async (other) => other === id, onNotified: () => {}, leave: async () => {} };
 }
 
 /**
@@ -47,12 +52,14 @@ export async function announcePresence(
   if (dedicatedSession === null) return aloneInDatabase(id);
   let client: pg.Client | undefined;
   let left = false;
+  let onNotified = (): void => {};
   let retry: NodeJS.Timeout | undefined;
 
   const join = async (): Promise<void> => {
     const joining = dedicatedSession("invite-links presence");
     client = joining;
     joining.on("error", onError);
+    joining.on("notification", () => onNotified());
     // The event also follows a connection that could not be opened.
     joining.on("end", () => {
       if (left) return;
@@ -68,6 +75,9 @@ export async function announcePresence(
     await joining.connect();
     if (left) return joining.end();
     await joining.query("select pg_advisory_lock(hashtextextended($1, 0))", [id]);
+    await joining.query(`listen ${MEMBER_EVENTS}`);
+    // Events that were stored while the session was away were not notified.
+    onNotified();
   };
 
   await join().catch((error: unknown) => {
@@ -82,6 +92,9 @@ export async function announcePresence(
       const { text, values } = sql`select ${isPresent(sql`${other}`)} as alive`;
       const { rows } = await pool.query<{ alive: boolean }>(text, values);
       return rows[0]?.alive === true;
+    },
+    onNotified(listener) {
+      onNotified = listener;
     },
     async leave() {
       left = true;

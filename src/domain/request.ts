@@ -15,8 +15,11 @@ import type { Loaders } from "./links/linkLoaders.js";
 import { Links } from "./links/query/linkQueries.js";
 import { LinkStatistics } from "./links/stats/linkStatistics.js";
 import { BulkTagging } from "./links/tagging/bulkTagging.js";
+import { type Live, LiveMembers } from "./live/liveMembers.js";
 import { createLoaders } from "./loaders.js";
-import type { MemberAdministration } from "./members/administration.js";
+import { eraseMember } from "./members/eraseMember.js";
+import { FailedUpdates } from "./members/failedUpdates.js";
+import type { UpdateIngestion } from "./members/updateIngestion.js";
 import type { Caller } from "./shared/caller.js";
 import type { StorageGuard } from "./shared/databaseErrors.js";
 import { RateLimitedError } from "./shared/errors.js";
@@ -37,8 +40,10 @@ export interface Domain {
   readonly editLocks: EditLocks;
   readonly pendingWork: PendingWork;
   readonly storageGuard: StorageGuard;
-  /** Left out where a server stores no updates. */
-  readonly memberAdministration?: (database: Database, caller: Caller) => MemberAdministration;
+  /** Stores Telegram's updates. */
+  readonly ingestion: UpdateIngestion;
+  /** What the subscriptions of all requests share. */
+  readonly live: Live;
 }
 
 /** Where a request comes from. */
@@ -61,6 +66,8 @@ interface Parts {
   linkStatistics: LinkStatistics;
   members: Members;
   channelActivities: ChannelActivities;
+  liveMembers: LiveMembers;
+  failedUpdates: FailedUpdates;
   linkCreator: LinkCreator;
   linkEditor: LinkEditor;
   bulkTagging: BulkTagging;
@@ -153,10 +160,21 @@ export class DomainRequest {
     this.#parts.channelActivities ??= new ChannelActivities(this.#reading);
     return this.#parts.channelActivities;
   }
-  get memberAdministration(): MemberAdministration {
-    const administration = this.#domain.memberAdministration?.(this.#domain.database, this.caller);
-    if (!administration) throw new Error("This server stores no updates.");
-    return administration;
+  get liveMembers(): LiveMembers {
+    this.#parts.liveMembers ??= new LiveMembers(this.#reading, this.caller, this.#domain.live);
+    return this.#parts.liveMembers;
+  }
+  get failedUpdates(): FailedUpdates {
+    this.#parts.failedUpdates ??= new FailedUpdates(
+      this.#domain.database,
+      this.caller,
+      this.#domain.ingestion,
+    );
+    return this.#parts.failedUpdates;
+  }
+  /** Erases a person, as domain/members/eraseMember.ts says. */
+  eraseMember(input: { readonly userId: number }): Promise<{ readonly eventCount: number }> {
+    return eraseMember(this.#domain.database, this.caller, input);
   }
   get linkCreator(): LinkCreator {
     this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#origin, loaders: this.loaders });

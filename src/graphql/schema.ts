@@ -18,6 +18,7 @@ import "./nodes/tag.js";
 import "./nodes/tagType.js";
 import "./nodes/uncertainCreation.js";
 import "./nodes/viewer.js";
+import "./subscriptions.js";
 
 /** The whole schema: each import above adds its types and fields to the builder. */
 export const schema = builder.toSchema();

@@ -40,6 +40,7 @@ export interface SandboxControl {
   ban(chatId: number, user: TelegramUser): void;
   /** The owner changes the status of a member. Does nothing if the status stays the same. */
   setMember(chatId: number, user: TelegramUser, status: MemberStatus): void;
+  joinRequests(chatId: number): { user: TelegramUser; url: string }[];
   /** @returns false if there is no such request. */
   approveJoinRequest(chatId: number, userId: number): boolean;
   declineJoinRequest(chatId: number, userId: number): boolean;
@@ -160,6 +161,7 @@ export function createControl(context: SandboxContext, calls: Calls, faults: Fau
       setMember(context, chatOf(chatId), user, { status: "restricted", is_member }),
     ban: (chatId, user) => setMember(context, chatOf(chatId), user, { status: "kicked" }),
     setMember: (chatId, user, status) => setMember(context, chatOf(chatId), user, status),
+    joinRequests: (chatId) => structuredClone(chatOf(chatId).joinRequests),
     approveJoinRequest: (chatId, userId) => answerJoinRequest(context, chatOf(chatId), userId, true),
     declineJoinRequest: (chatId, userId) => answerJoinRequest(context, chatOf(chatId), userId, false),
 

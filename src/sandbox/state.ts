@@ -104,7 +104,7 @@ export function addChat(state: SandboxState, seed: NonNullable<SandboxSeed["chat
     username: seed.username ?? null,
     members: {},
     links: [],
-    joinRequests: [],
+    joinRequests: [...(seed.joinRequests ?? [])],
     upgradedTo: null,
   };
   const owner = seed.owner ?? { id: 1_000_001, is_bot: false, first_name: "Owner" };

@@ -66,6 +66,7 @@ export interface ChatSeed {
   /** Default: a user 1000001 named Owner. */
   owner?: TelegramUser;
   members?: { user: TelegramUser; status?: MemberStatus; joinedBy?: string }[];
+  joinRequests?: { user: TelegramUser; url: string }[];
   links?: LinkSeed[];
 }
 

@@ -8,7 +8,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
 import { compile, copyOf, pathOf } from "./compile.js";
 
-const SCALARS = { DateTime: "string", Decimal: "string", JSON: "object", TelegramID: "number", URL: "string" };
+const SCALARS = {
+  DateTime: "string",
+  Decimal: "string",
+  JSON: "object",
+  TelegramID: "number",
+  URL: "string",
+};
 
 /** Does what graphql-codegen's command line does with `preset: "client"`. The command line needs hundreds of packages. */
 async function generate(folder: string, scalars: Record<string, string>): Promise<void> {

@@ -78,7 +78,7 @@ export async function startTestServer(
   const dataDir = await mkdtemp(join(tmpdir(), "invite-links-data-"));
   if (database.dataDir !== null) await rename(database.dataDir, join(dataDir, "sandbox"));
   const config: Config = {
-    ...readConfig({}),
+    ...readConfig({ TELEGRAM_SANDBOX: "quiet" }),
     port: 0,
     dataDir,
     databaseUrl: database.url && reach(database.url),

@@ -20,6 +20,8 @@ export interface FailedUpdate {
   readonly body: object;
 }
 
+const FAILED_UPDATE = sql`f.id, f.update_id as "updateId", f.received_at as "receivedAt", f.reason, f.body`;
+
 /** Ids of one call at most. */
 const MAX_IDS = 100;
 
@@ -39,17 +41,28 @@ function requireEveryRight(caller: Caller): void {
 export class FailedUpdates {
   readonly #database: Database;
   readonly #caller: Caller;
+  readonly #ingestion: UpdateRetry;
 
-  constructor(database: Database, caller: Caller) {
+  constructor(database: Database, caller: Caller, ingestion: UpdateRetry) {
     this.#database = database;
     this.#caller = caller;
+    this.#ingestion = ingestion;
+  }
+
+  /** Null for an update that is not set aside, and for a caller who is no administrator of every channel. */
+  async find(id: string): Promise<FailedUpdate | null> {
+    if (this.#caller.role !== "ADMIN" || this.#caller.chatIds !== null) return null;
+    const [update] = await this.#database.query<FailedUpdate>(
+      sql`select ${FAILED_UPDATE} from failed_update f where f.id = ${id}::uuid`,
+    );
+    return update ?? null;
   }
 
   /** A page of the updates that were set aside, the oldest first. @throws ForbiddenError, ValidationError */
   async page(args: PageArguments): Promise<CountedPage<FailedUpdate>> {
     requireEveryRight(this.#caller);
     const list = {
-      columns: sql`f.id, f.update_id as "updateId", f.received_at as "receivedAt", f.reason, f.body`,
+      columns: FAILED_UPDATE,
       alias: sql`f`,
       table: sql`failed_update f`,
       where: sql`true`,
@@ -63,17 +76,16 @@ export class FailedUpdates {
    * @param ids global ids or bare UUIDs, at most 100
    * @throws ForbiddenError, ValidationError
    */
-  async retry(
-    input: { readonly ids: readonly string[] },
-    ingestion: UpdateRetry,
-  ): Promise<{ readonly succeededCount: number; readonly failedCount: number }> {
+  async retry(input: {
+    readonly ids: readonly string[];
+  }): Promise<{ readonly succeededCount: number; readonly failedCount: number }> {
     requireEveryRight(this.#caller);
     const problems = new Problems();
     const ids = parseIds("FailedUpdate", input.ids, "ids", problems, MAX_IDS);
     problems.check();
     let failedCount = 0;
     const distinct = [...new Set(ids)].filter((id) => id !== null).sort();
-    for (const id of distinct) if (!(await ingestion.retry(id, this.#caller))) failedCount += 1;
+    for (const id of distinct) if (!(await this.#ingestion.retry(id, this.#caller))) failedCount += 1;
     return { succeededCount: distinct.length - failedCount, failedCount };
   }
 }

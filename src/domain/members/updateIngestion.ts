@@ -2,6 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import { failureOf, unavailabilityOf } from "../../database/failures.js";
+import { MEMBER_EVENTS } from "../../database/presence.js";
 import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
 import { auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
@@ -21,9 +22,6 @@ export interface IngestionOptions {
   /** Called after a commit in which updates were set aside. */
   readonly onSetAside?: (reasons: readonly string[]) => void;
 }
-
-/** The channel of NOTIFY that tells that there are new member events. The notification has no data. */
-export const MEMBER_EVENTS = "member_events";
 
 interface Batch {
   readonly channelIds: ReadonlySet<string>;

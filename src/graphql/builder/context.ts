@@ -9,8 +9,12 @@ export class GraphQLContext extends DomainRequest {
   /** Typed errors that mutations have returned. The errors list of the result does not contain them. */
   readonly givenErrors: UserError[] = [];
 
-  constructor(domain: Domain, origin: RequestOrigin) {
+  /** The id of the last event that the client of a stream has received; null without one. */
+  readonly lastEventId: string | null;
+
+  constructor(domain: Domain, origin: RequestOrigin & { readonly lastEventId?: string | null }) {
     super(domain, origin);
+    this.lastEventId = origin.lastEventId ?? null;
     this.prisma = domain.database.prisma;
   }
 

@@ -54,7 +54,7 @@ builder.mutationFields((t) => ({
       "Replaces a person's id in everything that is stored, waiting updates included, by a negative number that stands for that person alone. Every count stays. An erased member who leaves later is not known any more: the leave has no link. Requires the role ADMIN and a token for all channels.",
     args: { input: t.arg({ type: EraseMemberInput, required: true, description: "The person to erase." }) },
     errors: { types: [...COMMON_ERRORS], union: { name: "EraseMemberResult" } },
-    resolve: (_root, { input }, { memberAdministration }) => memberAdministration.erase(input),
+    resolve: (_root, { input }, context) => context.eraseMember(input),
   }),
   retryFailedUpdates: t.field({
     type: RetryFailedUpdatesSuccess,
@@ -68,6 +68,6 @@ builder.mutationFields((t) => ({
       }),
     },
     errors: { types: [...COMMON_ERRORS], union: { name: "RetryFailedUpdatesResult" } },
-    resolve: (_root, { input }, { memberAdministration }) => memberAdministration.retry(input),
+    resolve: (_root, { input }, { failedUpdates }) => failedUpdates.retry(input),
   }),
 }));

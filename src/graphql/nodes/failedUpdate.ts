@@ -1,4 +1,4 @@
-import type { FailedUpdate } from "../../domain/members/administration.js";
+import type { FailedUpdate } from "../../domain/members/failedUpdates.js";
 import { builder } from "../builder/builder.js";
 import { pageComplexity, toConnection } from "../builder/connection.js";
 
@@ -7,8 +7,7 @@ const FailedUpdateRef = builder.objectRef<FailedUpdate>("FailedUpdate");
 builder.node(FailedUpdateRef, {
   description: "An update of Telegram's that could not be understood or stored.",
   id: { resolve: ({ id }) => id, description: "Global id, unique in the whole schema." },
-  loadManyWithoutCache: (ids, { memberAdministration }) =>
-    Promise.all(ids.map((id) => memberAdministration.failedUpdate(id))),
+  loadManyWithoutCache: (ids, { failedUpdates }) => Promise.all(ids.map((id) => failedUpdates.find(id))),
   fields: (t) => ({
     updateId: t.exposeFloat("updateId", { description: "Telegram's id of the update." }),
     receivedAt: t.expose("receivedAt", {
@@ -53,8 +52,7 @@ builder.queryField("failedUpdates", (t) =>
       description:
         "The updates that could not be understood or stored, the oldest first. They are set aside, so that later updates are not held up. Requires the role ADMIN and a token for all channels.",
       complexity: pageComplexity,
-      resolve: async (_root, args, { memberAdministration }) =>
-        toConnection(await memberAdministration.failedUpdates(args)),
+      resolve: async (_root, args, { failedUpdates }) => toConnection(await failedUpdates.page(args)),
     },
     FailedUpdateConnection,
     FailedUpdateEdge,

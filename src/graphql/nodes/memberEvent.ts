@@ -39,7 +39,7 @@ const AttributionType = builder.enumType("Attribution", {
   values: ATTRIBUTIONS,
 });
 
-const MemberEventRef = builder.objectRef<MemberEvent>("MemberEvent");
+export const MemberEventRef = builder.objectRef<MemberEvent>("MemberEvent");
 
 builder.node(MemberEventRef, {
   description: "A member joined, left, asked to join, or was declined.",

@@ -67,6 +67,13 @@ function checkType({ definition }: PreparedOperation, { readOnly, acceptsStream 
   }
 }
 
+/** The source of a subscription whose clients can resume after each event. */
+interface ResumableSource {
+  idOf(event: unknown): string;
+}
+
+const isResumable = (source: object): source is ResumableSource => "idOf" in source;
+
 const codesOf = ({ errors = [] }: OperationResult): string[] =>
   errors.map(({ extensions }) => String(extensions["code"]));
 
@@ -220,7 +227,9 @@ export class Operations {
       resultOf: async (event) => {
         // A context for each event, because what loaders have read for one event is outdated at the next.
         const context = new GraphQLContext(this.#domain, request);
-        return this.#shown(await operation.executor.execute(context, variables, event), context, request);
+        const result = await operation.executor.execute(context, variables, event);
+        const shown = this.#shown(result, context, request);
+        return isResumable(source) ? { ...shown, eventId: source.idOf(event) } : shown;
       },
       failureOf: (error) => this.#unexpected(error, request),
       onEnd: (codes) => {

@@ -20,6 +20,8 @@ export interface OperationRequest {
   readonly readOnly: boolean;
   /** Whether the response can carry a stream of results. Otherwise a subscription is refused. */
   readonly acceptsStream: boolean;
+  /** The id of the last event that the client of a stream has received, from its header Last-Event-ID; null without one. */
+  readonly lastEventId?: string | null;
   /** Returns a signal that is aborted when the client leaves before the whole response was sent; null without a client. */
   readonly clientAbort: (() => AbortSignal) | null;
   /** Called once: after a single result was made, or when a stream of results has ended. */
@@ -31,6 +33,8 @@ export interface OperationResult {
   /** Undefined if nothing was executed. */
   readonly data?: Json;
   readonly errors?: readonly GraphQLError[];
+  /** The id by which the client of a stream can resume after this result. */
+  readonly eventId?: string;
 }
 
 /** An operation that has ended, for the request's log line and the metrics. */

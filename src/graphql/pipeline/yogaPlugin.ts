@@ -1,10 +1,11 @@
 import { type ExecutionResult, GraphQLError } from "graphql";
-import { type GraphQLParams, mapAsyncIterator, type Plugin } from "graphql-yoga";
+import type { GraphQLParams, Plugin } from "graphql-yoga";
 import { parseJson } from "../executor/json.js";
 import { type HttpExtension, reword } from "./errors.js";
 import type { ExecutableOperation, Operations } from "./executeOperation.js";
 import type { OperationParameters, OperationRequest, OperationResult } from "./operation.js";
 import { ResultStream } from "./resultStream.js";
+import { toEventStream } from "./serverSentEvents.js";
 
 /** Yoga's server context for one request. */
 export interface PipelineContext extends OperationRequest {
@@ -40,7 +41,7 @@ const toYogaResult = ({ data, ...rest }: OperationResult): ExecutionResult =>
 async function executed({ operation }: PipelineContext) {
   if (!operation) throw new TypeError("Yoga executes an operation that it has not parsed.");
   const result = await operation.execute();
-  return result instanceof ResultStream ? mapAsyncIterator(result, toYogaResult) : toYogaResult(result);
+  return result instanceof ResultStream ? result : toYogaResult(result);
 }
 
 /**
@@ -67,7 +68,11 @@ export function pipelinePlugin(operations: Operations): Plugin<PipelineContext, 
     onValidate: ({ setResult }) => setResult([]),
     onExecute: ({ args, setExecuteFn }) => setExecuteFn(() => executed(args.contextValue)),
     onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => executed(args.contextValue)),
-    onResultProcess({ result, setResult, serverContext: { requestId, onMalformed } }) {
+    onResultProcess({ result, setResult, setResultProcessor, serverContext: { requestId, onMalformed } }) {
+      if (result instanceof ResultStream) {
+        setResultProcessor((_result, fetchAPI) => toEventStream(result, fetchAPI), "text/event-stream");
+        return;
+      }
       // Errors without a request id come from Yoga: the request never became an operation.
       const { errors } = result as ExecutionResult;
       if (!errors?.some(({ extensions }) => extensions["requestId"] === undefined)) return;

@@ -100,6 +100,60 @@ query ByTags {
 }
 `;
 
+const membersQuery = (chatId: number) => `# Which link brought whom, what a member cost, and who stayed.
+query Members {
+  inviteLinks(channelId: ${chatId}, first: 10, orderBy: [{ field: JOIN_COUNT, direction: DESC }]) {
+    totals {
+      joinCount
+      activeCount
+      costPerJoin
+      retention {
+        days
+        rate
+      }
+    }
+    nodes {
+      name
+      budget
+      stats {
+        joinCount
+        activeCount
+        costPerJoin
+        costPerActiveMember
+        lastJoinAt
+      }
+      members(first: 3) {
+        nodes {
+          userId
+          joinedAt
+          leftAt
+        }
+      }
+    }
+  }
+}
+`;
+
+const liveSubscription = (
+  chatId: number,
+) => `# Everything that happens to the channel's members, as it is stored.
+# In the sandbox somebody comes or leaves a few times a minute.
+subscription Live {
+  memberEvents(channelId: ${chatId}) {
+    kind
+    userId
+    occurredAt
+    inviteLink {
+      name
+      stats {
+        joinCount
+        activeCount
+      }
+    }
+  }
+}
+`;
+
 const createMutation = ({ chatId, first }: ExampleChannel) => `# Creates a link in Telegram by the helper bot.
 # Each error is a type of the result.
 mutation Create {
@@ -166,5 +220,12 @@ export interface ExampleChannel {
 /** The queries of GraphiQL's tabs. Null: there is no channel yet, so the examples begin with connecting one. */
 export function exampleQueries(example: ExampleChannel | null): string[] {
   if (example === null) return [viewerQuery, connectMutation];
-  return [listQuery(example.chatId), filterQuery(example), createMutation(example), viewerQuery];
+  return [
+    listQuery(example.chatId),
+    membersQuery(example.chatId),
+    liveSubscription(example.chatId),
+    filterQuery(example),
+    createMutation(example),
+    viewerQuery,
+  ];
 }

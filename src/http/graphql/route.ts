@@ -114,6 +114,12 @@ function yogaInit({ method, answerType, body }: FastifyRequest): RequestInit {
     : { method: "GET", headers };
 }
 
+/** The header of a client that reconnects, if it has received an event with an id. */
+function lastEventIdOf({ headers }: FastifyRequest): string | null {
+  const id = headers["last-event-id"];
+  return typeof id === "string" && id !== "" ? id : null;
+}
+
 const createYogaServer = (operations: Operations) =>
   createYoga<PipelineContext>({
     graphqlEndpoint: GRAPHQL_PATH,
@@ -162,6 +168,7 @@ class GraphQLHandler {
       readOnly: request.method !== "POST",
       // HEAD has no body that could carry a stream, and nobody would end the stream.
       acceptsStream: request.answerType === EVENT_STREAM && request.method !== "HEAD",
+      lastEventId: lastEventIdOf(request),
       clientAbort: clientAbortSignal(reply),
       onEnd(operation) {
         record.operation = operation;

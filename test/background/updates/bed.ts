@@ -187,7 +187,7 @@ export class UpdatesBed {
     const pool = isOwn ? serverPool(reach ? reach(url) : url, () => {}) : this.pool;
     const presence = isOwn
       ? await announcePresence(pool, () => {})
-      : { id: randomUUID(), isAlive: async () => false, leave: async () => {} };
+      : { id: randomUUID(), isAlive: async () => false, onNotified: () => {}, leave: async () => {} };
     const log: LogLine[] = [];
     const logger = createLog({
       level: "debug",

@@ -120,13 +120,13 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     await ingest(...batch);
     expect(await activityOf(chat)).toMatchObject({ joins: 5, last: 5 });
     expect(setAside).toEqual(["The update could not be stored: the database refused it (SQLSTATE 23514)."]);
-    const failed = new FailedUpdates(opened.database, ADMIN);
+    const failed = new FailedUpdates(opened.database, ADMIN, ingestion);
     const { edges } = await failed.page({ first: 10 });
     expect(edges.map(({ node }) => node)).toMatchObject([{ updateId: batch[3]?.updateId }]);
     const ids = edges.map(({ node }) => node.id);
-    expect(await failed.retry({ ids }, ingestion)).toEqual({ succeededCount: 0, failedCount: 1 });
+    expect(await failed.retry({ ids })).toEqual({ succeededCount: 0, failedCount: 1 });
     await opened.pool.query("alter table membership drop constraint unlucky");
-    expect(await failed.retry({ ids }, ingestion)).toEqual({ succeededCount: 1, failedCount: 0 });
+    expect(await failed.retry({ ids })).toEqual({ succeededCount: 1, failedCount: 0 });
     expect(await activityOf(chat)).toMatchObject({ joins: 6, last: 6 });
     expect(await query(sql`select from failed_update`)).toEqual([]);
     await expectExactCounts();
@@ -142,18 +142,18 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     expect(setAside).toHaveLength(1);
     expect(setAside[0]).toMatch(/^chat_member: \w+ is missing or has an unexpected form$/);
     expect(await activityOf(chat)).toMatchObject({ joins: 1 });
-    const failed = new FailedUpdates(opened.database, ADMIN);
+    const failed = new FailedUpdates(opened.database, ADMIN, ingestion);
     const { edges } = await failed.page({ first: 10 });
     const ids = edges.map(({ node }) => node.id);
-    expect(await failed.retry({ ids }, ingestion)).toEqual({ succeededCount: 0, failedCount: 1 });
+    expect(await failed.retry({ ids })).toEqual({ succeededCount: 0, failedCount: 1 });
     await query(sql`delete from failed_update`);
   });
 
   test("failed updates and erasures are for administrators of all channels", async () => {
     for (const caller of [callerOf(null, "EDITOR"), callerOf([1], "ADMIN")]) {
-      const failed = new FailedUpdates(opened.database, caller);
+      const failed = new FailedUpdates(opened.database, caller, ingestion);
       await expect(failed.page({ first: 1 })).rejects.toThrow(ForbiddenError);
-      await expect(failed.retry({ ids: [] }, ingestion)).rejects.toThrow(ForbiddenError);
+      await expect(failed.retry({ ids: [] })).rejects.toThrow(ForbiddenError);
       await expect(eraseMember(opened.database, caller, { userId: 1 })).rejects.toThrow(ForbiddenError);
     }
     await expect(eraseMember(opened.database, ADMIN, { userId: -1 })).rejects.toThrow(ValidationError);

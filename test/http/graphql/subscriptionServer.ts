@@ -183,6 +183,8 @@ function schemaOf(opened: OpenedSources): GraphQLSchema {
 }
 
 export interface StreamEvent {
+  /** Left out for an event without an id. */
+  readonly id?: string;
   readonly event: string;
   // biome-ignore lint/suspicious/noExplicitAny: the shape of a result depends on its selection.
   readonly data: any;
@@ -214,7 +216,8 @@ export class EventReader {
         const event = field("event");
         if (event === undefined) continue;
         const data = field("data");
-        return { event, data: data ? JSON.parse(data) : null };
+        const id = field("id");
+        return { ...(id !== undefined && { id }), event, data: data ? JSON.parse(data) : null };
       }
       const { done, value } = await this.#chunks.next();
       if (done) return null;

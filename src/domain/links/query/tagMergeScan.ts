@@ -76,7 +76,7 @@ function padded(scans: readonly TagScan[]): TagScan[] {
   return [...scans, ...Array<TagScan>(missing).fill({ from: ofTag(null), met: 0, required: 0 })];
 }
 
-/** @returns null where the selection or the order does not suit: filteredScan is the way then. */
+/** @returns null if the selection or the order does not suit; filteredScan is used then. */
 export function tagMergeScan(selection: LinkSelection, ordering: Ordering<OrderedLink>): Scan | null {
   const { channelId, creation, groups } = selection;
   if (groups.length === 0 || groups.length > MAX_GROUPS || !isByCreation(ordering)) return null;

@@ -1,0 +1,77 @@
+import type { InviteLink } from "../links/inviteLink.js";
+import type { LinkFeed } from "./linkFeed.js";
+
+/** The shortest time between two states of one link, in milliseconds. */
+const EACH_LINK_MS = 1000;
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/**
+ * The changed links of one subscription. A link that changes often comes at most once a second, with its last state. A slow
+ * reader holds no more than the ids of the channel's links.
+ */
+export class LinkFollower implements AsyncIterableIterator<InviteLink> {
+  readonly #feed: LinkFeed;
+  readonly #channelId: string;
+  readonly #changed = new Set<string>();
+  /** By performance.now(), for the links of the last second. */
+  readonly #sentAt = new Map<string, number>();
+  #unwatch: (() => void) | null = null;
+  #resume: (() => void) | null = null;
+  #hasEnded = false;
+
+  constructor(feed: LinkFeed, channelId: string) {
+    this.#feed = feed;
+    this.#channelId = channelId;
+  }
+
+  /** Begins to collect changes. To be awaited before the first `next`. */
+  async start(): Promise<this> {
+    this.#unwatch = await this.#feed.watch(this.#channelId, (linkIds) => {
+      for (const id of linkIds) this.#changed.add(id);
+      this.#resume?.();
+    });
+    return this;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<InviteLink>> {
+    while (!this.#hasEnded) {
+      const now = performance.now();
+      for (const [id, at] of this.#sentAt) if (now - at >= EACH_LINK_MS) this.#sentAt.delete(id);
+      const due = [...this.#changed].find((id) => !this.#sentAt.has(id));
+      if (due === undefined) {
+        await this.#wait(now);
+        continue;
+      }
+      this.#changed.delete(due);
+      this.#sentAt.set(due, now);
+      const link = await this.#feed.readLink(due);
+      if (link && !this.#hasEnded) return { done: false, value: link };
+    }
+    return DONE;
+  }
+
+  async return(): Promise<IteratorResult<InviteLink>> {
+    this.#hasEnded = true;
+    this.#unwatch?.();
+    this.#resume?.();
+    return DONE;
+  }
+
+  /** Waits for a change, or until the first changed link may be sent again. */
+  async #wait(now: number): Promise<void> {
+    const soonest = Math.min(...[...this.#changed].map((id) => (this.#sentAt.get(id) ?? now) + EACH_LINK_MS));
+    await new Promise<void>((resolve) => {
+      const timer = Number.isFinite(soonest) ? setTimeout(resolve, soonest - now) : undefined;
+      this.#resume = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#resume = null;
+  }
+}

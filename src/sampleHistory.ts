@@ -1,0 +1,176 @@
+import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { uniformInt } from "pure-rand/distribution/uniformInt";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import type { Sample, SampleVisit } from "./sample.js";
+import type { TelegramUser } from "./sandbox/sandbox.js";
+import { type ReceivedUpdate, readUpdate } from "./telegram/updates.js";
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** The same history at every first start. */
+const SEED = 20_261_127;
+const FIRST_USER_ID = 900_000_001;
+const MAX_JOINS_OF_LINK = 90;
+
+const FIRST_NAMES = [
+  "Alex",
+  "Dana",
+  "Ivan",
+  "Kim",
+  "Lena",
+  "Marco",
+  "Nadia",
+  "Oleg",
+  "Priya",
+  "Sam",
+  "Tanya",
+  "Wei",
+];
+
+/** Draws the visits of one history. */
+class Chance {
+  readonly #generator = xoroshiro128plus(SEED);
+
+  /** From 0 to less than 1. */
+  fraction(): number {
+    return uniformFloat64(this.#generator);
+  }
+
+  /** From `least` to `most`. */
+  whole(least: number, most: number): number {
+    return uniformInt(this.#generator, least, most);
+  }
+
+  isTrue(probability: number): boolean {
+    return this.fraction() < probability;
+  }
+
+  /** An exponentially distributed number. */
+  wait(mean: number): number {
+    return -mean * Math.log(1 - this.fraction());
+  }
+}
+
+/** Telegram's dates have whole seconds. */
+const wholeSeconds = (milliseconds: number): Date => new Date(Math.floor(milliseconds / 1000) * 1000);
+
+/** More people come by a link that cost more, up to a limit; few of them long after the placement. */
+function joinsOf({ budget, memberLimit }: Sample["links"][number], chance: Chance): number {
+  const paid = Number(budget);
+  const joins = paid === 0 ? chance.whole(5, 30) : Math.round(paid / (2 + 8 * chance.fraction()));
+  return Math.max(3, Math.min(joins, MAX_JOINS_OF_LINK, memberLimit ?? MAX_JOINS_OF_LINK));
+}
+
+/**
+ * What the members of the sample's channels did in the months before the first start: the same people with the same
+ * pauses each time, relative to `now`.
+ */
+export function sampleHistory(sample: Sample, now: Date): readonly SampleVisit[] {
+  const chance = new Chance();
+  const end = now.getTime() - HOUR_MS;
+  let lastId = FIRST_USER_ID;
+  const newPerson = (): TelegramUser => {
+    lastId += chance.whole(1, 5000);
+    const name = FIRST_NAMES[chance.whole(0, FIRST_NAMES.length - 1)] ?? "Alex";
+    return { id: lastId, is_bot: false, first_name: name };
+  };
+  const visits: SampleVisit[] = [];
+
+  const visit = (
+    chatId: number,
+    url: string | null,
+    arrival: number,
+    mustAsk: boolean,
+    loyalty: number,
+  ): void => {
+    if (arrival > end) return;
+    const joined = mustAsk ? arrival + chance.wait(5 * HOUR_MS) : arrival;
+    const isPending = joined > end || (mustAsk && chance.isTrue(0.06));
+    const left = chance.isTrue(loyalty) ? Number.POSITIVE_INFINITY : joined + chance.wait(9 * DAY_MS);
+    visits.push({
+      chatId,
+      url,
+      person: newPerson(),
+      requestedAt: mustAsk ? wholeSeconds(arrival) : null,
+      joinedAt: isPending ? null : wholeSeconds(joined),
+      leftAt: isPending || left > end ? null : wholeSeconds(left + 1000),
+      isRemoval: !isPending && left <= end && chance.isTrue(0.05),
+    });
+  };
+
+  for (const link of sample.links) {
+    const created = now.getTime() - link.daysAgo * DAY_MS;
+    const closed = link.expiresInDays === undefined ? end : now.getTime() + link.expiresInDays * DAY_MS;
+    const loyalty = 0.45 + 0.4 * chance.fraction();
+    const count = joinsOf(link, chance);
+    for (let number = 0; number < count; number += 1) {
+      const arrival = created + HOUR_MS + chance.wait(3 * DAY_MS);
+      if (arrival < closed) visit(link.channel, link.url, arrival, link.createsJoinRequest, loyalty);
+    }
+  }
+  for (const { chatId, username } of sample.channels) {
+    const months = username === null ? 20 : 90;
+    const direct = username === null ? 15 : 120;
+    for (let number = 0; number < direct; number += 1)
+      visit(chatId, null, end - chance.fraction() * months * DAY_MS, false, 0.8);
+  }
+  return visits;
+}
+
+/** The owner of the sample's channels, who approves requests and removes members. */
+const OWNER: TelegramUser = { id: 1_000_001, is_bot: false, first_name: "Owner" };
+
+const member = (user: TelegramUser, isIn: boolean) => ({ user, status: isIn ? "member" : "left" });
+
+/** The history as updates in the form in which Telegram sends them, in the order in which they happened. */
+export function historyUpdates(sample: Sample, visits: readonly SampleVisit[]): readonly ReceivedUpdate[] {
+  const chats = new Map(
+    sample.channels.map(({ chatId, type, title, username }) => [
+      chatId,
+      { id: chatId, type, title, ...(username === null ? {} : { username }) },
+    ]),
+  );
+  const links = new Map(sample.links.map((link) => [link.url, link]));
+  const linkOf = (url: string | null) => {
+    const link = url === null ? undefined : links.get(url);
+    if (!link) return {};
+    const { name, createsJoinRequest } = link;
+    const creator = { id: OWNER.id, is_bot: true };
+    return {
+      invite_link: { invite_link: link.url, creator, name, creates_join_request: createsJoinRequest },
+    };
+  };
+  const events = visits.flatMap(({ chatId, person, url, requestedAt, joinedAt, leftAt, isRemoval }) => {
+    const chat = chats.get(chatId);
+    const change = (at: Date, actor: TelegramUser, isIn: boolean) => ({
+      at,
+      content: {
+        chat_member: {
+          chat,
+          from: actor,
+          date: at.getTime() / 1000,
+          old_chat_member: member(person, !isIn),
+          new_chat_member: member(person, isIn),
+          ...(isIn ? linkOf(url) : {}),
+        },
+      },
+    });
+    return [
+      ...(requestedAt
+        ? [
+            {
+              at: requestedAt,
+              content: {
+                chat_join_request: { chat, from: person, date: requestedAt.getTime() / 1000, ...linkOf(url) },
+              },
+            },
+          ]
+        : []),
+      ...(joinedAt ? [change(joinedAt, requestedAt ? OWNER : person, true)] : []),
+      ...(leftAt ? [change(leftAt, isRemoval ? OWNER : person, false)] : []),
+    ];
+  });
+  return events
+    .sort((one, other) => one.at.getTime() - other.at.getTime())
+    .flatMap(({ content }, index) => readUpdate({ update_id: index + 1, ...content }) ?? []);
+}
