@@ -1,41 +1,61 @@
 import type { MemberEvent } from "../activity/memberEvent.js";
 
-/** Events of a channel that are kept for subscribers who are slightly behind. */
+/** A place in the sequence of a channel's events: after the event with this id. */
+export interface Place {
+  readonly sequence: number;
+  /** Null before the first event. */
+  readonly eventId: string | null;
+}
+
+export const placeOf = ({ sequence, id }: MemberEvent): Place => ({ sequence, eventId: id });
+
+/** Events of a channel that are kept at most. */
 const MAX_KEPT = 500;
 
 /** The latest member events of one channel, which its subscribers on this server share. */
 export class ChannelFeed {
-  /** Whether the channel was merged into another one: its chat got another id. */
+  /** Whether the channel does not exist any more, or its events have other sequences: two channels of one chat were merged. */
   isGone = false;
   subscribers = 0;
   /** The channel's events after `#from`, in their order and without a gap. */
   #events: readonly MemberEvent[] = [];
-  #from: number;
+  #from: Place;
+  /** The last event when old events were last dropped. */
+  #old: Place;
   readonly #waiting = new Set<() => void>();
 
-  /** @param from the sequence after which the feed begins */
-  constructor(from: number) {
+  /** @param from the place after which the feed begins: the channel's last event */
+  constructor(from: Place) {
     this.#from = from;
+    this.#old = from;
   }
 
-  /** The sequence of the last event that is known here. */
-  get last(): number {
-    return this.#events.at(-1)?.sequence ?? this.#from;
+  /** The last event that is known here. */
+  get last(): Place {
+    const event = this.#events.at(-1);
+    return event ? placeOf(event) : this.#from;
   }
 
-  /** @param events the next events of the channel; those that are known already are left out */
+  /** @param events the next events of the channel */
   add(events: readonly MemberEvent[]): void {
-    const { last } = this;
-    const all = [...this.#events, ...events.filter(({ sequence }) => sequence > last)];
-    const surplus = Math.max(0, all.length - MAX_KEPT);
-    this.#from = all[surplus - 1]?.sequence ?? this.#from;
-    this.#events = all.slice(surplus);
+    this.#events = [...this.#events, ...events];
+    this.#drop(this.#events.length - MAX_KEPT);
     this.wake();
   }
 
-  /** The kept events after a sequence; null if not all of them are kept. */
-  after(sequence: number): readonly MemberEvent[] | null {
-    if (sequence < this.#from) return null;
+  /**
+   * Drops the events that were known at the last call. To be called regularly: an event is kept for moments only, because the
+   * stored event can change, above all when a person is erased.
+   */
+  dropOld(): void {
+    const { sequence } = this.#old;
+    this.#drop(this.#events.filter((event) => event.sequence <= sequence).length);
+    this.#old = this.last;
+  }
+
+  /** The kept events after a place; null if not all of them are kept. */
+  after({ sequence }: Place): readonly MemberEvent[] | null {
+    if (sequence < this.#from.sequence) return null;
     const index = this.#events.findIndex((event) => event.sequence > sequence);
     return index < 0 ? [] : this.#events.slice(index);
   }
@@ -50,5 +70,12 @@ export class ChannelFeed {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const resume of waiting) resume();
+  }
+
+  #drop(count: number): void {
+    const last = this.#events[count - 1];
+    if (!last) return;
+    this.#from = placeOf(last);
+    this.#events = this.#events.slice(count);
   }
 }

@@ -1,25 +1,36 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { type MemberEvent, memberEventColumns } from "../activity/memberEvent.js";
-import { ChannelFeed } from "./channelFeed.js";
+import { ChannelFeed, type Place } from "./channelFeed.js";
+import { type FollowedChannel, findFollowedChannel } from "./followedChannel.js";
 
 /** How often the database is asked although nothing was notified, in milliseconds. A notification can be lost. */
-const POLL_MS = 1000;
+export const POLL_MS = 1000;
 /** The time between two reads, in milliseconds: batches of updates that are stored together are read together. */
 const PAUSE_MS = 5;
 /** Events of a channel that one read gives at most. */
 const MAX_READ = 500;
 
-/** A place in the sequence of a channel's events. */
-export interface Position {
-  readonly channelId: string;
-  readonly sequence: number;
+/** A row for each event of a feed, and one without an event for a feed that has none. */
+interface Row extends Omit<MemberEvent, "id"> {
+  readonly id: string | null;
+  readonly feedId: string;
+  readonly isGone: boolean;
+}
+
+/**
+ * The events after the one at a place. Null if that event is not where it was: its channel was merged with another one.
+ * @param rows the events from that place on, in order
+ */
+function eventsAfter({ eventId }: Place, rows: readonly MemberEvent[]): readonly MemberEvent[] | null {
+  if (eventId === null) return rows;
+  return rows[0]?.id === eventId ? rows.slice(1) : null;
 }
 
 /**
  * The member events of all channels that have subscribers on this server. One statement reads the new events of all of
- * them when a server has stored events, and once a second. A subscriber has only its position in the sequence of its
- * channel, so a slow one holds no memory: it reads from the database what is not kept any more.
+ * them when a server has stored events, and once a second. A subscriber has only its place in the sequence of its channel,
+ * so a slow one holds no memory: it reads from the database what is not kept any more.
  */
 export class EventFeed {
   readonly #database: Pick<Database, "query">;
@@ -45,58 +56,38 @@ export class EventFeed {
     });
   };
 
-  /** Joins the subscribers of a channel. */
-  join({ channelId, sequence }: Position): ChannelFeed {
-    const feed = this.#channels.get(channelId) ?? new ChannelFeed(sequence);
+  /** Joins the subscribers of a channel. @param last the channel's last event */
+  join(channelId: string, last: Place): ChannelFeed {
+    const feed = this.#channels.get(channelId) ?? new ChannelFeed(last);
     this.#channels.set(channelId, feed);
     feed.subscribers += 1;
-    if (this.#timer === undefined) {
-      this.#timer = setInterval(() => {
-        void this.#markMerged();
-        this.wake();
-      }, POLL_MS);
-      this.#timer.unref();
-    }
+    this.#timer ??= setInterval(() => {
+      for (const one of this.#channels.values()) one.dropOld();
+      this.wake();
+    }, POLL_MS).unref();
     this.wake();
     return feed;
   }
 
-  leave({ channelId }: Position, feed: ChannelFeed): void {
+  leave(channelId: string, feed: ChannelFeed): void {
     feed.subscribers -= 1;
-    if (feed.subscribers === 0 && this.#channels.get(channelId) === feed) this.#channels.delete(channelId);
-    if (this.#channels.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (feed.subscribers === 0) this.#forget(channelId, feed);
   }
 
-  /** The next events after a position that the feed does not keep any more. */
-  read({ channelId, sequence }: Position): Promise<MemberEvent[]> {
-    return this.#database.query<MemberEvent>(
+  /** The next events after a place; null if the event at the place is not there any more. */
+  async read(channelId: string, place: Place): Promise<readonly MemberEvent[] | null> {
+    const rows = await this.#database.query<MemberEvent>(
       sql`
       select ${memberEventColumns} from member_event e join channel c on c.id = e.channel_id
-      where e.channel_id = ${channelId}::uuid and e.sequence > ${sequence}::bigint
+      where e.channel_id = ${channelId}::uuid and e.sequence >= ${place.sequence}::bigint
       order by e.sequence limit ${MAX_READ}::int`,
       "frequent",
     );
+    return eventsAfter(place, rows);
   }
 
-  /**
-   * The position of a subscription whose channel does not exist any more, because a chat migration has merged it into
-   * another one, or does not exist yet.
-   * @param eventId the last event that was delivered; null if none was
-   * @returns null if there is no channel yet
-   */
-  async findPosition(chatId: number, eventId: string | null): Promise<Position | null> {
-    const [position] = await this.#database.query<Position>(sql`
-      select c.id as "channelId",
-        coalesce(e.sequence, case when c.chat_id = ${chatId}::bigint then 0 else a.last_sequence end) as sequence
-      from channel c join channel_activity a on a.channel_id = c.id
-      left join member_event e on e.channel_id = c.id and e.id = ${eventId}::uuid
-      where c.chat_id = ${chatId}::bigint or c.id in (
-        select m.channel_id from audit_entry m
-        where m.action = 'channel.migrate' and m.change->>'from' = ${String(chatId)})
-      order by c.chat_id = ${chatId}::bigint desc limit 1`);
-    return position ?? null;
+  findChannel(chatId: number, eventId: string | null): Promise<FollowedChannel | null> {
+    return findFollowedChannel(this.#database, chatId, eventId);
   }
 
   async #readAll(): Promise<void> {
@@ -104,20 +95,22 @@ export class EventFeed {
       this.#isDirty = false;
       const feeds = [...this.#channels];
       try {
-        const events = await this.#database.query<MemberEvent>(
+        const rows = await this.#database.query<Row>(
           sql`
-          select ${memberEventColumns}
-          from unnest(${feeds.map(([id]) => id)}::uuid[], ${feeds.map(([, { last }]) => last)}::bigint[])
+          select feed.channel_id as "feedId", c.id is null as "isGone", ${memberEventColumns}
+          from unnest(${feeds.map(([id]) => id)}::uuid[], ${feeds.map(([, { last }]) => last.sequence)}::bigint[])
               as feed (channel_id, last)
-            join channel c on c.id = feed.channel_id
-            cross join lateral (
-              select * from member_event e where e.channel_id = feed.channel_id and e.sequence > feed.last
+            left join channel c on c.id = feed.channel_id
+            left join lateral (
+              select * from member_event e where e.channel_id = feed.channel_id and e.sequence >= feed.last
               order by e.sequence limit ${MAX_READ}::int
-            ) e
-          order by e.channel_id, e.sequence`,
+            ) e on true
+          order by feed.channel_id, e.sequence`,
           "frequent",
         );
-        this.#deliver(events);
+        const rowsOf = new Map<string, Row[]>(feeds.map(([id]) => [id, []]));
+        for (const row of rows) rowsOf.get(row.feedId)?.push(row);
+        for (const [channelId, feed] of feeds) this.#deliver(channelId, feed, rowsOf.get(channelId) ?? []);
       } catch (error) {
         this.#onError(error);
       }
@@ -125,35 +118,23 @@ export class EventFeed {
     }
   }
 
-  #deliver(events: readonly MemberEvent[]): void {
-    const byChannel = new Map<string, MemberEvent[]>();
-    for (const event of events) {
-      const known = byChannel.get(event.channelId);
-      if (known) known.push(event);
-      else byChannel.set(event.channelId, [event]);
-    }
-    for (const [channelId, ofChannel] of byChannel) {
-      this.#channels.get(channelId)?.add(ofChannel);
-      if (ofChannel.length === MAX_READ) this.#isDirty = true;
+  #deliver(channelId: string, feed: ChannelFeed, rows: readonly Row[]): void {
+    const found = rows.filter((row): row is Row & { readonly id: string } => row.id !== null);
+    const events = rows[0]?.isGone === false ? eventsAfter(feed.last, found) : null;
+    if (events === null) {
+      feed.isGone = true;
+      this.#forget(channelId, feed);
+      feed.wake();
+    } else if (events.length > 0) {
+      feed.add(events);
+      if (found.length === MAX_READ) this.#isDirty = true;
     }
   }
 
-  async #markMerged(): Promise<void> {
-    const ids = [...this.#channels.keys()];
-    try {
-      const rows = await this.#database.query<{ id: string }>(
-        sql`select id from channel where id = any(${ids}::uuid[])`,
-        "frequent and quick",
-      );
-      const existing = new Set(rows.map(({ id }) => id));
-      for (const id of ids) {
-        const feed = existing.has(id) ? undefined : this.#channels.get(id);
-        if (!feed) continue;
-        feed.isGone = true;
-        feed.wake();
-      }
-    } catch (error) {
-      this.#onError(error);
-    }
+  #forget(channelId: string, feed: ChannelFeed): void {
+    if (this.#channels.get(channelId) === feed) this.#channels.delete(channelId);
+    if (this.#channels.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 }

@@ -1,14 +1,15 @@
 import type { MemberEvent } from "../activity/memberEvent.js";
 import { globalId } from "../shared/ids.js";
-import type { ChannelFeed } from "./channelFeed.js";
-import type { EventFeed, Position } from "./eventFeed.js";
+import { type ChannelFeed, type Place, placeOf } from "./channelFeed.js";
+import { type EventFeed, POLL_MS } from "./eventFeed.js";
+import type { FollowedChannel } from "./followedChannel.js";
 
 /** Where a subscription to a chat's member events begins. */
-export interface FollowedEvents extends Position {
+export interface FollowedEvents {
   /** The Telegram chat id with which the subscription was opened. */
   readonly chatId: number;
-  /** The event at the position; null before the first event. */
-  readonly eventId: string | null;
+  /** Null for a chat that is not known here yet. */
+  readonly channel: FollowedChannel | null;
   /** Only events of this link; null for all. */
   readonly linkId: string | null;
 }
@@ -20,22 +21,25 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  * waits for an event.
  */
 export class EventFollower implements AsyncIterableIterator<MemberEvent> {
+  /** Whether all events from before the subscription were delivered. */
+  isLive = false;
   readonly #feeds: EventFeed;
   readonly #linkId: string | null;
   readonly #chatId: number;
-  #position: Position;
-  #eventId: string | null;
+  #channel: FollowedChannel | null;
+  #place: Place;
   #feed: ChannelFeed | null = null;
   /** The events that were read and not delivered yet. */
-  #read: MemberEvent[] = [];
+  #read: readonly MemberEvent[] = [];
+  #delivered = 0;
   #resume: (() => void) | null = null;
   #hasEnded = false;
 
-  constructor(feeds: EventFeed, { chatId, channelId, sequence, eventId, linkId }: FollowedEvents) {
+  constructor(feeds: EventFeed, { chatId, channel, linkId }: FollowedEvents) {
     this.#feeds = feeds;
     this.#chatId = chatId;
-    this.#position = { channelId, sequence };
-    this.#eventId = eventId;
+    this.#channel = channel;
+    this.#place = channel?.after ?? channel?.last ?? { sequence: 0, eventId: null };
     this.#linkId = linkId;
   }
 
@@ -45,10 +49,10 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
 
   async next(): Promise<IteratorResult<MemberEvent>> {
     while (!this.#hasEnded) {
-      const event = this.#read.shift();
+      const event = this.#read[this.#delivered];
       if (event) {
-        this.#position = { ...this.#position, sequence: event.sequence };
-        this.#eventId = event.id;
+        this.#delivered += 1;
+        this.#place = placeOf(event);
         if (this.#linkId === null || event.linkId === this.#linkId) return { done: false, value: event };
       } else await this.#fill();
     }
@@ -69,16 +73,49 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
 
   /** Reads the next events, or waits until there may be some. */
   async #fill(): Promise<void> {
-    this.#feed ??= this.#feeds.join(this.#position);
+    if (!this.#channel) return this.#waitForChannel();
+    const { channelId, last } = this.#channel;
+    this.#feed ??= this.#feeds.join(channelId, last);
     const feed = this.#feed;
-    if (feed.isGone) return this.#findChannel();
-    const events = feed.after(this.#position.sequence) ?? (await this.#feeds.read(this.#position));
-    if (events.length > 0) {
-      this.#read = [...events];
-      return;
-    }
+    const events = feed.isGone
+      ? null
+      : (feed.after(this.#place) ?? (await this.#feeds.read(channelId, this.#place)));
+    if (this.#hasEnded) return;
+    if (events === null) return this.#findChannel();
+    this.#read = events;
+    this.#delivered = 0;
+    if (events.length > 0) return;
+    // A read from the database finds what the feed does not know yet.
+    if (feed.after(this.#place) === null) return;
+    this.isLive = true;
+    await this.#wait((resume) => feed.onChange(resume));
+  }
+
+  async #waitForChannel(): Promise<void> {
+    this.isLive = true;
+    await this.#findChannel();
+    if (this.#channel) return;
+    await this.#wait((resume) => {
+      const timer = setTimeout(resume, POLL_MS);
+      return () => clearTimeout(timer);
+    });
+  }
+
+  /** Finds the place again after a chat migration, or when a chat that was not known has its first channel. */
+  async #findChannel(): Promise<void> {
+    this.#leave();
+    const { eventId } = this.#place;
+    const channel = await this.#feeds.findChannel(this.#chatId, eventId);
+    this.#channel = channel;
+    if (!channel) return;
+    const isNew = eventId === null && channel.chatId === this.#chatId;
+    this.#place = channel.after ?? (isNew ? { sequence: 0, eventId: null } : channel.last);
+  }
+
+  /** @param onChange calls back once, and returns how to take that back. */
+  async #wait(onChange: (resume: () => void) => () => void): Promise<void> {
     await new Promise<void>((resolve) => {
-      const forget = feed.onChange(resolve);
+      const forget = onChange(resolve);
       this.#resume = () => {
         forget();
         resolve();
@@ -88,13 +125,8 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
     this.#resume = null;
   }
 
-  async #findChannel(): Promise<void> {
-    this.#leave();
-    this.#position = (await this.#feeds.findPosition(this.#chatId, this.#eventId)) ?? this.#position;
-  }
-
   #leave(): void {
-    if (this.#feed) this.#feeds.leave(this.#position, this.#feed);
+    if (this.#feed && this.#channel) this.#feeds.leave(this.#channel.channelId, this.#feed);
     this.#feed = null;
   }
 }

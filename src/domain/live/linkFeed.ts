@@ -1,23 +1,42 @@
+import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { type InviteLink, inviteLinkColumns } from "../links/inviteLink.js";
+import { inKeyOrder } from "../paging/batchLoading.js";
+import { type FollowedChannel, findFollowedChannel } from "./followedChannel.js";
 
 /** How often the changes are read while there are subscribers, in milliseconds. */
 const POLL_MS = 1000;
 /** The time between two reads after notifications, in milliseconds. */
 const PAUSE_MS = 100;
 
-/** Called with the ids of the links of a channel that have changed. */
-type OnChanged = (linkIds: readonly string[]) => void;
-
-interface WatchedChannel {
-  /** The sequence of the last member event that was read. */
-  sequence: number;
-  readonly subscribers: Set<OnChanged>;
+/** What a subscriber of a channel's links is told. */
+export interface LinkWatcher {
+  onChanged(linkIds: readonly string[]): void;
+  /** The channel was merged into another one: its chat got another id. */
+  onGone(): void;
 }
 
-interface ChangedLinks {
+interface WatchedChannel {
+  /** The sequence of the last member event that was read; null before the first read. */
+  sequence: number | null;
+  readonly watchers: Set<LinkWatcher>;
+  /** The number of subscribers that wait for the first read. */
+  opening: number;
+}
+
+interface AuditRow {
+  /** Null in a row that only tells `oldest`. */
+  readonly id: string | null;
   readonly channelId: string;
+  readonly linkId: string;
+  /** The oldest transaction that has not ended. */
+  readonly oldest: number;
+}
+
+interface ChannelRow {
+  readonly channelId: string;
+  readonly isGone: boolean;
   /** The sequence of the channel's last event. */
   readonly sequence: number;
   readonly linkIds: readonly string[];
@@ -25,7 +44,7 @@ interface ChangedLinks {
 
 /**
  * The links that any server changed, for the channels that have subscribers on this server: links with an entry in the audit
- * log, and links with member events.
+ * log, and links whose numbers member events changed.
  *
  * Audit entries are read by the id of their transaction. The next read begins with the oldest transaction that had not ended
  * at the last read, so that no entry is missed, however long its transaction took. Entries that are read again are left out.
@@ -34,96 +53,101 @@ export class LinkFeed {
   readonly #database: Pick<Database, "query">;
   readonly #onError: (error: unknown) => void;
   readonly #channels = new Map<string, WatchedChannel>();
+  /** Subscribers that ask for a link at the same time read it together. */
+  readonly #links: DataLoader<string, InviteLink | null>;
   /** Transactions before this one had ended at the last read; null before the first read. */
   #transaction: number | null = null;
   /** The audit entries that were read and may be read again. */
   #known: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
-  #reading: Promise<void> | null = null;
+  /** The last read, which the next one waits for. */
+  #lastRead: Promise<void> = Promise.resolve();
   #isDirty = false;
+  #isReading = false;
 
   constructor(database: Pick<Database, "query">, onError: (error: unknown) => void) {
     this.#database = database;
     this.#onError = onError;
+    this.#links = new DataLoader((ids) => this.#readLinks(ids), { cache: false });
   }
 
   /** Must be called when a server may have changed something. */
   readonly wake = (): void => {
-    if (this.#channels.size === 0) return;
     this.#isDirty = true;
-    this.#reading ??= this.#readAll().finally(() => {
-      this.#reading = null;
-    });
+    if (!this.#isReading) void this.#readAll();
   };
 
-  /** @returns ends the subscription. */
-  async watch(channelId: string, onChanged: OnChanged): Promise<() => void> {
-    const channel = this.#channels.get(channelId) ?? { sequence: 0, subscribers: new Set() };
-    channel.subscribers.add(onChanged);
-    if (!this.#channels.has(channelId)) {
-      this.#channels.set(channelId, channel);
-      channel.sequence = await this.#lastSequence(channelId);
-    }
-    this.#transaction ??= await this.#oldestTransaction();
+  /** Tells of what changes from now on. @returns ends the subscription. */
+  async watch(channelId: string, watcher: LinkWatcher): Promise<() => void> {
+    const channel = this.#channels.get(channelId) ?? { sequence: null, watchers: new Set(), opening: 0 };
+    this.#channels.set(channelId, channel);
+    channel.opening += 1;
     this.#timer ??= setInterval(this.wake, POLL_MS).unref();
+    try {
+      // What changed before is told to the others only.
+      await this.#read();
+      channel.watchers.add(watcher);
+    } finally {
+      channel.opening -= 1;
+      this.#forgetUnwatched(channelId);
+    }
     return () => {
-      channel.subscribers.delete(onChanged);
-      if (channel.subscribers.size === 0) this.#channels.delete(channelId);
-      if (this.#channels.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      this.#transaction = null;
+      channel.watchers.delete(watcher);
+      this.#forgetUnwatched(channelId);
     };
   }
 
-  /** Null for a link that does not exist any more. */
-  async readLink(linkId: string): Promise<InviteLink | null> {
-    const [link] = await this.#database.query<InviteLink>(
+  /** The link as it is now; null for a link that does not exist any more. */
+  readLink(linkId: string): Promise<InviteLink | null> {
+    return this.#links.load(linkId);
+  }
+
+  findChannel(chatId: number): Promise<FollowedChannel | null> {
+    return findFollowedChannel(this.#database, chatId, null);
+  }
+
+  #forgetUnwatched(channelId: string): void {
+    const channel = this.#channels.get(channelId);
+    if (channel && channel.watchers.size + channel.opening === 0) this.#channels.delete(channelId);
+    if (this.#channels.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#transaction = null;
+  }
+
+  async #readLinks(ids: readonly string[]): Promise<(InviteLink | null)[]> {
+    const links = await this.#database.query<InviteLink>(
       sql`select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
-        where l.id = ${linkId}::uuid`,
-      "frequent and quick",
+        where l.id = any(${[...new Set(ids)]}::uuid[])`,
+      "frequent",
     );
-    return link ?? null;
-  }
-
-  async #lastSequence(channelId: string): Promise<number> {
-    const [row] = await this.#database.query<{ sequence: number }>(
-      sql`select last_sequence as sequence from channel_activity where channel_id = ${channelId}::uuid`,
-      "frequent and quick",
-    );
-    return row?.sequence ?? 0;
-  }
-
-  async #oldestTransaction(): Promise<number> {
-    const [row] = await this.#database.query<{ oldest: number }>(
-      sql`select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest`,
-      "frequent and quick",
-    );
-    return row?.oldest ?? 0;
+    return inKeyOrder(ids, links, ({ id }) => id);
   }
 
   async #readAll(): Promise<void> {
+    this.#isReading = true;
     while (this.#isDirty && this.#channels.size > 0) {
       this.#isDirty = false;
-      try {
-        await this.#readAudit();
-        await this.#readEvents();
-      } catch (error) {
-        this.#onError(error);
-      }
+      await this.#read().catch(this.#onError);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
+    this.#isReading = false;
+  }
+
+  /** One read at a time: each begins where the last one ended. */
+  #read(): Promise<void> {
+    const read = this.#lastRead.then(async () => {
+      await this.#readAudit();
+      await this.#readChannels();
+    });
+    this.#lastRead = read.catch(() => {});
+    return read;
   }
 
   async #readAudit(): Promise<void> {
+    // Null reads no entries, only where the next read begins.
     const from = this.#transaction;
-    if (from === null) return;
-    const entries = await this.#database.query<{
-      id: string;
-      channelId: string;
-      linkId: string;
-      oldest: number;
-    }>(
+    const rows = await this.#database.query<AuditRow>(
       sql`
       select a.id, a.channel_id as "channelId", a.subject_id as "linkId", s.oldest
       from (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest) s
@@ -131,32 +155,42 @@ export class LinkFeed {
         and a.transaction_id >= ${from}::bigint and a.action like 'inviteLink.%'`,
       "frequent",
     );
-    this.#transaction = entries[0]?.oldest ?? from;
-    const changed = entries.filter(({ id }) => id !== null && !this.#known.has(id));
+    this.#transaction = rows[0]?.oldest ?? from;
+    const entries = rows.filter((row): row is AuditRow & { readonly id: string } => row.id !== null);
+    const news = entries.filter(({ id }) => !this.#known.has(id));
     this.#known = new Set(entries.map(({ id }) => id));
-    for (const { channelId, linkId } of changed) this.#tell(channelId, [linkId]);
+    for (const { channelId, linkId } of news) this.#tell(channelId, [linkId]);
   }
 
-  async #readEvents(): Promise<void> {
+  async #readChannels(): Promise<void> {
     const channels = [...this.#channels];
-    const rows = await this.#database.query<ChangedLinks>(
+    // A person's event also changes the numbers of the links by which the person has asked to join.
+    const rows = await this.#database.query<ChannelRow>(
       sql`
-      select e.channel_id as "channelId", max(e.sequence) as sequence,
-        coalesce(array_agg(distinct e.link_id) filter (where e.link_id is not null), '{}') as "linkIds"
+      select watched.channel_id as "channelId", a.channel_id is null as "isGone", a.last_sequence as sequence,
+        coalesce(changed.link_ids, '{}') as "linkIds"
       from unnest(${channels.map(([id]) => id)}::uuid[], ${channels.map(([, { sequence }]) => sequence)}::bigint[])
           as watched (channel_id, sequence)
-        join member_event e on e.channel_id = watched.channel_id and e.sequence > watched.sequence
-      group by e.channel_id`,
+        left join channel_activity a on a.channel_id = watched.channel_id
+        left join lateral (
+          select array_agg(distinct l.link_id) as link_ids
+          from member_event e cross join lateral (
+            select e.link_id union all
+            select r.link_id from join_request r where r.channel_id = e.channel_id and r.user_id = e.user_id
+          ) l
+          where e.channel_id = watched.channel_id and e.sequence > watched.sequence and l.link_id is not null
+        ) changed on true`,
       "frequent",
     );
-    for (const { channelId, sequence, linkIds } of rows) {
+    for (const { channelId, isGone, sequence, linkIds } of rows) {
       const channel = this.#channels.get(channelId);
       if (channel) channel.sequence = sequence;
-      this.#tell(channelId, linkIds);
+      if (isGone) for (const watcher of channel?.watchers ?? []) watcher.onGone();
+      else if (linkIds.length > 0) this.#tell(channelId, linkIds);
     }
   }
 
   #tell(channelId: string, linkIds: readonly string[]): void {
-    for (const onChanged of this.#channels.get(channelId)?.subscribers ?? []) onChanged(linkIds);
+    for (const watcher of this.#channels.get(channelId)?.watchers ?? []) watcher.onChanged(linkIds);
   }
 }

@@ -3,6 +3,8 @@ import type { LinkFeed } from "./linkFeed.js";
 
 /** The shortest time between two states of one link, in milliseconds. */
 const EACH_LINK_MS = 1000;
+/** How often a channel is looked for that is not known yet, in milliseconds. */
+const SEARCH_MS = 1000;
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
@@ -12,25 +14,37 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  */
 export class LinkFollower implements AsyncIterableIterator<InviteLink> {
   readonly #feed: LinkFeed;
-  readonly #channelId: string;
+  readonly #chatId: number;
   readonly #changed = new Set<string>();
   /** By performance.now(), for the links of the last second. */
   readonly #sentAt = new Map<string, number>();
+  /** Null while no channel is watched: the chat is not known yet, or its channel was merged into another one. */
   #unwatch: (() => void) | null = null;
   #resume: (() => void) | null = null;
   #hasEnded = false;
 
-  constructor(feed: LinkFeed, channelId: string) {
+  /** @param chatId the Telegram chat id with which the subscription was opened */
+  constructor(feed: LinkFeed, chatId: number) {
     this.#feed = feed;
-    this.#channelId = channelId;
+    this.#chatId = chatId;
   }
 
   /** Begins to collect changes. To be awaited before the first `next`. */
   async start(): Promise<this> {
-    this.#unwatch = await this.#feed.watch(this.#channelId, (linkIds) => {
-      for (const id of linkIds) this.#changed.add(id);
-      this.#resume?.();
+    const channel = await this.#feed.findChannel(this.#chatId);
+    if (!channel) return this;
+    const unwatch = await this.#feed.watch(channel.channelId, {
+      onChanged: (linkIds) => {
+        for (const id of linkIds) this.#changed.add(id);
+        this.#resume?.();
+      },
+      onGone: () => {
+        this.#leave();
+        this.#resume?.();
+      },
     });
+    if (this.#hasEnded) unwatch();
+    else this.#unwatch = unwatch;
     return this;
   }
 
@@ -40,6 +54,7 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
 
   async next(): Promise<IteratorResult<InviteLink>> {
     while (!this.#hasEnded) {
+      if (!this.#unwatch) await this.start();
       const now = performance.now();
       for (const [id, at] of this.#sentAt) if (now - at >= EACH_LINK_MS) this.#sentAt.delete(id);
       const due = [...this.#changed].find((id) => !this.#sentAt.has(id));
@@ -57,14 +72,21 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
 
   async return(): Promise<IteratorResult<InviteLink>> {
     this.#hasEnded = true;
-    this.#unwatch?.();
+    this.#leave();
     this.#resume?.();
     return DONE;
   }
 
-  /** Waits for a change, or until the first changed link may be sent again. */
+  #leave(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+  }
+
+  /** Waits for a change, or until the first changed link may be sent again, or until a channel may have come. */
   async #wait(now: number): Promise<void> {
-    const soonest = Math.min(...[...this.#changed].map((id) => (this.#sentAt.get(id) ?? now) + EACH_LINK_MS));
+    if (this.#hasEnded) return;
+    const dueAt = [...this.#changed].map((id) => (this.#sentAt.get(id) ?? now) + EACH_LINK_MS);
+    const soonest = Math.min(...dueAt, this.#unwatch ? Number.POSITIVE_INFINITY : now + SEARCH_MS);
     await new Promise<void>((resolve) => {
       const timer = Number.isFinite(soonest) ? setTimeout(resolve, soonest - now) : undefined;
       this.#resume = () => {

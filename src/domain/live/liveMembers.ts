@@ -1,10 +1,11 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import { type Caller, requireChannel } from "../shared/caller.js";
+import { type Caller, mayUseChannel, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
 import { parseId } from "../shared/ids.js";
 import type { EventFeed } from "./eventFeed.js";
 import { EventFollower } from "./eventFollower.js";
+import { type FollowedChannel, findFollowedChannel } from "./followedChannel.js";
 import type { LinkFeed } from "./linkFeed.js";
 import { LinkFollower } from "./linkFollower.js";
 
@@ -21,17 +22,6 @@ export interface FollowArguments {
   /** The id of the last event that the client has seen; null to begin with the next event. */
   readonly after?: string | null | undefined;
 }
-
-/** Where a subscription begins. All is null for a chat that is not known here yet. */
-interface Start {
-  readonly channelId: string | null;
-  readonly sequence: number | null;
-  readonly eventId: string | null;
-  readonly hasLink: boolean;
-}
-
-/** No channel has this id: the feed looks for the channel until there is one. */
-const NO_CHANNEL = "00000000-0000-0000-0000-000000000000";
 
 /** Subscriptions, for one request. */
 export class LiveMembers {
@@ -51,25 +41,17 @@ export class LiveMembers {
    * channel and a link that is not in it.
    */
   async memberEvents({ chatId, inviteLinkId, after }: FollowArguments): Promise<EventFollower> {
-    requireChannel(this.#caller, chatId);
     const problems = new Problems();
     const linkId =
       inviteLinkId == null ? null : parseId("InviteLink", inviteLinkId, "inviteLinkId", problems);
     const afterId = after == null ? null : parseId("MemberEvent", after, "after", problems);
+    const channel = await this.#channel(chatId, afterId);
     problems.check();
-    const start = await this.#start(chatId, linkId, afterId);
-    if (linkId !== null && !start?.hasLink)
+    if (linkId !== null && !(await this.#hasLink(channel, linkId)))
       problems.add("inviteLinkId", "There is no such link in this channel.");
-    if (afterId !== null && start?.sequence == null)
-      problems.add("after", "This is no member event of the channel.");
+    if (afterId !== null && !channel?.after) problems.add("after", "This is no member event of the channel.");
     problems.check();
-    return new EventFollower(this.#live.events, {
-      chatId,
-      channelId: start?.channelId ?? NO_CHANNEL,
-      sequence: start?.sequence ?? 0,
-      eventId: start?.eventId ?? null,
-      linkId,
-    });
+    return new EventFollower(this.#live.events, { chatId, channel, linkId });
   }
 
   /**
@@ -77,20 +59,24 @@ export class LiveMembers {
    * @throws ForbiddenError for a chat that the caller may not use.
    */
   async inviteLinks(chatId: number): Promise<LinkFollower> {
-    requireChannel(this.#caller, chatId);
-    const start = await this.#start(chatId, null, null);
-    return new LinkFollower(this.#live.links, start?.channelId ?? NO_CHANNEL).start();
+    await this.#channel(chatId, null);
+    return new LinkFollower(this.#live.links, chatId).start();
   }
 
-  async #start(chatId: number, linkId: string | null, afterId: string | null): Promise<Start | null> {
-    const [start] = await this.#database.query<Start>(sql`
-      select c.id as "channelId", e.id as "eventId",
-        case when ${afterId}::uuid is null then a.last_sequence else e.sequence end as sequence,
-        exists (select from invite_link l where l.id = ${linkId}::uuid and l.channel_id = c.id) as "hasLink"
-      from channel c join channel_activity a on a.channel_id = c.id
-      left join member_event e on e.channel_id = c.id
-        and case when ${afterId}::uuid is null then e.sequence = a.last_sequence else e.id = ${afterId}::uuid end
-      where c.chat_id = ${chatId}::bigint`);
-    return start ?? null;
+  /**
+   * The channel of a chat, which may be named by its id before a chat migration.
+   * @throws ForbiddenError for a chat that the caller may not use.
+   */
+  async #channel(chatId: number, afterId: string | null): Promise<FollowedChannel | null> {
+    const channel = await findFollowedChannel(this.#database, chatId, afterId);
+    const isAllowed = mayUseChannel(this.#caller, channel?.chatId ?? chatId);
+    if (!isAllowed) requireChannel(this.#caller, chatId);
+    return channel;
+  }
+
+  async #hasLink(channel: FollowedChannel | null, linkId: string): Promise<boolean> {
+    const rows = await this.#database.query(sql`
+      select from invite_link where id = ${linkId}::uuid and channel_id = ${channel?.channelId ?? null}::uuid`);
+    return rows.length > 0;
   }
 }

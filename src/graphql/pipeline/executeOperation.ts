@@ -28,6 +28,7 @@ import { checkExtensions, checkVariables } from "./nesting.js";
 import type { OperationParameters, OperationRequest, OperationResult } from "./operation.js";
 import type { PreparedOperation } from "./preparedOperation.js";
 import { ResultStream } from "./resultStream.js";
+import { SharedResults } from "./sharedResults.js";
 
 export interface OperationsOptions {
   readonly domain: Domain;
@@ -111,6 +112,7 @@ export class Operations {
   readonly #suggestions: boolean;
   readonly #documents: Documents;
   readonly #rights: RightsWatch;
+  readonly #sharedResults = new SharedResults();
   readonly #streams = new Set<ResultStream>();
   #isClosing = false;
 
@@ -224,13 +226,13 @@ export class Operations {
     const signal = request.clientAbort?.();
     const stream = new ResultStream({
       events: source[Symbol.asyncIterator](),
-      resultOf: async (event) => {
+      resultOf: this.#sharedResults.forSubscription(operation, variables, request.caller, async (event) => {
         // A context for each event, because what loaders have read for one event is outdated at the next.
         const context = new GraphQLContext(this.#domain, request);
         const result = await operation.executor.execute(context, variables, event);
         const shown = this.#shown(result, context, request);
         return isResumable(source) ? { ...shown, eventId: source.idOf(event) } : shown;
-      },
+      }),
       failureOf: (error) => this.#unexpected(error, request),
       onEnd: (codes) => {
         this.#streams.delete(stream);

@@ -3,7 +3,7 @@ import type { OperationResult } from "./operation.js";
 
 export interface ResultStreamOptions {
   /** The events of the subscription's source. */
-  readonly events: AsyncIterator<unknown>;
+  readonly events: AsyncIterator<unknown> & { readonly isLive?: boolean };
   /** Executes the subscription's selection for one event. */
   readonly resultOf: (event: unknown) => Promise<OperationResult>;
   /** The last result of a stream whose source failed. */
@@ -37,6 +37,11 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** Whether the source gives what happens now, rather than what happened before the subscription or what it coalesces. */
+  get isLive(): boolean {
+    return this.#options.events.isLive === true;
   }
 
   /** Resolves with the next result. The reader must await it before it asks again. */

@@ -5,7 +5,6 @@ import { type HttpExtension, reword } from "./errors.js";
 import type { ExecutableOperation, Operations } from "./executeOperation.js";
 import type { OperationParameters, OperationRequest, OperationResult } from "./operation.js";
 import { ResultStream } from "./resultStream.js";
-import { toEventStream } from "./serverSentEvents.js";
 
 /** Yoga's server context for one request. */
 export interface PipelineContext extends OperationRequest {
@@ -13,6 +12,8 @@ export interface PipelineContext extends OperationRequest {
   readonly result: OperationResult | null;
   /** Called with the code of each error of a request that is not a GraphQL request. */
   readonly onMalformed: (code: string) => void;
+  /** Called with the results of a subscription, which the endpoint sends itself. Yoga's own response is dropped then. */
+  readonly onStream: (results: ResultStream) => void;
   /** Set when Yoga parses the request. */
   readonly operation?: ExecutableOperation;
 }
@@ -38,15 +39,18 @@ function refuseHash({ query, extensions }: GraphQLParams): void {
 const toYogaResult = ({ data, ...rest }: OperationResult): ExecutionResult =>
   data === undefined ? rest : { ...rest, data: parseJson(data) as Record<string, unknown> };
 
-async function executed({ operation }: PipelineContext) {
+async function executed({ operation, onStream }: PipelineContext): Promise<ExecutionResult> {
   if (!operation) throw new TypeError("Yoga executes an operation that it has not parsed.");
   const result = await operation.execute();
-  return result instanceof ResultStream ? result : toYogaResult(result);
+  if (!(result instanceof ResultStream)) return toYogaResult(result);
+  onStream(result);
+  return {};
 }
 
 /**
- * The pipeline as a Yoga plugin. Yoga speaks HTTP: it reads the parameters, and writes JSON or server-sent events. The steps
- * between belong to the pipeline, which replaces Yoga's own parsing, validation, execution and subscription.
+ * The pipeline as a Yoga plugin. Yoga speaks HTTP: it reads the parameters, and writes single results as JSON or as
+ * server-sent events. The steps between belong to the pipeline, which replaces Yoga's own parsing, validation, execution and
+ * subscription. The endpoint writes the results of subscriptions.
  */
 export function pipelinePlugin(operations: Operations): Plugin<PipelineContext, PipelineContext> {
   return {
@@ -68,11 +72,7 @@ export function pipelinePlugin(operations: Operations): Plugin<PipelineContext, 
     onValidate: ({ setResult }) => setResult([]),
     onExecute: ({ args, setExecuteFn }) => setExecuteFn(() => executed(args.contextValue)),
     onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => executed(args.contextValue)),
-    onResultProcess({ result, setResult, setResultProcessor, serverContext: { requestId, onMalformed } }) {
-      if (result instanceof ResultStream) {
-        setResultProcessor((_result, fetchAPI) => toEventStream(result, fetchAPI), "text/event-stream");
-        return;
-      }
+    onResultProcess({ result, setResult, serverContext: { requestId, onMalformed } }) {
       // Errors without a request id come from Yoga: the request never became an operation.
       const { errors } = result as ExecutionResult;
       if (!errors?.some(({ extensions }) => extensions["requestId"] === undefined)) return;

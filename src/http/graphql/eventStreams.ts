@@ -1,23 +1,112 @@
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import type { OperationResult } from "../../graphql/pipeline/operation.js";
+import { COMMENT, COMPLETE, eventOf } from "../../graphql/pipeline/serverSentEvents.js";
 
-/** In milliseconds. */
+/** The results of a subscription, as the pipeline gives them. */
+export interface Results {
+  /**
+   * Whether the results are of what happens now. They are then sent as they come, whether or not the client reads; results
+   * of what happened before are sent only as fast as the client reads.
+   */
+  readonly isLive: boolean;
+  next(): Promise<IteratorResult<OperationResult>>;
+  return(): Promise<unknown>;
+}
+
 export interface StreamLimits {
-  /** A connection is cut off if its client reads nothing for this long. Comments are sent more often, also without events. */
+  /** A connection is cut off if more bytes than this wait for its client. */
+  readonly maxWaiting: number;
+  /** Milliseconds between two comments, which keep the connection open while there are no events. */
+  readonly commentMs: number;
+  /** A connection is cut off if its client reads nothing for so many milliseconds. Comments are sent more often. */
   readonly stallMs: number;
-  /** How long a response may take to end after the server has closed. */
+  /** How many milliseconds a response may take to end after the server has closed. */
   readonly endMs: number;
 }
 
-const LIMITS: StreamLimits = { stallMs: 30_000, endMs: 2000 };
+const LIMITS: StreamLimits = { maxWaiting: 1_048_576, commentMs: 15_000, stallMs: 30_000, endMs: 2000 };
+
+/** The body of a response that carries the results of a subscription. */
+class EventStream extends Readable {
+  readonly #results: Results;
+  readonly #response: ServerResponse;
+  readonly #maxWaiting: number;
+  readonly #comments: NodeJS.Timeout;
+  /** Lets a stream go on that waits until its client has read; null while none waits. */
+  #resume: (() => void) | null = null;
+  #hasRoom = false;
+
+  constructor(results: Results, response: ServerResponse, { maxWaiting, commentMs }: StreamLimits) {
+    super({ emitClose: true });
+    this.#results = results;
+    this.#response = response;
+    this.#maxWaiting = maxWaiting;
+    // Some browsers show the response to a script only after its first byte.
+    this.push(COMMENT);
+    this.#comments = setInterval(() => {
+      if (this.readableLength === 0) this.push(COMMENT);
+    }, commentMs);
+    void this.#send();
+  }
+
+  /** Ends the body without `complete`, so that the client reconnects. */
+  end(): void {
+    if (this.destroyed || this.readableEnded) return;
+    this.#stop();
+    this.push(null);
+  }
+
+  override _read(): void {
+    this.#hasRoom = true;
+    this.#resume?.();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stop();
+    callback(error);
+  }
+
+  #stop(): void {
+    clearInterval(this.#comments);
+    this.#hasEnded = true;
+    this.#resume?.();
+    void this.#results.return();
+  }
+  #hasEnded = false;
+
+  async #send(): Promise<void> {
+    while (!this.#hasEnded) {
+      if (!this.#results.isLive && !this.#hasRoom) await this.#room();
+      const { done, value } = await this.#results.next();
+      if (this.#hasEnded) return;
+      if (done) {
+        this.#stop();
+        this.push(COMPLETE);
+        this.push(null);
+        return;
+      }
+      this.#hasRoom = this.push(eventOf(value));
+      if (this.readableLength + this.#response.writableLength > this.#maxWaiting) this.#response.destroy();
+    }
+  }
+
+  async #room(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve;
+    });
+    this.#resume = null;
+  }
+}
 
 /**
- * Response bodies that are event streams. When the server closes, all of them end properly but without the event `complete`,
- * so that clients reconnect and reach another server. A client that has stopped reading is cut off, so that it neither
- * occupies memory nor delays the end of the server.
+ * Responses whose bodies are event streams. When the server closes, all of them end properly but without the event
+ * `complete`, so that clients reconnect and reach another server. A client that is too slow is cut off, so that it neither
+ * occupies memory nor delays the end of the server; it reconnects and goes on after the last event that it has read.
  */
 export class EventStreams {
   readonly #limits: StreamLimits;
-  readonly #endings = new Set<() => void>();
+  readonly #streams = new Set<EventStream>();
   /** The responses that were not sent in full yet. A response can outlive its stream, until its client has read it. */
   readonly #responses = new Set<ServerResponse>();
   #isClosing = false;
@@ -26,51 +115,23 @@ export class EventStreams {
     this.#limits = limits;
   }
 
-  /** @returns the same body, except that it ends when the server closes. It is read only as fast as the client reads. */
-  track(body: ReadableStream<Uint8Array>, response: ServerResponse): ReadableStream<Uint8Array> {
+  /** @returns the body of the response. */
+  open(results: Results, response: ServerResponse): Readable {
     if (!response.destroyed) this.#responses.add(response);
     response.once("close", () => this.#responses.delete(response));
     // Each write while the client reads renews the timeout.
     response.setTimeout(this.#limits.stallMs, () => response.destroy());
-    const reader = body.getReader();
-    let end = (): void => {};
-    const forget = () => this.#endings.delete(end);
-    return new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          end = () => {
-            forget();
-            controller.close();
-            reader.cancel().catch(() => {});
-          };
-          if (this.#isClosing) end();
-          else this.#endings.add(end);
-        },
-        pull: async (controller) => {
-          try {
-            const { done, value } = await reader.read();
-            if (!this.#endings.has(end)) return;
-            if (!done) return controller.enqueue(value);
-            forget();
-            controller.close();
-          } catch (error) {
-            forget();
-            throw error;
-          }
-        },
-        cancel: (reason) => {
-          forget();
-          return reader.cancel(reason);
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    const stream = new EventStream(results, response, this.#limits);
+    this.#streams.add(stream);
+    stream.once("close", () => this.#streams.delete(stream));
+    if (this.#isClosing) stream.end();
+    return stream;
   }
 
   /** Ends all streams, and from now on each new one at once. Cuts off the clients that do not read the end. */
   close(): void {
     this.#isClosing = true;
-    for (const end of this.#endings) end();
+    for (const stream of this.#streams) stream.end();
     setTimeout(() => {
       for (const response of this.#responses) response.destroy();
     }, this.#limits.endMs).unref();

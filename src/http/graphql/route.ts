@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { GraphQLError, OperationTypeNode } from "graphql";
+import { GraphQLError } from "graphql";
 import { createYoga, type YogaServerInstance } from "graphql-yoga";
 import { toUserError } from "../../domain/shared/databaseErrors.js";
 import { DatabaseUnavailableError } from "../../domain/shared/errors.js";
@@ -8,6 +8,7 @@ import { bytesOf } from "../../graphql/executor/json.js";
 import { databaseUnavailable } from "../../graphql/pipeline/errors.js";
 import type { Operations } from "../../graphql/pipeline/executeOperation.js";
 import type { OperationRequest, OperationResult } from "../../graphql/pipeline/operation.js";
+import type { ResultStream } from "../../graphql/pipeline/resultStream.js";
 import { type PipelineContext, pipelinePlugin } from "../../graphql/pipeline/yogaPlugin.js";
 import type { Logger } from "../../log.js";
 import { authenticate } from "../lifecycle/authenticate.js";
@@ -197,23 +198,35 @@ class GraphQLHandler {
     result: OperationResult | null,
   ): Promise<FastifyReply> {
     const record = requestRecordOf(request);
+    let results: ResultStream | null = null;
     const context: PipelineContext = {
       ...operationRequest,
       result,
       onMalformed: (code) => record.codes.push(code),
+      onStream(stream) {
+        results = stream;
+      },
     };
     const response = await this.#yoga.fetch(yogaUrl(request), yogaInit(request), context);
+    if (results !== null) return this.#sendStream(results, reply);
     for (const [name, value] of response.headers) {
       // The server decides whether the connection is kept.
       if (name.toLowerCase() !== "connection") reply.header(name, value);
     }
-    reply.code(response.status);
-    // A query or mutation has ended by now. Its single result is sent in full, also while the server closes.
-    const isSingle = record.operation !== null && record.operation.type !== OperationTypeNode.SUBSCRIPTION;
-    if (!operationRequest.acceptsStream || isSingle || response.body === null)
-      return reply.send(response.body ?? "");
-    // A stream is the connection's last response: a closing server waits for no further request on the connection.
-    return reply.header("connection", "close").send(this.streams.track(response.body, reply.raw));
+    return reply.code(response.status).send(response.body ?? "");
+  }
+
+  #sendStream(results: ResultStream, reply: FastifyReply): FastifyReply {
+    return reply
+      .headers({
+        "content-type": EVENT_STREAM,
+        // No proxy may keep events back.
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+        // A stream is the connection's last response: a closing server waits for no further request on the connection.
+        connection: "close",
+      })
+      .send(this.streams.open(results, reply.raw));
   }
 }
 

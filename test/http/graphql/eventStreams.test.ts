@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
-import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { EventStreams, type StreamLimits } from "../../../src/http/graphql/eventStreams.js";
+import type { Json } from "../../../src/graphql/executor/json.js";
+import { EventStreams, type Results, type StreamLimits } from "../../../src/http/graphql/eventStreams.js";
 
 const PATIENCE = { timeout: 20_000, interval: 5 };
 const LONG_MS = 600_000;
@@ -22,52 +22,75 @@ afterEach(() => {
   server?.close();
 });
 
-/** A client of one stream that sends a chunk of `bytes` whenever there is room, with a pause of `pauseMs` before. */
-async function open(limits: StreamLimits, bytes: number, pauseMs: number) {
-  const streams = new EventStreams(limits);
+const NEVER: StreamLimits = {
+  maxWaiting: Number.POSITIVE_INFINITY,
+  commentMs: LONG_MS,
+  stallMs: LONG_MS,
+  endMs: LONG_MS,
+};
+
+interface Given {
+  /** The size of each result, in bytes. */
+  readonly bytes: number;
+  /** Milliseconds before each result. */
+  readonly pauseMs: number;
+  /** How many results there are; without a number, results without an end. */
+  readonly count?: number;
+  readonly isLive?: boolean;
+}
+
+/** A client of one stream, which reads nothing yet. */
+async function open(limits: Partial<StreamLimits>, { bytes, pauseMs, count, isLive = false }: Given) {
+  const streams = new EventStreams({ ...NEVER, ...limits });
   const tracked: Tracked = { isCancelled: false, isClosed: false };
+  let given = 0;
+  const results: Results = {
+    isLive,
+    async next() {
+      await delay(pauseMs);
+      if (given === count) return { done: true, value: undefined };
+      given += 1;
+      return { done: false, value: { data: JSON.stringify("x".repeat(bytes)) as Json } };
+    },
+    async return() {
+      tracked.isCancelled = true;
+    },
+  };
   server = createServer((_request, response) => {
-    const body = new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        await delay(pauseMs);
-        if (!tracked.isCancelled) controller.enqueue(new Uint8Array(bytes));
-      },
-      cancel: () => {
-        tracked.isCancelled = true;
-      },
-    });
     response.once("close", () => {
       tracked.isClosed = true;
     });
-    const readable = Readable.fromWeb(streams.track(body, response) as never);
-    readable.on("error", () => {});
-    response.once("close", () => readable.destroy());
-    readable.pipe(response);
+    const body = streams.open(results, response);
+    body.on("error", () => {});
+    response.once("close", () => body.destroy());
+    body.pipe(response);
   });
   const started = server;
   await new Promise<void>((resolve) => started.listen(0, "127.0.0.1", resolve));
   const socket = connect((started.address() as AddressInfo).port, "127.0.0.1");
   client = socket;
   socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-  return { streams, tracked, socket };
+  return { streams, tracked, socket, given: () => given };
 }
+
+const MEBIBYTE = 1_048_576;
 
 describe("a response with an event stream", () => {
   test("is cut off when its client has stopped reading", async () => {
-    const { tracked } = await open({ stallMs: 500, endMs: LONG_MS }, 65_536, 0);
+    const { tracked } = await open({ stallMs: 500 }, { bytes: 65_536, pauseMs: 0 });
     await expect.poll(() => tracked.isClosed, PATIENCE).toBe(true);
     await expect.poll(() => tracked.isCancelled, PATIENCE).toBe(true);
   });
 
   test("goes on as long as its client reads", async () => {
-    const { tracked, socket } = await open({ stallMs: 500, endMs: LONG_MS }, 3, 50);
+    const { tracked, socket } = await open({ stallMs: 500 }, { bytes: 3, pauseMs: 50 });
     socket.resume();
     await delay(1500);
     expect(tracked).toEqual({ isCancelled: false, isClosed: false });
   });
 
   test("is cut off soon after the server has closed when its client does not read", async () => {
-    const { streams, tracked } = await open({ stallMs: LONG_MS, endMs: 300 }, 65_536, 0);
+    const { streams, tracked } = await open({ endMs: 300 }, { bytes: 65_536, pauseMs: 0 });
     await delay(500);
     expect(tracked.isClosed).toBe(false);
     streams.close();
@@ -76,7 +99,7 @@ describe("a response with an event stream", () => {
   });
 
   test("ends properly when the server closes and its client reads late", async () => {
-    const { streams, tracked, socket } = await open({ stallMs: LONG_MS, endMs: LONG_MS }, 65_536, 0);
+    const { streams, tracked, socket } = await open({}, { bytes: 65_536, pauseMs: 0 });
     await delay(500);
     streams.close();
     await delay(100);
@@ -86,5 +109,41 @@ describe("a response with an event stream", () => {
     });
     await expect.poll(() => tracked.isClosed, PATIENCE).toBe(true);
     await expect.poll(() => last, PATIENCE).toBe("0\r\n\r\n");
+  });
+
+  test("is cut off when more than a mebibyte of live results waits, and no more than that is taken from the source", async () => {
+    const given = { bytes: 65_536, pauseMs: 0, isLive: true };
+    const { tracked, socket, given: count } = await open({ maxWaiting: MEBIBYTE }, given);
+    await expect.poll(() => tracked.isClosed, PATIENCE).toBe(true);
+    expect(tracked.isCancelled).toBe(true);
+    // What the operating system's buffers hold is not counted.
+    let read = 0;
+    socket.on("data", (chunk: Buffer) => {
+      read += chunk.length;
+    });
+    await expect.poll(() => socket.destroyed, PATIENCE).toBe(true);
+    expect(count() * 65_536 - read).toBeLessThan(2 * MEBIBYTE + 65_536);
+  });
+
+  test("is not cut off while a client takes its time over what happened before, and takes no more than the client reads", async () => {
+    const { tracked, socket, given } = await open({ maxWaiting: MEBIBYTE }, { bytes: 65_536, pauseMs: 0 });
+    for (let before = -1; before === 0 || before !== given(); await delay(200)) before = given();
+    const stalled = given();
+    expect(tracked).toEqual({ isCancelled: false, isClosed: false });
+    socket.resume();
+    await expect.poll(given, PATIENCE).toBeGreaterThan(stalled + 100);
+  });
+
+  test("has a comment whenever nothing was sent for a while, and none among results that wait", async () => {
+    const { socket } = await open({ commentMs: 50 }, { bytes: 3, pauseMs: 400, count: 2 });
+    let text = "";
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk.toString("latin1");
+    });
+    await new Promise((resolve) => socket.once("close", resolve));
+    const parts = text.split(/\r\n[0-9a-f]+\r\n/).slice(1);
+    expect(parts.filter((part) => part.startsWith(":")).length).toBeGreaterThanOrEqual(4);
+    expect(parts.filter((part) => part.startsWith("event: next"))).toHaveLength(2);
+    expect(text).toContain("event: complete");
   });
 });
