@@ -6,25 +6,37 @@ import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.
 import { ValidationError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
 
-/** The same JSON with another id of a person. The creator of a link is one of the team and stays. */
+/**
+ * The same JSON with another id of a person, wherever it stands: an update that is set aside may have it in any place. The
+ * creator of a link is one of the team and stays.
+ */
 function withOtherId(value: unknown, userId: number, otherId: number): unknown {
+  if (value === userId) return otherId;
+  if (typeof value === "string")
+    return value.replaceAll(new RegExp(`(?<!\\d)${userId}(?!\\d)`, "g"), String(otherId));
   if (Array.isArray(value)) return value.map((part) => withOtherId(part, userId, otherId));
   if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).map(([key, part]) => {
-    if (key === "id" && part === userId) return [key, otherId];
-    return [key, key === "creator" ? part : withOtherId(part, userId, otherId)];
-  });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [
+      key,
+      key === "creator" || key === "update_id" ? part : withOtherId(part, userId, otherId),
+    ]),
+  );
 }
 
-/** Replaces the id in updates that are kept. @param key the columns by which a row is found */
+/** Replaces the id in updates that are kept. @param where finds the updates that may have it */
 async function eraseUpdates(
   transaction: DirectTransaction,
-  { table, userId, otherId }: { readonly table: Sql; readonly userId: number; readonly otherId: number },
+  {
+    table,
+    where,
+    userId,
+    otherId,
+  }: { readonly table: Sql; readonly where: Sql; readonly userId: number; readonly otherId: number },
 ): Promise<void> {
   const rows = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(sql`
     select bot_id as "botId", update_id as "updateId", body from ${table}
-    where user_id = ${userId}::bigint or actor_id = ${userId}::bigint`);
+    where ${where}`);
   if (rows.length === 0) return;
   const bodies = rows.map(({ body }) => JSON.stringify(withOtherId(body, userId, otherId)));
   await transaction.queryOnce(sql`
@@ -90,8 +102,16 @@ export async function eraseMember(
     await transaction.queryOnce(
       sql`update join_request set user_id = ${otherId}::bigint, bio = null where ${ofPerson}`,
     );
-    for (const table of [sql`telegram_update`, sql`failed_update`])
-      await eraseUpdates(transaction, { table, userId, otherId });
+    const isNamed = sql`user_id = ${userId}::bigint or actor_id = ${userId}::bigint`;
+    // The few that are set aside are searched as text, because it is not known where they name persons.
+    const isMentioned = sql`strpos(body::text, ${String(userId)}) > 0`;
+    const isSetAside = sql`(bot_id, update_id) in (select bot_id, update_id from failed_update where ${isMentioned})`;
+    for (const [table, where] of [
+      [sql`telegram_update`, isNamed],
+      [sql`telegram_update`, isSetAside],
+      [sql`failed_update`, isMentioned],
+    ] as const)
+      await eraseUpdates(transaction, { table, where, userId, otherId });
     const eventCount = events.length;
     // The entry names nobody: its subject is an id of its own.
     const entry = { action: "member.erase", subjectId: newId(), change: { eventCount } };
