@@ -92,8 +92,10 @@ const adding = <Row>(table: string, columns: readonly ArrayColumn<Row>[]): Sql =
       .join(", "),
   );
 
-const isZero = ({ joins, leaves, requests, left: within }: QuarterCounts): boolean =>
-  joins === 0 && leaves === 0 && requests === 0 && within.every((count) => count === 0);
+const COUNTS = ["joins", "leaves", "unknownLeaves", "requests"] as const;
+
+const isZero = (counts: QuarterCounts): boolean =>
+  COUNTS.every((count) => counts[count] === 0) && counts.left.every((count) => count === 0);
 
 const isUnchanged = (counts: LinkCounts): boolean =>
   counts.firstJoinAt === null &&
@@ -119,8 +121,6 @@ const linkQuartersOf = ({ channelId, contributions }: ChannelChange): QuarterRow
           isZero(counts) ? [] : [{ channelId, linkId, quarter, counts }],
         ),
   );
-
-const COUNTS = ["joins", "leaves", "unknownLeaves", "requests"] as const;
 
 /** The sums over all links, and what happened without a link. */
 function channelQuartersOf({ channelId, contributions }: ChannelChange): QuarterRow[] {
