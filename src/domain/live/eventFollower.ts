@@ -1,5 +1,5 @@
 import type { MemberEvent } from "../activity/memberEvent.js";
-import { globalId } from "../shared/ids.js";
+import { globalId, newId } from "../shared/ids.js";
 import { type ChannelFeed, type Place, placeOf } from "./channelFeed.js";
 import { type EventFeed, POLL_MS } from "./eventFeed.js";
 import type { FollowedChannel } from "./followedChannel.js";
@@ -10,8 +10,12 @@ export interface FollowedEvents {
   readonly chatId: number;
   /** Null for a chat that is not known here yet. */
   readonly channel: FollowedChannel | null;
+  /** The place after which the subscription begins; null for the channel's last event. */
+  readonly after: Place | null;
   /** Only events of this link; null for all. */
   readonly linkId: string | null;
+  /** Called when the chat has got another id, before the first event under that id. */
+  readonly onChatId: (chatId: number) => void;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -26,6 +30,11 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
   readonly #feeds: EventFeed;
   readonly #linkId: string | null;
   readonly #chatId: number;
+  readonly #onChatId: (chatId: number) => void;
+  /** Every event of the subscription has a greater id. */
+  readonly #since = newId();
+  /** The chat's id at the last event. */
+  #chatIdNow: number;
   #channel: FollowedChannel | null;
   #place: Place;
   #feed: ChannelFeed | null = null;
@@ -35,12 +44,14 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
   #resume: (() => void) | null = null;
   #hasEnded = false;
 
-  constructor(feeds: EventFeed, { chatId, channel, linkId }: FollowedEvents) {
+  constructor(feeds: EventFeed, { chatId, channel, after, linkId, onChatId }: FollowedEvents) {
     this.#feeds = feeds;
     this.#chatId = chatId;
+    this.#chatIdNow = chatId;
     this.#channel = channel;
-    this.#place = channel?.after ?? channel?.last ?? { sequence: 0, eventId: null };
+    this.#place = after ?? channel?.last ?? { sequence: 0, eventId: null };
     this.#linkId = linkId;
+    this.#onChatId = onChatId;
   }
 
   [Symbol.asyncIterator](): this {
@@ -49,14 +60,26 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
 
   async next(): Promise<IteratorResult<MemberEvent>> {
     while (!this.#hasEnded) {
-      const event = this.#read[this.#delivered];
-      if (event) {
-        this.#delivered += 1;
-        this.#place = placeOf(event);
-        if (this.#linkId === null || event.linkId === this.#linkId) return { done: false, value: event };
-      } else await this.#fill();
+      const [event] = this.takeReady(1);
+      if (event) return { done: false, value: event };
+      await this.#fill();
     }
     return DONE;
+  }
+
+  /** The next events that need not be waited for. */
+  takeReady(most: number): MemberEvent[] {
+    const ready: MemberEvent[] = [];
+    while (ready.length < most && !this.#hasEnded) {
+      const event = this.#read[this.#delivered];
+      if (!event) break;
+      this.#delivered += 1;
+      this.#place = placeOf(event);
+      if (event.chatId !== this.#chatIdNow) this.#onChatId(event.chatId);
+      this.#chatIdNow = event.chatId;
+      if (this.#linkId === null || event.linkId === this.#linkId) ready.push(event);
+    }
+    return ready;
   }
 
   /** The global id of an event, by which a client resumes. */
@@ -105,11 +128,9 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
   async #findChannel(): Promise<void> {
     this.#leave();
     const { eventId } = this.#place;
-    const channel = await this.#feeds.findChannel(this.#chatId, eventId);
+    const channel = await this.#feeds.findChannel(this.#chatId, eventId ?? this.#since);
     this.#channel = channel;
-    if (!channel) return;
-    const isNew = eventId === null && channel.chatId === this.#chatId;
-    this.#place = channel.after ?? (isNew ? { sequence: 0, eventId: null } : channel.last);
+    if (channel) this.#place = channel.nearest;
   }
 
   /** @param onChange calls back once, and returns how to take that back. */

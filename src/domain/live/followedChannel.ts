@@ -9,8 +9,8 @@ export interface FollowedChannel {
   readonly chatId: number;
   /** The channel's last event. */
   readonly last: Place;
-  /** The event asked for; null if the channel has no such event. */
-  readonly after: Place | null;
+  /** The event asked for, or the last one with a smaller id, which is an older one. */
+  readonly nearest: Place;
 }
 
 interface Row {
@@ -18,11 +18,13 @@ interface Row {
   readonly chatId: number;
   readonly lastSequence: number;
   readonly lastEventId: string | null;
-  readonly afterSequence: number | null;
+  readonly nearestSequence: number | null;
+  readonly nearestId: string | null;
 }
 
 /**
  * Finds the channel of a chat by the chat's id now, or by its id before a chat migration.
+ * @param eventId the id of an event, or any UUIDv7 of a time; null for none
  * @returns null for a chat that is not known here
  */
 export async function findFollowedChannel(
@@ -32,20 +34,22 @@ export async function findFollowedChannel(
 ): Promise<FollowedChannel | null> {
   const [row] = await database.query<Row>(sql`
     select c.id as "channelId", c.chat_id as "chatId", a.last_sequence as "lastSequence", l.id as "lastEventId",
-      e.sequence as "afterSequence"
+      e.sequence as "nearestSequence", e.id as "nearestId"
     from channel c join channel_activity a on a.channel_id = c.id
     left join member_event l on l.channel_id = c.id and l.sequence = a.last_sequence
-    left join member_event e on e.channel_id = c.id and e.id = ${eventId}::uuid
+    left join lateral (
+      select sequence, id from member_event where channel_id = c.id and id <= ${eventId}::uuid
+      order by id desc limit 1) e on true
     where c.id = coalesce(
       (select id from channel where chat_id = ${chatId}::bigint),
       (select channel_id from audit_entry
         where action = 'channel.migrate' and change->>'from' = ${String(chatId)} order by id desc limit 1))`);
   if (!row) return null;
-  const { channelId, lastSequence, lastEventId, afterSequence } = row;
+  const { channelId, lastSequence, lastEventId, nearestSequence, nearestId } = row;
   return {
     channelId,
     chatId: row.chatId,
     last: { sequence: lastSequence, eventId: lastEventId },
-    after: afterSequence === null ? null : { sequence: afterSequence, eventId },
+    nearest: { sequence: nearestSequence ?? 0, eventId: nearestId },
   };
 }

@@ -15,6 +15,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 export class LinkFollower implements AsyncIterableIterator<InviteLink> {
   readonly #feed: LinkFeed;
   readonly #chatId: number;
+  readonly #onChatId: (chatId: number) => void;
   readonly #changed = new Set<string>();
   /** By performance.now(), for the links of the last second. */
   readonly #sentAt = new Map<string, number>();
@@ -23,10 +24,14 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
   #resume: (() => void) | null = null;
   #hasEnded = false;
 
-  /** @param chatId the Telegram chat id with which the subscription was opened */
-  constructor(feed: LinkFeed, chatId: number) {
+  /**
+   * @param chatId the Telegram chat id with which the subscription was opened
+   * @param onChatId called with the chat's id now before each link, since the chat can get another id
+   */
+  constructor(feed: LinkFeed, chatId: number, onChatId: (chatId: number) => void) {
     this.#feed = feed;
     this.#chatId = chatId;
+    this.#onChatId = onChatId;
   }
 
   /** Begins to collect changes. To be awaited before the first `next`. */
@@ -65,7 +70,9 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
       this.#changed.delete(due);
       this.#sentAt.set(due, now);
       const link = await this.#feed.readLink(due);
-      if (link && !this.#hasEnded) return { done: false, value: link };
+      if (!link || this.#hasEnded) continue;
+      this.#onChatId(link.chatId);
+      return { done: false, value: link };
     }
     return DONE;
   }

@@ -40,18 +40,20 @@ export class LiveMembers {
    * @throws ForbiddenError for a chat that the caller may not use, ValidationError for an `after` that is no event of the
    * channel and a link that is not in it.
    */
-  async memberEvents({ chatId, inviteLinkId, after }: FollowArguments): Promise<EventFollower> {
+  async memberEvents({ chatId, inviteLinkId, after: afterText }: FollowArguments): Promise<EventFollower> {
     const problems = new Problems();
     const linkId =
       inviteLinkId == null ? null : parseId("InviteLink", inviteLinkId, "inviteLinkId", problems);
-    const afterId = after == null ? null : parseId("MemberEvent", after, "after", problems);
+    const afterId = afterText == null ? null : parseId("MemberEvent", afterText, "after", problems);
     const channel = await this.#channel(chatId, afterId);
     problems.check();
     if (linkId !== null && !(await this.#hasLink(channel, linkId)))
       problems.add("inviteLinkId", "There is no such link in this channel.");
-    if (afterId !== null && !channel?.after) problems.add("after", "This is no member event of the channel.");
+    if (afterId !== null && channel?.nearest.eventId !== afterId)
+      problems.add("after", "This is no member event of the channel.");
     problems.check();
-    return new EventFollower(this.#live.events, { chatId, channel, linkId });
+    const after = afterId === null ? null : (channel?.nearest ?? null);
+    return new EventFollower(this.#live.events, { chatId, channel, after, linkId, onChatId: this.#onChatId });
   }
 
   /**
@@ -60,8 +62,13 @@ export class LiveMembers {
    */
   async inviteLinks(chatId: number): Promise<LinkFollower> {
     await this.#channel(chatId, null);
-    return new LinkFollower(this.#live.links, chatId).start();
+    return new LinkFollower(this.#live.links, chatId, this.#onChatId).start();
   }
+
+  /** The grants of a chat have moved to its new id with the chat; RightsWatch tells it later. */
+  readonly #onChatId = (chatId: number): void => {
+    this.#caller.chatIds?.add(chatId);
+  };
 
   /**
    * The channel of a chat, which may be named by its id before a chat migration.

@@ -224,15 +224,22 @@ export class Operations {
   ): ResultStream {
     const { request } = run;
     const signal = request.clientAbort?.();
+    const shared = this.#sharedResults.forSubscription(operation, variables, request.caller);
     const stream = new ResultStream({
       events: source[Symbol.asyncIterator](),
-      resultOf: this.#sharedResults.forSubscription(operation, variables, request.caller, async (event) => {
-        // A context for each event, because what loaders have read for one event is outdated at the next.
+      // A context for events that are executed together, because what loaders have read is outdated later.
+      resultsOf: (events) => {
         const context = new GraphQLContext(this.#domain, request);
-        const result = await operation.executor.execute(context, variables, event);
-        const shown = this.#shown(result, context, request);
-        return isResumable(source) ? { ...shown, eventId: source.idOf(event) } : shown;
-      }),
+        return Promise.all(
+          events.map((event) =>
+            shared(event, async () => {
+              const result = await operation.executor.execute(context, variables, event);
+              const shown = this.#shown(result, context, request);
+              return isResumable(source) ? { ...shown, eventId: source.idOf(event) } : shown;
+            }),
+          ),
+        );
+      },
       failureOf: (error) => this.#unexpected(error, request),
       onEnd: (codes) => {
         this.#streams.delete(stream);

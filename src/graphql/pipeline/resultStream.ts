@@ -1,11 +1,19 @@
 import type { Logger } from "../../log.js";
 import type { OperationResult } from "./operation.js";
 
+/** The source of a subscription. */
+export interface Source extends AsyncIterator<unknown> {
+  /** Whether the source gives what happens now. */
+  readonly isLive?: boolean;
+  /** The next events that need not be waited for. */
+  takeReady?(most: number): unknown[];
+}
+
 export interface ResultStreamOptions {
   /** The events of the subscription's source. */
-  readonly events: AsyncIterator<unknown> & { readonly isLive?: boolean };
-  /** Executes the subscription's selection for one event. */
-  readonly resultOf: (event: unknown) => Promise<OperationResult>;
+  readonly events: Source;
+  /** Executes the subscription's selection for each of some events. */
+  readonly resultsOf: (events: readonly unknown[]) => Promise<OperationResult[]>;
   /** The last result of a stream whose source failed. */
   readonly failureOf: (error: unknown) => OperationResult;
   /** Called once, with the codes of all errors in the stream's results, each named once. */
@@ -13,11 +21,14 @@ export interface ResultStreamOptions {
   readonly log: Logger;
 }
 
+/** Events that are executed together at most, so that what they select is read together. */
+const MAX_TOGETHER = 50;
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * The results of a subscription. The reader pulls: the source is asked for its next event only when the reader asks for a
- * result, so that nothing is buffered here for a slow reader.
+ * The results of a subscription. The reader pulls: the source is asked for its next events only when the reader asks for a
+ * result, so that no more than the results of MAX_TOGETHER events wait here for a slow reader.
  *
  * The class implements the iterator by hand, because an async generator would let `return()` wait until the source has
  * another event, which may never come. Here a stream can be ended at any moment, also while it waits for an event.
@@ -30,6 +41,8 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
   /** The last result of a stream that has ended, until the reader takes it. */
   #last: OperationResult | null = null;
   #hasEnded = false;
+  /** The results that the reader has not asked for yet. */
+  #ready: OperationResult[] = [];
 
   constructor(options: ResultStreamOptions) {
     this.#options = options;
@@ -52,6 +65,8 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
       return Promise.resolve({ done: false, value });
     }
     if (this.#hasEnded) return Promise.resolve(DONE);
+    const ready = this.#ready.shift();
+    if (ready) return Promise.resolve({ done: false, value: ready });
     if (this.#answer) return Promise.reject(new TypeError("The stream's reader asked twice at once."));
     return new Promise((resolve) => {
       this.#answer = resolve;
@@ -82,16 +97,19 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
   }
 
   async #produce(): Promise<void> {
-    const { events, resultOf, failureOf } = this.#options;
+    const { events, resultsOf, failureOf } = this.#options;
     try {
       const event = await events.next();
       if (event.done) return this.end();
-      const value = await resultOf(event.value);
+      const ready = events.takeReady?.(MAX_TOGETHER - 1) ?? [];
+      const results = await resultsOf([event.value, ...ready]);
       if (this.#hasEnded) return;
-      this.#collectCodes(value);
+      for (const result of results) this.#collectCodes(result);
+      const [value, ...rest] = results;
+      this.#ready = rest;
       const answer = this.#answer;
       this.#answer = null;
-      answer?.({ done: false, value });
+      if (value) answer?.({ done: false, value });
     } catch (error) {
       if (!this.#hasEnded) this.end(failureOf(error));
     }

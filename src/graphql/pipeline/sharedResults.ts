@@ -23,17 +23,16 @@ export class SharedResults {
   readonly #operationIds = new WeakMap<PreparedOperation, number>();
   #operations = 0;
 
-  /** The function that gives the results of one subscription. @param execute gives the result of an event */
+  /** @returns the function that gives the result of an event for one subscription, by `execute` unless it is shared */
   forSubscription(
     operation: PreparedOperation,
     { given }: OperationVariables,
     caller: Caller,
-    execute: (event: unknown) => Promise<OperationResult>,
-  ): (event: unknown) => Promise<OperationResult> {
+  ): (event: unknown, execute: () => Promise<OperationResult>) => Promise<OperationResult> {
     const variables = JSON.stringify(given);
     const operationId = this.#operationId(operation);
-    return async (event) => {
-      if (typeof event !== "object" || event === null) return execute(event);
+    return async (event, execute) => {
+      if (typeof event !== "object" || event === null) return execute();
       const ofEvent = this.#ofEvents.get(event) ?? new Map<string, Shared>();
       this.#ofEvents.set(event, ofEvent);
       // Rights can change while a subscription goes on: a chat gets another id.
@@ -42,9 +41,9 @@ export class SharedResults {
       if (known && performance.now() - known.at < SHARED_MS) {
         const result = await known.result;
         // An error names the request.
-        return result.errors ? execute(event) : result;
+        return result.errors ? execute() : result;
       }
-      const result = execute(event);
+      const result = execute();
       ofEvent.set(key, { result, at: performance.now() });
       return result;
     };

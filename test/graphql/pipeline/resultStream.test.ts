@@ -16,7 +16,7 @@ function streamOf(
   const error = vi.fn();
   const stream = new ResultStream({
     events,
-    resultOf,
+    resultsOf: (some) => Promise.all(some.map(resultOf)),
     failureOf: () => failed("INTERNAL_SERVER_ERROR"),
     onEnd,
     log: { error } as unknown as Logger,
