@@ -460,7 +460,7 @@ await describeOnForms("live subscriptions on one PostgreSQL", ["server"], (form)
     onTestFinished(() => client.end());
     await client.connect();
     // Many events at once, as if many people had joined while no server was there.
-    const count = 15_000;
+    const count = 4_000;
     await client.query(
       `with channel as (
          select c.id, a.last_sequence from channel c join channel_activity a on a.channel_id = c.id where c.chat_id = $1
@@ -477,14 +477,14 @@ await describeOnForms("live subscriptions on one PostgreSQL", ["server"], (form)
     for (let read = 0; read < count; read += 1) last = (await nextEvent(quick)).id;
     quick.close();
     const received: string[] = [];
-    let isCutOff = false;
     try {
       for (let event = await slow.reader.next(); event; event = await slow.reader.next())
         received.push(event.data.data.memberEvents.id);
-    } catch {
-      isCutOff = true;
+    } catch (error) {
+      // Whether the end of a connection that was cut off is an error depends on the client; `complete` never comes.
+      expect(String(error)).toContain("terminated");
     }
-    expect(isCutOff).toBe(true);
+    expect(received.length).toBeLessThan(count);
     expect(received[0]).toBe(first);
     const resumed = await server.subscribe(wide, { lastEventId: received.at(-1) ?? "" });
     while (received.at(-1) !== last) received.push((await nextEvent(resumed)).id);
