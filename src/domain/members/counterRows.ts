@@ -95,7 +95,7 @@ const adding = <Row>(table: string, columns: readonly ArrayColumn<Row>[]): Sql =
 const COUNTS = ["joins", "leaves", "unknownLeaves", "requests"] as const;
 
 const isZero = (counts: QuarterCounts): boolean =>
-  COUNTS.every((count) => counts[count] === 0) && counts.left.every((count) => count === 0);
+  COUNTS.every((name) => counts[name] === 0) && counts.left.every((count) => count === 0);
 
 const isUnchanged = (counts: LinkCounts): boolean =>
   counts.firstJoinAt === null &&
