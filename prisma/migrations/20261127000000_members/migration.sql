@@ -158,6 +158,7 @@ CREATE TABLE "telegram_update" (
     "received_at" TIMESTAMPTZ(3) NOT NULL,
     "user_id" BIGINT,
     "actor_id" BIGINT,
+    "chat_id" BIGINT,
     "body" JSON NOT NULL,
 
     CONSTRAINT "telegram_update_pkey" PRIMARY KEY ("bot_id","update_id")
@@ -206,12 +207,6 @@ CREATE TABLE "update_receiver" (
 CREATE INDEX "link_activity_channel_id_join_count_link_id_idx" ON "link_activity"("channel_id", "join_count", "link_id");
 
 -- CreateIndex
-CREATE INDEX "link_activity_channel_id_active_count_link_id_idx" ON "link_activity"("channel_id", "active_count", "link_id");
-
--- CreateIndex
-CREATE INDEX "link_activity_channel_id_last_join_at_link_id_idx" ON "link_activity"("channel_id", "last_join_at", "link_id");
-
--- CreateIndex
 CREATE INDEX "membership_channel_id_user_id_idx" ON "membership"("channel_id", "user_id");
 
 -- CreateIndex
@@ -224,12 +219,6 @@ CREATE UNIQUE INDEX "member_event_channel_id_id_key" ON "member_event"("channel_
 CREATE INDEX "member_event_channel_id_link_id_sequence_idx" ON "member_event"("channel_id", "link_id", "sequence");
 
 -- CreateIndex
-CREATE INDEX "member_event_channel_id_user_id_sequence_idx" ON "member_event"("channel_id", "user_id", "sequence");
-
--- CreateIndex
-CREATE INDEX "member_event_channel_id_actor_id_idx" ON "member_event"("channel_id", "actor_id");
-
--- CreateIndex
 CREATE INDEX "join_request_channel_id_user_id_idx" ON "join_request"("channel_id", "user_id");
 
 -- CreateIndex
@@ -239,13 +228,7 @@ CREATE INDEX "join_request_channel_id_requested_at_id_idx" ON "join_request"("ch
 CREATE INDEX "join_request_channel_id_link_id_state_idx" ON "join_request"("channel_id", "link_id", "state");
 
 -- CreateIndex
-CREATE INDEX "telegram_update_received_at_idx" ON "telegram_update"("received_at");
-
--- CreateIndex
-CREATE INDEX "telegram_update_user_id_idx" ON "telegram_update"("user_id");
-
--- CreateIndex
-CREATE INDEX "telegram_update_actor_id_idx" ON "telegram_update"("actor_id");
+CREATE INDEX "telegram_update_received_at_idx" ON "telegram_update" USING BRIN ("received_at");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "failed_update_bot_id_update_id_received_at_key" ON "failed_update"("bot_id", "update_id", "received_at");
@@ -267,9 +250,16 @@ ALTER TABLE "link_activity" ADD CONSTRAINT "link_activity_link_id_fkey" FOREIGN 
 
 -- A changed row finds room on its own page. No index then has to be changed unless an indexed column did.
 ALTER TABLE "channel_activity" SET (fillfactor = 50);
-ALTER TABLE "link_activity" SET (fillfactor = 80);
+ALTER TABLE "link_activity" SET (fillfactor = 60);
+ALTER TABLE "membership" SET (fillfactor = 85);
 ALTER TABLE "link_quarter" SET (fillfactor = 90);
 ALTER TABLE "channel_quarter" SET (fillfactor = 80);
+
+-- Few rows have these values. Each index that a batch of updates has to change slows down storing it.
+CREATE INDEX "member_event_channel_id_actor_id_idx" ON "member_event"("channel_id", "actor_id") WHERE "actor_id" IS NOT NULL;
+CREATE INDEX "telegram_update_user_id_idx" ON "telegram_update"("user_id") WHERE "user_id" IS NOT NULL;
+CREATE INDEX "telegram_update_actor_id_idx" ON "telegram_update"("actor_id") WHERE "actor_id" IS NOT NULL;
+CREATE INDEX "telegram_update_chat_id_idx" ON "telegram_update"("chat_id") WHERE "chat_id" IS NOT NULL;
 
 -- Each erased person gets a negative number of this sequence in place of the Telegram id.
 CREATE SEQUENCE "erased_person" AS BIGINT INCREMENT -1 MINVALUE -4503599627370495 MAXVALUE -1 START -1;

@@ -41,7 +41,15 @@ const LAST_STORED_FIRST: Ordering<MemberEvent> = [
   },
 ];
 
-function conditionsOf(filter: MemberEventFilter): Sql[] {
+/** A person's member events are found by the stays and requests that they tell of, which are indexed by person. */
+const isAbout = (userId: number, channelId: Sql): Sql => sql`
+  e.user_id = ${userId}::bigint and e.sequence = any(array(
+    select unnest(array[m.join_sequence, m.leave_sequence]) from membership m
+    where m.channel_id = ${channelId} and m.user_id = ${userId}::bigint
+    union all
+    select r.sequence from join_request r where r.channel_id = ${channelId} and r.user_id = ${userId}::bigint))`;
+
+function conditionsOf(filter: MemberEventFilter, channelId: Sql): Sql[] {
   const { kinds, inviteLinkIds, userId, occurredFrom, occurredTo } = filter;
   const problems = new Problems();
   const conditions: Sql[] = [];
@@ -52,7 +60,7 @@ function conditionsOf(filter: MemberEventFilter): Sql[] {
       ids.length === 1 ? sql`e.link_id = ${ids[0]}::uuid` : sql`e.link_id = any(${ids}::uuid[])`,
     );
   }
-  if (userId != null) conditions.push(sql`e.user_id = ${userId}::bigint`);
+  if (userId != null) conditions.push(isAbout(userId, channelId));
   if (occurredFrom != null) conditions.push(sql`e.occurred_at >= ${occurredFrom.toISOString()}::timestamptz`);
   if (occurredTo != null) conditions.push(sql`e.occurred_at < ${occurredTo.toISOString()}::timestamptz`);
   problems.check();
@@ -96,13 +104,13 @@ export class Members {
   async page({ chatId, filter, ...args }: MemberEventArguments): Promise<CountedPage<MemberEvent>> {
     requireChannel(this.#caller, chatId);
     const request = readPageArguments(args);
-    const channel = sql`e.channel_id = (select id from channel where chat_id = ${chatId}::bigint)`;
+    const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
     const list = {
       columns: memberEventColumns,
       table: sql`member_event e`,
       alias: sql`e`,
       joins: sql`join channel c on c.id = e.channel_id`,
-      where: join([channel, ...conditionsOf(filter ?? {})], " and "),
+      where: join([sql`e.channel_id = ${channelId}`, ...conditionsOf(filter ?? {}, channelId)], " and "),
     };
     return readList(this.#database, list, LAST_STORED_FIRST, request);
   }

@@ -42,17 +42,18 @@ export function absencesOf(earlier: Absence | null, changes: readonly BotStatusC
   return result;
 }
 
-/** All changes of the bot's status in chats that the inbox holds. No person's id stands beside them, so that they are found. */
+/** All changes of the bot's status in chats that the inbox holds. */
 async function readStored(
   transaction: DirectTransaction,
   botId: number,
-  chatIds: ReadonlySet<number>,
+  chatIds: Iterable<number>,
 ): Promise<(BotStatusUpdate & Moment)[]> {
   const rows = await transaction.queryOnce<{ body: unknown }>(sql`
-    select body from telegram_update where user_id is null and bot_id = ${botId}::bigint`);
+    select body from telegram_update
+    where chat_id = any(${[...chatIds]}::bigint[]) and bot_id = ${botId}::bigint`);
   return rows.flatMap(({ body }) => {
     const update = readUpdate(body);
-    if (update?.content.kind !== "botStatus" || !chatIds.has(update.content.chat.id)) return [];
+    if (update?.content.kind !== "botStatus") return [];
     return [{ ...update.content, updateId: update.updateId }];
   });
 }
@@ -68,7 +69,7 @@ export async function storeBotStatuses(
 ): Promise<void> {
   if (arrived.length === 0) return;
   const channelOf = new Map(arrived.map(({ chatId, channelId }) => [chatId, channelId]));
-  const stored = await readStored(transaction, botId, new Set(channelOf.keys()));
+  const stored = await readStored(transaction, botId, channelOf.keys());
   for (const [chatId, channelId] of channelOf) {
     const ofChat = [...arrived, ...stored.map((change) => ({ ...change, channelId, chatId: change.chat.id }))]
       .filter((change) => change.chatId === chatId)

@@ -24,19 +24,35 @@ function withOtherId(value: unknown, userId: number, otherId: number): unknown {
   );
 }
 
-/** Replaces the id in updates that are kept. @param where finds the updates that may have it */
+/** All bots of which there are updates, each found by one look at the index. */
+const BOT_IDS = sql`
+  with recursive bot as (
+    select min(bot_id) as id from telegram_update
+    union all select (select min(bot_id) from telegram_update where bot_id > bot.id) from bot where id is not null
+  ) select id from bot where id is not null`;
+
+/** The ids of the updates that told of the person's stays and requests. */
+const updateIdsOf = (channelIds: readonly string[], userId: number): Sql => sql`
+  select unnest(array[join_update_id, leave_update_id]) from membership
+  where channel_id = any(${channelIds}::uuid[]) and user_id = ${userId}::bigint
+  union select update_id from join_request
+  where channel_id = any(${channelIds}::uuid[]) and user_id = ${userId}::bigint`;
+
+interface ErasedUpdates {
+  readonly table: Sql;
+  /** Finds the rows. */
+  readonly where: Sql;
+  readonly userId: number;
+  readonly otherId: number;
+}
+
+/** Replaces the id in updates that are kept. */
 async function eraseUpdates(
   transaction: DirectTransaction,
-  {
-    table,
-    where,
-    userId,
-    otherId,
-  }: { readonly table: Sql; readonly where: Sql; readonly userId: number; readonly otherId: number },
+  { table, where, userId, otherId }: ErasedUpdates,
 ): Promise<void> {
   const rows = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(sql`
-    select bot_id as "botId", update_id as "updateId", body from ${table}
-    where ${where}`);
+    select bot_id as "botId", update_id as "updateId", body from ${table} where ${where}`);
   if (rows.length === 0) return;
   const bodies = rows.map(({ body }) => JSON.stringify(withOtherId(body, userId, otherId)));
   await transaction.queryOnce(sql`
@@ -60,8 +76,8 @@ async function lockChannelsOf(transaction: DirectTransaction, userId: number): P
     ) found`;
   const rows = await transaction.queryOnce<{ id: string }>(sql`
     select channel_id as id from channel_activity where channel_id = any(array(
-      ${known(sql`membership`, sql`user_id`)} union all ${known(sql`member_event`, sql`user_id`)}
-      union all ${known(sql`member_event`, sql`actor_id`)} union all ${known(sql`join_request`, sql`user_id`)}
+      ${known(sql`membership`, sql`user_id`)} union all ${known(sql`join_request`, sql`user_id`)}
+      union all ${known(sql`member_event`, sql`actor_id`)}
     )) order by channel_id for no key update`);
   return rows.map(({ id }) => id);
 }
@@ -91,10 +107,26 @@ export async function eraseMember(
     );
     if (!number) throw new Error("The sequence erased_person gave no number.");
     const { otherId } = number;
+    const named = sql`user_id = ${userId}::bigint or actor_id = ${userId}::bigint`;
+    const told = sql`bot_id = any(array(${BOT_IDS})) and update_id = any(array(${updateIdsOf(channelIds, userId)}))`;
+    const inInbox = sql`(bot_id, update_id) in (
+      select bot_id, update_id from telegram_update where ${named}
+      union select bot_id, update_id from telegram_update where ${told})`;
+    for (const [table, where] of [
+      [sql`telegram_update`, inInbox],
+      [sql`failed_update`, named],
+    ] as const)
+      await eraseUpdates(transaction, { table, where, userId, otherId });
     const ofPerson = sql`channel_id = any(${channelIds}::uuid[]) and user_id = ${userId}::bigint`;
-    const events = await transaction.queryOnce(
-      sql`update member_event set user_id = ${otherId}::bigint where ${ofPerson} returning 1 as one`,
-    );
+    // A person's member events are found by the stays and requests that they tell of.
+    const events = await transaction.queryOnce(sql`
+      update member_event e set user_id = ${otherId}::bigint
+      from (
+        select channel_id, unnest(array[join_sequence, leave_sequence]) as sequence from membership where ${ofPerson}
+        union select channel_id, sequence from join_request where ${ofPerson}
+      ) told
+      where e.channel_id = told.channel_id and e.sequence = told.sequence and e.user_id = ${userId}::bigint
+      returning 1 as one`);
     await transaction.queryOnce(sql`
       update member_event set actor_id = ${otherId}::bigint
       where channel_id = any(${channelIds}::uuid[]) and actor_id = ${userId}::bigint`);
@@ -102,16 +134,6 @@ export async function eraseMember(
     await transaction.queryOnce(
       sql`update join_request set user_id = ${otherId}::bigint, bio = null where ${ofPerson}`,
     );
-    const isNamed = sql`user_id = ${userId}::bigint or actor_id = ${userId}::bigint`;
-    // The few that are set aside are searched as text, because it is not known where they name persons.
-    const isMentioned = sql`strpos(body::text, ${String(userId)}) > 0`;
-    const isSetAside = sql`(bot_id, update_id) in (select bot_id, update_id from failed_update where ${isMentioned})`;
-    for (const [table, where] of [
-      [sql`telegram_update`, isNamed],
-      [sql`telegram_update`, isSetAside],
-      [sql`failed_update`, isMentioned],
-    ] as const)
-      await eraseUpdates(transaction, { table, where, userId, otherId });
     const eventCount = events.length;
     // The entry names nobody: its subject is an id of its own.
     const entry = { action: "member.erase", subjectId: newId(), change: { eventCount } };

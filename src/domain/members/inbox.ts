@@ -23,10 +23,9 @@ export async function pruneInbox(database: Database, now = new Date()): Promise<
   let count = 0;
   for (;;) {
     const deleted = await database.query(sql`
-      delete from telegram_update where (bot_id, update_id) in (
-        select bot_id, update_id from telegram_update where received_at < ${before}::timestamptz
-        order by received_at limit ${PORTION}
-      ) returning 1 as one`);
+      delete from telegram_update where ctid = any(array(
+        select ctid from telegram_update where received_at < ${before}::timestamptz limit ${PORTION}
+      )) returning 1 as one`);
     count += deleted.length;
     if (deleted.length < PORTION) break;
   }

@@ -7,7 +7,7 @@ import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
 import { auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { newId } from "../shared/ids.js";
-import { type ArrayColumn, rowsOf } from "../stays/arrays.js";
+import { type ArrayColumn, namesOf, rowsOf } from "../stays/arrays.js";
 import { type Ingestion, type PollerTerm, PollerTermOverError } from "./ingestion.js";
 import { storeMeaning } from "./storeBatch.js";
 
@@ -31,11 +31,30 @@ interface Batch {
 
 const bodyOf = ({ body }: ReceivedUpdate): string => JSON.stringify(body);
 
-const LEDGER_COLUMNS: readonly ArrayColumn<ReceivedUpdate>[] = [
-  { name: "update_id", type: "bigint", value: ({ updateId }) => updateId },
-  { name: "user_id", type: "bigint", value: ({ userId }) => userId },
-  { name: "actor_id", type: "bigint", value: ({ actorId }) => actorId },
-  { name: "body", type: "json", value: bodyOf, isText: true },
+/** A join, a leave and a request have a membership or a request with the update's id, by which the update is found. */
+const hasOwnRow = ({ content }: ReceivedUpdate): boolean =>
+  content.kind === "joinRequest" || (content.kind === "member" && !(content.wasIn && content.isIn));
+
+interface Arrived {
+  readonly update: ReceivedUpdate;
+  /** Whether it is only stored and not counted, because it failed before. */
+  readonly isSetAside: boolean;
+}
+
+const LEDGER_COLUMNS: readonly ArrayColumn<Arrived>[] = [
+  { name: "update_id", type: "bigint", value: ({ update }) => update.updateId },
+  {
+    name: "user_id",
+    type: "bigint",
+    value: ({ update, isSetAside }) => (isSetAside || !hasOwnRow(update) ? update.userId : null),
+  },
+  { name: "actor_id", type: "bigint", value: ({ update }) => update.actorId },
+  {
+    name: "chat_id",
+    type: "bigint",
+    value: ({ update: { content } }) => (content.kind === "botStatus" ? content.chat.id : null),
+  },
+  { name: "body", type: "json", value: ({ update }) => bodyOf(update) },
 ];
 
 /** Why an update could not be stored, without any of its values. */
@@ -184,10 +203,11 @@ export class UpdateIngestion implements Ingestion {
     const { botId } = this.#options;
     const now = new Date().toISOString();
     if (term) await this.#holdTerm(transaction, term);
+    const arrived = updates.map((update): Arrived => ({ update, isSetAside: failure !== null }));
     const inserted = await transaction.query<{ updateId: number }>(sql`
-      insert into telegram_update (bot_id, received_at, update_id, user_id, actor_id, body)
-      select ${botId}::bigint, ${now}::timestamptz, update_id, user_id, actor_id, body
-      from ${rowsOf("arrived", LEDGER_COLUMNS, updates)}
+      insert into telegram_update (bot_id, received_at, ${namesOf(LEDGER_COLUMNS)})
+      select ${botId}::bigint, ${now}::timestamptz, ${namesOf(LEDGER_COLUMNS)}
+      from ${rowsOf("arrived", LEDGER_COLUMNS, arrived)}
       on conflict do nothing returning update_id as "updateId"`);
     const isNew = new Set(inserted.map(({ updateId }) => updateId));
     const fresh =

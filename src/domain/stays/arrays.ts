@@ -6,7 +6,7 @@ export type PlainValue = string | number | boolean | null;
 /** A column of rows that are passed as one array for each column. */
 export interface ArrayColumn<Row> {
   readonly name: string;
-  /** The type of an element. */
+  /** The type of an element. Values of the type json must have no line breaks, as JSON.stringify writes them. */
   readonly type: string;
   readonly value: (row: Row) => PlainValue;
   /** Whether the values may be any text. */
@@ -30,6 +30,8 @@ export const rowsOf = <Row>(
   rows: readonly Row[],
 ): Sql => {
   const arrays = columns.map(({ type, value, isText = false }) => {
+    // JSON is full of quotes, each of which would have to be escaped in an array.
+    if (type === "json") return sql`string_to_array(${rows.map(value).join("\n")}, E'\\n')::json[]`;
     const array = isText ? rows.map(value) : arrayText(rows, value);
     return sql`${array}::${raw(type)}[]`;
   });
