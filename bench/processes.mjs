@@ -112,6 +112,16 @@ async function command(args, env) {
 /** @param {Record<string, string>} env */
 export const migrate = (env) => command(["migrate"], env);
 
+/** Counts the members of all links anew. @param {Record<string, string>} env */
+export const recountMembers = (env) => run(process.execPath, [MAIN, "recount"], { env });
+
+/** The differences that `recount --check` finds, as it prints them; empty if there are none. @param {Record<string, string>} env */
+export const checkCounts = (env) =>
+  run(process.execPath, [MAIN, "recount", "--check"], { env }).then(
+    () => "",
+    ({ stdout, stderr }) => `${stdout}${stderr}`,
+  );
+
 /** Creates an API token with the role EDITOR for all channels. @param {Record<string, string>} env */
 export const makeToken = async (env) =>
   (await command(["token", "create", "--name", "bench", "--role", "EDITOR"], env)).secret;

@@ -1,0 +1,81 @@
+// A process of the part `members` that stores updates in slices, as its parent tells it: by this server's code or as the limit,
+// which only inserts a row for each update into a table with two keys.
+
+import { performance } from "node:perf_hooks";
+import { createDatabase } from "../dist/database/database.js";
+import { serverPool } from "../dist/database/pools.js";
+import { UpdateIngestion } from "../dist/domain/members/updateIngestion.js";
+import { readUpdate } from "../dist/telegram/updates.js";
+import { CHANNELS, Updates } from "./updates.mjs";
+
+/** Rows of one statement of the limit. */
+const LIMIT_ROWS = 100;
+const BOT_ID = 7000000001;
+/** Far from the ids of updates that come from Telegram. */
+const FIRST = 500_000_000;
+
+/**
+ * @typedef {{ kind: "ours" | "limit", batch: number, channels: number, count: number }} Slice
+ * @typedef {{ count: number, milliseconds: number, cpu: number }} Stored
+ */
+
+const pool = serverPool(process.env["DATABASE_URL"] ?? "", (error) => console.error(error), { sessions: 1 });
+const database = createDatabase(pool);
+const ingestion = new UpdateIngestion({ database, botId: BOT_ID, notifies: true });
+
+/** By the number of channels, so that those who leave have come. @type {Map<number, Updates>} */
+const sources = new Map();
+/** @param {number} channels */
+function sourceOf(channels) {
+  const source =
+    sources.get(channels) ?? new Updates({ first: FIRST + (sources.size + 1) * 100_000_000, channels });
+  sources.set(channels, source);
+  return source;
+}
+
+/** @param {any[]} batch */
+async function store(batch) {
+  const updates = batch.map((value) => readUpdate(value)).filter((update) => update !== null);
+  await ingestion.ingest(updates, null);
+}
+
+let sequence = 0;
+const channelIds = Array.from({ length: CHANNELS }, () => crypto.randomUUID());
+
+/** @param {any[]} batch @param {number} channels */
+async function insert(batch, channels) {
+  const ids = batch.map(({ update_id }) => update_id);
+  await pool.pool.query({
+    name: "limit",
+    text: `insert into plain.event_limit (channel_id, sequence, bot_id, update_id, user_id, occurred_at, kind)
+      select *, now(), 'JOINED' from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])`,
+    values: [
+      ids.map((id) => channelIds[id % channels]),
+      ids.map(() => ++sequence),
+      ids.map(() => BOT_ID),
+      ids,
+      ids,
+    ],
+  });
+}
+
+/** @param {Slice} slice @returns {Promise<Stored>} */
+async function run({ kind, batch, channels, count }) {
+  const size = kind === "limit" ? LIMIT_ROWS : batch;
+  const source = sourceOf(channels);
+  const stored = { count, milliseconds: 0, cpu: 0 };
+  for (let left = count; left > 0; left -= size) {
+    const batch = source.take(Math.min(size, left));
+    const [started, before] = [performance.now(), process.cpuUsage()];
+    await (kind === "limit" ? insert(batch, channels) : store(batch));
+    const { user, system } = process.cpuUsage(before);
+    stored.milliseconds += performance.now() - started;
+    stored.cpu += (user + system) / 1000;
+  }
+  return stored;
+}
+
+process.on("message", async (/** @type {Slice} */ slice) => {
+  process.send?.(await run(slice));
+});
+process.on("disconnect", () => process.exit());
