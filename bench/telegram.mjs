@@ -10,6 +10,9 @@ const METHODS = {
   getMe: () => BOT,
   getChat: ({ chat_id }) => ({ id: Number(chat_id), type: "channel", title: "Channel" }),
   getChatMember: () => ({ status: "administrator", user: BOT, can_invite_users: true }),
+  getChatMemberCount: () => 1000,
+  getWebhookInfo: () => ({ url: "", has_custom_certificate: false, pending_update_count: 0 }),
+  setWebhook: () => true,
   createChatInviteLink({ name }) {
     made += 1;
     return {
