@@ -68,9 +68,11 @@ await describeOnForms("the registration of the webhook", USUAL_FORMS, (form) => 
     const bed = await UpdatesBed.prepare(form);
     const registered = () => bed.control.calls("setWebhook").length;
     const transport = { mode: "webhook", url: "http://127.0.0.1:9/hook", secret: SECRET } as const;
-    const { lease } = await bed.start({ transport, times: { webhookCheckMs: 100 } });
+    const { lease, log } = await bed.start({ transport, times: { webhookCheckMs: 100 } });
     await fetch(`${bed.telegram.apiRoot}/bot${bed.telegram.bot.token}/deleteWebhook`);
-    await expect.poll(registered).toBe(2);
+    // The log tells of it after the hash is stored.
+    await expect.poll(() => log.some(({ msg }) => String(msg).endsWith("it is registered again"))).toBe(true);
+    expect(registered()).toBe(2);
 
     await lease.storeWebhookHash(Buffer.from("of a newer server"));
     await fetch(`${bed.telegram.apiRoot}/bot${bed.telegram.bot.token}/deleteWebhook`);
