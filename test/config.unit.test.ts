@@ -34,6 +34,7 @@ const DEFAULTS = {
   logLevel: "info",
   cache: true,
   eventsKeptDays: null,
+  isSandboxQuiet: false,
 };
 
 const NAMES = [
@@ -134,7 +135,7 @@ describe("readConfig", () => {
     [{ TELEGRAM_SANDBOX: "off" }, { telegram: null }],
     [
       { TELEGRAM_SANDBOX: "quiet", NODE_ENV: "production", SHUTDOWN_DELAY_MS: "0" },
-      { production: true, graphiql: false },
+      { production: true, graphiql: false, isSandboxQuiet: true },
     ],
     [{ EVENTS_KEPT_DAYS: "90" }, { eventsKeptDays: 90 }],
     [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
