@@ -51,6 +51,18 @@ class Chance {
   }
 }
 
+/** How people come to a channel. */
+interface Way {
+  readonly chatId: number;
+  /** Null for people who come without a link. */
+  readonly url: string | null;
+  readonly mustAsk: boolean;
+  /** How many of the people stay for good, from 0 to 1. */
+  readonly loyalty: number;
+  /** When the last people come, in milliseconds. */
+  readonly closed: number;
+}
+
 /** Telegram's dates have whole seconds. */
 const wholeSeconds = (milliseconds: number): Date => new Date(Math.floor(milliseconds / 1000) * 1000);
 
@@ -67,7 +79,8 @@ function joinsOf({ budget, memberLimit }: Sample["links"][number], chance: Chanc
  */
 export function sampleHistory(sample: Sample, now: Date): readonly SampleVisit[] {
   const chance = new Chance();
-  const end = now.getTime() - HOUR_MS;
+  const begin = wholeSeconds(now.getTime()).getTime();
+  const end = begin - HOUR_MS;
   let lastId = FIRST_USER_ID;
   const newPerson = (): TelegramUser => {
     lastId += chance.whole(1, 5000);
@@ -76,43 +89,46 @@ export function sampleHistory(sample: Sample, now: Date): readonly SampleVisit[]
   };
   const visits: SampleVisit[] = [];
 
-  const visit = (
-    chatId: number,
-    url: string | null,
-    arrival: number,
-    mustAsk: boolean,
-    loyalty: number,
-  ): void => {
-    if (arrival > end) return;
+  const visit = (way: Way, arrival: number, person = newPerson()): void => {
+    const { chatId, url, mustAsk, loyalty, closed } = way;
+    if (arrival >= closed) return;
     const joined = mustAsk ? arrival + chance.wait(5 * HOUR_MS) : arrival;
     const isPending = joined > end || (mustAsk && chance.isTrue(0.06));
     const left = chance.isTrue(loyalty) ? Number.POSITIVE_INFINITY : joined + chance.wait(9 * DAY_MS);
+    const hasLeft = !isPending && left <= end;
+    const isRemoval = hasLeft && chance.isTrue(0.05);
     visits.push({
       chatId,
       url,
-      person: newPerson(),
+      person,
       requestedAt: mustAsk ? wholeSeconds(arrival) : null,
       joinedAt: isPending ? null : wholeSeconds(joined),
-      leftAt: isPending || left > end ? null : wholeSeconds(left + 1000),
-      isRemoval: !isPending && left <= end && chance.isTrue(0.05),
+      leftAt: hasLeft ? wholeSeconds(left + 1000) : null,
+      isRemoval,
     });
+    // Some come back by the same link.
+    if (url !== null && hasLeft && !isRemoval && chance.isTrue(0.15))
+      visit(way, left + HOUR_MS + chance.wait(6 * DAY_MS), person);
   };
 
   for (const link of sample.links) {
-    const created = now.getTime() - link.daysAgo * DAY_MS;
-    const closed = link.expiresInDays === undefined ? end : now.getTime() + link.expiresInDays * DAY_MS;
-    const loyalty = 0.45 + 0.4 * chance.fraction();
+    const created = begin - link.daysAgo * DAY_MS;
+    const expires = link.expiresInDays === undefined ? end : begin + link.expiresInDays * DAY_MS;
+    const way: Way = {
+      chatId: link.channel,
+      url: link.url,
+      mustAsk: link.createsJoinRequest,
+      loyalty: 0.45 + 0.4 * chance.fraction(),
+      closed: Math.min(end, expires),
+    };
     const count = joinsOf(link, chance);
-    for (let number = 0; number < count; number += 1) {
-      const arrival = created + HOUR_MS + chance.wait(3 * DAY_MS);
-      if (arrival < closed) visit(link.channel, link.url, arrival, link.createsJoinRequest, loyalty);
-    }
+    for (let number = 0; number < count; number += 1) visit(way, created + HOUR_MS + chance.wait(3 * DAY_MS));
   }
   for (const { chatId, username } of sample.channels) {
-    const months = username === null ? 20 : 90;
+    const days = username === null ? 20 : 90;
     const direct = username === null ? 15 : 120;
-    for (let number = 0; number < direct; number += 1)
-      visit(chatId, null, end - chance.fraction() * months * DAY_MS, false, 0.8);
+    const way: Way = { chatId, url: null, mustAsk: false, loyalty: 0.8, closed: end };
+    for (let number = 0; number < direct; number += 1) visit(way, end - chance.fraction() * days * DAY_MS);
   }
   return visits;
 }

@@ -46,6 +46,9 @@ function approve(control: SandboxControl, chatId: number): void {
   if (request) control.approveJoinRequest(chatId, request.user.id);
 }
 
+/** Milliseconds until the next thing happens, a few times a minute. */
+const randomPause = (): number => LEAST_PAUSE_MS + Math.random() * (MOST_PAUSE_MS - LEAST_PAUSE_MS);
+
 /** Lets something happen among the members of the sandbox's chats. */
 function happen(control: SandboxControl): void {
   const chat = oneOf(control.chats());
@@ -58,18 +61,16 @@ function happen(control: SandboxControl): void {
 
 /**
  * Lets people come, leave and ask to join by the sandbox's links, a few of them a minute.
+ * @param pause gives the milliseconds until the next thing happens
  * @returns ends it
  */
-export function startSampleLife(control: SandboxControl): () => void {
+export function startSampleLife(control: SandboxControl, pause = randomPause): () => void {
   let timer: NodeJS.Timeout;
   const schedule = () => {
-    timer = setTimeout(
-      () => {
-        happen(control);
-        schedule();
-      },
-      LEAST_PAUSE_MS + Math.random() * (MOST_PAUSE_MS - LEAST_PAUSE_MS),
-    ).unref();
+    timer = setTimeout(() => {
+      happen(control);
+      schedule();
+    }, pause()).unref();
   };
   schedule();
   return () => clearTimeout(timer);
