@@ -355,6 +355,7 @@ async function buildDomain(
       botId: gateway.botId,
       notifies: !pool.embedded,
       onStored: wakeSubscriptions,
+      onRepeated: metrics.recordRepeatedUpdates,
       onSetAside(reasons) {
         metrics.recordUpdatesSetAside(reasons.length);
         log.warn({ reasons }, "updates were set aside, because they cannot be understood or stored");

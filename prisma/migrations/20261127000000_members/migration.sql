@@ -261,6 +261,109 @@ CREATE INDEX "telegram_update_user_id_idx" ON "telegram_update"("user_id") WHERE
 CREATE INDEX "telegram_update_actor_id_idx" ON "telegram_update"("actor_id") WHERE "actor_id" IS NOT NULL;
 CREATE INDEX "telegram_update_chat_id_idx" ON "telegram_update"("chat_id") WHERE "chat_id" IS NOT NULL;
 
+-- The rows that a batch of updates writes come as arrays of these types. A type never changes, since servers of two versions
+-- may run at the same time: a later version adds another one.
+CREATE TYPE "telegram_update_record" AS (
+    "update_id" BIGINT,
+    "user_id" BIGINT,
+    "actor_id" BIGINT,
+    "chat_id" BIGINT
+);
+CREATE TYPE "member_event_record" AS (
+    "channel_id" UUID,
+    "sequence" BIGINT,
+    "id" UUID,
+    "user_id" BIGINT,
+    "actor_id" BIGINT,
+    "link_id" UUID,
+    "occurred_at" TIMESTAMPTZ,
+    "kind" "member_event_kind",
+    "attribution" "attribution",
+    "path" "join_path",
+    "is_removal" BOOLEAN,
+    "is_rejoin" BOOLEAN,
+    "is_inferred" BOOLEAN
+);
+CREATE TYPE "membership_record" AS (
+    "channel_id" UUID,
+    "id" UUID,
+    "user_id" BIGINT,
+    "link_id" UUID,
+    "joined_at" TIMESTAMPTZ,
+    "left_at" TIMESTAMPTZ,
+    "join_update_id" BIGINT,
+    "leave_update_id" BIGINT,
+    "join_sequence" BIGINT,
+    "leave_sequence" BIGINT,
+    "path" "join_path",
+    "attribution" "attribution",
+    "is_removal" BOOLEAN,
+    "is_inferred_leave" BOOLEAN,
+    "is_rejoin" BOOLEAN,
+    "is_first_by_link" BOOLEAN
+);
+CREATE TYPE "join_request_record" AS (
+    "channel_id" UUID,
+    "id" UUID,
+    "user_id" BIGINT,
+    "link_id" UUID,
+    "attribution" "attribution",
+    "requested_at" TIMESTAMPTZ,
+    "decided_at" TIMESTAMPTZ,
+    "update_id" BIGINT,
+    "sequence" BIGINT,
+    "state" "join_request_state",
+    "bio" TEXT
+);
+CREATE TYPE "link_activity_record" AS (
+    "link_id" UUID,
+    "channel_id" UUID,
+    "join_count" INT,
+    "active_count" INT,
+    "last_join_at" TIMESTAMPTZ,
+    "leave_count" INT,
+    "removed_count" INT,
+    "unique_join_count" INT,
+    "join_request_count" INT,
+    "pending_join_request_count" INT,
+    "first_join_at" TIMESTAMPTZ
+);
+CREATE TYPE "link_quarter_record" AS (
+    "link_id" UUID,
+    "channel_id" UUID,
+    "quarter" INT,
+    "join_count" INT,
+    "leave_count" INT,
+    "join_request_count" INT,
+    "left_within_1" INT,
+    "left_within_3" INT,
+    "left_within_7" INT,
+    "left_within_14" INT,
+    "left_within_30" INT
+);
+CREATE TYPE "channel_quarter_record" AS (
+    "has_link" BOOLEAN,
+    "unknown_leave_count" INT,
+    "channel_id" UUID,
+    "quarter" INT,
+    "join_count" INT,
+    "leave_count" INT,
+    "join_request_count" INT,
+    "left_within_1" INT,
+    "left_within_3" INT,
+    "left_within_7" INT,
+    "left_within_14" INT,
+    "left_within_30" INT
+);
+CREATE TYPE "channel_activity_record" AS (
+    "channel_id" UUID,
+    "last_sequence" BIGINT,
+    "join_count" INT,
+    "leave_count" INT,
+    "join_request_count" INT,
+    "without_link_count" INT
+);
+
 -- Each erased person gets a negative number of this sequence in place of the Telegram id.
 CREATE SEQUENCE "erased_person" AS BIGINT INCREMENT -1 MINVALUE -4503599627370495 MAXVALUE -1 START -1;
 

@@ -69,9 +69,7 @@ export class UpdateIntake {
   }
 
   /** @throws the same as Ingestion.ingest */
-  async store(received: readonly ReceivedUpdate[], term: PollerTerm | null): Promise<void> {
-    // Telegram repeats a webhook call that it gave up, so one batch may hold an update twice.
-    const updates = [...new Map(received.map((update) => [update.updateId, update])).values()];
+  async store(updates: readonly ReceivedUpdate[], term: PollerTerm | null): Promise<void> {
     const dates = updates.map(sentAt).filter((at) => at !== null);
     this.#storing.set(updates, Math.min(...dates));
     const started = performance.now();

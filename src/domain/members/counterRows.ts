@@ -1,6 +1,6 @@
 import sql, { raw, type Sql } from "sql-template-tag";
 import type { Instant } from "../../database/instant.js";
-import { type ArrayColumn, namesOf, rowsOf } from "../stays/arrays.js";
+import { type ArrayColumn, namesOf, recordsOf } from "../stays/arrays.js";
 import type { ChannelCounts, Contributions, LinkCounts, QuarterCounts } from "./contributions.js";
 
 /** A channel's part in a batch. */
@@ -147,9 +147,19 @@ function channelQuartersOf({ channelId, contributions }: ChannelChange): Quarter
  * @param now when the updates are stored
  */
 export function addCounts(changes: readonly ChannelChange[], now: Instant): readonly Sql[] {
-  const links = rowsOf("link", LINK_COLUMNS, changes.flatMap(linkRowsOf));
-  const linkQuarters = rowsOf("link", LINK_QUARTER_COLUMNS, changes.flatMap(linkQuartersOf));
-  const channelQuarters = rowsOf("channel", CHANNEL_QUARTER_COLUMNS, changes.flatMap(channelQuartersOf));
+  const links = recordsOf(
+    { name: "link_activity_record", columns: LINK_COLUMNS },
+    changes.flatMap(linkRowsOf),
+  );
+  const linkQuarters = recordsOf(
+    { name: "link_quarter_record", columns: LINK_QUARTER_COLUMNS },
+    changes.flatMap(linkQuartersOf),
+  );
+  const channelQuarters = recordsOf(
+    { name: "channel_quarter_record", columns: CHANNEL_QUARTER_COLUMNS },
+    changes.flatMap(channelQuartersOf),
+  );
+  const channels = recordsOf({ name: "channel_activity_record", columns: CHANNEL_COLUMNS }, changes);
   return [
     sql`insert into link_activity (${namesOf(LINK_COLUMNS)}) select ${namesOf(LINK_COLUMNS)} from ${links}
       on conflict (link_id) do update set ${adding("link_activity", LINK_COLUMNS)},
@@ -164,7 +174,7 @@ export function addCounts(changes: readonly ChannelChange[], now: Instant): read
         do update set ${adding("channel_quarter", CHANNEL_QUARTER_COLUMNS)}`,
     sql`insert into channel_activity (${namesOf(CHANNEL_COLUMNS)}, since, last_update_at)
       select ${namesOf(CHANNEL_COLUMNS)}, ${now}::timestamptz, ${now}::timestamptz
-      from ${rowsOf("channel", CHANNEL_COLUMNS, changes)}
+      from ${channels}
       on conflict (channel_id) do update set ${adding("channel_activity", CHANNEL_COLUMNS)},
         last_sequence = excluded.last_sequence, last_update_at = excluded.last_update_at,
         since = coalesce(channel_activity.since, excluded.since)`,

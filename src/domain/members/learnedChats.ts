@@ -24,6 +24,8 @@ interface LockedChannel {
   readonly lastSequence: number;
 }
 
+type LockedRow = ChannelRow & LockedChannel;
+
 /** The channels of a batch, locked until the transaction ends. */
 export interface LockedChannels {
   /** Channel ids by chat id. */
@@ -130,6 +132,34 @@ export async function lockChannels(
     if (!latest || compareMoments(latest, one) < 0) seen.set(one.chat.id, one);
   }
   if (seen.size === 0) return { ids: new Map(), lastSequences: new Map() };
+  const known = await lockKnown(transaction, [...seen.keys()]);
+  if (known.length === 0) return learnAndLock(transaction, seen, now);
+  if (known.length < seen.size)
+    throw new ChannelGoneError("A channel of the batch was merged into another one.");
+  await followNames(transaction, known, seen);
+  return {
+    ids: new Map(known.map(({ id, chatId }) => [chatId, id])),
+    lastSequences: new Map(known.map(({ id, lastSequence }) => [id, lastSequence])),
+  };
+}
+
+/** Locks the channels of chats if all of them are known. Otherwise nothing is locked or returned. */
+const lockKnown = (transaction: DirectTransaction, chatIds: readonly number[]): Promise<LockedRow[]> => {
+  const ids = sql`any(${`{${chatIds.join(",")}}`}::bigint[])`;
+  return transaction.query<LockedRow>(sql`
+    select c.id, c.chat_id as "chatId", c.title, c.username, a.last_sequence as "lastSequence"
+    from channel c join channel_activity a on a.channel_id = c.id
+    where c.chat_id = ${ids}
+      and (select count(*) from channel where chat_id = ${ids}) = ${chatIds.length}::bigint
+    order by a.channel_id for no key update of a`);
+};
+
+/** The same where some chats are not known: they are learned before any channel is locked, so that the order is kept. */
+async function learnAndLock(
+  transaction: DirectTransaction,
+  seen: ReadonlyMap<number, SeenChat>,
+  now: Instant,
+): Promise<LockedChannels> {
   let channels = await readChannels(transaction, [...seen.keys()]);
   const ids = new Map(channels.map(({ id, chatId }) => [chatId, id]));
   if (ids.size < seen.size) {

@@ -7,7 +7,7 @@ import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
 import { auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { newId } from "../shared/ids.js";
-import { type ArrayColumn, namesOf, rowsOf } from "../stays/arrays.js";
+import { type ArrayColumn, namesOf, type RecordType, recordsOf } from "../stays/arrays.js";
 import { type Ingestion, type PollerTerm, PollerTermOverError } from "./ingestion.js";
 import { storeMeaning } from "./storeBatch.js";
 
@@ -19,11 +19,15 @@ export interface IngestionOptions {
   readonly notifies: boolean;
   /** Called after a commit with the ids of the channels in which something happened. */
   readonly onStored?: (channelIds: readonly string[]) => void;
+  /** Called with the number of updates that were stored before, or are twice in a batch. */
+  readonly onRepeated?: (count: number) => void;
   /** Called after a commit in which updates were set aside. */
   readonly onSetAside?: (reasons: readonly string[]) => void;
 }
 
 interface Batch {
+  /** How many updates were not stored before. */
+  readonly storedCount: number;
   readonly channelIds: ReadonlySet<string>;
   /** Why updates were set aside. */
   readonly reasons: readonly string[];
@@ -54,8 +58,9 @@ const LEDGER_COLUMNS: readonly ArrayColumn<Arrived>[] = [
     type: "bigint",
     value: ({ update: { content } }) => (content.kind === "botStatus" ? content.chat.id : null),
   },
-  { name: "body", type: "json", value: ({ update }) => bodyOf(update) },
 ];
+
+const LEDGER: RecordType<Arrived> = { name: "telegram_update_record", columns: LEDGER_COLUMNS };
 
 /** Why an update could not be stored, without any of its values. */
 function reasonOf(error: unknown): string {
@@ -121,7 +126,9 @@ export class UpdateIngestion implements Ingestion {
 
   async ingest(updates: readonly ReceivedUpdate[], term: PollerTerm | null): Promise<void> {
     const distinct = new Map<number, ReceivedUpdate>();
+    // Telegram repeats a webhook call that it gave up, so one batch may hold an update twice.
     for (const update of updates) if (!distinct.has(update.updateId)) distinct.set(update.updateId, update);
+    if (distinct.size < updates.length) this.#options.onRepeated?.(updates.length - distinct.size);
     // Sorted, so that two batches with the same updates do not wait for each other.
     const sorted = [...distinct.values()].sort((one, other) => one.updateId - other.updateId);
     await this.#storeParts(sorted, term);
@@ -184,13 +191,14 @@ export class UpdateIngestion implements Ingestion {
     term: PollerTerm | null,
     failure: string | null,
   ): Promise<void> {
-    const { database, notifies, onStored, onSetAside } = this.#options;
-    const { channelIds, reasons } = await database.directTransaction(async (transaction) => {
+    const { database, notifies, onStored, onRepeated, onSetAside } = this.#options;
+    const { channelIds, reasons, storedCount } = await database.directTransaction(async (transaction) => {
       const stored = await this.#run(transaction, updates, term, failure);
       if (notifies && stored.channelIds.size > 0) transaction.notify(MEMBER_EVENTS);
       return stored;
     });
     if (channelIds.size > 0) onStored?.([...channelIds]);
+    if (storedCount < updates.length) onRepeated?.(updates.length - storedCount);
     if (reasons.length > 0) onSetAside?.(reasons);
   }
 
@@ -203,11 +211,15 @@ export class UpdateIngestion implements Ingestion {
     const { botId } = this.#options;
     const now = new Date().toISOString();
     if (term) await this.#holdTerm(transaction, term);
+    // JSON is full of quotes, which an array would have to escape, and JSON.stringify writes no line breaks.
+    const bodies = updates.map(bodyOf).join("\n");
     const arrived = updates.map((update): Arrived => ({ update, isSetAside: failure !== null }));
     const inserted = await transaction.query<{ updateId: number }>(sql`
-      insert into telegram_update (bot_id, received_at, ${namesOf(LEDGER_COLUMNS)})
-      select ${botId}::bigint, ${now}::timestamptz, ${namesOf(LEDGER_COLUMNS)}
-      from ${rowsOf("arrived", LEDGER_COLUMNS, arrived)}
+      insert into telegram_update (bot_id, received_at, ${namesOf(LEDGER_COLUMNS)}, body)
+      select ${botId}::bigint, ${now}::timestamptz, ${namesOf(LEDGER_COLUMNS)}, body::json
+      from rows from (
+        ${recordsOf(LEDGER, arrived)}, string_to_table(${bodies}, E'\\n')
+      ) as arrived (${namesOf(LEDGER_COLUMNS)}, body)
       on conflict do nothing returning update_id as "updateId"`);
     const isNew = new Set(inserted.map(({ updateId }) => updateId));
     const fresh =
@@ -221,7 +233,7 @@ export class UpdateIngestion implements Ingestion {
       failure === null
         ? await storeMeaning(transaction, { botId, now }, fresh)
         : (new Set() as ReadonlySet<string>);
-    return { channelIds, reasons: failed.map(({ reason }) => reason) };
+    return { channelIds, reasons: failed.map(({ reason }) => reason), storedCount: fresh.length };
   }
 
   async #holdTerm(transaction: DirectTransaction, { term }: PollerTerm): Promise<void> {

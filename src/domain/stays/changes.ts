@@ -56,32 +56,56 @@ export interface ToldEvent {
   readonly isInferred: boolean;
 }
 
-const PLAIN = { path: null, isRemoval: false, isRejoin: false, isInferred: false } as const;
+const eventOfJoin = (join: Join, { isRejoin }: PlacedStay): ToldEvent => ({
+  of: join,
+  kind: "JOINED",
+  linkId: join.linkId,
+  attribution: join.attribution,
+  path: join.path,
+  isRemoval: false,
+  isRejoin,
+  isInferred: false,
+});
+
+const eventOfLeave = (leave: Leave, { join }: PlacedStay): ToldEvent => ({
+  of: leave,
+  kind: "LEFT",
+  linkId: join?.linkId ?? null,
+  attribution: join?.attribution ?? "NONE",
+  path: null,
+  isRemoval: leave.isRemoval,
+  isRejoin: false,
+  isInferred: leave.isInferred,
+});
+
+const eventOfRequest = (request: Request): ToldEvent => ({
+  of: request,
+  kind: "JOIN_REQUESTED",
+  linkId: request.linkId,
+  attribution: request.attribution,
+  path: null,
+  isRemoval: false,
+  isRejoin: false,
+  isInferred: false,
+});
 
 function eventsOfStay(stay: PlacedStay): ToldEvent[] {
-  const { join, leave, isRejoin } = stay;
+  const { join, leave } = stay;
   if (isMark(stay)) return [];
-  const linkId = join?.linkId ?? null;
-  const attribution = join?.attribution ?? "NONE";
-  const events: ToldEvent[] = [];
-  if (join)
-    events.push({ ...PLAIN, of: join, kind: "JOINED", linkId, attribution, path: join.path, isRejoin });
-  if (leave) {
-    const { isRemoval, isInferred } = leave;
-    events.push({ ...PLAIN, of: leave, kind: "LEFT", linkId, attribution, isRemoval, isInferred });
-  }
-  return events;
+  return [...(join ? [eventOfJoin(join, stay)] : []), ...(leave ? [eventOfLeave(leave, stay)] : [])];
 }
 
-const eventOfRequest = (request: Request): ToldEvent => {
-  const { linkId, attribution } = request;
-  return { ...PLAIN, of: request, kind: "JOIN_REQUESTED", linkId, attribution };
-};
-
-const eventsOf = ({ stays, requests }: PersonHistory): ToldEvent[] => [
-  ...stays.flatMap(eventsOfStay),
-  ...requests.map(eventOfRequest),
-];
+/** The events that have no sequence yet. */
+function newEventsOf({ stays, requests }: PersonHistory): ToldEvent[] {
+  const events: ToldEvent[] = [];
+  for (const stay of stays) {
+    if (isMark(stay)) continue;
+    if (stay.join?.sequence === null) events.push(eventOfJoin(stay.join, stay));
+    if (stay.leave?.sequence === null) events.push(eventOfLeave(stay.leave, stay));
+  }
+  for (const request of requests) if (request.sequence === null) events.push(eventOfRequest(request));
+  return events;
+}
 
 /** A leave that a join shows comes before that join. */
 const compareEvents = (one: ToldEvent, other: ToldEvent): number =>
@@ -104,10 +128,8 @@ export function tellNewEvents(
 ): EventRow[] {
   const rows: EventRow[] = [];
   for (const { after } of changes) {
-    for (const event of eventsOf(after)) {
-      if (event.of.sequence !== null) continue;
+    for (const event of newEventsOf(after))
       rows.push({ channelId: after.channelId, id: newId(), userId: after.userId, event });
-    }
   }
   rows.sort((one, other) => compareEvents(one.event, other.event));
   for (const { channelId, event } of rows) {

@@ -2,7 +2,7 @@ import sql, { raw, type Sql } from "sql-template-tag";
 import type { Attribution, JoinPath, JoinRequestState } from "../../database/generated/prisma/client.js";
 import type { Instant } from "../../database/instant.js";
 import { newId } from "../shared/ids.js";
-import { type ArrayColumn, namesOf, rowsOf } from "./arrays.js";
+import { type ArrayColumn, namesOf, recordsOf, rowsOf } from "./arrays.js";
 import type { EventCorrection, EventRow, PersonHistory } from "./changes.js";
 import type { Join, Leave, PlacedStay, Request } from "./history.js";
 
@@ -144,7 +144,8 @@ const EVENT_COLUMNS: readonly ArrayColumn<EventRow>[] = [
 /** Inserts member events. */
 export const insertEvents = (events: readonly EventRow[]): Sql => sql`
   insert into member_event (${namesOf(EVENT_COLUMNS)})
-  select ${namesOf(EVENT_COLUMNS)} from ${rowsOf("event", EVENT_COLUMNS, events)}`;
+  select ${namesOf(EVENT_COLUMNS)}
+  from ${recordsOf({ name: "member_event_record", columns: EVENT_COLUMNS }, events)}`;
 
 interface StayOfPerson {
   readonly person: PersonKey;
@@ -190,9 +191,8 @@ export const overwrite = (
 /** Inserts stays, or updates those that are stored. */
 export const upsertStays = (stays: readonly { person: PersonKey; stay: PlacedStay }[]): Sql => sql`
   insert into membership (${namesOf(STAY_COLUMNS)})
-  select ${namesOf(STAY_COLUMNS)} from ${rowsOf(
-    "stay",
-    STAY_COLUMNS,
+  select ${namesOf(STAY_COLUMNS)} from ${recordsOf(
+    { name: "membership_record", columns: STAY_COLUMNS },
     stays.map(({ person, stay }) => ({ person, stay, id: stay.id ?? newId() })),
   )}
   on conflict (channel_id, id) do update set ${overwrite(STAY_COLUMNS, ["channel_id", "id", "user_id"])}`;
@@ -219,7 +219,8 @@ const REQUEST_COLUMNS: readonly ArrayColumn<RequestOfPerson>[] = [
 /** Inserts requests, or updates those that are stored. */
 export const upsertRequests = (requests: readonly RequestOfPerson[]): Sql => sql`
   insert into join_request (${namesOf(REQUEST_COLUMNS)})
-  select ${namesOf(REQUEST_COLUMNS)} from ${rowsOf("request", REQUEST_COLUMNS, requests)}
+  select ${namesOf(REQUEST_COLUMNS)}
+  from ${recordsOf({ name: "join_request_record", columns: REQUEST_COLUMNS }, requests)}
   on conflict (channel_id, id) do update set
     state = excluded.state, decided_at = excluded.decided_at, bio = excluded.bio`;
 
