@@ -1,27 +1,56 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import type { DirectTransaction } from "../../database/directTransaction.js";
+import type { Instant } from "../../database/instant.js";
 
-/** Member events that one transaction goes through. */
+/** Member events, or updates, that one transaction goes through. */
 const PORTION = 2000;
+
+interface StoredUpdate {
+  readonly botId: number;
+  readonly updateId: number;
+  readonly receivedAt: Instant;
+  readonly body: unknown;
+}
+
+/** The same JSON with a number in place of each person's id. The creators of links are of the team and stay. */
+function withoutPersons(value: unknown, numberOf: (id: number) => number): unknown {
+  if (Array.isArray(value)) return value.map((part) => withoutPersons(part, numberOf));
+  if (typeof value !== "object" || value === null) return value;
+  const isPerson = "is_bot" in value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => {
+      if (key === "creator") return [key, part];
+      if (isPerson && key === "id" && typeof part === "number" && part > 0) return [key, numberOf(part)];
+      return [key, withoutPersons(part, numberOf)];
+    }),
+  );
+}
 
 interface Portion {
   /** The last sequence of the portion; null where there is none. */
   readonly last: number | null;
-  /** Whether the last of the events is old. */
+  /** How many of its events are old. */
+  readonly oldCount: number;
+  /** Whether all of them are. */
   readonly isOld: boolean;
   readonly forgotten: number;
 }
 
 /**
  * Makes the persons of old member events unknown: events, ended memberships and ended requests that are older than some days
- * get a negative number in place of the person's id. Counts stay as they are.
+ * get a negative number in place of the person's id, and so do the updates that are kept. Counts stay as they are.
  *
- * The member events of each channel are gone through in the order of their sequences, in portions. Where the last run
- * ended is known to this object alone: the first run of a process goes through all old events.
+ * The member events of each channel are gone through in the order of their sequences, in portions, and the updates in the
+ * order of their reception. Where the last run ended is known to this object alone: the first run of a process goes through
+ * all that is old.
  */
 export class OldPersons {
   readonly #database: Database;
+  /** By channel id: all events up to this sequence are old and have lost their persons. */
   readonly #passed = new Map<string, number>();
+  /** Updates that were received before this time have lost their persons. */
+  #updatesPassed: Instant | null = null;
 
   constructor(database: Database) {
     this.#database = database;
@@ -32,15 +61,73 @@ export class OldPersons {
     const before = new Date(now.getTime() - days * 86_400_000).toISOString();
     const channels = await this.#database.query<{ id: string }>(sql`select id from channel order by id`);
     let count = 0;
-    for (const { id } of channels) {
-      for (;;) {
-        const { last, isOld, forgotten } = await this.#forgetPortion(id, this.#passed.get(id) ?? 0, before);
-        count += forgotten;
-        if (last === null || !isOld) break;
-        this.#passed.set(id, last);
-      }
-    }
+    for (const { id } of channels) count += await this.#forgetEvents(id, before);
+    await this.#forgetUpdates(sql`telegram_update`, before);
+    await this.#forgetUpdates(sql`failed_update`, before);
+    this.#updatesPassed = before;
     return count;
+  }
+
+  async #forgetEvents(channelId: string, before: Instant): Promise<number> {
+    let count = 0;
+    let after = this.#passed.get(channelId) ?? 0;
+    let isAllOld = true;
+    for (;;) {
+      const { last, oldCount, isOld, forgotten } = await this.#forgetPortion(channelId, after, before);
+      count += forgotten;
+      // Late updates make old events stand among young ones, but not behind a whole portion of them.
+      if (last === null || oldCount === 0) return count;
+      isAllOld &&= isOld;
+      if (isAllOld) this.#passed.set(channelId, last);
+      after = last;
+    }
+  }
+
+  async #forgetUpdates(table: Sql, before: Instant): Promise<void> {
+    let last: StoredUpdate | undefined;
+    do {
+      const after: Sql = last
+        ? sql`(received_at, bot_id, update_id) > (${last.receivedAt}::timestamptz, ${last.botId}::bigint, ${last.updateId}::bigint)`
+        : sql`received_at >= ${this.#updatesPassed ?? "-infinity"}::timestamptz`;
+      last = await this.#database.directTransaction((transaction) =>
+        this.#forgetUpdatesAfter(transaction, table, sql`${after} and received_at < ${before}::timestamptz`),
+      );
+    } while (last);
+  }
+
+  /** @returns the last update of a portion; undefined where there is none */
+  async #forgetUpdatesAfter(
+    transaction: DirectTransaction,
+    table: Sql,
+    where: Sql,
+  ): Promise<StoredUpdate | undefined> {
+    const updates = await transaction.queryOnce<StoredUpdate>(sql`
+      select bot_id as "botId", update_id as "updateId", received_at as "receivedAt", body from ${table}
+      where ${where} order by received_at, bot_id, update_id limit ${PORTION} for update`);
+    const ids = new Set<number>();
+    for (const { body } of updates) {
+      withoutPersons(body, (id) => {
+        ids.add(id);
+        return id;
+      });
+    }
+    if (ids.size === 0) return updates.at(-1);
+    const numbers = await transaction.queryOnce<{ id: number; number: number }>(
+      sql`select id, nextval('erased_person') as number from unnest(${[...ids]}::bigint[]) as person (id)`,
+    );
+    const numberOf = new Map(numbers.map(({ id, number }) => [id, number]));
+    const bodies = updates.map(({ body }) =>
+      JSON.stringify(withoutPersons(body, (id) => numberOf.get(id) ?? id)),
+    );
+    await transaction.queryOnce(sql`
+      update ${table} u set body = forgotten.body, user_id = null, actor_id = null
+      from unnest(
+        ${updates.map(({ botId }) => botId)}::bigint[], ${updates.map(({ updateId }) => updateId)}::bigint[],
+        ${updates.map(({ receivedAt }) => receivedAt)}::timestamptz[], ${bodies}::json[]
+      ) as forgotten (bot_id, update_id, received_at, body)
+      where u.bot_id = forgotten.bot_id and u.update_id = forgotten.update_id
+        and u.received_at = forgotten.received_at`);
+    return updates.at(-1);
   }
 
   async #forgetPortion(channelId: string, after: number, before: string): Promise<Portion> {
@@ -62,8 +149,8 @@ export class OldPersons {
         old.flatMap(({ userId, actorId }) => [userId, actorId ?? 0]).filter((id) => id > 0),
       );
       // A portion with a young event is gone through again, until all of its events are old.
-      const isOld = events.length > 0 && old.length === events.length;
-      const portion = { last: events.at(-1)?.sequence ?? null, isOld };
+      const isOld = old.length === events.length;
+      const portion = { last: events.at(-1)?.sequence ?? null, oldCount: old.length, isOld };
       if (ids.size === 0) return { ...portion, forgotten: 0 };
       const numbers = sql`(
         select id, nextval('erased_person') as number from unnest(${[...ids]}::bigint[]) as person (id)

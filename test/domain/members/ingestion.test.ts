@@ -446,6 +446,29 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     await expectExactCounts();
   });
 
+  test("updates that were received long ago lose their persons, also those that are set aside", async () => {
+    const chat = newChatId();
+    const user = 345_345_345;
+    await ingest(seed(chat, user, "join", { link: 0 }));
+    await ingestion.ingest(
+      [received({ update_id: 92_000, chat_member: { from: { id: user, is_bot: false }, date: 1 } })],
+      null,
+    );
+    const bodies = async () =>
+      JSON.stringify([
+        await query(sql`select * from telegram_update`),
+        await query(sql`select * from failed_update`),
+      ]);
+    const forget = (days: number, inDays: number) =>
+      new OldPersons(opened.database).forget(days, new Date(Date.now() + inDays * DAY * 1000));
+    await forget(2, 1);
+    expect((await bodies()).match(new RegExp(`"id":${user}`, "g"))).toHaveLength(5);
+    await forget(2, 3);
+    expect(await bodies()).not.toContain(String(user));
+    expect(await bodies()).toContain(`"id":${BOT_ID}`);
+    await forget(2, 3);
+  });
+
   describe("the inbox", () => {
     const BOT = 8_000_000_000;
     const minutes = (count: number) => new Date(Date.UTC(2026, 0, 1) + count * 60_000);
