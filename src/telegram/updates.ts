@@ -224,10 +224,21 @@ function readLink(value: unknown): DescribedLink | null {
 /** @throws UnreadableUpdateError for an address that is none of an invite link. */
 function toLink(described: DescribedLink | null): UpdateLink | null {
   if (described === null) return null;
-  const { address, ...link } = described;
-  const read = readInviteLinkUrl(address);
+  const read = readInviteLinkUrl(described.address);
   if (read === null) throw new UnreadableUpdateError("invite_link.invite_link is not an invite link");
-  return { ...read, ...link };
+  const { creatorId, name, createsJoinRequest, expireDate, memberLimit, subscriptionPrice, isRevoked } =
+    described;
+  return {
+    url: read.url,
+    isShortened: read.isShortened,
+    creatorId,
+    name,
+    createsJoinRequest,
+    expireDate,
+    memberLimit,
+    subscriptionPrice,
+    isRevoked,
+  };
 }
 
 function readMemberUpdated(value: unknown) {

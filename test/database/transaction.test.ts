@@ -1,7 +1,7 @@
 import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { UnitOfWork } from "../../src/database/database.js";
-import { failureOf } from "../../src/database/failures.js";
+import { failureOf, unavailabilityOf } from "../../src/database/failures.js";
 import { newId } from "../../src/domain/shared/ids.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
 
@@ -84,6 +84,33 @@ await describeOnForms("concurrent transactions", ["server"], () => {
     );
     expect(places.sort()).toEqual(Array.from({ length: count }, (_, place) => place));
     expect(tries).toBeGreaterThan(count);
+  });
+
+  test("of a server that freezes end, so that others get the locks", async () => {
+    const { database, pool } = open;
+    const id = newId();
+    await database.prisma.tagType.create({
+      data: { id, name: "Locked", nameKey: id, createdAt: new Date() },
+    });
+    const lock = sql`select from tag_type where id = ${id}::uuid for update`;
+    let unfreeze = () => {};
+    const frozen = new Promise<void>((resolve) => {
+      unfreeze = resolve;
+    });
+    let locked = () => {};
+    const holding = new Promise<void>((resolve) => {
+      locked = resolve;
+    });
+    const work = database.directTransaction(async (transaction) => {
+      await transaction.queryOnce(lock);
+      locked();
+      await frozen;
+      await transaction.queryOnce(lock);
+    });
+    await holding;
+    await pool.query({ text: lock.text, values: lock.values });
+    unfreeze();
+    await expect(work).rejects.toSatisfy((error) => unavailabilityOf(error) !== null);
   });
 
   test("are repeated for a missing row, which is reported in the end", async () => {

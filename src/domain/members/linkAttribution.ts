@@ -152,8 +152,7 @@ async function learn(
   now: Instant,
   links: readonly LearnedLink[],
 ): Promise<boolean> {
-  const sorted = [...links].sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
-  const rows = sorted.map(({ id, channelId, url, link }) => ({
+  const rows = links.map(({ id, channelId, url, link }) => ({
     id,
     channelId,
     url,
@@ -176,6 +175,7 @@ async function learn(
       id uuid, "channelId" uuid, url text, name text, "nameKey" text, "createsJoinRequest" boolean,
       "expireDate" timestamptz, "memberLimit" int, "subscriptionPrice" int, "creatorId" bigint,
       "isBotCreated" boolean, "isRevoked" boolean)
+    order by "channelId", url collate "C"
     on conflict (channel_id, url) do nothing
     returning id`);
   if (stored.length < rows.length) return false;

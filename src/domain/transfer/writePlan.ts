@@ -4,6 +4,9 @@ import { auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import type { ImportPlan, LinkTag, NewLink } from "./importPlan.js";
 
+// Channels and links are created in the order in which learning them from updates creates them too, so that nobody waits in a
+// circle for the other's row of the same key.
+
 // Rows that come in hundreds are written by hand-written SQL: Prisma takes several times as long as the database.
 
 async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<void> {
@@ -17,7 +20,8 @@ async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<
       id uuid, "channelId" uuid, url text, name text, "nameKey" text, budget numeric, "createdAt" timestamptz,
       "creatorId" bigint, "expireDate" timestamptz, "memberLimit" int, "createsJoinRequest" boolean,
       "subscriptionPrice" int, "isBotCreated" boolean, "isRevoked" boolean, "externalId" text,
-      "externalIdKey" text)`);
+      "externalIdKey" text)
+    order by "channelId", url collate "C"`);
 }
 
 /** A tag that was deleted or got another type meanwhile violates a foreign key, and the batch is planned again. */
@@ -37,7 +41,8 @@ export async function writePlan(
   plan: ImportPlan,
 ): Promise<void> {
   const { prisma } = unit;
-  if (plan.channels.length > 0) await prisma.channel.createMany({ data: plan.channels });
+  const channels = [...plan.channels].sort((one, other) => Number(one.chatId) - Number(other.chatId));
+  if (channels.length > 0) await prisma.channel.createMany({ data: channels });
   if (plan.types.length > 0) await prisma.tagType.createMany({ data: plan.types });
   if (plan.tags.length > 0) await prisma.tag.createMany({ data: plan.tags });
   if (plan.links.length > 0) await writeLinks(unit, plan.links);

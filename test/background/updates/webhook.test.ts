@@ -140,12 +140,6 @@ test("webhook calls that arrive together share a transaction, and those that arr
   expect(ingestion.batches.map(({ length }) => length)).toEqual([50, 1000, 500]);
 });
 
-test("a call that was repeated while its update waits is stored once", async () => {
-  const { ingestion, updates } = receiving();
-  await Promise.all([updates.receive(joined(1)), updates.receive(joined(1)), updates.receive(joined(2))]);
-  expect(ingestion.ids).toEqual([1, 2]);
-});
-
 test("an update that is not stored in time is refused, and not stored later if it still waited", async () => {
   const { ingestion, updates } = receiving(50);
   let release = () => {};
