@@ -1,8 +1,8 @@
 import type { SandboxControl, TelegramUser } from "./sandbox/sandbox.js";
 
 /** Milliseconds between two things that happen. */
-const LEAST_PAUSE_MS = 8_000;
-const MOST_PAUSE_MS = 22_000;
+const LEAST_PAUSE_MS = 5_000;
+const MOST_PAUSE_MS = 15_000;
 /** Above the ids of the history's people. */
 const FIRST_USER_ID = 950_000_001;
 const FIRST_NAMES = [
@@ -40,10 +40,10 @@ function leave(control: SandboxControl, chatId: number): void {
   if (member) control.leave(chatId, member.user.id);
 }
 
-/** The owner approves one of the requests. */
-function approve(control: SandboxControl, chatId: number): void {
+/** The owner approves one of the requests. @returns whether there is one */
+function approve(control: SandboxControl, chatId: number): boolean {
   const request = oneOf(control.joinRequests(chatId));
-  if (request) control.approveJoinRequest(chatId, request.user.id);
+  return request !== undefined && control.approveJoinRequest(chatId, request.user.id);
 }
 
 /** Milliseconds until the next thing happens, a few times a minute. */
@@ -54,9 +54,9 @@ function happen(control: SandboxControl): void {
   const chat = oneOf(control.chats());
   if (!chat) return;
   const chance = Math.random();
-  if (chance < 0.65) arrive(control, chat.id);
-  else if (chance < 0.9) leave(control, chat.id);
-  else approve(control, chat.id);
+  if (chance < 0.1 && approve(control, chat.id)) return;
+  if (chance < 0.75) arrive(control, chat.id);
+  else leave(control, chat.id);
 }
 
 /**

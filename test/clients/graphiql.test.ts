@@ -1,7 +1,7 @@
 import type { Browser, Page, Response } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { describeInChromium, launchChromium, type PageProblems, watchPage } from "../support/chromium.js";
-import { startTestServer, type TestServer } from "../support/server.js";
+import { CHANNEL, startTestServer, type TestServer } from "../support/server.js";
 
 // A browser is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -34,15 +34,19 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
   const operationOf = (response: Response): unknown =>
     response.request().method() === "POST" && response.request().postDataJSON().operationName;
 
+  const tabs = () => page.locator(".graphiql-tab-button");
+  const openTab = async (name: string) => {
+    await tabs().getByText(name, { exact: true }).click();
+    await page.locator(".graphiql-query-editor").getByText(name, { exact: true }).waitFor();
+    // GraphiQL reads the operations of an editor 0.1 s after a change.
+    await page.clock.fastForward(1_000);
+  };
+
   test("every example query of GraphiQL runs unchanged", async () => {
-    const tabs = page.locator(".graphiql-tab-button");
-    const names = await tabs.allInnerTexts();
-    expect(names).toEqual(["Links", "ByTags", "Create", "Viewer"]);
-    for (const name of names) {
-      await tabs.getByText(name, { exact: true }).click();
-      await page.locator(".graphiql-query-editor").getByText(name, { exact: true }).waitFor();
-      // GraphiQL reads the operations of an editor 0.1 s after a change.
-      await page.clock.fastForward(1_000);
+    const names = await tabs().allInnerTexts();
+    expect(names).toEqual(["Links", "Members", "Live", "ByTags", "Create", "Viewer"]);
+    for (const name of names.filter((one) => one !== "Live")) {
+      await openTab(name);
       const answered = page.waitForResponse((response) => operationOf(response) === name);
       await page.getByRole("button", { name: "Execute query" }).click();
       const { data, errors } = await (await answered).json();
@@ -52,6 +56,26 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
         await page.locator(".result-window").getByText(`"${field}"`, { exact: true }).waitFor();
       }
     }
+  });
+
+  test("the example subscription of GraphiQL shows each event when it happens, until it is stopped", async () => {
+    await openTab("Live");
+    const began = page.waitForResponse((response) => response.url().includes("query=subscription+Live"));
+    await page.getByRole("button", { name: "Execute query" }).click();
+    expect((await began).headers()["content-type"]).toBe("text/event-stream");
+    const { control } = server.sandbox;
+    const link = control
+      .links(CHANNEL)
+      .find(({ isRevoked, createsJoinRequest }) => !isRevoked && !createsJoinRequest);
+    for (const id of [4_100_001, 4_100_002]) {
+      control.join(CHANNEL, { id, is_bot: false, first_name: "Somebody" }, { url: link?.url ?? "" });
+      await page.locator(".result-window").getByText(String(id), { exact: true }).waitFor();
+    }
+    await page.getByRole("button", { name: "Stop query" }).click();
+    await page.getByRole("button", { name: "Execute query" }).waitFor();
+    await expect
+      .poll(() => server.log.filter(({ operation, status }) => operation === "Live" && status === 499).length)
+      .toBe(1);
   });
 
   test("Control+Enter in GraphiQL runs the operation", async () => {

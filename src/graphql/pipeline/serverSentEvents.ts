@@ -1,4 +1,5 @@
 import type { GraphQLError } from "graphql";
+import { bytesOf, jsonOf } from "../executor/json.js";
 import type { OperationResult } from "./operation.js";
 
 /** Keeps a connection open while there are no events. */
@@ -20,11 +21,11 @@ export function eventOf(result: OperationResult): Buffer {
   if (known) return known;
   const { data, errors, eventId } = result;
   const parts = [
-    ...(errors ? [`"errors":${JSON.stringify(errors.map(errorOf))}`] : []),
+    ...(errors ? [`"errors":${jsonOf(errors.map(errorOf))}`] : []),
     ...(data === undefined ? [] : [`"data":${data}`]),
   ];
   const id = eventId === undefined ? "" : `id: ${eventId}\n`;
-  const event = Buffer.from(`${id}event: next\ndata: {${parts.join(",")}}\n\n`);
+  const event = bytesOf(`${id}event: next\ndata: {${parts.join(",")}}\n\n`);
   knownEvents.set(result, event);
   return event;
 }
