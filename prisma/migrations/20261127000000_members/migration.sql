@@ -54,6 +54,11 @@ CREATE TABLE "link_activity" (
     "join_request_count" INTEGER NOT NULL DEFAULT 0,
     "pending_join_request_count" INTEGER NOT NULL DEFAULT 0,
     "first_join_at" TIMESTAMPTZ(3),
+    "left_within_1" INTEGER NOT NULL DEFAULT 0,
+    "left_within_3" INTEGER NOT NULL DEFAULT 0,
+    "left_within_7" INTEGER NOT NULL DEFAULT 0,
+    "left_within_14" INTEGER NOT NULL DEFAULT 0,
+    "left_within_30" INTEGER NOT NULL DEFAULT 0,
 
     CONSTRAINT "link_activity_pkey" PRIMARY KEY ("link_id")
 );
@@ -72,7 +77,7 @@ CREATE TABLE "link_quarter" (
     "left_within_14" INTEGER NOT NULL DEFAULT 0,
     "left_within_30" INTEGER NOT NULL DEFAULT 0,
 
-    CONSTRAINT "link_quarter_pkey" PRIMARY KEY ("channel_id","link_id","quarter")
+    CONSTRAINT "link_quarter_pkey" PRIMARY KEY ("link_id","quarter") INCLUDE ("join_count", "leave_count", "join_request_count")
 );
 
 -- CreateTable

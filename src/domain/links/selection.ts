@@ -48,6 +48,32 @@ export const meetsGroup = (channelId: Sql, group: TypeGroup): Sql =>
     ? sql`not exists (${carryingOthers(channelId, group)} and n.link_id = l.id)`
     : sql`exists (${carryingOne(group)} and g.link_id = l.id)`;
 
+/** The links that carry a tag of each group that demands one. The set is computed once. */
+const withCarrying = (carrying: readonly Sql[]): Sql =>
+  carrying.length > 0 ? sql`with carrying as materialized (${join([...carrying], " intersect ")})` : empty;
+
+/** The selected links by their ids alone, `l (id)`, as parts of a statement. */
+export interface SelectedIds {
+  readonly with: Sql;
+  readonly from: Sql;
+  readonly where: Sql;
+}
+
+/**
+ * The links of a selection by tags alone, from the rows of the tags. Null for a selection that the tags of its groups do not
+ * lead to. The tags must be the channel's.
+ */
+export function selectedByTags({ channelId, conditions, groups }: LinkSelection): SelectedIds | null {
+  const demanding = groups.filter(({ without }) => !without);
+  if (conditions.length > 0 || demanding.length === 0) return null;
+  const others = groups.filter(({ without }) => without).map((group) => meetsGroup(channelId, group));
+  return {
+    with: withCarrying(demanding.map(carryingOne)),
+    from: sql`(select distinct link_id as id from carrying) l`,
+    where: join([sql`true`, ...others], " and "),
+  };
+}
+
 /** The selected links, as parts of a statement over `invite_link l`. */
 export function selected(selection: LinkSelection): Required<Pick<FilteredRows, "with" | "where">> {
   const { channelId, groups } = selection;
@@ -57,11 +83,8 @@ export function selected(selection: LinkSelection): Required<Pick<FilteredRows, 
     if (group.without) conditions.push(meetsGroup(channelId, group));
     else carrying.push(carryingOne(group));
   }
-  // The set is computed once. With separate conditions, PostgreSQL would look up each link, because in a prepared statement
-  // it does not know how many links carry the tags.
+  // With separate conditions, PostgreSQL would look up each link, because in a prepared statement it does not know how many
+  // links carry the tags.
   if (carrying.length > 0) conditions.push(sql`l.id in (select link_id from carrying)`);
-  return {
-    with: carrying.length > 0 ? sql`with carrying as materialized (${join(carrying, " intersect ")})` : empty,
-    where: join(conditions, " and "),
-  };
+  return { with: withCarrying(carrying), where: join(conditions, " and ") };
 }

@@ -27,6 +27,8 @@ export interface LinkCounts {
   removed: number;
   requests: number;
   pendingRequests: number;
+  /** By RETENTION_DAYS. */
+  left: number[];
   /** The earliest and the latest of the joins that were added; null without one. */
   firstJoinAt: Instant | null;
   lastJoinAt: Instant | null;
@@ -81,7 +83,9 @@ export class Contributions {
     const { left } = this.#quarter(linkId, join.at);
     const lasted = Date.parse(leave.at) - Date.parse(join.at);
     for (const [index, days] of RETENTION_DAYS.entries()) {
-      if (lasted < days * DAY_MS) left[index] = (left[index] ?? 0) + times;
+      if (lasted >= days * DAY_MS) continue;
+      left[index] = (left[index] ?? 0) + times;
+      if (link) link.left[index] = (link.left[index] ?? 0) + times;
     }
   }
 
@@ -105,6 +109,7 @@ export class Contributions {
         removed: 0,
         requests: 0,
         pendingRequests: 0,
+        left: RETENTION_DAYS.map(() => 0),
         firstJoinAt: null,
         lastJoinAt: null,
       };

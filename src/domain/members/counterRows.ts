@@ -1,7 +1,13 @@
 import sql, { raw, type Sql } from "sql-template-tag";
 import type { Instant } from "../../database/instant.js";
-import { type ArrayColumn, namesOf, recordsOf } from "../stays/arrays.js";
-import type { ChannelCounts, Contributions, LinkCounts, QuarterCounts } from "./contributions.js";
+import { type ArrayColumn, namesOf, rowsOf } from "../stays/arrays.js";
+import {
+  type ChannelCounts,
+  type Contributions,
+  type LinkCounts,
+  type QuarterCounts,
+  RETENTION_DAYS,
+} from "./contributions.js";
 
 /** A channel's part in a batch. */
 export interface ChannelChange {
@@ -40,6 +46,14 @@ const CHANNEL_COLUMNS: readonly ArrayColumn<ChannelChange>[] = [
   })),
 ];
 
+const LEFT_COLUMNS = RETENTION_DAYS.map(
+  (days, index): ArrayColumn<{ readonly counts: { readonly left: readonly number[] } }> => ({
+    name: `left_within_${days}`,
+    type: "int",
+    value: ({ counts }) => counts.left[index] ?? 0,
+  }),
+);
+
 const LINK_COLUMNS: readonly ArrayColumn<LinkRow>[] = [
   { name: "link_id", type: "uuid", value: ({ linkId }) => linkId },
   { name: "channel_id", type: "uuid", value: ({ channelId }) => channelId },
@@ -52,12 +66,8 @@ const LINK_COLUMNS: readonly ArrayColumn<LinkRow>[] = [
   { name: "join_request_count", type: "int", value: ({ counts }) => counts.requests },
   { name: "pending_join_request_count", type: "int", value: ({ counts }) => counts.pendingRequests },
   { name: "first_join_at", type: "timestamptz", value: ({ counts }) => counts.firstJoinAt },
+  ...LEFT_COLUMNS,
 ];
-
-const left =
-  (index: number) =>
-  ({ counts }: QuarterRow) =>
-    counts.left[index] ?? 0;
 
 const QUARTER_COLUMNS: readonly ArrayColumn<QuarterRow>[] = [
   { name: "channel_id", type: "uuid", value: ({ channelId }) => channelId },
@@ -65,11 +75,7 @@ const QUARTER_COLUMNS: readonly ArrayColumn<QuarterRow>[] = [
   { name: "join_count", type: "int", value: ({ counts }) => counts.joins },
   { name: "leave_count", type: "int", value: ({ counts }) => counts.leaves },
   { name: "join_request_count", type: "int", value: ({ counts }) => counts.requests },
-  { name: "left_within_1", type: "int", value: left(0) },
-  { name: "left_within_3", type: "int", value: left(1) },
-  { name: "left_within_7", type: "int", value: left(2) },
-  { name: "left_within_14", type: "int", value: left(3) },
-  { name: "left_within_30", type: "int", value: left(4) },
+  ...LEFT_COLUMNS,
 ];
 
 const LINK_QUARTER_COLUMNS: readonly ArrayColumn<QuarterRow>[] = [
@@ -106,6 +112,7 @@ const isUnchanged = (counts: LinkCounts): boolean =>
     counts.uniqueJoins,
     counts.requests,
     counts.pendingRequests,
+    ...counts.left,
   ].every((count) => count === 0);
 
 const linkRowsOf = ({ channelId, contributions }: ChannelChange): LinkRow[] =>
@@ -167,7 +174,7 @@ export function addCounts(changes: readonly ChannelChange[], now: Instant): read
         last_join_at = greatest(link_activity.last_join_at, excluded.last_join_at)`,
     sql`insert into link_quarter (${namesOf(LINK_QUARTER_COLUMNS)})
       select ${namesOf(LINK_QUARTER_COLUMNS)} from ${linkQuarters}
-      on conflict (channel_id, link_id, quarter) do update set ${adding("link_quarter", LINK_QUARTER_COLUMNS)}`,
+      on conflict (link_id, quarter) do update set ${adding("link_quarter", LINK_QUARTER_COLUMNS)}`,
     sql`insert into channel_quarter (${namesOf(CHANNEL_QUARTER_COLUMNS)})
       select ${namesOf(CHANNEL_QUARTER_COLUMNS)} from ${channelQuarters}
       on conflict (channel_id, has_link, quarter)

@@ -72,20 +72,21 @@ const LINK_ACTIVITY: CounterTable = {
     "pending_join_request_count",
     "first_join_at",
     "last_join_at",
+    ...LEFT_COLUMNS,
   ],
   problem: "links with wrong numbers of members",
   expected: (channelId) => sql`
     select channel_id, link_id, sum(joins)::int as join_count, (sum(joins) - sum(leaves))::int as active_count,
       sum(leaves)::int as leave_count, sum(removed)::int as removed_count, sum(firsts)::int as unique_join_count,
       sum(requests)::int as join_request_count, sum(pending)::int as pending_join_request_count,
-      min(first_join_at) as first_join_at, max(last_join_at) as last_join_at
+      min(first_join_at) as first_join_at, max(last_join_at) as last_join_at, ${sums(LEFT_COLUMNS)}
     from (
       select channel_id, link_id, count(*) as joins, count(left_at) as leaves,
         count(*) filter (where is_removal) as removed, count(*) filter (where is_first_by_link) as firsts,
-        0 as requests, 0 as pending, min(joined_at) as first_join_at, max(joined_at) as last_join_at
+        0 as requests, 0 as pending, min(joined_at) as first_join_at, max(joined_at) as last_join_at, ${LEFT_WITHIN}
       from (${stays(channelId)}) stay where link_id is not null group by channel_id, link_id
       union all
-      select channel_id, link_id, 0, 0, 0, 0, count(*), count(*) filter (where state = 'PENDING'), null, null
+      select channel_id, link_id, 0, 0, 0, 0, count(*), count(*) filter (where state = 'PENDING'), null, null, ${NONE_LEFT}
       from (${requests(channelId)}) request where link_id is not null group by channel_id, link_id
     ) part group by channel_id, link_id`,
 };
@@ -245,10 +246,17 @@ async function findDifferences(session: Session, channelId: string | null): Prom
   return found;
 }
 
+/** The rows of channels in link_quarter, which no index has by their channel. */
+export const quartersOfLinks = (channelIds: readonly string[]): Sql => sql`
+  channel_id = any(${channelIds}::uuid[])
+  and link_id in (select id from invite_link where channel_id = any(${channelIds}::uuid[]))`;
+
 /** Replaces a channel's rows by the correct ones. */
 async function rewrite(session: Session, table: CounterTable, channelId: string): Promise<void> {
   const columns = [...table.keys, ...table.counts];
-  await session.query(sql`delete from ${raw(table.table)} where channel_id = ${channelId}::uuid`);
+  const ofTable =
+    table === LINK_QUARTER ? quartersOfLinks([channelId]) : sql`channel_id = ${channelId}::uuid`;
+  await session.query(sql`delete from ${raw(table.table)} where ${ofTable}`);
   await session.query(sql`
     insert into ${raw(table.table)} (${names(columns)})
     select ${names(columns)} from (${table.expected(channelId)}) expected`);
@@ -294,6 +302,8 @@ async function repairChannel(session: MaintenanceSession, channelId: string): Pr
   await session.query(
     sql`select from channel_activity where channel_id = ${channelId}::uuid for no key update`,
   );
+  // Rows of links that are not the channel's as well.
+  await session.query(sql`delete from link_quarter where channel_id = ${channelId}::uuid`);
   await recountChannel(session, channelId);
 }
 

@@ -7,7 +7,7 @@ import {
   stayChanges,
   tellNewEvents,
 } from "./changes.js";
-import { recountChannel } from "./memberCounts.js";
+import { quartersOfLinks, recountChannel } from "./memberCounts.js";
 import {
   correctEvents,
   deleteStays,
@@ -38,13 +38,16 @@ const DROPPED_AND_KEPT = (links: readonly MergedLink[]) => sql`
   unnest(${links.map(({ dropped }) => dropped)}::uuid[], ${links.map(({ kept }) => kept)}::uuid[])
     as pair (dropped, kept)`;
 
-/** Gives what happened by the links that are dropped to the links that are kept. */
+/** Gives what happened by the links that are dropped to the links that are kept, whose roll-ups mergeMembers computes anew. */
 export async function mergeLinks(session: Session, links: readonly MergedLink[]): Promise<void> {
   if (links.length === 0) return;
   const pairs = DROPPED_AND_KEPT(links);
   await session.query(sql`update membership m set link_id = kept from ${pairs} where m.link_id = dropped`);
   await session.query(sql`update member_event e set link_id = kept from ${pairs} where e.link_id = dropped`);
   await session.query(sql`update join_request r set link_id = kept from ${pairs} where r.link_id = dropped`);
+  await session.query(
+    sql`delete from link_quarter where link_id = any(${links.map(({ dropped }) => dropped)}::uuid[])`,
+  );
 }
 
 /** Moves the sequences of the newer channel behind those of the older one, and everything into the channel that remains. */
@@ -69,8 +72,7 @@ async function moveRows(session: Session, { from, to, older }: MergedChannels): 
   for (const table of [sql`member_event`, sql`membership`, sql`join_request`, sql`coverage_gap`]) {
     await session.query(sql`update ${table} set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   }
-  await session.query(sql`
-    delete from link_quarter where channel_id = any(${[from, to]}::uuid[])`);
+  await session.query(sql`delete from link_quarter where ${quartersOfLinks([from, to])}`);
   await session.query(sql`
     delete from channel_quarter where channel_id = any(${[from, to]}::uuid[])`);
 }

@@ -210,13 +210,17 @@ function quartersOf<Key>(
   return quarters;
 }
 
-const columnsOf = ({ left, unknownLeaveCount: _, ...counts }: Quarter) => ({
-  ...counts,
+const leftColumns = (left: readonly number[]) => ({
   leftWithin1: left[0] as number,
   leftWithin3: left[1] as number,
   leftWithin7: left[2] as number,
   leftWithin14: left[3] as number,
   leftWithin30: left[4] as number,
+});
+
+const columnsOf = ({ left, unknownLeaveCount: _, ...counts }: Quarter) => ({
+  ...counts,
+  ...leftColumns(left),
 });
 
 const dateOf = (instant: number | null): Date | null => (instant === null ? null : new Date(instant));
@@ -259,6 +263,9 @@ export async function storeMembers(
     ];
     const joins = mine.map(({ joinedAt }) => joinedAt as number);
     const left = mine.filter(({ leftAt }) => leftAt !== null);
+    const leftWithin = RETENTION.map((_, index) =>
+      [...quarters.values()].reduce((sum, quarter) => sum + (quarter.left[index] as number), 0),
+    );
     await prisma.linkActivity.update({
       where: { linkId },
       data: {
@@ -271,6 +278,7 @@ export async function storeMembers(
         pendingJoinRequestCount: asked.filter(({ isPending }) => isPending).length,
         firstJoinAt: joins.length === 0 ? null : new Date(Math.min(...joins)),
         lastJoinAt: joins.length === 0 ? null : new Date(Math.max(...joins)),
+        ...leftColumns(leftWithin),
       },
     });
   }

@@ -5,25 +5,51 @@ import { beforeEnd, bucketOf, type SeriesBucket, type SeriesRow, toSeries } from
 import type { LinkSelection } from "../selection.js";
 import { hasEveryLink, type LinkSource, selectedLinks } from "./linkSource.js";
 
-/** The sums of the links of each key; a key without anything is missing. One statement. */
+interface SumRow extends Omit<SeriesRow, "bucket"> {
+  readonly key: string | null;
+  /** Null: not a bucket, but in `joins` the members who are there now. */
+  readonly bucket: number | null;
+}
+
+/**
+ * The members at the beginning of a span are those of now, less what has changed since. Series are mostly of recent times,
+ * so that this reads fewer quarters than everything before the span.
+ */
+function withBeginning(rows: readonly SumRow[]): SeriesRow[] {
+  const buckets: SeriesRow[] = [];
+  let members = 0;
+  for (const { bucket, ...sums } of rows) {
+    members += bucket === null ? sums.joins : sums.leaves - sums.joins;
+    if (bucket !== null) buckets.push({ bucket, ...sums });
+  }
+  return [...buckets, { bucket: 0, joins: members, leaves: 0, unknownLeaves: 0, requests: 0 }];
+}
+
+/** The sums of the links of each key; a key without links is missing. One statement. */
 async function readSums(
   database: Database,
   source: LinkSource,
   buckets: Buckets,
 ): Promise<Map<string | null, SeriesRow[]>> {
-  const rows = await database.query<SeriesRow & { key: string | null }>(sql`
+  const rows = await database.query<SumRow>(sql`
     ${source.with} select s.key, ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins,
       sum(q.leave_count) as leaves, 0 as "unknownLeaves", sum(q.join_request_count) as requests
-    from (${source.rows}) s
-    join link_quarter q on q.channel_id = s.channel_id and q.link_id = s.link_id and ${beforeEnd(buckets)}
+    from (${source.rows} offset 0) s
+    join link_activity a on a.link_id = s.link_id
+    cross join lateral (
+      select null::int as quarter, a.active_count as join_count, 0 as leave_count, 0 as join_request_count
+      union all
+      select r.quarter, r.join_count, r.leave_count, r.join_request_count from link_quarter r
+      where r.link_id = s.link_id and r.quarter >= ${buckets.borders[0]}::int
+    ) q
     group by s.key, bucket`);
-  const sums = new Map<string | null, SeriesRow[]>();
+  const ofKeys = new Map<string | null, SumRow[]>();
   for (const row of rows) {
-    const ofKey = sums.get(row.key);
+    const ofKey = ofKeys.get(row.key);
     if (ofKey) ofKey.push(row);
-    else sums.set(row.key, [row]);
+    else ofKeys.set(row.key, [row]);
   }
-  return sums;
+  return new Map([...ofKeys].map(([key, ofKey]) => [key, withBeginning(ofKey)]));
 }
 
 /** The series of the links of each key, in the order of the keys. One statement. */

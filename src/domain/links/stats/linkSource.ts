@@ -1,13 +1,16 @@
 import sql, { empty, type Sql } from "sql-template-tag";
 import type { Tag } from "../../tags/tag.js";
 import type { InviteLink } from "../inviteLink.js";
-import { type LinkSelection, selected } from "../selection.js";
+import { type LinkSelection, type SelectedIds, selected, selectedByTags } from "../selection.js";
 
 /** Links whose members are counted. The links of one key are counted together. */
 export interface LinkSource {
   /** "with …", if `rows` refers to a common table. */
   readonly with: Sql;
-  /** A SELECT of `key` (text, or null), `channel_id` and `link_id`. */
+  /**
+   * A SELECT of `key` (text, or null) and `link_id`. Its user adds OFFSET 0: PostgreSQL 18 would make one table of the
+   * link_activity in it and the one that it is joined with, and then fail ("invalid attribute number").
+   */
   readonly rows: Sql;
 }
 
@@ -15,16 +18,15 @@ export interface LinkSource {
 export const eachLink = (links: readonly InviteLink[]): LinkSource => ({
   with: empty,
   rows: sql`
-    select given.link_id::text as key, given.channel_id, given.link_id
-    from unnest(${links.map(({ id }) => id)}::uuid[], ${links.map(({ channelId }) => channelId)}::uuid[])
-      as given (link_id, channel_id)`,
+    select given.link_id::text as key, given.link_id
+    from unnest(${links.map(({ id }) => id)}::uuid[]) as given (link_id)`,
 });
 
 /** The links of each tag: the key is the tag's id. */
 export const linksOfEachTag = (tags: readonly Tag[]): LinkSource => ({
   with: empty,
   rows: sql`
-    select lt.tag_id::text as key, lt.channel_id, lt.link_id from invite_link_tag lt
+    select lt.tag_id::text as key, lt.link_id from invite_link_tag lt
     where lt.tag_id = any(${tags.map(({ id }) => id)}::uuid[])`,
 });
 
@@ -37,22 +39,29 @@ export interface Grouping {
 /** The key null for every link. */
 export const UNGROUPED: Grouping = { key: sql`null`, joins: empty };
 
-/**
- * The links `l` of a selection without a grouping. A selection by tags alone takes them from their counters, whose rows
- * are smaller than those of the links.
- */
-export const linksOf = ({ conditions }: LinkSelection): Sql =>
-  conditions.length === 0
-    ? sql`(select link_id as id, activity.* from link_activity activity) l`
-    : sql`invite_link l`;
+/** The selected links `l` with their ids; rows of tags or counters, which are smaller than those of the links, where they do. */
+export function selectedIds(selection: LinkSelection): SelectedIds {
+  const byTags = selectedByTags(selection);
+  if (byTags) return byTags;
+  const hasCounters = selection.conditions.length === 0;
+  return {
+    ...selected(selection),
+    from: hasCounters ? sql`(select link_id as id, channel_id from link_activity) l` : sql`invite_link l`,
+  };
+}
 
 /** The selected links. With a join, a link may come several times, each time under another key. */
 export function selectedLinks(selection: LinkSelection, grouping: Grouping = UNGROUPED): LinkSource {
-  const { with: prefix, where } = selected(selection);
-  const from = grouping === UNGROUPED ? linksOf(selection) : sql`invite_link l ${grouping.joins}`;
+  const {
+    with: prefix,
+    from,
+    where,
+  } = grouping === UNGROUPED
+    ? selectedIds(selection)
+    : { ...selected(selection), from: sql`invite_link l ${grouping.joins}` };
   return {
     with: prefix,
-    rows: sql`select (${grouping.key})::text as key, l.channel_id, l.id as link_id from ${from} where ${where}`,
+    rows: sql`select (${grouping.key})::text as key, l.id as link_id from ${from} where ${where}`,
   };
 }
 

@@ -2,8 +2,8 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { lazy } from "../../shared/lazy.js";
 import type { Tag } from "../../tags/tag.js";
-import { type LinkSelection, selected } from "../selection.js";
-import { hasEveryLink, linksOf } from "./linkSource.js";
+import type { LinkSelection } from "../selection.js";
+import { hasEveryLink, selectedIds } from "./linkSource.js";
 import { type MemberSums, memberSumColumns, NO_SUMS } from "./memberCounts.js";
 
 /**
@@ -43,17 +43,15 @@ export function totalMembers(database: Database, selection: LinkSelection): Memb
       }),
     };
   }
-  const { with: prefix, where } = selected(selection);
-  const sums = lazy(() => {
-    const hasCounters = selection.conditions.length === 0;
-    return readSums(
+  const { with: prefix, from, where } = selectedIds(selection);
+  // OFFSET 0: see LinkSource.
+  const sums = lazy(() =>
+    readSums(
       database,
-      hasCounters
-        ? sql`${prefix} select ${memberSumColumns(sql`l`)} from ${linksOf(selection)} where ${where}`
-        : sql`${prefix} select ${memberSumColumns(sql`a`)}
-            from invite_link l join link_activity a on a.link_id = l.id where ${where}`,
-    );
-  });
+      sql`${prefix} select ${memberSumColumns(sql`a`)}
+        from (select l.id from ${from} where ${where} offset 0) s join link_activity a on a.link_id = s.id`,
+    ),
+  );
   return { sums, removedCount: async () => (await sums()).removedCount };
 }
 

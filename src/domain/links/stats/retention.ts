@@ -26,29 +26,42 @@ export const NO_RETENTION: readonly Retention[] = retentionOf([]);
 /** The quarter of an hour before which joins count for a number of days. */
 const endOf = (now: Date, days: number): Sql => sql`${quarterAt(now.getTime()) - quartersOfDays(days)}::int`;
 
-/** An array of the joins and the leaves within each number of days, summed up over rows of quarters `q`. */
-const sums = (now: Date): Sql => {
+/** For each number of days the joins, and the leaves within the days, summed up over the rows `q` that are meant. */
+const sums = (isMeant: (days: number) => Sql): Sql => {
   const counts = RETENTION_DAYS.flatMap((days) =>
     ["join_count", `left_within_${days}`].map(
-      (column) => sql`coalesce(sum(${raw(`q.${column}`)}) filter (where q.quarter < ${endOf(now, days)}), 0)`,
+      (column) => sql`coalesce(sum(${raw(`q.${column}`)}) filter (where ${isMeant(days)}), 0)`,
     ),
   );
   return sql`array[${join(counts)}]::int[]`;
 };
 
-/** The shortest number of days has the latest joins. */
-const inTime = (now: Date): Sql => sql`q.quarter < ${endOf(now, RETENTION_DAYS[0])}`;
+const COUNTED = ["join_count", ...RETENTION_DAYS.map((days) => `left_within_${days}`)];
+const columns = (prefix: string): Sql => raw(COUNTED.map((column) => `${prefix}${column}`).join(", "));
 
-/** The retention of the links of each key; a key without joins is missing. One statement. */
+/** Greater than any quarter of an hour. */
+const EVER = sql`2147483647`;
+
+/**
+ * The retention of the links of each key; a key without links is missing. One statement. The links' own counters have all
+ * joins, so that only the quarters are read whose days are not over for each number of days.
+ */
 export async function readRetention(
   database: Database,
   source: LinkSource,
   now: Date,
 ): Promise<Map<string | null, readonly Retention[]>> {
+  const days = RETENTION_DAYS.at(-1) ?? 0;
   const rows = await database.query<{ key: string | null; counts: number[] }>(sql`
-    ${source.with} select s.key, ${sums(now)} as counts
-    from (${source.rows}) s
-    join link_quarter q on q.channel_id = s.channel_id and q.link_id = s.link_id and ${inTime(now)}
+    ${source.with} select s.key, ${sums((each) => sql`q.quarter >= ${endOf(now, each)}`)} as counts
+    from (${source.rows} offset 0) s
+    join link_activity a on a.link_id = s.link_id
+    cross join lateral (
+      select ${EVER} as quarter, ${columns("a.")}
+      union all
+      select r.quarter, ${columns("-r.")} from link_quarter r
+      where r.link_id = s.link_id and r.quarter >= ${endOf(now, days)}
+    ) q
     group by s.key`);
   return new Map(rows.map(({ key, counts }) => [key, retentionOf(counts)]));
 }
@@ -64,7 +77,7 @@ export async function retentionOfSelection(
     return found.get(null) ?? NO_RETENTION;
   }
   const rows = await database.query<{ counts: number[] }>(sql`
-    select ${sums(now)} as counts from channel_quarter q
-    where q.channel_id = ${selection.channelId}::uuid and q.has_link and ${inTime(now)}`);
+    select ${sums((each) => sql`q.quarter < ${endOf(now, each)}`)} as counts from channel_quarter q
+    where q.channel_id = ${selection.channelId}::uuid and q.has_link and q.quarter < ${endOf(now, RETENTION_DAYS[0])}`);
   return retentionOf(rows[0]?.counts ?? []);
 }
