@@ -1,15 +1,15 @@
 import sql, { join, raw, type Sql } from "sql-template-tag";
 import { MAX_PAGE_SIZE } from "../../paging/arguments.js";
 import { type FilteredRows, filteredScan, type Scan } from "../../paging/filteredScan.js";
-import { type Direction, type Ordering, orderBy } from "../../paging/ordering.js";
-import { limitOf, type Ranges, type Slice } from "../../paging/page.js";
+import { type Ordering, orderBy } from "../../paging/ordering.js";
+import { anyOf, limitOf, type Ranges, type Slice } from "../../paging/page.js";
 import { LINK_COLUMNS } from "../inviteLink.js";
 import type { LinkSelection } from "../selection.js";
 import type { OrderedLink } from "./order.js";
 
-// Links in an order by counters of their members. The counters are in link_activity, whose indexes have the links of a
-// channel in the order of each counter. The links are called `l` with the counters as further columns, and their channel
-// and id are those of link_activity, so that an index can start at the place of a cursor.
+// Links in an order by counters of their members. The counters are in link_activity, of which an index has the links of a
+// channel in the order of their joins. The links are called `l` with the counters as further columns, and their channel
+// and id are those of link_activity, so that the index can start at the place of a cursor.
 
 const COUNTERS = sql`
   a.join_count as activity_joins, a.active_count as activity_active, a.last_join_at as activity_last_join`;
@@ -29,44 +29,19 @@ export const linksWithCounters: Sql = sql`(
 export const orderedColumns = sql`
   l.activity_joins as "joinCount", l.activity_active as "activeCount", l.activity_last_join as "lastJoinAt"`;
 
-const DIRECTIONS: Record<Direction, [Sql, Sql]> = { ASC: [sql`asc`, sql`desc`], DESC: [sql`desc`, sql`asc`] };
-
-/** The counters alone, which an index has in their order. */
+/** The counters alone. */
 const counters = sql`(select a.link_id as id, a.channel_id, ${COUNTERS} from link_activity a) l`;
 
 /**
- * The ordered reads of a slice of all links of a channel. Links without a value come last in both directions, which no
- * index has in both: they are read apart, and each part is in the order of the index.
- */
-function partsOf(channel: Sql, ordering: Ordering<OrderedLink>, slice: Slice): Sql[] {
-  const [first] = ordering;
-  const ranges = slice.ranges ?? [sql`true`];
-  const read = (condition: Sql, order: Sql) => sql`(
-    select l.* from ${counters} where ${channel} and ${condition} order by ${order} ${limitOf(slice)})`;
-  if (!first?.key.nullable) return ranges.map((range) => read(range, slice.orderBy));
-  const { column } = first.key;
-  const keys = ordering.map(({ key, direction }) => {
-    const [forward, backward] = DIRECTIONS[direction];
-    return sql`${key.column} ${slice.reversed ? backward : forward}`;
-  });
-  // The first key orders nothing where it is null, but PostgreSQL takes the order from the index only with all its keys.
-  return ranges.flatMap((range) => [
-    read(sql`${range} and ${column} is not null`, join(keys)),
-    read(sql`${range} and ${column} is null`, join(keys)),
-  ]);
-}
-
-/**
- * Reads all links of a channel in the order of one counter. The keys of the page's links are found in the counters' index,
- * and then each link is looked up.
+ * Reads all links of a channel in the order of one counter. The keys of the page's links are found in the counters, and then
+ * each link is looked up. The order by joins has an index; for the others PostgreSQL sorts the channel's counters, because an
+ * index more would slow down storing updates.
  */
 export function activityScan({ channelId }: LinkSelection, ordering: Ordering<OrderedLink>): Scan {
   const channel = sql`l.channel_id = ${channelId}::uuid`;
-  const keysOf = (slice: Slice): Sql => {
-    const parts = partsOf(channel, ordering, slice);
-    return sql`(
-      select l.* from (${join(parts, " union all ")}) l order by ${slice.orderBy} ${limitOf(slice)})`;
-  };
+  const keysOf = (slice: Slice): Sql => sql`(
+    select l.* from ${counters} where ${channel} and ${anyOf(slice.ranges)}
+    order by ${slice.orderBy} ${limitOf(slice)})`;
   return {
     // OFFSET 0 and the literal limit keep PostgreSQL, which does not know how short a slice is, from joining all links.
     rows: (slice) => sql`(
@@ -87,7 +62,7 @@ export function scanByActivity(
 ): Scan {
   const scan = filteredScan(rows, ordering);
   const { conditions, groups } = selection;
-  // An index has the order of one counter and the id. Under conditions PostgreSQL chooses between that index and a sort.
+  // Under conditions PostgreSQL chooses between the index and a sort.
   if (conditions.length > 0 || groups.length > 0 || ordering.length > 2) return scan;
   const byIndex = activityScan(selection, ordering);
   return {

@@ -5,6 +5,7 @@ import { type LinkPageArguments, Links } from "../../../../src/domain/links/quer
 import { LinkStatistics } from "../../../../src/domain/links/stats/linkStatistics.js";
 import { createLoaders } from "../../../../src/domain/loaders.js";
 import type { PageArguments } from "../../../../src/domain/paging/arguments.js";
+import { newId } from "../../../../src/domain/shared/ids.js";
 import {
   ALL_FORMS,
   describeOnForms,
@@ -14,25 +15,37 @@ import {
 import {
   mostSorted,
   type PlanKind,
-  type PlanStep,
   planOf,
   rowsRead,
   type SentStatement,
   statementsOf,
   tablesReadWhole,
 } from "../../../support/plans.js";
-import { callerOf, type StoredChannel, storeChannel } from "../../support.js";
+import { callerOf, type StoredChannel, storeChannel, storeTags, storeTagType } from "../../support.js";
 
 const LINKS = 50_000;
 const CHANNELS = 10;
 /** Members of each link of the large channel, and quarters of an hour of each link. */
 const MEMBERS = 4;
 const KINDS: PlanKind[] = ["custom", "generic"];
-const TABLES = ["invite_link", "link_activity", "link_quarter", "membership", "member_event"];
+/** Tags of one type; each link of the large channel carries one. */
+const TAGS = 20;
+const LINKS_OF_OTHERS = 500;
+const ALL_LINKS = LINKS + (CHANNELS - 1) * LINKS_OF_OTHERS;
+const TABLES = [
+  "invite_link",
+  "invite_link_tag",
+  "link_activity",
+  "link_quarter",
+  "membership",
+  "member_event",
+];
 
 await describeOnForms("the statements about members of links", ALL_FORMS, (form) => {
   let test: TestDatabase;
   let channel: StoredChannel;
+  let typeId: string;
+  const tags: string[] = [];
 
   beforeAll(async () => {
     test = await openTestDatabase(form);
@@ -40,7 +53,7 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
     // The last channel is the large one.
     for (let others = CHANNELS - 1; others >= 0; others -= 1) {
       channel = await storeChannel(database);
-      const links = others === 0 ? LINKS : 500;
+      const links = others === 0 ? LINKS : LINKS_OF_OTHERS;
       const run = (text: string, ...values: unknown[]) => pool.query(text, [channel.id, ...values]);
       await run(
         `insert into invite_link (id, channel_id, url, name, name_key, budget, created_at)
@@ -65,18 +78,33 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
         select $1, has_link, 1978000 + n, 1 from generate_series(1, 2000) n, (values (true), (false)) v (has_link)`,
       );
       await run(
-        `insert into membership (channel_id, id, user_id, link_id, joined_at, path, attribution, left_at)
-        select $1, gen_random_uuid(), n, link_id, '2026-09-01'::timestamptz + n * interval '1 hour', 'INVITE_LINK', 'EXACT',
+        `insert into membership (channel_id, id, user_id, link_id, joined_at, join_sequence, path, attribution, left_at)
+        select $1, gen_random_uuid(), row_number() over () % 5000, link_id,
+          '2026-09-01'::timestamptz + n * interval '1 hour', row_number() over (), 'INVITE_LINK', 'EXACT',
           case when n % 2 = 0 then '2026-10-01'::timestamptz end
         from link_activity cross join generate_series(1, $2::int) n where channel_id = $1`,
         MEMBERS,
       );
       await run(
         `insert into member_event (channel_id, sequence, id, user_id, link_id, occurred_at, kind, attribution)
-        select $1, row_number() over (), gen_random_uuid(), row_number() over () % 5000, link_id, now(), 'JOINED', 'EXACT'
-        from link_activity where channel_id = $1`,
+        select $1, join_sequence, gen_random_uuid(), user_id, link_id, joined_at, 'JOINED', 'EXACT'
+        from membership where channel_id = $1 and join_sequence <= $2::int`,
+        links,
       );
     }
+    typeId = await storeTagType(database, "Source");
+    tags.push(...Array.from({ length: TAGS }, () => newId()));
+    await storeTags(
+      database,
+      channel.id,
+      tags.map((id, index) => ({ id, typeId, name: `Tag ${index}` })),
+    );
+    await pool.query(
+      `insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
+      select id, ($2::uuid[])[1 + (row_number() over (order by id)) % $3::int], channel_id, $4, created_at
+      from invite_link where channel_id = $1`,
+      [channel.id, tags, TAGS, typeId],
+    );
     await pool.query("vacuum analyze");
   }, 300_000);
   afterAll(() => test?.close());
@@ -84,22 +112,24 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
   const loaders = () => createLoaders(test.database, callerOf());
   const open = () => new Links(test.database, callerOf(), loaders());
 
-  /** Expects what plans of a statement read at the most of each table, and that no large table is read whole. */
+  /** Expects what plans of a statement read at the most of each table, and that no other large table is read whole. */
   async function expectReads(
     statement: SentStatement | undefined,
     most: Readonly<Record<string, number>>,
     sorted: number,
-    alsoExpect: (plan: readonly PlanStep[]) => void = () => {},
+    readWhole: readonly string[] = [],
+    /** Rows of other channels that are read where a table is read whole. */
+    others = 0,
   ): Promise<void> {
     if (!statement) expect.fail("No statement was sent.");
     for (const kind of KINDS) {
       const plan = await planOf(test.pool, statement, kind);
       const read = rowsRead(plan);
       for (const table of TABLES)
-        expect(read.get(table) ?? 0, `${kind}: ${table}`).toBeLessThanOrEqual(most[table] ?? 0);
-      expect(tablesReadWhole(plan).filter((table) => TABLES.includes(table))).toEqual([]);
+        expect(read.get(table) ?? 0, `${kind}: ${table}`).toBeLessThanOrEqual(others + (most[table] ?? 0));
+      const whole = tablesReadWhole(plan).filter((table) => !readWhole.includes(table));
+      expect(whole.filter((table) => TABLES.includes(table))).toEqual([]);
       expect(mostSorted(plan)).toBeLessThanOrEqual(sorted);
-      alsoExpect(plan);
     }
   }
 
@@ -109,29 +139,42 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
     "the last": () => ({ last: 50 }),
     "a cursor's previous": (before) => ({ last: 50, before }),
   };
-  for (const field of ["JOIN_COUNT", "ACTIVE_COUNT", "LAST_JOIN_AT"] as const) {
-    for (const direction of ["ASC", "DESC"] as const) {
-      it(`every page of links by ${field} ${direction} reads the links of the page alone, from either end`, async () => {
-        const asked: LinkPageArguments = { chatId: channel.chatId, orderBy: [{ field, direction }] };
-        const middle = await open().page({ ...asked, first: 1, page: LINKS / 2 });
-        for (const argumentsFor of Object.values(PAGES)) {
-          const paging = argumentsFor(middle.edges[0]?.cursor as string);
-          const [statement] = await statementsOf(test, () => open().page({ ...asked, ...paging }));
-          // Links with and without a value are read apart, and one is looked up beyond each end.
-          await expectReads(statement, { invite_link: 51, link_activity: 2 * 51 }, 2 * 51);
-        }
-      });
+  for (const direction of ["ASC", "DESC"] as const) {
+    const orderBy = [{ field: "JOIN_COUNT", direction }] as const;
 
-      it(`a page by number of links by ${field} ${direction} finds its rows by the counters alone`, async () => {
-        const [statement] = await statementsOf(test, () =>
-          open().page({ chatId: channel.chatId, first: 50, page: 300, orderBy: [{ field, direction }] }),
-        );
-        // No index has the links without joins last when the latest come first.
-        const isSorted = field === "LAST_JOIN_AT" && direction === "DESC";
-        const most = { invite_link: 2 * 51, link_activity: isSorted ? 2 * LINKS : 300 * 50 + 2 * 51 };
-        await expectReads(statement, most, isSorted ? LINKS : 2 * 51);
-      });
-    }
+    it(`every page of links by JOIN_COUNT ${direction} reads the links of the page alone, from either end`, async () => {
+      const asked: LinkPageArguments = { chatId: channel.chatId, orderBy };
+      const middle = await open().page({ ...asked, first: 1, page: LINKS / 2 });
+      for (const argumentsFor of Object.values(PAGES)) {
+        const paging = argumentsFor(middle.edges[0]?.cursor as string);
+        const [statement] = await statementsOf(test, () => open().page({ ...asked, ...paging }));
+        await expectReads(statement, { invite_link: 51, invite_link_tag: 51, link_activity: 51 }, 51);
+      }
+    });
+
+    it(`a page by number of links by JOIN_COUNT ${direction} finds its rows by the counters alone`, async () => {
+      const [statement] = await statementsOf(test, () =>
+        open().page({ chatId: channel.chatId, first: 50, page: 300, orderBy }),
+      );
+      await expectReads(
+        statement,
+        { invite_link: 2 * 51, invite_link_tag: 51, link_activity: 300 * 50 + 2 * 51 },
+        2 * 51,
+      );
+    });
+  }
+
+  for (const field of ["ACTIVE_COUNT", "LAST_JOIN_AT"] as const) {
+    it(`a page of links by ${field} sorts the channel's counters and looks up the links of the page alone`, async () => {
+      const asked: LinkPageArguments = { chatId: channel.chatId, orderBy: [{ field, direction: "DESC" }] };
+      const middle = await open().page({ ...asked, first: 1, page: LINKS / 2 });
+      for (const argumentsFor of Object.values(PAGES)) {
+        const paging = argumentsFor(middle.edges[0]?.cursor as string);
+        const [statement] = await statementsOf(test, () => open().page({ ...asked, ...paging }));
+        const most = { invite_link: 51, invite_link_tag: 51, link_activity: ALL_LINKS };
+        await expectReads(statement, most, LINKS, ["link_activity"]);
+      }
+    });
   }
 
   /** Reads something of each link of a page. */
@@ -147,10 +190,10 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
     await expectReads(sent[0], { link_activity: 50 }, 0);
   });
 
-  it("the retention of a page's links is read in one statement from their quarters alone", async () => {
+  it("the retention of a page's links is read in one statement from their counters and quarters alone", async () => {
     const sent = await statementsOfPage((statistics, link) => statistics.retention(link));
     expect(sent).toHaveLength(1);
-    await expectReads(sent[0], { link_quarter: 50 * MEMBERS }, 50 * MEMBERS);
+    await expectReads(sent[0], { link_activity: 50, link_quarter: 50 * MEMBERS }, 50 * (MEMBERS + 1));
   });
 
   const SPAN = {
@@ -160,10 +203,35 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
     timeZone: "Asia/Tokyo",
   } as const;
 
-  it("the series of a page's links is read in one statement from their quarters alone", async () => {
+  it("the series of a page's links is read in one statement from their counters and quarters alone", async () => {
     const sent = await statementsOfPage((statistics, link) => statistics.series(link, SPAN));
     expect(sent).toHaveLength(1);
-    await expectReads(sent[0], { link_quarter: 50 * MEMBERS }, 50 * MEMBERS);
+    await expectReads(sent[0], { link_activity: 50, link_quarter: 50 * MEMBERS }, 50 * (MEMBERS + 1));
+  });
+
+  it("the series, the retention and the members of the links of some tags read these links alone", async () => {
+    const tagGroups = [{ tagTypeId: typeId, withoutType: false, tagIds: tags.slice(0, 2) }];
+    const page = await open().page({ chatId: channel.chatId, filter: { tagGroups }, first: 1 });
+    const some = 2 * (LINKS / TAGS);
+    const quarters = { link_quarter: some * MEMBERS };
+    for (const [read, most] of [
+      [() => page.series(SPAN), quarters],
+      [() => page.retention(), quarters],
+      [() => page.members(), {}],
+    ] as const) {
+      const [statement] = await statementsOf(test, read);
+      // A tenth of the counters: PostgreSQL reads all of them or looks each up.
+      const each = { ...most, invite_link_tag: some, link_activity: ALL_LINKS };
+      await expectReads(statement, each, some * (MEMBERS + 1), ["link_activity"]);
+    }
+  });
+
+  it("the groups by tag read each link, its counters and its tags of the type once", async () => {
+    const page = await open().page({ chatId: channel.chatId, first: 1 });
+    const [, statement] = await statementsOf(test, () => page.groups({ by: "TAG", tagTypeId: typeId }));
+    const most = { invite_link: LINKS, link_activity: LINKS, invite_link_tag: LINKS };
+    // The channel has nearly all links of the tables.
+    await expectReads(statement, most, LINKS, TABLES, ALL_LINKS - LINKS);
   });
 
   it("the members of a page's links are read in one statement, as many as are shown", async () => {
@@ -190,7 +258,9 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
       const after = first.edges.at(-1)?.cursor;
       for (const paging of [{ first: 5 }, { first: 5, after }, { last: 5 }]) {
         const [statement] = await statementsOf(test, () => members().page({ ...asked, ...paging }));
-        await expectReads(statement, { member_event: 6 }, 6);
+        // A person's events are found by the person's stays.
+        const most = filter === filters[2] ? { member_event: 50, membership: 50 } : { member_event: 6 };
+        await expectReads(statement, most, 50);
       }
     }
   });
