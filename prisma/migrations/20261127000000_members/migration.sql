@@ -88,6 +88,7 @@ CREATE TABLE "channel_quarter" (
     "join_count" INTEGER NOT NULL DEFAULT 0,
     "leave_count" INTEGER NOT NULL DEFAULT 0,
     "unknown_leave_count" INTEGER NOT NULL DEFAULT 0,
+    "removed_count" INTEGER NOT NULL DEFAULT 0,
     "join_request_count" INTEGER NOT NULL DEFAULT 0,
     "left_within_1" INTEGER NOT NULL DEFAULT 0,
     "left_within_3" INTEGER NOT NULL DEFAULT 0,
@@ -349,6 +350,7 @@ CREATE TYPE "link_quarter_record" AS (
 CREATE TYPE "channel_quarter_record" AS (
     "has_link" BOOLEAN,
     "unknown_leave_count" INT,
+    "removed_count" INT,
     "channel_id" UUID,
     "quarter" INT,
     "join_count" INT,

@@ -16,6 +16,8 @@ export interface QuarterCounts {
   leaves: number;
   /** The part of `leaves` whose join is unknown. */
   unknownLeaves: number;
+  /** The part of `leaves` that somebody else did. */
+  removed: number;
   requests: number;
   left: number[];
 }
@@ -72,6 +74,7 @@ export class Contributions {
     this.channel.leaves += times;
     const quarter = this.#quarter(linkId, leave.at);
     quarter.leaves += times;
+    if (leave.isRemoval) quarter.removed += times;
     if (link) {
       link.leaves += times;
       if (leave.isRemoval) link.removed += times;
@@ -127,7 +130,8 @@ export class Contributions {
     const number = quarterOf(at);
     let counts = quarters.get(number);
     if (!counts) {
-      counts = { joins: 0, leaves: 0, unknownLeaves: 0, requests: 0, left: RETENTION_DAYS.map(() => 0) };
+      const left = RETENTION_DAYS.map(() => 0);
+      counts = { joins: 0, leaves: 0, unknownLeaves: 0, removed: 0, requests: 0, left };
       quarters.set(number, counts);
     }
     return counts;

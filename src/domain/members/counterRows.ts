@@ -86,6 +86,7 @@ const LINK_QUARTER_COLUMNS: readonly ArrayColumn<QuarterRow>[] = [
 const CHANNEL_QUARTER_COLUMNS: readonly ArrayColumn<QuarterRow>[] = [
   { name: "has_link", type: "boolean", value: ({ linkId }) => (linkId === null ? "f" : "t") },
   { name: "unknown_leave_count", type: "int", value: ({ counts }) => counts.unknownLeaves },
+  { name: "removed_count", type: "int", value: ({ counts }) => counts.removed },
   ...QUARTER_COLUMNS,
 ];
 
@@ -98,7 +99,7 @@ const adding = <Row>(table: string, columns: readonly ArrayColumn<Row>[]): Sql =
       .join(", "),
   );
 
-const COUNTS = ["joins", "leaves", "unknownLeaves", "requests"] as const;
+const COUNTS = ["joins", "leaves", "unknownLeaves", "removed", "requests"] as const;
 
 const isZero = (counts: QuarterCounts): boolean =>
   COUNTS.every((name) => counts[name] === 0) && counts.left.every((count) => count === 0);

@@ -33,14 +33,14 @@ const NONE_LEFT = raw(LEFT_COLUMNS.map((column) => `0 as ${column}`).join(", "))
 /** What happened in each quarter of an hour, by link; link_id is null for what happened without one. */
 const quarters = (channelId: string | null): Sql => sql`
   select channel_id, link_id, ${quarter("joined_at")} as quarter, count(*)::int as join_count, 0 as leave_count,
-    0 as unknown_leave_count, 0 as join_request_count, ${LEFT_WITHIN}
+    0 as unknown_leave_count, 0 as removed_count, 0 as join_request_count, ${LEFT_WITHIN}
   from (${stays(channelId)}) stay where joined_at is not null group by 1, 2, 3
   union all
   select channel_id, link_id, ${quarter("left_at")}, 0, count(*)::int,
-    count(*) filter (where joined_at is null)::int, 0, ${NONE_LEFT}
+    count(*) filter (where joined_at is null)::int, count(*) filter (where is_removal)::int, 0, ${NONE_LEFT}
   from (${stays(channelId)}) stay where left_at is not null group by 1, 2, 3
   union all
-  select channel_id, link_id, ${quarter("requested_at")}, 0, 0, 0, count(*)::int, ${NONE_LEFT}
+  select channel_id, link_id, ${quarter("requested_at")}, 0, 0, 0, 0, count(*)::int, ${NONE_LEFT}
   from (${requests(channelId)}) request group by 1, 2, 3`;
 
 /** A table of counters, and how its rows are computed. */
@@ -57,7 +57,7 @@ const sums = (columns: readonly string[]): Sql =>
   raw(columns.map((column) => `sum(${column})::int as ${column}`).join(", "));
 
 const LINK_QUARTER_COUNTS = ["join_count", "leave_count", "join_request_count", ...LEFT_COLUMNS];
-const CHANNEL_QUARTER_COUNTS = [...LINK_QUARTER_COUNTS, "unknown_leave_count"];
+const CHANNEL_QUARTER_COUNTS = [...LINK_QUARTER_COUNTS, "unknown_leave_count", "removed_count"];
 
 const LINK_ACTIVITY: CounterTable = {
   table: "link_activity",

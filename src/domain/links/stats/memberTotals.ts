@@ -8,7 +8,7 @@ import { type MemberSums, memberSumColumns, NO_SUMS } from "./memberCounts.js";
 
 /**
  * The members of the selected links together. For all links of a channel they are sums of the channel's quarters, which
- * are far fewer than the links; only how many members were removed is not in the quarters and read apart.
+ * are far fewer than the links.
  */
 export interface MemberTotals {
   sums(): Promise<Omit<MemberSums, "removedCount">>;
@@ -24,24 +24,18 @@ async function readSums(database: Database, statement: Sql): Promise<MemberSums>
 export function totalMembers(database: Database, selection: LinkSelection): MemberTotals {
   const { channelId } = selection;
   if (hasEveryLink(selection)) {
-    return {
-      sums: lazy(() =>
-        readSums(
-          database,
-          sql`
-          select coalesce(sum(q.join_count), 0) as "joinCount", coalesce(sum(q.leave_count), 0) as "leaveCount",
-            coalesce(sum(q.join_count - q.leave_count), 0) as "activeCount",
-            coalesce(sum(q.join_request_count), 0) as "joinRequestCount"
-          from channel_quarter q where q.channel_id = ${channelId}::uuid and q.has_link`,
-        ),
+    const sums = lazy(() =>
+      readSums(
+        database,
+        sql`
+        select coalesce(sum(q.join_count), 0) as "joinCount", coalesce(sum(q.leave_count), 0) as "leaveCount",
+          coalesce(sum(q.removed_count), 0) as "removedCount",
+          coalesce(sum(q.join_count - q.leave_count), 0) as "activeCount",
+          coalesce(sum(q.join_request_count), 0) as "joinRequestCount"
+        from channel_quarter q where q.channel_id = ${channelId}::uuid and q.has_link`,
       ),
-      removedCount: lazy(async () => {
-        const [row] = await database.query<{ count: number }>(sql`
-          select coalesce(sum(a.removed_count), 0) as count from link_activity a
-          where a.channel_id = ${channelId}::uuid`);
-        return row?.count ?? 0;
-      }),
-    };
+    );
+    return { sums, removedCount: async () => (await sums()).removedCount };
   }
   const { with: prefix, from, where } = selectedIds(selection);
   // OFFSET 0: see LinkSource.
