@@ -8,3 +8,6 @@ ALTER TABLE "audit_entry" ALTER COLUMN "transaction_id" SET DEFAULT (((pg_curren
 
 -- CreateIndex
 CREATE INDEX "audit_entry_channel_id_transaction_id_idx" ON "audit_entry"("channel_id", "transaction_id");
+
+-- The few entries that tell the former id of a chat.
+CREATE INDEX "audit_entry_migrations_idx" ON "audit_entry"("id") WHERE "action" = 'channel.migrate';
