@@ -86,11 +86,9 @@ async function planOf(database: Database, selection: LinkSelection, grouped: Gro
   if (grouped.by === "TAG") {
     return {
       key: sql`lt.tag_id`,
-      // OFFSET 0 keeps PostgreSQL, which does not know how many links the channel has, from looking up each link's tags.
-      joins: sql`left join (
-        select lt.link_id, lt.tag_id from invite_link_tag lt
-        where lt.channel_id = ${selection.channelId}::uuid and lt.type_id = ${grouped.typeId}::uuid offset 0
-      ) lt on lt.link_id = l.id`,
+      // By the channel as well, so that PostgreSQL may read all tags of the type at once instead of looking up each link's.
+      joins: sql`left join invite_link_tag lt on lt.link_id = l.id
+        and lt.channel_id = ${selection.channelId}::uuid and lt.type_id = ${grouped.typeId}::uuid`,
       orderJoins: sql`left join tag t on t.id = g.key`,
       order: sql`t.name_key nulls last, g.key nulls last`,
       show: (key) => ({ tagId: key as string | null }),
@@ -137,7 +135,7 @@ export async function groupLinks(
   >(sql`
     ${prefix} select g.* from (
       select ${plan.key} as key, count(*) as "linkCount", sum(l.budget) as budget, ${memberSumColumns(sql`a`)}
-      from invite_link l join link_activity a on a.link_id = l.id and a.channel_id = l.channel_id ${plan.joins}
+      from invite_link l join link_activity a on a.link_id = l.id ${plan.joins}
       where ${where} group by 1
     ) g ${plan.orderJoins} order by ${plan.order} limit ${MAX_GROUPS + 1}::int`);
   if (rows.length > MAX_GROUPS) refuseGroups();
