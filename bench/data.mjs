@@ -50,7 +50,14 @@ async function fill(execute, links, seed) {
   await execute(`insert into invite_link_tag (${columns}) select ${columns} from drawn`);
   for (const { definition } of indexes) await execute(definition);
   await execute("set session_replication_role = origin");
-  // No trigger has run, so the bitmaps and the counts of days are computed here.
+  // No trigger has run, so the counters' rows, the bitmaps and the counts of days are made here.
+  const [activity] = await execute("select to_regclass('link_activity') is not null as kept");
+  if (activity?.["kept"]) {
+    await execute("insert into channel_activity (channel_id) select id from channel on conflict do nothing");
+    await execute(
+      "insert into link_activity (link_id, channel_id) select id, channel_id from invite_link on conflict do nothing",
+    );
+  }
   const [counts] = await execute("select to_regprocedure('recount()') is not null as kept");
   if (counts?.["kept"]) await execute("select recount()");
 }

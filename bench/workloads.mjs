@@ -3,7 +3,7 @@
 
 import { random } from "./random.mjs";
 
-const LINK = `id name channelId url createsJoinRequest expireDate memberLimit createdAt isBotCreated creatorId budget
+export const LINK = `id name channelId url createsJoinRequest expireDate memberLimit createdAt isBotCreated creatorId budget
   tags { id name color type { id name } }`;
 const PAGE = `edges { node { ${LINK} } } pageInfo { hasNextPage endCursor }`;
 const FACETS = "facets { type { id name } withoutTypeCount tags { count tag { id name } } }";
