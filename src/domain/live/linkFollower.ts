@@ -6,6 +6,9 @@ const EACH_LINK_MS = 1000;
 /** How often a channel is looked for that is not known yet, in milliseconds. */
 const SEARCH_MS = 1000;
 
+/** Links that are read together at most. */
+const MAX_READ = 50;
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
@@ -17,7 +20,9 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
   readonly #chatId: number;
   readonly #onChatId: (chatId: number) => void;
   readonly #changed = new Set<string>();
-  /** By performance.now(), for the links of the last second. */
+  /** Links that were read and not delivered yet. */
+  #ready: InviteLink[] = [];
+  /** By performance.now(), for the links of the last second, in the order of time. */
   readonly #sentAt = new Map<string, number>();
   /** Null while no channel is watched: the chat is not known yet, or its channel was merged into another one. */
   #unwatch: (() => void) | null = null;
@@ -59,22 +64,44 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
 
   async next(): Promise<IteratorResult<InviteLink>> {
     while (!this.#hasEnded) {
+      const [link] = this.takeReady(1);
+      if (link) return { done: false, value: link };
       if (!this.#unwatch) await this.start();
       const now = performance.now();
-      for (const [id, at] of this.#sentAt) if (now - at >= EACH_LINK_MS) this.#sentAt.delete(id);
-      const due = [...this.#changed].find((id) => !this.#sentAt.has(id));
-      if (due === undefined) {
-        await this.#wait(now);
-        continue;
-      }
-      this.#changed.delete(due);
-      this.#sentAt.set(due, now);
-      const link = await this.#feed.readLink(due);
-      if (!link || this.#hasEnded) continue;
-      this.#onChatId(link.chatId);
-      return { done: false, value: link };
+      const due = this.#takeDue(now);
+      if (due.length === 0) await this.#wait(now);
+      else
+        this.#ready = (await Promise.all(due.map((id) => this.#feed.readLink(id)))).filter(
+          (one) => one !== null,
+        );
     }
     return DONE;
+  }
+
+  /** The next links that need not be waited for. */
+  takeReady(most: number): InviteLink[] {
+    if (this.#hasEnded) return [];
+    const links = this.#ready.splice(0, most);
+    for (const { chatId } of links) this.#onChatId(chatId);
+    return links;
+  }
+
+  /** Changed links that may be sent now. They are in the order of time, like those of the last second. */
+  #takeDue(now: number): string[] {
+    for (const [id, at] of this.#sentAt) {
+      if (now - at < EACH_LINK_MS) break;
+      this.#sentAt.delete(id);
+    }
+    const due: string[] = [];
+    for (const id of this.#changed) {
+      if (due.length === MAX_READ) break;
+      if (!this.#sentAt.has(id)) due.push(id);
+    }
+    for (const id of due) {
+      this.#changed.delete(id);
+      this.#sentAt.set(id, now);
+    }
+    return due;
   }
 
   async return(): Promise<IteratorResult<InviteLink>> {
