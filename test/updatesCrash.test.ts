@@ -96,11 +96,20 @@ await describeOnForms("servers that are killed while updates come in", ["server"
       }
       let servers = mode === "webhook" ? [await start()] : [await start(), await start()];
       const crowd = new Crowd(telegram);
+      /** All sessions of the servers end, as when PostgreSQL restarts. */
+      const endSessions = () =>
+        client.query(`select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and pid <> pg_backend_pid()`);
       for (let round = 0; round < ROUNDS; round += 1) {
         const until = Date.now() + 500 + randomInt(1500);
+        const restartAt = until - randomInt(1000);
+        let isRestarted = false;
         while (Date.now() < until) {
           for (let count = 0; count < 5; count += 1) crowd.act();
           await delay(randomInt(10));
+          if (isRestarted || Date.now() < restartAt) continue;
+          isRestarted = true;
+          await endSessions();
         }
         const victim = servers[randomInt(servers.length)];
         await victim?.end("SIGKILL");
