@@ -89,7 +89,7 @@ function backgroundJobs({ config, domain, session }: ReceptionParts): readonly J
       : [
           {
             name: "forget the persons of old events",
-            everyMs: HOUR_MS,
+            everyMs: MINUTE_MS,
             needsLease: false,
             run: () => oldPersons.forget(eventsKeptDays),
           },

@@ -332,7 +332,12 @@ CREATE TYPE "link_activity_record" AS (
     "unique_join_count" INT,
     "join_request_count" INT,
     "pending_join_request_count" INT,
-    "first_join_at" TIMESTAMPTZ
+    "first_join_at" TIMESTAMPTZ,
+    "left_within_1" INT,
+    "left_within_3" INT,
+    "left_within_7" INT,
+    "left_within_14" INT,
+    "left_within_30" INT
 );
 CREATE TYPE "link_quarter_record" AS (
     "link_id" UUID,

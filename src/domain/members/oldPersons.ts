@@ -30,10 +30,10 @@ function withoutPersons(value: unknown, numberOf: (id: number) => number): unkno
 interface Portion {
   /** The last sequence of the portion; null where there is none. */
   readonly last: number | null;
+  /** The last sequence before the first event that is young; null if the portion begins with that. */
+  readonly lastOld: number | null;
   /** How many of its events are old. */
   readonly oldCount: number;
-  /** Whether all of them are. */
-  readonly isOld: boolean;
   readonly forgotten: number;
 }
 
@@ -47,7 +47,7 @@ interface Portion {
  */
 export class OldPersons {
   readonly #database: Database;
-  /** By channel id: all events up to this sequence are old and have lost their persons. */
+  /** By channel id: all events up to this sequence have lost their persons. */
   readonly #passed = new Map<string, number>();
   /** Updates that were received before this time have lost their persons. */
   #updatesPassed: Instant | null = null;
@@ -59,13 +59,30 @@ export class OldPersons {
   /** @param days how long persons are kept. @returns how many member events lost their person */
   async forget(days: number, now = new Date()): Promise<number> {
     const before = new Date(now.getTime() - days * 86_400_000).toISOString();
-    const channels = await this.#database.query<{ id: string }>(sql`select id from channel order by id`);
     let count = 0;
-    for (const { id } of channels) count += await this.#forgetEvents(id, before);
+    for (const channelId of await this.#findChannels(before))
+      count += await this.#forgetEvents(channelId, before);
     await this.#forgetUpdates(sql`telegram_update`, before);
     await this.#forgetUpdates(sql`failed_update`, before);
     this.#updatesPassed = before;
     return count;
+  }
+
+  /** The channels with an old event that still has a person, among the next ones that were not passed. */
+  async #findChannels(before: Instant): Promise<string[]> {
+    const passed = [...this.#passed];
+    const rows = await this.#database.query<{ id: string }>(sql`
+      select c.id from channel c
+      left join unnest(${passed.map(([id]) => id)}::uuid[], ${passed.map(([, last]) => last)}::bigint[])
+        as passed (id, last) on passed.id = c.id
+      where exists (
+        select from (
+          select occurred_at, user_id, actor_id from member_event e
+          where e.channel_id = c.id and e.sequence > coalesce(passed.last, 0) order by e.sequence limit ${PORTION}
+        ) next
+        where occurred_at < ${before}::timestamptz and (user_id > 0 or actor_id > 0)
+      ) order by c.id`);
+    return rows.map(({ id }) => id);
   }
 
   async #forgetEvents(channelId: string, before: Instant): Promise<number> {
@@ -73,12 +90,12 @@ export class OldPersons {
     let after = this.#passed.get(channelId) ?? 0;
     let isAllOld = true;
     for (;;) {
-      const { last, oldCount, isOld, forgotten } = await this.#forgetPortion(channelId, after, before);
+      const { last, lastOld, oldCount, forgotten } = await this.#forgetPortion(channelId, after, before);
       count += forgotten;
+      if (isAllOld && lastOld !== null) this.#passed.set(channelId, lastOld);
+      isAllOld &&= lastOld === last;
       // Late updates make old events stand among young ones, but not behind a whole portion of them.
       if (last === null || oldCount === 0) return count;
-      isAllOld &&= isOld;
-      if (isAllOld) this.#passed.set(channelId, last);
       after = last;
     }
   }
@@ -148,9 +165,13 @@ export class OldPersons {
       const ids = new Set(
         old.flatMap(({ userId, actorId }) => [userId, actorId ?? 0]).filter((id) => id > 0),
       );
-      // A portion with a young event is gone through again, until all of its events are old.
-      const isOld = old.length === events.length;
-      const portion = { last: events.at(-1)?.sequence ?? null, oldCount: old.length, isOld };
+      const firstYoung = events.findIndex((event) => !event.isOld);
+      const lastOld = firstYoung < 0 ? events.at(-1) : events[firstYoung - 1];
+      const portion = {
+        last: events.at(-1)?.sequence ?? null,
+        lastOld: lastOld?.sequence ?? null,
+        oldCount: old.length,
+      };
       if (ids.size === 0) return { ...portion, forgotten: 0 };
       const numbers = sql`(
         select id, nextval('erased_person') as number from unnest(${[...ids]}::bigint[]) as person (id)
