@@ -3,12 +3,24 @@
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../tools/postgres.mjs";
 import { withDatabase } from "./data.mjs";
+import { machine } from "./machine.mjs";
 import { prepareMembers } from "./membersData.mjs";
-import { checkCounts, cpuOfPostgres, postmasterOf, V8_FLAGS } from "./processes.mjs";
+import {
+  checkCounts,
+  cpuOf,
+  cpuOfPostgres,
+  postmasterOf,
+  ServerProcess,
+  startThisServer,
+  V8_FLAGS,
+} from "./processes.mjs";
 import { spread } from "./ratios.mjs";
-import { CHANNELS } from "./updates.mjs";
+import { telegramEnvironment } from "./servers.mjs";
+import { CHANNELS, LINKS, MEMBERS } from "./updates.mjs";
 
 /** @typedef {import("./ingestion.mjs").Slice} Slice */
 /** @typedef {import("./ratios.mjs").Spread} Spread */
@@ -23,28 +35,84 @@ export const INGESTIONS = {
 };
 /** Updates of a slice. Shorter ones would be measured badly: CPU time is counted in hundredths of a second. */
 const COUNT = 10_000;
+/** Updates before the first slice, so that each page that is written to has been written once since the last checkpoint. */
+const WARMING = 30_000;
 
-/** The main process of a PostgreSQL server on this machine. @param {string} url */
-async function postmaster(url) {
-  const [row] = await withDatabase(url, (execute) => execute("select pg_backend_pid() as pid"));
-  return withDatabase(url, async (execute) => {
-    const [own] = await execute("select pg_backend_pid() as pid");
-    return postmasterOf(Number(own?.["pid"] ?? row?.["pid"]));
+/** The main process of a PostgreSQL server; null if it is not on this machine. @param {string} url */
+const postmasterAt = (url) =>
+  withDatabase(url, async (execute) => {
+    const [row] = await execute("select pg_backend_pid() as pid");
+    return postmasterOf(Number(row?.["pid"]));
   });
-}
 
 /**
- * @typedef {{ node: Spread, postgres: Spread, ofTheLimit: Spread, perSecond: Spread }} Ingested microseconds an update, and
- *   how many updates are stored in the time in which the limit stores one
+ * @typedef {{ node: Spread, postgres: Spread, ofTheLimit: Spread, perSecond: Spread }} Ingested microseconds of CPU time an
+ *   update, how many updates are stored in the time in which the limit stores one, and updates a second, one batch after
+ *   another
  */
+
+/** @typedef {{ node: number, postgres: number, perSecond: number }} Received microseconds of CPU time an update, and the rate */
+
+/**
+ * How fast this server receives updates from a Bot API server that always has some.
+ * @param {string} url of the database
+ * @param {{ isWebhook: boolean, channels: number, first: number, postmaster: number | null, milliseconds: number }} options
+ * @returns {Promise<Received>}
+ */
+async function receive(url, { isWebhook, channels, first, postmaster, milliseconds }) {
+  const script = fileURLToPath(new URL("updatesTelegram.mjs", import.meta.url));
+  const telegram = new ServerProcess([script], { CHANNELS: `${channels}`, FIRST: `${first}` });
+  const port = await freePort();
+  const origin = await telegram.ready();
+  const server = startThisServer({
+    ...telegramEnvironment(origin),
+    DATABASE_URL: url,
+    PORT: `${port}`,
+    TELEGRAM_UPDATES: isWebhook ? "webhook" : "polling",
+    ...(isWebhook && {
+      TELEGRAM_WEBHOOK_URL: `http://127.0.0.1:${port}/telegram/webhook`,
+      TELEGRAM_WEBHOOK_SECRET: "the-secret-of-the-benchmark",
+    }),
+  });
+  const now = async () => ({
+    at: performance.now(),
+    count: Number(await (await fetch(new URL("/acknowledged", origin))).text()),
+    node: cpuOf(server.pid),
+    postgres: cpuOfPostgres(postmaster),
+  });
+  try {
+    await server.ready();
+    // Both processes warm up.
+    await delay(milliseconds);
+    const [before, after] = [await now(), await delay(milliseconds).then(now)];
+    const count = after.count - before.count;
+    return {
+      node: ((after.node - before.node) * 1000) / count,
+      postgres: ((after.postgres - before.postgres) * 1000) / count,
+      perSecond: (count * 1000) / (after.at - before.at),
+    };
+  } finally {
+    await server.stop();
+    await telegram.stop();
+  }
+}
+
+const RECEPTIONS = {
+  "polling, 100 channels": { isWebhook: false, channels: CHANNELS },
+  "polling, one channel": { isWebhook: false, channels: 1 },
+  "webhook, 100 channels": { isWebhook: true, channels: CHANNELS },
+  "webhook, one channel": { isWebhook: true, channels: 1 },
+};
+/** Milliseconds in which updates are received to warm up, and then to measure. */
+const RECEPTION_MS = 5000;
 
 /**
  * @param {string} server
  * @param {{ rounds: number, say: (line: string) => void }} options
  */
-export async function measureIngestion(server, { rounds, say }) {
+export async function measureMembers(server, { rounds, say }) {
   const url = await prepareMembers(server, say);
-  const main = await postmaster(url);
+  const main = await postmasterAt(url);
   const child = fork(fileURLToPath(new URL("ingestion.mjs", import.meta.url)), {
     env: { ...process.env, DATABASE_URL: url, NODE_OPTIONS: V8_FLAGS },
   });
@@ -57,7 +125,10 @@ export async function measureIngestion(server, { rounds, say }) {
     return { node: (cpu * 1000) / count, postgres, perSecond: (count * 1000) / milliseconds };
   };
   try {
-    for (const one of Object.values(INGESTIONS)) await run({ ...one, count: COUNT });
+    say("storing updates");
+    for (const { kind, channels } of Object.values(INGESTIONS).slice(0, 2))
+      await run({ kind, channels, batch: 1000, count: WARMING });
+    for (const one of Object.values(INGESTIONS)) await run({ ...one, count: COUNT / 2 });
     /** @type {Record<string, Awaited<ReturnType<typeof run>>[]>} */
     const found = {};
     for (let round = 0; round < rounds; round += 1) {
@@ -67,10 +138,19 @@ export async function measureIngestion(server, { rounds, say }) {
     }
     child.disconnect();
     await once(child, "exit");
+    /** @type {Record<string, Received>} */
+    const receptions = {};
+    for (const [index, [name, reception]] of Object.entries(RECEPTIONS).entries()) {
+      say(name);
+      const first = (index + 1) * 10_000_000;
+      const options = { ...reception, first, postmaster: main, milliseconds: RECEPTION_MS };
+      receptions[name] = await receive(url, options);
+    }
     const differences = await checkCounts({ DATABASE_URL: url });
     if (differences !== "") throw new Error(`The counts are wrong: ${differences}`);
     const limits = found["limit"] ?? [];
-    return Object.fromEntries(
+    /** @type {Record<string, Ingested>} */
+    const ingestions = Object.fromEntries(
       Object.entries(found).map(([name, slices]) => [
         name,
         {
@@ -86,6 +166,17 @@ export async function measureIngestion(server, { rounds, say }) {
         },
       ]),
     );
+    const links = CHANNELS * LINKS;
+    return {
+      kind: "members",
+      links,
+      members: CHANNELS * MEMBERS,
+      rounds,
+      count: COUNT,
+      ...(await machine(url)),
+      ingestions,
+      receptions,
+    };
   } finally {
     if (child.exitCode === null) child.kill();
   }

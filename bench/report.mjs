@@ -22,7 +22,7 @@ const keyOf = (/** @type {Run} */ { kind, links }) => `${kind} ${links}`;
 function readResults() {
   if (!existsSync(file("results.json"))) return [];
   const order = (/** @type {Run} */ { kind, links }) => [
-    ["server", "fast-paths", "fair", "embedded", "start"].indexOf(kind),
+    ["server", "fast-paths", "members", "fair", "embedded", "start"].indexOf(kind),
     links === MAIN_LINKS ? 0 : links,
   ];
   return Object.values(JSON.parse(readFileSync(file("results.json"), "utf8"))).sort((a, b) => {
@@ -132,6 +132,39 @@ function startTables({ forms, installed }) {
 }
 
 /** @param {Run} run */
+function membersTable({ links, members, rounds, count, commit, at, ingestions, receptions }) {
+  const rows = Object.entries(
+    /** @type {Record<string, import("./members.mjs").Ingested>} */ (ingestions),
+  ).map(([name, { node, postgres, ofTheLimit, perSecond }]) => [
+    name,
+    number(node.median, 0),
+    number(postgres.median, 0),
+    `${number(ofTheLimit.median, 2)} (${number(ofTheLimit.least, 2)}–${number(ofTheLimit.most, 2)})`,
+    grouped(Math.round(perSecond.median)),
+  ]);
+  return [
+    "## Storing Telegram's updates",
+    `${grouped(links)} links in 100 channels with ${grouped(members)} members. The limit inserts 100 rows a statement into a table with two keys, (channel, sequence) and (bot, update id). ${rounds} rounds of ${grouped(count)} updates each, in turn; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}. Wanted: 0.4 of the limit at 100 a batch, 0.55 at 1,000; one channel at most twice the cost of a hundred.`,
+    markdown([
+      ["", "Node.js µs", "PostgreSQL µs", "of the limit", "updates a second, one batch after another"],
+      ...rows,
+    ]),
+    "Received from a Bot API server on the same machine that always has updates, by polling and by 50 webhook calls at a time:",
+    markdown([
+      ["", "Node.js µs", "PostgreSQL µs", "updates a second"],
+      ...Object.entries(/** @type {Record<string, import("./members.mjs").Received>} */ (receptions)).map(
+        ([name, { node, postgres, perSecond }]) => [
+          name,
+          number(node, 0),
+          number(postgres, 0),
+          grouped(Math.round(perSecond)),
+        ],
+      ),
+    ]),
+  ].join("\n\n");
+}
+
+/** @param {Run} run */
 function fairTable({ links, inChannel, aliases, milliseconds, commit, at, phases }) {
   const row = (
     /** @type {string} */ title,
@@ -212,6 +245,7 @@ function fastPathTables({ links, rounds, slice, connections, seed, commit, at, p
 export function table(run) {
   if (run.kind === "fast-paths") return fastPathTables(run);
   if (run.kind === "fair") return fairTable(run);
+  if (run.kind === "members") return membersTable(run);
   if (run.kind === "start") return `## Start and size\n\n${startTables(run)}`;
   const title =
     run.kind === "embedded"

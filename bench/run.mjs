@@ -9,6 +9,7 @@ import { measureFastPaths } from "./fastPaths.mjs";
 import { checkGuard, GUARD, guardTable } from "./guard.mjs";
 import { machine } from "./machine.mjs";
 import { measure } from "./measure.mjs";
+import { measureMembers } from "./members.mjs";
 import { preparePeers } from "./peers.mjs";
 import { startBenchPostgres } from "./postgres.mjs";
 import { addResults, table, writeReport } from "./report.mjs";
@@ -17,7 +18,7 @@ import { measureStart } from "./start.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** The parts of the benchmark other than the workloads. */
-const OTHER_PARTS = ["embedded", "start", "fair", "fast-paths"];
+const OTHER_PARTS = ["embedded", "start", "fair", "fast-paths", "members"];
 
 const HELP = `npm run bench -- [options]
 
@@ -178,6 +179,9 @@ async function main() {
   try {
     if (workloads.length > 0) conclude(await measureServers(server));
     if (parts.includes("fast-paths")) conclude(await measureEachFastPath(server));
+    if (parts.includes("members")) {
+      conclude(await measureMembers(server, { rounds: Number(given.rounds ?? (small ? 1 : 6)), say }));
+    }
     if (parts.includes("embedded")) conclude(await measureEmbedded(server));
     if (parts.includes("fair")) {
       const links = Number(given.scale ?? (small ? options.links : FAIR_LINKS));

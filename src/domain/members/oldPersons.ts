@@ -5,6 +5,7 @@ import type { Instant } from "../../database/instant.js";
 
 /** Member events, or updates, that one transaction goes through. */
 const PORTION = 2000;
+const HOUR_MS = 3_600_000;
 
 interface StoredUpdate {
   readonly botId: number;
@@ -100,16 +101,26 @@ export class OldPersons {
     }
   }
 
+  /** Goes hour by hour: the index has no order within an hour, so that all updates of it are read for each portion. */
   async #forgetUpdates(table: Sql, before: Instant): Promise<void> {
-    let last: StoredUpdate | undefined;
-    do {
-      const after: Sql = last
-        ? sql`(received_at, bot_id, update_id) > (${last.receivedAt}::timestamptz, ${last.botId}::bigint, ${last.updateId}::bigint)`
-        : sql`received_at >= ${this.#updatesPassed ?? "-infinity"}::timestamptz`;
-      last = await this.#database.directTransaction((transaction) =>
-        this.#forgetUpdatesAfter(transaction, table, sql`${after} and received_at < ${before}::timestamptz`),
-      );
-    } while (last);
+    const [first] = await this.#database.query<{ at: Instant | null }>(sql`
+      select min(received_at) as at from ${table}
+      where received_at >= ${this.#updatesPassed ?? "-infinity"}::timestamptz`);
+    if (!first?.at) return;
+    const end = Date.parse(before);
+    for (let from = Date.parse(first.at); from < end; from += HOUR_MS) {
+      const to = new Date(Math.min(from + HOUR_MS, end)).toISOString();
+      const hour = sql`received_at >= ${new Date(from).toISOString()}::timestamptz and received_at < ${to}::timestamptz`;
+      let last: StoredUpdate | undefined;
+      do {
+        const after: Sql = last
+          ? sql`(received_at, bot_id, update_id) > (${last.receivedAt}::timestamptz, ${last.botId}::bigint, ${last.updateId}::bigint)`
+          : sql`true`;
+        last = await this.#database.directTransaction((transaction) =>
+          this.#forgetUpdatesAfter(transaction, table, sql`${hour} and ${after}`),
+        );
+      } while (last);
+    }
   }
 
   /** @returns the last update of a portion; undefined where there is none */
