@@ -36,7 +36,7 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
       case when l.is_bot_created and not other.is_bot_created then l.id else other.id end as kept
     from invite_link l join invite_link other on other.url = l.url
     where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid`);
-  await mergeLinks(unit, links);
+  await mergeLinks(unit, { from, to, older }, links);
   const dropped = links.map((link) => link.dropped);
   await keepSettings(unit, { from, to }, links);
   await unit.execute(sql`delete from invite_link where id = any(${dropped}::uuid[])`);

@@ -39,12 +39,19 @@ const DROPPED_AND_KEPT = (links: readonly MergedLink[]) => sql`
     as pair (dropped, kept)`;
 
 /** Gives what happened by the links that are dropped to the links that are kept, whose roll-ups mergeMembers computes anew. */
-export async function mergeLinks(session: Session, links: readonly MergedLink[]): Promise<void> {
+export async function mergeLinks(
+  session: Session,
+  { from, to }: MergedChannels,
+  links: readonly MergedLink[],
+): Promise<void> {
   if (links.length === 0) return;
   const pairs = DROPPED_AND_KEPT(links);
-  await session.query(sql`update membership m set link_id = kept from ${pairs} where m.link_id = dropped`);
-  await session.query(sql`update member_event e set link_id = kept from ${pairs} where e.link_id = dropped`);
-  await session.query(sql`update join_request r set link_id = kept from ${pairs} where r.link_id = dropped`);
+  for (const table of [sql`membership`, sql`member_event`, sql`join_request`]) {
+    // The indexes begin with the channel.
+    await session.query(sql`
+      update ${table} m set link_id = kept from ${pairs}
+      where m.channel_id = any(${[from, to]}::uuid[]) and m.link_id = dropped`);
+  }
   await session.query(
     sql`delete from link_quarter where link_id = any(${links.map(({ dropped }) => dropped)}::uuid[])`,
   );
