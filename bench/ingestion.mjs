@@ -2,11 +2,18 @@
 // which only inserts a row for each update into a table with two keys.
 
 import { performance } from "node:perf_hooks";
-import { createDatabase } from "../dist/database/database.js";
-import { serverPool } from "../dist/database/pools.js";
-import { UpdateIngestion } from "../dist/domain/members/updateIngestion.js";
-import { readUpdate } from "../dist/telegram/updates.js";
 import { CHANNELS, Updates } from "./updates.mjs";
+
+// Imported at run time, because the sources are type-checked before they are built.
+const built = (/** @type {string} */ file) => import(new URL(`../dist/${file}`, import.meta.url).href);
+/** @type {typeof import("../src/database/database.js")} */
+const { createDatabase } = await built("database/database.js");
+/** @type {typeof import("../src/database/pools.js")} */
+const { serverPool } = await built("database/pools.js");
+/** @type {typeof import("../src/domain/members/updateIngestion.js")} */
+const { UpdateIngestion } = await built("domain/members/updateIngestion.js");
+/** @type {typeof import("../src/telegram/updates.js")} */
+const { readUpdate } = await built("telegram/updates.js");
 
 /** Rows of one statement of the limit. */
 const LIMIT_ROWS = 100;
