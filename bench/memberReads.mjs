@@ -1,4 +1,4 @@
-// The part `members`, reading: what the numbers of members cost beside a page of links without them (W1), in a channel whose
+// The part `member-reads`: what the numbers of members cost beside a page of links without them (W1), in a channel whose
 // links have many members.
 
 import { createHash } from "node:crypto";
@@ -202,7 +202,7 @@ export async function measureMemberReads(postgres, { links, members, seed, round
         found[name] = [...(found[name] ?? []), await run(selection)];
     }
     return {
-      kind: "memberReads",
+      kind: "member-reads",
       ...{ links, members, seed, rounds, slice, inChannel: facts.channels[0]?.links },
       ...(await machine(url)),
       workloads: Object.fromEntries(

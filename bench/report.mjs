@@ -16,13 +16,13 @@ const MAIN_LINKS = 500_000;
 
 /** @typedef {any} Run the result of a measure function, with the properties of machine() */
 
-const keyOf = (/** @type {Run} */ { kind, links }) => `${kind} ${links}`;
+const keyOf = (/** @type {Run} */ { kind, links, servers }) => `${kind} ${links ?? servers}`;
 
 /** @returns {Run[]} in the order of the report: by kind, the main scale first, then from the smallest scale to the largest */
 function readResults() {
   if (!existsSync(file("results.json"))) return [];
   const order = (/** @type {Run} */ { kind, links }) => [
-    ["server", "fast-paths", "members", "fair", "embedded", "start"].indexOf(kind),
+    ["server", "fast-paths", "members", "member-reads", "live", "fair", "embedded", "start"].indexOf(kind),
     links === MAIN_LINKS ? 0 : links,
   ];
   return Object.values(JSON.parse(readFileSync(file("results.json"), "utf8"))).sort((a, b) => {
@@ -165,6 +165,56 @@ function membersTable({ links, members, rounds, count, commit, at, ingestions, r
 }
 
 /** @param {Run} run */
+function memberReadsTable({ links, members, inChannel, rounds, slice, seed, commit, at, workloads }) {
+  const first = workloads.W1;
+  const cpu = (/** @type {any} */ { node, postgres }) => node.median + postgres.median;
+  const rows = Object.entries(workloads).map(([name, one]) => [
+    `${name}: ${one.title}`,
+    short(one.node.median),
+    short(one.postgres.median),
+    short(one.milliseconds.median),
+    short(cpu(one) / cpu(first)),
+  ]);
+  return [
+    "## Reading the numbers of members",
+    `${grouped(links)} links, ${grouped(inChannel)} of them with ${grouped(members)} memberships in the channel that is read. Medians of ${rounds} rounds of ${slice / 1000} s, two requests at a time, seed ${seed}; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}. Wanted, in PostgreSQL's milliseconds: series 50, groups 200, retention 300, under tag groups within five times that; totals 100, under tag groups near 300; a page with numbers at most 1.25 times W1; M2, M3 and M4 as M2n, M3n and M4n, which are ordered by name.`,
+    markdown([
+      ["", "CPU ms Node.js", "CPU ms PostgreSQL", "ms until the answer", "times the CPU time of W1"],
+      ...rows,
+    ]),
+  ].join("\n\n");
+}
+
+/** @param {Run} run */
+function liveTable({ servers, channels, subscribers, milliseconds, commit, at, phases }) {
+  const rows = phases.map(
+    (/** @type {any} */ { rate, events, missing, sentToStored, storedToSeen, cpuOfServers }) => [
+      grouped(rate),
+      grouped(Math.round((events * 1000) / milliseconds)),
+      `${missing}`,
+      `${short(sentToStored.p50)} / ${short(sentToStored.p99)}`,
+      `${short(storedToSeen.p50)} / ${short(storedToSeen.p99)}`,
+      number(cpuOfServers, 2),
+    ],
+  );
+  return [
+    `## Live: subscribers on ${servers === 1 ? "one server" : `${servers} servers`}`,
+    `${grouped(subscribers)} subscribers of ${channels} channels. Each update is a webhook call, and each event goes to ${subscribers / channels} subscribers. Each row was measured for ${milliseconds / 1000} s, with Telegram, the subscribers, the servers and PostgreSQL on this machine; commit ${commit ?? "unknown"}, ${at.slice(0, 10)}. Wanted: a p99 of 100 ms from stored to seen at 1,000 events a second.`,
+    markdown([
+      [
+        "events a second wanted",
+        "events a second sent",
+        "missing",
+        "sent to stored, p50 / p99 ms",
+        "stored to seen, p50 / p99 ms",
+        "cores the servers used",
+      ],
+      ...rows,
+    ]),
+  ].join("\n\n");
+}
+
+/** @param {Run} run */
 function fairTable({ links, inChannel, aliases, milliseconds, commit, at, phases }) {
   const row = (
     /** @type {string} */ title,
@@ -246,6 +296,8 @@ export function table(run) {
   if (run.kind === "fast-paths") return fastPathTables(run);
   if (run.kind === "fair") return fairTable(run);
   if (run.kind === "members") return membersTable(run);
+  if (run.kind === "member-reads") return memberReadsTable(run);
+  if (run.kind === "live") return liveTable(run);
   if (run.kind === "start") return `## Start and size\n\n${startTables(run)}`;
   const title =
     run.kind === "embedded"

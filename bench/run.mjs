@@ -7,8 +7,10 @@ import { prepareDatabase, prepareEmbedded } from "./data.mjs";
 import { measureFairness } from "./fair.mjs";
 import { measureFastPaths } from "./fastPaths.mjs";
 import { checkGuard, GUARD, guardTable } from "./guard.mjs";
+import { measureLive } from "./live.mjs";
 import { machine } from "./machine.mjs";
 import { measure } from "./measure.mjs";
+import { measureMemberReads } from "./memberReads.mjs";
 import { measureMembers } from "./members.mjs";
 import { preparePeers } from "./peers.mjs";
 import { startBenchPostgres } from "./postgres.mjs";
@@ -18,7 +20,7 @@ import { measureStart } from "./start.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 /** The parts of the benchmark other than the workloads. */
-const OTHER_PARTS = ["embedded", "start", "fair", "fast-paths", "members"];
+const OTHER_PARTS = ["embedded", "start", "fair", "fast-paths", "members", "member-reads", "live"];
 
 const HELP = `npm run bench -- [options]
 
@@ -76,6 +78,12 @@ const FAIR_LINKS = 1_000_000;
 const FAIR_MS = 30_000;
 const FAST_PATH_LINKS = 200_000;
 const FAST_PATH_PACE = { rounds: 16, slice: 1000, warming: { answers: 5000, milliseconds: 6000 } };
+/** A fifth of the links, and all members, are in the channel that is read. */
+const MEMBER_READS = { links: 500_000, members: 10_000_000, rounds: 6, slice: 2000 };
+const FEW_MEMBER_READS = { links: 20_000, members: 100_000, rounds: 1, slice: 500 };
+const LIVE = { channels: 100, subscribers: 1000, rates: [100, 1000], milliseconds: 10_000 };
+const SHORT_LIVE = { channels: 20, subscribers: 100, rates: [100], milliseconds: 2000 };
+const LIVE_SERVERS = [1, 3];
 const EMBEDDED_WORKLOADS = ["W1", "W1c", "W2", "W3", "W4"];
 
 const say = (/** @type {string} */ line) => console.error(line);
@@ -181,6 +189,14 @@ async function main() {
     if (parts.includes("fast-paths")) conclude(await measureEachFastPath(server));
     if (parts.includes("members")) {
       conclude(await measureMembers(server, { rounds: Number(given.rounds ?? (small ? 1 : 6)), say }));
+    }
+    if (parts.includes("member-reads")) {
+      const size = small ? FEW_MEMBER_READS : MEMBER_READS;
+      conclude(await measureMemberReads(server, { ...size, seed: options.seed, say }));
+    }
+    if (parts.includes("live")) {
+      for (const servers of LIVE_SERVERS)
+        conclude(await measureLive(server, { servers, ...(small ? SHORT_LIVE : LIVE), say }));
     }
     if (parts.includes("embedded")) conclude(await measureEmbedded(server));
     if (parts.includes("fair")) {
