@@ -1,6 +1,6 @@
 import sql, { raw, type Sql } from "sql-template-tag";
 import type { Instant } from "../../database/instant.js";
-import { type ArrayColumn, namesOf, rowsOf } from "../stays/arrays.js";
+import { type ArrayColumn, namesOf, recordsOf } from "../stays/arrays.js";
 import {
   type ChannelCounts,
   type Contributions,
@@ -102,7 +102,7 @@ const adding = <Row>(table: string, columns: readonly ArrayColumn<Row>[]): Sql =
 const COUNTS = ["joins", "leaves", "unknownLeaves", "removed", "requests"] as const;
 
 const isZero = (counts: QuarterCounts): boolean =>
-  COUNTS.every((name) => counts[name] === 0) && counts.left.every((count) => count === 0);
+  COUNTS.every((count) => counts[count] === 0) && counts.left.every((count) => count === 0);
 
 const isUnchanged = (counts: LinkCounts): boolean =>
   counts.firstJoinAt === null &&

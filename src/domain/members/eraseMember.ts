@@ -109,12 +109,15 @@ export async function eraseMember(
     const { otherId } = number;
     const named = sql`user_id = ${userId}::bigint or actor_id = ${userId}::bigint`;
     const told = sql`bot_id = any(array(${BOT_IDS})) and update_id = any(array(${updateIdsOf(channelIds, userId)}))`;
+    // The few that are set aside are searched as text, because it is not known where they name persons.
+    const mentioned = sql`strpos(body::text, ${String(userId)}) > 0`;
     const inInbox = sql`(bot_id, update_id) in (
       select bot_id, update_id from telegram_update where ${named}
-      union select bot_id, update_id from telegram_update where ${told})`;
+      union select bot_id, update_id from telegram_update where ${told}
+      union select bot_id, update_id from failed_update where ${mentioned})`;
     for (const [table, where] of [
       [sql`telegram_update`, inInbox],
-      [sql`failed_update`, named],
+      [sql`failed_update`, mentioned],
     ] as const)
       await eraseUpdates(transaction, { table, where, userId, otherId });
     const ofPerson = sql`channel_id = any(${channelIds}::uuid[]) and user_id = ${userId}::bigint`;

@@ -15,15 +15,16 @@ await describeOnForms("two servers", ["server"], (form) => {
     const bed = await UpdatesBed.prepare(form);
     const one = await bed.start({ isFenced: true });
     const other = await bed.start({ isFenced: true });
+    await expect.poll(() => other.receiver.status.pollingServer).toBe(one.lease.serverId);
     expect([one.receiver.status.isPolling, other.receiver.status.isPolling]).toEqual([true, false]);
-    expect(other.receiver.status.pollingServer).toBe(one.lease.serverId);
     bed.control.join(NEWS, person(1));
     await one.ingestion.received(1);
     await one.stop();
     await expect.poll(() => other.receiver.status.isPolling).toBe(true);
     bed.control.join(NEWS, person(2));
-    await other.ingestion.received(1);
-    expect([one.ingestion.ids.length, other.ingestion.ids.length]).toEqual([1, 1]);
+    // The first update may come again: its poller was stopped before it could acknowledge it.
+    await expect.poll(() => new Set([...one.ingestion.ids, ...other.ingestion.ids]).size).toBe(2);
+    expect(one.ingestion.ids).toHaveLength(1);
   });
 
   test("the lease of a server that has ended is taken without waiting for its end", async () => {

@@ -195,16 +195,19 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     await expectExactCounts();
   });
 
-  test("a leave is not counted as one of an unknown join any more when its join comes late", async () => {
+  test("a late join without a link makes a known leave of an unknown one in the channel's quarters", async () => {
     const chat = newChatId();
-    const join = seed(chat, 1, "join", { date: START });
+    const joined = seed(chat, 1, "join", { date: START });
     await ingest(seed(chat, 1, "leave", { date: START + DAY }));
-    await ingest(join);
-    expect(
-      await query(sql`
-        select sum(join_count)::int as joins, sum(leave_count)::int as leaves, sum(unknown_leave_count)::int as unknown
-        from channel_quarter where channel_id = ${await channelOf(chat)}::uuid`),
-    ).toEqual([{ joins: 1, leaves: 1, unknown: 0 }]);
+    await ingest(joined);
+    const quarters = await query<Record<string, number>>(sql`
+      select q.join_count as joins, q.leave_count as leaves, q.unknown_leave_count as unknown
+      from channel_quarter q join channel c on c.id = q.channel_id
+      where c.chat_id = ${chat}::bigint order by q.quarter`);
+    expect(quarters).toEqual([
+      { joins: 1, leaves: 0, unknown: 0 },
+      { joins: 0, leaves: 1, unknown: 0 },
+    ]);
     await expectExactCounts();
   });
 
