@@ -250,7 +250,12 @@ export class Operations {
       log: request.log,
     });
     const leave = () => stream.end();
-    const unwatch = this.#rights.watch(request.caller, (loss) => stream.end(this.#lossResult(loss, request)));
+    const unwatch = this.#rights.watch(request.caller, (loss) => {
+      const reason = this.#lossResult(loss, request);
+      // The rights cannot be read while the database is away. They are read again when the client reconnects.
+      if (loss === "unknown") stream.interrupt(reason);
+      else stream.end(reason);
+    });
     this.#streams.add(stream);
     if (signal?.aborted || this.#isClosing) stream.end();
     else signal?.addEventListener("abort", leave);

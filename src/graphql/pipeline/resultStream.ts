@@ -1,4 +1,5 @@
 import type { Logger } from "../../log.js";
+import { isOfDatabase } from "./errors.js";
 import type { OperationResult } from "./operation.js";
 
 /** The source of a subscription. */
@@ -24,6 +25,9 @@ export interface ResultStreamOptions {
 /** Events that are executed together at most, so that what they select is read together. */
 const MAX_TOGETHER = 50;
 
+/** Whether the database did not answer while a result was made, so that another attempt may give the result. */
+const isUnreadable = ({ errors = [] }: OperationResult): boolean => errors.some(isOfDatabase);
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
@@ -41,8 +45,11 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
   /** The last result of a stream that has ended, until the reader takes it. */
   #last: OperationResult | null = null;
   #hasEnded = false;
+  #isInterrupted = false;
   /** The results that the reader has not asked for yet. */
   #ready: OperationResult[] = [];
+  /** The result before which the stream is to be interrupted, after those that are ready. */
+  #unreadable: OperationResult | null = null;
 
   constructor(options: ResultStreamOptions) {
     this.#options = options;
@@ -57,6 +64,14 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
     return this.#options.events.isLive === true;
   }
 
+  /**
+   * Whether the stream ended although its operation is not over, because the database did not answer. The event of which the
+   * client was not told comes again when the client reconnects.
+   */
+  get isInterrupted(): boolean {
+    return this.#isInterrupted;
+  }
+
   /** Resolves with the next result. The reader must await it before it asks again. */
   next(): Promise<IteratorResult<OperationResult>> {
     if (this.#last) {
@@ -67,6 +82,10 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
     if (this.#hasEnded) return Promise.resolve(DONE);
     const ready = this.#ready.shift();
     if (ready) return Promise.resolve({ done: false, value: ready });
+    if (this.#unreadable) {
+      this.interrupt(this.#unreadable);
+      return Promise.resolve(DONE);
+    }
     if (this.#answer) return Promise.reject(new TypeError("The stream's reader asked twice at once."));
     return new Promise((resolve) => {
       this.#answer = resolve;
@@ -96,6 +115,14 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
     else answer(last ? { done: false, value: last } : DONE);
   }
 
+  /** Ends the stream at once, so that its client reconnects. @param reason is not delivered */
+  interrupt(reason: OperationResult): void {
+    if (this.#hasEnded) return;
+    this.#isInterrupted = true;
+    this.#collectCodes(reason);
+    this.end();
+  }
+
   async #produce(): Promise<void> {
     const { events, resultsOf, failureOf } = this.#options;
     try {
@@ -104,14 +131,24 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
       const ready = events.takeReady?.(MAX_TOGETHER - 1) ?? [];
       const results = await resultsOf([event.value, ...ready]);
       if (this.#hasEnded) return;
-      for (const result of results) this.#collectCodes(result);
-      const [value, ...rest] = results;
+      const unreadable = results.find(isUnreadable) ?? null;
+      const readable = unreadable ? results.slice(0, results.indexOf(unreadable)) : results;
+      for (const result of readable) this.#collectCodes(result);
+      const [value, ...rest] = readable;
       this.#ready = rest;
+      this.#unreadable = unreadable;
+      if (!value) {
+        if (unreadable) this.interrupt(unreadable);
+        return;
+      }
       const answer = this.#answer;
       this.#answer = null;
-      if (value) answer?.({ done: false, value });
+      answer?.({ done: false, value });
     } catch (error) {
-      if (!this.#hasEnded) this.end(failureOf(error));
+      if (this.#hasEnded) return;
+      const failure = failureOf(error);
+      if (isUnreadable(failure)) this.interrupt(failure);
+      else this.end(failure);
     }
   }
 

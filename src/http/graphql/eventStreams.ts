@@ -10,6 +10,8 @@ export interface Results {
    * of what happened before are sent only as fast as the client reads.
    */
   readonly isLive: boolean;
+  /** Whether the results ended although the operation is not over, so that the client should reconnect. */
+  readonly isInterrupted: boolean;
   next(): Promise<IteratorResult<OperationResult>>;
   return(): Promise<unknown>;
 }
@@ -81,9 +83,8 @@ class EventStream extends Readable {
       const { done, value } = await this.#results.next();
       if (this.#hasEnded) return;
       if (done) {
-        this.#stop();
-        this.push(COMPLETE);
-        this.push(null);
+        if (!this.#results.isInterrupted) this.push(COMPLETE);
+        this.end();
         return;
       }
       this.#hasRoom = this.push(eventOf(value));

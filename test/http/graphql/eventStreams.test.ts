@@ -46,6 +46,7 @@ async function open(limits: Partial<StreamLimits>, { bytes, pauseMs, count, isLi
   let given = 0;
   const results: Results = {
     isLive,
+    isInterrupted: false,
     async next() {
       await delay(pauseMs);
       if (given === count) return { done: true, value: undefined };
