@@ -8,11 +8,13 @@ The server is configured by environment variables:
   DATABASE_POOL            the most database sessions for requests (default: 10)
   DATA_DIR                 the folder of the embedded databases (default: ./data)
   TELEGRAM_BOT_TOKEN       the token of the helper bot (default: none; a local sandbox replaces Telegram)
-  TELEGRAM_SANDBOX         on allows the sandbox although NODE_ENV is production
+  TELEGRAM_SANDBOX         on allows the sandbox although NODE_ENV is production; quiet is the same without people who
+                           join and leave by themselves
   TELEGRAM_API_ROOT        another Bot API server (default: https://api.telegram.org)
   TELEGRAM_TIMEOUT_MS      the longest time of a call to Telegram, in milliseconds (default: 10000)
   TELEGRAM_UPDATES, TELEGRAM_WEBHOOK_URL, TELEGRAM_WEBHOOK_SECRET
                            how Telegram's updates are received: polling, webhook or off (default: polling)
+  EVENTS_KEPT_DAYS         for how many days the persons of past member events are kept (default: for ever)
   ADMIN_TOKEN              an API token with the role ADMIN (default: created and shown at the first start)
   NODE_ENV                 development, production or test (default: development)
   GRAPHIQL                 whether GraphiQL is served: on or off (default: on, in production off)

@@ -334,6 +334,14 @@ const PERSONAL: ReadonlySet<string> = new Set([
   "contact",
 ]);
 
+/** Where an update has persons. */
+const PERSONS: ReadonlySet<string> = new Set(["from", "user", "creator"]);
+
+const personOf = (given: Fields): object => ({
+  id: withoutNames(given["id"]),
+  is_bot: withoutNames(given["is_bot"]) ?? false,
+});
+
 /**
  * The same JSON with each person reduced to `id` and `is_bot`: names and the like are never stored. All texts can be
  * stored by PostgreSQL.
@@ -346,10 +354,13 @@ function withoutNames(value: unknown): unknown {
   const given = value as Fields;
   // A private chat is a person.
   if (given["type"] === "private") return { id: withoutNames(given["id"]), type: "private" };
-  if ("is_bot" in given || "first_name" in given)
-    return { id: withoutNames(given["id"]), is_bot: withoutNames(given["is_bot"]) };
+  if ("is_bot" in given || "first_name" in given) return personOf(given);
   const reduced: Record<string, unknown> = {};
-  for (const key of Object.keys(given)) if (!PERSONAL.has(key)) reduced[key] = withoutNames(given[key]);
+  for (const key of Object.keys(given)) {
+    const part = given[key];
+    if (PERSONS.has(key) && isObject(part)) reduced[key] = personOf(part);
+    else if (!PERSONAL.has(key)) reduced[key] = withoutNames(part);
+  }
   return reduced;
 }
 
@@ -373,10 +384,9 @@ export function readUpdate(value: unknown): ReceivedUpdate | null {
   if (!isObject(value)) return null;
   const updateId = value["update_id"];
   if (typeof updateId !== "number" || !Number.isSafeInteger(updateId)) return null;
-  return {
-    updateId,
-    body: withoutNames(value) as object,
-    ...personsOf(value),
-    content: readContent(value),
-  };
+  const content = readContent(value);
+  // Nothing follows from an update of another kind, so only its id is kept, for the ledger.
+  if (content.kind === "other")
+    return { updateId, body: { update_id: updateId }, userId: null, actorId: null, content };
+  return { updateId, body: withoutNames(value) as object, ...personsOf(value), content };
 }

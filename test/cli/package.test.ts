@@ -69,6 +69,7 @@ describe("the packed package", () => {
       "README.md",
       "docs/database.md",
       "docs/import-export.md",
+      "docs/members.md",
       "docs/oint.md",
       "docs/rest.md",
       "package.json",

@@ -5,6 +5,7 @@ import { auditMany } from "../shared/audit.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { ValidationError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
+import { BOT_IDS } from "./inbox.js";
 
 /**
  * The same JSON with another id of a person, wherever it stands: an update that is set aside may have it in any place. The
@@ -23,13 +24,6 @@ function withOtherId(value: unknown, userId: number, otherId: number): unknown {
     ]),
   );
 }
-
-/** All bots of which there are updates, each found by one look at the index. */
-const BOT_IDS = sql`
-  with recursive bot as (
-    select min(bot_id) as id from telegram_update
-    union all select (select min(bot_id) from telegram_update where bot_id > bot.id) from bot where id is not null
-  ) select id from bot where id is not null`;
 
 /** The ids of the updates that told of the person's stays and requests. */
 const updateIdsOf = (channelIds: readonly string[], userId: number): Sql => sql`

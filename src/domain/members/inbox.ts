@@ -14,6 +14,13 @@ const LONGEST_JUMP = 1_000_000;
 /** How long a missing update may still come, in minutes. */
 const PATIENCE_MINUTES = 5;
 
+/** All bots of which there are updates, each found by one look at the index. */
+export const BOT_IDS = sql`
+  with recursive bot as (
+    select min(bot_id) as id from telegram_update
+    union all select (select min(bot_id) from telegram_update where bot_id > bot.id) from bot where id is not null
+  ) select id from bot where id is not null`;
+
 /**
  * Deletes the updates that are older than INBOX_DAYS, and the marks of absences of that time, in small transactions.
  * @returns how many updates were deleted
@@ -29,13 +36,20 @@ export async function pruneInbox(database: Database, now = new Date()): Promise<
     count += deleted.length;
     if (deleted.length < PORTION) break;
   }
-  const channels = await database.query<{ id: string }>(sql`select id from channel order by id`);
-  // A mark is a row of the index on (channel_id, link_id, joined_at) without a link and a join.
-  for (const { id } of channels) {
-    await database.query(sql`
-      delete from membership where channel_id = ${id}::uuid and link_id is null and joined_at is null
-        and is_inferred_leave and left_at < ${before}::timestamptz`);
-  }
+  // A mark goes with its update: until then it leads to the person's id in the update. It is a row of the index on
+  // (channel_id, link_id, joined_at) without a link and a join.
+  await database.query(sql`
+    delete from membership m using (
+      select o.channel_id, o.id from channel c cross join lateral (
+        select channel_id, id from membership o
+        where o.channel_id = c.id and o.link_id is null and o.joined_at is null and o.is_inferred_leave
+          and o.left_at < ${before}::timestamptz
+          and not exists (
+            select from telegram_update u where u.bot_id = any(array(${BOT_IDS})) and u.update_id = o.leave_update_id
+          ) offset 0
+      ) o
+    ) old
+    where m.channel_id = old.channel_id and m.id = old.id`);
   return count;
 }
 

@@ -2,6 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
+import { BOT_IDS } from "./inbox.js";
 
 /** Member events, or updates, that one transaction goes through. */
 const PORTION = 2000;
@@ -28,14 +29,46 @@ function withoutPersons(value: unknown, numberOf: (id: number) => number): unkno
   );
 }
 
+/** A place among the events of a channel. A merge of two channels of one chat gives an event another sequence. */
+interface Place {
+  readonly sequence: number;
+  readonly eventId: string;
+}
+
 interface Portion {
   /** The last sequence of the portion; null where there is none. */
   readonly last: number | null;
-  /** The last sequence before the first event that is young; null if the portion begins with that. */
-  readonly lastOld: number | null;
+  /** The last event before the first one that is young; null if the portion begins with that. */
+  readonly lastOld: Place | null;
   /** How many of its events are old. */
   readonly oldCount: number;
   readonly forgotten: number;
+}
+
+/**
+ * The end of a statement that writes persons beside the updates of the inbox which can no longer be found by the rows that
+ * they led to, so that whoever erases the person finds them.
+ * @param told rows of `update_id` and `person`
+ */
+const nameInInbox = (told: Sql): Sql => sql`
+  update telegram_update u set user_id = told.person from ${told} told
+  where u.bot_id = any(array(${BOT_IDS})) and u.update_id = told.update_id`;
+
+/** Deletes marks, which are needed only as long as a join that they end may still come. @param where of `membership` */
+async function forgetMarks(database: Database, where: Sql): Promise<void> {
+  // A mark is a row of the index on (channel_id, link_id, joined_at) without a link and a join.
+  await database.query(sql`
+    with marks as (
+      delete from membership m using (
+        select o.channel_id, o.id from channel c cross join lateral (
+          select channel_id, id from membership
+          where channel_id = c.id and link_id is null and joined_at is null and is_inferred_leave and ${where} offset 0
+        ) o
+      ) old
+      where m.channel_id = old.channel_id and m.id = old.id
+      returning leave_update_id as update_id, user_id as person
+    )
+    ${nameInInbox(sql`marks`)}`);
 }
 
 /**
@@ -48,10 +81,12 @@ interface Portion {
  */
 export class OldPersons {
   readonly #database: Database;
-  /** By channel id: all events up to this sequence have lost their persons. */
-  readonly #passed = new Map<string, number>();
+  /** By channel id: all events up to this one have lost their persons. */
+  readonly #passed = new Map<string, Place>();
   /** Updates that were received before this time have lost their persons. */
   #updatesPassed: Instant | null = null;
+  /** When marks were last forgotten; milliseconds. */
+  #marksForgottenAt = 0;
 
   constructor(database: Database) {
     this.#database = database;
@@ -61,40 +96,47 @@ export class OldPersons {
   async forget(days: number, now = new Date()): Promise<number> {
     const before = new Date(now.getTime() - days * 86_400_000).toISOString();
     let count = 0;
-    for (const channelId of await this.#findChannels(before))
-      count += await this.#forgetEvents(channelId, before);
+    for (const { id, after } of await this.#findChannels(before))
+      count += await this.#forgetEvents(id, after, before);
+    if (Math.abs(now.getTime() - this.#marksForgottenAt) >= HOUR_MS) {
+      await forgetMarks(this.#database, sql`left_at < ${before}::timestamptz`);
+      this.#marksForgottenAt = now.getTime();
+    }
     await this.#forgetUpdates(sql`telegram_update`, before);
     await this.#forgetUpdates(sql`failed_update`, before);
     this.#updatesPassed = before;
     return count;
   }
 
-  /** The channels with an old event that still has a person, among the next ones that were not passed. */
-  async #findChannels(before: Instant): Promise<string[]> {
+  /** The channels with an old event among the next ones that were not passed, and the sequence up to which they were. */
+  async #findChannels(before: Instant): Promise<{ readonly id: string; readonly after: number }[]> {
     const passed = [...this.#passed];
-    const rows = await this.#database.query<{ id: string }>(sql`
-      select c.id from channel c
-      left join unnest(${passed.map(([id]) => id)}::uuid[], ${passed.map(([, last]) => last)}::bigint[])
-        as passed (id, last) on passed.id = c.id
+    return this.#database.query(sql`
+      select c.id, coalesce(e.sequence, 0) as after from channel c
+      left join unnest(
+        ${passed.map(([id]) => id)}::uuid[], ${passed.map(([, { sequence }]) => sequence)}::bigint[],
+        ${passed.map(([, { eventId }]) => eventId)}::uuid[]
+      ) as passed (id, sequence, event_id) on passed.id = c.id
+      left join member_event e
+        on e.channel_id = c.id and e.sequence = passed.sequence and e.id = passed.event_id
       where exists (
         select from (
-          select occurred_at, user_id, actor_id from member_event e
-          where e.channel_id = c.id and e.sequence > coalesce(passed.last, 0) order by e.sequence limit ${PORTION}
+          select occurred_at from member_event n where n.channel_id = c.id and n.sequence > coalesce(e.sequence, 0)
+          order by n.sequence limit ${PORTION}
         ) next
-        where occurred_at < ${before}::timestamptz and (user_id > 0 or actor_id > 0)
+        where occurred_at < ${before}::timestamptz
       ) order by c.id`);
-    return rows.map(({ id }) => id);
   }
 
-  async #forgetEvents(channelId: string, before: Instant): Promise<number> {
+  async #forgetEvents(channelId: string, from: number, before: Instant): Promise<number> {
     let count = 0;
-    let after = this.#passed.get(channelId) ?? 0;
+    let after = from;
     let isAllOld = true;
     for (;;) {
       const { last, lastOld, oldCount, forgotten } = await this.#forgetPortion(channelId, after, before);
       count += forgotten;
       if (isAllOld && lastOld !== null) this.#passed.set(channelId, lastOld);
-      isAllOld &&= lastOld === last;
+      isAllOld &&= lastOld?.sequence === last;
       // Late updates make old events stand among young ones, but not behind a whole portion of them.
       if (last === null || oldCount === 0) return count;
       after = last;
@@ -105,7 +147,7 @@ export class OldPersons {
   async #forgetUpdates(table: Sql, before: Instant): Promise<void> {
     const [first] = await this.#database.query<{ at: Instant | null }>(sql`
       select min(received_at) as at from ${table}
-      where received_at >= ${this.#updatesPassed ?? "-infinity"}::timestamptz`);
+      where received_at >= ${this.#updatesPassed ?? "-infinity"}::timestamptz and received_at < ${before}::timestamptz`);
     if (!first?.at) return;
     const end = Date.parse(before);
     for (let from = Date.parse(first.at); from < end; from += HOUR_MS) {
@@ -165,11 +207,12 @@ export class OldPersons {
       );
       const events = await transaction.query<{
         sequence: number;
+        id: string;
         isOld: boolean;
         userId: number;
         actorId: number | null;
       }>(sql`
-        select sequence, user_id as "userId", actor_id as "actorId", occurred_at < ${before}::timestamptz as "isOld"
+        select sequence, id, user_id as "userId", actor_id as "actorId", occurred_at < ${before}::timestamptz as "isOld"
         from member_event where channel_id = ${channelId}::uuid and sequence > ${after}::bigint
         order by sequence limit ${PORTION}`);
       const old = events.filter(({ isOld }) => isOld);
@@ -180,7 +223,7 @@ export class OldPersons {
       const lastOld = firstYoung < 0 ? events.at(-1) : events[firstYoung - 1];
       const portion = {
         last: events.at(-1)?.sequence ?? null,
-        lastOld: lastOld?.sequence ?? null,
+        lastOld: lastOld ? { sequence: lastOld.sequence, eventId: lastOld.id } : null,
         oldCount: old.length,
       };
       if (ids.size === 0) return { ...portion, forgotten: 0 };
@@ -199,10 +242,20 @@ export class OldPersons {
             update join_request r set user_id = (select number from persons where id = r.user_id), bio = null
             where channel_id = ${channelId}::uuid and user_id = any(${[...ids]}::bigint[])
               and state <> 'PENDING' and decided_at < ${before}::timestamptz
+            returning update_id, (select id from persons where number = r.user_id) as person
+          ),
+          stays as (
+            update membership m set user_id = (select number from persons where id = m.user_id)
+            where channel_id = ${channelId}::uuid and user_id = any(${[...ids]}::bigint[])
+              and left_at < ${before}::timestamptz
+            returning array[join_update_id, leave_update_id] as update_ids,
+              (select id from persons where number = m.user_id) as person
+          ),
+          told as (
+            select update_id, person from requests
+            union select unnest(update_ids), person from stays
           )
-        update membership m set user_id = (select number from persons where id = m.user_id)
-        where channel_id = ${channelId}::uuid and user_id = any(${[...ids]}::bigint[])
-          and left_at < ${before}::timestamptz`);
+        ${nameInInbox(sql`told`)}`);
       return { ...portion, forgotten: old.filter(({ userId }) => userId > 0).length };
     });
   }

@@ -35,6 +35,15 @@ interface Batch {
 
 const bodyOf = ({ body }: ReceivedUpdate): string => JSON.stringify(body);
 
+/** Only that there was an update. */
+const withoutContent = ({ updateId }: ReceivedUpdate): ReceivedUpdate => ({
+  updateId,
+  body: { update_id: updateId },
+  userId: null,
+  actorId: null,
+  content: { kind: "other" },
+});
+
 /** A join, a leave and a request have a membership or a request with the update's id, by which the update is found. */
 const hasOwnRow = ({ content }: ReceivedUpdate): boolean =>
   content.kind === "joinRequest" || (content.kind === "member" && !(content.wasIn && content.isIn));
@@ -176,12 +185,26 @@ export class UpdateIngestion implements Ingestion {
     } catch (error) {
       if (error instanceof PollerTermOverError || unavailabilityOf(error) !== null) throw error;
       if (updates.length === 1) {
-        await this.#store(updates, term, reasonOf(error));
+        await this.#setAside(updates, term, reasonOf(error));
         return;
       }
       const middle = Math.ceil(updates.length / 2);
       await this.#storeParts(updates.slice(0, middle), term);
       await this.#storeParts(updates.slice(middle), term);
+    }
+  }
+
+  /** Sets updates aside; without what they say if that is the reason for which they cannot be stored. */
+  async #setAside(
+    updates: readonly ReceivedUpdate[],
+    term: PollerTerm | null,
+    reason: string,
+  ): Promise<void> {
+    try {
+      await this.#store(updates, term, reason);
+    } catch (error) {
+      if (error instanceof PollerTermOverError || unavailabilityOf(error) !== null) throw error;
+      await this.#store(updates.map(withoutContent), term, reason);
     }
   }
 

@@ -481,6 +481,58 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     await forget(2, 3);
   });
 
+  test("persons of old events are forgotten by a new process too, behind many that are forgotten", async () => {
+    const chat = newChatId();
+    const joins = Array.from({ length: 2100 }, (_, index) =>
+      seed(chat, 10_000 + index, "join", { date: START + index }),
+    );
+    await ingest(...joins);
+    const now = new Date((START + 2 * DAY + 5000) * 1000);
+    await new OldPersons(opened.database).forget(2, now);
+    await ingest(seed(chat, 99_999, "join", { date: START + 4000 }));
+    await new OldPersons(opened.database).forget(2, now);
+    const kept = await query(sql`
+      select from member_event where channel_id = ${await channelOf(chat)}::uuid and user_id > 0`);
+    expect(kept).toEqual([]);
+  });
+
+  test("a person is erased from updates whose mark, or whose stay's person, is not there any more", async () => {
+    const chat = newChatId();
+    const [banned, gone] = [456_456_456, 567_567_567];
+    // An update from long ago that says that the person is not in the channel leaves a mark.
+    await ingest(
+      seed(chat, banned, "ban", { date: START }),
+      seed(chat, gone, "join", { date: START }),
+      seed(chat, gone, "leave", { date: START + 1 }),
+    );
+    await pruneInbox(opened.database);
+    await new OldPersons(opened.database).forget(2, new Date(Date.now() + DAY * 1000));
+    for (const userId of [banned, gone]) await eraseMember(opened.database, ADMIN, { userId });
+    const rows = JSON.stringify(await query(sql`select * from telegram_update`));
+    expect(rows).not.toMatch(new RegExp(`${banned}|${gone}`));
+  });
+
+  test("of updates of other kinds, and of one that cannot be written, only the id is stored", async () => {
+    const chat = newChatId();
+    const deep = JSON.parse(`${"[".repeat(4500)}${"]".repeat(4500)}`) as unknown;
+    const join = telegramUpdate(seed(chat, 678_678_678, "join")) as { chat_member: object };
+    await ingestion.ingest(
+      [
+        received({ update_id: 93_000, message: { from: { id: 678_678_678 }, text: "A message" } }),
+        received({ ...join, update_id: 93_001, chat_member: { ...join.chat_member, deep } }),
+        ...toReceived([seed(chat, 1, "join")]),
+      ],
+      null,
+    );
+    expect(
+      await query(sql`select body from telegram_update where update_id in (93000, 93001) order by update_id`),
+    ).toEqual([{ body: { update_id: 93_000 } }, { body: { update_id: 93_001 } }]);
+    expect(await query(sql`select body from failed_update where update_id = 93001`)).toEqual([
+      { body: { update_id: 93_001 } },
+    ]);
+    expect(await activityOf(chat)).toMatchObject({ joins: 1 });
+  });
+
   describe("the inbox", () => {
     const BOT = 8_000_000_000;
     const minutes = (count: number) => new Date(Date.UTC(2026, 0, 1) + count * 60_000);
