@@ -66,9 +66,9 @@ export function buildReception(parts: ReceptionParts): Reception {
 
 /** The work that the server with the lease does beside receiving updates. */
 function backgroundJobs({ config, domain, session }: ReceptionParts): readonly Job[] {
-  const { database, gateway } = domain;
+  const { database, callerCache, gateway } = domain;
   const { eventsKeptDays } = config;
-  const memberCounts = new MemberCounts({ session, gateway });
+  const memberCounts = new MemberCounts({ session, database, callerCache, gateway });
   const oldPersons = new OldPersons(database);
   return [
     {

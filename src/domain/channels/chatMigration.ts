@@ -109,7 +109,7 @@ async function join(unit: UnitOfWork, old: ChannelRow, existing: ChannelRow): Pr
  */
 export async function followMigration(
   { database, callerCache }: { database: Database; callerCache: CallerCache },
-  caller: Caller,
+  caller: Pick<Caller, "chatIds">,
   fromChatId: number,
   toChatId: number,
 ): Promise<void> {

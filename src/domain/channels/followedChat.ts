@@ -7,13 +7,13 @@ import { followMigration } from "./chatMigration.js";
 /** A chat for calls to Telegram, which follows one chat migration. */
 export class FollowedChat {
   readonly #shared: { readonly database: Database; readonly callerCache: CallerCache };
-  readonly #caller: Caller;
+  readonly #caller: Pick<Caller, "chatIds">;
   #id: number;
   #followed = false;
 
   constructor(
     shared: { readonly database: Database; readonly callerCache: CallerCache },
-    caller: Caller,
+    caller: Pick<Caller, "chatIds">,
     chatId: number,
   ) {
     this.#shared = shared;
