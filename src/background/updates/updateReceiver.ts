@@ -54,7 +54,7 @@ export const RECEIVER_TIMES: ReceiverTimes = {
   startMs: 3000,
   conflictMs: 60_000,
   webhookCheckMs: 600_000,
-  firstJobMs: 5000,
+  firstJobMs: 60_000,
 };
 
 export interface UpdateReceiverOptions {
