@@ -1,5 +1,6 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import type { Instant } from "../../database/instant.js";
 import { newId } from "../shared/ids.js";
 
 /** How long updates are kept, and with them the ledger by which a repeated update is recognized. Telegram keeps them for a day. */
@@ -53,86 +54,102 @@ export async function pruneInbox(database: Database, now = new Date()): Promise<
   return count;
 }
 
-interface Receiver {
-  readonly checked: number | null;
+interface StoredId {
+  readonly updateId: number;
+  readonly receivedAt: Instant;
 }
 
-interface MissingIds {
+/** An id of an update with the one before it, if there is a jump between them, or the last id. */
+interface ComparedId {
+  readonly before: number | null;
   readonly after: number;
-  readonly fromAt: string;
-  readonly toAt: string;
+  readonly beforeAt: Instant | null;
+  readonly afterAt: Instant;
+  readonly isJump: boolean;
 }
 
 /**
  * Looks for ids of updates that never came, and stores a coverage gap for each row of such ids. Telegram counts the updates
  * of a bot, so that an id that is left out was lost. After a week without updates it goes on with a random id.
+ *
+ * Receiving updates waits for the lock of the row of update_receiver, so that is taken only to store what was found.
  * @returns how many gaps were found
  */
 export async function checkUpdateGaps(database: Database, botId: number, now = new Date()): Promise<number> {
+  const [receiver] = await database.query<{ checked: number | null }>(readChecked(botId));
+  const checked = receiver?.checked ?? null;
+  const start = await findStart(database, botId, checked, now);
+  if (start === null) return 0;
+  // Higher ids from before a quiet time are not compared. A jump that is not missing ids is no gap.
+  const compared = await database.query<ComparedId>(sql`
+    select before, after, before_at as "beforeAt", after_at as "afterAt", is_jump as "isJump"
+    from (
+      select *, coalesce(after - before > 1 and after - before <= ${LONGEST_JUMP}
+        and after_at - before_at < make_interval(days => ${QUIET_DAYS}), false) as is_jump
+      from (
+        select lag(update_id) over ids as before, update_id as after, lag(received_at) over ids as before_at,
+          received_at as after_at, lead(update_id) over ids is null as is_last
+        from telegram_update
+        where bot_id = ${botId}::bigint and update_id >= ${start.updateId}::bigint
+          and received_at > ${start.receivedAt}::timestamptz - make_interval(days => ${QUIET_DAYS})
+        window ids as (order by update_id)
+      ) stored
+    ) compared
+    where is_jump or is_last
+    order by after`);
+  const jumps = compared.filter(({ isJump }) => isJump);
   const patient = new Date(now.getTime() - PATIENCE_MINUTES * 60_000).toISOString();
+  const open = jumps.find(({ afterAt }) => afterAt > patient);
+  const missing = jumps.filter(({ after }) => open === undefined || after < open.after);
+  const end = open ? open.before : (compared.at(-1)?.after ?? null);
+  if (end === null || end === checked) return 0;
   return database.transaction(async (unit) => {
     await unit.execute(
       sql`insert into update_receiver (bot_id) values (${botId}::bigint) on conflict do nothing`,
     );
-    const [receiver] = await unit.query<Receiver>(sql`
-      select checked_update_id as checked from update_receiver where bot_id = ${botId}::bigint for update`);
-    const start = await findStart(unit, botId, receiver?.checked ?? null);
-    if (start === null) return 0;
-    // Higher ids from before a quiet time are not compared.
-    const compared = sql`bot_id = ${botId}::bigint and update_id >= ${start}::bigint and received_at > (
-      select received_at - make_interval(days => ${QUIET_DAYS}) from telegram_update
-      where bot_id = ${botId}::bigint and update_id = ${start}::bigint)`;
-    // The rows after a jump, from the first id on. A jump that is not missing ids is no gap.
-    const jumps = await unit.query<MissingIds & { isPatient: boolean; before: number }>(sql`
-      select before, update_id as after, before_at as "fromAt", received_at as "toAt",
-        received_at <= ${patient}::timestamptz as "isPatient"
-      from (
-        select update_id, received_at, lag(update_id) over ids as before, lag(received_at) over ids as before_at
-        from telegram_update where ${compared} window ids as (order by update_id)
-      ) ordered
-      where update_id - before > 1 and update_id - before <= ${LONGEST_JUMP}
-        and received_at - before_at < make_interval(days => ${QUIET_DAYS})
-      order by update_id`);
-    const open = jumps.find(({ isPatient }) => !isPatient);
-    const missing = jumps.filter(({ after }) => open === undefined || after < open.after);
-    for (const { fromAt, toAt } of missing) {
+    const [locked] = await unit.query<{ checked: number | null }>(sql`${readChecked(botId)} for update`);
+    // Another server has compared the same ids meanwhile.
+    if (locked?.checked !== checked) return 0;
+    for (const { beforeAt, afterAt } of missing) {
       await unit.execute(sql`
         insert into coverage_gap (id, bot_id, reason, from_at, to_at)
-        values (${newId()}::uuid, ${botId}::bigint, 'UPDATES_MISSING', least(${fromAt}::timestamptz, ${toAt}::timestamptz),
-          greatest(${fromAt}::timestamptz, ${toAt}::timestamptz))`);
+        values (${newId()}::uuid, ${botId}::bigint, 'UPDATES_MISSING', least(${beforeAt}::timestamptz, ${afterAt}::timestamptz),
+          greatest(${beforeAt}::timestamptz, ${afterAt}::timestamptz))`);
     }
-    const end = open
-      ? sql`${open.before}::bigint`
-      : sql`(select max(update_id) from telegram_update where ${compared})`;
     await unit.execute(
-      sql`update update_receiver set checked_update_id = ${end} where bot_id = ${botId}::bigint`,
+      sql`update update_receiver set checked_update_id = ${end}::bigint where bot_id = ${botId}::bigint`,
     );
     return missing.length;
   });
 }
 
-/** The id from which on ids are compared; null where there is no update. */
+const readChecked = (botId: number) => sql`
+  select checked_update_id as checked from update_receiver where bot_id = ${botId}::bigint`;
+
+/** The update from whose id on ids are compared; null where there is no update. */
 async function findStart(
-  unit: { query<Row>(statement: ReturnType<typeof sql>): Promise<Row[]> },
+  database: Database,
   botId: number,
   checked: number | null,
-): Promise<number | null> {
-  const ofBot = sql`bot_id = ${botId}::bigint`;
-  if (checked !== null) {
-    // Lower ids that came after a quiet time begin anew.
-    const [anew] = await unit.query<{ start: number | null }>(sql`
-      select min(update_id) as start from telegram_update
-      where ${ofBot} and update_id < ${checked}::bigint and received_at > coalesce(
-        (select max(received_at) from telegram_update where ${ofBot} and update_id >= ${checked}::bigint
-          and update_id <= ${checked + LONGEST_JUMP}::bigint),
-        '-infinity') + make_interval(days => ${QUIET_DAYS})`);
-    if (anew?.start != null) return anew.start;
-    const [next] = await unit.query<{ start: number | null }>(sql`
-      select min(update_id) as start from telegram_update where ${ofBot} and update_id >= ${checked}::bigint`);
-    return next?.start ?? null;
-  }
-  const [first] = await unit.query<{ start: number | null }>(
-    sql`select min(update_id) as start from telegram_update where ${ofBot}`,
-  );
-  return first?.start ?? null;
+  now: Date,
+): Promise<StoredId | null> {
+  const lowest = async (condition: Sql): Promise<StoredId | null> => {
+    const [first] = await database.query<StoredId>(sql`
+      select update_id as "updateId", received_at as "receivedAt" from telegram_update
+      where bot_id = ${botId}::bigint and ${condition} order by update_id limit 1`);
+    return first ?? null;
+  };
+  if (checked === null) return lowest(sql`true`);
+  const [quiet] = await database.query<{ since: Instant | null }>(sql`
+    select max(received_at) + make_interval(days => ${QUIET_DAYS}) as since from telegram_update
+    where bot_id = ${botId}::bigint and update_id between ${checked}::bigint and ${checked + LONGEST_JUMP}::bigint`);
+  const since = quiet?.since ?? null;
+  // Lower ids that came after a quiet time begin anew. They are sought among all ids, so only when they can exist.
+  const anew =
+    since === null || since < now.toISOString()
+      ? await lowest(
+          sql`update_id < ${checked}::bigint and received_at > ${since ?? "-infinity"}::timestamptz`,
+        )
+      : null;
+  return anew ?? lowest(sql`update_id >= ${checked}::bigint`);
 }

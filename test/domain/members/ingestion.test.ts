@@ -567,6 +567,38 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
       expect(await gaps()).toHaveLength(2);
     });
 
+    const lowerIdsWereSought = () => opened.statements.some(({ text }) => /update_id < /.test(text));
+
+    test("lower ids are sought only after six quiet days", async () => {
+      await query(sql`delete from telegram_update where bot_id = ${BOT}::bigint`);
+      await query(sql`delete from update_receiver where bot_id = ${BOT}::bigint`);
+      const day = 24 * 60;
+      for (const id of [50, 51, 52]) await arrive(id, minutes(id));
+      expect(await checkUpdateGaps(opened.database, BOT, minutes(60))).toBe(0);
+      opened.statements.length = 0;
+      await arrive(53, minutes(2 * day));
+      expect(await checkUpdateGaps(opened.database, BOT, minutes(7 * day))).toBe(0);
+      expect(lowerIdsWereSought()).toBe(false);
+      await arrive(7, minutes(9 * day));
+      await arrive(9, minutes(9 * day + 1));
+      expect(await checkUpdateGaps(opened.database, BOT, minutes(9 * day + 60))).toBe(1);
+      expect(lowerIdsWereSought()).toBe(true);
+    });
+
+    test.runIf(form === "server")(
+      "a look that finds nothing new does not wait for the lease's row",
+      async () => {
+        await checkUpdateGaps(opened.database, BOT, minutes(30 * 24 * 60));
+        const session = await opened.pool.connect();
+        try {
+          await session.query(`begin; select from update_receiver where bot_id = ${BOT} for update`);
+          expect(await checkUpdateGaps(opened.database, BOT, minutes(30 * 24 * 60))).toBe(0);
+        } finally {
+          session.release(true);
+        }
+      },
+    );
+
     test("updates older than eight days are deleted, and the ledger of younger ones stays", async () => {
       await query(sql`delete from telegram_update`);
       await arrive(1, minutes(0));
