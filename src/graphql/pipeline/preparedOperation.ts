@@ -6,16 +6,16 @@ import {
   type GraphQLSchema,
   GraphQLSkipDirective,
   getNamedType,
+  getNullableType,
   getVariableValues,
-  isInputObjectType,
   isListType,
-  isNonNullType,
   Kind,
   type OperationDefinitionNode,
   typeFromAST,
   type VariableNode,
   visit,
 } from "graphql";
+import { LRUCache } from "lru-cache";
 import { createExecutor } from "../executor/createExecutor.js";
 import type { Executor } from "../executor/executor.js";
 import { complete } from "./errors.js";
@@ -23,22 +23,21 @@ import { type Cost, checkCost, costOf } from "./limits.js";
 
 type Variables = Record<string, unknown>;
 
-/** The largest number of costs that are kept for one operation. Further costs are computed for each request. */
+/** The largest number of costs that are kept for one operation. The one that was not used for the longest time is dropped. */
 const MAX_COSTS = 100;
 /** The most characters of the key under which a cost is kept. */
 const MAX_KEY = 200;
-const NUMBERS: readonly string[] = ["Int", "Float"];
+/** The types of which only the presence of a value can change the cost. */
+const OF_PRESENCE: readonly string[] = ["Boolean", "ID", "String", "TelegramID"];
 
-/** The variables whose values can change the cost: numbers, such as a page's size, lists and input objects. */
+/** The variables whose values can change the cost, such as a page's size, a series' times and unit, lists and input objects. */
 function costVariables(
   schema: GraphQLSchema,
   { variableDefinitions = [] }: OperationDefinitionNode,
 ): string[] {
   const ofCost = variableDefinitions.filter((definition) => {
     const type = typeFromAST(schema, definition.type as never);
-    const inner = isNonNullType(type) ? type.ofType : type;
-    const named = getNamedType(inner);
-    return isListType(inner) || isInputObjectType(named) || NUMBERS.includes(named?.name ?? "");
+    return isListType(getNullableType(type)) || !OF_PRESENCE.includes(getNamedType(type)?.name ?? "");
   });
   return ofCost.map(({ variable }) => variable.name.value);
 }
@@ -86,7 +85,7 @@ export class PreparedOperation {
   /** The other variables, such as a part of a name. Only whether they are given matters for the cost. */
   readonly #otherVariables: readonly string[];
   readonly #conditions: readonly VariableNode[];
-  readonly #costs = new Map<string, Cost>();
+  readonly #costs = new LRUCache<string, Cost>({ max: MAX_COSTS });
 
   constructor(schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode) {
     this.#schema = schema;
@@ -141,7 +140,7 @@ export class PreparedOperation {
     let cost = this.#costs.get(key);
     if (cost === undefined) {
       cost = costOf(this.#schema, this.document, this.definition, given);
-      if (this.#costs.size < MAX_COSTS && key.length <= MAX_KEY) this.#costs.set(key, cost);
+      if (key.length <= MAX_KEY) this.#costs.set(key, cost);
     }
     checkCost(cost);
   }

@@ -165,6 +165,32 @@ describe("the cost of filters and orderings", () => {
       }
     },
   );
+
+  test("the cost of a series is not reused for other times or another unit", () => {
+    const document = parse(`query ($from: DateTime!, $to: DateTime!, $unit: TimeUnit! = DAY) {
+      inviteLinks(channelId: -1, first: 100) { nodes { stats {
+        a: series(from: $from, to: $to, unit: $unit) { from }
+        b: series(from: $from, to: $to, unit: $unit) { from }
+        c: series(from: $from, to: $to, unit: $unit) { from } } } } }`);
+    const [from, to] = ["2026-01-01T00:00:00Z", "2026-02-10T00:00:00Z"];
+    const cheap = { from, to: "2026-02-09T23:59:59Z", unit: "MONTH" };
+    const costly = [
+      { from, to, unit: "HOUR" },
+      { from: "1990-01-01T00:00:00Z", to },
+    ];
+    const orders = [
+      [cheap, ...costly],
+      [...costly, cheap],
+    ];
+    for (const order of orders) {
+      const operation = new PreparedOperation(schema, document, operationOf(document));
+      for (const given of [...order, ...order]) {
+        const checking = expect(() => operation.checkCost(given));
+        if (given === cheap) checking.not.toThrow();
+        else checking.toThrow("costs");
+      }
+    }
+  });
 });
 
 /** The dashboard's queries, which its source states in `graphql(…)`, each with all fragments of the dashboard. */
