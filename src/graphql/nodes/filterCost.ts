@@ -7,7 +7,9 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from "graphql";
+import type { MemberEventFilter } from "../../domain/activity/members.js";
 import type { InviteLinkFilter } from "../../domain/links/query/filter.js";
+import type { InviteLinkOrder, InviteLinkOrderField } from "../../domain/links/query/order.js";
 
 // How much a filter adds to the cost of a list. The unit is the complexity of one field. Under a condition that no index
 // serves all links of the channel are read, and once more for each count or sum over all matching links.
@@ -47,17 +49,38 @@ export function filterCost(filter: InviteLinkFilter | null | undefined): number 
 export const depthCost = (page: number | null | undefined, size: number): number =>
   Math.min(SCAN_COST, Math.ceil((Math.max(0, (page ?? 1) - 1) * size) / SKIPPED_ROWS_PER_FIELD));
 
-/** The cost of an order: no index serves an order by several fields. */
-export const orderCost = (orderBy: readonly unknown[] | null | undefined): number =>
-  (orderBy?.length ?? 0) > 1 ? SCAN_COST : 0;
+/** Counters of links by which PostgreSQL sorts all links of the channel. */
+const SORTED: readonly InviteLinkOrderField[] = ["ACTIVE_COUNT", "LAST_JOIN_AT"];
+
+/** The cost of an order: no index serves an order by several fields, and the counters of links have one for joins alone. */
+export const orderCost = (orderBy: readonly InviteLinkOrder[] | null | undefined): number =>
+  orderBy && (orderBy.length > 1 || orderBy.some(({ field }) => SORTED.includes(field))) ? SCAN_COST : 0;
+
+/** The cost that a filter of member events adds. Links and persons have an index; the other conditions are about each event. */
+export function eventFilterCost(filter: MemberEventFilter | null | undefined): number {
+  const { kinds, occurredFrom, occurredTo } = filter ?? {};
+  return SCAN_COST * [kinds, occurredFrom ?? occurredTo].filter((condition) => condition != null).length;
+}
 
 /** The additional cost of each count or sum over all rows of a list, by the list's arguments. */
 const SCANS: Readonly<Record<string, (args: Record<string, unknown>) => number>> = {
   // Bitmaps count tag groups, which the cost of the list includes already.
   inviteLinks: ({ filter }) => SCAN_COST * scansOf((filter ?? {}) as InviteLinkFilter),
+  memberEvents: ({ filter }) => eventFilterCost(filter as MemberEventFilter | null | undefined),
   tags: ({ name }) => (name ? SCAN_COST : 0),
 };
-const COMPUTED: readonly string[] = ["totalCount", "totals", "facets", "groups", "series"];
+/** What is computed over all rows of a list, once however often it is selected. */
+const SHARED: readonly string[] = ["totalCount", "facets"];
+/** What is computed again for each of its aliases, which can have other arguments. */
+const REPEATED: readonly string[] = ["groups", "series"];
+/** The statements that a field of `totals` needs. All other fields need the members' numbers. */
+const TOTALS: Readonly<Record<string, readonly string[]>> = {
+  __typename: [],
+  budget: ["budget"],
+  costPerJoin: ["budget", "members"],
+  costPerActiveMember: ["budget", "members"],
+  retention: ["retention"],
+};
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
@@ -83,6 +106,38 @@ function fieldsOf(sets: readonly SelectionSetNode[], fragments: Fragments): Map<
   return fields;
 }
 
+const below = (nodes: readonly FieldNode[], fragments: Fragments): Map<string, FieldNode[]> =>
+  fieldsOf(
+    nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
+    fragments,
+  );
+
+/** The statements that read all rows of a list for the fields of its connection. */
+function statementsOf(connection: readonly FieldNode[], fragments: Fragments): ReadonlySet<string> {
+  const statements = new Set<string>();
+  for (const [key, nodes] of below(connection, fragments)) {
+    const name = nodes[0]?.name.value ?? "";
+    const selected = [...below(nodes, fragments).values()];
+    if (SHARED.includes(name)) statements.add(name);
+    if (REPEATED.includes(name)) statements.add(`${name} ${key}`);
+    if (name === "totals") {
+      for (const [field] of selected) {
+        for (const one of TOTALS[field?.name.value ?? ""] ?? ["members"]) statements.add(`totals ${one}`);
+      }
+    }
+    // The other totals of groups come with the groups.
+    if (name === "groups") {
+      const totals = below(
+        selected.flat().filter((field) => field.name.value === "totals"),
+        fragments,
+      );
+      const names = [...totals.values()].map(([field]) => field?.name.value);
+      if (names.includes("retention")) statements.add(`retention ${key}`);
+    }
+  }
+  return statements;
+}
+
 /**
  * The cost of an operation's counts and sums that results from the filters of their lists. Only lists of the
  * root have filters. The complexity of a field itself does not depend on the arguments of the fields above it.
@@ -103,12 +158,7 @@ export function computedUnderFilters(
     if (!scans || !field) continue;
     const each = scans(getArgumentValues(field, node, variables));
     if (each === 0) continue;
-    const below = fieldsOf(
-      nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
-      byName,
-    );
-    const computed = new Set([...below.values()].flatMap((selected) => selected[0]?.name.value ?? []));
-    cost += each * COMPUTED.filter((name) => computed.has(name)).length;
+    cost += each * statementsOf(nodes, byName).size;
   }
   return cost;
 }

@@ -2,7 +2,7 @@ import type { MemberEvent, MemberEventKind } from "../../domain/activity/memberE
 import type { Attribution } from "../../domain/activity/membership.js";
 import { builder } from "../builder/builder.js";
 import { COUNTING_COST, pageComplexity, toConnection } from "../builder/connection.js";
-import { SCAN_COST } from "./filterCost.js";
+import { eventFilterCost } from "./filterCost.js";
 import { JoinPathType } from "./membership.js";
 import { InviteLinkRef } from "./refs.js";
 
@@ -146,10 +146,7 @@ builder.queryField("memberEvents", (t) =>
       },
       complexity: (args) => {
         const { field, multiplier } = pageComplexity(args);
-        // Links and persons have an index; the other conditions are about each event.
-        const { kinds, occurredFrom, occurredTo } = args.filter ?? {};
-        const scans = [kinds, occurredFrom ?? occurredTo].filter((condition) => condition != null).length;
-        return { field: field + SCAN_COST * scans, multiplier };
+        return { field: field + eventFilterCost(args.filter), multiplier };
       },
       resolve: async (_root, { channelId: chatId, ...args }, { members }) =>
         toConnection(await members.page({ chatId, ...args })),

@@ -68,6 +68,34 @@ describe("the cost of filters and orderings", () => {
     expect(complexityOf(query("x"), { filter }) - without).toBe(1200);
   });
 
+  test("a filter's cost is added for each statement that sums, groups and series need, and not for each of their fields", () => {
+    const series = 'series(from: "2026-01-01T00:00:00Z", to: "2026-01-10T00:00:00Z") { joinCount }';
+    const statements = (selection: string) => filterCost({ name: "x" }, selection) / 100 - 1;
+    expect(statements("a: totalCount b: totalCount")).toBe(1);
+    expect(statements("totals { __typename }")).toBe(0);
+    expect(statements("totals { joinCount leaveCount removedCount activeCount joinRequestCount }")).toBe(1);
+    expect(statements("totals { costPerJoin }")).toBe(2);
+    expect(statements("totals { costPerActiveMember budget joinCount retention { days } }")).toBe(3);
+    expect(statements("a: totals { budget } b: totals { budget joinCount } totals { budget }")).toBe(2);
+    expect(statements(`a: ${series} b: ${series} ... { totalCount: ${series} }`)).toBe(3);
+    expect(statements("a: groups(by: CREATOR) { linkCount } b: groups(by: CREATOR) { linkCount }")).toBe(2);
+    expect(statements("groups(by: CREATOR) { a: totals { budget } b: totals { joinCount } }")).toBe(1);
+    expect(statements("groups(by: CREATOR) { totals { budget } totals { retention { days } } }")).toBe(2);
+  });
+
+  test("a filter of member events that no index serves adds a cost of 100, and of 100 more for the count", () => {
+    const added = (filter: string, selection: string) =>
+      complexityOf(`{ memberEvents(channelId: -1, first: 1, filter: { ${filter} }) { ${selection} } }`) -
+      complexityOf(`{ memberEvents(channelId: -1, first: 1) { ${selection} } }`);
+    const period = 'occurredFrom: "2026-01-01T00:00:00Z", occurredTo: "2026-01-10T00:00:00Z"';
+    for (const filter of ["kinds: [LEFT]", period]) {
+      expect(added(filter, "nodes { id }")).toBe(100);
+      expect(added(filter, "totalCount")).toBe(200);
+    }
+    expect(added(`kinds: [LEFT], ${period}`, "totalCount")).toBe(400);
+    expect(added("userId: 5, inviteLinkIds: []", "totalCount")).toBe(0);
+  });
+
   test("the cost of a filter by tag groups alone is not added again for counts, which bitmaps provide", () => {
     expect(filterCost({ tagGroups: groups(2, 20) }, "totalCount totals { budget }")).toBe(280);
   });
@@ -122,12 +150,16 @@ describe("the cost of filters and orderings", () => {
     expect(cost(2_000_000_000) - cost(1)).toBe(100);
   });
 
-  test("an ordering by several fields, which no index serves, adds a cost of 100", () => {
+  test("an ordering that no index serves, by several fields or by another counter than joins, adds a cost of 100", () => {
     const cost = (orderBy: string) =>
       complexityOf(`{ inviteLinks(channelId: -1, first: 1, orderBy: ${orderBy}) { nodes { id } } }`);
     const name = "{ field: NAME, direction: ASC }";
     const budget = "{ field: BUDGET, direction: DESC }";
-    for (const orderBy of ["[]", `[${name}]`, `[${budget}]`]) expect(cost(orderBy)).toBe(cost("null"));
+    const joins = "{ field: JOIN_COUNT, direction: DESC }";
+    for (const orderBy of ["[]", `[${name}]`, `[${budget}]`, `[${joins}]`])
+      expect(cost(orderBy)).toBe(cost("null"));
+    for (const field of ["ACTIVE_COUNT", "LAST_JOIN_AT"])
+      expect(cost(`{ field: ${field}, direction: ASC }`) - cost("null")).toBe(100);
     expect(cost(`[${budget}, ${name}]`) - cost("null")).toBe(100);
   });
 
