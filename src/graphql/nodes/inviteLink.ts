@@ -1,7 +1,7 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder/builder.js";
 import { pageComplexity, toConnection } from "../builder/connection.js";
-import { depthCost, filterCost, orderCost } from "./filterCost.js";
+import { depthCost, filterCost, orderCost, SCAN_COST } from "./filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
 import { InviteLinkStatsRef } from "./inviteLinkStats.js";
@@ -112,7 +112,11 @@ builder.node(InviteLinkRef, {
               "True for members who are still in the channel, false for those who left, null for both.",
           }),
         },
-        complexity: pageComplexity,
+        complexity: (args) => {
+          const { field, multiplier } = pageComplexity(args);
+          // An index has all members of a link, of whom any number can be here, or can have left.
+          return { field: field + (args.isActive == null ? 0 : SCAN_COST), multiplier };
+        },
         resolve: async (link, { isActive, ...args }, { linkStatistics }) =>
           toConnection(await linkStatistics.members(link, isActive ?? null, args)),
       },

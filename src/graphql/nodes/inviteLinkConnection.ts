@@ -7,9 +7,9 @@ import type { Retention } from "../../domain/links/stats/retention.js";
 import { builder } from "../builder/builder.js";
 import { COUNTING_COST, toConnection } from "../builder/connection.js";
 import { InviteLinkRef, TagRef, TagTypeRef } from "./refs.js";
-import { RetentionRef, retentionComplexity } from "./retention.js";
+import { RETENTION_COST, RetentionRef } from "./retention.js";
 import { MemberSeriesBucketRef, seriesArgs, seriesCost } from "./series.js";
-import { readOnce } from "./sumsCost.js";
+import { holdsSums, readOnce } from "./sumsCost.js";
 
 /** Facets read all matching links for each tag of the channel. */
 const FACETS_COST = 50;
@@ -82,7 +82,7 @@ const TotalsRef = builder.objectRef<TotalsSource>("InviteLinkTotals").implement(
       type: [RetentionRef],
       description:
         "How many members of all these links stayed, after 1, 3, 7, 14 and 30 days, in this order.",
-      complexity: retentionComplexity,
+      ...readOnce(() => RETENTION_COST),
       resolve: async ({ retention }) => [...(await retention())],
     }),
   }),
@@ -129,6 +129,7 @@ const GroupRef = builder.objectRef<LinkGroup>("InviteLinkGroup").implement({
     totals: t.field({
       type: TotalsRef,
       description: "Sums over the links of the group.",
+      extensions: holdsSums,
       resolve: (group): TotalsSource => ({
         budget: () => group.budget,
         members: () => group,
@@ -187,6 +188,7 @@ export const InviteLinkConnection = builder.connectionObject<
         type: TotalsRef,
         description: "Sums over the matching links on all pages. Computed only if selected.",
         complexity: COUNTING_COST,
+        extensions: holdsSums,
         resolve: ({ sums }): TotalsSource => ({
           budget: async () => (await sums.totals()).budget,
           members: () => sums.members(),

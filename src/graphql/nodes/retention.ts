@@ -2,7 +2,7 @@ import type { Retention } from "../../domain/links/stats/retention.js";
 import { builder } from "../builder/builder.js";
 
 /** Retention reads the quarters of an hour of all matching links. */
-const RETENTION_COST = 5;
+export const RETENTION_COST = 5;
 
 export const RetentionRef = builder.objectRef<Retention>("Retention").implement({
   description:

@@ -23,11 +23,17 @@ type Args = Readonly<Record<string, unknown>>;
 
 const SUM = "costOfSum";
 
-/** The extension and the complexity of a field of a connection that is read once, whatever the size of the page. */
+/**
+ * The extension and the complexity of a field of a connection that is read once, whatever the size of the page. Such fields
+ * below it are read once as well, also where it is a list.
+ */
 export const readOnce = (cost: (args: never) => number) => ({
   extensions: { [SUM]: cost },
   complexity: { field: 0, multiplier: 0 },
 });
+
+/** The extension of a field that has fields below it that are read once. */
+export const holdsSums = { [SUM]: () => 0 };
 
 const sumOf = (field: GraphQLField<unknown, unknown>): ((args: Args) => number) | undefined =>
   field.extensions[SUM] as ((args: Args) => number) | undefined;
@@ -77,10 +83,12 @@ export function costOfSums(
         isObjectType(type) || isInterfaceType(type) ? type.getFields()[selection.name.value] : undefined;
       if (!field) continue;
       const argsOf = () => getArgumentValues(field, selection, variables);
-      cost.own += sumOf(field)?.(argsOf()) ?? 0;
+      const sum = sumOf(field);
+      cost.own += sum?.(argsOf()) ?? 0;
       if (!selection.selectionSet) continue;
       const { own, below } = costOf(selection.selectionSet, getNamedType(field.type));
-      if (own + below > 0) cost.below += own + below * multiplierOf(field, argsOf);
+      if (sum) cost.own += own;
+      else if (own + below > 0) cost.below += own + below * multiplierOf(field, argsOf);
     }
     const ofSet = known.get(set) ?? new Map<GraphQLNamedType, SumsCost>();
     known.set(set, ofSet.set(type, cost));

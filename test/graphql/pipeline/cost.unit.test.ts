@@ -116,6 +116,32 @@ describe("the cost of filters and orderings", () => {
     expect(added("... on InviteLinkConnection { a: groups(by: CREATOR) { linkCount } }", 100)).toBe(100);
   });
 
+  test("the retention of totals costs 5 for each list, and that of groups 5 for each time that they are grouped", () => {
+    const cost = (first: number, selection: string) =>
+      complexityOf(`{ inviteLinks(channelId: -1, first: ${first}) { ${selection} } }`);
+    const retention = "retention { days rate }";
+    const groups = (fields: string) => `groups(by: CREATOR) { linkCount totals { joinCount ${fields} } }`;
+    for (const first of [1, 100]) {
+      const totals = (fields: string) => cost(first, `totals { joinCount ${fields} }`);
+      expect(totals(retention) - totals("")).toBe(5);
+      expect(cost(first, groups(retention)) - cost(first, groups(""))).toBe(5);
+      const twice = (fields: string) => cost(first, `a: ${groups(fields)} b: ${groups(fields)}`);
+      expect(twice(retention) - twice("")).toBe(10);
+    }
+    const ofTags = (fields: string) =>
+      complexityOf(`{ tags(channelId: -1, first: 20) { nodes {
+        inviteLinks(first: 50) { totals { budget ${fields} } ${groups(fields)} } } } }`);
+    expect(ofTags(retention) - ofTags("")).toBe(200);
+  });
+
+  test("the members of a link cost 100 more under a condition on their presence, which no index serves", () => {
+    const cost = (isActive: string) =>
+      complexityOf(`{ inviteLinks(channelId: -1, first: 10) { nodes {
+        members(first: 1, isActive: ${isActive}) { nodes { id } } } } }`);
+    expect(cost("true") - cost("null")).toBe(1000);
+    expect(cost("false") - cost("null")).toBe(1000);
+  });
+
   test("the series and the retention of single links cost as often as there are links", () => {
     const stats = (first: number, selection: string) =>
       complexityOf(
