@@ -105,12 +105,17 @@ export class Members {
     requireChannel(this.#caller, chatId);
     const request = readPageArguments(args);
     const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
+    const conditions = conditionsOf(filter ?? {}, channelId);
     const list = {
       columns: memberEventColumns,
       table: sql`member_event e`,
       alias: sql`e`,
       joins: sql`join channel c on c.id = e.channel_id`,
-      where: join([sql`e.channel_id = ${channelId}`, ...conditionsOf(filter ?? {}, channelId)], " and "),
+      where: join([sql`e.channel_id = ${channelId}`, ...conditions], " and "),
+      // The sequences of a channel begin with 1 and have no gaps.
+      ...(conditions.length === 0 && {
+        count: () => sql`select last_sequence as count from channel_activity where channel_id = ${channelId}`,
+      }),
     };
     return readList(this.#database, list, LAST_STORED_FIRST, request);
   }

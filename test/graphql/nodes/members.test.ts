@@ -152,6 +152,40 @@ describe("statements", () => {
     },
   );
 
+  test("members who left are not looked for by a link whose counters know of none, nor are members of an empty link", async () => {
+    const sent = await readingMembers("members(isActive: false) { totalCount nodes { userId } }", LINKS);
+    expect(sent.filter((text) => text.includes("membership"))).toEqual([]);
+    const pages = `{ inviteLinks(channelId: ${CHAT}, first: ${LINKS}) { nodes {
+      here: members(isActive: true) { totalCount nodes { userId } pageInfo { hasNextPage } }
+      gone: members(isActive: false) { totalCount nodes { userId } pageInfo { hasPreviousPage } } } } }`;
+    const { data } = await server.ask(pages);
+    const counts = data.inviteLinks.nodes.map(
+      ({ here, gone }: Record<string, { totalCount: number; nodes: [] }>) => [
+        here?.totalCount,
+        here?.nodes.length,
+        gone?.totalCount,
+        gone?.nodes.length,
+      ],
+    );
+    expect(counts.filter(([here]: number[]) => here === 1)).toEqual(Array(LINKS - 1).fill([1, 1, 0, 0]));
+    expect(
+      await codesOf(`{ inviteLinks(channelId: ${CHAT}) { nodes {
+      members(isActive: false, after: "nothing") { totalCount } } } }`),
+    ).toContain("BAD_USER_INPUT");
+  });
+
+  test("the number of all events is known without counting them", async () => {
+    const sent = await server.statementsOf(`{ memberEvents(channelId: ${CHAT}) { totalCount } }`);
+    expect(sent.filter((text) => text.includes("count(*)"))).toEqual([]);
+    for (const [chat, count] of [
+      [CHAT, 1],
+      [UNKNOWN_CHAT, 0],
+    ]) {
+      const { data } = await server.ask(`{ memberEvents(channelId: ${chat}, filter: {}) { totalCount } }`);
+      expect(data.memberEvents.totalCount).toBe(count);
+    }
+  });
+
   test("a page that shows no numbers of members reads nothing of members", async () => {
     expect(await readingMembers("id name url budget externalId tags { id }", LINKS)).toEqual([]);
     const sent = await server.statementsOf(

@@ -4,7 +4,7 @@ import type { Database } from "../../../database/database.js";
 import { type Membership, membershipColumns } from "../../activity/membership.js";
 import { type PageArguments, readPageArguments } from "../../paging/arguments.js";
 import { batchUse, inKeyOrder, isOneOf, UUID } from "../../paging/batchLoading.js";
-import type { CountedPage } from "../../paging/list.js";
+import { type CountedPage, emptyList } from "../../paging/list.js";
 import type { Ordering } from "../../paging/ordering.js";
 import { anyOf, limitOf, readPage } from "../../paging/page.js";
 import { type ListsOfKeys, SharedPages } from "../../paging/sharedPages.js";
@@ -152,11 +152,14 @@ export class LinkStatistics {
     const presence = presenceOf(isActive);
     // The members refer to the link, which is here already.
     this.#loaders.inviteLink.prime(link.id, link);
-    const page = await readPage(LATEST_FIRST, readPageArguments(args), this.#members[presence].source(link));
+    const request = readPageArguments(args);
     const totalCount = async (): Promise<number> => {
       const { joinCount, activeCount, leaveCount } = (await this.withCounts(link)).counts;
       return { all: joinCount, active: activeCount, left: leaveCount }[presence];
     };
+    // Without this, all members of the link would be read to find nobody.
+    if (presence !== "all" && (await totalCount()) === 0) return emptyList(LATEST_FIRST, request);
+    const page = await readPage(LATEST_FIRST, request, this.#members[presence].source(link));
     return { ...page, totalCount };
   }
 
