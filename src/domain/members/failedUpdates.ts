@@ -1,7 +1,9 @@
+import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
+import { inKeyOrder } from "../paging/batchLoading.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
@@ -42,20 +44,27 @@ export class FailedUpdates {
   readonly #database: Database;
   readonly #caller: Caller;
   readonly #ingestion: UpdateRetry;
+  readonly #byId: DataLoader<string, FailedUpdate | null>;
 
   constructor(database: Database, caller: Caller, ingestion: UpdateRetry) {
     this.#database = database;
     this.#caller = caller;
     this.#ingestion = ingestion;
+    this.#byId = new DataLoader(async (ids) =>
+      inKeyOrder(
+        ids,
+        await database.query<FailedUpdate>(
+          sql`select ${FAILED_UPDATE} from failed_update f where f.id = any(${ids}::uuid[])`,
+        ),
+        ({ id }) => id,
+      ),
+    );
   }
 
   /** Null for an update that is not set aside, and for a caller who is no administrator of every channel. */
   async find(id: string): Promise<FailedUpdate | null> {
     if (this.#caller.role !== "ADMIN" || this.#caller.chatIds !== null) return null;
-    const [update] = await this.#database.query<FailedUpdate>(
-      sql`select ${FAILED_UPDATE} from failed_update f where f.id = ${id}::uuid`,
-    );
-    return update ?? null;
+    return this.#byId.load(id);
   }
 
   /** A page of the updates that were set aside, the oldest first. @throws ForbiddenError, ValidationError */

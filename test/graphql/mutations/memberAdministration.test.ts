@@ -92,6 +92,17 @@ describe("failed updates over HTTP", () => {
     expect(data.node).toEqual({ __typename: "FailedUpdate", id: broken.id });
   });
 
+  test("failed updates are read by their ids in one statement", async () => {
+    const ids = (await failedUpdates()).nodes.map(({ id }: { id: string }) => id);
+    const query = "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on FailedUpdate { updateId } } }";
+    const sent = await server.statementsOf(query, { ids });
+    expect(sent.filter((text) => text.includes("failed_update"))).toHaveLength(1);
+    const { data } = await server.ask(query, { ids: [...ids].reverse() });
+    expect(data.nodes.map(({ updateId: id }: { updateId: number }) => id)).toEqual(
+      (await failedUpdates()).nodes.map(({ updateId: id }: { updateId: number }) => id).reverse(),
+    );
+  });
+
   test("failed updates page from either end", async () => {
     const page = async (args: string) =>
       (
