@@ -8,7 +8,7 @@ import { bytesOf } from "../../graphql/executor/json.js";
 import { databaseUnavailable } from "../../graphql/pipeline/errors.js";
 import type { Operations } from "../../graphql/pipeline/executeOperation.js";
 import type { OperationRequest, OperationResult } from "../../graphql/pipeline/operation.js";
-import type { ResultStream } from "../../graphql/pipeline/resultStream.js";
+import { ResultStream } from "../../graphql/pipeline/resultStream.js";
 import { type PipelineContext, pipelinePlugin } from "../../graphql/pipeline/yogaPlugin.js";
 import type { Logger } from "../../log.js";
 import { authenticate } from "../lifecycle/authenticate.js";
@@ -18,6 +18,7 @@ import { refuseOtherMethods } from "../lifecycle/methods.js";
 import {
   addRequestFormat,
   isNestedTooDeep,
+  names,
   negotiate,
   RequestRefusedError,
   tooDeep,
@@ -151,6 +152,7 @@ class GraphQLHandler {
     if (request.method !== "POST") checkQueryDepth(request);
     const operationRequest = this.#operationRequest(request, reply);
     const result = await this.#runPastYoga(request, operationRequest);
+    if (result instanceof ResultStream) return this.#sendStream(result, reply);
     if (result && !result.errors) {
       return reply
         .header("content-type", `${request.answerType}; charset=utf-8`)
@@ -167,8 +169,8 @@ class GraphQLHandler {
       requestId: request.id,
       log: request.log as Logger,
       readOnly: request.method !== "POST",
-      // HEAD has no body that could carry a stream, and nobody would end the stream.
-      acceptsStream: request.answerType === EVENT_STREAM && request.method !== "HEAD",
+      // The preferred type is that of queries. HEAD has no body that could carry a stream, and nobody would end the stream.
+      acceptsStream: names(request.headers.accept, EVENT_STREAM) && request.method !== "HEAD",
       lastEventId: lastEventIdOf(request),
       clientAbort: clientAbortSignal(reply),
       onEnd(operation) {
@@ -182,12 +184,11 @@ class GraphQLHandler {
   async #runPastYoga(
     request: FastifyRequest,
     operationRequest: OperationRequest,
-  ): Promise<OperationResult | null> {
-    if (!fastPaths.yogaShortcut || operationRequest.acceptsStream) return null;
+  ): Promise<OperationResult | ResultStream | null> {
+    if (!fastPaths.yogaShortcut || request.answerType === EVENT_STREAM) return null;
     const operation = ordinaryOperation(request);
     if (operation === null) return null;
-    // This is a single result, because a request that accepts no stream gets none.
-    return (await this.#operations.executeOperation(operation, operationRequest)) as OperationResult;
+    return this.#operations.executeOperation(operation, operationRequest);
   }
 
   /** @param result the result of the fast path, whose errors Yoga formats; null if nothing was executed yet. */

@@ -74,6 +74,14 @@ export function negotiate<Type extends string>(
   return offered.find((type) => type === preferred) ?? null;
 }
 
+/** Whether an Accept header names a media type. A wildcard names none, and a weight of 0 refuses the type. */
+export const names = (accept: string | undefined, type: string): boolean =>
+  accept?.toLowerCase().includes(type) === true &&
+  rangesOf(accept).some((range) => {
+    const [name, weight] = range.split(";q=");
+    return name === type && Number(weight) > 0;
+  });
+
 /** @throws RequestRefusedError if the address is not percent-encoded UTF-8. Node.js itself refuses non-ASCII bytes. */
 function checkAddress(url: string): void {
   try {

@@ -64,6 +64,29 @@ describe("a subscription over server-sent events", () => {
     expect(await events.rest()).toEqual([COMPLETE]);
   });
 
+  test.each([
+    "application/json, text/event-stream",
+    "application/graphql-response+json, Text/Event-Stream;q=0.1, */*",
+  ])(
+    "a subscription is streamed to a client that accepts %s, and a query is answered in JSON",
+    async (accept) => {
+      const query = "subscription { numbers { value } }";
+      const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, accept };
+      const responses = [
+        await server.ask(query, { accept }),
+        await fetch(`${server.url}?${new URLSearchParams({ query })}`, { headers }),
+      ];
+      for (const [index, response] of responses.entries()) {
+        expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+        (await source(index)).push(null);
+        expect(await new EventReader(response).rest()).toEqual([COMPLETE]);
+      }
+      const single = await server.ask("{ __typename }", { accept });
+      expect(single.headers.get("content-type")).toBe(`${accept.split(",")[0]}; charset=utf-8`);
+      expect(await single.json()).toEqual({ data: { __typename: "Query" } });
+    },
+  );
+
   test("a subscription can be requested by GET", async () => {
     const response = await fetch(
       `${server.url}?${new URLSearchParams({ query: "subscription { numbers { value } }" })}`,
@@ -192,16 +215,19 @@ describe("a subscription over server-sent events", () => {
     expect(server.opened.pushed).toEqual([]);
   });
 
-  test.each(["application/json", "application/graphql-response+json", "*/*"])(
-    "a subscription is refused if the client accepts %s and not an event stream",
-    async (accept) => {
-      const response = await server.ask("subscription { numbers { value } }", { accept });
-      expect(response.status).toBe(406);
-      const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
-      expect(errors[0]?.extensions.code).toBe("NOT_ACCEPTABLE");
-      expect(server.opened.pushed).toEqual([]);
-    },
-  );
+  test.each([
+    "application/json",
+    "application/graphql-response+json",
+    "*/*",
+    "application/json, text/event-stream;q=0",
+    "application/json, text/*",
+  ])("a subscription is refused if the client accepts %s and not an event stream", async (accept) => {
+    const response = await server.ask("subscription { numbers { value } }", { accept });
+    expect(response.status).toBe(406);
+    const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+    expect(errors[0]?.extensions.code).toBe("NOT_ACCEPTABLE");
+    expect(server.opened.pushed).toEqual([]);
+  });
 
   test("a subscription by HEAD is refused, because its response carries no stream", async () => {
     const response = await fetch(
