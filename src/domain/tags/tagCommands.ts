@@ -66,6 +66,19 @@ const toTag = ({ createdAt, updatedAt, ...tag }: TagRow, chatId: number, typeNam
   updatedAt: updatedAt?.toISOString() ?? null,
 });
 
+/** Stores an audit entry for each link that carries a tag, as if the tag were taken from the links. One statement for all. */
+async function auditUntagging(unit: UnitOfWork, caller: Caller, tagId: string): Promise<void> {
+  // Ids are UUIDv7, like those that newId makes: the milliseconds, and random digits.
+  const milliseconds = Date.now().toString(16).padStart(12, "0");
+  const prefix = `${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-7`;
+  const change = JSON.stringify({ addTagIds: [], removeTagIds: [tagId] });
+  await unit.execute(sql`
+    insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
+    select (${prefix}::text || substr(gen_random_uuid()::text, 16))::uuid, now(), ${caller.key}::text, 'inviteLink.setTags',
+      link_id, channel_id, ${change}::jsonb
+    from invite_link_tag where tag_id = ${tagId}::uuid`);
+}
+
 /** Creates, updates and deletes tags, for one request. */
 export class TagCommands {
   readonly #database: Database;
@@ -161,6 +174,7 @@ export class TagCommands {
     problems.check();
     return this.#database.transaction(async (unit) => {
       const { name, color, typeId, ...tag } = await this.#lock(unit, id);
+      await auditUntagging(unit, this.#caller, tag.id);
       await unit.prisma.tag.delete({ where: { id: tag.id } });
       await audit(unit, this.#caller, {
         action: "tag.delete",

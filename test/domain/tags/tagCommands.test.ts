@@ -4,7 +4,7 @@ import { newId } from "../../../src/domain/shared/ids.js";
 import { TagCommands } from "../../../src/domain/tags/tagCommands.js";
 import { TagTypes } from "../../../src/domain/tags/tagTypes.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
-import { callerOf, storeChannel, storeTags, storeTagType } from "../support.js";
+import { callerOf, type NewLink, storeChannel, storeLinks, storeTags, storeTagType } from "../support.js";
 
 /** Awaits a command that must succeed or throw a user error. @returns the fields of a ValidationError. */
 const fieldsOf = async (work: Promise<unknown>): Promise<string[] | "done"> => {
@@ -118,6 +118,40 @@ await describeOnForms("tag commands beside an open transaction", ["server"], (fo
     expect(
       await meanwhile(rename, [tag.typeId], () => fieldsOf(types.update({ id: typeId, name: "MINE" }))),
     ).toEqual(["name"]);
+  });
+
+  it("deleting a tag leaves an audit entry for each link that carried it, as if it were taken from the links", async () => {
+    const { channel, typeId, tag } = await setUp();
+    const kept = { id: newId(), typeId, name: "Kept" };
+    await storeTags(test.database, channel.id, [kept]);
+    const links = [[tag], [kept], [tag, kept]].map(
+      (carried): NewLink => ({
+        id: newId(),
+        name: null,
+        createdAt: new Date(),
+        cents: 0n,
+        creatorId: null,
+        isRevoked: false,
+        isBotCreated: true,
+        expireDate: null,
+        tags: carried,
+      }),
+    );
+    await storeLinks(test.database, channel.id, links);
+    await tags.delete({ id: tag.id });
+    const entries = await test.database.prisma.auditEntry.findMany({
+      where: { channelId: channel.id, action: "inviteLink.setTags" },
+    });
+    const carriers = [links[0]?.id, links[2]?.id];
+    expect(entries.map(({ subjectId }) => subjectId).sort()).toEqual(carriers.sort());
+    const change = { addTagIds: [], removeTagIds: [tag.id] };
+    for (const entry of entries)
+      expect(entry).toMatchObject({ caller: callerOf(null, "EDITOR").key, change });
+    // Entries are ordered by their ids.
+    const ids = [tag.id, ...entries.map(({ id }) => id).sort(), newId()];
+    expect([...ids].sort()).toEqual(ids);
+    for (const id of ids)
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
   it("a tag that another transaction deletes is not found", async () => {
