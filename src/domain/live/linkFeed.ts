@@ -3,6 +3,7 @@ import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { type InviteLink, inviteLinkColumns } from "../links/inviteLink.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
+import { firstIdOf } from "../shared/ids.js";
 import { type FollowedChannel, findFollowedChannel } from "./followedChannel.js";
 
 /** How often the changes are read while there are subscribers, in milliseconds. */
@@ -10,11 +11,25 @@ const POLL_MS = 1000;
 /** The time between two reads after notifications, in milliseconds. */
 const PAUSE_MS = 100;
 
+/** Events whose ids are so much older than a read may have been stored after it, in milliseconds. */
+const MARGIN_MS = 15_000;
+
+/** When a read began. */
+export interface ReadBeginning {
+  /** The oldest transaction that had not ended; null before the first read. */
+  readonly transaction: number | null;
+  /** By Date.now(). */
+  readonly at: number;
+}
+
 /** What a subscriber of a channel's links is told. */
 export interface LinkWatcher {
   onChanged(linkIds: readonly string[]): void;
-  /** The channel was merged into another one: its chat got another id. */
-  onGone(): void;
+  /**
+   * The channel was merged into another one: its chat got another id.
+   * @param since the beginning of the last read before: what the other channel's links have changed since was not told
+   */
+  onGone(since: ReadBeginning): void;
 }
 
 interface WatchedChannel {
@@ -42,6 +57,11 @@ interface ChannelRow {
   readonly linkIds: readonly string[];
 }
 
+/** A person's event also changes the numbers of the links by which the person has asked to join. */
+const linksOfEvent = sql`
+  select e.link_id union all
+  select r.link_id from join_request r where r.channel_id = e.channel_id and r.user_id = e.user_id`;
+
 /**
  * The links that any server changed, for the channels that have subscribers on this server: links with an entry in the audit
  * log, and links whose numbers member events changed.
@@ -57,6 +77,8 @@ export class LinkFeed {
   readonly #links: DataLoader<string, InviteLink | null>;
   /** Transactions before this one had ended at the last read; null before the first read. */
   #transaction: number | null = null;
+  /** The beginning of the last read that succeeded. */
+  #beginning: ReadBeginning = { transaction: null, at: 0 };
   /** The audit entries that were read and may be read again. */
   #known: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
@@ -95,6 +117,18 @@ export class LinkFeed {
       channel.watchers.delete(watcher);
       this.#forgetUnwatched(channelId);
     };
+  }
+
+  /** The links of a channel that changed since a read that did not include the channel, and perhaps some that changed before. */
+  async changedSince(channelId: string, { transaction, at }: ReadBeginning): Promise<string[]> {
+    const rows = await this.#database.query<{ linkId: string }>(sql`
+      select l.link_id as "linkId" from member_event e cross join lateral (${linksOfEvent}) l
+      where e.channel_id = ${channelId}::uuid and e.id >= ${firstIdOf(at - MARGIN_MS)}::uuid and l.link_id is not null
+      union
+      select a.subject_id from audit_entry a
+      where a.channel_id = ${channelId}::uuid and a.transaction_id >= ${transaction}::bigint
+        and a.action like 'inviteLink.%'`);
+    return rows.map(({ linkId }) => linkId);
   }
 
   /** The link as it is now; null for a link that does not exist any more. */
@@ -137,8 +171,10 @@ export class LinkFeed {
   /** One read at a time: each begins where the last one ended. */
   #read(): Promise<void> {
     const read = this.#lastRead.then(async () => {
+      const beginning = { transaction: this.#transaction, at: Date.now() };
       await this.#readAudit();
       await this.#readChannels();
+      this.#beginning = beginning;
     });
     this.#lastRead = read.catch(() => {});
     return read;
@@ -164,7 +200,6 @@ export class LinkFeed {
 
   async #readChannels(): Promise<void> {
     const channels = [...this.#channels];
-    // A person's event also changes the numbers of the links by which the person has asked to join.
     const rows = await this.#database.query<ChannelRow>(
       sql`
       select watched.channel_id as "channelId", a.channel_id is null as "isGone", a.last_sequence as sequence,
@@ -174,10 +209,7 @@ export class LinkFeed {
         left join channel_activity a on a.channel_id = watched.channel_id
         left join lateral (
           select array_agg(distinct l.link_id) as link_ids
-          from member_event e cross join lateral (
-            select e.link_id union all
-            select r.link_id from join_request r where r.channel_id = e.channel_id and r.user_id = e.user_id
-          ) l
+          from member_event e cross join lateral (${linksOfEvent}) l
           where e.channel_id = watched.channel_id and e.sequence > watched.sequence and l.link_id is not null
         ) changed on true`,
       "frequent",
@@ -185,7 +217,7 @@ export class LinkFeed {
     for (const { channelId, isGone, sequence, linkIds } of rows) {
       const channel = this.#channels.get(channelId);
       if (channel) channel.sequence = sequence;
-      if (isGone) for (const watcher of channel?.watchers ?? []) watcher.onGone();
+      if (isGone) for (const watcher of channel?.watchers ?? []) watcher.onGone(this.#beginning);
       else if (linkIds.length > 0) this.#tell(channelId, linkIds);
     }
   }

@@ -1,5 +1,5 @@
 import type { InviteLink } from "../links/inviteLink.js";
-import type { LinkFeed } from "./linkFeed.js";
+import type { LinkFeed, ReadBeginning } from "./linkFeed.js";
 
 /** The shortest time between two states of one link, in milliseconds. */
 const EACH_LINK_MS = 1000;
@@ -9,6 +9,9 @@ const SEARCH_MS = 1000;
 /** Links that are read together at most. */
 const MAX_READ = 50;
 
+/** What a follower needs of LinkFeed. */
+export type FollowedFeed = Pick<LinkFeed, "findChannel" | "watch" | "changedSince" | "readLink">;
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
@@ -16,7 +19,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  * reader holds no more than the ids of the channel's links.
  */
 export class LinkFollower implements AsyncIterableIterator<InviteLink> {
-  readonly #feed: LinkFeed;
+  readonly #feed: FollowedFeed;
   readonly #chatId: number;
   readonly #onChatId: (chatId: number) => void;
   readonly #changed = new Set<string>();
@@ -26,6 +29,8 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
   readonly #sentAt = new Map<string, number>();
   /** Null while no channel is watched: the chat is not known yet, or its channel was merged into another one. */
   #unwatch: (() => void) | null = null;
+  /** From when on changes are still to be read, because the channel was merged into another one. */
+  #since: ReadBeginning | null = null;
   #resume: (() => void) | null = null;
   #hasEnded = false;
 
@@ -33,7 +38,7 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
    * @param chatId the Telegram chat id with which the subscription was opened
    * @param onChatId called with the chat's id now before each link, since the chat can get another id
    */
-  constructor(feed: LinkFeed, chatId: number, onChatId: (chatId: number) => void) {
+  constructor(feed: FollowedFeed, chatId: number, onChatId: (chatId: number) => void) {
     this.#feed = feed;
     this.#chatId = chatId;
     this.#onChatId = onChatId;
@@ -48,14 +53,25 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
         for (const id of linkIds) this.#changed.add(id);
         this.#resume?.();
       },
-      onGone: () => {
+      onGone: (since) => {
         this.#leave();
+        this.#since = since;
         this.#resume?.();
       },
     });
     if (this.#hasEnded) unwatch();
     else this.#unwatch = unwatch;
+    await this.#readMissed(channel.channelId);
     return this;
+  }
+
+  /** Reads what changed in the channel that remains before it was watched. */
+  async #readMissed(channelId: string): Promise<void> {
+    const since = this.#since;
+    this.#since = null;
+    if (since === null) return;
+    const linkIds = await this.#feed.changedSince(channelId, since);
+    for (const id of linkIds) this.#changed.add(id);
   }
 
   [Symbol.asyncIterator](): this {
@@ -82,7 +98,10 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
   takeReady(most: number): InviteLink[] {
     if (this.#hasEnded) return [];
     const links = this.#ready.splice(0, most);
-    for (const { chatId } of links) this.#onChatId(chatId);
+    for (const { id, chatId } of links) {
+      this.#sentAt.set(id, performance.now());
+      this.#onChatId(chatId);
+    }
     return links;
   }
 
@@ -97,10 +116,7 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
       if (due.length === MAX_READ) break;
       if (!this.#sentAt.has(id)) due.push(id);
     }
-    for (const id of due) {
-      this.#changed.delete(id);
-      this.#sentAt.set(id, now);
-    }
+    for (const id of due) this.#changed.delete(id);
     return due;
   }
 

@@ -22,6 +22,16 @@ const MAX_LENGTH = 128;
 /** A new UUIDv7: ids sort by age. */
 export const newId = (): string => uuidv7();
 
+/** What the ids of a millisecond begin with, up to the version; the remaining digits are random. */
+export function idBeginning(milliseconds: number): string {
+  const digits = Math.max(0, milliseconds).toString(16).padStart(12, "0");
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-7`;
+}
+
+/** The smallest id of a millisecond: all ids from before sort before it. */
+export const firstIdOf = (milliseconds: number): string =>
+  `${idBeginning(milliseconds)}000-8000-000000000000`;
+
 /** Relay's global id of an object. */
 export function globalId(kind: IdKind, id: string): string {
   // btoa is faster than a Buffer, and a page has hundreds of ids; ids are ASCII.

@@ -4,7 +4,7 @@ import type { Tag as TagRow } from "../../database/generated/prisma/client.js";
 import { audit, differences } from "../shared/audit.js";
 import { type Caller, mayUseChannel, requireChannel, requireRole } from "../shared/caller.js";
 import { NotFoundError, Problems } from "../shared/errors.js";
-import { newId, parseId } from "../shared/ids.js";
+import { idBeginning, newId, parseId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { readName, refuseTakenName } from "./names.js";
 import type { Tag, TagType } from "./tag.js";
@@ -68,13 +68,12 @@ const toTag = ({ createdAt, updatedAt, ...tag }: TagRow, chatId: number, typeNam
 
 /** Stores an audit entry for each link that carries a tag, as if the tag were taken from the links. One statement for all. */
 async function auditUntagging(unit: UnitOfWork, caller: Caller, tagId: string): Promise<void> {
-  // Ids are UUIDv7, like those that newId makes: the milliseconds, and random digits.
-  const milliseconds = Date.now().toString(16).padStart(12, "0");
-  const prefix = `${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-7`;
+  // The statement makes the ids, because a tag can have very many links.
+  const beginning = idBeginning(Date.now());
   const change = JSON.stringify({ addTagIds: [], removeTagIds: [tagId] });
   await unit.execute(sql`
     insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
-    select (${prefix}::text || substr(gen_random_uuid()::text, 16))::uuid, now(), ${caller.key}::text, 'inviteLink.setTags',
+    select (${beginning}::text || substr(gen_random_uuid()::text, 16))::uuid, now(), ${caller.key}::text, 'inviteLink.setTags',
       link_id, channel_id, ${change}::jsonb
     from invite_link_tag where tag_id = ${tagId}::uuid`);
 }
