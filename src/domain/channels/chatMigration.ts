@@ -5,6 +5,7 @@ import type { Channel as ChannelRow } from "../../database/generated/prisma/clie
 import type { CallerCache } from "../access/callerCache.js";
 import { audit, SERVER } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
+import { mergeAbsences } from "../stays/absences.js";
 import { type MergedChannels, type MergedLink, mergeLinks, mergeMembers } from "../stays/mergeMembers.js";
 
 const MAX_TRIES = 3;
@@ -149,6 +150,7 @@ export async function followMigration(
           channelId: channel.id,
           change,
         });
+        await mergeAbsences(unit, channel.id);
       }
     });
   // Another server may store a channel of the new chat id at the same time.

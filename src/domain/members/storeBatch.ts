@@ -9,6 +9,7 @@ import type {
   ReceivedUpdate,
 } from "../../telegram/updates.js";
 import { newId } from "../shared/ids.js";
+import type { BotStatusChange } from "../stays/absences.js";
 import {
   changeHistory,
   correctionsOf,
@@ -28,7 +29,7 @@ import {
   upsertRequests,
   upsertStays,
 } from "../stays/rows.js";
-import { type BotStatusChange, storeBotStatuses } from "./botPresence.js";
+import { storeBotStatuses } from "./botPresence.js";
 import { Contributions } from "./contributions.js";
 import { addCounts, type ChannelChange } from "./counterRows.js";
 import { lockChannels } from "./learnedChats.js";
@@ -163,11 +164,11 @@ export async function storeMeaning(
     return channelId;
   };
   const persons = new Map<string, PersonUpdates>();
-  const botStatuses: BotStatusChange[] = [];
+  const botStatuses = new Map<string, BotStatusChange[]>();
   for (const update of contents) {
     const channelId = channelOf(update);
     if (update.kind === "botStatus") {
-      botStatuses.push({ ...update, channelId, chatId: update.chat.id });
+      botStatuses.set(channelId, [...(botStatuses.get(channelId) ?? []), update]);
       continue;
     }
     if (update.kind === "member" && update.wasIn && update.isIn) continue;

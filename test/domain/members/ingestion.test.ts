@@ -251,22 +251,34 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     await expectExactCounts();
   });
 
+  /** The bot's status changed. */
+  const botStatus = (chat: number, second: number, became: string, mayInvite = true, type = "supergroup") => {
+    updateId += 1;
+    const bot = { id: BOT_ID, is_bot: true, first_name: "Bot" };
+    return received({
+      update_id: updateId,
+      my_chat_member: {
+        chat: { ...chatOf(chat), type, username: "public_name" },
+        from: { id: 9, is_bot: false, first_name: "Ann" },
+        date: START + second,
+        old_chat_member: { user: bot, status: "left" },
+        new_chat_member: { user: bot, status: became, can_invite_users: mayInvite },
+      },
+    });
+  };
+
+  /** The seconds at which absences of the bot began and ended. */
+  const absencesIn = async (channelId: string) => {
+    const gaps = await query<{ from: string; to: string | null }>(sql`
+      select from_at as "from", to_at as "to" from coverage_gap
+      where channel_id = ${channelId}::uuid and reason = 'BOT_ABSENT' order by from_at`);
+    return gaps.map(({ from, to }) => [from, to].map((at) => at && Date.parse(at) / 1000 - START));
+  };
+
   test("the bot's status follows the latest update, and absences are gaps in any order of arrival", async () => {
     const chat = newChatId();
-    const status = (second: number, became: string, mayInvite = true) => {
-      updateId += 1;
-      const bot = { id: BOT_ID, is_bot: true, first_name: "Bot" };
-      return received({
-        update_id: updateId,
-        my_chat_member: {
-          chat: { ...chatOf(chat), username: "public_name" },
-          from: { id: 9, is_bot: false, first_name: "Ann" },
-          date: START + second,
-          old_chat_member: { user: bot, status: "left" },
-          new_chat_member: { user: bot, status: became, can_invite_users: mayInvite },
-        },
-      });
-    };
+    const status = (second: number, became: string, mayInvite = true) =>
+      botStatus(chat, second, became, mayInvite);
     const updates = [
       status(0, "administrator"),
       status(10, "left"),
@@ -281,13 +293,68 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     expect(
       await query(sql`select bot_status as status, username from channel where id = ${channelId}::uuid`),
     ).toEqual([{ status: "READY", username: "public_name" }]);
-    const gaps = await query<{ from: string; to: string }>(sql`
-      select from_at as "from", to_at as "to" from coverage_gap where channel_id = ${channelId}::uuid order by from_at`);
-    const seconds = gaps.map(({ from, to }) => [from, to].map((at) => Date.parse(at) / 1000 - START));
-    expect(seconds).toEqual([
+    expect(await absencesIn(channelId)).toEqual([
       [10, 20],
       [30, 50],
     ]);
+  });
+
+  describe("the bot's statuses in a group and in the supergroup that it became", () => {
+    const statusOf = async (channelId: string) =>
+      (
+        await query<{ status: string }>(
+          sql`select bot_status as status from channel where id = ${channelId}::uuid`,
+        )
+      )[0]?.status;
+    const bothChats = () => {
+      const [group, supergroup] = [newChatId(), newChatId()];
+      return {
+        supergroup,
+        inGroup: (second: number, became: string) => botStatus(group, second, became, true, "group"),
+        inSupergroup: (second: number, became: string) => botStatus(supergroup, second, became),
+        migrate: () =>
+          followMigration(
+            { database: opened.database, callerCache: noKnownCallers },
+            callerOf(),
+            group,
+            supergroup,
+          ),
+      };
+    };
+
+    test.each([
+      ["before the supergroup's", 10, [[10, 20]]],
+      ["after the supergroup's, when the group was no more", 30, []],
+    ])(
+      "are one sequence, if the group's last one is %s and arrives after the migration",
+      async (_when, at, gaps) => {
+        const { supergroup, inGroup, inSupergroup, migrate } = bothChats();
+        await ingestion.ingest([inGroup(0, "administrator")], null);
+        const left = inGroup(at, "left");
+        await ingestion.ingest([inSupergroup(20, "administrator")], null);
+        await migrate();
+        await ingestion.ingest([left], null);
+        const channelId = await channelOf(supergroup);
+        expect(await absencesIn(channelId)).toEqual(gaps);
+        expect(await statusOf(channelId)).toBe("READY");
+      },
+    );
+
+    test.each([
+      ["before the supergroup's", 10, [[10, 20]]],
+      ["after the supergroup's, when the group was no more", 30, []],
+    ])(
+      "are one sequence, if the group's last one is %s and both arrived before the migration",
+      async (_when, at, gaps) => {
+        const { supergroup, inGroup, inSupergroup, migrate } = bothChats();
+        await ingestion.ingest([inGroup(0, "administrator"), inGroup(at, "left")], null);
+        await ingestion.ingest([inSupergroup(20, "administrator")], null);
+        await migrate();
+        const channelId = await channelOf(supergroup);
+        expect(await absencesIn(channelId)).toEqual(gaps);
+        expect(await statusOf(channelId)).toBe("READY");
+      },
+    );
   });
 
   test("a chat migration makes one sequence of the events of both chat ids, and one history of each person", async () => {
