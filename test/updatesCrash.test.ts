@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { type Sandbox, startSandbox } from "../src/sandbox/sandbox.js";
@@ -137,7 +138,7 @@ await describeOnForms("servers that are killed while updates come in", ["server"
         expect(open.rows.map(({ id }) => Number(id))).toEqual(present);
       }
       const check = new ServerProcess({ DATABASE_URL: database.url ?? "", TELEGRAM_BOT_TOKEN: BOT.token }, [
-        new URL("../dist/cli/main.js", import.meta.url).pathname,
+        fileURLToPath(new URL("../dist/cli/main.js", import.meta.url)),
         "recount",
         "--check",
       ]);
