@@ -233,6 +233,10 @@ export async function storeMembers(
   requests: readonly Request[],
   events: readonly Event[],
 ): Promise<void> {
+  const sequenceOf = (kind: EventKind, userId: number, at: number | null): bigint | null => {
+    const event = events.find((one) => one.kind === kind && one.userId === userId && one.at === at);
+    return event ? BigInt(event.sequence) : null;
+  };
   await prisma.membership.createMany({
     data: stays.map(({ userId, joinedAt, leftAt, ...stay }) => ({
       ...stay,
@@ -240,8 +244,24 @@ export async function storeMembers(
       userId: BigInt(userId),
       joinedAt: dateOf(joinedAt),
       leftAt: dateOf(leftAt),
+      joinSequence: sequenceOf("JOINED", userId, joinedAt),
+      leaveSequence: sequenceOf("LEFT", userId, leftAt),
       attribution: stay.linkId === null ? "NONE" : "EXACT",
       path: joinedAt === null ? null : stay.linkId === null ? "DIRECT" : "INVITE_LINK",
+    })),
+  });
+  await prisma.joinRequest.createMany({
+    data: requests.map(({ userId, linkId, at: instant, isPending }, index) => ({
+      id: newId(),
+      channelId,
+      userId: BigInt(userId),
+      linkId,
+      attribution: linkId === null ? "NONE" : "EXACT",
+      requestedAt: new Date(instant),
+      decidedAt: isPending ? null : new Date(instant),
+      updateId: BigInt(index),
+      sequence: sequenceOf("JOIN_REQUESTED", userId, instant) ?? 0n,
+      state: isPending ? "PENDING" : "GONE",
     })),
   });
   await prisma.memberEvent.createMany({
