@@ -5,7 +5,7 @@ import { auditMany } from "../shared/audit.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { ValidationError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
-import { BOT_IDS } from "./inbox.js";
+import { BOT_IDS } from "./marks.js";
 
 /**
  * The same JSON with another id of a person, wherever it stands: an update that is set aside may have it in any place. The

@@ -2,6 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
 import { newId } from "../shared/ids.js";
+import { BOT_IDS, deleteMarks } from "./marks.js";
 
 /** How long updates are kept, and with them the ledger by which a repeated update is recognized. Telegram keeps them for a day. */
 export const INBOX_DAYS = 8;
@@ -14,13 +15,6 @@ const QUIET_DAYS = 6;
 const LONGEST_JUMP = 1_000_000;
 /** How long a missing update may still come, in minutes. */
 const PATIENCE_MINUTES = 5;
-
-/** All bots of which there are updates, each found by one look at the index. */
-export const BOT_IDS = sql`
-  with recursive bot as (
-    select min(bot_id) as id from telegram_update
-    union all select (select min(bot_id) from telegram_update where bot_id > bot.id) from bot where id is not null
-  ) select id from bot where id is not null`;
 
 /**
  * Deletes the updates that are older than INBOX_DAYS, and the marks of absences of that time, in small transactions.
@@ -37,20 +31,13 @@ export async function pruneInbox(database: Database, now = new Date()): Promise<
     count += deleted.length;
     if (deleted.length < PORTION) break;
   }
-  // A mark goes with its update: until then it leads to the person's id in the update. It is a row of the index on
-  // (channel_id, link_id, joined_at) without a link and a join.
-  await database.query(sql`
-    delete from membership m using (
-      select o.channel_id, o.id from channel c cross join lateral (
-        select channel_id, id from membership o
-        where o.channel_id = c.id and o.link_id is null and o.joined_at is null and o.is_inferred_leave
-          and o.left_at < ${before}::timestamptz
-          and not exists (
-            select from telegram_update u where u.bot_id = any(array(${BOT_IDS})) and u.update_id = o.leave_update_id
-          ) offset 0
-      ) o
-    ) old
-    where m.channel_id = old.channel_id and m.id = old.id`);
+  // A mark goes with its update: until then it leads to the person's id in the update.
+  await deleteMarks(
+    database,
+    sql`mark.left_at < ${before}::timestamptz and not exists (
+      select from telegram_update u where u.bot_id = any(array(${BOT_IDS})) and u.update_id = mark.leave_update_id
+    )`,
+  );
   return count;
 }
 

@@ -2,7 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
-import { BOT_IDS } from "./inbox.js";
+import { deleteMarks, nameInInbox } from "./marks.js";
 
 /** Member events, or updates, that one transaction goes through. */
 const PORTION = 2000;
@@ -46,32 +46,6 @@ interface Portion {
 }
 
 /**
- * The end of a statement that writes persons beside the updates of the inbox which can no longer be found by the rows that
- * they led to, so that whoever erases the person finds them.
- * @param told rows of `update_id` and `person`
- */
-const nameInInbox = (told: Sql): Sql => sql`
-  update telegram_update u set user_id = told.person from ${told} told
-  where u.bot_id = any(array(${BOT_IDS})) and u.update_id = told.update_id`;
-
-/** Deletes marks, which are needed only as long as a join that they end may still come. @param where of `membership` */
-async function forgetMarks(database: Database, where: Sql): Promise<void> {
-  // A mark is a row of the index on (channel_id, link_id, joined_at) without a link and a join.
-  await database.query(sql`
-    with marks as (
-      delete from membership m using (
-        select o.channel_id, o.id from channel c cross join lateral (
-          select channel_id, id from membership
-          where channel_id = c.id and link_id is null and joined_at is null and is_inferred_leave and ${where} offset 0
-        ) o
-      ) old
-      where m.channel_id = old.channel_id and m.id = old.id
-      returning leave_update_id as update_id, user_id as person
-    )
-    ${nameInInbox(sql`marks`)}`);
-}
-
-/**
  * Makes the persons of old member events unknown: events, ended memberships and ended requests that are older than some days
  * get a negative number in place of the person's id, and so do the updates that are kept. Counts stay as they are.
  *
@@ -99,7 +73,7 @@ export class OldPersons {
     for (const { id, after } of await this.#findChannels(before))
       count += await this.#forgetEvents(id, after, before);
     if (Math.abs(now.getTime() - this.#marksForgottenAt) >= HOUR_MS) {
-      await forgetMarks(this.#database, sql`left_at < ${before}::timestamptz`);
+      await deleteMarks(this.#database, sql`mark.left_at < ${before}::timestamptz`);
       this.#marksForgottenAt = now.getTime();
     }
     await this.#forgetUpdates(sql`telegram_update`, before);
