@@ -7,6 +7,7 @@ import {
   isMark,
   type Join,
   type Leave,
+  type Moment,
   type PlacedStay,
   placed,
   type Request,
@@ -166,6 +167,30 @@ export function correctionsOf({ before, after }: PersonChange): EventCorrection[
     return [{ channelId: after.channelId, occurredAt: event.of.at, event }];
   });
 }
+
+/** Two member events of one leave, by their sequences. */
+export interface LeaveToldTwice {
+  readonly kept: number;
+  readonly dropped: number;
+}
+
+/** The leaves of which the channels that were merged have told each by an event of its own. */
+export function leavesToldTwice({ before, after }: PersonChange): LeaveToldTwice[] {
+  const told = new Set(after.stays.flatMap(eventsOfStay).map(({ of }) => of.sequence));
+  return before.stays.flatMap(({ join, leave }) => {
+    const dropped = leave?.sequence ?? null;
+    if (leave === null || dropped === null || told.has(dropped)) return [];
+    const isKept = leave.isInferred
+      ? (stay: PlacedStay) => join !== null && isSameMoment(stay.join, join)
+      : (stay: PlacedStay) => isSameMoment(stay.leave, leave);
+    const kept = after.stays.find(isKept)?.leave?.sequence;
+    if (kept == null) throw new Error("A stored leave has lost its member event.");
+    return [{ kept, dropped }];
+  });
+}
+
+const isSameMoment = (one: Moment | null, other: Moment): boolean =>
+  one !== null && compareMoments(one, other) === 0;
 
 const isSameEnd = (one: Join | Leave | null, other: Join | Leave | null): boolean =>
   one === other ||

@@ -126,7 +126,10 @@ function staysOf(transitions: readonly Transition[]): { join: Join | null; leave
   return stays;
 }
 
-/** Gives stays the ids of the memberships, and inferred leaves the member events, that they had before. */
+/**
+ * Gives stays the ids of the memberships, and leaves the member events, that they had before. Two channels of one chat may
+ * have told one leave each by an event of its own: the leave gets the first of them.
+ */
 function withStoredRows(
   stays: readonly { readonly join: Join | null; readonly leave: Leave | null }[],
   stored: readonly Stay[],
@@ -141,11 +144,11 @@ function withStoredRows(
     const sameJoin = join ? byJoin.get(keyOf(join)) : undefined;
     const before = sameJoin ?? (leave ? byLeave.get(keyOf(leave)) : undefined);
     const earlier = sameJoin?.leave?.isInferred ? sameJoin.leave.sequence : null;
-    const hasOwnEvent = leave === null || leave.sequence !== null || earlier === null;
+    const sequence = earlier === null ? leave?.sequence : Math.min(earlier, leave?.sequence ?? earlier);
     return {
       id: before?.id ?? null,
       join,
-      leave: hasOwnEvent ? leave : { ...leave, sequence: earlier },
+      leave: leave === null || sequence === undefined ? leave : { ...leave, sequence },
     };
   });
 }

@@ -1,7 +1,9 @@
-import sql from "sql-template-tag";
+import sql, { raw } from "sql-template-tag";
 import {
   changeHistory,
   correctionsOf,
+  type LeaveToldTwice,
+  leavesToldTwice,
   type PersonChange,
   requestChanges,
   stayChanges,
@@ -150,6 +152,46 @@ async function mergeHistories(
     ),
   );
   await session.query(correctEvents(changes.flatMap(correctionsOf)));
+  await dropEvents(session, channelId, changes.flatMap(leavesToldTwice));
+}
+
+/**
+ * Deletes the second member events of leaves that were told twice, and closes the holes in the sequence. They are events of
+ * the newer channel, so that the older one's keep their sequences.
+ */
+async function dropEvents(
+  session: Session,
+  channelId: string,
+  twice: readonly LeaveToldTwice[],
+): Promise<void> {
+  if (twice.length === 0) return;
+  const dropped = twice.map((event) => event.dropped).sort((one, other) => one - other);
+  // An inferred leave has no actor.
+  await session.query(sql`
+    update member_event kept set actor_id = coalesce(kept.actor_id, other.actor_id)
+    from unnest(${twice.map(({ kept }) => kept)}::bigint[], ${twice.map((event) => event.dropped)}::bigint[])
+        as pair (kept, dropped)
+      join member_event other on other.channel_id = ${channelId}::uuid and other.sequence = pair.dropped
+    where kept.channel_id = ${channelId}::uuid and kept.sequence = pair.kept`);
+  await session.query(sql`
+    delete from member_event where channel_id = ${channelId}::uuid and sequence = any(${dropped}::bigint[])`);
+  const behind = (column: string) =>
+    sql`channel_id = ${channelId}::uuid and ${raw(column)} > ${dropped[0]}::bigint`;
+  const moved = (column: string) => sql`${raw(column)} - width_bucket(${raw(column)}, ${dropped}::bigint[])`;
+  // By way of negative numbers, because a number may be taken until its own event has moved.
+  await session.query(
+    sql`update member_event set sequence = -(${moved("sequence")}) where ${behind("sequence")}`,
+  );
+  await session.query(sql`
+    update member_event set sequence = -sequence where channel_id = ${channelId}::uuid and sequence < 0`);
+  for (const [table, column] of [
+    ["membership", "join_sequence"],
+    ["membership", "leave_sequence"],
+    ["join_request", "sequence"],
+  ] as const)
+    await session.query(
+      sql`update ${raw(table)} set ${raw(column)} = ${moved(column)} where ${behind(column)}`,
+    );
 }
 
 /**

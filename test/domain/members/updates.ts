@@ -51,14 +51,14 @@ const STATUSES = {
   stay: ["member", "administrator"],
 } as const;
 
-export const chatOf = (id: number) => ({ id, type: "supergroup", title: `Chat ${id}` });
+export const chatOf = (id: number, type = "supergroup") => ({ id, type, title: `Chat ${id}` });
 
 /** An update as Telegram sends it. */
-export function telegramUpdate(seed: SeedUpdate): object {
+export function telegramUpdate(seed: SeedUpdate, type = "supergroup"): object {
   const { updateId, kind, user, date, isByAdmin, isByRequest, isByFolder } = seed;
   const link = seed.link === null ? undefined : LINKS[seed.link];
   const named = link && { invite_link: linkOf(link) };
-  const chat = chatOf(seed.chat);
+  const chat = chatOf(seed.chat, type);
   if (kind === "request") {
     const request = { chat, from: person(user), user_chat_id: user, date, bio: `Bio of ${user}`, ...named };
     return { update_id: updateId, chat_join_request: request };

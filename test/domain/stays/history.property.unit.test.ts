@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { changeHistory, leavesToldTwice } from "../../../src/domain/stays/changes.js";
 import {
   decided,
   type PlacedStay,
@@ -88,16 +89,26 @@ function store(stays: readonly PlacedStay[], events: { count: number }): PlacedS
 }
 
 /** Replays transitions as they arrive in batches, and stores the result each time. */
-function arrive(transitions: readonly Transition[], size: number): { stays: PlacedStay[]; events: number } {
-  const events = { count: 0 };
-  let stays: PlacedStay[] = [];
+function arrive(
+  transitions: readonly Transition[],
+  size: number,
+  before: PlacedStay[],
+  events: { count: number },
+): PlacedStay[] {
+  let stays = before;
   for (let from = 0; from < transitions.length; from += size) {
     const after = placed(replay(stays, transitions.slice(from, from + size)), stays);
     const ids = new Set(after.map(({ id }) => id));
     expect(stays.every(({ id }) => ids.has(id))).toBe(true);
     stays = store(after, events);
   }
-  return { stays, events: events.count };
+  return stays;
+}
+
+/** The sequences of the member events by which stays are told, in ascending order. */
+function sequencesOf(stays: readonly Stay[]): number[] {
+  const ends = stays.filter(isStay).flatMap(({ join, leave }) => [join, leave]);
+  return ends.flatMap((end) => (end ? [Number(end.sequence)] : [])).sort((one, other) => one - other);
 }
 
 describe("a person's history", () => {
@@ -116,14 +127,11 @@ describe("a person's history", () => {
             const step = given[index];
             return step ? [toTransition(step, index)] : [];
           });
-          const { stays, events } = arrive(arriving, size);
+          const events = { count: 0 };
+          const stays = arrive(arriving, size, [], events);
           expect(shown(stays)).toEqual(model(given));
           // Each end of a stay has exactly one member event.
-          const ends = stays.filter(isStay).flatMap(({ join, leave }) => [join, leave]);
-          const sequences = ends.flatMap((end) => (end ? [end.sequence] : []));
-          expect(sequences.sort((one, other) => Number(one) - Number(other))).toEqual(
-            Array.from({ length: events }, (_, index) => index + 1),
-          );
+          expect(sequencesOf(stays)).toEqual(Array.from({ length: events.count }, (_, index) => index + 1));
           // A stay is a later one unless it is the first, and the first by its link once.
           const known = stays.filter(isStay);
           expect(known.map(({ isRejoin }) => isRejoin)).toEqual(known.map((_, index) => index > 0));
@@ -136,6 +144,36 @@ describe("a person's history", () => {
         },
       ),
       { numRuns: 2000 },
+    );
+  });
+
+  test("the histories of two channels of one chat become the one of a plain model, with the older channel's events", () => {
+    const merged = fc.tuple(steps, fc.infiniteStream(fc.nat()), fc.integer({ min: 1, max: 5 }));
+    fc.assert(
+      fc.property(merged, ([given, numbers, size]) => {
+        const random = (): number => numbers.next().value ?? 0;
+        const parts: [Transition[], Transition[], Transition[]] = [[], [], []];
+        // The third part arrives after the merge.
+        const order = given.map((step, index) => ({ transition: toTransition(step, index), at: random() }));
+        order.sort((one, other) => one.at - other.at);
+        for (const { transition } of order) parts[random() % 3]?.push(transition);
+        const events = { count: 0 };
+        const older = arrive(parts[0], size, [], events);
+        const olderCount = events.count;
+        const newer = arrive(parts[1], size, [], events);
+        const before = { channelId: "", userId: 1, requests: [], stays: [...older, ...newer] };
+        const change = changeHistory(before, { transitions: [], requests: [] });
+        const dropped = leavesToldTwice(change).map((leave) => leave.dropped);
+        const after = store(change.after.stays, events);
+        // Each event is told by the end of a stay or dropped, and only the newer channel's are dropped.
+        const all = [...sequencesOf(after), ...dropped].sort((one, other) => one - other);
+        expect(all).toEqual(Array.from({ length: events.count }, (_, index) => index + 1));
+        expect(Math.min(...dropped)).toBeGreaterThan(olderCount);
+        const stays = arrive(parts[2], size, after, events);
+        expect(shown(stays)).toEqual(model(given));
+        expect(sequencesOf(stays)).toHaveLength(events.count - dropped.length);
+      }),
+      { numRuns: 5000 },
     );
   });
 
