@@ -27,29 +27,45 @@ const LOCALES = [
 ];
 
 /**
- * A script that runs PostgreSQL until the script's standard input closes, which happens however the parent process ends. Its
- * arguments: the working folder, "kept" or "" to delete the folder at the end, a user id or "", the program and its arguments.
+ * A script that runs PostgreSQL until the script's standard input closes, which happens however the parent process ends. A
+ * signal on its standard input ends PostgreSQL and starts it again. Its arguments: the working folder, "kept" or "" to delete
+ * the folder at the end, a user id or "", the program and its arguments.
  */
 const SUPERVISOR = `
   const { spawn } = require("node:child_process");
   const { rmSync } = require("node:fs");
   const [folder, kept, user, program, ...args] = process.argv.slice(1);
   const as = user === "" ? {} : { uid: Number(user), gid: Number(user) };
-  const server = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], cwd: folder, ...as });
+  let server;
+  let isRestarting = false;
   const end = (code) => {
     if (kept === "") rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     process.exit(code);
   };
-  server.on("error", () => end(1));
-  server.on("exit", (code) => end(code ?? 1));
+  const start = () => {
+    isRestarting = false;
+    server = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], cwd: folder, ...as });
+    server.on("error", () => end(1));
+    server.on("exit", (code) => (isRestarting ? start() : end(code ?? 1)));
+  };
+  start();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
   // Data that is kept needs a clean shutdown (SIGINT), other data does not (SIGQUIT).
-  process.stdin.on("close", () => server.kill(kept === "" ? "SIGQUIT" : "SIGINT")).resume();
+  process.stdin.on("close", () => {
+    isRestarting = false;
+    server.kill(kept === "" ? "SIGQUIT" : "SIGINT");
+  });
+  process.stdin.on("data", (signal) => {
+    isRestarting = true;
+    server.kill(String(signal));
+  });
 `;
 
 /**
  * @typedef {object} PostgresServer
  * @property {string} url of the database `postgres`, for the superuser, without a password
+ * @property {(mode: "fast" | "immediate") => Promise<void>} restart as `pg_ctl restart` does: the mode `immediate` is a
+ *   crash. Resolves when the server accepts sessions again
  * @property {() => Promise<void>} stop ends the server and deletes its data, unless a folder was given for the data
  *
  * @typedef {{ initdb: string, postgres: string }} Binaries
@@ -155,16 +171,20 @@ export async function freePort() {
   return address.port;
 }
 
-/** Whether PostgreSQL accepts sessions. The port opens earlier, while it starts. @param {number} port */
-async function acceptsSessions(port) {
+/**
+ * When PostgreSQL was started; null if it does not accept sessions. The port opens earlier, while it starts.
+ * @param {number} port
+ * @returns {Promise<number | null>}
+ */
+async function startedAt(port) {
   const { Client } = (await import("pg")).default;
   const client = new Client({ host: "127.0.0.1", port, user: "postgres", database: "postgres" });
   client.on("error", () => {});
   try {
     await client.connect();
-    return true;
+    return (await client.query("select pg_postmaster_start_time() as at")).rows[0].at.getTime();
   } catch {
-    return false;
+    return null;
   } finally {
     await client.end().catch(() => {});
   }
@@ -226,6 +246,12 @@ async function serve(binaries, folder, kept, settings) {
     log = (log + text).slice(-2_000);
   });
   const exited = once(supervisor, "exit");
+  /** @param {"fast" | "immediate"} mode */
+  const restart = async (mode) => {
+    const before = await startedAt(port);
+    supervisor.stdin.write(mode === "fast" ? "SIGINT" : "SIGQUIT");
+    for (let now = before; now === null || now === before; now = await startedAt(port)) await delay(20);
+  };
   const stop = async () => {
     supervisor.ref();
     supervisor.stdin.end();
@@ -233,11 +259,11 @@ async function serve(binaries, folder, kept, settings) {
   };
   for (let attempt = 0; attempt < 200; attempt += 1) {
     if (supervisor.exitCode !== null) break;
-    if (await acceptsSessions(port)) {
+    if ((await startedAt(port)) !== null) {
       // The server must not keep this process alive.
       supervisor.unref();
       for (const stream of [supervisor.stdin, supervisor.stderr]) /** @type {any} */ (stream).unref();
-      return { url: `postgresql://postgres@127.0.0.1:${port}/postgres`, stop };
+      return { url: `postgresql://postgres@127.0.0.1:${port}/postgres`, restart, stop };
     }
     await delay(50);
   }
