@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../tools/postgres.mjs";
 import { withDatabase } from "./data.mjs";
+import { percentile } from "./latencies.mjs";
 import { machine } from "./machine.mjs";
 import { prepareMembers } from "./membersData.mjs";
 import {
@@ -51,17 +52,26 @@ const postmasterAt = (url) =>
  *   another
  */
 
-/** @typedef {{ node: number, postgres: number, perSecond: number }} Received microseconds of CPU time an update, and the rate */
+/**
+ * @typedef {{ node: number, postgres: number, perSecond: number, median: number | null, p99: number | null }} Received
+ *   microseconds of CPU time an update, the rate, and by webhook the milliseconds from when Telegram has an update until it
+ *   is acknowledged
+ */
 
 /**
  * How fast this server receives updates from a Bot API server that always has some.
  * @param {string} url of the database
- * @param {{ isWebhook: boolean, channels: number, first: number, postmaster: number | null, milliseconds: number }} options
+ * @param {{ isWebhook: boolean, channels: number, rate?: number, first: number, postmaster: number | null,
+ *   milliseconds: number }} options
  * @returns {Promise<Received>}
  */
-async function receive(url, { isWebhook, channels, first, postmaster, milliseconds }) {
+async function receive(url, { isWebhook, channels, rate = 0, first, postmaster, milliseconds }) {
   const script = fileURLToPath(new URL("updatesTelegram.mjs", import.meta.url));
-  const telegram = new ServerProcess([script], { CHANNELS: `${channels}`, FIRST: `${first}` });
+  const telegram = new ServerProcess([script], {
+    CHANNELS: `${channels}`,
+    FIRST: `${first}`,
+    RATE: `${rate}`,
+  });
   const port = await freePort();
   const origin = await telegram.ready();
   const server = startThisServer({
@@ -76,7 +86,7 @@ async function receive(url, { isWebhook, channels, first, postmaster, millisecon
   });
   const now = async () => ({
     at: performance.now(),
-    count: Number(await (await fetch(new URL("/acknowledged", origin))).text()),
+    acknowledged: await (await fetch(new URL("/acknowledged", origin))).json(),
     node: cpuOf(server.pid),
     postgres: cpuOfPostgres(postmaster),
   });
@@ -85,11 +95,13 @@ async function receive(url, { isWebhook, channels, first, postmaster, millisecon
     // Both processes warm up.
     await delay(milliseconds);
     const [before, after] = [await now(), await delay(milliseconds).then(now)];
-    const count = after.count - before.count;
+    const count = after.acknowledged.count - before.acknowledged.count;
     return {
       node: ((after.node - before.node) * 1000) / count,
       postgres: ((after.postgres - before.postgres) * 1000) / count,
       perSecond: (count * 1000) / (after.at - before.at),
+      median: isWebhook ? percentile([after.acknowledged.latencies], 0.5) : null,
+      p99: isWebhook ? percentile([after.acknowledged.latencies], 0.99) : null,
     };
   } finally {
     await server.stop();
@@ -102,6 +114,7 @@ const RECEPTIONS = {
   "polling, one channel": { isWebhook: false, channels: 1 },
   "webhook, 100 channels": { isWebhook: true, channels: CHANNELS },
   "webhook, one channel": { isWebhook: true, channels: 1 },
+  "webhook, 1,000 calls a second": { isWebhook: true, channels: CHANNELS, rate: 1000 },
 };
 /** Milliseconds in which updates are received to warm up, and then to measure. */
 const RECEPTION_MS = 5000;

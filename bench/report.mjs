@@ -5,7 +5,7 @@ import { comparePair, WORTH_KEEPING } from "./fastPaths.mjs";
 import { picture } from "./picture.mjs";
 import { bestPeer, cost, measured, ratio, spread } from "./ratios.mjs";
 import { candidates } from "./servers.mjs";
-import { targetsOf } from "./targets.mjs";
+import { memberTargets, targetsOf } from "./targets.mjs";
 import { WORKLOADS } from "./workloads.mjs";
 
 const file = (/** @type {string} */ name) => new URL(name, import.meta.url);
@@ -149,15 +149,16 @@ function membersTable({ links, members, rounds, count, commit, at, ingestions, r
       ["", "Node.js µs", "PostgreSQL µs", "of the limit", "updates a second, one batch after another"],
       ...rows,
     ]),
-    "Received from a Bot API server on the same machine that always has updates, by polling and by 50 webhook calls at a time:",
+    "Received from a Bot API server on the same machine that always has updates, by polling, by 50 webhook calls at a time, and by webhook calls at a rate:",
     markdown([
-      ["", "Node.js µs", "PostgreSQL µs", "updates a second"],
+      ["", "Node.js µs", "PostgreSQL µs", "updates a second", "p50 / p99 ms until acknowledged"],
       ...Object.entries(/** @type {Record<string, import("./members.mjs").Received>} */ (receptions)).map(
-        ([name, { node, postgres, perSecond }]) => [
+        ([name, { node, postgres, perSecond, median, p99 }]) => [
           name,
           number(node, 0),
           number(postgres, 0),
           grouped(Math.round(perSecond)),
+          median === null || p99 === null ? "–" : `${short(median)} / ${short(p99)}`,
         ],
       ),
     ]),
@@ -374,12 +375,14 @@ export function writeReport() {
     parts.push(
       `![Requests per second as multiples of the limit's, at ${grouped(main.links)} links](results.svg)`,
     );
-    const targets = targetsOf(servers, PEERS).map(({ what, wanted, found, reached }) => [
-      what,
-      wanted,
-      found,
-      reached === null ? "not measured" : reached ? "yes" : "**no**",
-    ]);
+    const targets = [...targetsOf(servers, PEERS), ...memberTargets(runs)].map(
+      ({ what, wanted, found, reached }) => [
+        what,
+        wanted,
+        found,
+        reached === null ? "not measured" : reached ? "yes" : "**no**",
+      ],
+    );
     parts.push("## Targets", markdown([["", "target", "measured", "reached"], ...targets]));
   }
   parts.push(...runs.slice(0, 1).map(table), ...scales(servers), ...runs.slice(1).map(table));

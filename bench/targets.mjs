@@ -92,3 +92,100 @@ export function targetsOf(runs, peers) {
   }
   return targets;
 }
+
+/** PostgreSQL's CPU milliseconds of a workload of the part `member-reads`. */
+const MEMBER_READ_MS = {
+  M5: 50,
+  M5c: 50,
+  M5g: 250,
+  M6: 300,
+  M6c: 300,
+  M6g: 1500,
+  M7: 200,
+  M7g: 1000,
+  M8: 100,
+  M8g: 300,
+};
+/** How much CPU time a page may cost in comparison with another one. @type {[string, string, number][]} */
+const MEMBER_PAGES = [
+  ["M1", "W1", 1.25],
+  ["M2", "M2n", 1.1],
+  ["M3", "M3n", 1.1],
+  ["M4", "M4n", 1.1],
+];
+
+/** @param {string} what @param {"at most" | "at least"} side @param {number} wanted @param {number | null | undefined} found @param {number} digits @returns {Target} */
+function target(what, side, wanted, found, digits) {
+  const isThere = found !== undefined && found !== null && !Number.isNaN(found);
+  return {
+    what,
+    wanted: `${side} ${wanted.toLocaleString("en-US")}`,
+    found: isThere ? Number(found.toFixed(digits)).toLocaleString("en-US") : "–",
+    reached: isThere ? (side === "at most" ? found <= wanted : found >= wanted) : null,
+  };
+}
+
+/** The targets of what is stored of members, read and sent live. @param {any[]} runs of any kind @returns {Target[]} */
+export function memberTargets(runs) {
+  const of = (/** @type {string} */ kind) => runs.filter((run) => run.kind === kind);
+  const [stored] = of("members");
+  const [read] = of("member-reads");
+  const times = (/** @type {string} */ name) => stored?.ingestions[name]?.ofTheLimit.median;
+  const received = (/** @type {string} */ name) => stored?.receptions[name];
+  const costOf = (/** @type {string} */ name) => {
+    const one = stored?.ingestions[name];
+    return one === undefined ? undefined : one.node.median + one.postgres.median;
+  };
+  const cpuOf = (/** @type {string} */ name) => {
+    const one = read?.workloads[name];
+    return one === undefined ? undefined : one.node.median + one.postgres.median;
+  };
+  const quotient = (/** @type {number | undefined} */ one, /** @type {number | undefined} */ other) =>
+    one === undefined || other === undefined ? undefined : one / other;
+  const many = "100 a batch, 100 channels";
+  return [
+    target("Storing updates, 100 a batch, of the limit", "at least", 0.4, times(many), 2),
+    target(
+      "Storing updates, 1,000 a batch, of the limit",
+      "at least",
+      0.55,
+      times("1,000 a batch, 100 channels"),
+      2,
+    ),
+    target(
+      "Storing updates of one channel, times the cost of a hundred channels'",
+      "at most",
+      2,
+      quotient(costOf("100 a batch, one channel"), costOf(many)),
+      2,
+    ),
+    target("Polling, updates a second", "at least", 10_000, received("polling, 100 channels")?.perSecond, 0),
+    target("Webhook, calls a second", "at least", 4000, received("webhook, 100 channels")?.perSecond, 0),
+    target(
+      "Webhook at 1,000 calls a second, p99 in ms",
+      "at most",
+      50,
+      received("webhook, 1,000 calls a second")?.p99,
+      0,
+    ),
+    ...Object.entries(MEMBER_READ_MS).map(([name, wanted]) => {
+      const title = read?.workloads[name]?.title;
+      const what = `${name}${title === undefined ? "" : ` (${title})`}, CPU ms of PostgreSQL`;
+      return target(what, "at most", wanted, read?.workloads[name]?.postgres.median, 1);
+    }),
+    ...MEMBER_PAGES.map(([one, other, wanted]) =>
+      target(
+        `${one}, times the CPU time of ${other}`,
+        "at most",
+        wanted,
+        quotient(cpuOf(one), cpuOf(other)),
+        2,
+      ),
+    ),
+    ...of("live").map(({ servers, phases }) => {
+      const phase = phases.find((/** @type {any} */ { rate }) => rate === 1000);
+      const what = `Live, ${servers === 1 ? "one server" : `${servers} servers`}, 1,000 events a second: p99 from stored to seen, in ms`;
+      return target(what, "at most", 100, phase?.storedToSeen.p99, 0);
+    }),
+  ];
+}
