@@ -6,24 +6,7 @@ import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.
 import { ValidationError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
 import { BOT_IDS } from "./marks.js";
-
-/**
- * The same JSON with another id of a person, wherever it stands: an update that is set aside may have it in any place. The
- * creator of a link is one of the team and stays.
- */
-function withOtherId(value: unknown, userId: number, otherId: number): unknown {
-  if (value === userId) return otherId;
-  if (typeof value === "string")
-    return value.replaceAll(new RegExp(`(?<!\\d)${userId}(?!\\d)`, "g"), String(otherId));
-  if (Array.isArray(value)) return value.map((part) => withOtherId(part, userId, otherId));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => [
-      key,
-      key === "creator" || key === "update_id" ? part : withOtherId(part, userId, otherId),
-    ]),
-  );
-}
+import { onePerson, replacePersonIds } from "./personIds.js";
 
 /** The ids of the updates that told of the person's stays and requests. */
 const updateIdsOf = (channelIds: readonly string[], userId: number): Sql => sql`
@@ -48,7 +31,8 @@ async function eraseUpdates(
   const rows = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(sql`
     select bot_id as "botId", update_id as "updateId", body from ${table} where ${where}`);
   if (rows.length === 0) return;
-  const bodies = rows.map(({ body }) => JSON.stringify(withOtherId(body, userId, otherId)));
+  const ids = onePerson(userId, otherId);
+  const bodies = rows.map(({ body }) => JSON.stringify(replacePersonIds(body, ids)));
   await transaction.queryOnce(sql`
     update ${table} u set body = erased.body,
       user_id = case when u.user_id = ${userId}::bigint then ${otherId}::bigint else u.user_id end,

@@ -3,6 +3,7 @@ import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import { deleteMarks, nameInInbox } from "./marks.js";
+import { allPersons, replacePersonIds } from "./personIds.js";
 
 /** Member events, or updates, that one transaction goes through. */
 const PORTION = 2000;
@@ -13,20 +14,6 @@ interface StoredUpdate {
   readonly updateId: number;
   readonly receivedAt: Instant;
   readonly body: unknown;
-}
-
-/** The same JSON with a number in place of each person's id. The creators of links are of the team and stay. */
-function withoutPersons(value: unknown, numberOf: (id: number) => number): unknown {
-  if (Array.isArray(value)) return value.map((part) => withoutPersons(part, numberOf));
-  if (typeof value !== "object" || value === null) return value;
-  const isPerson = "is_bot" in value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => {
-      if (key === "creator") return [key, part];
-      if (isPerson && key === "id" && typeof part === "number" && part > 0) return [key, numberOf(part)];
-      return [key, withoutPersons(part, numberOf)];
-    }),
-  );
 }
 
 /** A place among the events of a channel. A merge of two channels of one chat gives an event another sequence. */
@@ -149,25 +136,26 @@ export class OldPersons {
       select bot_id as "botId", update_id as "updateId", received_at as "receivedAt", body from ${table}
       where ${where} order by received_at, bot_id, update_id limit ${PORTION} for update`);
     const ids = new Set<number>();
-    for (const { body } of updates) {
-      withoutPersons(body, (id) => {
-        ids.add(id);
-        return id;
-      });
-    }
-    if (ids.size === 0) return updates.at(-1);
+    const collecting = allPersons((id) => {
+      ids.add(id);
+      return id;
+    });
+    for (const { body } of updates) replacePersonIds(body, collecting);
     const numbers = await transaction.queryOnce<{ id: number; number: number }>(
       sql`select id, nextval('erased_person') as number from unnest(${[...ids]}::bigint[]) as person (id)`,
     );
     const numberOf = new Map(numbers.map(({ id, number }) => [id, number]));
-    const bodies = updates.map(({ body }) =>
-      JSON.stringify(withoutPersons(body, (id) => numberOf.get(id) ?? id)),
-    );
+    const forgetting = allPersons((id) => numberOf.get(id) ?? id);
+    const changed = updates.flatMap((update) => {
+      const body = JSON.stringify(replacePersonIds(update.body, forgetting));
+      return body === JSON.stringify(update.body) ? [] : [{ ...update, body }];
+    });
+    if (changed.length === 0) return updates.at(-1);
     await transaction.queryOnce(sql`
       update ${table} u set body = forgotten.body, user_id = null, actor_id = null
       from unnest(
-        ${updates.map(({ botId }) => botId)}::bigint[], ${updates.map(({ updateId }) => updateId)}::bigint[],
-        ${updates.map(({ receivedAt }) => receivedAt)}::timestamptz[], ${bodies}::json[]
+        ${changed.map(({ botId }) => botId)}::bigint[], ${changed.map(({ updateId }) => updateId)}::bigint[],
+        ${changed.map(({ receivedAt }) => receivedAt)}::timestamptz[], ${changed.map(({ body }) => body)}::json[]
       ) as forgotten (bot_id, update_id, received_at, body)
       where u.bot_id = forgotten.bot_id and u.update_id = forgotten.update_id
         and u.received_at = forgotten.received_at`);
