@@ -1,4 +1,4 @@
-import sql, { type Sql } from "sql-template-tag";
+import sql, { join, type Sql } from "sql-template-tag";
 import type { Bucket, Buckets } from "./buckets.js";
 
 /** What happened in a bucket of time, and how many members there were at its end. */
@@ -19,8 +19,42 @@ export interface SeriesRow {
   readonly requests: number;
 }
 
-/** The number of the bucket of a row of quarters `q`. */
-export const bucketOf = ({ borders }: Buckets): Sql => sql`width_bucket(q.quarter, ${borders}::int[])`;
+/** Buckets of one length that follow each other. */
+interface Run {
+  readonly bucket: number;
+  readonly start: number;
+  readonly length: number;
+  end: number;
+}
+
+function runsOf(borders: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  for (const [index, end] of borders.entries()) {
+    const start = borders[index - 1];
+    if (start === undefined) continue;
+    const last = runs.at(-1);
+    if (last?.length === end - start) last.end = end;
+    else runs.push({ bucket: index, start, length: end - start, end });
+  }
+  return runs;
+}
+
+/** A longer list of comparisons would cost more than searching the borders. */
+const MAX_RUNS = 10;
+
+/**
+ * The number of the bucket of a row of quarters `q`: 0 before the first, and one more than the last after it. Days and weeks
+ * have one length between two changes of the clocks, and a division is faster than searching the borders of all.
+ */
+export function bucketOf({ borders }: Buckets): Sql {
+  const runs = runsOf(borders);
+  if (runs.length > MAX_RUNS) return sql`width_bucket(q.quarter, ${borders}::int[])`;
+  const cases = runs.map(
+    ({ bucket, start, length, end }) =>
+      sql`when q.quarter < ${end}::int then (q.quarter - ${start}::int) / ${length}::int + ${bucket}::int`,
+  );
+  return sql`case when q.quarter < ${borders[0]}::int then 0 ${join(cases, " ")} else ${borders.length}::int end`;
+}
 
 /** The condition that a row of quarters `q` lies before the end of the span. */
 export const beforeEnd = ({ borders }: Buckets): Sql => sql`q.quarter < ${borders.at(-1)}::int`;

@@ -1,4 +1,3 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { Problems } from "../../shared/errors.js";
 import { parseId } from "../../shared/ids.js";
@@ -124,23 +123,15 @@ export const sumsOfSelection = (services: SumServices, selection: LinkSelection)
     ),
 });
 
-/** The links that carry a tag, as a selection. */
-const selectionOfTag = ({ id, channelId, typeId }: Tag): LinkSelection => ({
-  channelId: sql`${channelId}`,
-  conditions: [],
-  creation: [],
-  byId: false,
-  groups: [{ typeId, tagIds: [id], without: false }],
-});
-
-/** The sums over the links that carry a tag. All but `groups` are read for many tags in one statement. */
+/** The sums over the links that carry a tag. Each is read for many tags in one statement. */
 export const sumsOfTag = (services: SumServices, tag: Tag, ofTags: TagLinkLoaders): LinkSums => ({
   totals: () => ofTags.totals.load(tag),
   members: () => ofTags.members.load(tag),
   removedCount: async () => (await ofTags.members.load(tag)).removedCount,
   retention: () => ofTags.retention.load(tag),
   facets: () => facetsOf(services, ofTags.facetCounts.load(tag)),
-  groups: (args) => groupsOf(services, selectionOfTag(tag), args),
+  groups: async (args) =>
+    ofTags.groups(tag, await readGrouping(args, () => timeZoneOf(services), services.loaders)),
   series: async (args) => ofTags.series(tag, bucketsOf(args, args.timeZone ?? (await timeZoneOf(services)))),
 });
 

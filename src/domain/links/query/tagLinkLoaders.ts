@@ -9,6 +9,7 @@ import type { SeriesBucket } from "../../time/series.js";
 import { countFacetsOfTags, type FacetCounts } from "../counts/facets.js";
 import { countLinksOfTags, type LinkTotals, totalLinksOfTags } from "../counts/totals.js";
 import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
+import { type GroupedBy, groupLinksOfTags, type LinkGroup } from "../stats/groups.js";
 import { readSeries } from "../stats/linkSeries.js";
 import { linksOfEachTag } from "../stats/linkSource.js";
 import type { MemberSums } from "../stats/memberCounts.js";
@@ -18,7 +19,7 @@ import { NO_RETENTION, type Retention, readRetention } from "../stats/retention.
 type TagLoader<Value> = DataLoader<Tag, Value, string>;
 
 /** A loader whose keys are tags; tags with the same id are the same key. */
-const loaderByTag = <Value>(load: (tags: readonly Tag[]) => Promise<Value[]>): TagLoader<Value> =>
+const loaderByTag = <Value>(load: (tags: readonly Tag[]) => Promise<(Value | Error)[]>): TagLoader<Value> =>
   new DataLoader<Tag, Value, string>(load, { cacheKeyFn: ({ id }) => id });
 
 /** The tags of a batch, `batch (tag_id, place)`. */
@@ -39,6 +40,7 @@ export class TagLinkLoaders {
   readonly members: TagLoader<MemberSums>;
   readonly retention: TagLoader<readonly Retention[]>;
   readonly #series = new Map<string, TagLoader<SeriesBucket[]>>();
+  readonly #groups = new Map<string, TagLoader<LinkGroup[]>>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -67,6 +69,19 @@ export class TagLinkLoaders {
         return readSeries(this.#database, linksOfEachTag(tags), buckets, ids);
       });
     this.#series.set(key, loader);
+    return loader.load(tag);
+  }
+
+  /**
+   * The groups of a tag's links.
+   * @throws ValidationError for more than 1,000 groups.
+   */
+  groups(tag: Tag, grouped: GroupedBy): Promise<LinkGroup[]> {
+    const key = JSON.stringify(grouped);
+    const loader =
+      this.#groups.get(key) ??
+      loaderByTag<LinkGroup[]>((tags) => groupLinksOfTags(this.#database, tags, grouped, new Date()));
+    this.#groups.set(key, loader);
     return loader.load(tag);
   }
 

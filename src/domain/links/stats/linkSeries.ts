@@ -3,7 +3,7 @@ import type { Database } from "../../../database/database.js";
 import type { Buckets } from "../../time/buckets.js";
 import { beforeEnd, bucketOf, type SeriesBucket, type SeriesRow, toSeries } from "../../time/series.js";
 import type { LinkSelection } from "../selection.js";
-import { hasEveryLink, type LinkSource, selectedLinks } from "./linkSource.js";
+import { groupBy, hasEveryLink, keyOf, type LinkSource, linkedRows, selectedLinks } from "./linkSource.js";
 
 interface SumRow extends Omit<SeriesRow, "bucket"> {
   readonly key: string | null;
@@ -31,18 +31,16 @@ async function readSums(
   source: LinkSource,
   buckets: Buckets,
 ): Promise<Map<string | null, SeriesRow[]>> {
+  const key = sql`(${keyOf(source)})::text`;
   const rows = await database.query<SumRow>(sql`
-    ${source.with} select s.key, ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins,
-      sum(q.leave_count) as leaves, 0 as "unknownLeaves", sum(q.join_request_count) as requests
-    from (${source.rows} offset 0) s
-    join link_activity a on a.link_id = s.link_id
-    cross join lateral (
-      select null::int as quarter, a.active_count as join_count, 0 as leave_count, 0 as join_request_count
-      union all
-      select r.quarter, r.join_count, r.leave_count, r.join_request_count from link_quarter r
-      where r.link_id = s.link_id and r.quarter >= ${buckets.borders[0]}::int
-    ) q
-    group by s.key, bucket`);
+    ${source.with}
+    select ${key} as key, ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins, sum(q.leave_count) as leaves,
+      0 as "unknownLeaves", sum(q.join_request_count) as requests
+    ${linkedRows(source, sql`link_quarter q`, sql`q.link_id`)} and q.quarter >= ${buckets.borders[0]}::int
+    ${groupBy(source, sql`bucket`)}
+    union all
+    select ${key}, null, coalesce(sum(a.active_count), 0), 0, 0, 0
+    ${linkedRows(source, sql`link_activity a`, sql`a.link_id`)} ${groupBy(source)}`);
   const ofKeys = new Map<string | null, SumRow[]>();
   for (const row of rows) {
     const ofKey = ofKeys.get(row.key);

@@ -1,43 +1,60 @@
-import sql, { empty, type Sql } from "sql-template-tag";
+import sql, { empty, join, type Sql } from "sql-template-tag";
 import type { Tag } from "../../tags/tag.js";
 import type { InviteLink } from "../inviteLink.js";
 import { type LinkSelection, type SelectedIds, selected, selectedByTags } from "../selection.js";
 
-/** Links whose members are counted. The links of one key are counted together. */
+/** Links whose members are counted. */
 export interface LinkSource {
-  /** "with …", if `rows` refers to a common table. */
+  /** "with …, source as …": a common table of the links, `source s`, with a `link_id` and, if they are grouped, a `key`. */
   readonly with: Sql;
-  /**
-   * A SELECT of `key` (text, or null) and `link_id`. Its user adds OFFSET 0: PostgreSQL 18 would make one table of the
-   * link_activity in it and the one that it is joined with, and then fail ("invalid attribute number").
-   */
-  readonly rows: Sql;
+  /** Whether the links of each key are counted together, or all links. */
+  readonly isGrouped: boolean;
+}
+
+/** A source from the SELECT of its rows. The links are found once, however often a statement refers to them. */
+export const sourceOf = (
+  rows: Sql,
+  { with: prefix = empty, isGrouped }: { readonly with?: Sql; readonly isGrouped: boolean },
+): LinkSource => ({
+  isGrouped,
+  with: sql`${prefix === empty ? sql`with` : sql`${prefix},`} source as materialized (${rows})`,
+});
+
+/**
+ * FROM and WHERE that join a source with a table whose index begins with the link. The links of an ungrouped source are given
+ * to the index as an array: joining them would cost a third more for each row. PostgreSQL does not know that a link comes once,
+ * and would keep what it read of each link in a cache (Memoize) if the join were one of equal values.
+ */
+export const linkedRows = ({ isGrouped }: LinkSource, table: Sql, linkId: Sql): Sql =>
+  isGrouped
+    ? sql`from source s join ${table} on ${linkId} = any(array[s.link_id]) where true`
+    : sql`from ${table} where ${linkId} = any(array(select link_id from source))`;
+
+/** The key of a row of a source; null if the links are not grouped. */
+export const keyOf = ({ isGrouped }: LinkSource): Sql => (isGrouped ? sql`s.key` : sql`null`);
+
+/** GROUP BY of sums over rows `s` with the keys of a source. Grouping by a constant would take time. */
+export function groupBy({ isGrouped }: LinkSource, ...further: readonly Sql[]): Sql {
+  const names = isGrouped ? [sql`s.key`, ...further] : [...further];
+  return names.length > 0 ? sql`group by ${join(names)}` : empty;
 }
 
 /** Each link by itself: its key is its id. */
-export const eachLink = (links: readonly InviteLink[]): LinkSource => ({
-  with: empty,
-  rows: sql`
-    select given.link_id::text as key, given.link_id
-    from unnest(${links.map(({ id }) => id)}::uuid[]) as given (link_id)`,
-});
+export const eachLink = (links: readonly InviteLink[]): LinkSource =>
+  sourceOf(
+    sql`select id as key, id as link_id from unnest(${links.map(({ id }) => id)}::uuid[]) as given (id)`,
+    {
+      isGrouped: true,
+    },
+  );
 
 /** The links of each tag: the key is the tag's id. */
-export const linksOfEachTag = (tags: readonly Tag[]): LinkSource => ({
-  with: empty,
-  rows: sql`
-    select lt.tag_id::text as key, lt.link_id from invite_link_tag lt
-    where lt.tag_id = any(${tags.map(({ id }) => id)}::uuid[])`,
-});
-
-/** How selected links are grouped: the key of a link `l`, and the join that the key needs. */
-export interface Grouping {
-  readonly key: Sql;
-  readonly joins: Sql;
-}
-
-/** The key null for every link. */
-export const UNGROUPED: Grouping = { key: sql`null`, joins: empty };
+export const linksOfEachTag = (tags: readonly Tag[]): LinkSource =>
+  sourceOf(
+    sql`select tag_id as key, link_id from invite_link_tag
+      where tag_id = any(${tags.map(({ id }) => id)}::uuid[])`,
+    { isGrouped: true },
+  );
 
 /** The selected links `l` with their ids; rows of tags or counters, which are smaller than those of the links, where they do. */
 export function selectedIds(selection: LinkSelection): SelectedIds {
@@ -50,19 +67,13 @@ export function selectedIds(selection: LinkSelection): SelectedIds {
   };
 }
 
-/** The selected links. With a join, a link may come several times, each time under another key. */
-export function selectedLinks(selection: LinkSelection, grouping: Grouping = UNGROUPED): LinkSource {
-  const {
+/** The selected links together. */
+export function selectedLinks(selection: LinkSelection): LinkSource {
+  const { with: prefix, from, where } = selectedIds(selection);
+  return sourceOf(sql`select l.id as link_id from ${from} where ${where}`, {
     with: prefix,
-    from,
-    where,
-  } = grouping === UNGROUPED
-    ? selectedIds(selection)
-    : { ...selected(selection), from: sql`invite_link l ${grouping.joins}` };
-  return {
-    with: prefix,
-    rows: sql`select (${grouping.key})::text as key, l.id as link_id from ${from} where ${where}`,
-  };
+    isGrouped: false,
+  });
 }
 
 /** Whether a selection has all links of its channel, so that the channel's own numbers are theirs. */

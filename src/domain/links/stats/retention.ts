@@ -2,7 +2,7 @@ import sql, { join, raw, type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { quarterAt, quartersOfDays } from "../../time/quarters.js";
 import type { LinkSelection } from "../selection.js";
-import { hasEveryLink, type LinkSource, selectedLinks } from "./linkSource.js";
+import { groupBy, hasEveryLink, keyOf, type LinkSource, linkedRows, selectedLinks } from "./linkSource.js";
 
 /** The days of `link_quarter.left_within_…`. */
 const RETENTION_DAYS = [1, 3, 7, 14, 30] as const;
@@ -26,11 +26,11 @@ export const NO_RETENTION: readonly Retention[] = retentionOf([]);
 /** The quarter of an hour before which joins count for a number of days. */
 const endOf = (now: Date, days: number): Sql => sql`${quarterAt(now.getTime()) - quartersOfDays(days)}::int`;
 
-/** For each number of days the joins, and the leaves within the days, summed up over the rows `q` that are meant. */
+/** For each number of days the joins, and the leaves within the days, summed up over the rows `s` that are meant. */
 const sums = (isMeant: (days: number) => Sql): Sql => {
   const counts = RETENTION_DAYS.flatMap((days) =>
     ["join_count", `left_within_${days}`].map(
-      (column) => sql`coalesce(sum(${raw(`q.${column}`)}) filter (where ${isMeant(days)}), 0)`,
+      (column) => sql`coalesce(sum(${raw(`s.${column}`)}) filter (where ${isMeant(days)}), 0)`,
     ),
   );
   return sql`array[${join(counts)}]::int[]`;
@@ -53,16 +53,15 @@ export async function readRetention(
 ): Promise<Map<string | null, readonly Retention[]>> {
   const days = RETENTION_DAYS.at(-1) ?? 0;
   const rows = await database.query<{ key: string | null; counts: number[] }>(sql`
-    ${source.with} select s.key, ${sums((each) => sql`q.quarter >= ${endOf(now, each)}`)} as counts
-    from (${source.rows} offset 0) s
-    join link_activity a on a.link_id = s.link_id
-    cross join lateral (
-      select ${EVER} as quarter, ${columns("a.")}
+    ${source.with}
+    select (${keyOf(source)})::text as key, ${sums((each) => sql`s.quarter >= ${endOf(now, each)}`)} as counts
+    from (
+      select ${keyOf(source)} as key, ${EVER} as quarter, ${columns("a.")}
+      ${linkedRows(source, sql`link_activity a`, sql`a.link_id`)}
       union all
-      select r.quarter, ${columns("-r.")} from link_quarter r
-      where r.link_id = s.link_id and r.quarter >= ${endOf(now, days)}
-    ) q
-    group by s.key`);
+      select ${keyOf(source)}, r.quarter, ${columns("-r.")}
+      ${linkedRows(source, sql`link_quarter r`, sql`r.link_id`)} and r.quarter >= ${endOf(now, days)}
+    ) s ${groupBy(source)}`);
   return new Map(rows.map(({ key, counts }) => [key, retentionOf(counts)]));
 }
 
@@ -77,7 +76,7 @@ export async function retentionOfSelection(
     return found.get(null) ?? NO_RETENTION;
   }
   const rows = await database.query<{ counts: number[] }>(sql`
-    select ${sums((each) => sql`q.quarter < ${endOf(now, each)}`)} as counts from channel_quarter q
-    where q.channel_id = ${selection.channelId}::uuid and q.has_link and q.quarter < ${endOf(now, RETENTION_DAYS[0])}`);
+    select ${sums((each) => sql`s.quarter < ${endOf(now, each)}`)} as counts from channel_quarter s
+    where s.channel_id = ${selection.channelId}::uuid and s.has_link and s.quarter < ${endOf(now, RETENTION_DAYS[0])}`);
   return retentionOf(rows[0]?.counts ?? []);
 }
