@@ -1,12 +1,15 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder/builder.js";
 import { pageComplexity, toConnection } from "../builder/connection.js";
+import { lookAhead } from "../builder/lookAhead.js";
 import { depthCost, filterCost, orderCost, SCAN_COST } from "./filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
 import { InviteLinkStatsRef } from "./inviteLinkStats.js";
 import { MembershipConnection, MembershipEdge, MembershipRef } from "./membership.js";
 import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
+
+const selectsStats = lookAhead(["edges", "node", "stats"], ["nodes", "stats"]);
 
 const SubscriptionRef = builder.objectRef<{ priceStars: number }>("InviteLinkSubscription").implement({
   description: "The price that members of a link pay.",
@@ -99,7 +102,7 @@ builder.node(InviteLinkRef, {
     stats: t.field({
       type: InviteLinkStatsRef,
       description: "Who came by the link, in numbers. Computed only if selected.",
-      // A DataLoader reads the counters of all links of a page at once.
+      // The counters come with the links of a page. For others, a DataLoader reads them.
       resolve: (link, _args, { linkStatistics }) => linkStatistics.withCounts(link),
     }),
     members: t.connection(
@@ -172,8 +175,8 @@ builder.queryFields((t) => ({
         const cost = filterCost(args.filter) + orderCost(args.orderBy) + depthCost(args.page, multiplier);
         return { field: field + cost, multiplier };
       },
-      resolve: async (_root, { channelId: chatId, ...args }, { links }) =>
-        toLinkConnection(await links.page({ chatId, ...args })),
+      resolve: async (_root, { channelId: chatId, ...args }, { links }, info) =>
+        toLinkConnection(await links.page({ chatId, ...args, withCounts: selectsStats(info) })),
     },
     InviteLinkConnection,
     InviteLinkEdge,

@@ -6,6 +6,7 @@ import type { Ordering } from "../../paging/ordering.js";
 import { countStatements } from "../counts/countStatements.js";
 import { linkColumnsOfChat } from "../inviteLink.js";
 import { type LinkSelection, selected } from "../selection.js";
+import { joinCountsOfFew, memberCountColumns } from "../stats/memberCounts.js";
 import { linksWithCounters, orderedColumns, scanByActivity } from "./activityOrder.js";
 import { dayOffsets } from "./dayOffsets.js";
 import { isByActivity, type OrderedLink } from "./order.js";
@@ -26,26 +27,36 @@ function pageUse(
   return groups.length === 0 ? "frequent and quick" : "frequent";
 }
 
-/** The list of a chat's selected links. */
-export function linkList(selection: LinkSelection, chatId: number, ordering: Ordering<OrderedLink>): SqlList {
+/**
+ * The list of a chat's selected links.
+ * @param withCounts whether the rows have the counters of members. The pages must be short.
+ */
+export function linkList(
+  selection: LinkSelection,
+  chatId: number,
+  ordering: Ordering<OrderedLink>,
+  withCounts: boolean,
+): SqlList {
   const { channelId, conditions, groups } = selection;
   const hasAllLinks = conditions.length === 0 && groups.length === 0;
   const rows = { ...selected(selection), alias: sql`l` };
   const use = pageUse(selection, ordering);
   const count = () => countStatements.count(selection);
+  const own = linkColumnsOfChat(chatId);
+  const counted = { columns: sql`${own}, ${memberCountColumns}`, joins: joinCountsOfFew };
   if (isByActivity(ordering)) {
-    const counted = { ...rows, table: linksWithCounters };
+    const ordered = { ...rows, table: linksWithCounters };
     return {
-      ...counted,
-      columns: sql`${linkColumnsOfChat(chatId)}, ${orderedColumns}`,
+      ...ordered,
+      ...(withCounts ? counted : { columns: sql`${own}, ${orderedColumns}` }),
       use,
       count,
-      scan: scanByActivity(selection, ordering, counted),
+      scan: scanByActivity(selection, ordering, ordered),
     };
   }
   return {
     ...rows,
-    columns: linkColumnsOfChat(chatId),
+    ...(withCounts ? counted : { columns: own }),
     table: sql`invite_link l`,
     use,
     count,

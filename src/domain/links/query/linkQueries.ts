@@ -32,7 +32,10 @@ interface LinkListArguments {
   readonly orderBy?: readonly InviteLinkOrder[] | null | undefined;
 }
 
-export interface LinkPageArguments extends PageArguments, LinkListArguments {}
+export interface LinkPageArguments extends PageArguments, LinkListArguments {
+  /** Whether the links have the counters of their members; see hasCounts. */
+  readonly withCounts?: boolean;
+}
 
 export interface NumberedLinkPageArguments extends NumberedPageArguments, LinkListArguments {
   /** Whether each link has `stats`. */
@@ -94,14 +97,14 @@ export class Links {
    * @throws ForbiddenError for a chat that the caller may not use, ValidationError for unacceptable arguments.
    */
   async page(args: LinkPageArguments): Promise<LinkPage> {
-    const { chatId, filter, orderBy } = args;
+    const { chatId, filter, orderBy, withCounts = false } = args;
     requireChannel(this.#caller, chatId);
     const request = readPageArguments(args);
     const ordering = linkOrdering(orderBy);
     const { selection, groups } = parseFilter(chatId, filter ?? {}, new Date());
     const read = async (): Promise<LinkPage> =>
       withSums(
-        await readList(this.#database, linkList(selection, chatId, ordering), ordering, request),
+        await readList(this.#database, linkList(selection, chatId, ordering, withCounts), ordering, request),
         sumsOfSelection(this.#sumServices(chatId), selection),
       );
     const { tagCache } = this.#loaders;
@@ -121,7 +124,7 @@ export class Links {
     const { selection, groups } = parseFilter(chatId, filter ?? {}, new Date());
     if (!(await checkGroups({ chatId, groups }, this.#loaders))) return { total: 0, rows: [] };
     const ordering = linkOrdering(orderBy);
-    const list = linkList(selection, chatId, ordering);
+    const list = linkList(selection, chatId, ordering, false);
     // The loaders give the tags of a page that is held in memory; the tags of a long page are read with the links.
     const isShort = size !== null && size <= MAX_LINKS_IN_MEMORY;
     const further = [...(isShort ? [] : [tagsOfLinkColumn]), ...(withStats ? [statsOfLinkColumn] : [])];

@@ -14,7 +14,13 @@ import type { InviteLink } from "../inviteLink.js";
 import type { Loaders } from "../linkLoaders.js";
 import { readSeries } from "./linkSeries.js";
 import { eachLink } from "./linkSource.js";
-import { type MemberCounts, memberCountColumns, NO_COUNTS } from "./memberCounts.js";
+import {
+  hasCounts,
+  type LinkWithCounts,
+  type MemberCounts,
+  memberCountColumns,
+  NO_COUNTS,
+} from "./memberCounts.js";
 import { NO_RETENTION, type Retention, readRetention } from "./retention.js";
 
 const LATEST_FIRST: Ordering<Membership> = [
@@ -65,12 +71,6 @@ function membersOfLinks(database: Database, condition = sql`true`): ListsOfKeys<
   };
 }
 
-/** A link with the counters of its members. */
-export interface LinkWithCounts {
-  readonly link: InviteLink;
-  readonly counts: MemberCounts;
-}
-
 /** Which members of a link are listed: all, those who are still in the channel, or those who left. */
 type Presence = "all" | "active" | "left";
 const presenceOf = (isActive: boolean | null): Presence =>
@@ -99,7 +99,7 @@ export class LinkStatistics {
         batchUse(ids),
       );
       const found = inKeyOrder(ids, rows, ({ linkId }) => linkId);
-      return links.map((link, index) => ({ link, counts: found[index] ?? NO_COUNTS }));
+      return links.map((link, index) => ({ ...link, ...(found[index] ?? NO_COUNTS) }));
     });
     this.#retention = loaderByLink(async (links) => {
       const found = await readRetention(database, eachLink(links), new Date());
@@ -112,9 +112,9 @@ export class LinkStatistics {
     };
   }
 
-  /** The link with its counters, in the promise of the DataLoader itself: each further one costs a page 50 promises. */
-  withCounts(link: InviteLink): Promise<LinkWithCounts> {
-    return this.#counts.load(link);
+  /** The link with its counters. Those that came with the link are given at once: promises take time, 50 for a page. */
+  withCounts(link: InviteLink): LinkWithCounts | Promise<LinkWithCounts> {
+    return hasCounts(link) ? link : this.#counts.load(link);
   }
 
   retention(link: InviteLink): Promise<readonly Retention[]> {
@@ -154,7 +154,7 @@ export class LinkStatistics {
     this.#loaders.inviteLink.prime(link.id, link);
     const request = readPageArguments(args);
     const totalCount = async (): Promise<number> => {
-      const { joinCount, activeCount, leaveCount } = (await this.withCounts(link)).counts;
+      const { joinCount, activeCount, leaveCount } = await this.withCounts(link);
       return { all: joinCount, active: activeCount, left: leaveCount }[presence];
     };
     // Without this, all members of the link would be read to find nobody.

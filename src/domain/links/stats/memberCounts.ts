@@ -1,6 +1,6 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Instant } from "../../../database/instant.js";
-import type { TaggedLink } from "../inviteLink.js";
+import type { InviteLink, TaggedLink } from "../inviteLink.js";
 
 /** What member updates have counted of one link or of several together. */
 export interface MemberSums {
@@ -23,6 +23,12 @@ export interface MemberCounts extends MemberSums {
   readonly firstJoinAt: Instant | null;
   readonly lastJoinAt: Instant | null;
 }
+
+/** A link with the counters of its members. */
+export type LinkWithCounts = InviteLink & MemberCounts;
+
+/** Whether a link was read with its counters. */
+export const hasCounts = (link: InviteLink): link is LinkWithCounts => "uniqueJoinCount" in link;
 
 /** A link with its tags and, where they are asked for, the counters of its members. */
 export type CountedLink = TaggedLink & { readonly stats?: MemberCounts };
@@ -49,6 +55,10 @@ export const memberCountColumns = sql`
   a.active_count as "activeCount", a.join_request_count as "joinRequestCount",
   a.unique_join_count as "uniqueJoinCount", a.pending_join_request_count as "pendingJoinRequestCount",
   a.first_join_at as "firstJoinAt", a.last_join_at as "lastJoinAt"`;
+
+/** Joins the counters `a` of a few links `l`. OFFSET 0 makes PostgreSQL look them up, not knowing how few the links are. */
+export const joinCountsOfFew = sql`
+  cross join lateral (select a.* from link_activity a where a.link_id = l.id offset 0) a`;
 
 /** The column `stats` with MemberCounts as JSON, from `invite_link l`. Instants are in the form of toISOString. */
 export const statsOfLinkColumn = sql`

@@ -76,7 +76,7 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
       const { links, loaders, linkStatistics } = openRequest(request, reply);
       const link = await links.find(request.params.invite_link_id, request.query.channel_id);
       if (link === null) throw new NotFoundError("invite link");
-      const counts = request.query.stats ? { stats: (await linkStatistics.withCounts(link)).counts } : {};
+      const counts = request.query.stats ? { stats: await linkStatistics.withCounts(link) } : {};
       return reply.send(showLink({ ...link, tags: await loaders.tagsOf(link), ...counts }));
     },
   });
