@@ -62,8 +62,9 @@ The server keeps the numbers of links, tags, budgets and members in counters. Th
 past the server, such as by restoring a table. Links are counted in blocks of up to 8,192 links of one channel, members by
 link and by quarter of an hour.
 
-With --check the command reads one snapshot, and servers can write meanwhile. Without --check, servers on the same
-database wait for one short transaction at a time. In a pipe the output is JSON:
+With --check the command reads one snapshot, and servers can write meanwhile. Without --check, writers of a channel wait
+while one of its tables is corrected. For the tables of members this takes some seconds for each million stays; updates
+of the channel that wait longer than 10 seconds come again. In a pipe the output is JSON:
 {"differences": [{"counter": "…", "channelId": …, "problem": "…", "rows": …, "example": "…"}], "repaired": …}.
 
 Examples:

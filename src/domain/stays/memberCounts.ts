@@ -174,8 +174,10 @@ const ends = (channelId: string | null): Sql => sql`
   union all
   select channel_id, id, sequence, 'JOIN_REQUESTED', requested_at, link_id from (${requests(channelId)}) request`;
 
+const TABLES: readonly CounterTable[] = [LINK_ACTIVITY, CHANNEL_ACTIVITY, LINK_QUARTER, CHANNEL_QUARTER];
+
 const CHECKS: readonly Check[] = [
-  ...[LINK_ACTIVITY, CHANNEL_ACTIVITY, LINK_QUARTER, CHANNEL_QUARTER].map(
+  ...TABLES.map(
     (table): Check => ({
       counter: table.table,
       problem: table.problem,
@@ -282,8 +284,8 @@ async function reset(session: Session, table: CounterTable, channelId: string): 
       and same.channel_id = ${channelId}::uuid`);
 }
 
-/** Computes all counters of a channel anew. The channel's row of channel_activity must be locked. */
-export async function recountChannel(session: Session, channelId: string): Promise<void> {
+/** Gives each link of a channel its row, and takes the channel's rows from others. */
+async function placeLinkRows(session: Session, channelId: string): Promise<void> {
   await session.query(sql`
     insert into link_activity (link_id, channel_id) select id, channel_id from invite_link
     where channel_id = ${channelId}::uuid
@@ -292,19 +294,33 @@ export async function recountChannel(session: Session, channelId: string): Promi
   await session.query(sql`
     delete from link_activity a where channel_id = ${channelId}::uuid
       and not exists (select from invite_link l where l.id = a.link_id and l.channel_id = a.channel_id)`);
-  await reset(session, LINK_ACTIVITY, channelId);
-  await reset(session, CHANNEL_ACTIVITY, channelId);
-  await rewrite(session, LINK_QUARTER, channelId);
-  await rewrite(session, CHANNEL_QUARTER, channelId);
 }
 
-async function repairChannel(session: MaintenanceSession, channelId: string): Promise<void> {
+/** Computes a table's rows of a channel anew. The channel's row of channel_activity must be locked. */
+async function recountTable(session: Session, table: CounterTable, channelId: string): Promise<void> {
+  if (table === LINK_ACTIVITY) await placeLinkRows(session, channelId);
+  if (table === LINK_ACTIVITY || table === CHANNEL_ACTIVITY) await reset(session, table, channelId);
+  else await rewrite(session, table, channelId);
+}
+
+/** Computes all counters of a channel anew. The channel's row of channel_activity must be locked. */
+export async function recountChannel(session: Session, channelId: string): Promise<void> {
+  for (const table of TABLES) await recountTable(session, table, channelId);
+}
+
+/** Repairs the rows of one channel in one table. Updates of the channel wait meanwhile. */
+async function repairTable(
+  session: MaintenanceSession,
+  table: CounterTable,
+  channelId: string,
+): Promise<void> {
   await session.query(
     sql`select from channel_activity where channel_id = ${channelId}::uuid for no key update`,
   );
   // Rows of links that are not the channel's as well.
-  await session.query(sql`delete from link_quarter where channel_id = ${channelId}::uuid`);
-  await recountChannel(session, channelId);
+  if (table === LINK_QUARTER)
+    await session.query(sql`delete from link_quarter where channel_id = ${channelId}::uuid`);
+  await recountTable(session, table, channelId);
 }
 
 export const memberCounts: Counter = {
@@ -312,8 +328,13 @@ export const memberCounts: Counter = {
   async repair(database: Database, channelId) {
     const find = () => database.maintenance("snapshot", (session) => findDifferences(session, channelId));
     const wrong = (await find()).filter(({ isRepairable }) => isRepairable);
-    for (const id of new Set(wrong.map((difference) => difference.channelId)))
-      if (id !== null) await database.maintenance("write", (session) => repairChannel(session, id));
+    // One transaction for each table, so that the channel's updates do not wait for all of them.
+    for (const table of TABLES) {
+      for (const { counter, channelId: id } of wrong) {
+        if (counter === table.table && id !== null)
+          await database.maintenance("write", (session) => repairTable(session, table, id));
+      }
+    }
     const left = await find();
     if (left.some(({ isRepairable }) => isRepairable))
       throw new Error("Some counters of members still differ after they were recomputed.");
