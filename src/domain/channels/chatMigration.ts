@@ -119,8 +119,8 @@ export async function followMigration(
   const migrate = () =>
     database.transaction(async (unit) => {
       // Updates are stored under these locks, which come before all others.
-      await unit.execute(sql`
-      select from channel_activity where channel_id in (
+      const activities = await unit.query<{ channelId: string; lastSequence: number }>(sql`
+      select channel_id as "channelId", last_sequence as "lastSequence" from channel_activity where channel_id in (
         select id from channel where chat_id = any(${chatIds}::bigint[])
       ) order by channel_id for update`);
       await unit.execute(
@@ -143,7 +143,9 @@ export async function followMigration(
       on conflict do nothing`);
       await unit.execute(sql`delete from channel_grant where chat_id = ${fromChatId}::bigint`);
       if (old && channel) {
-        const change = { from: fromChatId, to: toChatId };
+        // The events of the new chat id come after those of the former one.
+        const lastSequence = activities.find(({ channelId }) => channelId === old.id)?.lastSequence ?? 0;
+        const change = { from: fromChatId, to: toChatId, lastSequence };
         await audit(unit, SERVER, {
           action: "channel.migrate",
           subjectId: channel.id,

@@ -86,7 +86,7 @@ export class EventFeed {
     return eventsAfter(place, rows);
   }
 
-  findChannel(chatId: number, eventId: string): Promise<FollowedChannel | null> {
+  findChannel(chatId: number, eventId: string | null): Promise<FollowedChannel | null> {
     return findFollowedChannel(this.#database, chatId, eventId);
   }
 

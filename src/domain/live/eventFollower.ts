@@ -1,5 +1,5 @@
 import type { MemberEvent } from "../activity/memberEvent.js";
-import { globalId, newId } from "../shared/ids.js";
+import { globalId } from "../shared/ids.js";
 import { type ChannelFeed, type Place, placeOf } from "./channelFeed.js";
 import { type EventFeed, POLL_MS } from "./eventFeed.js";
 import type { FollowedChannel } from "./followedChannel.js";
@@ -31,8 +31,6 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
   readonly #linkId: string | null;
   readonly #chatId: number;
   readonly #onChatId: (chatId: number) => void;
-  /** Every event of the subscription has a greater id. */
-  readonly #since = newId();
   /** The chat's id at the last event. */
   #chatIdNow: number;
   #channel: FollowedChannel | null;
@@ -128,9 +126,10 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
   async #findChannel(): Promise<void> {
     this.#leave();
     const { eventId } = this.#place;
-    const channel = await this.#feeds.findChannel(this.#chatId, eventId ?? this.#since);
+    const channel = await this.#feeds.findChannel(this.#chatId, eventId);
     this.#channel = channel;
-    if (channel) this.#place = channel.nearest;
+    // The chat was not known, or its channel had no event: all events under its id have come since.
+    if (channel) this.#place = eventId === null ? channel.beginning : channel.nearest;
   }
 
   /** @param onChange calls back once, and returns how to take that back. */

@@ -5,7 +5,7 @@ import { EventFeed } from "../../../src/domain/live/eventFeed.js";
 import { EventFollower } from "../../../src/domain/live/eventFollower.js";
 import { findFollowedChannel } from "../../../src/domain/live/followedChannel.js";
 import { audit, SERVER } from "../../../src/domain/shared/audit.js";
-import { newId } from "../../../src/domain/shared/ids.js";
+import { idBeginning, newId } from "../../../src/domain/shared/ids.js";
 import { openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { callerOf, newChatId, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
 
@@ -17,8 +17,11 @@ afterAll(() => opened.close());
 
 let lastUser = 0;
 
+/** Of a server whose clock is an hour behind. */
+const oldId = () => idBeginning(Date.now() - 3_600_000) + newId().slice(15);
+
 /** Stores events of people who join without a link. @returns the users' ids, in order */
-async function storeJoins({ id }: StoredChannel, count: number): Promise<number[]> {
+async function storeJoins({ id }: StoredChannel, count: number, eventId = newId): Promise<number[]> {
   const users = Array.from({ length: count }, () => {
     lastUser += 1;
     return lastUser;
@@ -31,7 +34,7 @@ async function storeJoins({ id }: StoredChannel, count: number): Promise<number[
     await unit.execute(sql`
       insert into member_event (channel_id, sequence, id, user_id, occurred_at, kind, attribution)
       select ${id}::uuid, ${last}::bigint + n, event, person, now(), 'JOINED', 'NONE'
-      from unnest(${users.map(() => newId())}::uuid[], ${users}::bigint[]) with ordinality as e (event, person, n)`);
+      from unnest(${users.map(() => eventId())}::uuid[], ${users}::bigint[]) with ordinality as e (event, person, n)`);
   });
   return users;
 }
@@ -106,9 +109,54 @@ test("a subscriber of a chat that becomes known later gets its events from the f
   const chatId = newChatId();
   const early = await follow(feed, chatId);
   const first = early.take(2);
-  const users = await storeJoins(await storeChannel(opened.database, chatId), 2);
+  const users = await storeJoins(await storeChannel(opened.database, chatId), 2, oldId);
   expect(await first).toEqual(users);
   await early.follower.return();
+});
+
+test("a subscriber of a supergroup that is not known yet gets what comes after its group's events", async () => {
+  const { database } = opened;
+  const group = await storeChannel(database);
+  await storeJoins(group, 3);
+  const supergroup = newChatId();
+  const feed = newFeed();
+  const early = await follow(feed, supergroup);
+  const next = early.take(2);
+  await expect.poll(() => early.follower.isLive).toBe(true);
+  await followMigration({ database, callerCache: noKnownCallers }, callerOf(), group.chatId, supergroup);
+  const users = await storeJoins(group, 2, oldId);
+  expect(await next).toEqual(users);
+  await early.follower.return();
+});
+
+test("a subscriber whose last event a merge has dropped goes on with the event behind it", async () => {
+  const { database } = opened;
+  const [group, supergroup] = [await storeChannel(database), await storeChannel(database)];
+  const stored = { action: "channel.store", subjectId: supergroup.id, channelId: supergroup.id, change: {} };
+  await database.transaction((unit) => audit(unit, SERVER, stored));
+  const feed = newFeed();
+  const live = await follow(feed, supergroup.chatId);
+  const [person] = await storeJoins(supergroup, 1);
+  await storeJoins(group, 2);
+  expect(await live.take(1)).toEqual([person]);
+  await storeJoins(supergroup, 1);
+  feed.wake();
+  await live.take(1);
+  await storeJoins(group, 1);
+  await database.query(sql`
+    delete from member_event where channel_id = ${supergroup.id}::uuid and sequence = 2`);
+  await database.query(sql`
+    update channel_activity set last_sequence = 1 where channel_id = ${supergroup.id}::uuid`);
+  await followMigration(
+    { database, callerCache: noKnownCallers },
+    callerOf(),
+    group.chatId,
+    supergroup.chatId,
+  );
+  const next = await storeJoins(supergroup, 2);
+  feed.wake();
+  expect(await live.take(2)).toEqual(next);
+  await live.follower.return();
 });
 
 test("a subscription that ends while it waits gives no event any more, and its feed reads nothing", async () => {

@@ -21,7 +21,7 @@ function feedOf({ readMs = 0, channels = ["first"] }: { readMs?: number; channel
   const feed: FollowedFeed = {
     async findChannel(chatId) {
       const channelId = channels[0] ?? "";
-      return { channelId, chatId, last: PLACE, nearest: PLACE };
+      return { channelId, chatId, last: PLACE, nearest: PLACE, beginning: PLACE };
     },
     async watch(channelId, watcher) {
       watchers.set(channelId, watcher);
