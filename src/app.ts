@@ -132,14 +132,14 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const startedAt = new Date();
   const telegram = await connectTelegram(context, database, telegramHealth, startedAt);
   const { sandbox, sample, gateway, updateCalls } = telegram;
-  const isNewSample = sample !== null && (await fillWithSample(database, sample, gateway.botId, startedAt));
+  const historyFrom = sample && (await fillWithSample(database, sample, gateway.botId, startedAt));
   const ownToken =
     sandbox && config.adminToken === null
       ? await sandboxToken(database, join(dataFolder(config), "api-token"))
       : null;
 
   const { domain, databaseHealth } = await buildDomain(context, { pool, database, presence, gateway });
-  if (isNewSample) await storeHistory(domain, sample, startedAt);
+  if (historyFrom) await storeHistory(domain, sample, historyFrom);
   const session = openBackgroundSession(context, pool);
   const reception = buildReception({
     config,

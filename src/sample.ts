@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
+import sql from "sql-template-tag";
 import * as z from "zod";
-import type { Database } from "./database/database.js";
+import type { Database, UnitOfWork } from "./database/database.js";
+import type { Instant } from "./database/instant.js";
 import { newId } from "./domain/shared/ids.js";
 import { foldName } from "./domain/shared/text.js";
 import type { SandboxSeed, TelegramUser } from "./sandbox/sandbox.js";
@@ -99,17 +101,30 @@ export function toSandbox(sample: Sample, now: Date, visits: readonly SampleVisi
 }
 
 /**
+ * When the sample was written whose history has not been stored, because the process ended meanwhile. The sample's channels
+ * count since then, and an update of each channel is part of the history.
+ */
+async function historyMissingSince(unit: UnitOfWork, sample: Sample): Promise<Date | null> {
+  const [found] = await unit.query<{ since: Instant | null }>(sql`
+    select min(since) as since from channel_activity
+    where channel_id = any(${sample.channels.map(({ id }) => id)}::uuid[])
+    having bool_and(last_update_at is null)`);
+  return found?.since ? new Date(found.since) : null;
+}
+
+/**
  * Writes the sample into the sandbox's database, unless the database has a channel already.
- * @returns whether the sample was written
+ * @returns the time of the first start if its history has to be stored now; otherwise null
  */
 export async function fillWithSample(
   database: Database,
   sample: Sample,
   botId: number,
   now: Date,
-): Promise<boolean> {
-  return database.transaction(async ({ prisma }) => {
-    if ((await prisma.channel.count()) > 0) return false;
+): Promise<Date | null> {
+  return database.transaction(async (unit) => {
+    const { prisma } = unit;
+    if ((await prisma.channel.count()) > 0) return historyMissingSince(unit, sample);
     const channelIds = new Map(sample.channels.map(({ chatId, id }) => [chatId, id]));
     const typeIds = new Map(sample.tagTypes.map(({ name, id }) => [name, id]));
     const idOf = <Key>(ids: Map<Key, string>, key: Key): string => {
@@ -145,6 +160,7 @@ export async function fillWithSample(
         createdAt: now,
       })),
     });
+    await unit.execute(sql`update channel_activity set since = ${now}`);
     await prisma.tagType.createMany({
       data: sample.tagTypes.map(({ id, name }) => ({ id, name, nameKey: foldName(name), createdAt: now })),
     });
@@ -173,7 +189,7 @@ export async function fillWithSample(
           .map((tag) => ({ linkId: id, tagId: tag.id, channelId, typeId: tag.typeId, createdAt })),
       ),
     });
-    return true;
+    return now;
   });
 }
 

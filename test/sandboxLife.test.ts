@@ -92,6 +92,26 @@ test("people of the sandbox come, leave and ask by the same way as Telegram's up
   abort.abort();
 }, 60_000);
 
+test("a start after a first one that ended before the history was stored stores it", async () => {
+  const first = new Date(Date.now() - 86_400_000);
+  const sample = await readSample();
+  const existing = await startTestServer({}, undefined, async (database) => {
+    await fillWithSample(database, sample, BOT_ID, first);
+    // The same process could go on as well.
+    expect(await fillWithSample(database, sample, BOT_ID, new Date())).toEqual(first);
+  });
+  const { data } = await existing.ask(
+    `{ channels(first: 10) { nodes { telegramId activity { joinCount } coverage { since } } } }`,
+  );
+  const visits = sampleHistory(sample, first);
+  for (const { telegramId, activity, coverage } of data.channels.nodes) {
+    const joins = visits.filter(({ chatId, joinedAt }) => chatId === Number(telegramId) && joinedAt !== null);
+    expect(activity).toEqual({ joinCount: joins.length });
+    expect(coverage).toEqual({ since: first.toISOString() });
+  }
+  await existing.stop();
+});
+
 test("a sandbox that exists already goes on without the history", async () => {
   const existing = await startTestServer({}, undefined, async (database) => {
     await storeChannel(database, CHANNEL);
