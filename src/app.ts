@@ -395,7 +395,7 @@ interface FaceParts {
  * @returns whether the dashboard was built
  */
 async function mountFaces(
-  { config, connectionFailures }: Start,
+  { config, metrics, connectionFailures }: Start,
   server: FastifyInstance,
   { domain, sample, sandboxToken }: FaceParts,
 ): Promise<boolean> {
@@ -409,6 +409,7 @@ async function mountFaces(
   addGraphQL(server, {
     operations: new Operations({ domain, schema, suggestions: !config.production }),
     bearer,
+    streamReport: metrics.streamReport,
     graphiql: config.graphiql
       ? { sandboxToken, examples: exampleQueries(sample && exampleChannel(sample)) }
       : null,

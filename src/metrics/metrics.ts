@@ -6,6 +6,7 @@ import type { ReceiverStatus } from "../background/updates/updateReceiver.js";
 import type { StatementEvent } from "../database/database.js";
 import type { DatabasePool } from "../database/pools.js";
 import type { OperationEvent } from "../graphql/pipeline/operation.js";
+import { STREAM_CUTS, type StreamReport } from "../http/graphql/eventStreams.js";
 import type { FinishedRequest } from "../http/server.js";
 import type { CallEvent } from "../telegram/gateway.js";
 import type { HoldSummary } from "../telegram/holds.js";
@@ -124,8 +125,21 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly #openStreams = new Gauge({
+    name: "invite_links_streams_open",
+    help: "Event streams of subscriptions that are open.",
+    registers: [this.registry],
+  });
+  readonly #cutStreams = new Counter({
+    name: "invite_links_streams_cut_off_total",
+    help: "Event streams that the server ended before their subscription was over: slow (the client did not read), revoked (the caller lost rights), shutdown, or database (it did not answer).",
+    labelNames: ["reason"],
+    registers: [this.registry],
+  });
+
   constructor({ pool, telegramState, waitingCalls, holds, receiver }: MetricsSources) {
     collectDefaultMetrics({ register: this.registry });
+    for (const reason of STREAM_CUTS) this.#cutStreams.inc({ reason }, 0);
     this.#gauge(
       "invite_links_updates_lag_seconds",
       "How far storing updates lags behind on this server: the age of the oldest one not stored yet, or else of the last one when it was stored.",
@@ -207,6 +221,14 @@ export class Metrics {
   readonly recordRepeatedUpdates = (count: number): void => this.#repeatedUpdates.inc(count);
 
   readonly recordUpdatesSetAside = (count: number): void => this.#setAsideUpdates.inc(count);
+
+  readonly streamReport: StreamReport = {
+    onOpen: () => this.#openStreams.inc(),
+    onClose: (cut) => {
+      this.#openStreams.dec();
+      if (cut !== null) this.#cutStreams.inc({ reason: cut });
+    },
+  };
 
   readonly recordRequest = (request: FinishedRequest): void => {
     const { route, method, status, milliseconds, isProbe, operation, codes } = request;

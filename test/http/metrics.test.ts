@@ -42,6 +42,21 @@ async function rises(name: string, work: () => Promise<unknown>): Promise<Record
   );
 }
 
+/** Subscribes to a channel's events. @returns the response, whose stream is open */
+async function subscribe(token: string): Promise<Response> {
+  const response = await fetch(server.url, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      accept: "text/event-stream",
+    },
+    body: JSON.stringify({ query: `subscription { memberEvents(channelId: ${CHANNEL}) { id } }` }),
+  });
+  expect(response.status).toBe(200);
+  return response;
+}
+
 const CREATE = `mutation Make { createInviteLink(input: { channelId: ${CHANNEL}, name: "Counted" }) { __typename } }`;
 const FORBIDDEN = `mutation Refused { createTagType(input: { name: "Not mine" }) { __typename } }`;
 
@@ -206,4 +221,27 @@ describe("the labels of metrics", () => {
     }
     expect(text).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
   });
+});
+
+test("the metrics tell how many streams are open, and why the server ended streams", async () => {
+  const streams = async () => {
+    const samples = await scrape();
+    const cuts = [...samples].filter(([name]) => name.startsWith("invite_links_streams_cut_off_total"));
+    const cutOff = cuts.flatMap(([name, value]) =>
+      value === 0 ? [] : [[name.replace(/.*reason=/, ""), value]],
+    );
+    return [samples.get("invite_links_streams_open"), ...cutOff];
+  };
+  expect(await streams()).toEqual([0]);
+  const tokenIds = async (): Promise<string[]> =>
+    (await server.ask("{ apiTokens { id } }")).data.apiTokens.map(({ id }: { id: string }) => id);
+  const others = await tokenIds();
+  const token = await server.makeToken({ role: "VIEWER" });
+  const [id] = (await tokenIds()).filter((one) => !others.includes(one));
+  const [revoked, left] = [await subscribe(token), await subscribe(server.token)];
+  expect(await streams()).toEqual([2]);
+  await left.body?.cancel();
+  await server.ask(`mutation { revokeApiToken(input: { id: "${id}" }) { __typename } }`);
+  expect(await revoked.text()).toContain("UNAUTHENTICATED");
+  await expect.poll(streams).toEqual([0, ['"revoked"}', 1]]);
 });

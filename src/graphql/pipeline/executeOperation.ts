@@ -254,7 +254,7 @@ export class Operations {
       const reason = this.#lossResult(loss, request);
       // The rights cannot be read while the database is away. They are read again when the client reconnects.
       if (loss === "unknown") stream.interrupt(reason);
-      else stream.end(reason);
+      else stream.revoke(reason);
     });
     this.#streams.add(stream);
     if (signal?.aborted || this.#isClosing) stream.end();

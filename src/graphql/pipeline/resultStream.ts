@@ -46,6 +46,7 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
   #last: OperationResult | null = null;
   #hasEnded = false;
   #isInterrupted = false;
+  #isRevoked = false;
   /** The results that the reader has not asked for yet. */
   #ready: OperationResult[] = [];
   /** The result before which the stream is to be interrupted, after those that are ready. */
@@ -70,6 +71,11 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
    */
   get isInterrupted(): boolean {
     return this.#isInterrupted;
+  }
+
+  /** Whether the stream ended because its caller has lost rights. */
+  get isRevoked(): boolean {
+    return this.#isRevoked;
   }
 
   /** Resolves with the next result. The reader must await it before it asks again. */
@@ -121,6 +127,12 @@ export class ResultStream implements AsyncIterableIterator<OperationResult> {
     this.#isInterrupted = true;
     this.#collectCodes(reason);
     this.end();
+  }
+
+  /** Ends the stream at once, because its caller has lost rights. @param reason is delivered */
+  revoke(reason: OperationResult): void {
+    this.#isRevoked ||= !this.#hasEnded;
+    this.end(reason);
   }
 
   async #produce(): Promise<void> {

@@ -12,6 +12,8 @@ export interface Results {
   readonly isLive: boolean;
   /** Whether the results ended although the operation is not over, so that the client should reconnect. */
   readonly isInterrupted: boolean;
+  /** Whether the results ended because the caller has lost rights. */
+  readonly isRevoked: boolean;
   next(): Promise<IteratorResult<OperationResult>>;
   return(): Promise<unknown>;
 }
@@ -29,6 +31,17 @@ export interface StreamLimits {
 
 const LIMITS: StreamLimits = { maxWaiting: 1_048_576, commentMs: 15_000, stallMs: 30_000, endMs: 2000 };
 
+/** Why a stream was ended before its operation was over, other than by its client. */
+export type StreamCut = "slow" | "revoked" | "shutdown" | "database";
+export const STREAM_CUTS: readonly StreamCut[] = ["slow", "revoked", "shutdown", "database"];
+
+/** What is reported of streams. */
+export interface StreamReport {
+  onOpen(): void;
+  /** @param cut null: the operation was over, or the client has left. */
+  onClose(cut: StreamCut | null): void;
+}
+
 /** The body of a response that carries the results of a subscription. */
 class EventStream extends Readable {
   readonly #results: Results;
@@ -38,6 +51,8 @@ class EventStream extends Readable {
   /** Lets a stream go on that waits until its client has read; null while none waits. */
   #resume: (() => void) | null = null;
   #hasRoom = false;
+  /** The first reason counts. */
+  cut: StreamCut | null = null;
 
   constructor(results: Results, response: ServerResponse, { maxWaiting, commentMs }: StreamLimits) {
     super({ emitClose: true });
@@ -53,10 +68,17 @@ class EventStream extends Readable {
   }
 
   /** Ends the body without `complete`, so that the client reconnects. */
-  end(): void {
+  end(cut: StreamCut | null): void {
     if (this.destroyed || this.readableEnded) return;
+    this.cut ??= cut;
     this.#stop();
     this.push(null);
+  }
+
+  /** The client is too slow. */
+  cutOff(): void {
+    this.cut ??= "slow";
+    this.#response.destroy();
   }
 
   override _read(): void {
@@ -83,12 +105,13 @@ class EventStream extends Readable {
       const { done, value } = await this.#results.next();
       if (this.#hasEnded) return;
       if (done) {
-        if (!this.#results.isInterrupted) this.push(COMPLETE);
-        this.end();
+        const { isInterrupted, isRevoked } = this.#results;
+        if (!isInterrupted) this.push(COMPLETE);
+        this.end(isInterrupted ? "database" : isRevoked ? "revoked" : null);
         return;
       }
       this.#hasRoom = this.push(eventOf(value));
-      if (this.readableLength + this.#response.writableLength > this.#maxWaiting) this.#response.destroy();
+      if (this.readableLength + this.#response.writableLength > this.#maxWaiting) this.cutOff();
     }
   }
 
@@ -106,13 +129,15 @@ class EventStream extends Readable {
  * occupies memory nor delays the end of the server; it reconnects and goes on after the last event that it has read.
  */
 export class EventStreams {
+  readonly #report: StreamReport;
   readonly #limits: StreamLimits;
   readonly #streams = new Set<EventStream>();
   /** The responses that were not sent in full yet. A response can outlive its stream, until its client has read it. */
   readonly #responses = new Set<ServerResponse>();
   #isClosing = false;
 
-  constructor(limits: StreamLimits = LIMITS) {
+  constructor(report: StreamReport, limits: StreamLimits = LIMITS) {
+    this.#report = report;
     this.#limits = limits;
   }
 
@@ -120,19 +145,23 @@ export class EventStreams {
   open(results: Results, response: ServerResponse): Readable {
     if (!response.destroyed) this.#responses.add(response);
     response.once("close", () => this.#responses.delete(response));
-    // Each write while the client reads renews the timeout.
-    response.setTimeout(this.#limits.stallMs, () => response.destroy());
     const stream = new EventStream(results, response, this.#limits);
+    // Each write while the client reads renews the timeout.
+    response.setTimeout(this.#limits.stallMs, () => stream.cutOff());
     this.#streams.add(stream);
-    stream.once("close", () => this.#streams.delete(stream));
-    if (this.#isClosing) stream.end();
+    this.#report.onOpen();
+    stream.once("close", () => {
+      this.#streams.delete(stream);
+      this.#report.onClose(stream.cut);
+    });
+    if (this.#isClosing) stream.end("shutdown");
     return stream;
   }
 
   /** Ends all streams, and from now on each new one at once. Cuts off the clients that do not read the end. */
   close(): void {
     this.#isClosing = true;
-    for (const stream of this.#streams) stream.end();
+    for (const stream of this.#streams) stream.end("shutdown");
     setTimeout(() => {
       for (const response of this.#responses) response.destroy();
     }, this.#limits.endMs).unref();

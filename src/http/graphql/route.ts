@@ -24,7 +24,7 @@ import {
   tooDeep,
 } from "../lifecycle/requestFormat.js";
 import { requestRecordOf } from "../lifecycle/requestRecord.js";
-import { EventStreams } from "./eventStreams.js";
+import { EventStreams, type StreamReport } from "./eventStreams.js";
 import { ordinaryOperation } from "./fastPath.js";
 import { type GraphiQLOptions, GraphiQLPage } from "./graphiql.js";
 
@@ -33,6 +33,7 @@ export const GRAPHQL_PATH = "/graphql";
 export interface GraphQLRouteOptions {
   readonly operations: Operations;
   readonly bearer: BearerTokens;
+  readonly streamReport: StreamReport;
   /** Null: GraphiQL is not served. */
   readonly graphiql: GraphiQLOptions | null;
 }
@@ -141,9 +142,10 @@ const createYogaServer = (operations: Operations) =>
 class GraphQLHandler {
   readonly #operations: Operations;
   readonly #yoga: YogaServerInstance<PipelineContext, object>;
-  readonly streams = new EventStreams();
+  readonly streams: EventStreams;
 
-  constructor(operations: Operations) {
+  constructor(operations: Operations, report: StreamReport) {
+    this.streams = new EventStreams(report);
     this.#operations = operations;
     this.#yoga = createYogaServer(operations);
   }
@@ -234,9 +236,9 @@ class GraphQLHandler {
 /** GraphQL over HTTP, with server-sent events for subscriptions, and GraphiQL for a browser. */
 export function addGraphQL(
   server: FastifyInstance,
-  { operations, bearer, graphiql }: GraphQLRouteOptions,
+  { operations, bearer, streamReport, graphiql }: GraphQLRouteOptions,
 ): void {
-  const { handle, streams } = new GraphQLHandler(operations);
+  const { handle, streams } = new GraphQLHandler(operations, streamReport);
   server.addHook("preClose", async () => {
     // The responses end before the streams of results, so that they end without `complete`.
     streams.close();

@@ -3,7 +3,12 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Json } from "../../../src/graphql/executor/json.js";
-import { EventStreams, type Results, type StreamLimits } from "../../../src/http/graphql/eventStreams.js";
+import {
+  EventStreams,
+  type Results,
+  type StreamCut,
+  type StreamLimits,
+} from "../../../src/http/graphql/eventStreams.js";
 
 const PATIENCE = { timeout: 20_000, interval: 5 };
 const LONG_MS = 600_000;
@@ -41,12 +46,16 @@ interface Given {
 
 /** A client of one stream, which reads nothing yet. */
 async function open(limits: Partial<StreamLimits>, { bytes, pauseMs, count, isLive = false }: Given) {
-  const streams = new EventStreams({ ...NEVER, ...limits });
+  /** Of the streams that have closed. */
+  const cuts: (StreamCut | null)[] = [];
+  const report = { onOpen() {}, onClose: (cut: StreamCut | null) => cuts.push(cut) };
+  const streams = new EventStreams(report, { ...NEVER, ...limits });
   const tracked: Tracked = { isCancelled: false, isClosed: false };
   let given = 0;
   const results: Results = {
     isLive,
     isInterrupted: false,
+    isRevoked: false,
     async next() {
       await delay(pauseMs);
       if (given === count) return { done: true, value: undefined };
@@ -71,16 +80,17 @@ async function open(limits: Partial<StreamLimits>, { bytes, pauseMs, count, isLi
   const socket = connect((started.address() as AddressInfo).port, "127.0.0.1");
   client = socket;
   socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-  return { streams, tracked, socket, given: () => given };
+  return { streams, tracked, cuts, socket, given: () => given };
 }
 
 const MEBIBYTE = 1_048_576;
 
 describe("a response with an event stream", () => {
   test("is cut off when its client has stopped reading", async () => {
-    const { tracked } = await open({ stallMs: 500 }, { bytes: 65_536, pauseMs: 0 });
+    const { tracked, cuts } = await open({ stallMs: 500 }, { bytes: 65_536, pauseMs: 0 });
     await expect.poll(() => tracked.isClosed, PATIENCE).toBe(true);
     await expect.poll(() => tracked.isCancelled, PATIENCE).toBe(true);
+    await expect.poll(() => cuts, PATIENCE).toEqual(["slow"]);
   });
 
   test("goes on as long as its client reads", async () => {
@@ -91,12 +101,13 @@ describe("a response with an event stream", () => {
   });
 
   test("is cut off soon after the server has closed when its client does not read", async () => {
-    const { streams, tracked } = await open({ endMs: 300 }, { bytes: 65_536, pauseMs: 0 });
+    const { streams, tracked, cuts } = await open({ endMs: 300 }, { bytes: 65_536, pauseMs: 0 });
     await delay(500);
     expect(tracked.isClosed).toBe(false);
     streams.close();
     await expect.poll(() => tracked.isClosed, PATIENCE).toBe(true);
     expect(tracked.isCancelled).toBe(true);
+    await expect.poll(() => cuts, PATIENCE).toEqual(["shutdown"]);
   });
 
   test("ends properly when the server closes and its client reads late", async () => {
@@ -114,9 +125,10 @@ describe("a response with an event stream", () => {
 
   test("is cut off when more than a mebibyte of live results waits, and no more than that is taken from the source", async () => {
     const given = { bytes: 65_536, pauseMs: 0, isLive: true };
-    const { tracked, socket, given: count } = await open({ maxWaiting: MEBIBYTE }, given);
+    const { tracked, cuts, socket, given: count } = await open({ maxWaiting: MEBIBYTE }, given);
     await expect.poll(() => tracked.isClosed, PATIENCE).toBe(true);
     expect(tracked.isCancelled).toBe(true);
+    await expect.poll(() => cuts, PATIENCE).toEqual(["slow"]);
     // What the operating system's buffers hold is not counted.
     let read = 0;
     socket.on("data", (chunk: Buffer) => {
@@ -136,7 +148,7 @@ describe("a response with an event stream", () => {
   });
 
   test("has a comment whenever nothing was sent for a while, and none among results that wait", async () => {
-    const { socket } = await open({ commentMs: 50 }, { bytes: 3, pauseMs: 400, count: 2 });
+    const { socket, cuts } = await open({ commentMs: 50 }, { bytes: 3, pauseMs: 400, count: 2 });
     let text = "";
     socket.on("data", (chunk: Buffer) => {
       text += chunk.toString("latin1");
@@ -146,5 +158,6 @@ describe("a response with an event stream", () => {
     expect(parts.filter((part) => part.startsWith(":")).length).toBeGreaterThanOrEqual(4);
     expect(parts.filter((part) => part.startsWith("event: next"))).toHaveLength(2);
     expect(text).toContain("event: complete");
+    expect(cuts).toEqual([null]);
   });
 });

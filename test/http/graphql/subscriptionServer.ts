@@ -277,7 +277,8 @@ export async function startSubscriptionServer(
   const operations = new Operations({ domain, schema: schemaOf(opened), suggestions: true });
   const authentication = new Authentication(database, callerCache, ADMIN_TOKEN, () => {});
   const server = await createServer({ log: logger, corsOrigins: [], onFinished: metrics.recordRequest });
-  addGraphQL(server, { operations, bearer: new BearerTokens(authentication), graphiql: null });
+  const streamReport = { onOpen() {}, onClose() {} };
+  addGraphQL(server, { operations, bearer: new BearerTokens(authentication), streamReport, graphiql: null });
   await server.listen({ port: 0, host: "127.0.0.1" });
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}/graphql`;
   const tokens = new Tokens({ database, callerCache }, ADMIN);
