@@ -185,7 +185,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     async stop() {
       isStopping = true;
       await delay(config.shutdownDelayMs);
-      await readArrived();
+      await readArrived(server);
       await closeAll(closers.splice(0), log);
     },
   };

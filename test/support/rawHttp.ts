@@ -24,7 +24,7 @@ export class RawConnection {
     });
     // A reset ends the connection, too. The test looks at the bytes that were received before.
     this.socket.on("error", () => {});
-    this.ended = once(this.socket, "close").then(() => undefined);
+    this.ended = new Promise((resolve) => this.socket.once("close", () => resolve()));
   }
 
   write(bytes: string | Buffer): void {

@@ -5,9 +5,26 @@ import { type Connections, isBeingAnswered } from "./connections.js";
 /** How long an incomplete request may take to arrive after the listener has closed, in milliseconds. */
 const ARRIVAL_MS = 5000;
 
-/** Lets the event loop accept waiting connections and read the data that has arrived in sockets. */
-export async function readArrived(): Promise<void> {
-  for (let turn = 0; turn < 4; turn += 1) await nextTurn();
+/** Turns of the event loop in which no connection was accepted, after which none waits and all data has been read. */
+const QUIET_TURNS = 4;
+/** Twice as many turns as connections can wait (`listen` of Node.js): clients that go on connecting do not hold up the end. */
+const MAX_TURNS = 1022;
+
+/**
+ * Lets the event loop accept all waiting connections, one in each turn, and read the data that has arrived in sockets.
+ * Whatever waits when the listener closes is reset.
+ */
+export async function readArrived({ server }: FastifyInstance): Promise<void> {
+  let quiet = 0;
+  const accepted = (): void => {
+    quiet = 0;
+  };
+  server.on("connection", accepted);
+  for (let turn = 0; turn < MAX_TURNS && quiet < QUIET_TURNS; turn += 1) {
+    quiet += 1;
+    await nextTurn();
+  }
+  server.off("connection", accepted);
 }
 
 /**
@@ -29,7 +46,7 @@ export function addDrain(
   });
   server.addHook("preClose", async () => {
     closing = true;
-    await readArrived();
+    await readArrived(server);
     // Node.js closes idle connections that had a request before, but waits for those that never had one.
     for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
     const arrival = setTimeout(() => {

@@ -65,13 +65,22 @@ test("requests that are already in sockets when the server stops are answered", 
   for (const connection of opened) connection.write(get("/healthz"));
   for (const connection of opened) await connection.answered();
   server.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
-  // Requests on connections that are kept alive, on new ones, and several on one connection.
+  // Requests on connections that are kept alive, on new ones, and several on one connection. The event loop accepts one new
+  // connection in each turn.
   const fresh = Array.from({ length: 5 }, connect);
-  await Promise.all(fresh.map(({ socket }) => new Promise((resolve) => socket.once("connect", resolve))));
+  const waiting = Array.from({ length: 60 }, connect);
+  await Promise.all(
+    [...fresh, ...waiting].map(({ socket }) => new Promise((resolve) => socket.once("connect", resolve))),
+  );
   for (const [index, connection] of opened.entries()) connection.write(creating(`Kept alive ${index}`));
   for (const connection of fresh) connection.write(get("/healthz") + creating("Second") + get("/tags/types"));
+  for (const connection of waiting) connection.write(get("/healthz"));
   await new Promise((resolve) => setImmediate(resolve));
   await stop();
+  for (const connection of waiting) {
+    await connection.ended;
+    expect(connection.answers.map(({ status }) => status)).toEqual([200]);
+  }
   for (const connection of opened) {
     await connection.ended;
     expect(connection.answers.map(({ status }) => status)).toEqual([200, 201]);
