@@ -3,10 +3,9 @@ import type { Database } from "../../../database/database.js";
 import type { Buckets } from "../../time/buckets.js";
 import { beforeEnd, bucketOf, type SeriesBucket, type SeriesRow, toSeries } from "../../time/series.js";
 import type { LinkSelection } from "../selection.js";
-import { groupBy, hasEveryLink, keyOf, type LinkSource, linkedRows, selectedLinks } from "./linkSource.js";
+import { groupBy, hasEveryLink, keyOf, type LinkSource, linkedRows, partOfChannel } from "./linkSource.js";
 
 interface SumRow extends Omit<SeriesRow, "bucket"> {
-  readonly key: string | null;
   /** Null: not a bucket, but in `joins` the members who are there now. */
   readonly bucket: number | null;
 }
@@ -32,7 +31,7 @@ async function readSums(
   buckets: Buckets,
 ): Promise<Map<string | null, SeriesRow[]>> {
   const key = sql`(${keyOf(source)})::text`;
-  const rows = await database.query<SumRow>(sql`
+  const rows = await database.query<SumRow & { key: string | null }>(sql`
     ${source.with}
     select ${key} as key, ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins, sum(q.leave_count) as leaves,
       0 as "unknownLeaves", sum(q.join_request_count) as requests
@@ -61,16 +60,46 @@ export async function readSeries(
   return keys.map((key) => toSeries(buckets, sums.get(key) ?? []));
 }
 
+/** The sums of the selected links together: those of a source, or those of the channel less these. One statement. */
+async function readSelection(
+  database: Database,
+  selection: LinkSelection,
+  buckets: Buckets,
+): Promise<SeriesRow[]> {
+  const source = partOfChannel(selection);
+  const { sign, isRest } = source;
+  const ofChannel = sql`
+    from channel_quarter q where q.channel_id = ${selection.channelId}::uuid and q.has_link and ${isRest}`;
+  const inSpan = sql`q.quarter >= ${buckets.borders[0]}::int`;
+  const sums = sql`sum(q.join_count) as joins, sum(q.leave_count) as leaves, sum(q.join_request_count) as requests`;
+  const rows = await database.query<SumRow>(sql`
+    ${source.with}
+    select bucket, sum(joins)::bigint as joins, sum(leaves)::bigint as leaves, 0 as "unknownLeaves",
+      sum(requests)::bigint as requests
+    from (
+      select bucket, ${sign} * joins as joins, ${sign} * leaves as leaves, ${sign} * requests as requests
+      from (
+        select ${bucketOf(buckets)} as bucket, ${sums} ${linkedRows(source, sql`link_quarter q`, sql`q.link_id`)}
+          and ${inSpan} group by 1
+        union all
+        select null, coalesce(sum(a.active_count), 0), 0, 0
+        ${linkedRows(source, sql`link_activity a`, sql`a.link_id`)}
+      ) of_source
+      union all
+      select ${bucketOf(buckets)} as bucket, ${sums} ${ofChannel} and ${inSpan} group by 1
+      union all
+      select null, coalesce(sum(q.join_count - q.leave_count), 0), 0, 0 ${ofChannel}
+    ) summed group by bucket`);
+  return withBeginning(rows);
+}
+
 /** The series of the selected links together. */
 export async function seriesOfSelection(
   database: Database,
   selection: LinkSelection,
   buckets: Buckets,
 ): Promise<SeriesBucket[]> {
-  if (!hasEveryLink(selection)) {
-    const sums = await readSums(database, selectedLinks(selection), buckets);
-    return toSeries(buckets, sums.get(null) ?? []);
-  }
+  if (!hasEveryLink(selection)) return toSeries(buckets, await readSelection(database, selection, buckets));
   const rows = await database.query<SeriesRow>(sql`
     select ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins, sum(q.leave_count) as leaves,
       0 as "unknownLeaves", sum(q.join_request_count) as requests

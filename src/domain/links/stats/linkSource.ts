@@ -1,5 +1,6 @@
 import sql, { empty, join, type Sql } from "sql-template-tag";
 import type { Tag } from "../../tags/tag.js";
+import { countStatements } from "../counts/countStatements.js";
 import type { InviteLink } from "../inviteLink.js";
 import { type LinkSelection, type SelectedIds, selected, selectedByTags } from "../selection.js";
 
@@ -67,13 +68,37 @@ export function selectedIds(selection: LinkSelection): SelectedIds {
   };
 }
 
-/** The selected links together. */
-export function selectedLinks(selection: LinkSelection): LinkSource {
+/** A source of the selected links together, or of all others. */
+export interface PartOfChannel extends LinkSource {
+  /** Whether the source has the others: the sums of the selected links are then the channel's less the source's. */
+  readonly isRest: Sql;
+  /** 1, or -1 if the source has the others. */
+  readonly sign: Sql;
+}
+
+/**
+ * The selected links, or all others of the channel where they are fewer. So a filter that leaves out few links, such as the
+ * revoked ones, costs little. EXCEPT, because PostgreSQL does not know how many links are selected: for an anti-join, it
+ * might compare each link with each.
+ */
+export function partOfChannel(selection: LinkSelection): PartOfChannel {
   const { with: prefix, from, where } = selectedIds(selection);
-  return sourceOf(sql`select l.id as link_id from ${from} where ${where}`, {
-    with: prefix,
+  const everyLink = { ...selection, conditions: [], creation: [], byId: false, groups: [] };
+  const isRest = sql`(select is_rest from part)`;
+  return {
     isGrouped: false,
-  });
+    isRest,
+    sign: sql`(select case when is_rest then -1 else 1 end from part)`,
+    with: sql`${prefix === empty ? sql`with` : sql`${prefix},`}
+      chosen as materialized (select l.id as link_id from ${from} where ${where}),
+      part as materialized (
+        select 2 * count(*) > (${countStatements.count(everyLink)}) as is_rest from chosen),
+      source as materialized (
+        select link_id from chosen where not ${isRest}
+        union all (
+          select link_id from link_activity where channel_id = ${selection.channelId}::uuid and ${isRest}
+          except select link_id from chosen where ${isRest}))`,
+  };
 }
 
 /** Whether a selection has all links of its channel, so that the channel's own numbers are theirs. */

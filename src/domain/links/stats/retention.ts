@@ -1,11 +1,12 @@
-import sql, { join, raw, type Sql } from "sql-template-tag";
+import sql, { empty, join, raw, type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { quarterAt, quartersOfDays } from "../../time/quarters.js";
 import type { LinkSelection } from "../selection.js";
-import { groupBy, hasEveryLink, keyOf, type LinkSource, linkedRows, selectedLinks } from "./linkSource.js";
+import { groupBy, hasEveryLink, keyOf, type LinkSource, linkedRows, partOfChannel } from "./linkSource.js";
 
 /** The days of `link_quarter.left_within_…`. */
 const RETENTION_DAYS = [1, 3, 7, 14, 30] as const;
+const MOST_DAYS = 30;
 
 /** How many members stayed at least so many days of 24 hours. */
 export interface Retention {
@@ -37,31 +38,34 @@ const sums = (isMeant: (days: number) => Sql): Sql => {
 };
 
 const COUNTED = ["join_count", ...RETENTION_DAYS.map((days) => `left_within_${days}`)];
-const columns = (prefix: string): Sql => raw(COUNTED.map((column) => `${prefix}${column}`).join(", "));
+/** @param factor "", or "-", or "… *" */
+const columns = (alias: string, factor: Sql = empty): Sql =>
+  join(COUNTED.map((column) => sql`${factor} ${raw(`${alias}.${column}`)} as ${raw(column)}`));
 
 /** Greater than any quarter of an hour. */
 const EVER = sql`2147483647`;
 
 /**
- * The retention of the links of each key; a key without links is missing. One statement. The links' own counters have all
- * joins, so that only the quarters are read whose days are not over for each number of days.
+ * Rows with the joins that count for a number of days where `quarter` is not before their end: all joins of the source, less
+ * those whose days are not over. The links' own counters have all joins, so that few quarters are read.
  */
+const rowsOfSource = (source: LinkSource, now: Date, sign = sql`1`): Sql => sql`
+  select ${keyOf(source)} as key, ${EVER} as quarter, ${columns("a", sql`${sign} *`)}
+  ${linkedRows(source, sql`link_activity a`, sql`a.link_id`)}
+  union all
+  select ${keyOf(source)}, r.quarter, ${columns("r", sql`- ${sign} *`)}
+  ${linkedRows(source, sql`link_quarter r`, sql`r.link_id`)} and r.quarter >= ${endOf(now, MOST_DAYS)}`;
+
+/** The retention of the links of each key; a key without links is missing. One statement. */
 export async function readRetention(
   database: Database,
   source: LinkSource,
   now: Date,
 ): Promise<Map<string | null, readonly Retention[]>> {
-  const days = RETENTION_DAYS.at(-1) ?? 0;
   const rows = await database.query<{ key: string | null; counts: number[] }>(sql`
     ${source.with}
-    select (${keyOf(source)})::text as key, ${sums((each) => sql`s.quarter >= ${endOf(now, each)}`)} as counts
-    from (
-      select ${keyOf(source)} as key, ${EVER} as quarter, ${columns("a.")}
-      ${linkedRows(source, sql`link_activity a`, sql`a.link_id`)}
-      union all
-      select ${keyOf(source)}, r.quarter, ${columns("-r.")}
-      ${linkedRows(source, sql`link_quarter r`, sql`r.link_id`)} and r.quarter >= ${endOf(now, days)}
-    ) s ${groupBy(source)}`);
+    select (${keyOf(source)})::text as key, ${sums((days) => sql`s.quarter >= ${endOf(now, days)}`)} as counts
+    from (${rowsOfSource(source, now)}) s ${groupBy(source)}`);
   return new Map(rows.map(({ key, counts }) => [key, retentionOf(counts)]));
 }
 
@@ -71,12 +75,25 @@ export async function retentionOfSelection(
   selection: LinkSelection,
   now: Date,
 ): Promise<readonly Retention[]> {
-  if (!hasEveryLink(selection)) {
-    const found = await readRetention(database, selectedLinks(selection), now);
-    return found.get(null) ?? NO_RETENTION;
+  const ofChannel = sql`
+    from channel_quarter q where q.channel_id = ${selection.channelId}::uuid and q.has_link`;
+  const isOver = (days: number) => sql`s.quarter < ${endOf(now, days)}`;
+  const read = async (statement: Sql) => (await database.query<{ counts: number[] }>(statement))[0]?.counts;
+  if (hasEveryLink(selection)) {
+    const all = sql`select q.* ${ofChannel} and q.quarter < ${endOf(now, RETENTION_DAYS[0])}`;
+    return retentionOf((await read(sql`select ${sums(isOver)} as counts from (${all}) s`)) ?? []);
   }
-  const rows = await database.query<{ counts: number[] }>(sql`
-    select ${sums((each) => sql`s.quarter < ${endOf(now, each)}`)} as counts from channel_quarter s
-    where s.channel_id = ${selection.channelId}::uuid and s.has_link and s.quarter < ${endOf(now, RETENTION_DAYS[0])}`);
-  return retentionOf(rows[0]?.counts ?? []);
+  const source = partOfChannel(selection);
+  const counts = await read(sql`
+    ${source.with}
+    select ${sums((days) => sql`s.quarter >= ${endOf(now, days)}`)} as counts
+    from (
+      ${rowsOfSource(source, now, source.sign)}
+      union all
+      select null, ${EVER}, ${columns("q")} ${ofChannel} and ${source.isRest}
+      union all
+      select null, q.quarter, ${columns("q", sql`-`)} ${ofChannel} and ${source.isRest}
+        and q.quarter >= ${endOf(now, MOST_DAYS)}
+    ) s`);
+  return retentionOf(counts ?? []);
 }

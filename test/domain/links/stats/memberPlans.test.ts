@@ -185,7 +185,7 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
   }
 
   it("the numbers of a page's links are read in one statement from their counters alone", async () => {
-    const sent = await statementsOfPage((statistics, link) => statistics.withCounts(link));
+    const sent = await statementsOfPage(async (statistics, link) => statistics.withCounts(link));
     expect(sent).toHaveLength(1);
     await expectReads(sent[0], { link_activity: 50 }, 0);
   });
@@ -223,6 +223,59 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
       // A tenth of the counters: PostgreSQL reads all of them or looks each up.
       const each = { ...most, invite_link_tag: some, link_activity: ALL_LINKS };
       await expectReads(statement, each, some * (MEMBERS + 1), ["link_activity"]);
+    }
+  });
+
+  it("under a filter that leaves few links out, the series and the retention read the quarters of these alone", async () => {
+    const filter = { tagGroups: [{ tagTypeId: typeId, withoutType: false, tagIds: tags.slice(1) }] };
+    const page = await open().page({ chatId: channel.chatId, filter, first: 1 });
+    const others = LINKS / TAGS;
+    for (const read of [() => page.series(SPAN), () => page.retention()]) {
+      const [statement] = await statementsOf(test, read);
+      const most = { invite_link_tag: LINKS, link_activity: LINKS + others, link_quarter: others * MEMBERS };
+      await expectReads(statement, most, LINKS, ["link_activity", "invite_link_tag"], ALL_LINKS - LINKS);
+    }
+  });
+
+  it("the groups of the links of many tags are read in one statement, and their retention in another", async () => {
+    const tagsOfPage = tags.slice(0, 5).map((id, index) => ({
+      id,
+      typeId,
+      typeName: "Source",
+      name: `Tag ${index}`,
+      nameKey: `tag ${index}`,
+      color: "#000000",
+      channelId: channel.id,
+      chatId: channel.chatId,
+      createdAt: "2026-03-01T00:00:00.000Z",
+      updatedAt: null,
+    }));
+    const links = open();
+    const pages = await Promise.all(tagsOfPage.map((tag) => links.pageOfTag(tag, { first: 0 })));
+    const grouped = () => Promise.all(pages.map((page) => page.groups({ by: "TAG", tagTypeId: typeId })));
+    const [, ...sent] = await statementsOf(test, async () => {
+      for (const groups of await grouped()) await Promise.all(groups.map((group) => group.retention()));
+    });
+    expect(sent).toHaveLength(2);
+    const most = { invite_link: LINKS, link_activity: LINKS, invite_link_tag: 2 * LINKS };
+    await expectReads(sent[0], most, LINKS, TABLES, ALL_LINKS - LINKS);
+  });
+
+  it("a page of links with the numbers of each takes one statement, which reads the counters of the page alone", async () => {
+    for (const field of ["CREATED_AT", "JOIN_COUNT"] as const) {
+      const orderBy = [{ field, direction: "DESC" }] as const;
+      const sent = await statementsOf(test, async () => {
+        const { edges } = await open().page({
+          chatId: channel.chatId,
+          first: 50,
+          orderBy,
+          withCounts: true,
+        });
+        const statistics = new LinkStatistics(test.database, loaders());
+        await Promise.all(edges.map(({ node }) => statistics.withCounts(node)));
+      });
+      expect(sent).toHaveLength(1);
+      await expectReads(sent[0], { invite_link: 51, invite_link_tag: 51, link_activity: 2 * 51 }, 51);
     }
   });
 
