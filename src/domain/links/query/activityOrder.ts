@@ -5,7 +5,7 @@ import { type Ordering, orderBy } from "../../paging/ordering.js";
 import { anyOf, limitOf, type Ranges, type Slice } from "../../paging/page.js";
 import { LINK_COLUMNS } from "../inviteLink.js";
 import type { LinkSelection } from "../selection.js";
-import type { OrderedLink } from "./order.js";
+import { isByActiveCount, type OrderedLink } from "./order.js";
 
 // Links in an order by counters of their members. The counters are in link_activity, of which an index has the links of a
 // channel in the order of their joins. The links are called `l` with the counters as further columns, and their channel
@@ -32,15 +32,33 @@ export const orderedColumns = sql`
 /** The counters alone. */
 const counters = sql`(select a.link_id as id, a.channel_id, ${COUNTERS} from link_activity a) l`;
 
+/** So many links with the most joins show where the links with the most active members can be. */
+const SAMPLE = 2_000;
+
+/**
+ * A condition that all links of a slice by ACTIVE_COUNT meet, the largest first. No link has more active members than joins,
+ * by which an index has the links: a link with fewer joins than the slice's last link has active members is not in the slice.
+ * The last of as many links of a sample has no more of them. In a slice of which the sample has less, PostgreSQL reads all
+ * links.
+ */
+const canBeInSlice = (channel: Sql, { ranges, orderBy: order, limit }: Slice): Sql => sql`
+  l.activity_joins >= coalesce((
+    select l.activity_active
+    from (select l.* from ${counters} where ${channel} order by l.activity_joins desc, l.id desc limit ${SAMPLE}::int) l
+    where ${anyOf(ranges)} order by ${order} offset ${limit - 1}::int limit 1), 0)`;
+
 /**
  * Reads all links of a channel in the order of one counter. The keys of the page's links are found in the counters, and then
- * each link is looked up. The order by joins has an index; for the others PostgreSQL sorts the channel's counters, because an
- * index more would slow down storing updates.
+ * each link is looked up. The order by joins has an index. For the others PostgreSQL sorts the channel's counters, because an
+ * index more would slow down storing updates; of the links by active members it reads those only that can be on the page.
  */
 export function activityScan({ channelId }: LinkSelection, ordering: Ordering<OrderedLink>): Scan {
   const channel = sql`l.channel_id = ${channelId}::uuid`;
+  const isLargestFirst = ({ reversed }: Slice) =>
+    isByActiveCount(ordering) && (ordering[0]?.direction === "DESC") !== reversed;
   const keysOf = (slice: Slice): Sql => sql`(
     select l.* from ${counters} where ${channel} and ${anyOf(slice.ranges)}
+      and ${isLargestFirst(slice) ? canBeInSlice(channel, slice) : sql`true`}
     order by ${slice.orderBy} ${limitOf(slice)})`;
   return {
     // OFFSET 0 and the literal limit keep PostgreSQL, which does not know how short a slice is, from joining all links.

@@ -73,6 +73,10 @@ const BY_ACTIVITY: readonly Key[] = [ORDER_KEYS.JOIN_COUNT, ORDER_KEYS.ACTIVE_CO
 export const isByActivity = (ordering: Ordering<OrderedLink>): boolean =>
   ordering.some(({ key }) => BY_ACTIVITY.includes(key));
 
+/** Whether links are ordered by their active members first. */
+export const isByActiveCount = ([first]: Ordering<OrderedLink>): boolean =>
+  first?.key === ORDER_KEYS.ACTIVE_COUNT;
+
 /** Whether links are ordered by creation and then by id. */
 export const isByCreation = (ordering: Ordering<OrderedLink>): boolean =>
   ordering.length === 2 && directionByCreation(ordering) !== null;

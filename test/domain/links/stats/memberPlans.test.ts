@@ -62,7 +62,8 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
         links,
       );
       await run(
-        `update link_activity a set join_count = h.n % 700, active_count = h.n % 300, leave_count = h.n % 700 - h.n % 300,
+        `update link_activity a set join_count = 1000000 / (1 + h.n % 5000), active_count = 500000 / (1 + h.n % 5000),
+          leave_count = 1000000 / (1 + h.n % 5000) - 500000 / (1 + h.n % 5000),
           last_join_at = case when h.n % 7 > 0 then '2026-09-01'::timestamptz + h.n * interval '7 seconds' end
         from (select link_id, abs(hashtext(link_id::text)) as n from link_activity where channel_id = $1) h
         where a.link_id = h.link_id`,
@@ -176,6 +177,19 @@ await describeOnForms("the statements about members of links", ALL_FORMS, (form)
       }
     });
   }
+
+  it("the first pages by ACTIVE_COUNT read the links with the most joins alone", async () => {
+    const asked: LinkPageArguments = {
+      chatId: channel.chatId,
+      orderBy: [{ field: "ACTIVE_COUNT", direction: "DESC" }],
+    };
+    const { edges } = await open().page({ ...asked, first: 100 });
+    for (const paging of [{ first: 50 }, { first: 50, after: edges[99]?.cursor }]) {
+      const [statement] = await statementsOf(test, () => open().page({ ...asked, ...paging }));
+      const most = { invite_link: 51, invite_link_tag: 51, link_activity: LINKS / 5 };
+      await expectReads(statement, most, LINKS / 5);
+    }
+  });
 
   /** Reads something of each link of a page. */
   async function statementsOfPage(read: (statistics: LinkStatistics, link: InviteLink) => Promise<unknown>) {
