@@ -103,6 +103,7 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
       : (feed.after(this.#place) ?? (await this.#feeds.read(channelId, this.#place)));
     if (this.#hasEnded) return;
     if (events === null) return this.#findChannel();
+    if (events.length > 0 && this.#place.eventId === null && !(await this.#isFirst())) return;
     this.#read = events;
     this.#delivered = 0;
     if (events.length > 0) return;
@@ -130,6 +131,17 @@ export class EventFollower implements AsyncIterableIterator<MemberEvent> {
     this.#channel = channel;
     // The chat was not known, or its channel had no event: all events under its id have come since.
     if (channel) this.#place = eventId === null ? channel.beginning : channel.nearest;
+  }
+
+  /**
+   * Whether the channel's first event is the first under the chat's id. Otherwise a merge has put the events of the chat's
+   * former id before, and the place becomes the one behind them.
+   */
+  async #isFirst(): Promise<boolean> {
+    const channel = await this.#feeds.findChannel(this.#chatId, null);
+    if (!channel || channel.beginning.eventId === null) return true;
+    this.#place = channel.beginning;
+    return false;
   }
 
   /** @param onChange calls back once, and returns how to take that back. */

@@ -129,6 +129,28 @@ test("a subscriber of a supergroup that is not known yet gets what comes after i
   await early.follower.return();
 });
 
+test("a subscriber of a supergroup without events gets none of its group's after their merge", async () => {
+  const { database } = opened;
+  const [group, supergroup] = [await storeChannel(database), await storeChannel(database)];
+  const stored = { action: "channel.store", subjectId: supergroup.id, channelId: supergroup.id, change: {} };
+  await database.transaction((unit) => audit(unit, SERVER, stored));
+  await storeJoins(group, 3);
+  const feed = newFeed();
+  const live = await follow(feed, supergroup.chatId);
+  const next = live.take(2);
+  await expect.poll(() => live.follower.isLive).toBe(true);
+  await followMigration(
+    { database, callerCache: noKnownCallers },
+    callerOf(),
+    group.chatId,
+    supergroup.chatId,
+  );
+  const users = await storeJoins(supergroup, 2);
+  feed.wake();
+  expect(await next).toEqual(users);
+  await live.follower.return();
+});
+
 test("a subscriber whose last event a merge has dropped goes on with the event behind it", async () => {
   const { database } = opened;
   const [group, supergroup] = [await storeChannel(database), await storeChannel(database)];
