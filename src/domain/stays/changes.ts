@@ -184,8 +184,7 @@ export function leavesToldTwice({ before, after }: PersonChange): LeaveToldTwice
       ? (stay: PlacedStay) => join !== null && isSameMoment(stay.join, join)
       : (stay: PlacedStay) => isSameMoment(stay.leave, leave);
     const kept = after.stays.find(isKept)?.leave?.sequence;
-    if (kept == null) throw new Error("A stored leave has lost its member event.");
-    return [{ kept, dropped }];
+    return kept == null ? [] : [{ kept, dropped }];
   });
 }
 
