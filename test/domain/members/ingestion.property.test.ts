@@ -210,7 +210,7 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
           await expectMeaning(seeds.map((seed) => ({ ...seed, chat: supergroup })));
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   }, 60_000);
 });
