@@ -112,6 +112,23 @@ export async function planOf(
   }
 }
 
+/** Whether PostgreSQL keeps the plan of a prepared statement after some executions, instead of planning each anew. */
+export async function isPlanKept(pool: pg.Pool, { text, values }: SentStatement): Promise<boolean> {
+  const session = await pool.connect();
+  try {
+    await session.query(`prepare kept as ${text}`);
+    const given = values.length > 0 ? `(${values.map(literal).join(", ")})` : "";
+    for (let time = 0; time < 7; time += 1) await session.query(`execute kept${given}`);
+    const { rows } = await session.query<{ kept: boolean }>(
+      "select generic_plans > 0 as kept from pg_prepared_statements where name = 'kept'",
+    );
+    return rows[0]?.kept === true;
+  } finally {
+    await session.query("deallocate kept");
+    session.release();
+  }
+}
+
 const READS_TABLE = /Scan$/;
 
 /** The number of rows that a plan reads of each table. */

@@ -46,8 +46,11 @@ export async function readList<Row>(
 ): Promise<CountedPage<Row>> {
   const scan = list.scan ?? filteredScan(list, ordering, list.skip);
   const source: PageSource<Row> = {
-    rows: (slice) =>
-      database.query<Row>(selectSlice(list, scan, slice), slice.offset === 0n ? list.use : undefined),
+    rows: (slice) => {
+      const use = slice.offset === 0n ? list.use : undefined;
+      const hidesLimit = use === "frequent and quick";
+      return database.query<Row>(selectSlice(list, scan, { ...slice, hidesLimit }), use);
+    },
     exists: async (ranges) => {
       const found = await database.query(sql`select from ${scan.any(ranges)} limit 1`);
       return found.length > 0;

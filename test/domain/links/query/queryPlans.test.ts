@@ -13,6 +13,7 @@ import {
   type TestDatabase,
 } from "../../../support/databases.js";
 import {
+  isPlanKept,
   mostSorted,
   type PlanKind,
   planOf,
@@ -125,6 +126,17 @@ await describeOnForms("the statements about links", ALL_FORMS, (form) => {
     "the last": () => ({ last: 50 }),
     "a cursor's previous": (before) => ({ last: 50, before }),
   };
+  it("the plan of a page of links is kept, with and without the numbers of members", async () => {
+    for (const orderBy of Object.values(ORDERS)) {
+      for (const withCounts of [false, true]) {
+        const [statement] = await statementsOf(test, () =>
+          open().page({ chatId: channel.chatId, orderBy, first: 50, withCounts }),
+        );
+        expect(await isPlanKept(test.pool, statement as SentStatement)).toBe(true);
+      }
+    }
+  });
+
   for (const [order, orderBy] of Object.entries(ORDERS)) {
     for (const [title, argumentsFor] of Object.entries(PAGES)) {
       it(`${title} page of links, ${order}, reads the links of the page alone`, async () => {
