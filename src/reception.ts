@@ -1,8 +1,10 @@
 import type { FastifyInstance } from "fastify";
+import { AutomaticApprovals } from "./background/updates/automaticApprovals.js";
 import { UpdateIntake } from "./background/updates/intake.js";
 import type { Job } from "./background/updates/jobs.js";
 import { ReceiverLease } from "./background/updates/lease.js";
 import { MemberCounts } from "./background/updates/memberCounts.js";
+import { RequestQueries } from "./background/updates/requestQueries.js";
 import { type Transport, UpdateReceiver } from "./background/updates/updateReceiver.js";
 import { UpdateNotStoredError, WebhookUpdates } from "./background/updates/webhookUpdates.js";
 import type { Config } from "./config.js";
@@ -18,6 +20,8 @@ import type { UpdateCalls } from "./telegram/updateCalls.js";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/** Between two looks for requests to approve. An approval is later than its time by half of that on average. */
+const APPROVALS_MS = 500;
 
 export interface ReceptionParts {
   readonly config: Config;
@@ -41,10 +45,12 @@ export interface Reception {
 export function buildReception(parts: ReceptionParts): Reception {
   const { config, log, metrics, domain, session, presence, updateCalls } = parts;
   const { gateway, ingestion, storageGuard } = domain;
+  const queries = new RequestQueries(domain, log);
   let isNamelessLogged = false;
   const intake = new UpdateIntake({
     ingestion,
     onBatch: metrics.recordBatch,
+    onArrived: (updates, stored) => queries.answer(updates, stored),
     onNameless() {
       metrics.recordNamelessUpdate();
       if (!isNamelessLogged) log.warn("Telegram sent something without an update id, which is dropped");
@@ -65,12 +71,19 @@ export function buildReception(parts: ReceptionParts): Reception {
 }
 
 /** The work that the server with the lease does beside receiving updates. */
-function backgroundJobs({ config, domain, session }: ReceptionParts): readonly Job[] {
+function backgroundJobs({ config, log, domain, session }: ReceptionParts): readonly Job[] {
   const { database, callerCache, gateway } = domain;
   const { eventsKeptDays } = config;
   const memberCounts = new MemberCounts({ session, database, callerCache, gateway });
   const oldPersons = new OldPersons(database);
+  const approvals = new AutomaticApprovals({ ...domain, session, log });
   return [
+    {
+      name: "approve requests to join",
+      everyMs: APPROVALS_MS,
+      needsLease: true,
+      run: (signal) => approvals.run(signal),
+    },
     {
       name: "ask for member counts",
       everyMs: MINUTE_MS,

@@ -6,6 +6,9 @@ import { Tokens } from "./access/tokens.js";
 import { ChannelActivities } from "./activity/channelActivity.js";
 import { Members } from "./activity/members.js";
 import { Channels } from "./channels/channels.js";
+import { JoinRequestDecisions } from "./joinRequests/decideRequests.js";
+import { JoinRequests } from "./joinRequests/joinRequests.js";
+import { JoinRequestPolicies } from "./joinRequests/policies.js";
 import type { CreationIntents } from "./links/create/creationIntents.js";
 import { LinkCreator } from "./links/create/linkCreator.js";
 import { UncertainCreations } from "./links/create/uncertainCreations.js";
@@ -65,6 +68,9 @@ interface Parts {
   links: Links;
   linkStatistics: LinkStatistics;
   members: Members;
+  joinRequests: JoinRequests;
+  joinRequestDecisions: JoinRequestDecisions;
+  joinRequestPolicies: JoinRequestPolicies;
   channelActivities: ChannelActivities;
   liveMembers: LiveMembers;
   failedUpdates: FailedUpdates;
@@ -155,6 +161,25 @@ export class DomainRequest {
   get members(): Members {
     this.#parts.members ??= new Members(this.#reading, this.caller);
     return this.#parts.members;
+  }
+  get joinRequests(): JoinRequests {
+    this.#parts.joinRequests ??= new JoinRequests(this.#reading, this.caller);
+    return this.#parts.joinRequests;
+  }
+  get joinRequestDecisions(): JoinRequestDecisions {
+    this.#parts.joinRequestDecisions ??= new JoinRequestDecisions(this.#shared, {
+      ...this.#origin,
+      joinRequests: this.joinRequests,
+    });
+    return this.#parts.joinRequestDecisions;
+  }
+  get joinRequestPolicies(): JoinRequestPolicies {
+    this.#parts.joinRequestPolicies ??= new JoinRequestPolicies(
+      this.#domain.database,
+      this.caller,
+      this.loaders,
+    );
+    return this.#parts.joinRequestPolicies;
   }
   get channelActivities(): ChannelActivities {
     this.#parts.channelActivities ??= new ChannelActivities(this.#reading);

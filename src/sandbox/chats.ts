@@ -30,10 +30,14 @@ export function chatWithLinks(state: SandboxState, parameters: Parameters): Chat
   return chat;
 }
 
-export function requireLinkRights(state: SandboxState, chat: ChatState): void {
+export function requireLinkRights(
+  state: SandboxState,
+  chat: ChatState,
+  what: "invite link" | "join requests" = "invite link",
+): void {
   const status = botStatus(state, chat);
   if (status.status !== "administrator" || !status.can_invite_users) {
-    throw notEnoughRights();
+    throw notEnoughRights(what);
   }
 }
 

@@ -31,8 +31,8 @@ export interface SandboxControl {
   makeLink(chatId: number, link?: OtherLink): SandboxLink;
 
   members(chatId: number): { user: TelegramUser; status: MemberStatus; joinedBy: string | null }[];
-  /** A user joins by the link `url`, or directly without `url`. */
-  join(chatId: number, user: TelegramUser, by?: { url?: string }): JoinOutcome;
+  /** A user joins by the link `url`, or directly without `url`. `asksBot`: a request is put to the bot as a query. */
+  join(chatId: number, user: TelegramUser, by?: { url?: string; asksBot?: boolean }): JoinOutcome;
   leave(chatId: number, userId: number): void;
   promote(chatId: number, user: TelegramUser, rights?: { can_invite_users?: boolean }): void;
   /** Restricts a user inside the chat (`is_member` true, the default) or outside of it. */
@@ -153,7 +153,7 @@ export function createControl(context: SandboxContext, calls: Calls, faults: Fau
     },
 
     members: (chatId) => structuredClone(Object.values(chatOf(chatId).members)),
-    join: (chatId, user, { url } = {}) => join(context, chatOf(chatId), user, url),
+    join: (chatId, user, { url, asksBot } = {}) => join(context, chatOf(chatId), user, url, asksBot),
     leave: (chatId, userId) => leave(context, chatOf(chatId), userId),
     promote: (chatId, user, { can_invite_users = true } = {}) =>
       setMember(context, chatOf(chatId), user, { status: "administrator", can_invite_users }),

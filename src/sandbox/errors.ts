@@ -42,7 +42,14 @@ export const botIsNotMember = (type: string) =>
 export const privateChatHasNoLinks = () => badRequest("can't invite members to a private chat");
 export const memberLimitWithApproval = () =>
   badRequest("member limit can't be specified for links requiring administrator approval");
-export const notEnoughRights = () => badRequest("not enough rights to manage chat invite link");
+export const notEnoughRights = (what: "invite link" | "join requests" = "invite link") =>
+  badRequest(`not enough rights to manage chat ${what}`);
+/** There is no such request: it was answered or taken back, or there never was one. */
+export const hideRequesterMissing = () => badRequest("HIDE_REQUESTER_MISSING");
+export const userAlreadyParticipant = () => badRequest("USER_ALREADY_PARTICIPANT");
+export const queryTooOld = () =>
+  badRequest("query is too old and response timeout expired or query ID is invalid");
+export const queryResultInvalid = () => badRequest("invalid result specified");
 export const expireDateInvalid = () => badRequest("EXPIRE_DATE_INVALID");
 export const usageLimitInvalid = () => badRequest("USAGE_LIMIT_INVALID");
 export const inviteLinkEmpty = () => badRequest("invite link must be non-empty");

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { botStatus, isInChat } from "./chats.js";
 import { type SandboxContext, unixSeconds } from "./context.js";
@@ -5,12 +6,16 @@ import { botUser, type ChatState, type LinkState } from "./state.js";
 import type { JoinOutcome, MemberStatus, TelegramUser } from "./types.js";
 import { chatView, linkView, memberView } from "./views.js";
 
+/** How long the bot may take to answer a query, in milliseconds. */
+const QUERY_MS = 10_000;
+
 /** A user opens the chat or one of its links and presses "Join". */
 export function join(
   context: SandboxContext,
   chat: ChatState,
   user: TelegramUser,
   url?: string,
+  asksBot = false,
 ): JoinOutcome {
   const present = chat.members[user.id]?.status ?? { status: "left" };
   if (isInChat(present)) {
@@ -32,7 +37,7 @@ export function join(
     return refusal;
   }
   if (link.createsJoinRequest) {
-    request(context, chat, user, link);
+    request(context, chat, user, link, asksBot);
     return "requested";
   }
   enter(context, chat, user, link);
@@ -45,6 +50,7 @@ export function answerJoinRequest(
   chat: ChatState,
   userId: number,
   approve: boolean,
+  actor = owner(chat),
 ): boolean {
   const index = chat.joinRequests.findIndex(({ user }) => user.id === userId);
   const [pending] = index < 0 ? [] : chat.joinRequests.splice(index, 1);
@@ -54,7 +60,28 @@ export function answerJoinRequest(
   context.storage.changed();
   if (approve) {
     const link = chat.links.find(({ url }) => url === pending.url);
-    enter(context, chat, pending.user, link, owner(chat));
+    enter(context, chat, pending.user, link, actor);
+  }
+  return true;
+}
+
+/** The bot answers a query about a join request. @returns whether the query was still open. */
+export function answerQuery(
+  context: SandboxContext,
+  queryId: string,
+  result: "approve" | "decline" | "queue",
+): boolean {
+  const chat = context.state.chats.find(({ joinRequests }) =>
+    joinRequests.some(({ query }) => query?.id === queryId),
+  );
+  const pending = chat?.joinRequests.find(({ query }) => query?.id === queryId);
+  if (!chat || !pending?.query || pending.query.at < context.now() - QUERY_MS) {
+    return false;
+  }
+  delete pending.query;
+  context.storage.changed();
+  if (result !== "queue") {
+    answerJoinRequest(context, chat, pending.user.id, result === "approve", botUser(context.state));
   }
   return true;
 }
@@ -132,11 +159,18 @@ function closedFor(context: SandboxContext, chat: ChatState, link: LinkState): J
   return undefined;
 }
 
-function request(context: SandboxContext, chat: ChatState, user: TelegramUser, link: LinkState): void {
+function request(
+  context: SandboxContext,
+  chat: ChatState,
+  user: TelegramUser,
+  link: LinkState,
+  asksBot: boolean,
+): void {
   if (chat.joinRequests.some((pending) => pending.user.id === user.id)) {
     return;
   }
-  chat.joinRequests.push({ user, url: link.url });
+  const query = asksBot ? { id: randomUUID(), at: context.now() } : undefined;
+  chat.joinRequests.push({ user, url: link.url, ...(query && { query }) });
   context.storage.changed();
   const bot = botStatus(context.state, chat);
   if (bot.status === "administrator" && bot.can_invite_users) {
@@ -146,6 +180,7 @@ function request(context: SandboxContext, chat: ChatState, user: TelegramUser, l
       user_chat_id: user.id,
       date: unixSeconds(context),
       invite_link: linkView(context.state, chat, link),
+      ...(query && { query_id: query.id }),
     });
   }
 }

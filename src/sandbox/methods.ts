@@ -1,9 +1,14 @@
-import { accessibleChat, botStatus, isInChat } from "./chats.js";
+import { accessibleChat, botStatus, isInChat, requireLinkRights } from "./chats.js";
 import type { SandboxContext } from "./context.js";
 import {
+  hideRequesterMissing,
   memberListInaccessible,
+  privateChatHasNoLinks,
+  queryResultInvalid,
+  queryTooOld,
   secretTokenCharacters,
   secretTokenTooLong,
+  userAlreadyParticipant,
   userIdInvalid,
   webhookIsActive,
   webhookUrlInvalid,
@@ -16,7 +21,9 @@ import {
   exportChatInviteLink,
   revokeChatInviteLink,
 } from "./links.js";
+import { answerJoinRequest, answerQuery } from "./members.js";
 import type { Parameters } from "./parameters.js";
+import { botUser } from "./state.js";
 import { botView, chatFullView, memberView } from "./views.js";
 import { DEFAULT_CONNECTIONS, type WebhookDelivery } from "./webhook.js";
 
@@ -40,6 +47,9 @@ const methods: Record<string, Method> = {
   exportChatInviteLink,
   createChatSubscriptionInviteLink,
   editChatSubscriptionInviteLink,
+  approveChatJoinRequest: (context, parameters) => decideJoinRequest(context, parameters, true),
+  declineChatJoinRequest: (context, parameters) => decideJoinRequest(context, parameters, false),
+  answerChatJoinRequestQuery,
   getUpdates,
   setWebhook,
   deleteWebhook: (context, parameters) => changeWebhook(context, "", parameters),
@@ -78,6 +88,39 @@ function getChatMember({ state }: MethodContext, parameters: Parameters) {
 function getChatMemberCount({ state }: MethodContext, parameters: Parameters) {
   const chat = accessibleChat(state, parameters, "read");
   return Object.values(chat.members).filter(({ status }) => isInChat(status)).length;
+}
+
+function decideJoinRequest(context: MethodContext, parameters: Parameters, approve: boolean): true {
+  const { state } = context;
+  const chat = accessibleChat(state, parameters, "write");
+  if (chat.type === "private") {
+    throw privateChatHasNoLinks();
+  }
+  requireLinkRights(state, chat, "join requests");
+  const userId = parameters.id("user_id");
+  if (userId <= 0) {
+    throw userIdInvalid();
+  }
+  const member = chat.members[userId];
+  if (approve && member && isInChat(member.status)) {
+    throw userAlreadyParticipant();
+  }
+  if (!answerJoinRequest(context, chat, userId, approve, botUser(state))) {
+    throw hideRequesterMissing();
+  }
+  return true;
+}
+
+function answerChatJoinRequestQuery(context: MethodContext, parameters: Parameters): true {
+  const queryId = parameters.text("chat_join_request_query_id");
+  const result = parameters.text("result").toLowerCase();
+  if (result !== "approve" && result !== "decline" && result !== "queue") {
+    throw queryResultInvalid();
+  }
+  if (!answerQuery(context, queryId, result)) {
+    throw queryTooOld();
+  }
+  return true;
 }
 
 function getUpdates({ state, updates }: MethodContext, parameters: Parameters) {

@@ -45,6 +45,8 @@ export interface MemberState {
 export interface JoinRequestState {
   user: TelegramUser;
   url: string;
+  /** The query that the bot has to answer, and when it was sent, in milliseconds since 1970. */
+  query?: { readonly id: string; readonly at: number };
 }
 
 /** The stored part of a link. Its members are counted from the chat's members. */

@@ -22,6 +22,10 @@ export type TelegramFailure =
   | { readonly kind: "tooManyRequests"; readonly retryAfterSeconds: number }
   /** The link is revoked or deleted, or it belongs to another administrator. */
   | { readonly kind: "noUsableLink"; readonly description: string }
+  /** There is no request to join of this person any more. */
+  | { readonly kind: "noRequest"; readonly description: string }
+  /** The person who asked to join is in the chat. */
+  | { readonly kind: "alreadyMember"; readonly description: string }
   | { readonly kind: "rejected"; readonly description: string }
   /** No usable answer. `carriedOut`: whether the call may have taken effect. */
   | {
@@ -59,6 +63,8 @@ const EXPIRE_DATE = /EXPIRE_DATE_INVALID/i;
 /** A 404 of a Bot API server that knows the token but is older than the method. */
 const UNKNOWN_METHOD = /method not found/i;
 const NO_USABLE_LINK = /INVITE_HASH_EXPIRED/i;
+const NO_REQUEST = /HIDE_REQUESTER_MISSING/i;
+const ALREADY_MEMBER = /USER_ALREADY_PARTICIPANT/i;
 
 /** The longest wait: a day, so that a wrong value cannot stop the bot for good. Telegram can repeat its 429 after a day. */
 const MAX_RETRY_SECONDS = 86_400;
@@ -91,6 +97,8 @@ function fromAnswer(error: TelegramError, { chatId, showable }: FailedCall): Tel
   if (MEMBER_LIMIT.test(description)) return { kind: "invalidValue", value: "memberLimit", description };
   if (EXPIRE_DATE.test(description)) return { kind: "invalidValue", value: "expireDate", description };
   if (NO_USABLE_LINK.test(description)) return { kind: "noUsableLink", description };
+  if (NO_REQUEST.test(description)) return { kind: "noRequest", description };
+  if (ALREADY_MEMBER.test(description)) return { kind: "alreadyMember", description };
   return { kind: "rejected", description };
 }
 

@@ -218,6 +218,29 @@ export class TelegramGateway {
     });
   }
 
+  /** Lets a person in who has asked to join, or refuses it. Repeating the call does no harm. */
+  async decideJoinRequest(
+    chatId: number,
+    userId: number,
+    decision: "APPROVE" | "DECLINE",
+    deadline: Deadline,
+  ): Promise<void> {
+    const method = decision === "APPROVE" ? "approveChatJoinRequest" : "declineChatJoinRequest";
+    const payload = { chat_id: chatId, user_id: userId };
+    await this.#api.call({ method, payload, result: z.literal(true), deadline });
+  }
+
+  /** Answers a request that Telegram has put to the bot as a query, within ten seconds after it was sent. */
+  async answerJoinRequestQuery(
+    queryId: string,
+    result: "approve" | "queue",
+    deadline: Deadline,
+  ): Promise<void> {
+    const payload = { chat_join_request_query_id: queryId, result };
+    const method = "answerChatJoinRequestQuery";
+    await this.#api.call({ method, payload, result: z.literal(true), deadline, isUrgent: true });
+  }
+
   /** @param link `price` in Stars a month; `periodSeconds` must be 2592000. */
   async createSubscriptionInviteLink(
     chatId: number,

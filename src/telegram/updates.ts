@@ -59,6 +59,8 @@ export interface JoinRequestUpdate extends ChatUpdate {
   readonly userId: number;
   readonly bio: string | null;
   readonly link: UpdateLink | null;
+  /** Names the query that the bot must answer within ten seconds; null if Telegram asks nothing of it. */
+  readonly queryId: string | null;
 }
 
 /** The bot's own status changed. */
@@ -294,7 +296,7 @@ function readJoinRequest(value: unknown): JoinRequestUpdate | OtherUpdate {
   const date = readSeconds(update["date"], "date");
   const link = readLink(update["invite_link"]);
   if (chat === null) return { kind: "other" };
-  const bio = update["bio"];
+  const { bio, query_id: queryId } = update;
   return {
     kind: "joinRequest",
     at: instantOf(date),
@@ -302,6 +304,7 @@ function readJoinRequest(value: unknown): JoinRequestUpdate | OtherUpdate {
     userId,
     bio: typeof bio === "string" ? storable(bio, MAX_BIO) : null,
     link: toLink(link),
+    queryId: typeof queryId === "string" && queryId !== "" ? storable(queryId, MAX_TEXT) : null,
   };
 }
 

@@ -58,6 +58,7 @@ const joinRequest = z.object({
   from: user,
   date: seconds,
   bio: z.string().optional().catch(undefined),
+  query_id: z.string().optional().catch(undefined),
   invite_link: inviteLink.optional(),
 });
 
@@ -143,6 +144,7 @@ function readJoinRequest(value: unknown): UpdateContent {
     chat: ofChat,
     userId: update.from.id,
     bio: update.bio === undefined ? null : storable(update.bio, 1000),
+    queryId: update.query_id ? storable(update.query_id, 255) : null,
     link: update.invite_link ? toLink(update.invite_link) : null,
   };
 }
@@ -201,7 +203,11 @@ const changed = fc.record({
   via_join_request: maybe(fc.boolean()),
   via_chat_folder_invite_link: maybe(fc.boolean()),
 });
-const asked = fc.record({ ...common, bio: maybe(fc.string({ unit: "binary", maxLength: 1100 })) });
+const asked = fc.record({
+  ...common,
+  bio: maybe(fc.string({ unit: "binary", maxLength: 1100 })),
+  query_id: maybe(fc.string({ unit: "binary", maxLength: 300 })),
+});
 const said = fc.oneof(
   fc.record({ kind: fc.constantFrom("chat_member" as const, "my_chat_member" as const), value: changed }),
   fc.record({ kind: fc.constant("chat_join_request" as const), value: asked }),

@@ -17,6 +17,8 @@ export interface IntakeOptions {
   readonly onBatch: (event: BatchEvent) => void;
   /** An update has no id, so it can be neither stored nor told from others. */
   readonly onNameless: () => void;
+  /** Called with updates that arrived and the promise of their storing. */
+  readonly onArrived?: (updates: readonly ReceivedUpdate[], stored: Promise<void>) => void;
 }
 
 /** When an update was sent by Telegram, in milliseconds since 1970; null if it does not say. */
@@ -75,7 +77,9 @@ export class UpdateIntake {
     const started = performance.now();
     let isStored = false;
     try {
-      await this.#options.ingestion.ingest(updates, term);
+      const stored = this.#options.ingestion.ingest(updates, term);
+      this.#options.onArrived?.(updates, stored);
+      await stored;
       isStored = true;
       if (dates.length > 0) this.#lastLagMs = Date.now() - Math.max(...dates);
     } finally {

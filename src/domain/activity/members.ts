@@ -47,7 +47,8 @@ const isAbout = (userId: number, channelId: Sql): Sql => sql`
     select unnest(array[m.join_sequence, m.leave_sequence]) from membership m
     where m.channel_id = ${channelId} and m.user_id = ${userId}::bigint
     union all
-    select r.sequence from join_request r where r.channel_id = ${channelId} and r.user_id = ${userId}::bigint))`;
+    select unnest(array[r.sequence, r.decline_sequence]) from join_request r
+    where r.channel_id = ${channelId} and r.user_id = ${userId}::bigint))`;
 
 function conditionsOf(filter: MemberEventFilter, channelId: Sql): Sql[] {
   const { kinds, inviteLinkIds, userId, occurredFrom, occurredTo } = filter;

@@ -152,9 +152,9 @@ function channelQuartersOf({ channelId, contributions }: ChannelChange): Quarter
 /**
  * The parts of a statement that add to counters. Each inserts rows and adds to those that exist: unlike UPDATE, this cannot
  * be planned to read a whole table.
- * @param now when the updates are stored
+ * @param now when the updates are stored; null if no update made the changes
  */
-export function addCounts(changes: readonly ChannelChange[], now: Instant): readonly Sql[] {
+export function addCounts(changes: readonly ChannelChange[], now: Instant | null): readonly Sql[] {
   const links = recordsOf(
     { name: "link_activity_record", columns: LINK_COLUMNS },
     changes.flatMap(linkRowsOf),
@@ -184,7 +184,8 @@ export function addCounts(changes: readonly ChannelChange[], now: Instant): read
       select ${namesOf(CHANNEL_COLUMNS)}, ${now}::timestamptz, ${now}::timestamptz
       from ${channels}
       on conflict (channel_id) do update set ${adding("channel_activity", CHANNEL_COLUMNS)},
-        last_sequence = excluded.last_sequence, last_update_at = excluded.last_update_at,
+        last_sequence = excluded.last_sequence,
+        last_update_at = coalesce(excluded.last_update_at, channel_activity.last_update_at),
         since = coalesce(channel_activity.since, excluded.since)`,
   ];
 }

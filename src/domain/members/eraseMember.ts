@@ -104,7 +104,7 @@ export async function eraseMember(
       update member_event e set user_id = ${otherId}::bigint
       from (
         select channel_id, unnest(array[join_sequence, leave_sequence]) as sequence from membership where ${ofPerson}
-        union select channel_id, sequence from join_request where ${ofPerson}
+        union select channel_id, unnest(array[sequence, decline_sequence]) from join_request where ${ofPerson}
       ) told
       where e.channel_id = told.channel_id and e.sequence = told.sequence and e.user_id = ${userId}::bigint
       returning 1 as one`);

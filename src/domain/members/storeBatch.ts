@@ -1,4 +1,3 @@
-import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { JoinPath } from "../../database/generated/prisma/client.js";
 import type { Instant } from "../../database/instant.js";
@@ -10,30 +9,13 @@ import type {
 } from "../../telegram/updates.js";
 import { newId } from "../shared/ids.js";
 import type { BotStatusChange } from "../stays/absences.js";
-import {
-  changeHistory,
-  correctionsOf,
-  type PersonChange,
-  type PersonNews,
-  requestChanges,
-  stayChanges,
-  tellNewEvents,
-} from "../stays/changes.js";
+import { changeHistory, type PersonNews } from "../stays/changes.js";
 import type { Request, Source, Transition } from "../stays/history.js";
-import {
-  correctEvents,
-  insertEvents,
-  type PersonKey,
-  personKey,
-  readHistories,
-  upsertRequests,
-  upsertStays,
-} from "../stays/rows.js";
+import { type PersonKey, personKey, readHistories } from "../stays/rows.js";
 import { storeBotStatuses } from "./botPresence.js";
-import { Contributions } from "./contributions.js";
-import { addCounts, type ChannelChange } from "./counterRows.js";
 import { lockChannels } from "./learnedChats.js";
 import { attributeLinks, type NamedLink, NO_LINK } from "./linkAttribution.js";
+import { writeChanges } from "./writeChanges.js";
 
 /** An update about a chat, with its id. */
 type ChatContent = (MemberUpdate | JoinRequestUpdate | BotStatusUpdate) & { readonly updateId: number };
@@ -71,6 +53,8 @@ const requestOf = ({ at, bio }: JoinRequestUpdate, updateId: number, source: Sou
   ...source,
   state: "PENDING",
   decidedAt: null,
+  decision: null,
+  decline: null,
   sequence: null,
   bio,
 });
@@ -91,7 +75,7 @@ function newsOf(
     const transition = transitionOf(update, isJoin(update) ? source : NO_LINK);
     if (transition) transitions.push(transition);
   }
-  return { transitions, requests };
+  return { transitions, requests, outcomes: [] };
 }
 
 /** The links by which somebody joined or asked to join. */
@@ -101,48 +85,6 @@ const namedLinksOf = ({ person: { channelId }, updates }: PersonUpdates): NamedL
       ? [{ channelId, link: update.link }]
       : [],
   );
-
-/** Writes the changes of persons and everything that is counted of them. */
-async function writeChanges(
-  transaction: DirectTransaction,
-  changes: readonly PersonChange[],
-  lastSequences: Map<string, number>,
-  now: Instant,
-): Promise<Set<string>> {
-  const events = tellNewEvents(changes, lastSequences);
-  const channels = new Map<string, ChannelChange>();
-  for (const [channelId, lastSequence] of lastSequences)
-    channels.set(channelId, { channelId, lastSequence, contributions: new Contributions() });
-  const stays: Parameters<typeof upsertStays>[0][number][] = [];
-  const requests: Parameters<typeof upsertRequests>[0][number][] = [];
-  for (const change of changes) {
-    const person = change.after;
-    const contributions = channels.get(person.channelId)?.contributions;
-    if (!contributions) throw new Error("A channel of a batch is not locked.");
-    const ofStays = stayChanges(change);
-    for (const stay of ofStays.gone) contributions.stay(stay, -1);
-    for (const stay of ofStays.come) {
-      contributions.stay(stay, 1);
-      stays.push({ person, stay });
-    }
-    const ofRequests = requestChanges(change);
-    for (const request of ofRequests.gone) contributions.request(request, -1);
-    for (const request of ofRequests.come) {
-      contributions.request(request, 1);
-      requests.push({ person, request });
-    }
-  }
-  const [links, linkQuarters, channelQuarters, activities] = addCounts([...channels.values()], now);
-  await transaction.query(sql`
-    with events as (${insertEvents(events)}), stays as (${upsertStays(stays)}),
-      requests as (${upsertRequests(requests)}), links as (${links}), link_quarters as (${linkQuarters}),
-      channel_quarters as (${channelQuarters})
-    ${activities}`);
-  const corrections = changes.flatMap(correctionsOf);
-  if (corrections.length > 0) await transaction.queryOnce(correctEvents(corrections));
-  const changed = [...events, ...corrections].map(({ channelId }) => channelId);
-  return new Set([...changed, ...requests.map(({ person }) => person.channelId)]);
-}
 
 /**
  * Stores what updates mean. The updates are in the ledger already, each for the first time.

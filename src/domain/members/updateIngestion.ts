@@ -177,6 +177,17 @@ export class UpdateIngestion implements Ingestion {
     }
   }
 
+  /** Does work that may change members in a transaction, and tells subscribers of the channels that it returns. */
+  async change(work: (transaction: DirectTransaction) => Promise<readonly string[]>): Promise<void> {
+    const { database, notifies, onStored } = this.#options;
+    const channelIds = await database.directTransaction(async (transaction) => {
+      const changed = await work(transaction);
+      if (notifies && changed.length > 0) transaction.notify(MEMBER_EVENTS);
+      return changed;
+    });
+    if (channelIds.length > 0) onStored?.(channelIds);
+  }
+
   /** Stores a batch or, if it fails, its halves. */
   async #storeParts(updates: readonly ReceivedUpdate[], term: PollerTerm | null): Promise<void> {
     if (updates.length === 0) return;

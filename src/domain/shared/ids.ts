@@ -12,6 +12,7 @@ export const ID_KINDS = [
   "Membership",
   "MemberEvent",
   "FailedUpdate",
+  "JoinRequest",
 ] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 

@@ -26,6 +26,8 @@ export function userErrorOf(failure: TelegramFailure, chatId: number): UserError
     case "tooManyRequests":
       return new RateLimitedError(failure.retryAfterSeconds);
     case "noUsableLink":
+    case "noRequest":
+    case "alreadyMember":
     case "rejected":
       return new TelegramRejectedError(failure.description);
     case "migrated":

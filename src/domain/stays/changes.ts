@@ -11,8 +11,11 @@ import {
   type PlacedStay,
   placed,
   type Request,
+  type RequestOutcome,
   replay,
+  type Told,
   type Transition,
+  withOutcome,
 } from "./history.js";
 
 /** What is stored about one person in one channel. */
@@ -23,11 +26,15 @@ export interface PersonHistory {
   readonly requests: readonly Request[];
 }
 
-/** What happened to a person, as far as updates of a batch tell it. */
+/** What happened to a person, as far as updates of a batch and Telegram's answers to decisions tell it. */
 export interface PersonNews {
   readonly transitions: readonly Transition[];
   readonly requests: readonly Request[];
+  readonly outcomes: readonly RequestOutcome[];
 }
+
+/** Nothing new: a history is only put in order. */
+export const NO_NEWS: PersonNews = { transitions: [], requests: [], outcomes: [] };
 
 /** A person's history before and after a batch. */
 export interface PersonChange {
@@ -37,7 +44,10 @@ export interface PersonChange {
 
 export function changeHistory(before: PersonHistory, news: PersonNews): PersonChange {
   const stays = placed(replay(before.stays, news.transitions), before.stays);
-  const requests = [...before.requests, ...news.requests];
+  const requests = [...before.requests, ...news.requests].map((request) => {
+    const outcome = news.outcomes.find(({ requestId }) => requestId === request.id);
+    return outcome ? withOutcome(request, outcome) : request;
+  });
   return {
     before,
     after: { ...before, stays, requests: requests.length === 0 ? requests : decided(requests, stays) },
@@ -46,8 +56,8 @@ export function changeHistory(before: PersonHistory, news: PersonNews): PersonCh
 
 /** A member event as a history tells it. */
 export interface ToldEvent {
-  /** The end of the stay, or the request, that the event tells of. It holds the sequence. */
-  readonly of: Join | Leave | Request;
+  /** The end of the stay, the request or the decline that the event tells of. It holds the sequence. */
+  readonly of: Told;
   readonly kind: MemberEventKind;
   readonly linkId: string | null;
   readonly attribution: Attribution;
@@ -90,6 +100,17 @@ const eventOfRequest = (request: Request): ToldEvent => ({
   isInferred: false,
 });
 
+const eventOfDecline = (decline: Told, { linkId, attribution }: Request): ToldEvent => ({
+  of: decline,
+  kind: "JOIN_REQUEST_DECLINED",
+  linkId,
+  attribution,
+  path: null,
+  isRemoval: false,
+  isRejoin: false,
+  isInferred: false,
+});
+
 function eventsOfStay(stay: PlacedStay): ToldEvent[] {
   const { join, leave } = stay;
   if (isMark(stay)) return [];
@@ -104,7 +125,10 @@ function newEventsOf({ stays, requests }: PersonHistory): ToldEvent[] {
     if (stay.join?.sequence === null) events.push(eventOfJoin(stay.join, stay));
     if (stay.leave?.sequence === null) events.push(eventOfLeave(stay.leave, stay));
   }
-  for (const request of requests) if (request.sequence === null) events.push(eventOfRequest(request));
+  for (const request of requests) {
+    if (request.sequence === null) events.push(eventOfRequest(request));
+    if (request.decline?.sequence === null) events.push(eventOfDecline(request.decline, request));
+  }
   return events;
 }
 
@@ -237,5 +261,6 @@ export const requestChanges = ({ before, after }: PersonChange): RowChanges<Requ
   changesOf(
     before.requests,
     after.requests,
-    (one, other) => one.state === other.state && one.decidedAt === other.decidedAt,
+    (one, other) =>
+      one.state === other.state && one.decidedAt === other.decidedAt && one.decision === other.decision,
   );

@@ -1,4 +1,9 @@
-import type { Attribution, JoinPath, JoinRequestState } from "../../database/generated/prisma/client.js";
+import type {
+  Attribution,
+  JoinPath,
+  JoinRequestDecision,
+  JoinRequestState,
+} from "../../database/generated/prisma/client.js";
 import type { Instant } from "../../database/instant.js";
 
 /** When something happened. Updates are ordered by their time and, within a second, by their id. */
@@ -14,7 +19,7 @@ export interface Source {
 }
 
 /** An end of a stay, or a request: each has its member event. */
-interface Told extends Moment {
+export interface Told extends Moment {
   /** Who did it; null for the member. Undefined for what was stored before: only the member event has it. */
   readonly actorId?: number | null;
   /** The sequence of the member event; null before the event has one. */
@@ -54,12 +59,23 @@ export interface PlacedStay extends Stay {
 
 export interface Request extends Told, Source {
   readonly id: string;
-  /** DECLINED is a decision of this server and stays. The other states follow from what the person did next. */
+  /** Follows from what the person did next, unless this API has decided. */
   readonly state: JoinRequestState;
+  /** What this API decided and Telegram accepted; it stays, whatever comes next. Null if it decided nothing. */
+  readonly decision: JoinRequestDecision | null;
+  /** The decline by this API, which has a member event of its own; null without one. */
+  readonly decline: Told | null;
   /** When the request ended; null while it is pending. */
   readonly decidedAt: Instant | null;
   /** Null as soon as the request has ended. */
   readonly bio: string | null;
+}
+
+/** How Telegram answered when this API decided a request. GONE: Telegram does not know the request any more. */
+export interface RequestOutcome {
+  readonly requestId: string;
+  readonly outcome: "APPROVED" | "DECLINED" | "GONE";
+  readonly at: Instant;
 }
 
 /**
@@ -212,6 +228,22 @@ const approves = (join: Join, { linkId, attribution }: Source): boolean =>
     : join.linkId === linkId;
 
 /**
+ * Applies what Telegram answered. An answer that comes after the request has ended changes nothing, unless Telegram carried
+ * out a decision on a request that seemed to be gone, or the join that it approved was told before.
+ */
+export function withOutcome(request: Request, { outcome, at }: Omit<RequestOutcome, "requestId">): Request {
+  const { state, decision } = request;
+  if (decision !== null) return request;
+  if (state === "APPROVED") return outcome === "APPROVED" ? { ...request, decision: "APPROVE" } : request;
+  if (state !== "PENDING" && (state !== "GONE" || outcome === "GONE")) return request;
+  const ended = { ...request, state: outcome, decidedAt: at, bio: null };
+  if (outcome === "GONE") return ended;
+  if (outcome === "APPROVED") return { ...ended, decision: "APPROVE" };
+  const decline = { at, updateId: request.updateId, actorId: null, sequence: null };
+  return { ...ended, decision: "DECLINE", decline };
+}
+
+/**
  * The requests of a person with the states that follow from what came next: a join by the request's link approves it;
  * another join, or another request, ends it. A request that nothing followed keeps its state.
  * @param requests in any order
@@ -220,7 +252,7 @@ export function decided(requests: readonly Request[], stays: readonly Stay[]): R
   const joins = stays.flatMap(({ join }) => (join ? [join] : [])).sort(compareMoments);
   const sorted = [...requests].sort(compareMoments);
   return sorted.map((request, index) => {
-    if (request.state === "DECLINED") return request;
+    if (request.decision !== null) return request;
     const join = joins.find((one) => compareMoments(one, request) > 0);
     const next = sorted[index + 1];
     if (join && (!next || compareMoments(join, next) < 0)) {

@@ -172,7 +172,10 @@ const ends = (channelId: string | null): Sql => sql`
   select channel_id, id, leave_sequence, 'LEFT', left_at, link_id
   from (${stays(channelId)}) stay where left_at is not null
   union all
-  select channel_id, id, sequence, 'JOIN_REQUESTED', requested_at, link_id from (${requests(channelId)}) request`;
+  select channel_id, id, sequence, 'JOIN_REQUESTED', requested_at, link_id from (${requests(channelId)}) request
+  union all
+  select channel_id, id, decline_sequence, 'JOIN_REQUEST_DECLINED', decided_at, link_id
+  from (${requests(channelId)}) request where decision = 'DECLINE'`;
 
 const TABLES: readonly CounterTable[] = [LINK_ACTIVITY, CHANNEL_ACTIVITY, LINK_QUARTER, CHANNEL_QUARTER];
 
@@ -209,7 +212,7 @@ const CHECKS: readonly Check[] = [
     wrong: (channelId) => sql`
       select e.channel_id, e.id::text as example from member_event e
       left join (${ends(channelId)}) told on told.channel_id = e.channel_id and told.sequence = e.sequence
-      where told.id is null and e.kind <> 'JOIN_REQUEST_DECLINED' and ${ofChannel(sql`e.channel_id`, channelId)}`,
+      where told.id is null and ${ofChannel(sql`e.channel_id`, channelId)}`,
     isRepairable: false,
   },
   {

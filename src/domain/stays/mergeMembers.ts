@@ -4,6 +4,7 @@ import {
   correctionsOf,
   type LeaveToldTwice,
   leavesToldTwice,
+  NO_NEWS,
   type PersonChange,
   requestChanges,
   stayChanges,
@@ -57,6 +58,10 @@ export async function mergeLinks(
   await session.query(
     sql`delete from link_quarter where link_id = any(${links.map(({ dropped }) => dropped)}::uuid[])`,
   );
+  await session.query(sql`
+    insert into join_request_policy (link_id, channel_id, approve_after_seconds)
+    select kept, ${to}::uuid, approve_after_seconds from join_request_policy join ${pairs} on link_id = dropped
+    on conflict do nothing`);
 }
 
 /** Moves the sequences of the newer channel behind those of the older one, and everything into the channel that remains. */
@@ -75,10 +80,17 @@ async function moveRows(session: Session, { from, to, older }: MergedChannels): 
     update membership set join_sequence = join_sequence + ${offset}::bigint,
       leave_sequence = leave_sequence + ${offset}::bigint
     where channel_id = ${newer}::uuid`);
-  await session.query(
-    sql`update join_request set sequence = sequence + ${offset}::bigint where channel_id = ${newer}::uuid`,
-  );
-  for (const table of [sql`member_event`, sql`membership`, sql`join_request`, sql`coverage_gap`]) {
+  await session.query(sql`
+    update join_request set sequence = sequence + ${offset}::bigint,
+      decline_sequence = decline_sequence + ${offset}::bigint
+    where channel_id = ${newer}::uuid`);
+  for (const table of [
+    sql`member_event`,
+    sql`membership`,
+    sql`join_request`,
+    sql`join_request_policy`,
+    sql`coverage_gap`,
+  ]) {
     await session.query(sql`update ${table} set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   }
   await session.query(sql`delete from link_quarter where ${quartersOfLinks([from, to])}`);
@@ -125,9 +137,7 @@ async function mergeHistories(
 ): Promise<void> {
   const persons = userIds.map((userId) => ({ channelId, userId }));
   const histories = await readHistories(session, persons);
-  const changes = histories.map(
-    (history): PersonChange => changeHistory(history, { transitions: [], requests: [] }),
-  );
+  const changes = histories.map((history): PersonChange => changeHistory(history, NO_NEWS));
   const [activity] = await session.query<{ lastSequence: number }>(
     sql`select last_sequence as "lastSequence" from channel_activity where channel_id = ${channelId}::uuid`,
   );
@@ -188,6 +198,7 @@ async function dropEvents(
     ["membership", "join_sequence"],
     ["membership", "leave_sequence"],
     ["join_request", "sequence"],
+    ["join_request", "decline_sequence"],
   ] as const)
     await session.query(
       sql`update ${raw(table)} set ${raw(column)} = ${moved(column)} where ${behind(column)}`,

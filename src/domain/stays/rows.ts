@@ -1,5 +1,10 @@
 import sql, { raw, type Sql } from "sql-template-tag";
-import type { Attribution, JoinPath, JoinRequestState } from "../../database/generated/prisma/client.js";
+import type {
+  Attribution,
+  JoinPath,
+  JoinRequestDecision,
+  JoinRequestState,
+} from "../../database/generated/prisma/client.js";
 import type { Instant } from "../../database/instant.js";
 import { newId } from "../shared/ids.js";
 import { type ArrayColumn, namesOf, recordsOf, rowsOf } from "./arrays.js";
@@ -45,6 +50,8 @@ interface RequestRow extends PersonKey {
   readonly updateId: number;
   readonly sequence: number;
   readonly state: JoinRequestState;
+  readonly decision: JoinRequestDecision | null;
+  readonly declineSequence: number | null;
   readonly bio: string | null;
 }
 
@@ -74,7 +81,14 @@ function toStay(row: MembershipRow): PlacedStay {
   return { id, join, leave, isRejoin, isFirstByLink };
 }
 
-const toRequest = ({ requestedAt, ...row }: RequestRow): Request => ({ ...row, at: requestedAt });
+const toRequest = ({ requestedAt, declineSequence, ...row }: RequestRow): Request => ({
+  ...row,
+  at: requestedAt,
+  decline:
+    row.decidedAt === null || declineSequence === null
+      ? null
+      : { at: row.decidedAt, updateId: row.updateId, sequence: declineSequence },
+});
 
 const PERSON_COLUMNS: readonly ArrayColumn<PersonKey>[] = [
   { name: "channel_id", type: "uuid", value: ({ channelId }) => channelId },
@@ -104,7 +118,7 @@ export async function readHistories(
     select r.* from ${asked} cross join lateral (
       select r.channel_id as "channelId", r.user_id as "userId", r.id, r.link_id as "linkId", r.attribution,
         r.requested_at as "requestedAt", r.decided_at as "decidedAt", r.update_id as "updateId", r.sequence,
-        r.state, r.bio
+        r.state, r.decision, r.decline_sequence as "declineSequence", r.bio
       from join_request r where r.channel_id = person.channel_id and r.user_id = person.user_id offset 0
     ) r`);
   const histories = new Map(
@@ -213,6 +227,8 @@ const REQUEST_COLUMNS: readonly ArrayColumn<RequestOfPerson>[] = [
   { name: "update_id", type: "bigint", value: ({ request }) => request.updateId },
   { name: "sequence", type: "bigint", value: ({ request }) => request.sequence },
   { name: "state", type: "join_request_state", value: ({ request }) => request.state },
+  { name: "decision", type: "join_request_decision", value: ({ request }) => request.decision },
+  { name: "decline_sequence", type: "bigint", value: ({ request }) => request.decline?.sequence ?? null },
   { name: "bio", type: "text", value: ({ request }) => request.bio, isText: true },
 ];
 
@@ -220,9 +236,9 @@ const REQUEST_COLUMNS: readonly ArrayColumn<RequestOfPerson>[] = [
 export const upsertRequests = (requests: readonly RequestOfPerson[]): Sql => sql`
   insert into join_request (${namesOf(REQUEST_COLUMNS)})
   select ${namesOf(REQUEST_COLUMNS)}
-  from ${recordsOf({ name: "join_request_record", columns: REQUEST_COLUMNS }, requests)}
-  on conflict (channel_id, id) do update set
-    state = excluded.state, decided_at = excluded.decided_at, bio = excluded.bio`;
+  from ${recordsOf({ name: "decided_request_record", columns: REQUEST_COLUMNS }, requests)}
+  on conflict (channel_id, id) do update set state = excluded.state, decided_at = excluded.decided_at,
+    decision = excluded.decision, decline_sequence = excluded.decline_sequence, bio = excluded.bio`;
 
 interface CorrectionRow {
   readonly correction: EventCorrection;

@@ -40,7 +40,7 @@ const code = builder.enumType("ErrorCode", {
     Object.entries(CODES).map(([name, description]) => [name, { description }]),
   ) as Record<ErrorCode, { description: string }>,
 });
-const userError = builder.interfaceRef<UserError>("UserError").implement({
+export const UserErrorRef = builder.interfaceRef<UserError>("UserError").implement({
   description:
     "An error that the caller has caused, or can do something about. The result of each mutation is a union of its success type and the errors it can return.",
   fields: (t) => ({
@@ -61,7 +61,7 @@ const fieldError = builder.objectRef<ValidationError["fieldErrors"][number]>("Fi
 builder.objectType(ValidationError, {
   name: "ValidationError",
   description: "The input is well-formed but not acceptable.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
   fields: (t) => ({
     fieldErrors: t.field({
       type: [fieldError],
@@ -73,17 +73,17 @@ builder.objectType(ValidationError, {
 builder.objectType(NotFoundError, {
   name: "NotFoundError",
   description: "The object does not exist, or the token may not see it.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
 });
 builder.objectType(ForbiddenError, {
   name: "ForbiddenError",
   description: "The token may not do this, or not in this channel.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
 });
 builder.objectType(BotNotInChannelError, {
   name: "BotNotInChannelError",
   description: "The helper bot is not in the channel, or was removed from it.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
   fields: (t) => ({
     channelId: t.field({
       type: "TelegramID",
@@ -97,7 +97,7 @@ builder.objectType(BotNotInChannelError, {
 builder.objectType(BotPermissionError, {
   name: "BotPermissionError",
   description: "The helper bot is in the channel without the right to invite users.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
   fields: (t) => ({
     channelId: t.field({
       type: "TelegramID",
@@ -111,12 +111,12 @@ builder.objectType(BotPermissionError, {
 builder.objectType(TelegramRejectedError, {
   name: "TelegramRejectedError",
   description: "Telegram refused the request. The message states the reason.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
 });
 builder.objectType(TelegramUnavailableError, {
   name: "TelegramUnavailableError",
   description: "Telegram could not be reached, or did not answer in time.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
   fields: (t) => ({
     outcomeUnknown: t.exposeBoolean("outcomeUnknown", {
       description:
@@ -128,7 +128,7 @@ builder.objectType(RateLimitedError, {
   name: "RateLimitedError",
   description:
     "Telegram asks to wait for longer than a request may take, or too many calls are waiting already. Nothing was done.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
   fields: (t) => ({
     retryAfterSeconds: t.exposeInt("retryAfterSeconds", {
       description: "The time to wait before the next try, in seconds.",
@@ -138,7 +138,7 @@ builder.objectType(RateLimitedError, {
 builder.objectType(IdempotencyConflictError, {
   name: "IdempotencyConflictError",
   description: "Another request with the same idempotency key is in progress, or had other arguments.",
-  interfaces: [userError],
+  interfaces: [UserErrorRef],
 });
 
 /** The errors that any mutation can return. */

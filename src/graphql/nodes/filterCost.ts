@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
 } from "graphql";
 import type { MemberEventFilter } from "../../domain/activity/members.js";
+import type { JoinRequestFilter } from "../../domain/joinRequests/joinRequests.js";
 import type { InviteLinkFilter } from "../../domain/links/query/filter.js";
 import type { InviteLinkOrder, InviteLinkOrderField } from "../../domain/links/query/order.js";
 
@@ -62,11 +63,18 @@ export function eventFilterCost(filter: MemberEventFilter | null | undefined): n
   return SCAN_COST * [kinds, occurredFrom ?? occurredTo].filter((condition) => condition != null).length;
 }
 
+/** The cost that a filter of join requests adds. An index serves the order by time; the other conditions are about each request. */
+export function requestFilterCost(filter: JoinRequestFilter | null | undefined): number {
+  const { states, inviteLinkIds } = filter ?? {};
+  return SCAN_COST * [states, inviteLinkIds].filter((condition) => condition != null).length;
+}
+
 /** The additional cost of each count or sum over all rows of a list, by the list's arguments. */
 const SCANS: Readonly<Record<string, (args: Record<string, unknown>) => number>> = {
   // Bitmaps count tag groups, which the cost of the list includes already.
   inviteLinks: ({ filter }) => SCAN_COST * scansOf((filter ?? {}) as InviteLinkFilter),
   memberEvents: ({ filter }) => eventFilterCost(filter as MemberEventFilter | null | undefined),
+  joinRequests: ({ filter }) => requestFilterCost(filter as JoinRequestFilter | null | undefined),
   tags: ({ name }) => (name ? SCAN_COST : 0),
 };
 /** What is computed over all rows of a list, once however often it is selected. */

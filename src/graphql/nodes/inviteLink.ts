@@ -6,6 +6,7 @@ import { depthCost, filterCost, orderCost, SCAN_COST } from "./filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
 import { InviteLinkFilterInput, InviteLinkOrderInput } from "./inviteLinkFilter.js";
 import { InviteLinkStatsRef } from "./inviteLinkStats.js";
+import { JoinRequestPolicy } from "./joinRequestPolicy.js";
 import { MembershipConnection, MembershipEdge, MembershipRef } from "./membership.js";
 import { ChannelRef, InviteLinkRef, TagRef } from "./refs.js";
 
@@ -98,6 +99,17 @@ builder.node(InviteLinkRef, {
       nullable: true,
       description:
         "The caller's own id of the link, such as an ad's or a click's, unique in the channel; null if none was given.",
+    }),
+    joinRequestPolicy: t.field({
+      type: JoinRequestPolicy,
+      description: "How requests to join by the link are decided, if it asks for approval.",
+      resolve: async ({ id }, _args, { joinRequests }) => {
+        const approveAfterSeconds = await joinRequests.approveAfter(id);
+        return {
+          decider: approveAfterSeconds === null ? "PEOPLE" : "AUTOMATIC",
+          approveAfterSeconds,
+        } as const;
+      },
     }),
     stats: t.field({
       type: InviteLinkStatsRef,

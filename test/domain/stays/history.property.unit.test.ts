@@ -162,7 +162,7 @@ describe("a person's history", () => {
         const olderCount = events.count;
         const newer = arrive(parts[1], size, [], events);
         const before = { channelId: "", userId: 1, requests: [], stays: [...older, ...newer] };
-        const change = changeHistory(before, { transitions: [], requests: [] });
+        const change = changeHistory(before, { transitions: [], requests: [], outcomes: [] });
         const dropped = leavesToldTwice(change).map((leave) => leave.dropped);
         const after = store(change.after.stays, events);
         // Each event is told by the end of a stay or dropped, and only the newer channel's are dropped.
@@ -204,6 +204,8 @@ describe("the requests of a person", () => {
     attribution: linkId === null ? "NONE" : "EXACT",
     state: "PENDING",
     decidedAt: null,
+    decision: null,
+    decline: null,
     bio: "Bio",
     sequence: null,
     ...more,

@@ -1,0 +1,74 @@
+import sql from "sql-template-tag";
+import type { DirectTransaction } from "../../database/directTransaction.js";
+import type { Instant } from "../../database/instant.js";
+import { writeChanges } from "../members/writeChanges.js";
+import { auditMany } from "../shared/audit.js";
+import type { Caller } from "../shared/caller.js";
+import { changeHistory, requestChanges } from "../stays/changes.js";
+import type { RequestOutcome } from "../stays/history.js";
+import { readHistories } from "../stays/rows.js";
+
+/** A request, wherever a chat migration has moved it. */
+interface Located {
+  readonly channelId: string;
+  readonly userId: number;
+}
+
+async function locate(transaction: DirectTransaction, requestId: string): Promise<Located | undefined> {
+  const [found] = await transaction.queryOnce<Located>(sql`
+    select r.channel_id as "channelId", r.user_id as "userId" from channel c cross join lateral (
+      select r.channel_id, r.user_id from join_request r where r.channel_id = c.id and r.id = ${requestId}::uuid offset 0
+    ) r`);
+  return found;
+}
+
+/** @returns the last sequence of the channel's events; null if the channel was merged into another one meanwhile. */
+async function lockChannel(transaction: DirectTransaction, channelId: string): Promise<number | null> {
+  const [row] = await transaction.queryOnce<{ lastSequence: number }>(sql`
+    select last_sequence as "lastSequence" from channel_activity where channel_id = ${channelId}::uuid
+    for no key update`);
+  return row?.lastSequence ?? null;
+}
+
+const ACTIONS = {
+  APPROVED: "joinRequest.approve",
+  DECLINED: "joinRequest.decline",
+  GONE: "joinRequest.lose",
+};
+
+/**
+ * Stores how Telegram answered a decision: the request's state, the member event of a decline, the counters and the audit
+ * entry.
+ * @returns the channel in which something changed; null if the answer changed nothing, because the request has ended
+ */
+export async function storeOutcome(
+  transaction: DirectTransaction,
+  caller: Pick<Caller, "key">,
+  { requestId, outcome }: Pick<RequestOutcome, "requestId" | "outcome">,
+  at: Instant,
+): Promise<string | null> {
+  const found = await locate(transaction, requestId);
+  const lastSequence = found ? await lockChannel(transaction, found.channelId) : null;
+  if (!found || lastSequence === null) return null;
+  const { channelId } = found;
+  const [history] = await readHistories(transaction, [found]);
+  if (!history) return null;
+  const news = { transitions: [], requests: [], outcomes: [{ requestId, outcome, at }] };
+  const change = changeHistory(history, news);
+  const changed = requestChanges(change).come.find(({ id }) => id === requestId);
+  await transaction.queryOnce(sql`
+    update join_request set asked_decision = null where channel_id = ${channelId}::uuid and id = ${requestId}::uuid`);
+  if (!changed) return null;
+  await writeChanges(transaction, [change], new Map([[channelId, lastSequence]]), null);
+  const before = history.requests.find(({ id }) => id === requestId);
+  const entry = {
+    action: ACTIONS[outcome],
+    subjectId: requestId,
+    channelId,
+    change: { state: { from: before?.state ?? "PENDING", to: changed.state } },
+  };
+  await auditMany({ execute: async (statement) => (await transaction.queryOnce(statement)).length }, caller, [
+    entry,
+  ]);
+  return channelId;
+}
