@@ -2,7 +2,7 @@ import type { JoinRequestResult } from "../../domain/joinRequests/decideRequests
 import type { JoinRequestDecision } from "../../domain/joinRequests/joinRequest.js";
 import { NotFoundError } from "../../domain/shared/errors.js";
 import { builder } from "../builder/builder.js";
-import { COMMON_ERRORS, UserErrorRef } from "../nodes/errors.js";
+import { COMMON_ERRORS, errorValue, UserErrorRef } from "../nodes/errors.js";
 import { JoinRequestRef } from "../nodes/joinRequest.js";
 import { JoinRequestDeciderType } from "../nodes/joinRequestPolicy.js";
 import { InviteLinkRef } from "../nodes/refs.js";
@@ -34,11 +34,12 @@ const JoinRequestResultRef = builder.objectRef<JoinRequestResult>("JoinRequestRe
       type: JoinRequestRef,
       description: "The request as it stands now.",
     }),
-    error: t.expose("error", {
+    error: t.field({
       type: UserErrorRef,
       nullable: true,
       description:
         "Null if the request stands as it was asked for. BAD_USER_INPUT: it was decided in the other way before. NOT_FOUND: it is GONE. RATE_LIMITED: it was not reached in the mutation's time, so ask again. Otherwise what Telegram's answer means. Deciding can always be repeated.",
+      resolve: ({ error }) => error && errorValue(error),
     }),
   }),
 });

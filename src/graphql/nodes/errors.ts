@@ -1,3 +1,4 @@
+import { brandWithType, getTypeBrand } from "@pothos/core";
 import {
   BotNotInChannelError,
   BotPermissionError,
@@ -58,8 +59,19 @@ const fieldError = builder.objectRef<ValidationError["fieldErrors"][number]>("Fi
   }),
 });
 
+const isA = (type: abstract new (...args: never[]) => UserError) => (value: unknown) =>
+  value instanceof type || getTypeBrand(value) === type;
+
+/** An error as the value of a field. GraphQL would take the error itself for a failure of the field. */
+export function errorValue(error: UserError): UserError {
+  const value: UserError = { ...error, message: error.message };
+  brandWithType(value, error.constructor as never);
+  return value;
+}
+
 builder.objectType(ValidationError, {
   name: "ValidationError",
+  isTypeOf: isA(ValidationError),
   description: "The input is well-formed but not acceptable.",
   interfaces: [UserErrorRef],
   fields: (t) => ({
@@ -72,16 +84,19 @@ builder.objectType(ValidationError, {
 });
 builder.objectType(NotFoundError, {
   name: "NotFoundError",
+  isTypeOf: isA(NotFoundError),
   description: "The object does not exist, or the token may not see it.",
   interfaces: [UserErrorRef],
 });
 builder.objectType(ForbiddenError, {
   name: "ForbiddenError",
+  isTypeOf: isA(ForbiddenError),
   description: "The token may not do this, or not in this channel.",
   interfaces: [UserErrorRef],
 });
 builder.objectType(BotNotInChannelError, {
   name: "BotNotInChannelError",
+  isTypeOf: isA(BotNotInChannelError),
   description: "The helper bot is not in the channel, or was removed from it.",
   interfaces: [UserErrorRef],
   fields: (t) => ({
@@ -96,6 +111,7 @@ builder.objectType(BotNotInChannelError, {
 });
 builder.objectType(BotPermissionError, {
   name: "BotPermissionError",
+  isTypeOf: isA(BotPermissionError),
   description: "The helper bot is in the channel without the right to invite users.",
   interfaces: [UserErrorRef],
   fields: (t) => ({
@@ -110,11 +126,13 @@ builder.objectType(BotPermissionError, {
 });
 builder.objectType(TelegramRejectedError, {
   name: "TelegramRejectedError",
+  isTypeOf: isA(TelegramRejectedError),
   description: "Telegram refused the request. The message states the reason.",
   interfaces: [UserErrorRef],
 });
 builder.objectType(TelegramUnavailableError, {
   name: "TelegramUnavailableError",
+  isTypeOf: isA(TelegramUnavailableError),
   description: "Telegram could not be reached, or did not answer in time.",
   interfaces: [UserErrorRef],
   fields: (t) => ({
@@ -126,6 +144,7 @@ builder.objectType(TelegramUnavailableError, {
 });
 builder.objectType(RateLimitedError, {
   name: "RateLimitedError",
+  isTypeOf: isA(RateLimitedError),
   description:
     "Telegram asks to wait for longer than a request may take, or too many calls are waiting already. Nothing was done.",
   interfaces: [UserErrorRef],
@@ -137,6 +156,7 @@ builder.objectType(RateLimitedError, {
 });
 builder.objectType(IdempotencyConflictError, {
   name: "IdempotencyConflictError",
+  isTypeOf: isA(IdempotencyConflictError),
   description: "Another request with the same idempotency key is in progress, or had other arguments.",
   interfaces: [UserErrorRef],
 });

@@ -234,7 +234,7 @@ describe("the requests of a person", () => {
     ["a join before a request does not end it", request(3, "a"), joined(2, "a", "INVITE_LINK"), "PENDING"],
     [
       "a declined request stays declined",
-      request(1, "a", { state: "DECLINED" }),
+      request(1, "a", { state: "DECLINED", decision: "DECLINE" }),
       joined(2, "a", "INVITE_LINK"),
       "DECLINED",
     ],
