@@ -81,7 +81,9 @@ export class RequestDecider {
     const chat = new FollowedChat(this.#services, this.#caller, request.chatId);
     let outcome: Outcome = DONE[decision];
     try {
-      await chat.call((chatId) => gateway.decideJoinRequest(chatId, request.userId, decision, deadline));
+      // Nobody knows who an erased person was.
+      if (request.userId < 0) outcome = "GONE";
+      else await chat.call((chatId) => gateway.decideJoinRequest(chatId, request.userId, decision, deadline));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
       const shown = outcomeOf(error.failure, decision, request.askedDecision);

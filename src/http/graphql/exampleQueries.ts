@@ -134,6 +134,50 @@ query Members {
 }
 `;
 
+const joinRequestsQuery = (chatId: number) => `# Who asks to join, the latest first.
+# The mutation decides up to 100 requests at once: put the ids of pending ones into it.
+query JoinRequests {
+  joinRequests(channelId: ${chatId}, first: 10, filter: { states: [PENDING] }) {
+    totalCount
+    nodes {
+      id
+      userId
+      bio
+      requestedAt
+      inviteLink {
+        name
+        joinRequestPolicy {
+          decider
+          approveAfterSeconds
+        }
+      }
+    }
+  }
+}
+
+mutation Decide {
+  decideJoinRequests(input: { ids: [], decision: APPROVE }) {
+    __typename
+    ... on DecideJoinRequestsSuccess {
+      results {
+        joinRequest {
+          id
+          state
+        }
+        error {
+          code
+          message
+        }
+      }
+    }
+    ... on UserError {
+      code
+      message
+    }
+  }
+}
+`;
+
 const liveSubscription = (
   chatId: number,
 ) => `# Everything that happens to the channel's members, as it is stored.
@@ -224,6 +268,7 @@ export function exampleQueries(example: ExampleChannel | null): string[] {
     listQuery(example.chatId),
     membersQuery(example.chatId),
     liveSubscription(example.chatId),
+    joinRequestsQuery(example.chatId),
     filterQuery(example),
     createMutation(example),
     viewerQuery,

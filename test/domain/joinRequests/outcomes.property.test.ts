@@ -1,0 +1,116 @@
+import fc from "fast-check";
+import sql from "sql-template-tag";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { storeOutcome } from "../../../src/domain/joinRequests/storeOutcome.js";
+import { recount } from "../../../src/domain/links/counts/recount.js";
+import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
+import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { propertyInTime } from "../../support/properties.js";
+import { BOT_ID, model, received, telegramUpdate, updateSeeds } from "../members/updates.js";
+
+const CHATS = [-1001, -1002];
+const CALLER = { key: "test" };
+const TABLES =
+  "channel, membership, member_event, join_request, telegram_update, failed_update, coverage_gap, link_quarter, channel_quarter, audit_entry";
+
+/** What Telegram answers about some request, before the update of an index is stored. */
+const answers = fc.array(
+  fc.record({
+    before: fc.nat({ max: 30 }),
+    request: fc.nat({ max: 30 }),
+    outcome: fc.constantFrom("APPROVED" as const, "DECLINED" as const, "GONE" as const),
+  }),
+  { maxLength: 8 },
+);
+
+interface Row {
+  readonly id: string;
+  readonly updateId: number;
+  readonly state: string;
+}
+
+await describeOnForms("what Telegram answers about requests", ALL_FORMS, (form) => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await openTestDatabase(form);
+  });
+  afterAll(() => database.close());
+
+  const requests = () =>
+    database.database.query<Row>(
+      sql`select id, update_id as "updateId", state from join_request order by update_id`,
+    );
+
+  test("stands, whatever updates come before and after, and the numbers follow", async () => {
+    const ingestion = new UpdateIngestion({
+      database: database.database,
+      botId: BOT_ID,
+      notifies: form === "server",
+    });
+    await fc.assert(
+      propertyInTime(
+        updateSeeds(CHATS),
+        answers,
+        fc.infiniteStream(fc.nat()),
+        async (seeds, given, order) => {
+          await database.pool.query(
+            TABLES.split(", ")
+              .map((table) => `delete from ${table}`)
+              .join("; "),
+          );
+          const arriving = seeds
+            .map((seed) => [order.next().value ?? 0, seed] as const)
+            .sort(([one], [other]) => one - other);
+          /** The decisions that took effect, by update id. */
+          const decisions = new Map<number, "APPROVED" | "DECLINED">();
+          const gone = new Set<number>();
+          for (let index = 0; index <= arriving.length; index += 1) {
+            for (const answer of given.filter(({ before }) => before % (arriving.length + 1) === index)) {
+              const stored = await requests();
+              const request = stored[answer.request % Math.max(1, stored.length)];
+              if (!request) continue;
+              const { outcome } = answer;
+              await ingestion.change(async (transaction) => {
+                const told = { requestId: request.id, outcome };
+                const changed = await storeOutcome(transaction, CALLER, told, "2026-08-01T00:00:00.000Z");
+                return changed === null ? [] : [changed];
+              });
+              if (decisions.has(request.updateId)) continue;
+              const isOpen = request.state === "PENDING" || (request.state === "GONE" && outcome !== "GONE");
+              if (!isOpen && !(request.state === "APPROVED" && outcome === "APPROVED")) continue;
+              if (outcome === "GONE") gone.add(request.updateId);
+              else decisions.set(request.updateId, outcome);
+            }
+            const [, seed] = arriving[index] ?? [];
+            if (seed) await ingestion.ingest([received(telegramUpdate(seed))], null);
+          }
+          const expected = new Map(
+            model(seeds).requests.map((request) => [
+              `${request.chat} ${request.user} ${request.requested}`,
+              request,
+            ]),
+          );
+          const found = await database.database.query<{ key: string; updateId: number; state: string }>(sql`
+          select c.chat_id || ' ' || r.user_id || ' ' || extract(epoch from r.requested_at)::bigint as key,
+            r.update_id as "updateId", r.state
+          from join_request r join channel c on c.id = r.channel_id`);
+          for (const { key, updateId, state } of found) {
+            const decided = decisions.get(updateId);
+            if (decided !== undefined) expect(state).toBe(decided);
+            // Two requests of a second have one key.
+            else if (found.filter((other) => other.key === key).length === 1) {
+              const { state: plain } = expected.get(key) ?? {};
+              expect(state).toBe(plain === "PENDING" && gone.has(updateId) ? "GONE" : plain);
+            }
+          }
+          const declined = await database.database.query(
+            sql`select from member_event where kind = 'JOIN_REQUEST_DECLINED'`,
+          );
+          expect(declined).toHaveLength([...decisions.values()].filter((one) => one === "DECLINED").length);
+          expect(await recount(database.database, { chatId: null, checkOnly: true })).toEqual([]);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+});
