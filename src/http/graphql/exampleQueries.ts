@@ -135,7 +135,6 @@ query Members {
 `;
 
 const joinRequestsQuery = (chatId: number) => `# Who asks to join, the latest first.
-# The mutation decides up to 100 requests at once: put the ids of pending ones into it.
 query JoinRequests {
   joinRequests(channelId: ${chatId}, first: 10, filter: { states: [PENDING] }) {
     totalCount
@@ -154,7 +153,10 @@ query JoinRequests {
     }
   }
 }
+`;
 
+const decideMutation = `# Approves or declines up to 100 requests to join at once.
+# Put the ids of pending requests into it.
 mutation Decide {
   decideJoinRequests(input: { ids: [], decision: APPROVE }) {
     __typename
@@ -269,6 +271,7 @@ export function exampleQueries(example: ExampleChannel | null): string[] {
     membersQuery(example.chatId),
     liveSubscription(example.chatId),
     joinRequestsQuery(example.chatId),
+    decideMutation,
     filterQuery(example),
     createMutation(example),
     viewerQuery,
