@@ -225,6 +225,43 @@ describe("deciding requests to join", () => {
     expect(again.results.every(({ error }: { error: unknown }) => error === null)).toBe(true);
   });
 
+  test("of two callers who decide differently at once, Telegram hears one, and both are told what holds", async () => {
+    const link = await newLink();
+    const requests = await ask(link.url, link.id, 20);
+    const ids = requests.map(({ id }) => id);
+    const [approving, declining] = await Promise.all([
+      decide(ids, "APPROVE"),
+      decide([...ids].reverse(), "DECLINE"),
+    ]);
+    const stored = await requestsOf(link.id);
+    const states = new Map(stored.map(({ id, state }) => [id, state]));
+    for (const [{ results }, wanted] of [
+      [approving, "APPROVED"],
+      [declining, "DECLINED"],
+    ]) {
+      for (const { joinRequest, error } of results) {
+        const state = states.get(joinRequest.id);
+        expect(["APPROVED", "DECLINED"]).toContain(state);
+        expect(error === null).toBe(state === wanted);
+      }
+    }
+    const inside = server.sandbox.control.members(CHANNEL).map(({ user }) => user.id);
+    for (const { userId, state } of stored) expect(inside.includes(userId)).toBe(state === "APPROVED");
+  });
+
+  test("the request of an erased person is GONE without a call to Telegram", async () => {
+    const link = await newLink();
+    const [request] = await ask(link.url, link.id, 1);
+    await server.ask(`mutation ($id: TelegramID!) { eraseMember(input: { userId: $id }) { __typename } }`, {
+      id: request?.userId,
+    });
+    const calls = decisionCalls("approveChatJoinRequest");
+    const { results } = await decide([request?.id ?? ""], "APPROVE");
+    expect(results).toMatchObject([{ joinRequest: { state: "GONE" }, error: { code: "NOT_FOUND" } }]);
+    expect(results[0].joinRequest.userId).toBeLessThan(0);
+    expect(decisionCalls("approveChatJoinRequest")).toBe(calls);
+  });
+
   test("who may not decide is refused, and another team's requests do not exist", async () => {
     const link = await newLink();
     const [request] = await ask(link.url, link.id, 1);
