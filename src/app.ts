@@ -7,6 +7,8 @@ import { DatabaseHealth } from "./background/databaseHealth.js";
 import { TelegramHealth, tokenRejection } from "./background/telegramHealth.js";
 import { DatabaseHoldStore } from "./background/telegramHolds.js";
 import type { UpdateReceiver } from "./background/updates/updateReceiver.js";
+import { ReceiverCalls } from "./background/webhooks/receiverCalls.js";
+import { WebhookSender } from "./background/webhooks/webhookSender.js";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase, type Database } from "./database/database.js";
 import { type BackgroundSession, backgroundSession } from "./database/dedicatedSession.js";
@@ -27,6 +29,7 @@ import { UpdateIngestion } from "./domain/members/updateIngestion.js";
 import type { Domain } from "./domain/request.js";
 import { PendingWork } from "./domain/shared/pendingWork.js";
 import { TagCache } from "./domain/tags/tagCache.js";
+import { DeliveryQueue } from "./domain/webhooks/deliveryQueue.js";
 import { fastPaths } from "./fastPaths.js";
 import { Operations } from "./graphql/pipeline/executeOperation.js";
 import { schema } from "./graphql/schema.js";
@@ -117,6 +120,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const pool = await openPool(config, log, connectionFailures);
   const telegramHealth = new TelegramHealth(log, config.telegram === null);
   let receiver: UpdateReceiver | null = null;
+  let webhookSender: WebhookSender | null = null;
   const metrics = new Metrics({
     pool: pool.pool,
     telegramState: () => telegramHealth.state,
@@ -124,6 +128,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     // A scrape does not wait for the database, so it shows the holds that this server knows of.
     holds: () => summarize(telegram.gateway.localHolds),
     receiver: () => receiver?.status ?? null,
+    webhooks: () => webhookSender?.status ?? null,
   });
   const context: Start = { config, log, closers, metrics, connectionFailures };
 
@@ -138,9 +143,15 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
       ? await sandboxToken(database, join(dataFolder(config), "api-token"))
       : null;
 
-  const { domain, databaseHealth } = await buildDomain(context, { pool, database, presence, gateway });
-  if (historyFrom) await storeHistory(domain, sample, historyFrom);
   const session = openBackgroundSession(context, pool);
+  const { domain, databaseHealth, sender } = await buildDomain(context, {
+    pool,
+    database,
+    presence,
+    gateway,
+    session,
+  });
+  if (historyFrom) await storeHistory(domain, sample, historyFrom);
   const reception = buildReception({
     config,
     log,
@@ -150,6 +161,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     presence,
     updateCalls,
   });
+  webhookSender = sender;
   receiver = reception.receiver;
   closers.push(() => reception.receiver.stop());
   let isStopping = false;
@@ -171,6 +183,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const hasDashboard = await mountFaces(context, server, { domain, sample, sandboxToken: ownToken });
 
   databaseHealth.watch();
+  sender.start();
   // Before any link can be made: Telegram sends no update of a kind that it was not asked for when it happened.
   await reception.receiver.start();
   await listen(context, server);
@@ -320,13 +333,14 @@ interface DomainParts {
   readonly database: Database;
   readonly presence: Presence;
   readonly gateway: TelegramGateway;
+  readonly session: BackgroundSession;
 }
 
-/** Builds the state that all requests share. */
+/** Builds the state that all requests share, and the sender of webhooks, which requests wake. */
 async function buildDomain(
   { config, log, closers, metrics, connectionFailures }: Start,
-  { pool, database, presence, gateway }: DomainParts,
-): Promise<{ domain: Domain; databaseHealth: DatabaseHealth }> {
+  { pool, database, presence, gateway, session }: DomainParts,
+): Promise<{ domain: Domain; databaseHealth: DatabaseHealth; sender: WebhookSender }> {
   const pendingWork = new PendingWork();
   closers.push(() => pendingWork.drained());
   const databaseHealth = new DatabaseHealth(readinessProbe(pool), log);
@@ -342,11 +356,22 @@ async function buildDomain(
   }
   const logFeed = connectionFailures.logAs("new member events could not be read for subscriptions");
   const live = { events: new EventFeed(database, logFeed), links: new LinkFeed(database, logFeed) };
+  const sender = new WebhookSender({
+    queue: new DeliveryQueue(session, database, presence.id),
+    calls: new ReceiverCalls(config.webhookAllowPrivate),
+    log,
+    onAttempt: metrics.recordWebhookAttempt,
+    onDatabaseError: (error) => databaseHealth.recordFailure(error),
+  });
+  closers.push(() => sender.stop());
   const wakeSubscriptions = () => {
     live.events.wake();
     live.links.wake();
   };
-  presence.onNotified(wakeSubscriptions);
+  presence.onNotified(() => {
+    wakeSubscriptions();
+    sender.wake();
+  });
   const domain: Domain = {
     database,
     live,
@@ -354,7 +379,10 @@ async function buildDomain(
       database,
       botId: gateway.botId,
       notifies: !pool.embedded,
-      onStored: wakeSubscriptions,
+      onStored() {
+        wakeSubscriptions();
+        sender.wakeForEvents();
+      },
       onRepeated: metrics.recordRepeatedUpdates,
       onSetAside(reasons) {
         metrics.recordUpdatesSetAside(reasons.length);
@@ -371,8 +399,9 @@ async function buildDomain(
     editLocks: new EditLocks(database, presence, pendingWork),
     pendingWork,
     storageGuard: databaseHealth,
+    webhooks: { allowPrivate: config.webhookAllowPrivate, onChanged: () => sender.wake() },
   };
-  return { domain, databaseHealth };
+  return { domain, databaseHealth, sender };
 }
 
 /** The session of the lease for updates and of the work beside requests. */

@@ -59,6 +59,8 @@ export interface Config {
   readonly cache: boolean;
   /** After how many days the persons of member events and ended memberships are forgotten; null for never. */
   readonly eventsKeptDays: number | null;
+  /** Whether webhooks may lead to http:// and to private addresses. */
+  readonly webhookAllowPrivate: boolean;
 }
 
 interface Variable<T> {
@@ -170,6 +172,7 @@ const VARIABLES = {
   LOG_LEVEL: { schema: z.enum(LOG_LEVELS), accepts: `one of ${LOG_LEVELS.join(", ")}` },
   CACHE: { schema: onOff, accepts: "on or off" },
   EVENTS_KEPT_DAYS: { schema: integer(1, 36_500), accepts: "a number of days from 1 to 36500" },
+  WEBHOOK_ALLOW_PRIVATE: { schema: onOff, accepts: "on or off" },
 } satisfies Record<string, Variable<unknown>>;
 
 type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
@@ -263,6 +266,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: values.LOG_LEVEL ?? "info",
     cache: values.CACHE ?? true,
     eventsKeptDays: values.EVENTS_KEPT_DAYS ?? null,
+    webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE ?? false,
   };
 }
 

@@ -31,6 +31,8 @@ import type { TagCache } from "./tags/tagCache.js";
 import { TagCommands } from "./tags/tagCommands.js";
 import { Tags } from "./tags/tagQueries.js";
 import { TagTypes } from "./tags/tagTypes.js";
+import { Deliveries } from "./webhooks/deliveries.js";
+import { type WebhookServices, Webhooks } from "./webhooks/webhooks.js";
 
 /** The services that all requests share. */
 export interface Domain {
@@ -47,6 +49,7 @@ export interface Domain {
   readonly ingestion: UpdateIngestion;
   /** What the subscriptions of all requests share. */
   readonly live: Live;
+  readonly webhooks: WebhookServices;
 }
 
 /** Where a request comes from. */
@@ -83,6 +86,8 @@ interface Parts {
   tagTypes: TagTypes;
   channels: Channels;
   tokens: Tokens;
+  webhooks: Webhooks;
+  deliveries: Deliveries;
 }
 
 /** Everything that a caller can do, for one request of any face: GraphQL, REST or the command line. */
@@ -240,5 +245,13 @@ export class DomainRequest {
   get tokens(): Tokens {
     this.#parts.tokens ??= new Tokens(this.#domain, this.caller);
     return this.#parts.tokens;
+  }
+  get webhooks(): Webhooks {
+    this.#parts.webhooks ??= new Webhooks(this.#domain, this.caller);
+    return this.#parts.webhooks;
+  }
+  get deliveries(): Deliveries {
+    this.#parts.deliveries ??= new Deliveries(this.#domain, this.caller);
+    return this.#parts.deliveries;
   }
 }

@@ -10,6 +10,7 @@ import "./mutations/resolveCreation.js";
 import "./mutations/setInviteLinkTags.js";
 import "./mutations/tag.js";
 import "./mutations/tagType.js";
+import "./mutations/webhook.js";
 import "./nodes/apiToken.js";
 import "./nodes/channel.js";
 import "./nodes/failedUpdate.js";
@@ -20,6 +21,7 @@ import "./nodes/tag.js";
 import "./nodes/tagType.js";
 import "./nodes/uncertainCreation.js";
 import "./nodes/viewer.js";
+import "./nodes/webhook.js";
 import "./subscriptions.js";
 
 /** The whole schema: each import above adds its types and fields to the builder. */

@@ -5,6 +5,7 @@ import type { BatchEvent } from "../background/updates/intake.js";
 import type { ReceiverStatus } from "../background/updates/updateReceiver.js";
 import type { StatementEvent } from "../database/database.js";
 import type { DatabasePool } from "../database/pools.js";
+import type { AttemptOutcome, QueueStatus } from "../domain/webhooks/deliveryQueue.js";
 import type { OperationEvent } from "../graphql/pipeline/operation.js";
 import { STREAM_CUTS, type StreamReport } from "../http/graphql/eventStreams.js";
 import type { FinishedRequest } from "../http/server.js";
@@ -31,6 +32,8 @@ export interface MetricsSources {
   readonly holds: () => readonly HoldSummary[];
   /** Null while the server starts. */
   readonly receiver: () => ReceiverStatus | null;
+  /** Null while the server starts. */
+  readonly webhooks: () => QueueStatus | null;
 }
 
 /**
@@ -136,8 +139,14 @@ export class Metrics {
     labelNames: ["reason"],
     registers: [this.registry],
   });
+  readonly #webhookAttempts = new Counter({
+    name: "invite_links_webhook_attempts_total",
+    help: "Attempts of this server to deliver to webhooks. Outcome: delivered or failed.",
+    labelNames: ["outcome"],
+    registers: [this.registry],
+  });
 
-  constructor({ pool, telegramState, waitingCalls, holds, receiver }: MetricsSources) {
+  constructor({ pool, telegramState, waitingCalls, holds, receiver, webhooks }: MetricsSources) {
     collectDefaultMetrics({ register: this.registry });
     for (const reason of STREAM_CUTS) this.#cutStreams.inc({ reason }, 0);
     this.#gauge(
@@ -162,6 +171,16 @@ export class Metrics {
       "invite_links_updates_conflict",
       "1 while somebody else receives the bot's updates (409).",
       () => (receiver()?.conflict ? 1 : 0),
+    );
+    this.#gauge(
+      "invite_links_webhook_deliveries_waiting",
+      "Deliveries of the whole installation that wait for their first attempt, 10000 at most.",
+      () => webhooks()?.waiting ?? 0,
+    );
+    this.#gauge(
+      "invite_links_webhook_lag_seconds",
+      "How long the oldest delivery that waits for its first attempt has waited.",
+      () => webhooks()?.lagSeconds ?? 0,
     );
     this.#gauge(
       "invite_links_telegram_waiting_calls",
@@ -229,6 +248,9 @@ export class Metrics {
       if (cut !== null) this.#cutStreams.inc({ reason: cut });
     },
   };
+
+  readonly recordWebhookAttempt = ({ isDelivered }: AttemptOutcome): void =>
+    this.#webhookAttempts.inc({ outcome: isDelivered ? "delivered" : "failed" });
 
   readonly recordRequest = (request: FinishedRequest): void => {
     const { route, method, status, milliseconds, isProbe, operation, codes } = request;

@@ -10,6 +10,7 @@ const idle: MetricsSources = {
   waitingCalls: () => 0,
   holds: () => [],
   receiver: () => null,
+  webhooks: () => null,
 };
 
 test("numbers of waiting calls and statements are read at each scrape", async () => {
@@ -25,6 +26,7 @@ test("numbers of waiting calls and statements are read at each scrape", async ()
     waitingCalls: () => waitingCalls,
     holds: () => holds,
     receiver: () => null,
+    webhooks: () => null,
   });
   const lines = async () => (await registry.metrics()).split("\n");
   expect(await lines()).toEqual(

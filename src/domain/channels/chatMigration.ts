@@ -44,6 +44,9 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
   await unit.execute(sql`update invite_link set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await unit.execute(sql`update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await mergeMembers(unit, { from, to, older });
+  await unit.execute(
+    sql`update webhook_delivery set channel_id = ${to}::uuid where channel_id = ${from}::uuid`,
+  );
   await unit.execute(sql`delete from channel where id = ${from}::uuid`);
 }
 
@@ -142,6 +145,10 @@ export async function followMigration(
       select token_id, ${toChatId}::bigint from channel_grant where chat_id = ${fromChatId}::bigint
       on conflict do nothing`);
       await unit.execute(sql`delete from channel_grant where chat_id = ${fromChatId}::bigint`);
+      await unit.execute(sql`
+      update webhook set chat_ids = array(
+        select distinct case id when ${fromChatId}::bigint then ${toChatId}::bigint else id end from unnest(chat_ids) as chat (id)
+      ) where ${fromChatId}::bigint = any(chat_ids)`);
       if (old && channel) {
         // The events of the new chat id come after those of the former one.
         const lastSequence = activities.find(({ channelId }) => channelId === old.id)?.lastSequence ?? 0;

@@ -13,6 +13,9 @@ export const ID_KINDS = [
   "MemberEvent",
   "FailedUpdate",
   "JoinRequest",
+  "AuditEntry",
+  "Webhook",
+  "WebhookDelivery",
 ] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 

@@ -265,6 +265,7 @@ export async function startSubscriptionServer(
     waitingCalls: () => 0,
     holds: () => [],
     receiver: () => null,
+    webhooks: () => null,
   });
   const callerCache = new CallerCache({ remembers: true, isShared });
   const storageGuard: Domain["storageGuard"] = {

@@ -1,0 +1,242 @@
+import { unavailabilityOf } from "../../database/failures.js";
+import type {
+  AttemptOutcome,
+  DeliveryQueue,
+  QueueStatus,
+  Receiver,
+} from "../../domain/webhooks/deliveryQueue.js";
+import type { Logger } from "../../log.js";
+import { pause, within } from "../updates/pause.js";
+import type { ReceiverCalls } from "./receiverCalls.js";
+import { Slots } from "./slots.js";
+import { type SendingHost, WebhookSending } from "./webhookSending.js";
+
+/** Milliseconds. */
+export interface SenderTimes {
+  /** Between two looks at the queue, if nothing wakes the sender. */
+  readonly lookMs: number;
+  /** Between two looks at the least. */
+  readonly restMs: number;
+  readonly renewMs: number;
+  /** How long after a renewal attempts may begin. Shorter than the lease. */
+  readonly sureMs: number;
+  readonly databaseAgainMs: number;
+  /** How long the end of the server waits for attempts. */
+  readonly endMs: number;
+  readonly pruneMs: number;
+  readonly statusMs: number;
+}
+
+export const SENDER_TIMES: SenderTimes = {
+  lookMs: 1000,
+  restMs: 50,
+  renewMs: 4000,
+  sureMs: 12_000,
+  databaseAgainMs: 1000,
+  endMs: 2000,
+  pruneMs: 3_600_000,
+  statusMs: 10_000,
+};
+
+/** Attempts of all webhooks at a time. A dead receiver has one. */
+const MAX_ATTEMPTS = 500;
+
+export interface SenderOptions {
+  readonly queue: DeliveryQueue;
+  readonly calls: ReceiverCalls;
+  readonly log: Logger;
+  readonly onAttempt: (outcome: AttemptOutcome) => void;
+  /** Called when an error shows that the database may be unavailable. */
+  readonly onDatabaseError: (error: unknown) => void;
+  readonly times?: Partial<SenderTimes>;
+}
+
+interface OpenSending {
+  readonly sending: WebhookSending;
+  readonly done: Promise<void>;
+}
+
+/**
+ * Sends the deliveries of webhooks. Every server does so, each the webhooks whose leases it has. The sender looks at the queue
+ * when it is woken, and each second.
+ */
+export class WebhookSender {
+  readonly #options: SenderOptions;
+  readonly #times: SenderTimes;
+  readonly #stopped = new AbortController();
+  readonly #slots = new Slots(MAX_ATTEMPTS);
+  readonly #sendings = new Map<string, OpenSending>();
+  readonly #idle: string[] = [];
+  /** When the leases were last renewed or taken, by performance.now(). */
+  #renewedAt = 0;
+  #status: QueueStatus = { waiting: 0, lagSeconds: 0 };
+  #statusAt = Number.NEGATIVE_INFINITY;
+  #prunedAt = performance.now();
+  #housekeeping: Promise<void> | null = null;
+  /** Whether any webhook was on when the sender last looked. */
+  #isUsed = false;
+  #isAwake = false;
+  #wake = (): void => {};
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#times = { ...SENDER_TIMES, ...options.times };
+  }
+
+  get status(): QueueStatus {
+    return this.#status;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Has the sender look at the queue soon, because member events were stored. Without a webhook there is nothing to see. */
+  wakeForEvents(): void {
+    if (this.#isUsed) this.wake();
+  }
+
+  /** Has the sender look at the queue soon. */
+  wake(): void {
+    this.#isAwake = true;
+    this.#wake();
+  }
+
+  /** Begins no further attempt, waits a moment for those that run, and gives the leases back. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#wake();
+    await this.#running;
+    const open = [...this.#sendings.values()];
+    for (const { sending } of open) sending.stop();
+    const done = Promise.all(open.map((sending) => sending.done));
+    if ((await within(done, this.#times.endMs, new AbortController().signal)) === "late") {
+      for (const { sending } of open) sending.abort();
+      await within(done, this.#times.endMs, new AbortController().signal);
+    }
+    await this.#options.calls.close();
+    const held = [...this.#sendings.keys(), ...this.#idle];
+    if (held.length > 0) await this.#options.queue.release(held).catch((error) => this.#failed(error));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      this.#isAwake = false;
+      let again = this.#times.lookMs;
+      try {
+        await this.#look();
+      } catch (error) {
+        this.#failed(error);
+        again = this.#times.databaseAgainMs;
+      }
+      await pause(this.#times.restMs, signal);
+      if (!this.#isAwake) await this.#sleep(again);
+    }
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    const { signal } = this.#stopped;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { queue } = this.#options;
+    const idle = this.#idle.splice(0);
+    if (idle.length > 0) await queue.release(idle);
+    const held = [...this.#sendings.keys()];
+    const started = performance.now();
+    if (held.length > 0 && started - this.#renewedAt >= this.#times.renewMs) {
+      this.#update(held, await queue.renew(held));
+      this.#renewedAt = started;
+    } else if (held.length > 0) this.#update(held, await queue.read(held));
+    this.#keepHouseNow();
+    this.#isUsed = await queue.isUsed();
+    if (!this.#isUsed) return;
+    for (const receiver of await queue.claim([...this.#sendings.keys()])) this.#open(receiver, started);
+  }
+
+  /** Beside the looks, which it must not hold up. */
+  #keepHouseNow(): void {
+    this.#housekeeping ??= this.#keepHouse().finally(() => {
+      this.#housekeeping = null;
+    });
+  }
+
+  #update(held: readonly string[], receivers: readonly Receiver[]): void {
+    const known = new Map(receivers.map((receiver) => [receiver.webhookId, receiver]));
+    for (const webhookId of held) {
+      const receiver = known.get(webhookId);
+      const sending = this.#sendings.get(webhookId)?.sending;
+      if (receiver) sending?.update(receiver);
+      else sending?.stop();
+    }
+  }
+
+  #open(receiver: Receiver, at: number): void {
+    if (this.#sendings.size === 0) this.#renewedAt = at;
+    const { queue, calls, onAttempt, log } = this.#options;
+    const host: SendingHost = {
+      queue,
+      calls,
+      slots: this.#slots,
+      mayBegin: () => performance.now() - this.#renewedAt < this.#times.sureMs,
+      insist: (work) => this.#insist(work),
+      onAttempt,
+    };
+    const sending = new WebhookSending(host, receiver);
+    const done = sending
+      .run()
+      .catch((error: unknown) => log.error({ err: error }, "sending to a webhook failed unexpectedly"))
+      .then(() => {
+        this.#sendings.delete(receiver.webhookId);
+        this.#idle.push(receiver.webhookId);
+        this.wake();
+      });
+    this.#sendings.set(receiver.webhookId, { sending, done });
+  }
+
+  async #insist<T>(work: () => Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        this.#failed(error);
+        if (this.#stopped.signal.aborted) return undefined;
+        await pause(this.#times.databaseAgainMs, this.#stopped.signal);
+      }
+    }
+  }
+
+  async #keepHouse(): Promise<void> {
+    const { queue } = this.#options;
+    const now = performance.now();
+    try {
+      if (now - this.#statusAt >= this.#times.statusMs) {
+        this.#statusAt = now;
+        this.#status = await queue.status();
+      }
+      if (now - this.#prunedAt >= this.#times.pruneMs) {
+        this.#prunedAt = now;
+        await queue.prune();
+      }
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    if (unavailabilityOf(error) === null)
+      this.#options.log.error({ err: error }, "the queue of webhook deliveries failed unexpectedly");
+    else this.#options.onDatabaseError(error);
+  }
+}

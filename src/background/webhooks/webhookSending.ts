@@ -1,0 +1,159 @@
+import type {
+  AttemptOutcome,
+  DeliveryQueue,
+  DueDelivery,
+  FinishedAttempt,
+  Receiver,
+} from "../../domain/webhooks/deliveryQueue.js";
+import { requestOf } from "./deliveryRequest.js";
+import { MAX_CONNECTIONS, type ReceiverCalls } from "./receiverCalls.js";
+import type { Slots } from "./slots.js";
+
+/** The most deliveries that are taken at a time. */
+const MAX_TAKEN = 100;
+/** Deliveries that are taken for each attempt that may run, so that few are held by a server that sends slowly. */
+const TAKEN_PER_ATTEMPT = 5;
+const GONE = 410;
+
+export interface SendingHost {
+  readonly queue: DeliveryQueue;
+  readonly calls: ReceiverCalls;
+  /** Attempts of all webhooks at a time. */
+  readonly slots: Slots;
+  /** Whether this server still has the lease for certain. */
+  mayBegin(): boolean;
+  /** Runs a statement, again and again while the database does not answer. Undefined: the server stops. */
+  insist<T>(work: () => Promise<T>): Promise<T | undefined>;
+  onAttempt(outcome: AttemptOutcome): void;
+}
+
+/**
+ * Sends the deliveries of one webhook until none is due. Each attempt begins when the one before it was written. How many run
+ * at a time begins with one, grows with each success and falls back to one with a failure, so that a dead receiver occupies
+ * next to nothing.
+ */
+export class WebhookSending {
+  readonly #host: SendingHost;
+  readonly #stopped = new AbortController();
+  /** Ends the attempts that run. */
+  readonly #aborted = new AbortController();
+  /** Deliveries that are being sent, or whose outcome is not stored yet. */
+  readonly #begun = new Set<string>();
+  #receiver: Receiver;
+  #window = 1;
+  #running = 0;
+  #finished: FinishedAttempt[] = [];
+  #isStoring = false;
+  #onProgress = (): void => {};
+
+  constructor(host: SendingHost, receiver: Receiver) {
+    this.#host = host;
+    this.#receiver = receiver;
+  }
+
+  /** Something may have become due, and the address may have changed. */
+  update(receiver: Receiver): void {
+    this.#receiver = receiver;
+    this.#onProgress();
+  }
+
+  /** Begins no further attempt. */
+  stop(): void {
+    this.#stopped.abort();
+    this.#onProgress();
+  }
+
+  /** Ends the attempts that run; they count as not made. */
+  abort(): void {
+    this.stop();
+    this.#aborted.abort();
+  }
+
+  /** Resolves when nothing is due and every outcome is stored. */
+  async run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      const limit = Math.min(MAX_TAKEN, this.#window * TAKEN_PER_ATTEMPT);
+      const due = await this.#host.insist(() =>
+        this.#host.queue.take(this.#receiver.webhookId, [...this.#begun], limit),
+      );
+      if (due === undefined) break;
+      let begun = 0;
+      for (const delivery of due) {
+        if (!(await this.#isFree())) break;
+        await this.#begin(delivery);
+        begun += 1;
+      }
+      if (begun > 0) continue;
+      if (due.length === 0 && this.#begun.size === 0) break;
+      await this.#progress();
+    }
+    while (this.#begun.size > 0) await this.#progress();
+  }
+
+  /** Waits until another attempt may begin. False: none may any more. */
+  async #isFree(): Promise<boolean> {
+    while (this.#running >= this.#window && !this.#stopped.signal.aborted) await this.#progress();
+    return !this.#stopped.signal.aborted && this.#host.mayBegin();
+  }
+
+  /** Resolves when an attempt is over, an outcome is stored, or the sending is stopped. */
+  #progress(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onProgress = resolve;
+    });
+  }
+
+  /** Begins an attempt. Resolves when its request is written, or it is over before. */
+  async #begin(delivery: DueDelivery): Promise<void> {
+    const { slots } = this.#host;
+    await slots.take();
+    if (this.#stopped.signal.aborted) return slots.give();
+    this.#running += 1;
+    this.#begun.add(delivery.id);
+    await new Promise<void>((resolve) => {
+      void this.#attempt(delivery, resolve);
+    });
+  }
+
+  /** Makes an attempt. Never fails. */
+  async #attempt(delivery: DueDelivery, onBegun: () => void): Promise<void> {
+    const { calls, slots } = this.#host;
+    const request = requestOf(this.#receiver, delivery, new Date());
+    const outcome = await calls.call(request, onBegun, this.#aborted.signal);
+    slots.give();
+    this.#running -= 1;
+    if (this.#aborted.signal.aborted) this.#begun.delete(delivery.id);
+    else this.#end(delivery, outcome);
+    this.#onProgress();
+  }
+
+  #end({ id, failureCount }: DueDelivery, outcome: AttemptOutcome): void {
+    this.#window = outcome.isDelivered ? Math.min(this.#window + 1, MAX_CONNECTIONS) : 1;
+    this.#host.onAttempt(outcome);
+    this.#finished.push({ ...outcome, id, failureCount });
+    if (!this.#isStoring) void this.#store();
+  }
+
+  /** Stores outcomes, those that come meanwhile together. */
+  async #store(): Promise<void> {
+    const { queue, insist } = this.#host;
+    this.#isStoring = true;
+    while (this.#finished.length > 0) {
+      const finished = this.#finished;
+      this.#finished = [];
+      const { webhookId } = this.#receiver;
+      const isOver = await insist(() => queue.finish(webhookId, finished));
+      if (finished.some(({ status }) => status === GONE))
+        await this.#disable(`The receiver answered ${GONE} (Gone).`);
+      else if (isOver) await this.#disable("No delivery has succeeded for five days.");
+      for (const { id } of finished) this.#begun.delete(id);
+      this.#onProgress();
+    }
+    this.#isStoring = false;
+  }
+
+  async #disable(reason: string): Promise<void> {
+    this.#stopped.abort();
+    await this.#host.insist(() => this.#host.queue.disable(this.#receiver.webhookId, reason));
+  }
+}

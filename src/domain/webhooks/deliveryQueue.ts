@@ -1,0 +1,326 @@
+import sql, { type Sql } from "sql-template-tag";
+import type { Database } from "../../database/database.js";
+import type { BackgroundSession } from "../../database/dedicatedSession.js";
+import { isPresent } from "../../database/presence.js";
+import { auditMany, SERVER } from "../shared/audit.js";
+import { firstIdOf } from "../shared/ids.js";
+import {
+  contentOf,
+  type DeliveryContent,
+  isAboutMember,
+  type ToldEvent,
+  type ToldPerson,
+} from "./deliveryContent.js";
+import type { WebhookFormat } from "./webhook.js";
+
+/** How a webhook's deliveries are sent. */
+export interface Receiver {
+  readonly webhookId: string;
+  readonly url: string;
+  readonly format: WebhookFormat;
+  /** Null for POSTBACK. */
+  readonly secret: string | null;
+}
+
+/** A delivery whose time has come. */
+export interface DueDelivery {
+  readonly id: string;
+  readonly content: DeliveryContent;
+  readonly person: ToldPerson;
+  /** Since it was stored or sent again by hand. */
+  readonly failureCount: number;
+}
+
+/** What became of an attempt. */
+export interface AttemptOutcome {
+  readonly isDelivered: boolean;
+  /** Null if no answer came. */
+  readonly status: number | null;
+  /** Null if it is delivered. Contains nothing of a person. */
+  readonly error: string | null;
+}
+
+export interface FinishedAttempt extends AttemptOutcome {
+  readonly id: string;
+  readonly failureCount: number;
+}
+
+export interface QueueStatus {
+  /** Deliveries that wait for their first attempt, MAX_COUNTED at most. */
+  readonly waiting: number;
+  /** How long the oldest of them has waited. */
+  readonly lagSeconds: number;
+}
+
+const MAX_COUNTED = 10_000;
+/** How long a lease lasts without a renewal, in seconds. */
+const LEASE_SECONDS = 15;
+/** The pauses after the first failed attempt, the second…, in seconds. After the last one the delivery has failed. */
+export const RETRY_SECONDS: readonly number[] = [5, 60, 300, 1800, 7200, 21_600, 43_200, 86_400];
+/** Pauses are longer by up to this part, so that the deliveries of an outage do not all come at once. */
+const JITTER = 0.2;
+const FAILING_DAYS = 5;
+const KEPT_MS = 30 * 86_400_000;
+/** Deliveries that are deleted by one statement. */
+const PORTION = 5000;
+
+/** @returns null after the last attempt. */
+const pauseAfter = (failures: number): number | null => {
+  const seconds = RETRY_SECONDS[failures - 1];
+  return seconds === undefined ? null : seconds * (1 + JITTER * Math.random());
+};
+
+interface DueRow extends ToldEvent {
+  readonly id: string;
+  readonly failureCount: number;
+  readonly attemptCount: number;
+  readonly content: DeliveryContent | null;
+  /** Null if the member event is not there any more, and for an event about no person. */
+  readonly userId: number | null;
+  /** Null unless it is a MEMBER_STAYED before its first attempt. */
+  readonly hasStayed: boolean | null;
+}
+
+function personOf({ eventType, userId }: DueRow): ToldPerson {
+  if (!isAboutMember(eventType)) return "nobody";
+  return userId === null || userId < 0 ? "erased" : userId;
+}
+
+/**
+ * The deliveries that wait. A server takes the lease of a webhook and sends its deliveries, until none is due. So a webhook's
+ * deliveries begin in their order, whatever number of servers there is; a server that ends loses its leases.
+ */
+export class DeliveryQueue {
+  readonly #session: Pick<BackgroundSession, "query">;
+  readonly #database: Database;
+  readonly #serverId: string;
+
+  constructor(session: Pick<BackgroundSession, "query">, database: Database, serverId: string) {
+    this.#session = session;
+    this.#database = database;
+    this.#serverId = serverId;
+  }
+
+  /** Whether any webhook is on. */
+  async isUsed(): Promise<boolean> {
+    const [row] = await this.#session.query<{ isUsed: boolean }>(
+      sql`select exists (select from webhook where is_enabled) as "isUsed"`,
+    );
+    return row?.isUsed === true;
+  }
+
+  /**
+   * Takes the leases of webhooks that have something to send and that no other server sends.
+   * @param held the webhooks whose leases this server has
+   */
+  async claim(held: readonly string[]): Promise<Receiver[]> {
+    return this.#session.query<Receiver>(sql`
+      with due as (
+        select w.id from webhook w where w.is_enabled and w.id <> all(${held}::uuid[]) and (
+          exists (select from webhook_delivery d where d.webhook_id = w.id and d.state = 'QUEUED')
+          or exists (
+            select from webhook_delivery d
+            where d.webhook_id = w.id and d.state = 'SCHEDULED' and d.due_at <= clock_timestamp()
+          ))
+      ), claimed as (
+        insert into webhook_lease as l (webhook_id, owner_id, expires_at)
+        select id, ${this.#serverId}::uuid, clock_timestamp() + ${LEASE_SECONDS} * interval '1 second'
+        from due order by id
+        on conflict (webhook_id) do update set owner_id = excluded.owner_id, expires_at = excluded.expires_at
+        where l.owner_id = excluded.owner_id or l.expires_at < clock_timestamp()
+          or not ${isPresent(sql`l.owner_id::text`)}
+        returning webhook_id
+      )
+      select w.id as "webhookId", w.url, w.format, w.secret from claimed join webhook w on w.id = claimed.webhook_id`);
+  }
+
+  /** @returns how the webhooks are sent whose leases this server still has and that are on. */
+  async read(held: readonly string[]): Promise<Receiver[]> {
+    return this.#session.query<Receiver>(sql`
+      select w.id as "webhookId", w.url, w.format, w.secret
+      from webhook_lease l join webhook w on w.id = l.webhook_id
+      where l.webhook_id = any(${held}::uuid[]) and l.owner_id = ${this.#serverId}::uuid and w.is_enabled`);
+  }
+
+  /** Prolongs this server's leases. @returns as `read` does */
+  async renew(held: readonly string[]): Promise<Receiver[]> {
+    return this.#session.query<Receiver>(sql`
+      with renewed as (
+        update webhook_lease set expires_at = clock_timestamp() + ${LEASE_SECONDS} * interval '1 second'
+        where webhook_id = any(${held}::uuid[]) and owner_id = ${this.#serverId}::uuid returning webhook_id
+      )
+      select w.id as "webhookId", w.url, w.format, w.secret
+      from renewed join webhook w on w.id = renewed.webhook_id where w.is_enabled`);
+  }
+
+  async release(webhookIds: readonly string[]): Promise<void> {
+    await this.#session.query(sql`
+      delete from webhook_lease
+      where webhook_id = any(${webhookIds}::uuid[]) and owner_id = ${this.#serverId}::uuid`);
+  }
+
+  /**
+   * The next deliveries of a webhook, in the order in which they are to begin: those that were never attempted, then those
+   * whose time has come. What they send is stored before, so that each later attempt sends the same.
+   * @param begun deliveries that are left out, because they are being sent
+   * @returns nothing if this server has lost the lease or the webhook is off
+   */
+  async take(webhookId: string, begun: readonly string[], limit: number): Promise<DueDelivery[]> {
+    const rows = await this.#due(webhookId, begun, limit);
+    const taken: DueDelivery[] = [];
+    const made: { id: string; content: DeliveryContent }[] = [];
+    const dropped: string[] = [];
+    for (const row of rows) {
+      const person = personOf(row);
+      if (
+        row.hasStayed === false ||
+        (row.content === null && isAboutMember(row.eventType) && row.userId === null)
+      ) {
+        dropped.push(row.id);
+        continue;
+      }
+      const content = row.content ?? contentOf(row);
+      if (row.content === null) made.push({ id: row.id, content });
+      taken.push({ id: row.id, content, person, failureCount: row.failureCount });
+    }
+    if (made.length > 0 || dropped.length > 0) await this.#prepare(made, dropped);
+    return taken;
+  }
+
+  /** Stores what became of attempts. @returns whether the webhook has failed for so long that it is to be disabled */
+  async finish(webhookId: string, attempts: readonly FinishedAttempt[]): Promise<boolean> {
+    const outcomes = attempts.map(({ id, isDelivered, status, error, failureCount }) => {
+      const failures = isDelivered ? failureCount : failureCount + 1;
+      const pause = isDelivered ? null : pauseAfter(failures);
+      const state = isDelivered ? "DELIVERED" : pause === null ? "FAILED" : "SCHEDULED";
+      return { id, state, status, error, failures, pause };
+    });
+    const isFailing = !attempts.some(({ isDelivered }) => isDelivered);
+    const rows = await this.#session.query<{ isOver: boolean }>(sql`
+      with told as (
+        update webhook_delivery d set state = o.state::webhook_delivery_state, status = o.status, error = o.error,
+          attempt_count = d.attempt_count + 1, failure_count = o.failures,
+          due_at = case when o.state = 'SCHEDULED' then clock_timestamp() + o.pause * interval '1 second' end,
+          delivered_at = case when o.state = 'DELIVERED' then clock_timestamp() end
+        from json_to_recordset(${JSON.stringify(outcomes)}::json)
+          as o (id uuid, state text, status int, error text, failures int, pause float8)
+        where d.id = o.id
+      )
+      update webhook set failing_since = case when ${isFailing} then coalesce(failing_since, clock_timestamp()) end
+      where id = ${webhookId}::uuid and (${isFailing} or failing_since is not null)
+      returning coalesce(failing_since < clock_timestamp() - ${FAILING_DAYS} * interval '1 day', false) as "isOver"`);
+    return rows[0]?.isOver === true;
+  }
+
+  /** Switches a webhook off, with an audit entry by the server. */
+  async disable(webhookId: string, reason: string): Promise<void> {
+    await this.#database.directTransaction(async (transaction) => {
+      const disabled = await transaction.queryOnce(sql`
+        update webhook set is_enabled = false, disabled_reason = ${reason}
+        where id = ${webhookId}::uuid and is_enabled returning id`);
+      if (disabled.length === 0) return;
+      const entry = { action: "webhook.disable", subjectId: webhookId, change: { reason } };
+      await auditMany(
+        { execute: async (statement) => (await transaction.queryOnce(statement)).length },
+        SERVER,
+        [entry],
+      );
+    });
+  }
+
+  async status(): Promise<QueueStatus> {
+    const [row] = await this.#database.query<QueueStatus>(sql`
+      select count(*)::int as waiting,
+        coalesce(greatest(extract(epoch from clock_timestamp() - min(created_at)), 0), 0)::float8 as "lagSeconds"
+      from (
+        select d.created_at from webhook w join lateral (
+          select created_at from webhook_delivery d where d.webhook_id = w.id and d.state = 'QUEUED'
+          order by d.position limit ${MAX_COUNTED}
+        ) d on true where w.is_enabled limit ${MAX_COUNTED}
+      ) d`);
+    return row ?? { waiting: 0, lagSeconds: 0 };
+  }
+
+  /** Deletes deliveries after 30 days, and those of deleted webhooks. One that waits is kept until its time has passed. */
+  async prune(): Promise<void> {
+    const before = firstIdOf(Date.now() - KEPT_MS);
+    const end = new Date(Date.now() - KEPT_MS).toISOString();
+    await this.#deleteWhere(sql`d.id < ${before}::uuid and (
+      d.state in ('DELIVERED', 'FAILED') or coalesce(d.due_at, d.created_at) < ${end}::timestamptz)`);
+    // Goes from one webhook's deliveries to the next one's by the index.
+    const orphans = await this.#database.query<{ id: string }>(sql`
+      with recursive known as (
+        (select webhook_id as id from webhook_delivery order by webhook_id limit 1)
+        union all
+        select next.id from known cross join lateral (
+          select webhook_id as id from webhook_delivery d where d.webhook_id > known.id order by webhook_id limit 1
+        ) next
+      )
+      select id from known where not exists (select from webhook w where w.id = known.id)`);
+    for (const { id } of orphans) await this.#deleteWhere(sql`d.webhook_id = ${id}::uuid`);
+  }
+
+  async #deleteWhere(condition: Sql): Promise<void> {
+    let deleted: unknown[];
+    do {
+      deleted = await this.#database.query(sql`
+        delete from webhook_delivery where id = any(array(
+          select d.id from webhook_delivery d where ${condition} limit ${PORTION}
+        )) returning 1 as one`);
+    } while (deleted.length === PORTION);
+  }
+
+  #due(webhookId: string, begun: readonly string[], limit: number): Promise<DueRow[]> {
+    // LATERAL with OFFSET 0 has PostgreSQL look everything up by the indexes, whatever it believes about the tables.
+    return this.#session.query<DueRow>(sql`
+      with mine as materialized (
+        select w.id from webhook w join webhook_lease l on l.webhook_id = w.id
+        where w.id = ${webhookId}::uuid and w.is_enabled and l.owner_id = ${this.#serverId}::uuid
+          and l.expires_at > clock_timestamp()
+      ), due as materialized (
+        select d.*, 0 as lane from mine cross join lateral (
+          select d.* from webhook_delivery d
+          where d.webhook_id = mine.id and d.state = 'QUEUED' and d.id <> all(${begun}::uuid[])
+          order by d.position limit ${limit}
+        ) d
+        union all
+        select d.*, 1 as lane from mine cross join lateral (
+          select d.* from webhook_delivery d
+          where d.webhook_id = mine.id and d.state = 'SCHEDULED' and d.due_at <= clock_timestamp()
+            and d.id <> all(${begun}::uuid[])
+          order by d.due_at, d.position limit ${limit}
+        ) d
+      ), told as materialized (
+        select d.*, c.chat_id, e.user_id, e.path, e.attribution, e.is_rejoin, e.is_removal, e.link_id,
+          case when d.event_type = 'MEMBER_STAYED' and d.attempt_count = 0 then exists (
+            select from membership m
+            where m.channel_id = e.channel_id and m.user_id = e.user_id and m.join_sequence = e.sequence
+              and (m.left_at is null or m.left_at >= d.occurred_at)
+          ) end as has_stayed
+        from due d
+        left join lateral (select chat_id from channel c where c.id = d.channel_id offset 0) c on true
+        left join lateral (
+          select * from member_event e where e.channel_id = d.channel_id and e.id = d.event_id offset 0
+        ) e on true
+      ), link as materialized (
+        select id, webhook_link(id) as link
+        from (select distinct link_id as id from told where content is null and link_id is not null) l
+      )
+      select t.id, t.event_type::text as "eventType", t.event_id as "eventId", t.occurred_at as "occurredAt",
+        coalesce(t.chat_id, 0) as "chatId", t.failure_count as "failureCount", t.attempt_count as "attemptCount",
+        t.content, t.data, t.user_id as "userId", t.path::text, t.attribution::text, t.is_rejoin as "isRejoin",
+        t.is_removal as "isRemoval", link.link, t.has_stayed as "hasStayed"
+      from told t left join link on link.id = t.link_id
+      order by t.lane, case when t.lane = 1 then t.due_at end, t.position`);
+  }
+
+  async #prepare(
+    made: readonly { readonly id: string; readonly content: DeliveryContent }[],
+    dropped: readonly string[],
+  ): Promise<void> {
+    await this.#session.query(sql`
+      with dropped as (delete from webhook_delivery where id = any(${dropped}::uuid[]))
+      update webhook_delivery d set content = made.content
+      from json_to_recordset(${JSON.stringify(made)}::json) as made (id uuid, content json) where d.id = made.id`);
+  }
+}

@@ -1,0 +1,268 @@
+import { randomBytes } from "node:crypto";
+import DataLoader from "dataloader";
+import sql, { type Sql } from "sql-template-tag";
+import type { Database, UnitOfWork } from "../../database/database.js";
+import { MEMBER_EVENTS } from "../../database/presence.js";
+import { inKeyOrder } from "../paging/batchLoading.js";
+import { type AuditEntry, audit } from "../shared/audit.js";
+import { type Caller, requireRole } from "../shared/caller.js";
+import { ForbiddenError, NotFoundError, Problems } from "../shared/errors.js";
+import { newId, parseId } from "../shared/ids.js";
+import { macrosOf, tagTypeOf } from "./macros.js";
+import {
+  visibleWebhooks,
+  type Webhook,
+  type WebhookEventType,
+  type WebhookFormat,
+  webhookColumns,
+} from "./webhook.js";
+import { checkUrl, type UrlRules } from "./webhookUrl.js";
+
+const MAX_CHANNELS = 1000;
+const MAX_HOLD_SECONDS = 2_592_000;
+/** Of the 192 to 512 bits that the Standard Webhooks specification allows. */
+const SECRET_BYTES = 32;
+
+export interface CreateWebhookInput {
+  readonly url: string;
+  readonly format: WebhookFormat;
+  readonly eventTypes: readonly WebhookEventType[];
+  /** Null for every channel. A required key: forgetting it would tell of everything. */
+  readonly chatIds: readonly number[] | null | undefined;
+  readonly holdSeconds?: number | null | undefined;
+}
+
+/** A field left out keeps its value. */
+export interface UpdateWebhookInput {
+  /** A global id or a bare UUID. */
+  readonly id: string;
+  readonly url?: string | null | undefined;
+  readonly eventTypes?: readonly WebhookEventType[] | null | undefined;
+  /** Null for every channel. */
+  readonly chatIds?: readonly number[] | null | undefined;
+  readonly holdSeconds?: number | null | undefined;
+  readonly isEnabled?: boolean | null | undefined;
+}
+
+const NEVER_NULL = ["url", "eventTypes", "isEnabled"] as const;
+
+/** What callers decide of a webhook. */
+type Settings = Pick<Webhook, "url" | "eventTypes" | "chatIds" | "holdSeconds" | "isEnabled">;
+
+/** The settings as an audit entry shows them. */
+const shown = ({ url, eventTypes, chatIds, holdSeconds, isEnabled }: Settings) => ({
+  url,
+  eventTypes: [...eventTypes],
+  channelIds: chatIds === null ? null : [...chatIds],
+  holdSeconds,
+  isEnabled,
+});
+
+/** The settings that differ, each with its former and its new value. */
+function changesOf(was: Settings, became: Settings): AuditEntry["change"] {
+  const [from, to] = [shown(was), shown(became)];
+  const fields = Object.keys(from) as (keyof typeof from)[];
+  return Object.fromEntries(
+    fields
+      .filter((field) => JSON.stringify(from[field]) !== JSON.stringify(to[field]))
+      .map((field) => [field, { from: from[field], to: to[field] }]),
+  );
+}
+
+function checkSettings({ eventTypes, chatIds, holdSeconds }: Settings, problems: Problems): void {
+  if (eventTypes.length === 0) problems.add("eventTypes", "Must not be empty.");
+  if (chatIds?.length === 0) problems.add("channelIds", "Must not be empty. Null stands for every channel.");
+  if ((chatIds?.length ?? 0) > MAX_CHANNELS) problems.add("channelIds", `Must be at most ${MAX_CHANNELS}.`);
+  const isHeld = eventTypes.includes("MEMBER_STAYED");
+  if (isHeld && holdSeconds === null) problems.add("holdSeconds", "MEMBER_STAYED requires it.");
+  if (!isHeld && holdSeconds !== null) problems.add("holdSeconds", "Only for MEMBER_STAYED.");
+  if (holdSeconds !== null && !(holdSeconds >= 0 && holdSeconds <= MAX_HOLD_SECONDS))
+    problems.add("holdSeconds", `Must be 0 to ${MAX_HOLD_SECONDS}.`);
+}
+
+const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
+
+/** Types and channels as the table has them. Texts of the array's elements need no quotes. */
+const settingsColumns = ({ url, eventTypes, chatIds, holdSeconds, isEnabled }: Settings): Sql => sql`
+  ${url}::text, ${eventTypes}::text[]::webhook_event_type[], ${chatIds}::bigint[], ${holdSeconds}::int, ${isEnabled}::boolean`;
+
+/** Has every server look at the webhooks at once. */
+const wakeServers = (unit: UnitOfWork) => unit.execute(sql`select pg_notify(${MEMBER_EVENTS}::text, '')`);
+
+/** Webhooks, for one request. */
+export class Webhooks {
+  readonly #database: Database;
+  readonly #caller: Caller;
+  readonly #allowPrivate: boolean;
+  readonly #onChanged: () => void;
+  readonly #byId: DataLoader<string, Webhook | null>;
+
+  constructor({ database, webhooks }: { database: Database; webhooks: WebhookServices }, caller: Caller) {
+    this.#database = database;
+    this.#caller = caller;
+    this.#allowPrivate = webhooks.allowPrivate;
+    this.#onChanged = webhooks.onChanged;
+    this.#byId = new DataLoader(async (ids) =>
+      inKeyOrder(
+        ids,
+        await database.query<Webhook>(sql`
+          select ${webhookColumns} from webhook w where w.id = any(${ids}::uuid[]) and ${visibleWebhooks(caller)}`),
+        ({ id }) => id,
+      ),
+    );
+  }
+
+  /** Null for a webhook that does not exist or that the caller may not see. */
+  find(id: string): Promise<Webhook | null> {
+    return this.#byId.load(id);
+  }
+
+  /** All webhooks that the caller may see, the oldest first. @throws ForbiddenError */
+  async list(): Promise<Webhook[]> {
+    requireRole(this.#caller, "ADMIN");
+    return this.#database.query<Webhook>(
+      sql`select ${webhookColumns} from webhook w where ${visibleWebhooks(this.#caller)} order by w.id`,
+    );
+  }
+
+  /**
+   * Creates a webhook. A caller that is limited to some channels creates webhooks for these channels only.
+   * @returns the webhook with its secret, which is shown only now; null for POSTBACK.
+   * @throws ForbiddenError, ValidationError
+   */
+  async create(input: CreateWebhookInput): Promise<{ webhook: Webhook; secret: string | null }> {
+    requireRole(this.#caller, "ADMIN");
+    const { url, format, chatIds = null, holdSeconds = null } = input;
+    const settings: Settings = {
+      url,
+      eventTypes: distinct(input.eventTypes),
+      chatIds: chatIds && distinct(chatIds),
+      holdSeconds,
+      isEnabled: true,
+    };
+    const problems = new Problems();
+    checkSettings(settings, problems);
+    await this.#checkUrl(url, format, problems);
+    problems.check();
+    this.#requireOwnChannels(settings.chatIds);
+    const id = newId();
+    const secret = format === "STANDARD" ? `whsec_${randomBytes(SECRET_BYTES).toString("base64")}` : null;
+    const webhook = await this.#database.transaction(async (unit) => {
+      const [created] = await unit.query<Webhook>(sql`
+        insert into webhook as w (id, format, secret, created_at, url, event_types, chat_ids, hold_seconds, is_enabled)
+        values (${id}::uuid, ${format}::webhook_format, ${secret}, now(), ${settingsColumns(settings)})
+        returning ${webhookColumns}`);
+      if (!created) throw new Error("The webhook was not stored.");
+      const change = { ...shown(settings), format };
+      await audit(unit, this.#caller, { action: "webhook.create", subjectId: id, change });
+      await wakeServers(unit);
+      return created;
+    });
+    this.#onChanged();
+    return { webhook, secret };
+  }
+
+  /**
+   * Changes a webhook. Switching it on again forgets why the server disabled it, and drops the MEMBER_STAYED that fell due
+   * while it was off.
+   * @throws ForbiddenError, ValidationError, NotFoundError
+   */
+  async update(input: UpdateWebhookInput): Promise<Webhook> {
+    requireRole(this.#caller, "ADMIN");
+    const problems = new Problems();
+    const id = parseId("Webhook", input.id, "id", problems);
+    for (const field of NEVER_NULL) if (input[field] === null) problems.add(field, "Must not be null.");
+    problems.check();
+    const known = id && (await this.find(id));
+    if (!known) throw new NotFoundError("webhook");
+    // Looking up a name takes too long for a transaction.
+    if (input.url != null) await this.#checkUrl(input.url, known.format, problems);
+    if (input.chatIds !== undefined) this.#requireOwnChannels(input.chatIds);
+    const webhook = await this.#database.transaction((unit) => this.#store(unit, id, input, problems));
+    this.#byId.clear(id);
+    this.#onChanged();
+    return webhook;
+  }
+
+  /** Deletes a webhook, its deliveries included. @throws ForbiddenError, ValidationError, NotFoundError */
+  async delete(input: { readonly id: string }): Promise<{ readonly id: string }> {
+    requireRole(this.#caller, "ADMIN");
+    const problems = new Problems();
+    const id = parseId("Webhook", input.id, "id", problems);
+    problems.check();
+    await this.#database.transaction(async (unit) => {
+      // Its deliveries are deleted later, by the server's background work: there may be very many.
+      const [deleted] = await unit.query<Webhook>(sql`
+        delete from webhook w where w.id = ${id}::uuid and ${visibleWebhooks(this.#caller)} returning ${webhookColumns}`);
+      if (!deleted) throw new NotFoundError("webhook");
+      const change = { ...shown(deleted), format: deleted.format };
+      await audit(unit, this.#caller, { action: "webhook.delete", subjectId: deleted.id, change });
+      await wakeServers(unit);
+    });
+    this.#onChanged();
+    return { id: id ?? "" };
+  }
+
+  async #store(
+    unit: UnitOfWork,
+    id: string,
+    input: UpdateWebhookInput,
+    problems: Problems,
+  ): Promise<Webhook> {
+    const [was] = await unit.query<Webhook>(sql`
+      select ${webhookColumns} from webhook w
+      where w.id = ${id}::uuid and ${visibleWebhooks(this.#caller)} for update`);
+    if (!was) throw new NotFoundError("webhook");
+    const became: Settings = {
+      url: input.url ?? was.url,
+      eventTypes: input.eventTypes ? distinct(input.eventTypes) : was.eventTypes,
+      chatIds: input.chatIds === undefined ? was.chatIds : input.chatIds && distinct(input.chatIds),
+      holdSeconds: input.holdSeconds === undefined ? was.holdSeconds : input.holdSeconds,
+      isEnabled: input.isEnabled ?? was.isEnabled,
+    };
+    checkSettings(became, problems);
+    problems.check();
+    const change = changesOf(was, became);
+    if (Object.keys(change).length === 0) return was;
+    const isResumed = !was.isEnabled && became.isEnabled;
+    if (isResumed)
+      await unit.execute(sql`
+        delete from webhook_delivery where webhook_id = ${id}::uuid and state = 'SCHEDULED'
+          and event_type = 'MEMBER_STAYED' and attempt_count = 0 and due_at < now()`);
+    const [stored] = await unit.query<Webhook>(sql`
+      update webhook w set (url, event_types, chat_ids, hold_seconds, is_enabled) = (${settingsColumns(became)}),
+        disabled_reason = case when ${isResumed} then null else disabled_reason end,
+        failing_since = case when ${isResumed || was.url !== became.url} then null else failing_since end
+      where w.id = ${id}::uuid returning ${webhookColumns}`);
+    if (!stored) throw new NotFoundError("webhook");
+    await audit(unit, this.#caller, { action: "webhook.update", subjectId: id, change });
+    await wakeServers(unit);
+    return stored;
+  }
+
+  /** @throws ForbiddenError if a caller who is limited to some channels names another one, or all. */
+  #requireOwnChannels(chatIds: readonly number[] | null): void {
+    const own = this.#caller.chatIds;
+    if (own === null || chatIds?.every((chatId) => own.has(chatId))) return;
+    throw new ForbiddenError(
+      "This token is limited to some channels, and makes webhooks for these channels only.",
+    );
+  }
+
+  async #checkUrl(url: string, format: WebhookFormat, problems: Problems): Promise<void> {
+    const namesType = format === "POSTBACK" && macrosOf(url).some((macro) => tagTypeOf(macro) !== null);
+    const types = namesType
+      ? await this.#database.query<{ name: string }>(sql`select name from tag_type`)
+      : [];
+    const rules: UrlRules = { allowPrivate: this.#allowPrivate, tagTypeNames: types.map(({ name }) => name) };
+    await checkUrl(url, format, rules, problems);
+  }
+}
+
+/** What the webhooks of all requests share. */
+export interface WebhookServices {
+  /** Whether webhooks may lead to http:// and to private addresses. */
+  readonly allowPrivate: boolean;
+  /** Called when a webhook was changed, or deliveries became due, through this server. */
+  readonly onChanged: () => void;
+}
