@@ -34,6 +34,7 @@ const DEFAULTS = {
   logLevel: "info",
   cache: true,
   eventsKeptDays: null,
+  webhookAllowPrivate: false,
   isSandboxQuiet: false,
 };
 
@@ -59,6 +60,7 @@ const NAMES = [
   "SHUTDOWN_DELAY_MS",
   "LOG_LEVEL",
   "EVENTS_KEPT_DAYS",
+  "WEBHOOK_ALLOW_PRIVATE",
 ] as const;
 const SECRETS = new Set([
   "DATABASE_URL",
@@ -138,6 +140,7 @@ describe("readConfig", () => {
       { production: true, graphiql: false, isSandboxQuiet: true },
     ],
     [{ EVENTS_KEPT_DAYS: "90" }, { eventsKeptDays: 90 }],
+    [{ WEBHOOK_ALLOW_PRIVATE: "on" }, { webhookAllowPrivate: true }],
     [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
   ])("readConfig reads %j", (env, config) => {
     expect(readConfig(env)).toEqual({ ...DEFAULTS, ...config });
@@ -201,6 +204,7 @@ describe("readConfig", () => {
     ["TELEGRAM_SANDBOX", "yes"],
     ["TELEGRAM_SANDBOX", "ON"],
     ["EVENTS_KEPT_DAYS", "0"],
+    ["WEBHOOK_ALLOW_PRIVATE", "yes"],
     ["EVENTS_KEPT_DAYS", "1.5"],
     ["TELEGRAM_API_ROOT", "api.telegram.org"],
     ["TELEGRAM_API_ROOT", "ftp://x"],

@@ -70,7 +70,9 @@ export async function checkUrl(
   problems: Problems,
 ): Promise<void> {
   if (text.length > MAX_LENGTH) return problems.add("url", `Must have at most ${MAX_LENGTH} characters.`);
-  if (!isStorable(text) || /[\s\p{Cc}]/u.test(text))
+  // A tag type's name may contain spaces.
+  const outside = format === "POSTBACK" ? replaceMacros(text, () => "") : text;
+  if (!isStorable(text) || /[\s\p{Cc}]/u.test(outside))
     return problems.add("url", "Must not contain spaces, control characters or broken Unicode.");
   if (format === "POSTBACK") checkMacros(text, rules.tagTypeNames, problems);
   const url = parse(text, format);
