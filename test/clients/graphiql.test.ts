@@ -52,6 +52,7 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
       "Decide",
       "ByTags",
       "Create",
+      "CreateWebhook",
       "Viewer",
     ]);
     for (const name of names.filter((one) => one !== "Live")) {

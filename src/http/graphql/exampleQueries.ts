@@ -256,6 +256,40 @@ mutation Connect {
 }
 `;
 
+const webhookMutation = (
+  chatId: number,
+) => `# Tell another system of everybody who joins or leaves; see docs/webhooks.md.
+# Put in your receiver's address. The secret is shown only once.
+mutation CreateWebhook {
+  createWebhook(
+    input: {
+      url: "https://receiver.example/hook"
+      eventTypes: [MEMBER_JOINED, MEMBER_LEFT]
+      channelIds: [${chatId}]
+    }
+  ) {
+    ... on CreateWebhookSuccess {
+      secret
+      webhook {
+        id
+        isEnabled
+        deliveries(first: 10) {
+          nodes {
+            eventType
+            state
+            error
+          }
+        }
+      }
+    }
+    ... on UserError {
+      code
+      message
+    }
+  }
+}
+`;
+
 /** A channel with tags of two types, for the example queries. */
 export interface ExampleChannel {
   readonly chatId: number;
@@ -274,6 +308,7 @@ export function exampleQueries(example: ExampleChannel | null): string[] {
     decideMutation,
     filterQuery(example),
     createMutation(example),
+    webhookMutation(example.chatId),
     viewerQuery,
   ];
 }
