@@ -14,6 +14,11 @@ const ATTEMPT_MS = 15_000;
 /** An answer's body is read, so that its connection can be used again, but only so many bytes and milliseconds. */
 const MAX_BODY_BYTES = 4096;
 const MAX_BODY_MS = 1000;
+/**
+ * A request on a new connection may be read after a later one on an old connection, because a receiver accepts connections
+ * one by one. So the next request waits for its answer, or so many milliseconds.
+ */
+const NEW_CONNECTION_MS = 100;
 /** Connections to one address. */
 export const MAX_CONNECTIONS = 20;
 const KEEP_ALIVE_MS = 10_000;
@@ -69,15 +74,15 @@ const lookupOf =
 
 /** Reports an attempt's steps. What comes after the outcome has no effect on it. */
 class AttemptHandler implements Dispatcher.DispatchHandler {
-  readonly #onBegun: () => void;
+  readonly #onWritten: () => void;
   readonly #onOutcome: (outcome: AttemptOutcome) => void;
   readonly #signal: AbortSignal;
   #bodyTimer: NodeJS.Timeout | undefined;
   #bodyBytes = 0;
 
-  constructor(signal: AbortSignal, onBegun: () => void, onOutcome: (outcome: AttemptOutcome) => void) {
+  constructor(signal: AbortSignal, onWritten: () => void, onOutcome: (outcome: AttemptOutcome) => void) {
     this.#signal = signal;
-    this.#onBegun = onBegun;
+    this.#onWritten = onWritten;
     this.#onOutcome = onOutcome;
   }
 
@@ -86,7 +91,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     const abort = () => controller.abort(new Error("The attempt is over."));
     this.#signal.addEventListener("abort", abort, { once: true });
     if (this.#signal.aborted) abort();
-    else this.#onBegun();
+    else this.#onWritten();
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -128,7 +133,7 @@ export class ReceiverCalls {
 
   /**
    * Makes one attempt. Never fails.
-   * @param onBegun called when the request is written, at the latest when the attempt is over
+   * @param onBegun called when a later request cannot overtake this one any more, at the latest when the attempt is over
    * @param signal ends the attempt early
    */
   async call(request: ReceiverRequest, onBegun: () => void, signal: AbortSignal): Promise<AttemptOutcome> {
@@ -168,6 +173,11 @@ export class ReceiverCalls {
       if (signal.aborted) return TOO_LATE;
       const pool = this.#poolOf(url.origin, addresses);
       return await new Promise((resolve) => {
+        let isReused = true;
+        const onWritten = () => {
+          if (isReused) onBegun();
+          else setTimeout(onBegun, NEW_CONNECTION_MS).unref();
+        };
         pool.dispatch(
           {
             path: `${url.pathname}${url.search}`,
@@ -175,8 +185,10 @@ export class ReceiverCalls {
             headers: request.headers,
             body: request.body,
           },
-          new AttemptHandler(signal, onBegun, resolve),
+          new AttemptHandler(signal, onWritten, resolve),
         );
+        // A request for an open connection is written at once.
+        isReused = false;
       });
     } catch (error) {
       return outcomeOfError(error);
