@@ -67,10 +67,15 @@ CREATE INDEX "webhook_delivery_due_idx" ON "webhook_delivery"("webhook_id", "due
 -- A delivery is inserted, gets its content and then its outcome. Room on its page keeps the second step off the indexes.
 ALTER TABLE "webhook_delivery" SET (fillfactor = 70);
 
--- UUIDv7: the first 15 characters of the ids of this moment.
+-- The first 24 characters of UUIDv7 of this moment. Random numbers are slow, so the ids of a statement share them and end
+-- in a number that is unique by itself.
 CREATE FUNCTION "id_beginning"() RETURNS text LANGUAGE sql VOLATILE AS $$
-  SELECT substr(digits, 1, 8) || '-' || substr(digits, 9) || '-7'
+  SELECT substr(digits, 1, 8) || '-' || substr(digits, 9) || '-7' || substr(gen_random_uuid()::text, 16, 9)
   FROM (SELECT lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') AS digits) now
+$$;
+
+CREATE FUNCTION "id_of"("beginning" text, "number" bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+  SELECT (beginning || lpad(to_hex(number), 12, '0'))::uuid
 $$;
 
 -- Relay's global id, as globalId() in src/domain/shared/ids.ts makes it.
@@ -107,22 +112,38 @@ BEGIN
       AND event_types && '{MEMBER_JOINED,MEMBER_STAYED,MEMBER_LEFT,JOIN_REQUESTED}'::webhook_event_type[]
   ) THEN RETURN NULL; END IF;
   beginning := id_beginning();
-  INSERT INTO webhook_delivery (id, webhook_id, channel_id, event_id, created_at, occurred_at, due_at, event_type, state)
-  SELECT (beginning || substr(gen_random_uuid()::text, 16))::uuid, w.id, e.channel_id, e.id, now(),
-    CASE WHEN wanted.type = 'MEMBER_STAYED' THEN e.occurred_at + w.hold_seconds * interval '1 second' ELSE e.occurred_at END,
-    CASE WHEN wanted.type = 'MEMBER_STAYED' THEN e.occurred_at + w.hold_seconds * interval '1 second' END,
-    wanted.type,
-    CASE WHEN wanted.type = 'MEMBER_STAYED' THEN 'SCHEDULED' ELSE 'QUEUED' END::webhook_delivery_state
-  FROM stored e
-  JOIN channel c ON c.id = e.channel_id
-  JOIN webhook w ON w.is_enabled AND (w.chat_ids IS NULL OR c.chat_id = ANY (w.chat_ids))
-  CROSS JOIN LATERAL unnest(w.event_types) AS wanted (type)
-  WHERE CASE e.kind
-    WHEN 'JOINED' THEN wanted.type IN ('MEMBER_JOINED', 'MEMBER_STAYED')
-    WHEN 'LEFT' THEN wanted.type = 'MEMBER_LEFT'
-    WHEN 'JOIN_REQUESTED' THEN wanted.type = 'JOIN_REQUESTED'
-    ELSE false END
-  ORDER BY e.channel_id, e.sequence;
+  INSERT INTO webhook_delivery (id, position, webhook_id, channel_id, event_id, created_at, occurred_at, event_type, state)
+  SELECT id_of(beginning, position), position, webhook_id, channel_id, event_id, now(), occurred_at, type, 'QUEUED'
+  FROM (
+    SELECT nextval('webhook_delivery_position_seq') AS position, told.*
+    FROM (
+      SELECT w.id AS webhook_id, e.channel_id, e.id AS event_id, e.occurred_at, kind.type
+      FROM stored e
+      CROSS JOIN LATERAL (SELECT CASE e.kind
+        WHEN 'JOINED' THEN 'MEMBER_JOINED'
+        WHEN 'LEFT' THEN 'MEMBER_LEFT'
+        WHEN 'JOIN_REQUESTED' THEN 'JOIN_REQUESTED'
+      END::webhook_event_type AS type) kind
+      JOIN channel c ON c.id = e.channel_id
+      JOIN webhook w ON w.is_enabled AND kind.type = ANY (w.event_types)
+        AND (w.chat_ids IS NULL OR c.chat_id = ANY (w.chat_ids))
+      ORDER BY e.channel_id, e.sequence
+    ) told OFFSET 0
+  ) placed;
+  IF NOT EXISTS (SELECT FROM webhook WHERE is_enabled AND 'MEMBER_STAYED' = ANY (event_types)) THEN RETURN NULL; END IF;
+  INSERT INTO webhook_delivery (
+    id, position, webhook_id, channel_id, event_id, created_at, occurred_at, due_at, event_type, state)
+  SELECT id_of(beginning, position), position, webhook_id, channel_id, event_id, now(), due_at, due_at, 'MEMBER_STAYED',
+    'SCHEDULED'
+  FROM (
+    SELECT nextval('webhook_delivery_position_seq') AS position, w.id AS webhook_id, e.channel_id, e.id AS event_id,
+      e.occurred_at + w.hold_seconds * interval '1 second' AS due_at
+    FROM stored e
+    JOIN channel c ON c.id = e.channel_id
+    JOIN webhook w ON w.is_enabled AND 'MEMBER_STAYED' = ANY (w.event_types)
+      AND (w.chat_ids IS NULL OR c.chat_id = ANY (w.chat_ids))
+    WHERE e.kind = 'JOINED'
+  ) placed;
   RETURN NULL;
 END $$;
 
@@ -139,7 +160,7 @@ BEGIN
   ) THEN RETURN NULL; END IF;
   beginning := id_beginning();
   INSERT INTO webhook_delivery (id, webhook_id, channel_id, event_id, created_at, occurred_at, event_type, state, data)
-  SELECT (beginning || substr(gen_random_uuid()::text, 16))::uuid, w.id, told.channel_id, told.id, now(), told.at,
+  SELECT (substr(beginning, 1, 15) || substr(gen_random_uuid()::text, 16))::uuid, w.id, told.channel_id, told.id, now(), told.at,
     told.type, 'QUEUED',
     CASE told.type WHEN 'BOT_STATUS_CHANGED' THEN json_build_object('botStatus', told.change -> 'to')
       ELSE json_build_object('inviteLink', webhook_link(told.subject_id)) END
@@ -167,7 +188,7 @@ REFERENCING NEW TABLE AS stored FOR EACH STATEMENT EXECUTE FUNCTION "queue_audit
 CREATE FUNCTION "audit_bot_status"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO audit_entry (id, at, caller, action, subject_id, channel_id, change)
-  VALUES ((id_beginning() || substr(gen_random_uuid()::text, 16))::uuid, now(), 'server', 'channel.setBotStatus',
+  VALUES ((substr(id_beginning(), 1, 15) || substr(gen_random_uuid()::text, 16))::uuid, now(), 'server', 'channel.setBotStatus',
     NEW.id, NEW.id, jsonb_build_object('from', OLD.bot_status, 'to', NEW.bot_status));
   RETURN NULL;
 END $$;
