@@ -88,10 +88,17 @@ export function backgroundSession({ pool, dedicatedSession }: DatabasePool): Bac
     };
   }
   const session = new DedicatedSession(() => dedicatedSession("invite-links background"));
+  /** A client runs one statement at a time, so each waits for the one before it. */
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
   return {
     async query<Row>({ text, values }: Sql) {
       try {
-        return (await session.query({ text, values })) as Row[];
+        return (await inTurn(() => session.query({ text, values }))) as Row[];
       } catch (error) {
         // The role has no session left, so a session of the pool is used.
         if (failureOf(error).kind !== "busy") throw error;

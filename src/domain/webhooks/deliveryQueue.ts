@@ -64,6 +64,12 @@ const KEPT_MS = 30 * 86_400_000;
 /** Deliveries that are deleted by one statement. */
 const PORTION = 5000;
 
+/**
+ * A condition that is true and has the transaction's commit not wait for the disk. If the database crashes right then, an
+ * attempt is made again, as after a crash of the server.
+ */
+const RELAXED = sql`(select set_config('synchronous_commit', 'off', true)) = 'off'`;
+
 /** @returns null after the last attempt. */
 const pauseAfter = (failures: number): number | null => {
   const seconds = RETRY_SECONDS[failures - 1];
@@ -204,7 +210,7 @@ export class DeliveryQueue {
           delivered_at = case when o.state = 'DELIVERED' then clock_timestamp() end
         from json_to_recordset(${JSON.stringify(outcomes)}::json)
           as o (id uuid, state text, status int, error text, failures int, pause float8)
-        where d.id = o.id
+        where d.id = o.id and ${RELAXED}
       )
       update webhook set failing_since = case when ${isFailing} then coalesce(failing_since, clock_timestamp()) end
       where id = ${webhookId}::uuid and (${isFailing} or failing_since is not null)
@@ -321,6 +327,7 @@ export class DeliveryQueue {
     await this.#session.query(sql`
       with dropped as (delete from webhook_delivery where id = any(${dropped}::uuid[]))
       update webhook_delivery d set content = made.content
-      from json_to_recordset(${JSON.stringify(made)}::json) as made (id uuid, content json) where d.id = made.id`);
+      from json_to_recordset(${JSON.stringify(made)}::json) as made (id uuid, content json)
+      where d.id = made.id and ${RELAXED}`);
   }
 }
