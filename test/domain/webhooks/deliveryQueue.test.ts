@@ -1,0 +1,226 @@
+import sql from "sql-template-tag";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { followMigration } from "../../../src/domain/channels/chatMigration.js";
+import { audit, SERVER } from "../../../src/domain/shared/audit.js";
+import { newId } from "../../../src/domain/shared/ids.js";
+import { DeliveryQueue, RETRY_SECONDS } from "../../../src/domain/webhooks/deliveryQueue.js";
+import { Webhooks } from "../../../src/domain/webhooks/webhooks.js";
+import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { callerOf, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
+
+const DELIVERED = { isDelivered: true, status: 200, error: null };
+const REFUSED = { isDelivered: false, status: 500, error: "The receiver answered 500." };
+
+await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
+  let bed: TestDatabase;
+  let channel: StoredChannel;
+  let webhooks: Webhooks;
+  let queue: DeliveryQueue;
+
+  const newQueue = () => new DeliveryQueue(bed.database, bed.database, newId());
+  const make = async (eventTypes: Parameters<Webhooks["create"]>[0]["eventTypes"], holdSeconds?: number) =>
+    (
+      await webhooks.create({
+        url: "http://127.0.0.1:1/",
+        format: "STANDARD",
+        eventTypes,
+        chatIds: [channel.chatId],
+        holdSeconds,
+      })
+    ).webhook;
+  /** Stores audit entries of links, in one transaction. */
+  const tell = (count = 1) =>
+    bed.database.transaction((unit) =>
+      audit(
+        unit,
+        SERVER,
+        ...Array.from({ length: count }, () => ({
+          action: "inviteLink.revoke",
+          subjectId: newId(),
+          channelId: channel.id,
+          change: {},
+        })),
+      ),
+    );
+  const join = async (userId: number) => {
+    const [row] = await bed.database.query<{ sequence: number }>(sql`
+      update channel_activity set last_sequence = last_sequence + 1 where channel_id = ${channel.id}::uuid
+      returning last_sequence as sequence`);
+    await bed.database.query(sql`
+      insert into membership (channel_id, id, user_id, joined_at, join_update_id, join_sequence, path, attribution)
+      values (${channel.id}::uuid, ${newId()}::uuid, ${userId}::bigint, now(), ${userId}::bigint, ${row?.sequence}::bigint,
+        'DIRECT', 'NONE')`);
+    await bed.database.query(sql`
+      insert into member_event (channel_id, sequence, id, user_id, occurred_at, kind, attribution, path)
+      values (${channel.id}::uuid, ${row?.sequence}::bigint, ${newId()}::uuid, ${userId}::bigint, now(), 'JOINED', 'NONE',
+        'DIRECT')`);
+  };
+  const statesOf = async (webhookId: string) =>
+    (
+      await bed.database.query<{ state: string }>(
+        sql`select state::text from webhook_delivery where webhook_id = ${webhookId}::uuid order by position`,
+      )
+    ).map(({ state }) => state);
+  const hurry = () =>
+    bed.database.query(sql`update webhook_delivery set due_at = now() where state = 'SCHEDULED'`);
+
+  beforeAll(async () => {
+    bed = await openTestDatabase(form);
+  });
+  afterAll(() => bed.close());
+  beforeEach(async () => {
+    for (const table of ["webhook", "webhook_delivery", "webhook_lease"])
+      await bed.database.prisma.$executeRawUnsafe(`delete from ${table}`);
+    channel = await storeChannel(bed.database);
+    webhooks = new Webhooks(
+      { database: bed.database, webhooks: { allowPrivate: true, onChanged: () => {} } },
+      callerOf(null, "ADMIN"),
+    );
+    queue = newQueue();
+  });
+
+  it("gives a delivery up after the ninth failed attempt, and tells of each pause", async () => {
+    const { id } = await make(["LINK_REVOKED"]);
+    await tell();
+    await queue.claim([]);
+    for (const [index, seconds] of [...RETRY_SECONDS, null].entries()) {
+      const [due, ...others] = await queue.take(id, [], 10);
+      expect({ count: others.length, failures: due?.failureCount }).toEqual({ count: 0, failures: index });
+      expect(await queue.finish(id, [{ ...REFUSED, id: due?.id ?? "", failureCount: index }])).toBe(false);
+      const [row] = await bed.database.query<{ state: string; pause: number; attempts: number }>(sql`
+        select state::text, extract(epoch from due_at - clock_timestamp())::float8 as pause, attempt_count as attempts
+        from webhook_delivery where webhook_id = ${id}::uuid`);
+      expect(row).toMatchObject({ state: seconds === null ? "FAILED" : "SCHEDULED", attempts: index + 1 });
+      if (seconds !== null) {
+        expect(row?.pause).toBeGreaterThan(seconds - 5);
+        expect(row?.pause).toBeLessThanOrEqual(seconds * 1.2);
+      }
+      expect(await queue.take(id, [], 10)).toEqual([]);
+      await hurry();
+    }
+    expect(await queue.take(id, [], 10)).toEqual([]);
+  });
+
+  it("says that a webhook is to be disabled after five days without a success", async () => {
+    const { id } = await make(["LINK_REVOKED"]);
+    await tell(3);
+    await queue.claim([]);
+    const due = await queue.take(id, [], 10);
+    const fail = (index: number) =>
+      queue.finish(id, [{ ...REFUSED, id: due[index]?.id ?? "", failureCount: 0 }]);
+    const age = (interval: string) =>
+      bed.database.query(sql`update webhook set failing_since = failing_since - ${interval}::interval`);
+    expect(await fail(0)).toBe(false);
+    await age("4 days 23 hours");
+    expect(await fail(1)).toBe(false);
+    await age("2 hours");
+    expect(await fail(2)).toBe(true);
+    await queue.finish(id, [{ ...DELIVERED, id: due[0]?.id ?? "", failureCount: 1 }]);
+    expect(await fail(1)).toBe(false);
+    await queue.disable(id, "No delivery has succeeded for five days.");
+    await queue.disable(id, "Again.");
+    const entries = await bed.database.query(
+      sql`select caller, action, change from audit_entry where subject_id = ${id}::uuid and action = 'webhook.disable'`,
+    );
+    expect(entries).toEqual([
+      {
+        caller: "server",
+        action: "webhook.disable",
+        change: { reason: "No delivery has succeeded for five days." },
+      },
+    ]);
+    await tell();
+    expect(await statesOf(id)).toHaveLength(3);
+    expect(await queue.take(id, [], 10)).toEqual([]);
+    const resumed = await webhooks.update({ id, isEnabled: true });
+    expect(resumed).toMatchObject({ isEnabled: true, disabledReason: null });
+    expect(await queue.finish(id, [{ ...REFUSED, id: due[2]?.id ?? "", failureCount: 1 }])).toBe(false);
+  });
+
+  it("gives the deliveries of a webhook to one server at a time, in their order", async () => {
+    const { id } = await make(["LINK_REVOKED"]);
+    await tell(3);
+    const other = newQueue();
+    expect(await queue.claim([])).toHaveLength(1);
+    expect(await queue.claim([id])).toEqual([]);
+    const due = await queue.take(id, [], 2);
+    expect(due).toHaveLength(2);
+    const rest = await queue.take(
+      id,
+      due.map((delivery) => delivery.id),
+      10,
+    );
+    expect(rest).toHaveLength(1);
+    expect(await other.take(id, [], 10)).toEqual([]);
+    expect(await other.read([id])).toEqual([]);
+    await queue.release([id]);
+    expect(await queue.take(id, [], 10)).toEqual([]);
+    expect(await other.claim([])).toHaveLength(1);
+    expect((await other.take(id, [], 10)).map((delivery) => delivery.id)).toEqual(
+      [...due, ...rest].map((delivery) => delivery.id),
+    );
+  });
+
+  it("drops a MEMBER_STAYED that fell due while the webhook was off", async () => {
+    const { id } = await make(["MEMBER_STAYED"], 1000);
+    await join(1);
+    await join(2);
+    await webhooks.update({ id, isEnabled: false });
+    await join(3);
+    await bed.database.query(sql`
+      update webhook_delivery set due_at = now() - interval '1 second' where position = (select min(position) from webhook_delivery)`);
+    await webhooks.update({ id, isEnabled: true });
+    expect(await statesOf(id)).toEqual(["SCHEDULED"]);
+  });
+
+  it("sends the content that it has once made, without the person's id in the table", async () => {
+    const { id } = await make(["MEMBER_JOINED"]);
+    await join(777_888_999);
+    await queue.claim([]);
+    const [first] = await queue.take(id, [], 10);
+    expect(first?.person).toBe(777_888_999);
+    const [row] = await bed.database.query<{ text: string }>(
+      sql`select row_to_json(d)::text as text from webhook_delivery d where webhook_id = ${id}::uuid`,
+    );
+    expect(row?.text).not.toContain("777888999");
+    await bed.database.query(
+      sql`update member_event set user_id = -5, path = 'ADDED' where user_id = 777888999`,
+    );
+    const [second] = await queue.take(id, [], 10);
+    expect(second).toEqual({ ...first, person: "erased" });
+  });
+
+  it("follows a chat migration, also where two channels become one", async () => {
+    const { id } = await make(["MEMBER_JOINED"]);
+    await join(5);
+    const to = await storeChannel(bed.database);
+    await bed.database.query(sql`
+      insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
+      values (${newId()}::uuid, now(), 'server', 'channel.store', ${to.id}::uuid, ${to.id}::uuid, '{}')`);
+    await followMigration(
+      { database: bed.database, callerCache: noKnownCallers },
+      { chatIds: null },
+      channel.chatId,
+      to.chatId,
+    );
+    expect((await webhooks.list()).map(({ chatIds }) => chatIds)).toEqual([[to.chatId]]);
+    await queue.claim([]);
+    const [due] = await queue.take(id, [], 10);
+    expect(due).toMatchObject({ person: 5, content: { channelId: to.chatId, type: "member.joined" } });
+  });
+
+  it("deletes what ended more than 30 days ago, and what belongs to no webhook", async () => {
+    const kept = await make(["LINK_REVOKED"]);
+    const deleted = await make(["LINK_REVOKED"]);
+    await tell(3);
+    await webhooks.delete({ id: deleted.id });
+    await bed.database.query(sql`
+      update webhook_delivery set id = ('01800000' || substr(id::text, 9))::uuid, created_at = now() - interval '31 days',
+        state = case when position % 2 = 0 then 'DELIVERED' else 'QUEUED' end::webhook_delivery_state
+      where webhook_id = ${kept.id}::uuid and position < (select max(position) from webhook_delivery where webhook_id = ${kept.id}::uuid)`);
+    await queue.prune();
+    expect(await statesOf(kept.id)).toEqual(["QUEUED"]);
+    expect(await statesOf(deleted.id)).toEqual([]);
+    expect(await queue.status()).toMatchObject({ waiting: 1 });
+  });
+});
