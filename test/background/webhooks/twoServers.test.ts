@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { describeOnForms } from "../../support/databases.js";
+import { LiveBed, type LiveServer, NEWS } from "../../support/liveServers.js";
+import { change, makeWebhook, showWebhook } from "./administration.js";
+import { Receiver, until } from "./receiver.js";
+
+await describeOnForms("webhooks on two servers", ["server"], (form) => {
+  let bed: LiveBed;
+  let servers: LiveServer[];
+  let one: LiveServer;
+  let other: LiveServer;
+  let receiver: Receiver;
+
+  beforeEach(async () => {
+    bed = await LiveBed.prepare(form);
+    one = await bed.start(0, { webhookAllowPrivate: true });
+    other = await bed.start(0, { webhookAllowPrivate: true });
+    servers = [one, other];
+    receiver = await Receiver.listen();
+  });
+  afterEach(async () => {
+    await bed.close();
+    await receiver.close();
+  });
+
+  /** Somebody joins, and a server has stored it. */
+  const join = async () => {
+    bed.telegram.control.join(NEWS, bed.newPerson());
+    await until(() => bed.telegram.control.pendingUpdates().length === 0);
+  };
+
+  it("are made, changed, switched off and deleted through one for both at once", async () => {
+    const second = await Receiver.listen();
+    for (const server of servers) {
+      const { id } = await makeWebhook(server, receiver.url, ["MEMBER_JOINED"]);
+      await join();
+      const before = receiver.received.length;
+      await receiver.got(before + 1);
+      const through = server === one ? other : one;
+      await change(through, "updateWebhook", { id, url: second.url });
+      await join();
+      await second.got(server === one ? 1 : 2);
+      await change(through, "updateWebhook", { id, isEnabled: false });
+      await join();
+      await change(through, "updateWebhook", { id, isEnabled: true });
+      await until(async () =>
+        (await showWebhook(server, id)).deliveries.nodes.every(({ state }) => state === "DELIVERED"),
+      );
+      await change(through, "deleteWebhook", { id });
+      await join();
+      expect(receiver.received).toHaveLength(before + 1);
+    }
+    await second.close();
+  });
+
+  it("tell of each event once while both run, and go on when one stops", async () => {
+    const { id } = await makeWebhook(one, receiver.url, ["MEMBER_JOINED"]);
+    for (let count = 0; count < 40; count += 1) bed.telegram.control.join(NEWS, bed.newPerson());
+    await receiver.got(40);
+    await one.stop();
+    for (let count = 0; count < 40; count += 1) bed.telegram.control.join(NEWS, bed.newPerson());
+    await receiver.got(80);
+    await until(
+      async () =>
+        (await showWebhook(other, id, "states: [DELIVERED], first: 1")).deliveries.totalCount === 80,
+    );
+    const ids = receiver.received.map(({ headers }) => headers["webhook-id"]);
+    expect(new Set(ids).size).toBe(80);
+    // Only an attempt that ran when its server stopped is made again.
+    expect(ids.length).toBeLessThanOrEqual(100);
+    const users = [...new Set(receiver.received.map(({ body }) => body.data.userId))];
+    expect(users).toEqual([...users].sort((a, b) => a - b));
+  });
+
+  it("are counted in the metrics", async () => {
+    await makeWebhook(one, receiver.url, ["MEMBER_JOINED"]);
+    bed.telegram.control.join(NEWS, bed.newPerson());
+    await receiver.got(1);
+    await until(async () => {
+      const texts = await Promise.all(
+        servers.map(async ({ url }) => (await fetch(new URL("/metrics", url))).text()),
+      );
+      return texts.some((text) =>
+        text.includes('invite_links_webhook_attempts_total{outcome="delivered"} 1'),
+      );
+    });
+  });
+});
