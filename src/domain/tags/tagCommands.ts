@@ -66,16 +66,22 @@ const toTag = ({ createdAt, updatedAt, ...tag }: TagRow, chatId: number, typeNam
   updatedAt: updatedAt?.toISOString() ?? null,
 });
 
-/** Stores an audit entry for each link that carries a tag, as if the tag were taken from the links. One statement for all. */
-async function auditUntagging(unit: UnitOfWork, caller: Caller, tagId: string): Promise<void> {
+/**
+ * Takes a tag from every link that carries it, with an audit entry for each link. One statement for all, so that who is told of
+ * an entry sees the link without the tag.
+ */
+async function untagLinks(unit: UnitOfWork, caller: Caller, tagId: string): Promise<void> {
   // The statement makes the ids, because a tag can have very many links.
   const beginning = idBeginning(Date.now());
   const change = JSON.stringify({ addTagIds: [], removeTagIds: [tagId] });
   await unit.execute(sql`
+    with untagged as (
+      delete from invite_link_tag where tag_id = ${tagId}::uuid returning link_id, channel_id
+    )
     insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
     select (${beginning}::text || substr(gen_random_uuid()::text, 16))::uuid, now(), ${caller.key}::text, 'inviteLink.setTags',
       link_id, channel_id, ${change}::jsonb
-    from invite_link_tag where tag_id = ${tagId}::uuid`);
+    from untagged`);
 }
 
 /** Creates, updates and deletes tags, for one request. */
@@ -173,7 +179,7 @@ export class TagCommands {
     problems.check();
     return this.#database.transaction(async (unit) => {
       const { name, color, typeId, ...tag } = await this.#lock(unit, id);
-      await auditUntagging(unit, this.#caller, tag.id);
+      await untagLinks(unit, this.#caller, tag.id);
       await unit.prisma.tag.delete({ where: { id: tag.id } });
       await audit(unit, this.#caller, {
         action: "tag.delete",

@@ -118,6 +118,47 @@ await describeOnForms("webhooks", ALL_FORMS, (form) => {
     await receiver.got(6);
   });
 
+  it("tell of a link's tags as they are after each change", async () => {
+    const mutate = async (mutation: string) => {
+      const { data, errors } = await server.ask(`mutation { result: ${mutation} }`);
+      if (errors) throw new Error(JSON.stringify(errors));
+      return data.result;
+    };
+    // The channel is connected with its first link.
+    await server.makeLink(NEWS);
+    const name = `Type ${receiver.port}`;
+    const { tagType } = await mutate(
+      `createTagType(input: { name: "${name}" }) { ... on CreateTagTypeSuccess { tagType { id } } }`,
+    );
+    const { tag } = await mutate(
+      `createTag(input: { channelId: "${NEWS}", name: "Mine", color: "#00FF00", tagTypeId: "${tagType.id}" }) {
+        ... on CreateTagSuccess { tag { id } }
+      }`,
+    );
+    await makeWebhook(server, receiver.url, ["LINK_CREATED", "LINK_UPDATED"]);
+    const made = await change(server, "createWebhook", {
+      url: `${receiver.url}?t={tag:${name}}&e={event}`,
+      format: "POSTBACK",
+      eventTypes: ["LINK_UPDATED"],
+    });
+    expect(made.webhook).toBeDefined();
+    const link = await server.makeLink(NEWS);
+    await mutate(
+      `setInviteLinkTags(input: { ids: ["${link.id}"], addTagIds: ["${tag.id}"], removeTagIds: [] }) { __typename }`,
+    );
+    await receiver.got(3);
+    await mutate(`deleteTag(input: { id: "${tag.id}" }) { __typename }`);
+    const received = await receiver.got(5);
+    const bodies = received.filter(({ method }) => method === "POST").map(({ body }) => body);
+    expect(bodies.map(({ type, data }) => [type, data.inviteLink.tags])).toEqual([
+      ["link.created", []],
+      ["link.updated", [{ id: tag.id, name: "Mine", type: { id: tagType.id, name } }]],
+      ["link.updated", []],
+    ]);
+    const paths = received.filter(({ method }) => method === "GET").map(({ path }) => path);
+    expect(paths).toEqual(["/hook?t=Mine&e=link.updated", "/hook?t=&e=link.updated"]);
+  });
+
   it("are called with the macros filled in and percent-encoded", async () => {
     const link = await server.makeLink(NEWS, { name: "a&b=ä {x}", externalId: "e/1" });
     const macros =
