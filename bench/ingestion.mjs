@@ -22,7 +22,8 @@ const BOT_ID = 7000000001;
 const FIRST = 500_000_000;
 
 /**
- * @typedef {{ kind: "ours" | "limit", batch: number, channels: number, count: number }} Slice
+ * @typedef {{ kind: "ours" | "limit", batch: number, channels: number, count: number, isTold?: boolean }} Slice `isTold`: a
+ *   webhook is told of all members, so that its deliveries are stored too; nobody sends them
  * @typedef {{ count: number, milliseconds: number, cpu: number }} Stored
  */
 
@@ -66,8 +67,18 @@ async function insert(batch, channels) {
   });
 }
 
+async function setWebhook(/** @type {boolean} */ isTold) {
+  await pool.pool.query("truncate webhook, webhook_delivery");
+  if (isTold) {
+    await pool.pool.query(`insert into webhook (id, url, format, event_types, created_at)
+      values (gen_random_uuid(), 'https://receiver.example', 'POSTBACK',
+        '{MEMBER_JOINED,MEMBER_LEFT,JOIN_REQUESTED}', now())`);
+  }
+}
+
 /** @param {Slice} slice @returns {Promise<Stored>} */
-async function run({ kind, batch, channels, count }) {
+async function run({ kind, batch, channels, count, isTold = false }) {
+  await setWebhook(isTold);
   const size = kind === "limit" ? LIMIT_ROWS : batch;
   const source = sourceOf(channels);
   const stored = { count, milliseconds: 0, cpu: 0 };

@@ -33,6 +33,18 @@ export const INGESTIONS = {
   "1,000 a batch, 100 channels": { kind: "ours", batch: 1000, channels: CHANNELS },
   "100 a batch, one channel": { kind: "ours", batch: 100, channels: 1 },
   "1,000 a batch, one channel": { kind: "ours", batch: 1000, channels: 1 },
+  "100 a batch, 100 channels, a webhook told of all": {
+    kind: "ours",
+    batch: 100,
+    channels: CHANNELS,
+    isTold: true,
+  },
+  "1,000 a batch, 100 channels, a webhook told of all": {
+    kind: "ours",
+    batch: 1000,
+    channels: CHANNELS,
+    isTold: true,
+  },
 };
 /** Updates of a slice. Shorter ones would be measured badly: CPU time is counted in hundredths of a second. */
 const COUNT = 10_000;

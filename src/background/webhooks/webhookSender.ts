@@ -38,6 +38,8 @@ export const SENDER_TIMES: SenderTimes = {
   statusMs: 10_000,
 };
 
+const NEVER = new AbortController().signal;
+
 /** Attempts of all webhooks at a time. A dead receiver has one. */
 const MAX_ATTEMPTS = 500;
 
@@ -107,17 +109,20 @@ export class WebhookSender {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#wake();
-    await this.#running;
+    const { queue, calls } = this.#options;
+    const soon = (work: Promise<unknown>) => within(work, this.#times.endMs, NEVER);
+    await soon(this.#running);
     const open = [...this.#sendings.values()];
     for (const { sending } of open) sending.stop();
     const done = Promise.all(open.map((sending) => sending.done));
-    if ((await within(done, this.#times.endMs, new AbortController().signal)) === "late") {
+    if ((await soon(done)) === "late") {
       for (const { sending } of open) sending.abort();
-      await within(done, this.#times.endMs, new AbortController().signal);
+      await soon(done);
     }
-    await this.#options.calls.close();
+    await calls.close();
     const held = [...this.#sendings.keys(), ...this.#idle];
-    if (held.length > 0) await this.#options.queue.release(held).catch((error) => this.#failed(error));
+    // A lease that is not given back runs out.
+    if (held.length > 0) await soon(queue.release(held).catch(() => {}));
   }
 
   async #run(): Promise<void> {

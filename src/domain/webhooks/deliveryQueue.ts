@@ -235,7 +235,7 @@ export class DeliveryQueue {
   }
 
   async status(): Promise<QueueStatus> {
-    const [row] = await this.#database.query<QueueStatus>(sql`
+    const [row] = await this.#session.query<QueueStatus>(sql`
       select count(*)::int as waiting,
         coalesce(greatest(extract(epoch from clock_timestamp() - min(created_at)), 0), 0)::float8 as "lagSeconds"
       from (
