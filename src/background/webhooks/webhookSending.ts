@@ -13,6 +13,8 @@ import type { Slots } from "./slots.js";
 const MAX_TAKEN = 100;
 /** Deliveries that are taken for each attempt that may run, so that few are held by a server that sends slowly. */
 const TAKEN_PER_ATTEMPT = 5;
+/** How long after they were taken deliveries may begin, in milliseconds. */
+const FRESH_MS = 500;
 const GONE = 410;
 
 export interface SendingHost {
@@ -77,17 +79,26 @@ export class WebhookSending {
         this.#host.queue.take(this.#receiver.webhookId, [...this.#begun], limit),
       );
       if (due === undefined) break;
-      let begun = 0;
-      for (const delivery of due) {
-        if (!(await this.#isFree())) break;
-        await this.#begin(delivery);
-        begun += 1;
-      }
-      if (begun > 0) continue;
+      if (await this.#beginAll(due)) continue;
       if (due.length === 0 && this.#begun.size === 0) break;
       await this.#progress();
     }
     while (this.#begun.size > 0) await this.#progress();
+  }
+
+  /**
+   * Begins attempts in their order. A delivery that had to wait is left to be taken anew: its person may have been erased, or
+   * have left, meanwhile.
+   * @returns whether there is something to take at once
+   */
+  async #beginAll(due: readonly DueDelivery[]): Promise<boolean> {
+    const takenAt = performance.now();
+    for (const [index, delivery] of due.entries()) {
+      if (!(await this.#isFree())) return index > 0;
+      if (performance.now() - takenAt > FRESH_MS) return true;
+      await this.#begin(delivery);
+    }
+    return due.length > 0;
   }
 
   /** Waits until another attempt may begin. False: none may any more. */
