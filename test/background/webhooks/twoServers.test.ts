@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { describeOnForms } from "../../support/databases.js";
-import { LiveBed, type LiveServer, NEWS } from "../../support/liveServers.js";
+import { LiveBed, type LiveServer, NEWS, OTHER } from "../../support/liveServers.js";
+import { missingPooler, startPooler } from "../../support/pgbouncer.js";
 import { change, makeWebhook, showWebhook } from "./administration.js";
 import { Receiver, until } from "./receiver.js";
 
@@ -85,4 +86,26 @@ await describeOnForms("webhooks on two servers", ["server"], (form) => {
       );
     });
   });
+
+  it.skipIf(missingPooler !== null)(
+    "are told of everything through a pooler, in a schema of their own",
+    async () => {
+      const url = `${bed.database.url}?schema=own`;
+      const pooler = await startPooler(bed.database.url ?? "", { pool_mode: "session" });
+      const server = await bed.start(0, {
+        databaseUrl: pooler.through(url),
+        databaseDirectUrl: url,
+        webhookAllowPrivate: true,
+      });
+      try {
+        const { id } = await makeWebhook(server, receiver.url, ["LINK_CREATED"], { channelIds: [OTHER] });
+        await server.makeLink(OTHER);
+        await receiver.got(1);
+        await until(async () => (await showWebhook(server, id)).deliveries.nodes[0]?.state === "DELIVERED");
+      } finally {
+        await server.stop();
+        await pooler.stop();
+      }
+    },
+  );
 });
