@@ -463,8 +463,9 @@ describe("another process on the folder of an embedded database", () => {
     expect(await value("1")).toBe(1);
   });
 
+  // Each process opens the database, which takes a busy machine some seconds.
   it(`loses nothing that it had committed when it is killed, ${KILLS} times`, {
-    timeout: 180_000,
+    timeout: 600_000,
   }, async () => {
     const acknowledged = new Set<number>();
     const check = (seen: readonly (readonly [number, number])[]) => {
