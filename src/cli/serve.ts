@@ -15,6 +15,7 @@ The server is configured by environment variables:
   TELEGRAM_UPDATES, TELEGRAM_WEBHOOK_URL, TELEGRAM_WEBHOOK_SECRET
                            how Telegram's updates are received: polling, webhook or off (default: polling)
   EVENTS_KEPT_DAYS         for how many days the persons of past member events are kept (default: for ever)
+  WEBHOOK_ALLOW_PRIVATE    whether webhooks may go to http:// and to private addresses: on or off (default: off)
   ADMIN_TOKEN              an API token with the role ADMIN (default: created and shown at the first start)
   NODE_ENV                 development, production or test (default: development)
   GRAPHIQL                 whether GraphiQL is served: on or off (default: on, in production off)

@@ -72,6 +72,7 @@ describe("the packed package", () => {
       "docs/members.md",
       "docs/oint.md",
       "docs/rest.md",
+      "docs/webhooks.md",
       "package.json",
       "prisma/sample.json",
     ]);
