@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import { writeChanges } from "../members/writeChanges.js";
-import { auditMany } from "../shared/audit.js";
+import { auditDirectly } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { changeHistory, requestChanges } from "../stays/changes.js";
 import type { RequestOutcome } from "../stays/history.js";
@@ -67,8 +67,6 @@ export async function storeOutcome(
     channelId,
     change: { state: { from: before?.state ?? "PENDING", to: changed.state } },
   };
-  await auditMany({ execute: async (statement) => (await transaction.queryOnce(statement)).length }, caller, [
-    entry,
-  ]);
+  await auditDirectly(transaction, caller, [entry]);
   return channelId;
 }

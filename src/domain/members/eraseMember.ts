@@ -1,7 +1,7 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
-import { auditMany } from "../shared/audit.js";
+import { auditDirectly } from "../shared/audit.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { ValidationError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
@@ -118,11 +118,7 @@ export async function eraseMember(
     const eventCount = events.length;
     // The entry names nobody: its subject is an id of its own.
     const entry = { action: "member.erase", subjectId: newId(), change: { eventCount } };
-    await auditMany(
-      { execute: async (statement) => (await transaction.queryOnce(statement)).length },
-      caller,
-      [entry],
-    );
+    await auditDirectly(transaction, caller, [entry]);
     return { eventCount };
   });
 }

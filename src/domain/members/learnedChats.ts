@@ -3,7 +3,7 @@ import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import type { UpdateChat } from "../../telegram/updates.js";
 import { CHAT_KINDS } from "../channels/storeChannel.js";
-import { auditMany, SERVER } from "../shared/audit.js";
+import { auditDirectly, SERVER } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { compareMoments, type Moment } from "../stays/history.js";
 
@@ -92,9 +92,7 @@ async function learn(
       change: { chatId, kind, title, username },
     }));
   if (entries.length === 0) return;
-  const execute = async (statement: Parameters<DirectTransaction["queryOnce"]>[0]) =>
-    (await transaction.queryOnce(statement)).length;
-  await auditMany({ execute }, SERVER, entries);
+  await auditDirectly(transaction, SERVER, entries);
 }
 
 /** The title and the username follow the chat, unless the update is older than what was stored last of the channel. */

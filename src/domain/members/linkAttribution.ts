@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import type { UpdateLink } from "../../telegram/updates.js";
-import { type AuditEntry, auditMany, SERVER } from "../shared/audit.js";
+import { type AuditEntry, auditDirectly, SERVER } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { type ArrayColumn, rowsOf } from "../stays/arrays.js";
@@ -187,11 +187,7 @@ async function learn(
       change: { url, name, creatorId },
     }),
   );
-  await auditMany(
-    { execute: async (statement) => (await transaction.queryOnce(statement)).length },
-    SERVER,
-    entries,
-  );
+  await auditDirectly(transaction, SERVER, entries);
   return true;
 }
 

@@ -1,10 +1,10 @@
-import sql, { type Sql } from "sql-template-tag";
+import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import { failureOf, unavailabilityOf } from "../../database/failures.js";
 import { MEMBER_EVENTS } from "../../database/presence.js";
 import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
-import { auditMany } from "../shared/audit.js";
+import { auditDirectly } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { newId } from "../shared/ids.js";
 import { type ArrayColumn, namesOf, type RecordType, recordsOf } from "../stays/arrays.js";
@@ -87,11 +87,6 @@ class StillUnreadableError extends Error {
   override readonly name = "StillUnreadableError";
 }
 
-const countOf =
-  (transaction: DirectTransaction) =>
-  async (statement: Sql): Promise<number> =>
-    (await transaction.queryOnce(statement)).length;
-
 interface SetAside {
   readonly update: ReceivedUpdate;
   readonly reason: string;
@@ -162,7 +157,7 @@ export class UpdateIngestion implements Ingestion {
           );
         const now = new Date().toISOString();
         const entry = { action: "failedUpdate.retry", subjectId: id, change: { updateId: row.updateId } };
-        await auditMany({ execute: countOf(transaction) }, caller, [entry]);
+        await auditDirectly(transaction, caller, [entry]);
         const channelIds = await storeMeaning(transaction, { botId: row.botId, now }, [update]);
         if (notifies && channelIds.size > 0) transaction.notify(MEMBER_EVENTS);
         return channelIds;

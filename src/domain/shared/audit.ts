@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
 import type { UnitOfWork } from "../../database/database.js";
+import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
 import type { Caller } from "./caller.js";
 import { newId } from "./ids.js";
@@ -43,6 +44,18 @@ export async function auditMany(
     from json_to_recordset(${rows}::json)
       as entry (id uuid, action text, "subjectId" uuid, "channelId" uuid, change jsonb)`);
 }
+
+/** The same in a transaction of hand-written statements alone. */
+export const auditDirectly = (
+  transaction: DirectTransaction,
+  caller: Pick<Caller, "key">,
+  entries: readonly AuditEntry[],
+): Promise<void> =>
+  auditMany(
+    { execute: async (statement) => (await transaction.queryOnce(statement)).length },
+    caller,
+    entries,
+  );
 
 /** Stores audit entries, in the transaction of the change itself. */
 export async function audit(

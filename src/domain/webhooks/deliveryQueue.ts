@@ -2,7 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import { isPresent } from "../../database/presence.js";
-import { auditMany, SERVER } from "../shared/audit.js";
+import { auditDirectly, SERVER } from "../shared/audit.js";
 import { firstIdOf } from "../shared/ids.js";
 import {
   contentOf,
@@ -226,11 +226,7 @@ export class DeliveryQueue {
         where id = ${webhookId}::uuid and is_enabled returning id`);
       if (disabled.length === 0) return;
       const entry = { action: "webhook.disable", subjectId: webhookId, change: { reason } };
-      await auditMany(
-        { execute: async (statement) => (await transaction.queryOnce(statement)).length },
-        SERVER,
-        [entry],
-      );
+      await auditDirectly(transaction, SERVER, [entry]);
     });
   }
 
