@@ -1,13 +1,13 @@
-import DataLoader from "dataloader";
+import type DataLoader from "dataloader";
 import sql, { join, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
-import { inKeyOrder } from "../paging/batchLoading.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { type Caller, requireChannel, visible } from "../shared/caller.js";
+import { type Caller, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
 import { parseIds } from "../shared/ids.js";
+import { loaderById } from "./byId.js";
 import { type MemberEvent, type MemberEventKind, memberEventColumns } from "./memberEvent.js";
 import { type Membership, membershipColumns } from "./membership.js";
 
@@ -78,14 +78,18 @@ export class Members {
   constructor(database: Database, caller: Caller) {
     this.#database = database;
     this.#caller = caller;
-    this.#events = this.#byId<MemberEvent>(memberEventColumns, sql`member_event`, sql`e`, sql`true`);
-    this.#memberships = this.#byId<Membership>(
-      membershipColumns,
-      sql`membership`,
-      sql`m`,
+    this.#events = loaderById<MemberEvent>(database, caller, {
+      columns: memberEventColumns,
+      table: sql`member_event`,
+      alias: sql`e`,
+    });
+    this.#memberships = loaderById<Membership>(database, caller, {
+      columns: membershipColumns,
+      table: sql`membership`,
+      alias: sql`m`,
       // A stay whose join is unknown belongs to no link and is not shown.
-      sql`m.joined_at is not null`,
-    );
+      condition: sql`m.joined_at is not null`,
+    });
   }
 
   /** Null for an event that does not exist or whose channel the caller may not see. */
@@ -119,23 +123,5 @@ export class Members {
       }),
     };
     return readList(this.#database, list, LAST_STORED_FIRST, request);
-  }
-
-  /**
-   * The keys of the tables begin with the channel, so a row is looked up in each channel that the caller may see. The arrays
-   * make that one scan of the index.
-   */
-  #byId<Row extends { readonly id: string }>(columns: Sql, table: Sql, alias: Sql, condition: Sql) {
-    return new DataLoader<string, Row | null>(async (ids) =>
-      inKeyOrder(
-        ids,
-        await this.#database.query<Row>(sql`
-          select ${columns} from ${table} ${alias} join channel c on c.id = ${alias}.channel_id
-          where ${alias}.channel_id = any(array(
-              select c.id from channel c where ${visible(this.#caller, sql`c.chat_id`)}))
-            and ${alias}.id = any(${ids}::uuid[]) and ${condition}`),
-        ({ id }) => id,
-      ),
-    );
   }
 }

@@ -1,11 +1,12 @@
 import DataLoader from "dataloader";
 import sql, { join, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { loaderById } from "../activity/byId.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
-import { type Caller, requireChannel, visible } from "../shared/caller.js";
+import { type Caller, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
 import { parseIds } from "../shared/ids.js";
 import { type JoinRequest, type JoinRequestState, joinRequestColumns } from "./joinRequest.js";
@@ -66,17 +67,11 @@ export class JoinRequests {
   constructor(database: Database, caller: Caller) {
     this.#database = database;
     this.#caller = caller;
-    this.#byId = new DataLoader(async (ids) =>
-      inKeyOrder(
-        ids,
-        // The key begins with the channel, so a request is looked up in each channel that the caller may see.
-        await database.query<JoinRequest>(sql`
-          select ${joinRequestColumns} from channel c cross join lateral (
-            select r.* from join_request r where r.channel_id = c.id and r.id = any(${ids}::uuid[]) offset 0
-          ) r where ${visible(caller, sql`c.chat_id`)}`),
-        ({ id }) => id,
-      ),
-    );
+    this.#byId = loaderById(database, caller, {
+      columns: joinRequestColumns,
+      table: sql`join_request`,
+      alias: sql`r`,
+    });
     this.#approveAfter = new DataLoader(async (linkIds) => {
       const rows = await database.query<{ linkId: string; seconds: number }>(sql`
         select link_id as "linkId", approve_after_seconds as seconds from join_request_policy
