@@ -58,6 +58,8 @@ export interface Call<Result> {
   readonly sending?: SendObserver;
   /** Whether the call goes before all other waiting calls. */
   readonly isUrgent?: boolean;
+  /** Whether all other waiting calls go before this one. */
+  readonly isPatient?: boolean;
 }
 
 /** A call without side effects that shows whether Telegram answers and knows this bot. */
@@ -128,6 +130,11 @@ export class BotApi {
     return this.#queue.holds;
   }
 
+  /** Milliseconds until the holds that this server knows allow a call. */
+  holdLeft(target: HoldTarget): number {
+    return this.#queue.holdLeft(target);
+  }
+
   async call<Result>(call: Call<Result>): Promise<Result> {
     const requestedAt = performance.now();
     const target = targetOf(call);
@@ -168,12 +175,12 @@ export class BotApi {
   }
 
   async #slot(call: Call<unknown>, again: Slot | undefined): Promise<Slot> {
-    const { method, deadline, isUrgent } = call;
+    const { method, deadline, isUrgent, isPatient } = call;
     const milliseconds = timeLeft(deadline);
     if (milliseconds < 0 && !again) throw tooLateFor(method, "no time left");
     try {
       return await this.#queue.slot(
-        { ...targetOf(call), isUrgent, milliseconds, signal: deadline.signal },
+        { ...targetOf(call), isUrgent, isPatient, milliseconds, signal: deadline.signal },
         again,
       );
     } catch (error) {

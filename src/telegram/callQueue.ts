@@ -8,6 +8,8 @@ const AVERAGED = 10;
 export interface SlotRequest extends HoldTarget {
   /** Whether the request goes before all requests that are not urgent. */
   readonly isUrgent?: boolean | undefined;
+  /** Whether the request goes after all requests that are not patient. */
+  readonly isPatient?: boolean | undefined;
   /** The time, from now on, within which the call must have ended. */
   readonly milliseconds: number;
   /** Aborted when the client leaves, so that the slot is not needed any more. */
@@ -38,8 +40,12 @@ export class ClientAbortedError extends Error {
   override readonly name = "ClientAbortedError";
 }
 
+/** The order in which requests get slots. */
+const PRIORITIES = ["urgent", "normal", "patient"] as const;
+type Priority = (typeof PRIORITIES)[number];
+
 interface Waiting extends HoldTarget {
-  readonly isUrgent: boolean;
+  readonly priority: Priority;
   readonly number: number;
   /** When the call must have ended, by performance.now(). */
   readonly until: number;
@@ -53,13 +59,16 @@ type WaitingByKey = Map<string, Set<Waiting>>;
 const keyOf = ({ method, chat }: HoldTarget): string => chat ?? method;
 
 /**
- * The queue of a bot's calls. Urgent requests get slots first, then keys take turns (round robin). A request that is held
- * back gets no slot, and other requests with its key may overtake it.
+ * The queue of a bot's calls. Urgent requests get slots first and patient ones last; among the others keys take turns (round
+ * robin). A request that is held back gets no slot, and other requests with its key may overtake it.
  */
 export class CallQueue {
   readonly #holds = new Holds();
-  readonly #urgent: WaitingByKey = new Map();
-  readonly #normal: WaitingByKey = new Map();
+  readonly #waitingOf: Readonly<Record<Priority, WaitingByKey>> = {
+    urgent: new Map(),
+    normal: new Map(),
+    patient: new Map(),
+  };
   #waiting = 0;
   /** The limit for all calls together. */
   readonly #all = new ConcurrencyLimit();
@@ -84,16 +93,22 @@ export class CallQueue {
     return this.#holds.left(target) > 0;
   }
 
+  /** Milliseconds until the holds allow a call; 0 for a call without a hold. */
+  holdLeft(target: HoldTarget): number {
+    return this.#holds.left(target);
+  }
+
   /**
    * Waits for a slot. The caller must end the slot.
    * @param again an earlier slot in which the call could not be sent: the request keeps its place among those of its key.
    * @throws SlotTimeoutError as soon as no slot can come in time; ClientAbortedError.
    */
   async slot(request: SlotRequest, again?: Slot): Promise<Slot> {
-    const { method, chat, isUrgent = false, milliseconds, signal } = request;
+    const { method, chat, isUrgent, isPatient, milliseconds, signal } = request;
     const until = performance.now() + milliseconds;
     if (signal?.aborted) throw new ClientAbortedError();
-    const target = { method, chat, isUrgent, until };
+    const priority: Priority = isUrgent ? "urgent" : isPatient ? "patient" : "normal";
+    const target = { method, chat, priority, until };
     if (!this.#canEndInTime(target)) throw this.#timeout(target);
     this.#lastNumber += 1;
     const number = again?.number ?? this.#lastNumber;
@@ -161,25 +176,21 @@ export class CallQueue {
   }
 
   /** The wait is the rest of the hold or, without a hold, the estimated duration of the calls that go before. */
-  #timeout(target: HoldTarget & { readonly isUrgent: boolean }): SlotTimeoutError {
-    const byKey = this.#waitingOf(target);
+  #timeout(target: HoldTarget & { readonly priority: Priority }): SlotTimeoutError {
+    const byKey = this.#waitingOf[target.priority];
     const before = Math.min(this.#waiting, (byKey.get(keyOf(target))?.size ?? 0) * byKey.size);
     const allowed = Math.min(this.#all.allowed, this.#limitOf(target.method).allowed);
     return new SlotTimeoutError(this.#holds.left(target) || (before * this.#meanMs) / allowed);
   }
 
-  #waitingOf({ isUrgent }: { readonly isUrgent: boolean }): WaitingByKey {
-    return isUrgent ? this.#urgent : this.#normal;
-  }
-
   #allWaiting(): Waiting[] {
-    return [this.#urgent, this.#normal].flatMap((byKey) =>
-      [...byKey.values()].flatMap((queue) => [...queue]),
+    return PRIORITIES.flatMap((priority) =>
+      [...this.#waitingOf[priority].values()].flatMap((queue) => [...queue]),
     );
   }
 
   #add(waiting: Waiting, again: boolean): void {
-    const byKey = this.#waitingOf(waiting);
+    const byKey = this.#waitingOf[waiting.priority];
     const queue = byKey.get(keyOf(waiting)) ?? new Set();
     queue.add(waiting);
     byKey.set(keyOf(waiting), again ? new Set([...queue].sort((a, b) => a.number - b.number)) : queue);
@@ -187,7 +198,7 @@ export class CallQueue {
   }
 
   #remove(waiting: Waiting): void {
-    const byKey = this.#waitingOf(waiting);
+    const byKey = this.#waitingOf[waiting.priority];
     const queue = byKey.get(keyOf(waiting));
     queue?.delete(waiting);
     if (queue?.size === 0) byKey.delete(keyOf(waiting));
@@ -210,7 +221,8 @@ export class CallQueue {
   /** The next request that may get a slot. Its key goes behind the other keys. */
   #next(): Waiting | undefined {
     if (!this.#all.isFree) return undefined;
-    for (const byKey of [this.#urgent, this.#normal]) {
+    for (const priority of PRIORITIES) {
+      const byKey = this.#waitingOf[priority];
       for (const [name, queue] of byKey) {
         const first = this.#firstOf(queue);
         if (!first) continue;

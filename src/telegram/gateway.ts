@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { isSameLink, isWebAddress } from "./addresses.js";
-import { BotApi, type BotApiOptions, type Deadline, getMe, type SendObserver } from "./botApi.js";
+import { BotApi, type BotApiOptions, type Call, type Deadline, getMe, type SendObserver } from "./botApi.js";
 import { TelegramCallError } from "./failures.js";
 import type { Hold } from "./holds.js";
 
@@ -12,6 +12,9 @@ const MAX_SECONDS = 253_402_300_799;
 const MAX_MEMBERS = 100_000;
 /** The largest number that the database's type takes. */
 const MAX_COUNT = 2 ** 31 - 1;
+
+const CREATE = "createChatInviteLink";
+const CREATE_SUBSCRIPTION = "createChatSubscriptionInviteLink";
 
 const telegramId = z.number().int().refine(Number.isSafeInteger);
 
@@ -77,18 +80,25 @@ export class TelegramGateway {
   readonly #options: BotApiOptions;
   readonly #api: BotApi;
   readonly #signal: AbortSignal | undefined;
+  readonly #isPatient: boolean;
 
   /** @param api is shared by all clients, because a bot has one call queue. */
-  constructor(options: BotApiOptions, api = new BotApi(options), signal?: AbortSignal) {
+  constructor(options: BotApiOptions, api = new BotApi(options), signal?: AbortSignal, isPatient = false) {
     this.botId = options.botId;
     this.#options = options;
     this.#api = api;
     this.#signal = signal;
+    this.#isPatient = isPatient;
   }
 
   /** A gateway for one client. Calls with its deadlines are not sent any more once `signal` is aborted. */
   forClient(signal: AbortSignal): TelegramGateway {
     return new TelegramGateway(this.#options, this.#api, signal);
+  }
+
+  /** As forClient, for work that nobody waits for: its calls go after all others. */
+  forBackground(signal: AbortSignal): TelegramGateway {
+    return new TelegramGateway(this.#options, this.#api, signal, true);
   }
 
   /** The number of calls that wait for a slot. */
@@ -106,18 +116,26 @@ export class TelegramGateway {
     return this.#api.holds();
   }
 
+  /** Milliseconds until the holds that this server knows allow a link to be created in a chat. */
+  creationHoldLeft(chatId: number, isSubscription: boolean): number {
+    return this.#api.holdLeft({
+      method: isSubscription ? CREATE_SUBSCRIPTION : CREATE,
+      chat: String(chatId),
+    });
+  }
+
   /** The deadline of a whole mutation: one and a half times `timeoutMs` for its calls, their slots and holds. */
   deadline(): Deadline {
     return { at: Date.now() + Math.floor(this.#options.timeoutMs * 1.5), signal: this.#signal };
   }
 
   async getMe(deadline = this.deadline()) {
-    return this.#api.call({ ...getMe(this.botId), deadline });
+    return this.#call({ ...getMe(this.botId), deadline });
   }
 
   /** @param chatId an id or an @username. */
   async getChat(chatId: number | string, deadline: Deadline): Promise<TelegramChat> {
-    const found = await this.#api.call({
+    const found = await this.#call({
       method: "getChat",
       payload: { chat_id: chatId },
       result: chat,
@@ -131,7 +149,7 @@ export class TelegramGateway {
   }
 
   async chatMemberCount(chatId: number, deadline: Deadline): Promise<number> {
-    return this.#api.call({
+    return this.#call({
       method: "getChatMemberCount",
       payload: { chat_id: chatId },
       result: z.number().int().min(0).max(MAX_COUNT),
@@ -140,7 +158,7 @@ export class TelegramGateway {
   }
 
   async botStatus(chatId: number, deadline: Deadline): Promise<TelegramBotStatus> {
-    const member = await this.#api.call({
+    const member = await this.#call({
       method: "getChatMember",
       payload: { chat_id: chatId, user_id: this.botId },
       result: chatMember,
@@ -166,7 +184,7 @@ export class TelegramGateway {
     sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, ...settingsPayload(settings) };
-    return this.#api.call({ method: "createChatInviteLink", payload, result: inviteLink, deadline, sending });
+    return this.#call({ method: CREATE, payload, result: inviteLink, deadline, sending });
   }
 
   /** Replaces all settings of a link of the bot. A setting that is null is cleared. */
@@ -178,7 +196,7 @@ export class TelegramGateway {
     sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url, ...settingsPayload(settings) };
-    return this.#api.call({ method: "editChatInviteLink", payload, result: linkAt(url), deadline, sending });
+    return this.#call({ method: "editChatInviteLink", payload, result: linkAt(url), deadline, sending });
   }
 
   /** Changes a subscription link's name, its only setting that can be changed. */
@@ -190,7 +208,7 @@ export class TelegramGateway {
     sending: SendObserver,
   ): Promise<TelegramInviteLink> {
     const payload = { chat_id: chatId, invite_link: url, name: name ?? undefined };
-    return this.#api.call({
+    return this.#call({
       method: "editChatSubscriptionInviteLink",
       payload,
       result: linkAt(url),
@@ -208,7 +226,7 @@ export class TelegramGateway {
     const payload = { chat_id: chatId, invite_link: url };
     const result = revokedLinkAt(url);
     // The revocation of a leaked link must not wait behind creations.
-    return this.#api.call({
+    return this.#call({
       method: "revokeChatInviteLink",
       payload,
       result,
@@ -227,7 +245,7 @@ export class TelegramGateway {
   ): Promise<void> {
     const method = decision === "APPROVE" ? "approveChatJoinRequest" : "declineChatJoinRequest";
     const payload = { chat_id: chatId, user_id: userId };
-    await this.#api.call({ method, payload, result: z.literal(true), deadline });
+    await this.#call({ method, payload, result: z.literal(true), deadline });
   }
 
   /** Answers a request that Telegram has put to the bot as a query, within ten seconds after it was sent. */
@@ -238,7 +256,7 @@ export class TelegramGateway {
   ): Promise<void> {
     const payload = { chat_join_request_query_id: queryId, result };
     const method = "answerChatJoinRequestQuery";
-    await this.#api.call({ method, payload, result: z.literal(true), deadline, isUrgent: true });
+    await this.#call({ method, payload, result: z.literal(true), deadline, isUrgent: true });
   }
 
   /** @param link `price` in Stars a month; `periodSeconds` must be 2592000. */
@@ -254,12 +272,16 @@ export class TelegramGateway {
       subscription_period: link.periodSeconds,
       subscription_price: link.price,
     };
-    return this.#api.call({
-      method: "createChatSubscriptionInviteLink",
+    return this.#call({
+      method: CREATE_SUBSCRIPTION,
       payload,
       result: inviteLink,
       deadline,
       sending,
     });
+  }
+
+  #call<Result>(call: Call<Result>): Promise<Result> {
+    return this.#api.call(this.#isPatient ? { ...call, isPatient: true } : call);
   }
 }

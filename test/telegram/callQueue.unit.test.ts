@@ -27,12 +27,13 @@ interface Asked {
   readonly chat?: string;
   readonly method?: string;
   readonly isUrgent?: boolean;
+  readonly isPatient?: boolean;
   readonly milliseconds?: number;
   readonly signal?: AbortSignal;
 }
 async function ask(name: string, asked: Asked = {}, again?: Slot) {
-  const { chat = "chat", method = "create", isUrgent, milliseconds = LONG, signal } = asked;
-  queue.slot({ method, chat, isUrgent, milliseconds, signal }, again).then(
+  const { chat = "chat", method = "create", isUrgent, isPatient, milliseconds = LONG, signal } = asked;
+  queue.slot({ method, chat, isUrgent, isPatient, milliseconds, signal }, again).then(
     (slot) => begun.push({ name, slot }),
     (error) => refused.push({ name, error }),
   );
@@ -245,6 +246,16 @@ test("urgent requests go before all others, in slot between keys", async () => {
     await ask(`revoke in ${chat}`, { chat, method: "revoke", isUrgent: true });
   for (let index = 0; index < 4; index += 1) await end(`busy${index}`);
   expect(names().slice(AT_ONCE)).toEqual(["revoke in a", "revoke in b", "revoke in a", "busy10"]);
+});
+
+test("patient requests go after all others, whatever their keys", async () => {
+  await askMany(AT_ONCE, { chat: "busy" });
+  await ask("batch in a", { chat: "a", isPatient: true });
+  await ask("batch in b", { chat: "b", isPatient: true });
+  await ask("single in a", { chat: "a" });
+  await ask("single in c", { chat: "c" });
+  for (let index = 0; index < 4; index += 1) await end(`busy${index}`);
+  expect(names().slice(AT_ONCE)).toEqual(["single in a", "single in c", "batch in a", "batch in b"]);
 });
 
 describe("a waiting request", () => {
