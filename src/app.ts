@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { firstToken, sandboxToken } from "./background/bootstrapTokens.js";
 import { DatabaseHealth } from "./background/databaseHealth.js";
+import { LinkBatchRunner } from "./background/linkBatches.js";
 import { TelegramHealth, tokenRejection } from "./background/telegramHealth.js";
 import { DatabaseHoldStore } from "./background/telegramHolds.js";
 import type { UpdateReceiver } from "./background/updates/updateReceiver.js";
@@ -121,6 +122,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const telegramHealth = new TelegramHealth(log, config.telegram === null);
   let receiver: UpdateReceiver | null = null;
   let webhookSender: WebhookSender | null = null;
+  let batches: LinkBatchRunner | null = null;
   const metrics = new Metrics({
     pool: pool.pool,
     telegramState: () => telegramHealth.state,
@@ -129,6 +131,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     holds: () => summarize(telegram.gateway.localHolds),
     receiver: () => receiver?.status ?? null,
     webhooks: () => webhookSender?.status ?? null,
+    runningBatches: () => batches?.running ?? 0,
   });
   const context: Start = { config, log, closers, metrics, connectionFailures };
 
@@ -150,8 +153,10 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     presence,
     gateway,
     session,
+    onLinkBatch: () => batches?.wake(),
   });
   if (historyFrom) await storeHistory(domain, sample, historyFrom);
+  batches = new LinkBatchRunner({ ...domain, session, log, onItem: metrics.recordBatchItem });
   const reception = buildReception({
     config,
     log,
@@ -187,6 +192,9 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   // Before any link can be made: Telegram sends no update of a kind that it was not asked for when it happened.
   await reception.receiver.start();
   await listen(context, server);
+  const runner = batches;
+  runner.start();
+  closers.push(() => runner.stop());
   if (sandbox && !config.isSandboxQuiet) closers.push(startSampleLife(sandbox.control));
   // Created last, because only the first start shows the token: if the start failed after this, it would never be seen.
   const firstApiToken = sandbox || config.adminToken !== null ? null : await firstToken(database);
@@ -334,12 +342,13 @@ interface DomainParts {
   readonly presence: Presence;
   readonly gateway: TelegramGateway;
   readonly session: BackgroundSession;
+  readonly onLinkBatch: () => void;
 }
 
 /** Builds the state that all requests share, and the sender of webhooks, which requests wake. */
 async function buildDomain(
   { config, log, closers, metrics, connectionFailures }: Start,
-  { pool, database, presence, gateway, session }: DomainParts,
+  { pool, database, presence, gateway, session, onLinkBatch }: DomainParts,
 ): Promise<{ domain: Domain; databaseHealth: DatabaseHealth; sender: WebhookSender }> {
   const pendingWork = new PendingWork();
   closers.push(() => pendingWork.drained());
@@ -375,6 +384,8 @@ async function buildDomain(
   const domain: Domain = {
     database,
     live,
+    serverId: presence.id,
+    onLinkBatch,
     ingestion: new UpdateIngestion({
       database,
       botId: gateway.botId,

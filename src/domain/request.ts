@@ -9,6 +9,7 @@ import { Channels } from "./channels/channels.js";
 import { JoinRequestDecisions } from "./joinRequests/decideRequests.js";
 import { JoinRequests } from "./joinRequests/joinRequests.js";
 import { JoinRequestPolicies } from "./joinRequests/policies.js";
+import { LinkBatches } from "./links/batches/linkBatches.js";
 import type { CreationIntents } from "./links/create/creationIntents.js";
 import { LinkCreator } from "./links/create/linkCreator.js";
 import { UncertainCreations } from "./links/create/uncertainCreations.js";
@@ -50,6 +51,10 @@ export interface Domain {
   /** What the subscriptions of all requests share. */
   readonly live: Live;
   readonly webhooks: WebhookServices;
+  /** This server process; see database/presence.ts. */
+  readonly serverId: string;
+  /** Called when a batch of links was added to this server's or cancelled. */
+  readonly onLinkBatch: () => void;
 }
 
 /** Where a request comes from. */
@@ -78,6 +83,7 @@ interface Parts {
   liveMembers: LiveMembers;
   failedUpdates: FailedUpdates;
   linkCreator: LinkCreator;
+  linkBatches: LinkBatches;
   linkEditor: LinkEditor;
   bulkTagging: BulkTagging;
   uncertainCreations: UncertainCreations;
@@ -209,6 +215,14 @@ export class DomainRequest {
   get linkCreator(): LinkCreator {
     this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#origin, loaders: this.loaders });
     return this.#parts.linkCreator;
+  }
+  get linkBatches(): LinkBatches {
+    this.#parts.linkBatches ??= new LinkBatches(this.#shared, {
+      reading: this.#reading,
+      caller: this.caller,
+      loaders: this.loaders,
+    });
+    return this.#parts.linkBatches;
   }
   get linkEditor(): LinkEditor {
     this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#origin, loaders: this.loaders });

@@ -1,4 +1,5 @@
 import { builder } from "./builder/builder.js";
+import { InviteLinkBatchRef } from "./nodes/inviteLinkBatch.js";
 import { MemberEventRef } from "./nodes/memberEvent.js";
 import { InviteLinkRef } from "./nodes/refs.js";
 
@@ -41,5 +42,15 @@ builder.subscriptionFields((t) => ({
     },
     subscribe: (_root, { channelId }, { liveMembers }) => liveMembers.inviteLinks(channelId),
     resolve: (link) => link,
+  }),
+  inviteLinkBatchUpdated: t.field({
+    type: InviteLinkBatchRef,
+    description:
+      "The batch of links as it is now, then whenever it has moved, at most twice a second. The stream ends with the batch. An id that is no batch of the token's channels is BAD_USER_INPUT.",
+    args: {
+      id: t.arg.id({ required: true, description: "The batch: a global id or a bare UUID." }),
+    },
+    subscribe: (_root, { id }, { linkBatches }) => linkBatches.follow(id),
+    resolve: (batch) => batch,
   }),
 }));

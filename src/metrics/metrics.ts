@@ -5,6 +5,7 @@ import type { BatchEvent } from "../background/updates/intake.js";
 import type { ReceiverStatus } from "../background/updates/updateReceiver.js";
 import type { StatementEvent } from "../database/database.js";
 import type { DatabasePool } from "../database/pools.js";
+import type { ItemOutcome } from "../domain/links/batches/batchMaker.js";
 import type { AttemptOutcome, QueueStatus } from "../domain/webhooks/deliveryQueue.js";
 import type { OperationEvent } from "../graphql/pipeline/operation.js";
 import { STREAM_CUTS, type StreamReport } from "../http/graphql/eventStreams.js";
@@ -34,6 +35,8 @@ export interface MetricsSources {
   readonly receiver: () => ReceiverStatus | null;
   /** Null while the server starts. */
   readonly webhooks: () => QueueStatus | null;
+  /** Batches of links that this server works on. */
+  readonly runningBatches: () => number;
 }
 
 /**
@@ -109,6 +112,12 @@ export class Metrics {
     help: "Updates that could not be understood or stored and were set aside.",
     registers: [this.registry],
   });
+  readonly #linkBatchItems = new Counter({
+    name: "invite_links_link_batch_items_total",
+    help: "Links of batches whose creation ended, by outcome. A link that an administrator settles later is not counted again.",
+    labelNames: ["outcome"],
+    registers: [this.registry],
+  });
   readonly #batches = new Counter({
     name: "invite_links_update_batches_total",
     help: "Transactions that stored updates. Outcome failed: nothing was stored, and the updates come again.",
@@ -146,7 +155,8 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor({ pool, telegramState, waitingCalls, holds, receiver, webhooks }: MetricsSources) {
+  constructor(sources: MetricsSources) {
+    const { pool, telegramState, waitingCalls, holds, receiver, webhooks, runningBatches } = sources;
     collectDefaultMetrics({ register: this.registry });
     for (const reason of STREAM_CUTS) this.#cutStreams.inc({ reason }, 0);
     this.#gauge(
@@ -186,6 +196,11 @@ export class Metrics {
       "invite_links_telegram_waiting_calls",
       "Calls to Telegram that wait for a slot.",
       waitingCalls,
+    );
+    this.#gauge(
+      "invite_links_link_batches_running",
+      "Batches of links that this server works on.",
+      runningBatches,
     );
     this.#gauge("invite_links_database_connections", "Connections to the database.", () => pool.totalCount);
     this.#gauge(
@@ -234,6 +249,8 @@ export class Metrics {
     this.#batchSeconds.observe(milliseconds / 1000);
     for (const kind of kinds) this.#updates.inc({ kind });
   };
+
+  readonly recordBatchItem = (outcome: ItemOutcome): void => this.#linkBatchItems.inc({ outcome });
 
   readonly recordNamelessUpdate = (): void => this.#namelessUpdates.inc();
 

@@ -11,6 +11,7 @@ const idle: MetricsSources = {
   holds: () => [],
   receiver: () => null,
   webhooks: () => null,
+  runningBatches: () => 0,
 };
 
 test("numbers of waiting calls and statements are read at each scrape", async () => {
@@ -27,6 +28,7 @@ test("numbers of waiting calls and statements are read at each scrape", async ()
     holds: () => holds,
     receiver: () => null,
     webhooks: () => null,
+    runningBatches: () => 0,
   });
   const lines = async () => (await registry.metrics()).split("\n");
   expect(await lines()).toEqual(

@@ -43,6 +43,7 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
   await unit.execute(sql`delete from invite_link where id = any(${dropped}::uuid[])`);
   await unit.execute(sql`update invite_link set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await unit.execute(sql`update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  await unit.execute(sql`update link_batch set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await mergeMembers(unit, { from, to, older });
   await unit.execute(
     sql`update webhook_delivery set channel_id = ${to}::uuid where channel_id = ${from}::uuid`,

@@ -165,11 +165,28 @@ const MAX_FIELD_ERRORS = 20;
 
 /** Collects all errors of an input, so that a caller sees all of them at once. */
 export class Problems {
-  readonly #fieldErrors: FieldError[] = [];
+  readonly #fieldErrors: FieldError[];
+  readonly #path: string;
+
+  constructor(fieldErrors: FieldError[] = [], path = "") {
+    this.#fieldErrors = fieldErrors;
+    this.#path = path;
+  }
+
+  /** The same problems, for the fields of an object in the input: `path` is put before their names. */
+  under(path: string): Problems {
+    return new Problems(this.#fieldErrors, `${this.#path}${path}.`);
+  }
 
   /** Errors after the twentieth are dropped: they would only make the answer long. */
   add(field: string, message: string): void {
-    if (this.#fieldErrors.length < MAX_FIELD_ERRORS) this.#fieldErrors.push({ field, message });
+    if (this.isFull) return;
+    this.#fieldErrors.push({ field: `${this.#path}${field}`, message });
+  }
+
+  /** Whether no further error is kept. */
+  get isFull(): boolean {
+    return this.#fieldErrors.length >= MAX_FIELD_ERRORS;
   }
 
   get all(): readonly FieldError[] {

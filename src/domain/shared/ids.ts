@@ -16,6 +16,7 @@ export const ID_KINDS = [
   "AuditEntry",
   "Webhook",
   "WebhookDelivery",
+  "InviteLinkBatch",
 ] as const;
 export type IdKind = (typeof ID_KINDS)[number];
 

@@ -4,7 +4,7 @@ import { COMMON_ERRORS, TELEGRAM_ERRORS } from "../nodes/errors.js";
 import { InviteLinkRef } from "../nodes/refs.js";
 import { nodeSuccess } from "./success.js";
 
-const SubscriptionInput = builder.inputType("InviteLinkSubscriptionInput", {
+export const SubscriptionInput = builder.inputType("InviteLinkSubscriptionInput", {
   description: "The price that members of a link pay.",
   fields: (t) => ({
     priceStars: t.int({

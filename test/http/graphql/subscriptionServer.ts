@@ -266,6 +266,7 @@ export async function startSubscriptionServer(
     holds: () => [],
     receiver: () => null,
     webhooks: () => null,
+    runningBatches: () => 0,
   });
   const callerCache = new CallerCache({ remembers: true, isShared });
   const storageGuard: Domain["storageGuard"] = {

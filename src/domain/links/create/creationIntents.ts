@@ -130,6 +130,44 @@ export class CreationIntents {
     }
   }
 
+  /** Stores a new intent in a transaction. `id` is new; `finish` must be called when the work with the intent is over. */
+  async prepareIn(
+    unit: UnitOfWork,
+    id: string,
+    {
+      caller,
+      channelId,
+      ...request
+    }: Pick<LinkCreation, "caller" | "channelId"> & Omit<CreationRequest, "idempotencyKey">,
+  ): Promise<void> {
+    this.#running.add(id);
+    await unit.prisma.linkCreation.create({
+      data: {
+        ...request,
+        ...{ id, caller, channelId, state: "PREPARED", ownerId: this.#presence.id },
+        botId: BigInt(this.#botId),
+        createdAt: new Date(),
+      },
+    });
+  }
+
+  /**
+   * Ends an intent that nobody works on any more: one that is PREPARED fails, since its call was not sent, and one that is
+   * SENT becomes UNCERTAIN.
+   * @returns false if the intent must be looked at again later, because its server still works on it.
+   */
+  async endAbandoned(id: string): Promise<boolean> {
+    const row = await this.#database.prisma.linkCreation.findUnique({ where: { id } });
+    if (row?.state !== "PREPARED" && row?.state !== "SENT") return true;
+    if (!(await this.#isAbandoned(row))) return false;
+    if (row.state === "SENT") return this.#markAbandoned(row);
+    const { count } = await this.#database.prisma.linkCreation.updateMany({
+      where: { id, state: "PREPARED", ownerId: row.ownerId },
+      data: { state: "FAILED", failure: "the server stopped before the call", updatedAt: new Date() },
+    });
+    return count === 1;
+  }
+
   /**
    * Marks an intent as SENT before its call is sent, and as PREPARED again if the call is put off.
    * @returns an observer that throws IdempotencyConflictError if another server has taken the intent over.

@@ -20,6 +20,7 @@ import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js
 import { parseId } from "../../shared/ids.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
 import { userErrorOf } from "../../shared/userErrorOf.js";
+import { takenExternalIds } from "../externalIds.js";
 import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
 import type { Loaders } from "../linkLoaders.js";
 import {
@@ -76,15 +77,12 @@ interface OwnFields {
 /** A link with the bot that created it; null if that was not stored. */
 type EditableLink = InviteLink & { readonly botId: number | null };
 
-/** Whether another link of the channel has an external id. */
+/** Whether an external id is taken in a link's channel by something else than the link. */
 async function isTaken(
   database: Pick<UnitOfWork, "query">,
-  { id, channelId, externalId }: Pick<InviteLink, "id" | "channelId" | "externalId">,
+  { id, channelId, externalId }: Pick<InviteLink, "id" | "channelId"> & { readonly externalId: string },
 ): Promise<boolean> {
-  const found = await database.query(sql`
-    select from invite_link
-    where channel_id = ${channelId}::uuid and external_id = ${externalId} and id <> ${id}::uuid`);
-  return found.length > 0;
+  return (await takenExternalIds(database, channelId, [externalId], { linkId: id })).size > 0;
 }
 
 /** @throws ValidationError where another link has got the external id since it was checked. */

@@ -1,0 +1,146 @@
+import { setTimeout as delay } from "node:timers/promises";
+import sql from "sql-template-tag";
+import type { BackgroundSession } from "../database/dedicatedSession.js";
+import { unavailabilityOf } from "../database/failures.js";
+import { isPresent } from "../database/presence.js";
+import {
+  BatchMaker,
+  type BatchMakerServices,
+  type ItemOutcome,
+  type NextStep,
+} from "../domain/links/batches/batchMaker.js";
+import { UserError } from "../domain/shared/errors.js";
+import type { Logger } from "../log.js";
+
+/** Between two looks for batches of servers that have died, in milliseconds. */
+const LOOK_MS = 2_000;
+/** After a step that failed because of the database. */
+const AGAIN_MS = 1_000;
+
+export interface LinkBatchRunnerOptions extends BatchMakerServices {
+  readonly session: BackgroundSession;
+  readonly log: Logger;
+  readonly onItem: (outcome: ItemOutcome) => void;
+}
+
+/**
+ * Creates the links of batches. Each server works on the batches that it was given, and on those of servers that have died.
+ * It creates one link at a time, and its batches take turns.
+ */
+export class LinkBatchRunner {
+  readonly #options: LinkBatchRunnerOptions;
+  readonly #maker: BatchMaker;
+  readonly #stopped = new AbortController();
+  /** The work on each batch, by id. */
+  readonly #running = new Map<string, Promise<void>>();
+  /** The end of the last step. */
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Ends all waits. */
+  #wake = new AbortController();
+  #looking: Promise<void> | undefined;
+
+  constructor(options: LinkBatchRunnerOptions) {
+    const { session: _session, log, onItem, ...services } = options;
+    this.#options = options;
+    const gateway = services.gateway.forBackground(this.#stopped.signal);
+    this.#maker = new BatchMaker({ ...services, gateway }, log, onItem);
+  }
+
+  /** The number of batches that this server works on. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  start(): void {
+    this.#looking = this.#look();
+  }
+
+  /** Looks at once for batches that were added or cancelled. */
+  wake(): void {
+    this.#wake.abort();
+    this.#wake = new AbortController();
+  }
+
+  /** Waits for the link that is being created, and gives the batches to other servers. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.wake();
+    await this.#looking;
+    await Promise.all(this.#running.values());
+    const { session, serverId } = this.#options;
+    await session.query(sql`
+      update link_batch set owner_id = null where owner_id = ${serverId}::uuid and finished_at is null`);
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const woken = this.#pause(LOOK_MS);
+      try {
+        for (const id of await this.#take()) this.#begin(id);
+      } catch (error) {
+        this.#report(error);
+      }
+      await woken;
+    }
+  }
+
+  /** Takes the batches that no living server works on. @returns all batches of this server. */
+  async #take(): Promise<string[]> {
+    const { session, serverId } = this.#options;
+    const own = sql`${serverId}::uuid`;
+    await session.query(sql`
+      update link_batch set owner_id = ${own} where id in (
+        select id from link_batch b where b.finished_at is null
+          and (b.owner_id is null or b.owner_id <> ${own} and not ${isPresent(sql`b.owner_id::text`)})
+        order by id for update skip locked)`);
+    const rows = await session.query<{ id: string }>(sql`
+      select id from link_batch where finished_at is null and owner_id = ${own} order by id`);
+    return rows.map(({ id }) => id);
+  }
+
+  #begin(id: string): void {
+    if (this.#running.has(id) || this.#stopped.signal.aborted) return;
+    const work = this.#work(id).finally(() => this.#running.delete(id));
+    this.#running.set(id, work);
+  }
+
+  async #work(id: string): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const next = await this.#inTurn(() => this.#step(id));
+      if (next === null) return;
+      if (next > 0) await this.#pause(next);
+    }
+  }
+
+  /** Runs one step at a time, in the order in which they are asked for. */
+  #inTurn(step: () => Promise<NextStep>): Promise<NextStep> {
+    const result = this.#turn.then(step);
+    this.#turn = result;
+    return result;
+  }
+
+  /** Never rejects. */
+  async #step(id: string): Promise<NextStep> {
+    if (this.#stopped.signal.aborted) return null;
+    try {
+      return await this.#maker.step(id);
+    } catch (error) {
+      this.#report(error);
+      return AGAIN_MS;
+    }
+  }
+
+  #report(error: unknown): void {
+    const { storageGuard, log } = this.#options;
+    storageGuard.recordFailure(error);
+    // An outage has a log line of its own, and so has a result of Telegram's that could not be stored.
+    if (unavailabilityOf(error) === null && !(error instanceof UserError))
+      log.error({ err: error }, "a step of a batch of links failed and is repeated");
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await delay(milliseconds, undefined, { signal: this.#wake.signal }).catch(() => {});
+  }
+}
