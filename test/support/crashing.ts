@@ -48,7 +48,7 @@ export interface UncertainCreation {
 }
 
 /** A signal, and at which message to the database since the request's arrival the process gets it. See killing.mjs. */
-export type SignalPoint = `${"SIGKILL" | "SIGSTOP"} ${"before" | "sent" | "answered"} ${number}`;
+export type SignalPoint = `${"SIGKILL" | "SIGSTOP"} ${"before" | "sent" | "answered"} ${number}${"" | " on"}`;
 
 export interface LinkInput {
   readonly name: string;

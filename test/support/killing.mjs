@@ -1,7 +1,7 @@
 // Preloaded into a server process (`node --import`). A request with the header `x-signal: SIGKILL before 3` makes the process
 // send itself SIGKILL just before it sends its third message to the database, counted from the arrival of the request and
 // over all sessions. `sent 3` means just after the message was sent, and `answered 3` just after its answer arrived. Nothing
-// happens if the request is answered before.
+// happens if the request is answered before, unless the header ends in ` on`: `SIGKILL before 300 on`.
 import { subscribe } from "node:diagnostics_channel";
 import { writeSync } from "node:fs";
 import pg from "pg";
@@ -20,7 +20,7 @@ function sendSignal() {
 subscribe("http.server.request.start", ({ request }) => {
   const point = request.headers["x-signal"]?.split(" ");
   if (point === undefined) return;
-  signallingRequest = request;
+  signallingRequest = point[3] === "on" ? undefined : request;
   [signal, when] = point;
   messagesLeft = Number(point[2]);
 });
