@@ -4,8 +4,8 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ImportCounts, ImportOptions, SkippedRow, SourceRow } from "../domain/transfer/importLinks.js";
-import type { ColumnMap } from "../import-export/columnMap.js";
-import { SourceError } from "../import-export/sourceError.js";
+import { addressOption } from "./addressOption.js";
+import { columnMapOf, mapOption } from "./columnOptions.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { UsageError } from "./errors.js";
 import { chatIdOption } from "./idOptions.js";
@@ -28,18 +28,6 @@ interface Options {
   readonly dryRun?: true;
   readonly report?: string;
   readonly map: readonly string[];
-}
-
-function parseAddress(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw new InvalidArgumentError("It must be an http:// or https:// address.");
-  if (url.username || url.password || url.search || url.hash) {
-    throw new InvalidArgumentError(
-      "It must be the base address of the API, without user name, password, query and fragment.",
-    );
-  }
-  return url;
 }
 
 function parsePageSize(text: string): number {
@@ -75,16 +63,6 @@ async function restSource(
     },
   });
   return { rows: source.rows(), total: () => total };
-}
-
-/** @throws UsageError */
-async function columnMapOf(mappings: readonly string[]): Promise<ColumnMap> {
-  const { readColumnMap } = await import("../import-export/columnMap.js");
-  try {
-    return readColumnMap(mappings);
-  } catch (error) {
-    throw error instanceof SourceError ? new UsageError(error.message) : error;
-  }
 }
 
 async function fileSource(file: string | undefined, { map }: Options, signal: AbortSignal): Promise<Source> {
@@ -231,7 +209,11 @@ export const importCommand = (): Command =>
   new Command("import")
     .description("Import existing links from a file or another API. Telegram is not contacted.")
     .argument("[file]", "a file with CSV, JSON lines or a JSON array; - or nothing for stdin")
-    .option("--from-rest <url>", "import from the API with this base address instead of a file", parseAddress)
+    .option(
+      "--from-rest <url>",
+      "import from the API with this base address instead of a file",
+      addressOption,
+    )
     .addOption(
       new Option(
         "--token <token>",
@@ -250,14 +232,7 @@ export const importCommand = (): Command =>
       chatIdOption,
     )
     .option("--update", "update links that exist already, instead of leaving them unchanged")
-    .addOption(
-      new Option(
-        "--map <field=column>",
-        "read a field from a column (in JSON: a property) with another name; repeatable",
-      )
-        .argParser((text: string, mappings: readonly string[]) => [...mappings, text])
-        .default([], "none"),
-    )
+    .addOption(mapOption())
     .option("--dry-run", "check everything, but write nothing")
     .option("--report <file>", "write each skipped row and the reason to this file, as JSON lines")
     .addHelpText("after", DATABASE_HELP)

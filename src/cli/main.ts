@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ValidationError } from "../domain/shared/errors.js";
+import { createCommand } from "./create.js";
 import { eraseMemberCommand } from "./eraseMember.js";
 import { toLine, UsageError } from "./errors.js";
 import { exportCommand } from "./export.js";
@@ -21,6 +22,7 @@ const COMMANDS = [
   telegramCommand,
   tokenCommand,
   migrateCommand,
+  createCommand,
   importCommand,
   exportCommand,
   recountCommand,
@@ -77,6 +79,7 @@ async function withoutSecrets(text: string): Promise<string> {
     "TELEGRAM_BOT_TOKEN",
     "TELEGRAM_WEBHOOK_SECRET",
     "INVITE_LINKS_IMPORT_TOKEN",
+    "INVITE_LINKS_TOKEN",
   ]
     .flatMap((name) => secretForms(process.env[name]?.trim()))
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);

@@ -61,8 +61,12 @@ function readHeaderCell(text: string, map: ColumnMap): HeaderCell {
   );
 }
 
-/** Reads the header of a file. Columns without a name at its end are dropped. @throws SourceError */
-function readHeader(header: readonly string[], map: ColumnMap): HeaderCell[] {
+/**
+ * Reads the header of a file. Columns without a name at its end are dropped.
+ * @param required the column that the file must have
+ * @throws SourceError
+ */
+function readHeader(header: readonly string[], map: ColumnMap, required: Column): HeaderCell[] {
   for (const { field, column } of map.values()) {
     if (field === "tags") {
       throw new SourceError("In CSV each tag type has a column of its own. Use --map tag:TYPE=COLUMN.");
@@ -79,9 +83,9 @@ function readHeader(header: readonly string[], map: ColumnMap): HeaderCell[] {
   );
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new SourceError(`Two columns contain ${JSON.stringify(twice)}.`);
-  if (!names.includes("url")) {
+  if (!names.includes(required)) {
     throw new SourceError(
-      `The file has no column url. ${COLUMN_NAMES}. If the column has another name, use --map url=COLUMN.`,
+      `The file has no column ${required}. ${COLUMN_NAMES}. If the column has another name, use --map ${required}=COLUMN.`,
     );
   }
   return cells.slice(0, cells.findLastIndex((cell) => cell !== null) + 1);
@@ -133,11 +137,12 @@ export function separationOf(line: string): Separation {
   return { delimiter: DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ",", isDeclared: false };
 }
 
-/** Reads one link from each row. @throws SourceError if the header is not acceptable */
+/** Reads one link from each row. @param required the column that the file must have. @throws SourceError if the header is not acceptable */
 export async function* readCsv(
   texts: AsyncIterable<string>,
   { delimiter, isDeclared }: Separation,
   map: ColumnMap,
+  required: Column,
 ): AsyncGenerator<SourceRow> {
   let header: HeaderCell[] | undefined;
   let isSeparatorNext = isDeclared;
@@ -151,7 +156,7 @@ export async function* readCsv(
       if (!header) throw new SourceError(`The file is not CSV. Line ${line}: ${record.unreadable}`);
       yield { place: `line ${line}`, record };
     } else if (header) yield { place: `line ${line}`, record: readRow(header, record) };
-    else header = readHeader(record, map);
+    else header = readHeader(record, map, required);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { LinkExport } from "../domain/transfer/exportLinks.js";
 import type { SourceRow } from "../domain/transfer/importLinks.js";
+import type { Column } from "../domain/transfer/linkRecord.js";
 import type { ColumnMap } from "./columnMap.js";
 import { readCsv, separationOf, writeCsv } from "./csv.js";
 import { readJsonArray } from "./jsonArray.js";
@@ -15,14 +16,16 @@ export type Format = keyof typeof FORMATS;
 /**
  * Reads links from CSV, JSON lines or a JSON array. A file that begins with "{" is JSON lines, and one that begins with "["
  * a JSON array. An empty file has no links.
+ * @param required the column that a CSV file must have
  * @throws SourceError if the file cannot be read further. A single bad row is no error: it becomes an unreadable record.
  */
 export async function* readFileOfLinks(
   chunks: AsyncIterable<Uint8Array>,
   map: ColumnMap = new Map(),
+  required: Column = "url",
 ): AsyncGenerator<SourceRow> {
   const { line, whole } = await peekLine(decodeUtf8(chunks));
   if (line.startsWith("{")) yield* readJsonLines(whole, map);
   else if (line.startsWith("[")) yield* readJsonArray(whole, map);
-  else if (line !== "") yield* readCsv(whole, separationOf(line), map);
+  else if (line !== "") yield* readCsv(whole, separationOf(line), map, required);
 }

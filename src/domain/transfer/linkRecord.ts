@@ -191,6 +191,34 @@ class RecordReader {
   }
 }
 
+/** A link that is to be created, as a source has it. */
+export interface NewLink
+  extends Pick<
+    TransferFields,
+    "expireDate" | "memberLimit" | "createsJoinRequest" | "subscriptionPrice" | "externalId"
+  > {
+  readonly name: string;
+  readonly budget: string;
+  readonly tags: readonly TransferTag[];
+}
+
+/**
+ * Reads a link that is to be created. What only an existing link has, such as an address, is ignored.
+ * @returns null if the record is not acceptable; `problems` says why.
+ */
+export function readNewLink(record: LinkRecord, chatId: number, problems: Problems): NewLink | null {
+  const reader = new RecordReader(record, problems);
+  const own = reader.value("channel_id", parseChatId);
+  if (own !== undefined && own !== chatId) problems.add("channel_id", `Must be ${chatId}.`);
+  const { name, budget = "0.00", ...fields } = reader.fields();
+  if (name == null) problems.add("name", "Must not be empty.");
+  const { tags = [] } = reader.tags() ?? {};
+  const { expireDate, memberLimit, createsJoinRequest, subscriptionPrice, externalId } = fields;
+  return problems.found || name == null
+    ? null
+    : { name, budget, tags, expireDate, memberLimit, createsJoinRequest, subscriptionPrice, externalId };
+}
+
 /**
  * Reads a link from its record.
  * @param chatId the chat of all records; null if each names its own.

@@ -1,0 +1,377 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createReadStream, createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { Command } from "commander";
+import type { SourceRow } from "../domain/transfer/importLinks.js";
+import type { NewLink } from "../domain/transfer/linkRecord.js";
+import { addressOption } from "./addressOption.js";
+import { ApiClient } from "./apiClient.js";
+import { columnMapOf, mapOption } from "./columnOptions.js";
+import { UsageError } from "./errors.js";
+import { chatIdOption } from "./idOptions.js";
+import { print } from "./output.js";
+import { Progress } from "./progress.js";
+
+/** The most links that one batch takes. */
+const BATCH_SIZE = 1000;
+const PAGE_SIZE = 100;
+/** Between two looks at a batch, in milliseconds. */
+const LOOK_MS = 1000;
+const SHOWN = 10;
+
+const TAGS = `query ($channelId: TelegramID!, $after: String) {
+  tags(channelId: $channelId, first: ${PAGE_SIZE}, after: $after) {
+    nodes { id name type { name } } pageInfo { endCursor hasNextPage }
+  }
+}`;
+const BATCH = "id state totalCount madeCount failedCount uncertainCount finishedAt waitingUntil";
+const CREATE = `mutation ($input: CreateInviteLinksInput!) {
+  createInviteLinks(input: $input) {
+    ... on CreateInviteLinksSuccess { batch { ${BATCH} } }
+    ... on UserError { message }
+    ... on ValidationError { fieldErrors { field message } }
+  }
+}`;
+const LOOK = `query ($id: ID!) { node(id: $id) { ... on InviteLinkBatch { ${BATCH} } } }`;
+const ITEMS = `query ($id: ID!, $after: String) {
+  node(id: $id) {
+    ... on InviteLinkBatch {
+      items(first: ${PAGE_SIZE}, after: $after) {
+        nodes { index name externalId state inviteLink { url } error { message } } pageInfo { endCursor hasNextPage }
+      }
+    }
+  }
+}`;
+
+interface PageInfo {
+  readonly endCursor: string | null;
+  readonly hasNextPage: boolean;
+}
+
+interface Batch {
+  readonly id: string;
+  readonly state: string;
+  readonly totalCount: number;
+  readonly madeCount: number;
+  readonly failedCount: number;
+  readonly uncertainCount: number;
+  readonly finishedAt: string | null;
+  readonly waitingUntil: string | null;
+}
+
+interface Item {
+  readonly index: number;
+  readonly name: string;
+  readonly externalId: string | null;
+  readonly state: string;
+  readonly inviteLink: { readonly url: string } | null;
+  readonly error: { readonly message: string } | null;
+}
+
+interface CreateResult {
+  readonly batch?: Batch;
+  readonly message?: string;
+  readonly fieldErrors?: readonly { readonly field: string; readonly message: string }[];
+}
+
+interface Options {
+  readonly server: URL;
+  readonly channel: number;
+  readonly file: string;
+  readonly map: readonly string[];
+  readonly report?: string;
+}
+
+/** A link of the file, with its place there. */
+interface PlacedLink {
+  readonly place: string;
+  readonly link: NewLink;
+}
+
+/** What became of a link. */
+interface Result {
+  readonly place: string;
+  readonly name: string;
+  readonly externalId: string | null;
+  readonly state: string;
+  readonly url: string | null;
+  readonly error: string | null;
+}
+
+/** @throws Error that names every row that is not acceptable, at most SHOWN of them */
+async function readLinks({ file, channel, map }: Options): Promise<{ links: PlacedLink[]; hash: string }> {
+  const columns = await columnMapOf(map);
+  const { readFileOfLinks } = await import("../import-export/files.js");
+  const { readNewLink } = await import("../domain/transfer/linkRecord.js");
+  const { Problems } = await import("../domain/shared/errors.js");
+  const stream = createReadStream(file);
+  await once(stream, "open");
+  const hash = createHash("sha256").update(JSON.stringify([channel, [...map].sort()]));
+  const chunks = (async function* () {
+    for await (const chunk of stream) {
+      hash.update(chunk as Buffer);
+      yield chunk as Buffer;
+    }
+  })();
+  const links: PlacedLink[] = [];
+  const refused: string[] = [];
+  const read = ({ place, record }: SourceRow): void => {
+    const problems = new Problems();
+    if ("unreadable" in record) problems.add("row", String(record.unreadable));
+    const link = "unreadable" in record ? null : readNewLink(record, channel, problems);
+    if (link) links.push({ place, link });
+    else
+      refused.push(`${place}: ${problems.all.map(({ field, message }) => `${field}: ${message}`).join(" ")}`);
+  };
+  for await (const row of readFileOfLinks(chunks, columns, "name")) read(row);
+  if (refused.length > 0) {
+    const rest = refused.length > SHOWN ? ` (and ${refused.length - SHOWN} more rows)` : "";
+    throw new Error(`No link was created. ${refused.slice(0, SHOWN).join(" ")}${rest}`);
+  }
+  if (links.length === 0) throw new Error("There are no links in the file.");
+  return { links, hash: hash.digest("hex") };
+}
+
+/** Creates the links of a file through the API of a server. */
+class Creation {
+  readonly #client: ApiClient;
+  readonly #channelId: number;
+  readonly #total: number;
+  readonly #signal: AbortSignal;
+  readonly #progress = new Progress();
+  readonly results: Result[] = [];
+
+  constructor(client: ApiClient, channelId: number, total: number, signal: AbortSignal) {
+    this.#client = client;
+    this.#channelId = channelId;
+    this.#total = total;
+    this.#signal = signal;
+  }
+
+  /** @param key for the idempotency keys of the batches */
+  async run(links: readonly PlacedLink[], key: string): Promise<void> {
+    try {
+      const idOf = await this.#tagIds(links);
+      const inputs = links.map(({ place, link }) => ({ place, input: toInput(place, link, idOf) }));
+      for (let from = 0; from < inputs.length; from += BATCH_SIZE) {
+        const part = inputs.slice(from, from + BATCH_SIZE);
+        const batch = await this.#create(part, `file ${key} ${from / BATCH_SIZE}`);
+        await this.#wait(batch);
+        await this.#readResults(batch.id, part);
+      }
+    } finally {
+      this.#progress.end();
+    }
+  }
+
+  /** The ids of the channel's tags, by type and name. They are not read if no link has a tag. */
+  async #tagIds(links: readonly PlacedLink[]): Promise<(type: string, name: string) => string | undefined> {
+    const { foldName } = await import("../domain/shared/text.js");
+    const keyOf = (type: string, name: string) => JSON.stringify([foldName(type), foldName(name)]);
+    const ids = new Map<string, string>();
+    interface Page {
+      readonly tags: {
+        readonly nodes: readonly {
+          readonly id: string;
+          readonly name: string;
+          readonly type: { readonly name: string };
+        }[];
+        readonly pageInfo: PageInfo;
+      };
+    }
+    let after: string | null = null;
+    let more = links.some(({ link }) => link.tags.length > 0);
+    while (more) {
+      const { tags }: Page = await this.#client.ask<Page>(
+        TAGS,
+        { channelId: this.#channelId, after },
+        "briefly",
+      );
+      for (const { id, name, type } of tags.nodes) ids.set(keyOf(type.name, name), id);
+      after = tags.pageInfo.endCursor;
+      more = tags.pageInfo.hasNextPage;
+    }
+    return (type, name) => ids.get(keyOf(type, name));
+  }
+
+  async #create(part: readonly { place: string; input: object }[], idempotencyKey: string): Promise<Batch> {
+    const input = { channelId: this.#channelId, idempotencyKey, links: part.map((one) => one.input) };
+    const wait = this.results.length === 0 ? "briefly" : "long";
+    const { createInviteLinks } = await this.#client.ask<{ createInviteLinks: CreateResult }>(
+      CREATE,
+      { input },
+      wait,
+    );
+    const { batch, message, fieldErrors } = createInviteLinks;
+    if (batch) return batch;
+    const placed = fieldErrors?.map((error) => {
+      const [, index, field] = /^links\.(\d+)\.(.+)$/.exec(error.field) ?? [];
+      const place = index === undefined ? "" : `${part[Number(index)]?.place}: `;
+      return `${place}${field ?? error.field}: ${error.message}`;
+    });
+    throw new Error(placed?.join(" ") ?? message ?? "The server did not create the batch.");
+  }
+
+  async #wait(first: Batch): Promise<void> {
+    let batch = first;
+    for (;;) {
+      this.#show(batch);
+      if (batch.finishedAt !== null) return;
+      await delay(LOOK_MS, undefined, { signal: this.#signal }).catch(() => {});
+      this.#signal.throwIfAborted();
+      const { node } = await this.#client.ask<{ node: Batch | null }>(LOOK, { id: batch.id });
+      if (node === null) throw new Error("The batch is not there any more, or the token may not see it.");
+      batch = node;
+    }
+  }
+
+  #show({ madeCount, failedCount, uncertainCount, waitingUntil }: Batch): void {
+    const made = this.results.filter(({ state }) => state === "MADE").length + madeCount;
+    const parts = [`${made} of ${this.#total} links created`];
+    if (failedCount > 0) parts.push(`${failedCount} failed`);
+    if (uncertainCount > 0) parts.push(`${uncertainCount} uncertain`);
+    if (waitingUntil !== null) parts.push(`Telegram asked to wait until ${waitingUntil}`);
+    this.#progress.show(parts.join(", "));
+  }
+
+  async #readResults(id: string, part: readonly { readonly place: string }[]): Promise<void> {
+    interface Page {
+      readonly node: {
+        readonly items: { readonly nodes: readonly Item[]; readonly pageInfo: PageInfo };
+      } | null;
+    }
+    let after: string | null = null;
+    for (;;) {
+      const { node }: Page = await this.#client.ask<Page>(ITEMS, { id, after });
+      if (node === null) throw new Error("The batch is not there any more, or the token may not see it.");
+      for (const { index, name, externalId, state, inviteLink, error } of node.items.nodes) {
+        this.results.push({
+          place: part[index]?.place ?? "",
+          name,
+          externalId,
+          state,
+          url: inviteLink?.url ?? null,
+          error: error?.message ?? null,
+        });
+      }
+      if (!node.items.pageInfo.hasNextPage) return;
+      after = node.items.pageInfo.endCursor;
+    }
+  }
+}
+
+/** @throws Error if the channel has no such tag */
+function toInput(
+  place: string,
+  link: NewLink,
+  idOf: (type: string, name: string) => string | undefined,
+): object {
+  const { name, budget, expireDate, memberLimit, createsJoinRequest, subscriptionPrice, externalId } = link;
+  const tagIds = link.tags.map((tag) => {
+    const id = idOf(tag.type, tag.name);
+    if (id === undefined)
+      throw new Error(
+        `No link was created. ${place}: the channel has no tag ${JSON.stringify(tag.name)} of the type ${JSON.stringify(tag.type)}.`,
+      );
+    return id;
+  });
+  return {
+    name,
+    budget,
+    tagIds,
+    createsJoinRequest: createsJoinRequest ?? false,
+    expireDate: expireDate?.toISOString() ?? null,
+    memberLimit: memberLimit ?? null,
+    subscription: subscriptionPrice == null ? null : { priceStars: subscriptionPrice },
+    externalId: externalId ?? null,
+  };
+}
+
+async function writeReport(file: string, results: readonly Result[]): Promise<void> {
+  const stream = createWriteStream(file);
+  for (const result of results) stream.write(`${JSON.stringify(result)}\n`);
+  stream.end();
+  await finished(stream);
+}
+
+/** Prints what became of the links. @throws Error if a link was not created */
+function summarize(results: readonly Result[], report: string | undefined): void {
+  const count = (state: string) => results.filter((result) => result.state === state).length;
+  const counts = {
+    created: count("MADE"),
+    failed: count("FAILED"),
+    uncertain: count("UNCERTAIN"),
+    cancelled: count("CANCELLED"),
+  };
+  const others = results.filter(({ state }) => state !== "MADE");
+  const inWords = ({ place, state, error }: Result) =>
+    `${place}: ${state.toLowerCase()}${error === null ? "" : `: ${error}`}`;
+  const lines = [
+    `Links: ${counts.created} created, ${counts.failed} failed, ${counts.uncertain} uncertain, ${counts.cancelled} cancelled`,
+    ...others.slice(0, SHOWN).map(inWords),
+  ];
+  print({ ...counts, firstNotCreated: others.slice(0, SHOWN) }, lines.join("\n"));
+  const [first] = others;
+  if (!first) return;
+  const all = report === undefined ? "--report FILE writes all of them to a file" : `all are in ${report}`;
+  throw new Error(`${others.length} of ${results.length} links were not created. ${inWords(first)} (${all})`);
+}
+
+async function run(options: Options): Promise<void> {
+  const token = process.env["INVITE_LINKS_TOKEN"]?.trim() ?? "";
+  if (token === "") throw new UsageError("an API token must be in the variable INVITE_LINKS_TOKEN");
+  const stopped = new AbortController();
+  const stop = () =>
+    stopped.abort(
+      new Error(
+        "Stopped. The server goes on with the links of the current batch; repeat the command to follow it and to create the rest.",
+      ),
+    );
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const name of signals) process.once(name, stop);
+  try {
+    const { links, hash } = await readLinks(options);
+    const client = new ApiClient(options.server, token, stopped.signal);
+    const creation = new Creation(client, options.channel, links.length, stopped.signal);
+    await creation.run(links, hash);
+    if (options.report !== undefined) await writeReport(options.report, creation.results);
+    summarize(creation.results, options.report);
+  } finally {
+    for (const name of signals) process.off(name, stop);
+  }
+}
+
+export const createCommand = (): Command =>
+  new Command("create")
+    .description("Create the links of a file in Telegram, through the API of a running server.")
+    .requiredOption(
+      "--server <url>",
+      "the address of the server, such as https://links.example.com",
+      addressOption,
+    )
+    .requiredOption("--channel <id>", "the Telegram id of the channel of all links", chatIdOption)
+    .requiredOption("--file <file>", "a file with CSV, JSON lines or a JSON array")
+    .addOption(mapOption())
+    .option("--report <file>", "write what became of each link to this file, as JSON lines")
+    .addHelpText(
+      "after",
+      `
+The variable INVITE_LINKS_TOKEN must hold an API token with the role EDITOR.
+
+The fields are those of import: name, budget, expire_date, member_limit, creates_join_request, subscription_price,
+external_id and tag:TYPE…; what only an existing link has, such as url, is ignored. Tags must exist already. A row that
+is not acceptable refuses the file (or, from 1,000 links on, its thousand). The server creates the links one after
+another and waits where Telegram asks it to.
+
+The command can be repeated, and continues after it was stopped: within 24 hours the same file gives the same links. An
+external_id keeps a link from being created twice at any time.
+
+In a pipe the output is JSON: {"created": 2, "failed": 0, "uncertain": 0, "cancelled": 0, …}.
+
+Examples:
+  $ INVITE_LINKS_TOKEN=… invite-links create --server http://127.0.0.1:4000 --channel -1001234567890 --file links.csv
+  $ invite-links create --server https://links.example.com --channel -1001234567890 --file links.csv --report made.jsonl`,
+    )
+    .action(run);
