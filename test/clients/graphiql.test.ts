@@ -52,6 +52,8 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
       "Decide",
       "ByTags",
       "Create",
+      "CreateMany",
+      "Batches",
       "CreateWebhook",
       "Viewer",
     ]);

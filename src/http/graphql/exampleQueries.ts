@@ -237,6 +237,68 @@ mutation Create {
 }
 `;
 
+const createManyMutation = ({
+  chatId,
+}: ExampleChannel) => `# Creates many links, one after another in the background.
+# Watch them with the subscription inviteLinkBatchUpdated or the next tab.
+mutation CreateMany {
+  createInviteLinks(
+    input: {
+      channelId: ${chatId}
+      links: [{ name: "Ad 1", budget: "10.00" }, { name: "Ad 2", budget: "20.00" }, { name: "Ad 3" }]
+    }
+  ) {
+    __typename
+    ... on CreateInviteLinksSuccess {
+      batch {
+        id
+        state
+        totalCount
+      }
+    }
+    ... on UserError {
+      code
+      message
+    }
+    ... on ValidationError {
+      fieldErrors {
+        field
+        message
+      }
+    }
+  }
+}
+`;
+
+const batchesQuery = (chatId: number) => `# The latest batch of links, and what became of each.
+query Batches {
+  inviteLinkBatches(channelId: ${chatId}, first: 1) {
+    nodes {
+      id
+      state
+      totalCount
+      madeCount
+      failedCount
+      uncertainCount
+      waitingUntil
+      items(first: 10) {
+        nodes {
+          index
+          name
+          state
+          inviteLink {
+            url
+          }
+          error {
+            message
+          }
+        }
+      }
+    }
+  }
+}
+`;
+
 const connectMutation = `# Connects a channel in which the helper bot is an administrator that may invite users.
 mutation Connect {
   connectChannel(input: { chat: "@your_channel" }) {
@@ -308,6 +370,8 @@ export function exampleQueries(example: ExampleChannel | null): string[] {
     decideMutation,
     filterQuery(example),
     createMutation(example),
+    createManyMutation(example),
+    batchesQuery(example.chatId),
     webhookMutation(example.chatId),
     viewerQuery,
   ];
