@@ -66,7 +66,7 @@ export default {
       "endpoints-point-down",
       "Only main.ts starts the server, and only app.ts connects its parts.",
       "^src/(http|background)/",
-      "^src/(http|background|graphql|domain|telegram|database)/",
+      "^src/(http|background|graphql|import-export|domain|telegram|database)/",
     ),
     mayOnlyImport(
       "cli-points-down",

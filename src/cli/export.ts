@@ -11,25 +11,12 @@ import { Progress } from "./progress.js";
 
 const RUNNING_SERVER = "Stop the server during the export.";
 const FORMATS: readonly Format[] = ["csv", "jsonl"];
-const CHUNK_LENGTH = 65_536;
 
 interface Options {
   readonly channel: number;
   readonly format?: Format;
   readonly output?: string;
   readonly stats?: boolean;
-}
-
-/** Joins texts into chunks that are large enough for one write. */
-async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<string> {
-  let chunk = "";
-  for await (const text of texts) {
-    chunk += text;
-    if (chunk.length < CHUNK_LENGTH) continue;
-    yield chunk;
-    chunk = "";
-  }
-  if (chunk !== "") yield chunk;
 }
 
 /**
@@ -79,7 +66,7 @@ const formatOf = ({ format, output }: Options): Format =>
 async function run(options: Options): Promise<void> {
   const { exportLinks } = await import("../domain/transfer/exportLinks.js");
   const { NotFoundError } = await import("../domain/shared/errors.js");
-  const formats = (await import("../import-export/files.js")).FORMATS;
+  const { FORMATS: formats, inChunks } = await import("../import-export/files.js");
   const { channel, output = "-", stats = false } = options;
   const progress = new Progress();
   await withDatabase(RUNNING_SERVER, ({ database }) =>

@@ -32,6 +32,7 @@ import type { TagCache } from "./tags/tagCache.js";
 import { TagCommands } from "./tags/tagCommands.js";
 import { Tags } from "./tags/tagQueries.js";
 import { TagTypes } from "./tags/tagTypes.js";
+import { LinkTransfer } from "./transfer/linkTransfer.js";
 import { Deliveries } from "./webhooks/deliveries.js";
 import { type WebhookServices, Webhooks } from "./webhooks/webhooks.js";
 
@@ -84,6 +85,7 @@ interface Parts {
   failedUpdates: FailedUpdates;
   linkCreator: LinkCreator;
   linkBatches: LinkBatches;
+  linkTransfer: LinkTransfer;
   linkEditor: LinkEditor;
   bulkTagging: BulkTagging;
   uncertainCreations: UncertainCreations;
@@ -223,6 +225,14 @@ export class DomainRequest {
       loaders: this.loaders,
     });
     return this.#parts.linkBatches;
+  }
+  get linkTransfer(): LinkTransfer {
+    this.#parts.linkTransfer ??= new LinkTransfer(this.#domain, {
+      reading: this.#reading,
+      caller: this.caller,
+      loaders: this.loaders,
+    });
+    return this.#parts.linkTransfer;
   }
   get linkEditor(): LinkEditor {
     this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#origin, loaders: this.loaders });

@@ -13,18 +13,24 @@ import { answerError, refuse } from "./rest/errors.js";
 import { addDocs } from "./rest/openApi.js";
 import { addLinks } from "./rest/routes/links.js";
 import { addTags } from "./rest/routes/tags.js";
+import { addTransfer } from "./rest/routes/transfer.js";
+import type { SpoolLimits } from "./rest/spool.js";
 import { refuseMalformed, validatorCompiler } from "./rest/validation.js";
 
 export interface RestOptions {
   readonly domain: Domain;
   readonly bearer: BearerTokens;
+  readonly spoolLimits?: SpoolLimits;
 }
 
 /**
  * Adds the REST face for clients of the former API, with that API's paths, parameters, JSON and statuses. It uses the same
  * domain as GraphQL. The schemas of a route give its types, its validation and its description in /openapi.json.
  */
-export async function addRest(server: FastifyInstance, { domain, bearer }: RestOptions): Promise<void> {
+export async function addRest(
+  server: FastifyInstance,
+  { domain, bearer, spoolLimits }: RestOptions,
+): Promise<void> {
   const openRequest: OpenRequest = (request, reply) => {
     const { caller } = requestRecordOf(request);
     if (caller === null) throw new TypeError("An unauthenticated request reached a route.");
@@ -35,7 +41,7 @@ export async function addRest(server: FastifyInstance, { domain, bearer }: RestO
     });
   };
   // A plugin of its own, because authentication, body parsing and the form of errors apply to these routes only.
-  const routes: FastifyPluginAsync = async (inside) => {
+  const prepare = (inside: FastifyInstance): { endpoint: RestEndpoint; paths: Set<string> } => {
     const endpoint = inside as unknown as RestEndpoint;
     const paths = new Set<string>();
     endpoint.addHook("onRoute", ({ url }) => {
@@ -52,6 +58,10 @@ export async function addRest(server: FastifyInstance, { domain, bearer }: RestO
     });
     endpoint.setValidatorCompiler(validatorCompiler);
     endpoint.setSerializerCompiler(serializerCompiler);
+    return { endpoint, paths };
+  };
+  const routes: FastifyPluginAsync = async (inside) => {
+    const { endpoint, paths } = prepare(inside);
     const readJson = endpoint.getDefaultJsonParser("remove", "remove");
     addRequestFormat(inside, {
       answers: ["application/json"],
@@ -65,9 +75,16 @@ export async function addRest(server: FastifyInstance, { domain, bearer }: RestO
     addTags(endpoint, openRequest);
     refuseOtherMethods(inside, [...paths]);
   };
+  // Bodies and answers that are streams need another request format.
+  const transfer: FastifyPluginAsync = async (inside) => {
+    const { endpoint, paths } = prepare(inside);
+    addTransfer(endpoint, openRequest, spoolLimits);
+    refuseOtherMethods(inside, [...paths]);
+  };
   const face: FastifyPluginAsync = async (inside) => {
     await addDocs(inside);
     await inside.register(routes);
+    await inside.register(transfer);
   };
   await server.register(face);
 }

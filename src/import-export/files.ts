@@ -13,6 +13,20 @@ export const FORMATS = { csv: writeCsv, jsonl: writeJsonLines } as const satisfi
 >;
 export type Format = keyof typeof FORMATS;
 
+const CHUNK_LENGTH = 65_536;
+
+/** Joins texts into chunks that are large enough for one write. */
+export async function* inChunks(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let chunk = "";
+  for await (const text of texts) {
+    chunk += text;
+    if (chunk.length < CHUNK_LENGTH) continue;
+    yield chunk;
+    chunk = "";
+  }
+  if (chunk !== "") yield chunk;
+}
+
 /**
  * Reads links from CSV, JSON lines or a JSON array. A file that begins with "{" is JSON lines, and one that begins with "["
  * a JSON array. An empty file has no links.

@@ -34,6 +34,8 @@ describeInChromium("the API documentation in Chromium, without internet", () => 
       "/tags/types",
       "/tags/{tag_id}",
       "/tags/{tag_id}",
+      "/export",
+      "/import",
     ]);
 
     await page.getByRole("button", { name: "Authorize" }).first().click();

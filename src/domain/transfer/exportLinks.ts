@@ -1,7 +1,8 @@
-import sql, { empty, join, raw } from "sql-template-tag";
+import sql, { empty, join, raw, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { type LinkSelection, selected } from "../links/selection.js";
 import { costPer, type MemberCounts, statsOfLinkColumn } from "../links/stats/memberCounts.js";
-import { NotFoundError } from "../shared/errors.js";
+import { NotFoundError, RateLimitedError } from "../shared/errors.js";
 import { COLUMNS, type Column, type StatsColumn } from "./linkRecord.js";
 import type { TransferTag } from "./transferLink.js";
 
@@ -23,6 +24,10 @@ export interface LinkExport {
 }
 
 const PORTION = 500;
+/** When a refused caller should try again. By then one of the long lists is likely to be finished. */
+const RETRY_SECONDS = 5;
+
+type Selected = ReturnType<typeof selected>;
 
 type ExportedRow = Readonly<Record<Exclude<Column, "channel_id">, string | number | boolean | null>> &
   Pick<ExportedLink, "tags"> & { readonly stats?: MemberCounts };
@@ -55,6 +60,64 @@ const exportedColumns = join(
   COLUMNS.filter((column) => column !== "channel_id").map((column) => raw(`l.${column}`)),
 );
 
+/** Selects a channel's links with their tags, the oldest first. */
+const exportedRows = ({ with: prefix, where }: Selected, hasStats: boolean): Sql => sql`
+  ${prefix} select ${exportedColumns},
+    coalesce((
+      select json_agg(json_build_object('type', y.name, 'name', t.name, 'color', t.color)
+        order by y.name_key, t.name_key)
+      from invite_link_tag lt join tag t on t.id = lt.tag_id join tag_type y on y.id = t.type_id
+      where lt.link_id = l.id
+    ), '[]') as tags
+    ${hasStats ? sql`, ${statsOfLinkColumn}` : empty}
+  from invite_link l where ${where} order by l.created_at, l.id`;
+
+const tagTypesOf = (channelId: Sql): Sql => sql`
+  select y.name from tag_type y
+  where y.id in (select type_id from invite_link_tag where channel_id = ${channelId}::uuid)
+  order by y.name_key`;
+
+/** An export that is read while its client receives it. It must be closed. */
+export interface OpenExport extends LinkExport {
+  close(): Promise<unknown>;
+}
+
+/**
+ * Opens the selected links of a chat, all of one snapshot, for a client that may read slowly.
+ * @throws RateLimitedError while too many long lists are being read.
+ */
+export async function openExport(
+  database: Database,
+  chatId: number,
+  selection: LinkSelection,
+  hasStats: boolean,
+): Promise<OpenExport> {
+  const links = selected(selection);
+  const statements = {
+    count: sql`${links.with} select count(*) as count from invite_link l where ${links.where}`,
+    rows: exportedRows(links, hasStats),
+  };
+  const opened = await database.read<ExportedRow>(statements, PORTION);
+  if (opened === null) throw new RateLimitedError(RETRY_SECONDS);
+  const { count, rows } = opened;
+  try {
+    const types = await database.query<{ name: string }>(tagTypesOf(selection.channelId));
+    return {
+      total: count,
+      tagTypes: types.map(({ name }) => name),
+      hasStats,
+      links: (async function* () {
+        for (let portion = await rows.next(); portion.length > 0; portion = await rows.next())
+          for (const row of portion) yield toExported(chatId, row);
+      })(),
+      close: () => rows.close(),
+    };
+  } catch (error) {
+    await rows.close().catch(() => {});
+    throw error;
+  }
+}
+
 /**
  * Passes a channel's links to `write`, all of one snapshot.
  * @throws NotFoundError if the chat has no channel here.
@@ -70,21 +133,10 @@ export async function exportLinks(
       select c.id, (select count(*) from invite_link l where l.channel_id = c.id) as total
       from channel c where c.chat_id = ${chatId}::bigint`);
     if (!channel) throw new NotFoundError("channel");
-    const types = await snapshot.query<{ name: string }>(sql`
-      select y.name from tag_type y
-      where y.id in (select type_id from invite_link_tag where channel_id = ${channel.id}::uuid)
-      order by y.name_key`);
+    const channelId = sql`${channel.id}`;
+    const types = await snapshot.query<{ name: string }>(tagTypesOf(channelId));
     const portions = snapshot.portions<ExportedRow>(
-      sql`
-      select ${exportedColumns},
-        coalesce((
-          select json_agg(json_build_object('type', y.name, 'name', t.name, 'color', t.color)
-            order by y.name_key, t.name_key)
-          from invite_link_tag lt join tag t on t.id = lt.tag_id join tag_type y on y.id = t.type_id
-          where lt.link_id = l.id
-        ), '[]') as tags
-        ${hasStats ? sql`, ${statsOfLinkColumn}` : empty}
-      from invite_link l where l.channel_id = ${channel.id}::uuid order by l.created_at, l.id`,
+      exportedRows({ with: empty, where: sql`l.channel_id = ${channelId}::uuid` }, hasStats),
       PORTION,
     );
     await write({

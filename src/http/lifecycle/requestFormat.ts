@@ -95,7 +95,7 @@ function checkAddress(url: string): void {
  * Checks the headers that describe the body. An empty body needs no Content-Type, and a Content-Type it has is ignored.
  * @throws RequestRefusedError (415)
  */
-function checkBody({ headers }: FastifyRequest): void {
+function checkBody({ headers }: FastifyRequest, types: readonly string[] = [JSON_TYPE]): void {
   const type = headers["content-type"];
   const codings = `${headers["content-encoding"] ?? ""},${headers["transfer-encoding"] ?? ""}`;
   if (headers["transfer-encoding"] === undefined && /^0*$/.test(headers["content-length"] ?? "")) {
@@ -107,18 +107,15 @@ function checkBody({ headers }: FastifyRequest): void {
       "accept-encoding": "identity",
     });
   }
-  if (type === JSON_TYPE) return;
+  if (type !== undefined && types.includes(type)) return;
   const parsed = parseMediaType(type ?? "");
-  if (type === undefined || parsed.type !== JSON_TYPE || !isInUtf8(type, parsed)) {
-    throw new RequestRefusedError(
-      415,
-      "UNSUPPORTED_MEDIA_TYPE",
-      "Send the body as application/json in UTF-8.",
-      { accept: JSON_TYPE },
-    );
+  if (type === undefined || !types.includes(parsed.type) || !isInUtf8(type, parsed)) {
+    const accept = types.join(", ");
+    const message = `Send the body as ${types.join(" or ")} in UTF-8.`;
+    throw new RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE", message, { accept });
   }
   // Fastify chooses the parser by this header; in this form it does not have to parse it again.
-  headers["content-type"] = JSON_TYPE;
+  headers["content-type"] = parsed.type;
 }
 
 /** Whether arrays and objects in a JSON text are nested too deeply. The text does not have to be valid JSON. */
@@ -170,18 +167,26 @@ export interface RequestFormat {
 
 const hasBody = ({ method }: FastifyRequest): boolean => method !== "GET" && method !== "HEAD";
 
+/** Checks the form of a request before its body is read. @throws RequestRefusedError */
+export function checkForm(
+  request: FastifyRequest,
+  bodies: readonly string[],
+  answers: readonly [string, ...string[]],
+): void {
+  checkAddress(request.raw.url ?? "");
+  if (hasBody(request)) checkBody(request, bodies);
+  request.answerType = negotiate(request.headers.accept, answers);
+  if (request.answerType === null)
+    throw new RequestRefusedError(406, "NOT_ACCEPTABLE", `Accept one of ${answers.join(", ")} in UTF-8.`);
+}
+
 /** Checks the form of every request to the endpoint before its body is read, and refuses it with a RequestRefusedError. */
 export function addRequestFormat(endpoint: FastifyInstance, { answers, parse }: RequestFormat): void {
   endpoint.decorateRequest("answerType", null);
   // This hook runs after authentication (onRequest) and before the body is read.
   endpoint.addHook("preParsing", (request, _reply: FastifyReply, _payload, done) => {
     try {
-      checkAddress(request.raw.url ?? "");
-      if (hasBody(request)) checkBody(request);
-      request.answerType = negotiate(request.headers.accept, answers);
-      if (request.answerType === null) {
-        throw new RequestRefusedError(406, "NOT_ACCEPTABLE", `Accept one of ${answers.join(", ")} in UTF-8.`);
-      }
+      checkForm(request, [JSON_TYPE], answers);
     } catch (error) {
       return done(error as Error);
     }

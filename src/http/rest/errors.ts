@@ -138,9 +138,15 @@ function namesIn(schema: unknown): readonly string[] {
   return schema instanceof z.ZodOptional || schema instanceof z.ZodNullable ? namesIn(schema.unwrap()) : [];
 }
 
+/** A field's path. The former API has the properties of a filter as parameters of their own. */
+function pathOf(field: string, { querystring }: FastifySchema): string[] {
+  const path = field.split(".");
+  return path[0] === "filter" && !namesIn(querystring).includes("filter") ? path.slice(1) : path;
+}
+
 /** The place in a route's request that belongs to a field of the domain. */
 function locate(field: string, schema: FastifySchema): Problem["loc"] {
-  const [first = "", ...rest] = field.replace(/^filter\./, "").split(".");
+  const [first = "", ...rest] = pathOf(field, schema);
   const candidates = PARAMETERS[first] ?? [first];
   const path = rest.map((key) => (/^\d+$/.test(key) ? Number(key) : (PARAMETERS[key]?.[0] ?? key)));
   for (const [part, key] of PARTS) {

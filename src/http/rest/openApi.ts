@@ -43,7 +43,7 @@ export async function addDocs(face: FastifyInstance): Promise<void> {
       },
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
       security: [{ token: [] }],
-      tags: [{ name: "invite_links" }, { name: "tags" }],
+      tags: [{ name: "invite_links" }, { name: "tags" }, { name: "transfer" }],
     },
     transform: jsonSchemaTransform,
     transformObject: corrected,

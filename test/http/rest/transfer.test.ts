@@ -1,0 +1,181 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RequestRefusedError } from "../../../src/http/lifecycle/requestFormat.js";
+import { spool } from "../../../src/http/rest/spool.js";
+import { CHANNEL, GROUP, startTestServer, type TestServer } from "../../support/server.js";
+import { callerOf } from "./support.js";
+
+let server: TestServer;
+const call = callerOf(() => server);
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server?.stop());
+
+const EMPTY = -1005555555555;
+const CSV = { "content-type": "text/csv" };
+const post = (query: string, body: string, headers: Record<string, string> = CSV, token?: string) =>
+  call("POST", `/import?${query}`, { body, headers, ...(token === undefined ? {} : { token }) });
+const report = { updated: 0, known: 0, skipped: 0, firstSkipped: [] };
+
+describe("GET /export", () => {
+  test("gives a file of the selected links that import reads again", async () => {
+    const all = await call("GET", `/export?channel_id=${CHANNEL}`);
+    expect(all.status).toBe(200);
+    expect(all.headers.get("content-type")).toBe("text/csv; charset=utf-8");
+    const { data } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}) { totalCount }
+        revoked: inviteLinks(channelId: ${CHANNEL}, filter: { isRevoked: false, name: "a" }) { totalCount } }`,
+    );
+    const lines = String(all.body).trim().split("\r\n");
+    expect(lines).toHaveLength(data.inviteLinks.totalCount + 1);
+    expect(lines[0]).toContain("channel_id,url,name");
+    const again = await post(`channel_id=${CHANNEL}`, String(all.body));
+    expect(again.body).toMatchObject({ ...report, created: 0, known: data.inviteLinks.totalCount });
+
+    const filter = encodeURIComponent(JSON.stringify({ isRevoked: false, name: "a", createdFrom: null }));
+    const some = await call("GET", `/export?channel_id=${CHANNEL}&format=jsonl&stats=true&filter=${filter}`);
+    expect(some.headers.get("content-type")).toBe("application/x-ndjson; charset=utf-8");
+    const links = String(some.body)
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(links).toHaveLength(data.revoked.totalCount);
+    expect(links[0]).toMatchObject({ channel_id: CHANNEL, stats: { join_count: expect.any(Number) } });
+    const moved = String(some.body).replaceAll(String(CHANNEL), String(EMPTY));
+    const ndjson = { "content-type": "application/x-ndjson; charset=utf-8" };
+    expect((await post(`channel_id=${EMPTY}`, moved, ndjson)).body).toMatchObject({
+      ...report,
+      created: links.length,
+      channels: 1,
+      dryRun: false,
+    });
+  });
+
+  test("refuses others than administrators, unknown channels and wrong filters", async () => {
+    const [editor, stranger] = await Promise.all([
+      server.makeToken({ role: "EDITOR" }),
+      server.makeToken({ role: "ADMIN", channelIds: [GROUP] }),
+    ]);
+    for (const token of [editor, stranger])
+      expect((await call("GET", `/export?channel_id=${CHANNEL}`, { token })).status).toBe(403);
+    expect((await call("GET", `/export?channel_id=${CHANNEL}`, { token: null })).status).toBe(401);
+    expect((await call("GET", "/export?channel_id=-100777")).status).toBe(404);
+    for (const filter of ["{", "[]", '{"nothing":1}', '{"createdFrom":"soon"}', '{"ids":["x"]}']) {
+      const refused = await call("GET", `/export?channel_id=${CHANNEL}&filter=${encodeURIComponent(filter)}`);
+      expect(refused.status, filter).toBe(422);
+      expect(refused.body.detail[0].loc.slice(0, 2), filter).toEqual(["query", "filter"]);
+    }
+    expect((await call("GET", `/export?channel_id=${CHANNEL}&format=xml`)).status).toBe(422);
+    expect((await call("GET", "/export")).status).toBe(422);
+    const accept = { accept: "image/png" };
+    expect((await call("GET", `/export?channel_id=${CHANNEL}`, { headers: accept })).status).toBe(406);
+  });
+});
+
+describe("POST /import", () => {
+  test("checks without writing, maps columns, updates, and names what it skipped", async () => {
+    const file = "Адрес,Cost\nt.me/+imported00001,10\nnot an address,20\n";
+    const map = `map=${encodeURIComponent("url=Адрес")}&map=budget=Cost`;
+    const dry = await post(`channel_id=${CHANNEL}&dry_run=true&${map}`, file);
+    expect(dry).toMatchObject({
+      status: 200,
+      body: {
+        created: 1,
+        skipped: 1,
+        dryRun: true,
+        firstSkipped: [{ place: "line 3", problems: [{ field: "url" }] }],
+      },
+    });
+    expect((await post(`channel_id=${CHANNEL}&${map}`, file)).body).toMatchObject({ created: 1, skipped: 1 });
+    expect((await post(`channel_id=${CHANNEL}&${map}`, file)).body).toMatchObject({ created: 0, known: 1 });
+    const updated = file.replace(",10", ",11");
+    expect((await post(`channel_id=${CHANNEL}&update=true&${map}`, updated)).body).toMatchObject({
+      updated: 1,
+    });
+  });
+
+  test("stores nothing of a file that cannot be read to its end", async () => {
+    const good = `url\nt.me/+notstored00001\n`;
+    const bytes = Buffer.concat([Buffer.from(good), Buffer.from([0xff, 0xfe, 0x0a])]);
+    const response = await fetch(`${server.origin}/import?channel_id=${CHANNEL}`, {
+      method: "POST",
+      headers: { ...CSV, authorization: `Bearer ${server.token}` },
+      body: bytes,
+    });
+    expect(response.status).toBe(400);
+    expect((await post(`channel_id=${CHANNEL}`, "nothing\nx\n")).status).toBe(422);
+    expect((await post(`channel_id=${CHANNEL}`, '[{"url":"t.me/+notstored00001"}')).status).toBe(422);
+    expect((await post(`channel_id=${CHANNEL}&map=x`, good)).body.detail[0].loc).toEqual(["query", "map"]);
+    expect((await post(`channel_id=${CHANNEL}`, good, { "content-type": "application/json" })).status).toBe(
+      415,
+    );
+    expect((await post(`channel_id=${CHANNEL}`, good, { ...CSV, "content-encoding": "gzip" })).status).toBe(
+      415,
+    );
+    const editor = await server.makeToken({ role: "EDITOR" });
+    expect((await post(`channel_id=${CHANNEL}`, good, CSV, editor)).status).toBe(403);
+    const limited = await server.makeToken({ role: "ADMIN", channelIds: [CHANNEL] });
+    expect((await post("dry_run=true", good, CSV, limited)).status).toBe(403);
+    expect((await post(`channel_id=${CHANNEL}&dry_run=true`, good, CSV, limited)).status).toBe(200);
+    const { data } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}, filter: { search: "notstored" }) { totalCount } }`,
+    );
+    expect(data.inviteLinks.totalCount).toBe(0);
+  });
+
+  test("takes a file of many megabytes from a client that sends it in small pieces", {
+    timeout: 60_000,
+  }, async () => {
+    const { hostname, port } = new URL(server.origin);
+    const socket = connect(Number(port), hostname);
+    await once(socket, "connect");
+    socket.write(
+      `POST /import?channel_id=${EMPTY}&dry_run=true HTTP/1.1\r\nhost: x\r\nconnection: close\r\n` +
+        `authorization: Bearer ${server.token}\r\ncontent-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    const answered = text(socket);
+    const send = (part: string) => {
+      const sent = socket.write(`${Buffer.byteLength(part).toString(16)}\r\n${part}\r\n`);
+      return sent ? undefined : once(socket, "drain");
+    };
+    await send("url,name\n");
+    for (let portion = 0; portion < 100; portion += 1) {
+      const rows = Array.from(
+        { length: 100 },
+        (_, index) => `t.me/+large${portion}x${index}00000,${"n".repeat(200)}\n`,
+      );
+      await send(rows.join(""));
+    }
+    socket.write("0\r\n\r\n");
+    const answer = await answered;
+    expect(answer).toContain("HTTP/1.1 200");
+    expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")))).toMatchObject({
+      created: 10_000,
+      skipped: 0,
+    });
+  });
+});
+
+describe("a body that is spooled", () => {
+  const statusOf = (spooling: Promise<unknown>) =>
+    spooling.then(
+      () => 200,
+      (error) => (error instanceof RequestRefusedError ? error.statusCode : error),
+    );
+
+  test("is refused when nothing comes for a while, however long it takes altogether", async () => {
+    const slow = new Readable({ read() {} });
+    slow.push("url\n");
+    expect(await statusOf(spool(slow, { bytes: 100, idleMs: 20 }))).toBe(408);
+    expect(slow.destroyed).toBe(false);
+  });
+
+  test("is refused when it is too large", async () => {
+    const large = Readable.from([Buffer.alloc(60, "a"), Buffer.alloc(60, "a")]);
+    expect(await statusOf(spool(large, { bytes: 100, idleMs: 1000 }))).toBe(413);
+  });
+});
