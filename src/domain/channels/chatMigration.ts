@@ -23,6 +23,14 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
     from (select o.id as old_id, n.id, n.channel_id, n.type_id ${twins}) twin
     join invite_link_tag lt on lt.tag_id = twin.old_id
     on conflict do nothing`);
+  // The links of batches that wait name their tags.
+  await unit.execute(sql`
+    update link_batch_item i set arguments = jsonb_set(i.arguments, '{tagIds}', (
+      select coalesce(jsonb_agg(coalesce(twin.id::text, tag_id.value) order by coalesce(twin.id::text, tag_id.value)), '[]')
+      from jsonb_array_elements_text(i.arguments -> 'tagIds') tag_id (value)
+      left join (select o.id as old_id, n.id ${twins}) twin on twin.old_id = tag_id.value::uuid))
+    from link_batch b
+    where b.id = i.batch_id and b.channel_id = ${from}::uuid and i.state = 'WAITING' and i.arguments -> 'tagIds' <> '[]'`);
   // Tags are locked in the order of their ids everywhere, which prevents deadlocks.
   await unit.execute(sql`select from tag where id in (select o.id ${twins}) order by id for update`);
   await unit.execute(sql`delete from tag where id in (select o.id ${twins})`);

@@ -133,3 +133,40 @@ test("a chat migration to a chat id without a channel keeps the channel", async 
     chatId: BigInt(chatId),
   });
 });
+
+test("a batch of links moves to the channel that remains, and its links that wait get the tags that remain", async () => {
+  const both = await twoOfOne();
+  const { prisma, from, to, equal, old } = both;
+  const [batch, own] = [newId(), newId()];
+  const typeId = await storeTagType(test_.database, newId());
+  await storeTags(test_.database, from.id, [{ id: own, typeId, name: "Own" }]);
+  const items = [[old, own], [], [old]].map((tagIds, position) => ({
+    batchId: batch,
+    position,
+    arguments: { name: `Link ${position}`, tagIds },
+    state: "WAITING" as const,
+  }));
+  await prisma.linkBatch.create({
+    data: {
+      id: batch,
+      channelId: from.id,
+      caller: "admin",
+      argumentsHash: new Uint8Array(32),
+      state: "RUNNING",
+      itemCount: items.length,
+      createdAt: new Date(),
+    },
+  });
+  await prisma.linkBatchItem.createMany({ data: items });
+  await follow(both);
+  expect(await prisma.linkBatch.findUnique({ where: { id: batch } })).toMatchObject({ channelId: to.id });
+  const moved = await prisma.linkBatchItem.findMany({
+    where: { batchId: batch },
+    orderBy: { position: "asc" },
+  });
+  expect(moved.map((item) => item.arguments)).toEqual([
+    { name: "Link 0", tagIds: [equal, own].sort() },
+    { name: "Link 1", tagIds: [] },
+    { name: "Link 2", tagIds: [equal] },
+  ]);
+});

@@ -323,6 +323,28 @@ await describeOnForms("many links at once", ["embedded", "server"], (form) => {
     await finished(batch.id);
   });
 
+  test("a single link does not wait for the links of a batch", async () => {
+    bed.telegram.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink", times: 20 });
+    const batch = await created(named(20));
+    const { data } = await server.ask(
+      `mutation ($input: CreateInviteLinkInput!) { createInviteLink(input: $input) { __typename } }`,
+      { input: { channelId: NEWS, name: `${round} single` } },
+    );
+    expect(data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
+    expect((await read(batch.id)).madeCount).toBeLessThan(20);
+    expect(await finished(batch.id)).toMatchObject({ madeCount: 20 });
+  });
+
+  test("a Telegram that cannot be used is waited for, and no link is uncertain", async () => {
+    const restore = bed.telegram.control.fail({ kind: "unauthorized" });
+    const refused = bed.telegram.control.nextCall("createChatInviteLink");
+    const batch = await created(named(2));
+    await refused;
+    expect(await read(batch.id)).toMatchObject({ state: "RUNNING", madeCount: 0, waitingUntil: null });
+    restore();
+    expect(await finished(batch.id)).toMatchObject({ madeCount: 2, uncertainCount: 0, failedCount: 0 });
+  });
+
   test("the subscription shows the batch now and as it moves, and ends with it", async () => {
     const control = bed.telegram.control;
     const second = { method: "createChatInviteLink", skip: 1 };
