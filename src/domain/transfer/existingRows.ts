@@ -1,4 +1,6 @@
+import type { UnitOfWork } from "../../database/database.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
+import { reservedExternalIds } from "../links/externalIds.js";
 import { foldName } from "../shared/text.js";
 import { keyOfLink, type TransferLink } from "./transferLink.js";
 
@@ -23,17 +25,39 @@ export interface ExistingRows {
   readonly tags: Map<string, string>;
   /** By keyOfLink with the channel id. */
   readonly links: Map<string, ExistingLink>;
-  /** The addresses of the links that have an external id, by keyOfExternalId. */
+  /** The addresses of the links that have an external id, by keyOfExternalId; "" for a link that is still being created. */
   readonly externalIds: Map<string, string>;
 }
 
+type ReadingUnit = Pick<UnitOfWork, "prisma" | "query">;
+
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
-/** Looks up the stored rows that a batch names, in five statements; in four if no link has an external id. */
+/** The external ids of a batch that are taken, with the addresses of their links, by keyOfExternalId. */
+async function findExternalIds(
+  unit: ReadingUnit,
+  channelIds: readonly string[],
+  batch: readonly TransferLink[],
+): Promise<Map<string, string>> {
+  const externalIds = batch.flatMap(({ fields }) => fields.externalId ?? []);
+  if (externalIds.length === 0) return new Map();
+  const links = await unit.prisma.inviteLink.findMany({
+    where: { channelId: { in: [...channelIds] }, externalId: { in: externalIds } },
+    select: { channelId: true, externalId: true, url: true },
+  });
+  const reserved = await reservedExternalIds(unit, channelIds, externalIds);
+  return new Map([
+    ...reserved.map((one) => [keyOfExternalId(one.channelId, one.externalId), ""] as const),
+    ...links.map((link) => [keyOfExternalId(link.channelId, link.externalId ?? ""), link.url] as const),
+  ]);
+}
+
+/** Looks up the stored rows that a batch names, in six statements; in four if no link has an external id. */
 export async function findExistingRows(
-  prisma: Prisma.TransactionClient,
+  unit: ReadingUnit,
   batch: readonly TransferLink[],
 ): Promise<ExistingRows> {
+  const { prisma } = unit;
   const tags = batch.flatMap((link) => link.tags?.tags ?? []);
   const ofTypes = batch.flatMap((link) => link.tags?.ofTypes ?? []);
   const typeKeys = distinct([...tags.map(({ type }) => type), ...ofTypes]).map(foldName);
@@ -59,18 +83,8 @@ export async function findExistingRows(
     where: { channelId, url: { in: batch.map(({ url }) => url) } },
     include: { tags: { select: { tagId: true, typeId: true } } },
   });
-  const externalIds = batch.flatMap(({ fields }) => fields.externalId ?? []);
-  const taken =
-    externalIds.length === 0
-      ? []
-      : await prisma.inviteLink.findMany({
-          where: { channelId, externalId: { in: externalIds } },
-          select: { channelId: true, externalId: true, url: true },
-        });
   return {
-    externalIds: new Map(
-      taken.map((link) => [keyOfExternalId(link.channelId, link.externalId ?? ""), link.url]),
-    ),
+    externalIds: await findExternalIds(unit, channelId.in, batch),
     channels: new Map(channels.map(({ id, chatId }) => [Number(chatId), id])),
     types: new Map(types.map(({ id, nameKey }) => [nameKey, id])),
     tags: new Map(tagRows.map((tag) => [keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id])),

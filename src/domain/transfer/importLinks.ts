@@ -1,10 +1,11 @@
 import sql from "sql-template-tag";
 import { type Database, retryOnConflict, type UnitOfWork } from "../../database/database.js";
 import { isWriteConflict } from "../../database/failures.js";
+import { lockExternalIds } from "../links/externalIds.js";
 import { EXTERNAL_ID_TAKEN } from "../links/settings.js";
 import type { Caller } from "../shared/caller.js";
 import { type FieldError, Problems } from "../shared/errors.js";
-import { type ExistingRows, findExistingRows, keyOfTag } from "./existingRows.js";
+import { type ExistingRows, findExistingRows } from "./existingRows.js";
 import { type ImportPlan, ImportPlanner } from "./importPlan.js";
 import { type LinkRecord, readLink } from "./linkRecord.js";
 import { keyOfLink, type TransferLink } from "./transferLink.js";
@@ -67,6 +68,20 @@ const BATCH_SIZE = 500;
 /** How often a batch is planned and written if another writer creates the same rows at the same time. */
 const MAX_TRIES = 5;
 
+/** Lets nobody else take the external ids of a batch. */
+async function lockExternalIdsOf(unit: UnitOfWork, batch: readonly TransferLink[]): Promise<void> {
+  const chatIds = batch.flatMap(({ chatId, fields }) => (fields.externalId == null ? [] : BigInt(chatId)));
+  if (chatIds.length === 0) return;
+  const channels = await unit.prisma.channel.findMany({
+    where: { chatId: { in: [...new Set(chatIds)] } },
+    select: { id: true },
+  });
+  await lockExternalIds(
+    unit,
+    channels.map(({ id }) => id),
+  );
+}
+
 /** Locks the existing links of a batch against changes, ordered by id, so that two imports do not deadlock. */
 async function lockLinks(unit: UnitOfWork, batch: readonly TransferLink[]): Promise<void> {
   await unit.execute(sql`
@@ -93,7 +108,10 @@ export class LinkImport {
   readonly #database: Database;
   readonly #caller: Pick<Caller, "key">;
   readonly #options: ImportOptions;
-  /** The rows that earlier batches of a dry run would have created; the database does not have them. */
+  /**
+   * What earlier batches of a dry run have found, and the rows that they would have created, which the database does not
+   * have. The planner adds to it.
+   */
   readonly #dryRunRows: Omit<ExistingRows, "links"> & { readonly links: Set<string> } = {
     channels: new Map(),
     types: new Map(),
@@ -188,8 +206,9 @@ export class LinkImport {
   #planAndWrite(batch: readonly TransferLink[]): Promise<PlannedBatch> {
     const write = () =>
       this.#database.transaction(async (unit) => {
+        await lockExternalIdsOf(unit, batch);
         if (this.#options.update) await lockLinks(unit, batch);
-        const planned = this.#plan(await findExistingRows(unit.prisma, batch), batch, () => false);
+        const planned = this.#plan(await findExistingRows(unit, batch), batch, () => false);
         await writePlan(unit, this.#caller, planned.plan);
         return planned;
       });
@@ -198,23 +217,15 @@ export class LinkImport {
 
   async #planDryRun(batch: readonly TransferLink[]): Promise<PlannedBatch> {
     const earlier = this.#dryRunRows;
-    const found = await findExistingRows(this.#database.prisma, batch);
-    const existing = {
-      channels: new Map([...earlier.channels, ...found.channels]),
-      types: new Map([...earlier.types, ...found.types]),
-      tags: new Map([...earlier.tags, ...found.tags]),
-      links: found.links,
-      externalIds: new Map([...earlier.externalIds, ...found.externalIds]),
-    };
-    const planned = this.#plan(existing, batch, ({ chatId, url }) =>
+    const found = await findExistingRows(this.#database, batch);
+    for (const [chatId, id] of found.channels) earlier.channels.set(chatId, id);
+    for (const [nameKey, id] of found.types) earlier.types.set(nameKey, id);
+    for (const [key, id] of found.tags) earlier.tags.set(key, id);
+    for (const [key, url] of found.externalIds) earlier.externalIds.set(key, url);
+    const planned = this.#plan({ ...earlier, links: found.links }, batch, ({ chatId, url }) =>
       earlier.links.has(keyOfLink(chatId, url)),
     );
-    const { plan } = planned;
-    for (const { chatId, id } of plan.channels) earlier.channels.set(Number(chatId), id);
-    for (const { nameKey, id } of plan.types) earlier.types.set(nameKey, id);
-    for (const tag of plan.tags) earlier.tags.set(keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id);
     for (const { chatId, url } of batch) earlier.links.add(keyOfLink(chatId, url));
-    for (const [key, url] of existing.externalIds) earlier.externalIds.set(key, url);
     return planned;
   }
 }

@@ -71,15 +71,65 @@ describe("the external id of a link", () => {
     expect(data.inviteLink).toEqual({ name: "New", externalId: "changed" });
   });
 
-  test("of many creations with one external id at once all links that Telegram created are stored, one with the id", async () => {
+  test("of many creations with one external id at once one creates a link", async () => {
     const links = linkCount();
     const results = await Promise.all(Array.from({ length: 5 }, () => create({ externalId: "race" })));
-    const made = results.filter(({ __typename }) => __typename === "CreateInviteLinkSuccess");
-    expect(made.filter(({ inviteLink }) => inviteLink.externalId === "race")).toHaveLength(1);
-    expect(linkCount() - links).toBe(made.length);
-    const { data } = await server.ask(`{ inviteLinks(channelId: ${CHANNEL}, first: 100) { nodes { id } } }`);
-    const ids = data.inviteLinks.nodes.map(({ id }: { id: string }) => id);
-    expect(ids).toEqual(expect.arrayContaining(made.map(({ inviteLink }) => inviteLink.id)));
+    const refused = results.filter(({ __typename }) => __typename === "ValidationError");
+    expect(refused.map(fieldsOf)).toEqual([["externalId"], ["externalId"], ["externalId"], ["externalId"]]);
+    expect(linkCount() - links).toBe(1);
+    expect(await found(["race"])).toEqual(["race"]);
+  });
+
+  test("of creations, batches, edits and imports that ask for one external id at once, one gets it", async () => {
+    const { id } = (await create({})).inviteLink;
+    for (let round = 0; round < 5; round += 1) {
+      const externalId = `contested ${round}`;
+      const file = JSON.stringify({ url: `t.me/+contested0000${round}`, external_id: externalId });
+      const results = await Promise.all([
+        create({ externalId }),
+        mutate(
+          "createInviteLinks",
+          { channelId: CHANNEL, links: [{ name: "Ad", externalId }] },
+          "batch { id }",
+        ),
+        update({ id, externalId }),
+        fetch(`${server.origin}/import?channel_id=${CHANNEL}`, {
+          method: "POST",
+          headers: { "content-type": "application/x-ndjson", authorization: `Bearer ${server.token}` },
+          body: file,
+        })
+          .then((response) => response.json())
+          .then(({ created }) => ({ __typename: created === 1 ? "ImportSuccess" : "ValidationError" })),
+      ]);
+      const winners = results.filter(({ __typename }) => __typename !== "ValidationError");
+      expect(winners, JSON.stringify(results)).toHaveLength(1);
+      await expect.poll(() => found([externalId])).toEqual([externalId]);
+    }
+  });
+
+  test("an external id that waits in a batch is not given to another link", async () => {
+    const { id } = (await create({})).inviteLink;
+    const called = server.sandbox.control.nextCall("createChatInviteLink");
+    const release = server.sandbox.control.hold({ method: "createChatInviteLink" });
+    const links = [{ name: "Ad" }, { name: "Ad", externalId: "waiting" }];
+    await mutate("createInviteLinks", { channelId: CHANNEL, links }, "batch { id }");
+    await called;
+    expect(fieldsOf(await create({ externalId: "waiting" }))).toEqual(["externalId"]);
+    expect(fieldsOf(await update({ id, externalId: "waiting" }))).toEqual(["externalId"]);
+    for (const dryRun of [true, false]) {
+      const response = await fetch(`${server.origin}/import?channel_id=${CHANNEL}&dry_run=${dryRun}`, {
+        method: "POST",
+        headers: { "content-type": "text/csv", authorization: `Bearer ${server.token}` },
+        body: "url,external_id\nt.me/+waiting000001,waiting\n",
+      });
+      expect(await response.json()).toMatchObject({
+        created: 0,
+        skipped: 1,
+        firstSkipped: [{ place: "line 2", problems: [{ field: "external_id" }] }],
+      });
+    }
+    release();
+    await expect.poll(() => found(["waiting"])).toEqual(["waiting"]);
   });
 
   test("a repeated creation with an idempotency key has its external id, and another one is a conflict", async () => {

@@ -19,7 +19,7 @@ import {
   hashOf,
   type RequestedLink,
 } from "../create/requestedLink.js";
-import { takenExternalIds } from "../externalIds.js";
+import { lockExternalIds, takenExternalIds } from "../externalIds.js";
 import type { Loaders } from "../linkLoaders.js";
 import { EXTERNAL_ID_TAKEN } from "../settings.js";
 import { distinct, parseTagIds } from "../tagging/linkTags.js";
@@ -288,9 +288,8 @@ export class LinkBatches {
   async #insert(unit: UnitOfWork, id: string, batch: CheckedBatch): Promise<void> {
     const { chatId, idempotencyKey, argumentsHash, items } = batch;
     const { key: caller, telegramUserId } = this.#caller;
-    // The lock puts two batches of a channel one after the other, so that they cannot take the same external id.
     const [channel] = await unit.query<{ id: string }>(sql`
-      select id from channel where chat_id = ${chatId}::bigint for no key update`);
+      select id from channel where chat_id = ${chatId}::bigint for key share`);
     if (!channel) throw new ValidationError([{ field: "channelId", message: "The channel has another id." }]);
     await refuseTaken(unit, channel.id, items);
     if (idempotencyKey !== null) {
@@ -331,11 +330,10 @@ export class LinkBatches {
 
 /** @throws ValidationError if an external id of the items is taken in the channel. */
 async function refuseTaken(unit: UnitOfWork, channelId: string, items: CheckedBatch["items"]): Promise<void> {
-  const taken = await takenExternalIds(
-    unit,
-    channelId,
-    items.flatMap(({ externalId }) => externalId ?? []),
-  );
+  const externalIds = items.flatMap(({ externalId }) => externalId ?? []);
+  if (externalIds.length === 0) return;
+  await lockExternalIds(unit, [channelId]);
+  const taken = await takenExternalIds(unit, channelId, externalIds);
   if (taken.size === 0) return;
   const problems = new Problems();
   for (const [index, { externalId }] of items.entries()) {

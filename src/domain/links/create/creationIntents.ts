@@ -6,16 +6,27 @@ import type { CreationState, LinkCreation, Prisma } from "../../../database/gene
 import type { Presence } from "../../../database/presence.js";
 import type { Deadline, SendObserver } from "../../../telegram/gateway.js";
 import type { Caller } from "../../shared/caller.js";
-import { IdempotencyConflictError, TelegramUnavailableError } from "../../shared/errors.js";
+import { IdempotencyConflictError, TelegramUnavailableError, ValidationError } from "../../shared/errors.js";
 import { newId } from "../../shared/ids.js";
 import { PendingWork } from "../../shared/pendingWork.js";
+import { lockExternalIds, takenExternalIds } from "../externalIds.js";
 import { waitBriefly, withRetries } from "../persistResult.js";
+import { EXTERNAL_ID_TAKEN } from "../settings.js";
 
 export interface CreationRequest {
   readonly idempotencyKey: string | null;
   /** The SHA-256 of all arguments but the key. */
   readonly argumentsHash: Uint8Array<ArrayBuffer>;
   readonly arguments: Prisma.InputJsonObject;
+}
+
+type IntentRequest = CreationRequest & Pick<LinkCreation, "caller" | "channelId">;
+
+/** @throws ValidationError if the external id is taken. Nobody else can take it before the transaction ends. */
+async function requireFreeExternalId(unit: UnitOfWork, channelId: string, externalId: string): Promise<void> {
+  await lockExternalIds(unit, [channelId]);
+  const taken = await takenExternalIds(unit, channelId, [externalId]);
+  if (taken.size > 0) throw new ValidationError([{ field: "externalId", message: EXTERNAL_ID_TAKEN }]);
 }
 
 /** The link that an earlier request created, or the intent that this request must carry out. */
@@ -94,7 +105,10 @@ export class CreationIntents {
     }
   }
 
-  /** Stores a new intent before Telegram is called; or finds, as findEarlier, what another request with the key did. */
+  /**
+   * Stores a new intent before Telegram is called; or finds, as findEarlier, what another request with the key did.
+   * @throws also ValidationError, if the external id is taken.
+   */
   async prepare(
     caller: Caller,
     request: CreationRequest,
@@ -106,20 +120,16 @@ export class CreationIntents {
       const id = newId();
       this.#running.add(id);
       try {
-        await this.#database.prisma.linkCreation.create({
-          data: {
-            id,
-            caller: caller.key,
-            idempotencyKey: request.idempotencyKey,
-            argumentsHash: request.argumentsHash,
-            arguments: request.arguments,
-            state: "PREPARED",
-            ownerId: this.#presence.id,
-            channelId,
-            botId: BigInt(this.#botId),
-            createdAt: new Date(),
-          },
-        });
+        const data = this.#prepared(id, { ...request, caller: caller.key, channelId });
+        const { externalId } = request.arguments;
+        if (typeof externalId !== "string") {
+          await this.#database.prisma.linkCreation.create({ data });
+        } else {
+          await this.#database.transaction(async (unit) => {
+            await requireFreeExternalId(unit, channelId, externalId);
+            await unit.prisma.linkCreation.create({ data });
+          });
+        }
         return { creationId: id };
       } catch (error) {
         this.#running.delete(id);
@@ -134,21 +144,21 @@ export class CreationIntents {
   async prepareIn(
     unit: UnitOfWork,
     id: string,
-    {
-      caller,
-      channelId,
-      ...request
-    }: Pick<LinkCreation, "caller" | "channelId"> & Omit<CreationRequest, "idempotencyKey">,
+    request: Omit<IntentRequest, "idempotencyKey">,
   ): Promise<void> {
     this.#running.add(id);
-    await unit.prisma.linkCreation.create({
-      data: {
-        ...request,
-        ...{ id, caller, channelId, state: "PREPARED", ownerId: this.#presence.id },
-        botId: BigInt(this.#botId),
-        createdAt: new Date(),
-      },
-    });
+    await unit.prisma.linkCreation.create({ data: this.#prepared(id, { ...request, idempotencyKey: null }) });
+  }
+
+  #prepared(id: string, request: IntentRequest): Prisma.LinkCreationUncheckedCreateInput {
+    return {
+      id,
+      ...request,
+      state: "PREPARED",
+      ownerId: this.#presence.id,
+      botId: BigInt(this.#botId),
+      createdAt: new Date(),
+    };
   }
 
   /**

@@ -1,6 +1,5 @@
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
-import { failureOf } from "../../../database/failures.js";
 import type { Logger } from "../../../log.js";
 import { TelegramCallError } from "../../../telegram/failures.js";
 import type {
@@ -20,7 +19,7 @@ import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js
 import { parseId } from "../../shared/ids.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
 import { userErrorOf } from "../../shared/userErrorOf.js";
-import { takenExternalIds } from "../externalIds.js";
+import { lockExternalIds, takenExternalIds } from "../externalIds.js";
 import { type InviteLink, inviteLinkColumns } from "../inviteLink.js";
 import type { Loaders } from "../linkLoaders.js";
 import {
@@ -83,16 +82,6 @@ async function isTaken(
   { id, channelId, externalId }: Pick<InviteLink, "id" | "channelId"> & { readonly externalId: string },
 ): Promise<boolean> {
   return (await takenExternalIds(database, channelId, [externalId], { linkId: id })).size > 0;
-}
-
-/** @throws ValidationError where another link has got the external id since it was checked. */
-async function refusingTaken(store: () => Promise<void>): Promise<void> {
-  try {
-    await store();
-  } catch (error) {
-    if (failureOf(error).kind !== "uniqueViolation") throw error;
-    throw new ValidationError([{ field: "externalId", message: EXTERNAL_ID_TAKEN }]);
-  }
 }
 
 interface EditorServices {
@@ -186,7 +175,7 @@ export class LinkEditor {
       return readResult(() => this.#readEdited(link.id));
     }
     problems.check();
-    await refusingTaken(() => this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own)));
+    await this.#storeOwnFieldsAlone(link, own);
     return this.#readEdited(link.id);
   }
 
@@ -254,9 +243,7 @@ export class LinkEditor {
       checkEdit(link, changed, settings, new Date(), problems);
     }
     problems.check();
-    if (!isForTelegram) {
-      return refusingTaken(() => this.#database.transaction((unit) => this.#storeOwnFields(unit, link, own)));
-    }
+    if (!isForTelegram) return this.#storeOwnFieldsAlone(link, own);
     const answer = await this.#askTelegram(locked, link, "maybeEdited", deadline, (chatId, sending) =>
       link.subscriptionPrice === null
         ? this.#gateway.editInviteLink(chatId, link.url, settings, deadline, sending)
@@ -268,6 +255,7 @@ export class LinkEditor {
       return this.#editLocked(locked, changed, own, problems, deadline);
     }
     await this.#persist(locked, link, answer, deadline, async (unit) => {
+      if (own.externalId != null) await lockExternalIds(unit, [link.channelId]);
       const stored = await this.#storeSettings(unit, link.id, storedSettings(answer, settings));
       // Telegram has edited the link by now. If another link got the external id meanwhile, the rest is stored.
       const taken =
@@ -392,6 +380,19 @@ export class LinkEditor {
       });
     }
     return { id, channelId };
+  }
+
+  /** @throws ValidationError where the external id was taken since it was checked. */
+  async #storeOwnFieldsAlone(link: Pick<InviteLink, "id" | "channelId">, own: OwnFields): Promise<void> {
+    const { externalId } = own;
+    await this.#database.transaction(async (unit) => {
+      if (externalId != null) {
+        await lockExternalIds(unit, [link.channelId]);
+        if (await isTaken(unit, { ...link, externalId }))
+          throw new ValidationError([{ field: "externalId", message: EXTERNAL_ID_TAKEN }]);
+      }
+      await this.#storeOwnFields(unit, link, own);
+    });
   }
 
   /**
