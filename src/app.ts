@@ -22,6 +22,7 @@ import { readinessProbe } from "./database/readinessProbe.js";
 import { guardTransactions } from "./database/transactionGuard.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { CallerCache } from "./domain/access/callerCache.js";
+import { batchFeed } from "./domain/links/batches/batchFollower.js";
 import { CreationIntents } from "./domain/links/create/creationIntents.js";
 import { EditLocks } from "./domain/links/edit/editLocks.js";
 import { EventFeed } from "./domain/live/eventFeed.js";
@@ -364,7 +365,11 @@ async function buildDomain(
     );
   }
   const logFeed = connectionFailures.logAs("new member events could not be read for subscriptions");
-  const live = { events: new EventFeed(database, logFeed), links: new LinkFeed(database, logFeed) };
+  const live = {
+    events: new EventFeed(database, logFeed),
+    links: new LinkFeed(database, logFeed),
+    batches: batchFeed(database),
+  };
   const sender = new WebhookSender({
     queue: new DeliveryQueue(session, database, presence.id),
     calls: new ReceiverCalls(config.webhookAllowPrivate),

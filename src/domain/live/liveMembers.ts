@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import type { BatchFeed } from "../links/batches/batchFollower.js";
 import { type Caller, mayUseChannel, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
 import { parseId } from "../shared/ids.js";
@@ -13,6 +14,7 @@ import { LinkFollower } from "./linkFollower.js";
 export interface Live {
   readonly events: EventFeed;
   readonly links: LinkFeed;
+  readonly batches: BatchFeed;
 }
 
 export interface FollowArguments {

@@ -1,7 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { once } from "node:events";
+import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { unavailabilityOf } from "../../../database/failures.js";
+import { inKeyOrder } from "../../paging/batchLoading.js";
 import { type LinkBatch, linkBatchColumns, linkBatchJoins } from "./linkBatch.js";
 
 /** The shortest time between two states of a batch, in milliseconds. */
@@ -9,11 +11,25 @@ const EACH_MS = 500;
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
+/** The states of batches, for the subscriptions of all requests: all that are asked for within EACH_MS are read together. */
+export type BatchFeed = DataLoader<string, LinkBatch | null>;
+
+export const batchFeed = (database: Pick<Database, "query">): BatchFeed =>
+  new DataLoader(
+    async (ids) => {
+      const batches = await database.query<LinkBatch>(sql`
+        select ${linkBatchColumns} from link_batch b ${linkBatchJoins} where b.id = any(${[...new Set(ids)]}::uuid[])`);
+      return inKeyOrder(ids, batches, ({ id }) => id);
+    },
+    { cache: false, batchScheduleFn: (read) => void setTimeout(read, EACH_MS) },
+  );
+
 /** The states of a batch for one subscription: the one now, then each that differs. Ends when the batch has finished. */
 export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
-  readonly #database: Pick<Database, "query">;
+  readonly #feed: BatchFeed;
   readonly #onChatId: (chatId: number) => void;
   readonly #ended = new AbortController();
+  readonly #left = once(this.#ended.signal, "abort").then(() => undefined);
   #batch: LinkBatch;
   #isSent = false;
 
@@ -21,8 +37,8 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
    * @param batch the batch now
    * @param onChatId called with the chat's id before each state, since the chat can get another id
    */
-  constructor(database: Pick<Database, "query">, batch: LinkBatch, onChatId: (chatId: number) => void) {
-    this.#database = database;
+  constructor(feed: BatchFeed, batch: LinkBatch, onChatId: (chatId: number) => void) {
+    this.#feed = feed;
     this.#batch = batch;
     this.#onChatId = onChatId;
   }
@@ -36,8 +52,7 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
     const before = JSON.stringify(this.#batch);
     while (this.#isSent && !signal.aborted) {
       if (this.#batch.finishedAt !== null) return DONE;
-      await delay(EACH_MS, undefined, { signal }).catch(() => {});
-      const batch = signal.aborted ? undefined : await this.#read();
+      const batch = await Promise.race([this.#read(), this.#left]);
       if (batch === null) return DONE;
       if (batch === undefined || JSON.stringify(batch) === before) continue;
       this.#batch = batch;
@@ -57,9 +72,7 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
   /** @returns null if the batch does not exist any more, undefined while the database does not answer. */
   async #read(): Promise<LinkBatch | null | undefined> {
     try {
-      const [batch] = await this.#database.query<LinkBatch>(sql`
-        select ${linkBatchColumns} from link_batch b ${linkBatchJoins} where b.id = ${this.#batch.id}::uuid`);
-      return batch ?? null;
+      return await this.#feed.load(this.#batch.id);
     } catch (error) {
       if (unavailabilityOf(error) === null) throw error;
       return undefined;

@@ -23,7 +23,7 @@ import { lockExternalIds, takenExternalIds } from "../externalIds.js";
 import type { Loaders } from "../linkLoaders.js";
 import { EXTERNAL_ID_TAKEN } from "../settings.js";
 import { distinct, parseTagIds } from "../tagging/linkTags.js";
-import { BatchFollower } from "./batchFollower.js";
+import { type BatchFeed, BatchFollower } from "./batchFollower.js";
 import {
   type LinkBatch,
   type LinkBatchItem,
@@ -67,6 +67,7 @@ interface BatchServices {
   readonly serverId: string;
   /** Called when batches of this server have changed. */
   readonly onLinkBatch: () => void;
+  readonly live: { readonly batches: BatchFeed };
 }
 
 /** A batch that was checked. */
@@ -168,7 +169,9 @@ export class LinkBatches {
     if (id && !batch) problems.add("id", "There is no such batch of links.");
     problems.check();
     if (!batch) throw new NotFoundError("batch of links");
-    return new BatchFollower(this.#reading, batch, (chatId) => this.#caller.chatIds?.add(chatId));
+    return new BatchFollower(this.#services.live.batches, batch, (chatId) =>
+      this.#caller.chatIds?.add(chatId),
+    );
   }
 
   /**
