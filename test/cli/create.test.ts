@@ -1,9 +1,12 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { CHANNEL, startTestServer, type TestServer } from "../support/server.js";
-import { type Outcome, run } from "./support.js";
+import { MAIN, type Outcome, run } from "./support.js";
 
 /** Each test starts processes, which take seconds on a busy machine. */
 const PATIENT = { timeout: 120_000 };
@@ -70,6 +73,25 @@ test("more than a thousand links are created in several batches", { timeout: 180
   expect(outcome).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(outcome.stdout)).toMatchObject({ created: 1005 });
   expect(linksNamed("Many").map(({ name }) => name)).toEqual(names);
+});
+
+test("a command that was stopped is gone on with when it is repeated", PATIENT, async () => {
+  await writeFile(file, "name\nStopped 1\nStopped 2\nStopped 3\n");
+  const called = server.sandbox.control.nextCall("createChatInviteLink");
+  const release = server.sandbox.control.hold({ method: "createChatInviteLink" });
+  const args = ["create", "--server", server.origin, "--channel", String(CHANNEL), "--file", file];
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env["PATH"], INVITE_LINKS_TOKEN: server.token },
+  });
+  const stderr = text(child.stderr);
+  await called;
+  child.kill("SIGINT");
+  const [code] = await once(child, "exit");
+  expect(code).toBe(1);
+  expect(await stderr).toMatch(/^error: Stopped\. [^\n]*repeat the command[^\n]*\n$/);
+  release();
+  expect(JSON.parse((await create()).stdout)).toMatchObject({ created: 3, failed: 0 });
+  expect(linksNamed("Stopped")).toHaveLength(3);
 });
 
 test("what is not acceptable creates nothing, and the error names the line", PATIENT, async () => {
