@@ -1,6 +1,7 @@
 import type { UnitOfWork } from "../../database/database.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
 import { reservedExternalIds } from "../links/externalIds.js";
+import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { keyOfLink, type TransferLink } from "./transferLink.js";
 
@@ -15,41 +16,78 @@ export const keyOfTag = (channelId: string, typeId: string, nameKey: string): st
 /** The key of an external id in a map. @param owner the channel id */
 export const keyOfExternalId = (owner: string, externalId: string): string => `${owner} ${externalId}`;
 
-/** The stored rows that a batch of links names: their ids by natural keys. */
+/** The ids of rows by natural keys. */
+export interface RowIds<Key> {
+  get(key: Key): string | undefined;
+  /** @returns the id of a row that is to be created. The row is found from then on. */
+  plan(key: Key): string;
+}
+
+/** The links that have external ids, by keyOfExternalId. */
+export interface ExternalIdOwners {
+  /** Whether another link than the one with this address has the external id. */
+  isTaken(key: string, url: string): boolean;
+  take(key: string, url: string): void;
+}
+
+/** The rows that a batch of links names. */
 export interface ExistingRows {
   /** By chat id. */
-  readonly channels: Map<number, string>;
+  readonly channels: RowIds<number>;
   /** By folded name. */
-  readonly types: Map<string, string>;
+  readonly types: RowIds<string>;
   /** By keyOfTag. */
-  readonly tags: Map<string, string>;
+  readonly tags: RowIds<string>;
   /** By keyOfLink with the channel id. */
-  readonly links: Map<string, ExistingLink>;
-  /** The addresses of the links that have an external id, by keyOfExternalId; "" for a link that is still being created. */
-  readonly externalIds: Map<string, string>;
+  readonly links: ReadonlyMap<string, ExistingLink>;
+  readonly externalIds: ExternalIdOwners;
+}
+
+class StoredIds<Key> implements RowIds<Key> {
+  readonly #ids: Map<Key, string>;
+
+  constructor(ids: readonly (readonly [Key, string])[]) {
+    this.#ids = new Map(ids);
+  }
+
+  get(key: Key): string | undefined {
+    return this.#ids.get(key);
+  }
+
+  plan(key: Key): string {
+    const id = newId();
+    this.#ids.set(key, id);
+    return id;
+  }
 }
 
 type ReadingUnit = Pick<UnitOfWork, "prisma" | "query">;
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
-/** The external ids of a batch that are taken, with the addresses of their links, by keyOfExternalId. */
+/** The external ids of a batch that are taken. */
 async function findExternalIds(
   unit: ReadingUnit,
   channelIds: readonly string[],
   batch: readonly TransferLink[],
-): Promise<Map<string, string>> {
+): Promise<ExternalIdOwners> {
+  /** The addresses of the links by keyOfExternalId; "" for a link that is still being created. */
+  const owners = new Map<string, string>();
   const externalIds = batch.flatMap(({ fields }) => fields.externalId ?? []);
-  if (externalIds.length === 0) return new Map();
-  const links = await unit.prisma.inviteLink.findMany({
-    where: { channelId: { in: [...channelIds] }, externalId: { in: externalIds } },
-    select: { channelId: true, externalId: true, url: true },
-  });
-  const reserved = await reservedExternalIds(unit, channelIds, externalIds);
-  return new Map([
-    ...reserved.map((one) => [keyOfExternalId(one.channelId, one.externalId), ""] as const),
-    ...links.map((link) => [keyOfExternalId(link.channelId, link.externalId ?? ""), link.url] as const),
-  ]);
+  if (externalIds.length > 0) {
+    for (const { channelId, externalId } of await reservedExternalIds(unit, channelIds, externalIds))
+      owners.set(keyOfExternalId(channelId, externalId), "");
+    const links = await unit.prisma.inviteLink.findMany({
+      where: { channelId: { in: [...channelIds] }, externalId: { in: externalIds } },
+      select: { channelId: true, externalId: true, url: true },
+    });
+    for (const { channelId, externalId, url } of links)
+      owners.set(keyOfExternalId(channelId, externalId ?? ""), url);
+  }
+  return {
+    isTaken: (key, url) => (owners.get(key) ?? url) !== url,
+    take: (key, url) => owners.set(key, url),
+  };
 }
 
 /** Looks up the stored rows that a batch names, in six statements; in four if no link has an external id. */
@@ -85,9 +123,9 @@ export async function findExistingRows(
   });
   return {
     externalIds: await findExternalIds(unit, channelId.in, batch),
-    channels: new Map(channels.map(({ id, chatId }) => [Number(chatId), id])),
-    types: new Map(types.map(({ id, nameKey }) => [nameKey, id])),
-    tags: new Map(tagRows.map((tag) => [keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id])),
+    channels: new StoredIds(channels.map(({ id, chatId }) => [Number(chatId), id])),
+    types: new StoredIds(types.map(({ id, nameKey }) => [nameKey, id])),
+    tags: new StoredIds(tagRows.map((tag) => [keyOfTag(tag.channelId, tag.typeId, tag.nameKey), tag.id])),
     links: new Map(links.map((link) => [keyOfLink(link.channelId, link.url), link])),
   };
 }

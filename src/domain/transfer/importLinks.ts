@@ -5,6 +5,7 @@ import { lockExternalIds } from "../links/externalIds.js";
 import { EXTERNAL_ID_TAKEN } from "../links/settings.js";
 import type { Caller } from "../shared/caller.js";
 import { type FieldError, Problems } from "../shared/errors.js";
+import { DryRun } from "./dryRun.js";
 import { type ExistingRows, findExistingRows } from "./existingRows.js";
 import { type ImportPlan, ImportPlanner } from "./importPlan.js";
 import { type LinkRecord, readLink } from "./linkRecord.js";
@@ -108,17 +109,7 @@ export class LinkImport {
   readonly #database: Database;
   readonly #caller: Pick<Caller, "key">;
   readonly #options: ImportOptions;
-  /**
-   * What earlier batches of a dry run have found, and the rows that they would have created, which the database does not
-   * have. The planner adds to it.
-   */
-  readonly #dryRunRows: Omit<ExistingRows, "links"> & { readonly links: Set<string> } = {
-    channels: new Map(),
-    types: new Map(),
-    tags: new Map(),
-    links: new Set(),
-    externalIds: new Map(),
-  };
+  readonly #dryRun = new DryRun();
 
   constructor(database: Database, caller: Pick<Caller, "key">, options: ImportOptions) {
     this.#database = database;
@@ -216,16 +207,9 @@ export class LinkImport {
   }
 
   async #planDryRun(batch: readonly TransferLink[]): Promise<PlannedBatch> {
-    const earlier = this.#dryRunRows;
-    const found = await findExistingRows(this.#database, batch);
-    for (const [chatId, id] of found.channels) earlier.channels.set(chatId, id);
-    for (const [nameKey, id] of found.types) earlier.types.set(nameKey, id);
-    for (const [key, id] of found.tags) earlier.tags.set(key, id);
-    for (const [key, url] of found.externalIds) earlier.externalIds.set(key, url);
-    const planned = this.#plan({ ...earlier, links: found.links }, batch, ({ chatId, url }) =>
-      earlier.links.has(keyOfLink(chatId, url)),
-    );
-    for (const { chatId, url } of batch) earlier.links.add(keyOfLink(chatId, url));
+    const existing = this.#dryRun.existing(await findExistingRows(this.#database, batch));
+    const planned = this.#plan(existing, batch, (link) => this.#dryRun.hasLink(link));
+    this.#dryRun.addLinks(batch);
     return planned;
   }
 }

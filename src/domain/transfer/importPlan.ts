@@ -4,7 +4,13 @@ import { type AuditEntry, differences } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { defaultColor } from "./colors.js";
-import { type ExistingLink, type ExistingRows, keyOfExternalId, keyOfTag } from "./existingRows.js";
+import {
+  type ExistingLink,
+  type ExistingRows,
+  keyOfExternalId,
+  keyOfTag,
+  type RowIds,
+} from "./existingRows.js";
 import {
   keyOfLink,
   type LinkFields,
@@ -118,12 +124,11 @@ export class ImportPlanner {
   isExternalIdTaken({ chatId, url, fields: { externalId } }: TransferLink): boolean {
     const channelId = this.#existing.channels.get(chatId);
     if (externalId == null || channelId === undefined) return false;
-    const owner = this.#existing.externalIds.get(keyOfExternalId(channelId, externalId));
-    return owner !== undefined && owner !== url;
+    return this.#existing.externalIds.isTaken(keyOfExternalId(channelId, externalId), url);
   }
 
   #takeExternalId(channelId: string, url: string, externalId: string | null | undefined): void {
-    if (externalId != null) this.#existing.externalIds.set(keyOfExternalId(channelId, externalId), url);
+    if (externalId != null) this.#existing.externalIds.take(keyOfExternalId(channelId, externalId), url);
   }
 
   /** Plans a link that does not exist yet. */
@@ -242,11 +247,10 @@ export class ImportPlanner {
   }
 
   /** The id of a row by its key; a row that does not exist is planned with a new id. */
-  #findOrPlan<Key>(existing: Map<Key, string>, key: Key, plan: (id: string) => void): string {
+  #findOrPlan<Key>(existing: RowIds<Key>, key: Key, plan: (id: string) => void): string {
     const found = existing.get(key);
     if (found !== undefined) return found;
-    const id = newId();
-    existing.set(key, id);
+    const id = existing.plan(key);
     plan(id);
     return id;
   }
