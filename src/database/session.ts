@@ -52,6 +52,8 @@ const SETTINGS = {
   tcp_keepalives_idle: "10",
   tcp_keepalives_interval: "5",
   tcp_keepalives_count: "3",
+  // Where something that was sent to it waits for an answer, keepalives do not count.
+  tcp_user_timeout: "25000",
 } as const;
 
 /** Settings that are changed only if necessary: the role may lack the right, or the version the setting. */

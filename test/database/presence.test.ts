@@ -44,13 +44,14 @@ await describeOnForms("a server's presence", ["server"], () => {
     const prepared = await prepareTestDatabase("server");
     const { pool, close } = await openPool(prepared);
     const { rows } = await pool.query(
-      "select name, setting::int from pg_settings where name like 'tcp_keepalives_%' order by name",
+      "select name, setting::int from pg_settings where name like 'tcp_keepalives_%' or name = 'tcp_user_timeout' order by name",
     );
     // The value 0 stands for the system's default of hours.
     expect(rows.map(({ name, setting }) => [name, setting])).toEqual([
       ["tcp_keepalives_count", 3],
       ["tcp_keepalives_idle", 10],
       ["tcp_keepalives_interval", 5],
+      ["tcp_user_timeout", 25_000],
     ]);
     await close();
     await prepared.remove();

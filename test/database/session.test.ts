@@ -40,6 +40,7 @@ const UNUSUAL: Readonly<Record<string, string>> = {
   tcp_keepalives_idle: "7200",
   tcp_keepalives_interval: "75",
   tcp_keepalives_count: "9",
+  tcp_user_timeout: "0",
 };
 
 const RIGHT: Readonly<Record<string, string>> = {
