@@ -9,6 +9,9 @@ import { type LinkBatch, linkBatchColumns, linkBatchJoins } from "./linkBatch.js
 /** The shortest time between two states of a batch, in milliseconds. */
 const EACH_MS = 500;
 
+/** A read this soon after a state is early; a timer is not exact. */
+const EARLY_MS = EACH_MS - 50;
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** The states of batches, for the subscriptions of all requests: all that are asked for within EACH_MS are read together. */
@@ -32,6 +35,7 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
   readonly #left = once(this.#ended.signal, "abort").then(() => undefined);
   #batch: LinkBatch;
   #isSent = false;
+  #sentAt = 0;
 
   /**
    * @param batch the batch now
@@ -55,11 +59,14 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
       const batch = await Promise.race([this.#read(), this.#left]);
       if (batch === null) return DONE;
       if (batch === undefined || JSON.stringify(batch) === before) continue;
+      // The first read of a follower may come early: others had asked for it before.
+      if (Date.now() - this.#sentAt < EARLY_MS) continue;
       this.#batch = batch;
       break;
     }
     if (signal.aborted) return DONE;
     this.#isSent = true;
+    this.#sentAt = Date.now();
     this.#onChatId(this.#batch.chatId);
     return { done: false, value: this.#batch };
   }
