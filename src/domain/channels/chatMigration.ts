@@ -1,4 +1,4 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import { type Database, retryOnConflict, type UnitOfWork } from "../../database/database.js";
 import { isWriteConflict } from "../../database/failures.js";
 import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
@@ -23,14 +23,20 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
     from (select o.id as old_id, n.id, n.channel_id, n.type_id ${twins}) twin
     join invite_link_tag lt on lt.tag_id = twin.old_id
     on conflict do nothing`);
-  // The links of batches that wait name their tags.
-  await unit.execute(sql`
-    update link_batch_item i set arguments = jsonb_set(i.arguments, '{tagIds}', (
+  // Links that are not created yet name their tags.
+  const withTwins = (stored: Sql) => sql`
+    jsonb_set(${stored}, '{tagIds}', (
       select coalesce(jsonb_agg(coalesce(twin.id::text, tag_id.value) order by coalesce(twin.id::text, tag_id.value)), '[]')
-      from jsonb_array_elements_text(i.arguments -> 'tagIds') tag_id (value)
-      left join (select o.id as old_id, n.id ${twins}) twin on twin.old_id = tag_id.value::uuid))
+      from jsonb_array_elements_text(${stored} -> 'tagIds') tag_id (value)
+      left join (select o.id as old_id, n.id ${twins}) twin on twin.old_id = tag_id.value::uuid))`;
+  await unit.execute(sql`
+    update link_batch_item i set arguments = ${withTwins(sql`i.arguments`)}
     from link_batch b
     where b.id = i.batch_id and b.channel_id = ${from}::uuid and i.state = 'WAITING' and i.arguments -> 'tagIds' <> '[]'`);
+  await unit.execute(sql`
+    update link_creation k set arguments = ${withTwins(sql`k.arguments`)}
+    where k.channel_id = ${from}::uuid and k.state in ('PREPARED', 'SENT', 'UNCERTAIN')
+      and k.arguments -> 'tagIds' <> '[]'`);
   // Tags are locked in the order of their ids everywhere, which prevents deadlocks.
   await unit.execute(sql`select from tag where id in (select o.id ${twins}) order by id for update`);
   await unit.execute(sql`delete from tag where id in (select o.id ${twins})`);
@@ -48,6 +54,7 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
   await mergeLinks(unit, { from, to, older }, links);
   const dropped = links.map((link) => link.dropped);
   await keepSettings(unit, { from, to }, links);
+  await keepCreations(unit, links);
   await unit.execute(sql`delete from invite_link where id = any(${dropped}::uuid[])`);
   await unit.execute(sql`update invite_link set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await unit.execute(sql`update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
@@ -88,6 +95,18 @@ async function keepSettings(
     from invite_link other
     where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid and other.external_id = l.external_id
       and other.id <> all(${links.map(({ dropped }) => dropped)}::uuid[])`);
+}
+
+/** Makes the creations of links that are dropped those of the links that are kept, unless these have one of their own. */
+async function keepCreations(unit: UnitOfWork, links: readonly MergedLink[]): Promise<void> {
+  const pairs = sql`unnest(${links.map(({ dropped }) => dropped)}::uuid[], ${links.map(({ kept }) => kept)}::uuid[])
+    as pair (dropped, kept)`;
+  await unit.execute(sql`
+    update link_batch_item i set link_id = pair.kept from ${pairs} where i.link_id = pair.dropped`);
+  await unit.execute(sql`
+    update link_creation k set link_id = pair.kept from ${pairs}
+    where k.link_id = pair.dropped
+      and not exists (select from link_creation other where other.link_id = pair.kept)`);
 }
 
 /** Whether a channel was stored only because updates came from its chat: nobody has connected it or knows its id. */

@@ -54,6 +54,56 @@ test("a chat migration into an existing channel merges the links, and equal tags
   expect(links.flatMap(({ tags }) => tags.map(({ tagId }) => tagId))).toEqual([equal, equal]);
 });
 
+/** @returns the id of a creation that is ANSWERED, unless `more` says something else. */
+async function storeCreation(more: {
+  channelId: string;
+  linkId?: string;
+  state?: "UNCERTAIN";
+  arguments?: object;
+}): Promise<string> {
+  const id = newId();
+  await test_.database.prisma.linkCreation.create({
+    data: {
+      id,
+      caller: "admin",
+      idempotencyKey: id,
+      argumentsHash: new Uint8Array(32),
+      arguments: {},
+      state: "ANSWERED",
+      ownerId: newId(),
+      botId: 1n,
+      createdAt: new Date(),
+      ...more,
+    },
+  });
+  return id;
+}
+
+test("the creation of a link that is dropped becomes that of the kept link", async () => {
+  const both = await twoOfOne();
+  const { prisma, from, to, link } = both;
+  const dropped = await link(from.id, SHARED, true);
+  const kept = await link(to.id, SHARED, true);
+  const creation = await storeCreation({ channelId: from.id, linkId: dropped });
+  await follow(both);
+  expect(await prisma.linkCreation.findUnique({ where: { id: creation } })).toMatchObject({ linkId: kept });
+});
+
+test("a creation that is uncertain gets the tags that remain", async () => {
+  const both = await twoOfOne();
+  const { prisma, from, to, equal, old } = both;
+  const id = await storeCreation({
+    channelId: from.id,
+    state: "UNCERTAIN",
+    arguments: { name: "Ad", tagIds: [old] },
+  });
+  await follow(both);
+  expect(await prisma.linkCreation.findUnique({ where: { id } })).toMatchObject({
+    channelId: to.id,
+    arguments: { name: "Ad", tagIds: [equal] },
+  });
+});
+
 test.each([
   ["under the old id", true],
   ["under the new id", false],
@@ -65,22 +115,7 @@ test.each([
     const older = await link(from.id, SHARED, isOld, isOld ? old : undefined);
     const newer = await link(to.id, SHARED, !isOld, isOld ? undefined : equal);
     const ours = isOld ? older : newer;
-    const creation = newId();
-    await prisma.linkCreation.create({
-      data: {
-        id: creation,
-        caller: "admin",
-        idempotencyKey: creation,
-        argumentsHash: new Uint8Array(32),
-        arguments: {},
-        state: "ANSWERED",
-        ownerId: newId(),
-        channelId: isOld ? from.id : to.id,
-        botId: 1n,
-        linkId: ours,
-        createdAt: new Date(),
-      },
-    });
+    const creation = await storeCreation({ channelId: isOld ? from.id : to.id, linkId: ours });
     await follow(both);
     const links = await prisma.inviteLink.findMany({
       where: { channelId: to.id },

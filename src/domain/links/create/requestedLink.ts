@@ -11,7 +11,7 @@ import {
   externalIdProblem,
   MAX_SUBSCRIPTION_STARS,
 } from "../settings.js";
-import { checkTags, distinct } from "../tagging/linkTags.js";
+import { checkTags } from "../tagging/linkTags.js";
 import type { LinkSpec } from "./storeCreatedLink.js";
 
 /** A link as a caller asks for it. */
@@ -101,7 +101,6 @@ export async function checkLink(
     settings,
     subscriptionPrice: subscription?.priceStars ?? null,
     budget: link.budget,
-    tagIds: distinct(tagIds),
     externalId: problem === null ? externalId : null,
   };
 }

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import type { UnitOfWork } from "../../../database/database.js";
 import type { LinkSettings, TelegramInviteLink } from "../../../telegram/gateway.js";
 import { BOT_STATUS } from "../../channels/storeChannel.js";
@@ -14,7 +15,6 @@ export interface LinkSpec {
   /** Telegram Stars a month; null for a link that costs its members nothing. */
   readonly subscriptionPrice: number | null;
   readonly budget: string;
-  readonly tagIds: readonly string[];
   /** Null for none. */
   readonly externalId: string | null;
 }
@@ -30,6 +30,8 @@ export interface CreatedLink {
   readonly spec: LinkSpec;
   readonly answer: TelegramInviteLink;
 }
+
+const Tagged = z.object({ tagIds: z.array(z.string()) });
 
 /** The link belongs to another creation, or was stored before this creation began: so this creation did not create it. */
 export class ForeignLinkError extends NotStorableError {
@@ -62,16 +64,23 @@ async function freeExternalId(
 export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): Promise<string> {
   const { prisma } = unit;
   const { creationId, botId, caller, creatorId, createdAt, spec, answer } = created;
-  // The intent is read again: a chat migration may have merged its channel into another one, and an earlier try may
+  // The intent is read again: a chat migration may have merged its channel and tags into others, and an earlier try may
   // have stored the link.
   const {
     channelId,
     linkId,
     channel,
     createdAt: begunAt,
+    arguments: requested,
   } = await prisma.linkCreation.findUniqueOrThrow({
     where: { id: creationId },
-    select: { channelId: true, linkId: true, createdAt: true, channel: { select: { botStatus: true } } },
+    select: {
+      channelId: true,
+      linkId: true,
+      createdAt: true,
+      arguments: true,
+      channel: { select: { botStatus: true } },
+    },
   });
   if (linkId !== null) return linkId;
   const [id, now] = [newId(), new Date()];
@@ -97,7 +106,7 @@ export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): 
     const other = await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } });
     if (other !== null || link.createdAt < begunAt) throw new ForeignLinkError(answer.invite_link);
   }
-  await addTags(unit, { linkIds: [link.id], tagIds: spec.tagIds });
+  const tagIds = await addTags(unit, link.id, Tagged.parse(requested).tagIds);
   if (channel.botStatus !== BOT_STATUS.ready) {
     await prisma.channel.update({
       where: { id: channelId },
@@ -108,7 +117,7 @@ export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): 
     url: answer.invite_link,
     name: state.name,
     budget: spec.budget,
-    tagIds: [...spec.tagIds],
+    tagIds,
     ...(externalId === null ? {} : { externalId }),
   };
   await audit(unit, caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });

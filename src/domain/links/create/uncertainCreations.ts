@@ -26,7 +26,6 @@ const storedArguments = z.object({
   expireDate: z.coerce.date().nullable(),
   memberLimit: z.number().nullable(),
   budget: z.string(),
-  tagIds: z.array(z.string()),
   priceStars: z.number().nullable(),
   /** Left out where the caller gave none. */
   externalId: z.string().nullable().default(null),

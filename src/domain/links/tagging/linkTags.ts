@@ -56,9 +56,14 @@ const insertTags = ({ linkIds, tagIds }: Tagging): Sql => sql`
   where l.id = any(${linkIds}::uuid[])
   on conflict do nothing returning link_id, tag_id`;
 
-/** Adds tags to links. */
-export async function addTags(unit: UnitOfWork, tagging: Tagging): Promise<void> {
-  await unit.execute(insertTags(tagging));
+/** Adds tags to a link. @returns those that were added. */
+export async function addTags(
+  unit: UnitOfWork,
+  linkId: string,
+  tagIds: readonly string[],
+): Promise<string[]> {
+  const added = await unit.query<{ tag_id: string }>(insertTags({ linkIds: [linkId], tagIds }));
+  return added.map(({ tag_id }) => tag_id);
 }
 
 /** The tags that were added to a link and removed from it. */

@@ -96,7 +96,7 @@ const WRITES: Readonly<Record<string, Write>> = {
         update: { budget },
       });
       const tagIds = some(sameChannel(tags, channelId), c).map((tag) => tag.id);
-      await addTags(unit, { linkIds: [link.id], tagIds });
+      await addTags(unit, link.id, tagIds);
     });
   },
   async tag({ database, links, tags }, a, b, c) {

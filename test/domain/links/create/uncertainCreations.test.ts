@@ -79,6 +79,8 @@ test("a creation that is settled after days gives its link by its key for anothe
   });
   expect(link).toMatchObject({ name: "Lost", createdAt, creatorId: 42n, tags: [{ tagId: tags[0]?.id }] });
   expect(link.tags).toHaveLength(1);
+  const entry = await prisma.auditEntry.findFirstOrThrow({ where: { subjectId: link.id } });
+  expect(entry.change).toMatchObject({ tagIds: [tags[0]?.id] });
   expect(await creationIntents().findEarlier(admin, request, deadline)).toEqual({ createdLinkId: linkId });
 
   const dated = new Date(Date.now() - 24.1 * HOUR_MS);
