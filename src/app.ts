@@ -357,7 +357,8 @@ async function buildDomain(
   connectionFailures.health = databaseHealth;
   closers.push(() => databaseHealth.stop());
   const creationIntents = new CreationIntents(database, presence, gateway.botId, pendingWork);
-  const uncertain = await creationIntents.markAbandoned();
+  await creationIntents.endAllAbandoned();
+  const uncertain = await creationIntents.countUncertain();
   if (uncertain > 0) {
     log.warn(
       { uncertain },

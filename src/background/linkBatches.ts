@@ -77,6 +77,8 @@ export class LinkBatchRunner {
     while (!signal.aborted) {
       const woken = this.#pause(LOOK_MS);
       try {
+        // A server that has died lets no external id be taken by a creation that nobody goes on with.
+        await this.#options.creationIntents.endAllAbandoned();
         for (const id of await this.#take()) this.#begin(id);
       } catch (error) {
         this.#report(error);

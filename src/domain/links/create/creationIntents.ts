@@ -170,10 +170,22 @@ export class CreationIntents {
     const row = await this.#database.prisma.linkCreation.findUnique({ where: { id } });
     if (row?.state !== "PREPARED" && row?.state !== "SENT") return true;
     if (!(await this.#isAbandoned(row))) return false;
-    if (row.state === "SENT") return this.#markAbandoned(row);
+    return this.#endAbandoned(row);
+  }
+
+  #endAbandoned(row: LinkCreation): Promise<boolean> {
+    return row.state === "SENT" ? this.#markAbandoned(row) : this.#failAbandoned(row);
+  }
+
+  async #failAbandoned({ id, ownerId }: LinkCreation): Promise<boolean> {
     const { count } = await this.#database.prisma.linkCreation.updateMany({
-      where: { id, state: "PREPARED", ownerId: row.ownerId },
-      data: { state: "FAILED", failure: "the server stopped before the call", updatedAt: new Date() },
+      where: { id, state: "PREPARED", ownerId },
+      data: {
+        state: "FAILED",
+        failure: "the server stopped before the call",
+        idempotencyKey: null,
+        updatedAt: new Date(),
+      },
     });
     return count === 1;
   }
@@ -234,16 +246,17 @@ export class CreationIntents {
     });
   }
 
-  /**
-   * Marks the SENT intents of servers that have died as UNCERTAIN.
-   * @returns how many creations are uncertain.
-   */
-  async markAbandoned(): Promise<number> {
+  /** Ends the intents of servers that have died, as `endAbandoned` does. */
+  async endAllAbandoned(): Promise<void> {
     const { linkCreation } = this.#database.prisma;
-    for (const row of await linkCreation.findMany({ where: { state: "SENT" } })) {
-      if (await this.#isAbandoned(row)) await this.#markAbandoned(row);
+    for (const row of await linkCreation.findMany({ where: { state: { in: ["PREPARED", "SENT"] } } })) {
+      if (await this.#isAbandoned(row)) await this.#endAbandoned(row);
     }
-    return linkCreation.count({ where: { state: "UNCERTAIN" } });
+  }
+
+  /** How many creations are uncertain. */
+  countUncertain(): Promise<number> {
+    return this.#database.prisma.linkCreation.count({ where: { state: "UNCERTAIN" } });
   }
 
   /** A request is finished with its intent; the intent's end may still be being stored. */

@@ -76,7 +76,7 @@ export class UncertainCreations {
    */
   async listed(): Promise<Prisma.LinkCreationWhereInput> {
     requireRole(this.#caller, "ADMIN");
-    await this.#creationIntents.markAbandoned();
+    await this.#creationIntents.endAllAbandoned();
     return this.visible;
   }
 

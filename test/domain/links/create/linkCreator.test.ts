@@ -121,6 +121,18 @@ describe("a creation of a dead server", () => {
     expect([calls, await links(), (await creation()).state]).toEqual([1, before + 1, "ANSWERED"]);
   });
 
+  test("an intent of a dead server that is prepared ends although nobody repeats its request", async () => {
+    await leaveAt("PREPARED", newId());
+    await new CreationIntents(
+      test_.database,
+      { id: us, isAlive: async (id) => alive.has(id) },
+      BOT,
+    ).endAllAbandoned();
+    expect(await creation()).toMatchObject({ state: "FAILED", idempotencyKey: null });
+    expect((await creatorOn().create(input)).name).toBe("n");
+    expect(calls).toBe(1);
+  });
+
   test("an intent of a dead server that is sent becomes uncertain and is never sent again", async () => {
     await leaveAt("SENT", newId());
     for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -345,7 +357,8 @@ describe("a creation whose database fails", () => {
     await creationIntents.markFailed(id, "no");
     await expect.poll(() => failing, { timeout: 60_000 }).toBe(0);
     expect((await creation()).state).toBe("SENT");
-    expect(await creationIntents.markAbandoned()).toBe(0);
+    await creationIntents.endAllAbandoned();
+    expect(await creationIntents.countUncertain()).toBe(0);
     expect((await creation()).state).toBe("FAILED");
   });
 
