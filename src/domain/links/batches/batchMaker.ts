@@ -64,6 +64,8 @@ type Claim =
   /** The batch has ended, or belongs to another server. */
   | { readonly kind: "over" }
   | { readonly kind: "held"; readonly milliseconds: number }
+  /** There is a link to create. */
+  | { readonly kind: "ready" }
   /** The creation of an item was begun by a server that may have died. */
   | { readonly kind: "abandoned"; readonly creationId: string };
 
@@ -108,12 +110,18 @@ export class BatchMaker {
     storageGuard.requireWritable();
     // Another server may have received a 429.
     await gateway.holds();
-    if (this.#troubles.has(batchId) && !(await this.#isTelegramBack())) return this.#trouble(batchId);
     const creationId = newId();
-    let claim: Claim;
+    const claimOf = (id: string | null) =>
+      this.#services.database.transaction((unit) => this.#claim(unit, batchId, id));
     try {
-      claim = await this.#services.database.transaction((unit) => this.#claim(unit, batchId, creationId));
+      let claim = await claimOf(this.#troubles.has(batchId) ? null : creationId);
+      if (claim.kind === "ready") {
+        if (!(await this.#isTelegramBack())) return this.#trouble(batchId);
+        claim = await claimOf(creationId);
+      }
       switch (claim.kind) {
+        case "ready":
+          return 0;
         case "over":
           this.#troubles.delete(batchId);
           return null;
@@ -129,8 +137,8 @@ export class BatchMaker {
     }
   }
 
-  /** Finds the next item of a batch and stores the intent of its creation. */
-  async #claim(unit: UnitOfWork, batchId: string, creationId: string): Promise<Claim> {
+  /** Finds the next item of a batch and stores the intent of its creation. @param creationId null: no intent is stored */
+  async #claim(unit: UnitOfWork, batchId: string, creationId: string | null): Promise<Claim> {
     const { creationIntents, gateway, serverId } = this.#services;
     const [batch] = await unit.query<BatchRow>(sql`
       select b.state, b.channel_id as "channelId", c.chat_id as "chatId", b.caller, b.creator_id as "creatorId",
@@ -154,6 +162,7 @@ export class BatchMaker {
     const milliseconds = gateway.creationHoldLeft(batch.chatId, isSubscription);
     await this.#storeWaiting(unit, batchId, batch, milliseconds);
     if (milliseconds > 0) return { kind: "held", milliseconds };
+    if (creationId === null) return { kind: "ready" };
     const { caller, channelId } = batch;
     const stored = item.arguments as Prisma.InputJsonObject;
     const request = { caller, channelId, arguments: stored, argumentsHash: hashOf(stored) };
@@ -197,19 +206,14 @@ export class BatchMaker {
       await stored;
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
-      return this.#failed(batchId, item, creationId, error.failure);
+      return this.#failed(batchId, creationId, error.failure);
     }
     this.#troubles.delete(batchId);
     this.#onItem("made");
     return 0;
   }
 
-  async #failed(
-    batchId: string,
-    { position }: ItemRow,
-    creationId: string,
-    failure: TelegramFailure,
-  ): Promise<NextStep> {
+  async #failed(batchId: string, creationId: string, failure: TelegramFailure): Promise<NextStep> {
     // Nothing was created, and the item goes on waiting. A 429 has left a hold, which the next step finds.
     if (failure.kind === "tooManyRequests") return 0;
     if (isPutOff(failure)) return this.#trouble(batchId);
@@ -219,12 +223,17 @@ export class BatchMaker {
     }
     this.#troubles.delete(batchId);
     const isForAll = failure.kind === "notInChat" || failure.kind === "missingRights";
-    const failed = await this.#services.database.transaction(async (unit) => {
-      await unit.execute(sql`select from link_batch where id = ${batchId}::uuid for no key update`);
+    const { database, serverId } = this.#services;
+    const failed = await database.transaction(async (unit) => {
+      const owned = await unit.query(sql`
+        select from link_batch where id = ${batchId}::uuid and owner_id = ${serverId}::uuid for no key update`);
+      // Another server that took the batch over may be creating the next link.
+      const others = sql`not exists (
+        select from link_creation k where k.id = i.creation_id and k.state in ('PREPARED', 'SENT'))`;
       return unit.execute(sql`
-        update link_batch_item set state = 'FAILED', failure = ${JSON.stringify(failure)}::jsonb
+        update link_batch_item i set state = 'FAILED', failure = ${JSON.stringify(failure)}::jsonb
         where batch_id = ${batchId}::uuid and state = 'WAITING'
-          and ${isForAll ? sql`true` : sql`position = ${position}::int and creation_id = ${creationId}::uuid`}`);
+          and (creation_id = ${creationId}::uuid or ${isForAll && owned.length > 0 ? others : sql`false`})`);
     });
     for (let count = 0; count < failed; count += 1) this.#onItem("failed");
     return 0;

@@ -105,6 +105,15 @@ await describeOnForms("many links at once", ["embedded", "server"], (form) => {
     bed.telegram.control
       .calls("createChatInviteLink")
       .filter(({ parameters }) => parameters["name"] === name);
+  /** Settles all uncertain creations as not made. */
+  const settle = async () => {
+    const { data } = await server.ask("{ uncertainCreations { id } }");
+    for (const { id } of data.uncertainCreations)
+      await server.ask(
+        `mutation ($input: ResolveCreationInput!) { resolveCreation(input: $input) { __typename } }`,
+        { input: { id, notMade: true } },
+      );
+  };
   const statesOf = async (id: string) => (await items(id)).map(({ state }) => state);
 
   test("the links are created in the background, each with what was asked for", async () => {
@@ -345,6 +354,21 @@ await describeOnForms("many links at once", ["embedded", "server"], (form) => {
     expect(await finished(batch.id)).toMatchObject({ madeCount: 2, uncertainCount: 0, failedCount: 0 });
   });
 
+  test("a batch with nothing left to create ends although Telegram is away", async () => {
+    const { control } = bed.telegram;
+    control.fail({ kind: "cut", effect: "after" }, { method: "createChatInviteLink" });
+    const restore = control.fail({ kind: "unauthorized" }, { method: "getMe" });
+    const batch = await created(named(1));
+    expect(await finished(batch.id)).toMatchObject({ state: "DONE", uncertainCount: 1 });
+    control.fail({ kind: "cut", effect: "after" }, { method: "createChatInviteLink" });
+    const next = await created(named(2));
+    await eventually(async () => (await read(next.id)).uncertainCount).toBe(1);
+    await cancel(next.id);
+    expect(await finished(next.id)).toMatchObject({ state: "CANCELLED", uncertainCount: 1 });
+    restore();
+    await settle();
+  });
+
   test("the subscription shows the batch now and as it moves, and ends with it", async () => {
     const control = bed.telegram.control;
     const second = { method: "createChatInviteLink", skip: 1 };
@@ -381,7 +405,7 @@ await describeOnForms("many links at once", ["embedded", "server"], (form) => {
     const metrics = await (await fetch(new URL("/metrics", server.url))).text();
     expect(metrics).toContain("invite_links_link_batches_running 0");
     expect(metrics).toMatch(/invite_links_link_batch_items_total\{outcome="made"\} \d+/);
-    expect(metrics).toMatch(/invite_links_link_batch_items_total\{outcome="uncertain"\} 2/);
+    expect(metrics).toMatch(/invite_links_link_batch_items_total\{outcome="uncertain"\} 4/);
   });
 
   test("no step of a batch failed unexpectedly", () => {
