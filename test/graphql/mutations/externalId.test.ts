@@ -107,6 +107,25 @@ describe("the external id of a link", () => {
     }
   });
 
+  test("of many calls with one idempotency key and one external id at once, each gives the same link or batch", async () => {
+    const links = linkCount();
+    const input = { externalId: "repeated", idempotencyKey: "repeated" };
+    const made = await Promise.all(Array.from({ length: 20 }, () => create(input)));
+    expect(new Set(made.map(({ inviteLink }) => inviteLink?.id)).size).toBe(1);
+    expect(made[0].inviteLink.externalId).toBe("repeated");
+    expect(linkCount() - links).toBe(1);
+    const many = {
+      channelId: CHANNEL,
+      idempotencyKey: "many",
+      links: [{ name: "Ad", externalId: "of a batch" }],
+    };
+    const batches = await Promise.all(
+      Array.from({ length: 20 }, () => mutate("createInviteLinks", many, "batch { id }")),
+    );
+    expect(new Set(batches.map(({ batch }) => batch?.id)).size).toBe(1);
+    expect(batches[0].batch.id).toBeTypeOf("string");
+  });
+
   test("an external id that waits in a batch is not given to another link", async () => {
     const { id } = (await create({})).inviteLink;
     const called = server.sandbox.control.nextCall("createChatInviteLink");

@@ -165,10 +165,9 @@ export class LinkBatches {
   async follow(text: string): Promise<BatchFollower> {
     const problems = new Problems();
     const id = parseId("InviteLinkBatch", text, "id", problems);
-    const batch = id && (await this.find(id));
-    if (id && !batch) problems.add("id", "There is no such batch of links.");
     problems.check();
-    if (!batch) throw new NotFoundError("batch of links");
+    const batch = id && (await this.find(id));
+    if (!batch) throw new ValidationError([{ field: "id", message: "There is no such batch of links." }]);
     return new BatchFollower(this.#services.live.batches, batch, (chatId) =>
       this.#caller.chatIds?.add(chatId),
     );
@@ -219,10 +218,10 @@ export class LinkBatches {
     const id = parseId("InviteLinkBatch", input.id, "id", problems);
     problems.check();
     if (!id || !(await this.find(id))) throw new NotFoundError("batch of links");
-    await this.#services.database.transaction(async (unit) => {
+    const cancelled = await this.#services.database.transaction(async (unit) => {
       const [batch] = await unit.query<{ channelId: string; state: string }>(sql`
         select channel_id as "channelId", state from link_batch where id = ${id}::uuid for no key update`);
-      if (batch?.state !== "RUNNING") return;
+      if (batch?.state !== "RUNNING") return this.#read(unit, id);
       await cancelWaiting(unit, id);
       await unit.execute(sql`
         update link_batch b set state = 'CANCELLED', waiting_until = null, finished_at = case when not exists (
@@ -233,9 +232,10 @@ export class LinkBatches {
       await auditMany(unit, this.#caller, [
         { action: "inviteLinkBatch.cancel", subjectId: id, channelId, change },
       ]);
+      return this.#read(unit, id);
     });
     this.#services.onLinkBatch();
-    return this.#read(id);
+    return cancelled;
   }
 
   async #checkLinks(
@@ -244,6 +244,8 @@ export class LinkBatches {
     channel: Channel,
     problems: Problems,
   ): Promise<void> {
+    // Reads the tags of all links together.
+    await this.#loaders.tag.loadMany(distinct(tagIds.flat()));
     const seen = new Set<string>();
     for (const [index, link] of links.entries()) {
       if (problems.isFull) return;
@@ -274,18 +276,22 @@ export class LinkBatches {
 
   async #store(batch: CheckedBatch): Promise<LinkBatch> {
     const id = newId();
+    let stored: LinkBatch;
     try {
-      await this.#services.database.transaction((unit) => this.#insert(unit, id, batch));
+      stored = await this.#services.database.transaction(async (unit) => {
+        await this.#insert(unit, id, batch);
+        return this.#read(unit, id);
+      });
     } catch (error) {
       this.#services.storageGuard.recordFailure(error);
-      if (failureOf(error).kind !== "uniqueViolation") throw error;
-      // Another request with the key was faster.
+      if (failureOf(error).kind !== "uniqueViolation" && !(error instanceof ValidationError)) throw error;
+      // Another request with the key may have been faster, and hold the key and the external ids.
       const earlier = await this.#findEarlier(batch.idempotencyKey, batch.argumentsHash);
       if (!earlier) throw error;
       return earlier;
     }
     this.#services.onLinkBatch();
-    return this.#read(id);
+    return stored;
   }
 
   async #insert(unit: UnitOfWork, id: string, batch: CheckedBatch): Promise<void> {
@@ -321,8 +327,8 @@ export class LinkBatches {
     ]);
   }
 
-  async #read(id: string): Promise<LinkBatch> {
-    const [batch] = await this.#services.database.query<LinkBatch>(sql`
+  async #read(unit: UnitOfWork, id: string): Promise<LinkBatch> {
+    const [batch] = await unit.query<LinkBatch>(sql`
       select ${linkBatchColumns} from link_batch b ${linkBatchJoins} where b.id = ${id}::uuid`);
     if (!batch) throw new NotFoundError("batch of links");
     // A chat migration may have given the chat, and the caller's grant, another id.

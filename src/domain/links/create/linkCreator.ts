@@ -93,8 +93,14 @@ export class LinkCreator {
     try {
       return await this.#attempt(input);
     } catch (error) {
-      if (failureOf(error).kind !== "missingReference") throw error;
       // A chat migration merged the channel into another one before the intent was stored.
+      const isChannelGone = failureOf(error).kind === "missingReference";
+      // Another request with the key may have taken the external id meanwhile: then its link is the answer.
+      const isExternalIdTaken =
+        input.idempotencyKey != null &&
+        error instanceof ValidationError &&
+        error.fieldErrors.some(({ field }) => field === "externalId");
+      if (!isChannelGone && !isExternalIdTaken) throw error;
       this.#forgetChannels();
       return this.#attempt(input);
     }
