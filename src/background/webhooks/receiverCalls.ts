@@ -15,10 +15,11 @@ const ATTEMPT_MS = 15_000;
 const MAX_BODY_BYTES = 4096;
 const MAX_BODY_MS = 1000;
 /**
- * A request on a new connection may be read after a later one on an old connection, because a receiver accepts connections
- * one by one. So the next request waits for its answer, or so many milliseconds.
+ * The next request waits for the answer to a request, or so many milliseconds, so that they are read in their order: a
+ * receiver accepts connections one by one, and on a busy machine a later request may be there before an earlier one.
  */
 const NEW_CONNECTION_MS = 100;
+const OPEN_CONNECTION_MS = 10;
 /** Connections to one address. */
 export const MAX_CONNECTIONS = 20;
 const KEEP_ALIVE_MS = 10_000;
@@ -35,6 +36,8 @@ export interface ReceiverRequest {
 interface OpenPool {
   readonly pool: Pool;
   usedAt: number;
+  /** How many connections were made. */
+  connections: number;
 }
 
 const failed = (error: string, status: number | null = null): AttemptOutcome => ({
@@ -72,31 +75,61 @@ const lookupOf =
     callback(null, first?.address ?? "", first?.family);
   };
 
-/** Reports an attempt's steps. What comes after the outcome has no effect on it. */
-class AttemptHandler implements Dispatcher.DispatchHandler {
-  readonly #onWritten: () => void;
+/** One attempt. It is over with its first outcome; what comes later has no effect. */
+class Attempt implements Dispatcher.DispatchHandler {
+  readonly #onBegun: () => void;
   readonly #onOutcome: (outcome: AttemptOutcome) => void;
-  readonly #signal: AbortSignal;
+  readonly #limit = setTimeout(() => this.stop(), ATTEMPT_MS);
+  #begunTimer: NodeJS.Timeout | undefined;
+  #open: OpenPool | undefined;
+  #connectionsBefore = 0;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isOver = false;
   #bodyTimer: NodeJS.Timeout | undefined;
   #bodyBytes = 0;
 
-  constructor(signal: AbortSignal, onWritten: () => void, onOutcome: (outcome: AttemptOutcome) => void) {
-    this.#signal = signal;
-    this.#onWritten = onWritten;
+  constructor(onBegun: () => void, onOutcome: (outcome: AttemptOutcome) => void) {
+    this.#onBegun = onBegun;
     this.#onOutcome = onOutcome;
+  }
+
+  end(outcome: AttemptOutcome): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#limit);
+    clearTimeout(this.#begunTimer);
+    this.#onBegun();
+    this.#onOutcome(outcome);
+  }
+
+  /** Ends the attempt early. */
+  stop(): void {
+    if (this.#isOver) return;
+    this.end(TOO_LATE);
+    this.#controller?.abort(new Error("The attempt is over."));
+  }
+
+  /** Makes the request. It is written soon, or when a new connection was made for it. */
+  make({ method, headers, body }: ReceiverRequest, path: string, open: OpenPool): void {
+    if (this.#isOver) return;
+    this.#open = open;
+    this.#connectionsBefore = open.connections;
+    open.pool.dispatch({ path, method, headers, body }, this);
   }
 
   /** Called right before the request is written. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    const abort = () => controller.abort(new Error("The attempt is over."));
-    this.#signal.addEventListener("abort", abort, { once: true });
-    if (this.#signal.aborted) abort();
-    else this.#onWritten();
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(new Error("The attempt is over."));
+    else {
+      const isNew = this.#open?.connections !== this.#connectionsBefore;
+      this.#begunTimer = setTimeout(this.#onBegun, isNew ? NEW_CONNECTION_MS : OPEN_CONNECTION_MS);
+    }
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200) return;
-    this.#onOutcome(outcomeOf(status));
+    this.end(outcomeOf(status));
     this.#bodyTimer = setTimeout(() => controller.abort(new Error("The body is too slow.")), MAX_BODY_MS);
     this.#bodyTimer.unref();
   }
@@ -112,7 +145,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     clearTimeout(this.#bodyTimer);
-    this.#onOutcome(outcomeOfError(error));
+    this.end(outcomeOfError(error));
   }
 }
 
@@ -136,23 +169,17 @@ export class ReceiverCalls {
    * @param onBegun called when a later request cannot overtake this one any more, at the latest when the attempt is over
    * @param signal ends the attempt early
    */
-  async call(request: ReceiverRequest, onBegun: () => void, signal: AbortSignal): Promise<AttemptOutcome> {
-    const ended = new AbortController();
-    const end = () => ended.abort();
-    const timer = setTimeout(end, ATTEMPT_MS);
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-    const over = new Promise<AttemptOutcome>((resolve) => {
-      if (ended.signal.aborted) resolve(TOO_LATE);
-      ended.signal.addEventListener("abort", () => resolve(TOO_LATE), { once: true });
+  call(request: ReceiverRequest, onBegun: () => void, signal: AbortSignal): Promise<AttemptOutcome> {
+    return new Promise((resolve) => {
+      const attempt = new Attempt(onBegun, (outcome) => {
+        signal.removeEventListener("abort", stop);
+        resolve(outcome);
+      });
+      const stop = () => attempt.stop();
+      signal.addEventListener("abort", stop, { once: true });
+      if (signal.aborted) stop();
+      void this.#dispatch(request, attempt);
     });
-    try {
-      return await Promise.race([over, this.#attempt(request, onBegun, ended.signal)]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      onBegun();
-    }
   }
 
   async close(): Promise<void> {
@@ -161,41 +188,18 @@ export class ReceiverCalls {
     this.#pools.clear();
   }
 
-  async #attempt(
-    request: ReceiverRequest,
-    onBegun: () => void,
-    signal: AbortSignal,
-  ): Promise<AttemptOutcome> {
+  async #dispatch(request: ReceiverRequest, attempt: Attempt): Promise<void> {
     try {
       const url = new URL(request.url);
       if (url.protocol !== "https:" && !this.#allowPrivate) throw new PrivateAddressError();
       const addresses = await allowedAddresses(url, this.#allowPrivate, this.#resolve);
-      if (signal.aborted) return TOO_LATE;
-      const pool = this.#poolOf(url.origin, addresses);
-      return await new Promise((resolve) => {
-        let isReused = true;
-        const onWritten = () => {
-          if (isReused) onBegun();
-          else setTimeout(onBegun, NEW_CONNECTION_MS).unref();
-        };
-        pool.dispatch(
-          {
-            path: `${url.pathname}${url.search}`,
-            method: request.method,
-            headers: request.headers,
-            body: request.body,
-          },
-          new AttemptHandler(signal, onWritten, resolve),
-        );
-        // A request for an open connection is written at once.
-        isReused = false;
-      });
+      attempt.make(request, `${url.pathname}${url.search}`, this.#openPool(url.origin, addresses));
     } catch (error) {
-      return outcomeOfError(error);
+      attempt.end(outcomeOfError(error));
     }
   }
 
-  #poolOf(origin: string, addresses: readonly ResolvedAddress[]): Pool {
+  #openPool(origin: string, addresses: readonly ResolvedAddress[]): OpenPool {
     const key = [origin, ...addresses.map(({ address }) => address).sort()].join(" ");
     let open = this.#pools.get(key);
     if (!open) {
@@ -208,11 +212,15 @@ export class ReceiverCalls {
         allowH2: false,
         connect: { timeout: ATTEMPT_MS, lookup: lookupOf(addresses) },
       });
-      open = { pool, usedAt: 0 };
-      this.#pools.set(key, open);
+      const made: OpenPool = { pool, usedAt: 0, connections: 0 };
+      pool.on("connect", () => {
+        made.connections += 1;
+      });
+      this.#pools.set(key, made);
+      open = made;
     }
     open.usedAt = performance.now();
-    return open.pool;
+    return open;
   }
 
   #closeUnused(): void {

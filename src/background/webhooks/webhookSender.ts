@@ -29,7 +29,7 @@ export interface SenderTimes {
 
 export const SENDER_TIMES: SenderTimes = {
   lookMs: 1000,
-  restMs: 50,
+  restMs: 100,
   renewMs: 4000,
   sureMs: 12_000,
   databaseAgainMs: 1000,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type {
   AttemptOutcome,
   DeliveryQueue,
@@ -5,6 +6,7 @@ import type {
   FinishedAttempt,
   Receiver,
 } from "../../domain/webhooks/deliveryQueue.js";
+import { pause } from "../updates/pause.js";
 import { requestOf } from "./deliveryRequest.js";
 import { MAX_CONNECTIONS, type ReceiverCalls } from "./receiverCalls.js";
 import type { Slots } from "./slots.js";
@@ -15,6 +17,11 @@ const MAX_TAKEN = 100;
 const TAKEN_PER_ATTEMPT = 5;
 /** How long after they were taken deliveries may begin, in milliseconds. */
 const FRESH_MS = 500;
+/**
+ * Between two statements that take deliveries, unless more are known to be due, and between two that store outcomes, in
+ * milliseconds. A statement for a few deliveries costs nearly as much as one for a hundred.
+ */
+const GATHER_MS = 50;
 const GONE = 410;
 
 export interface SendingHost {
@@ -51,6 +58,8 @@ export class WebhookSending {
   constructor(host: SendingHost, receiver: Receiver) {
     this.#host = host;
     this.#receiver = receiver;
+    // Each attempt that runs listens.
+    setMaxListeners(MAX_CONNECTIONS, this.#aborted.signal);
   }
 
   /** Something may have become due, and the address may have changed. */
@@ -79,9 +88,11 @@ export class WebhookSending {
         this.#host.queue.take(this.#receiver.webhookId, [...this.#begun], limit),
       );
       if (due === undefined) break;
-      if (await this.#beginAll(due)) continue;
+      const gathered = due.length === limit ? undefined : pause(GATHER_MS, this.#stopped.signal);
+      const hasBegun = await this.#beginAll(due);
       if (due.length === 0 && this.#begun.size === 0) break;
-      await this.#progress();
+      if (!hasBegun) await this.#progress();
+      await gathered;
     }
     while (this.#begun.size > 0) await this.#progress();
   }
@@ -145,7 +156,7 @@ export class WebhookSending {
     if (!this.#isStoring) void this.#store();
   }
 
-  /** Stores outcomes, those that come meanwhile together. */
+  /** Stores outcomes: the first at once, those that come meanwhile together. */
   async #store(): Promise<void> {
     const { queue, insist } = this.#host;
     this.#isStoring = true;
@@ -159,6 +170,7 @@ export class WebhookSending {
       else if (isOver) await this.#disable("No delivery has succeeded for five days.");
       for (const { id } of finished) this.#begun.delete(id);
       this.#onProgress();
+      await pause(GATHER_MS, this.#stopped.signal);
     }
     this.#isStoring = false;
   }

@@ -21,6 +21,15 @@ const EVENTS = `query ($chatId: TelegramID!, $before: String) {
   }
 }`;
 
+/** Attempts of a webhook that may overlap. */
+const MAX_ATTEMPTS = 20;
+
+/** The most values that stand before a smaller one. */
+const mostOvertaking = (values: readonly number[]): number =>
+  Math.max(
+    ...values.map((value, index) => values.slice(0, index).filter((earlier) => earlier > value).length),
+  );
+
 /** Each value once, where it stands first. */
 const firsts = (values: readonly string[]): string[] => [...new Set(values)];
 
@@ -58,7 +67,9 @@ await describeOnForms("deliveries", USUAL_FORMS, (form) => {
       ids.push(...data.memberEvents.nodes.map(({ id }: { id: string }) => id).reverse());
       before = data.memberEvents.pageInfo.hasPreviousPage ? data.memberEvents.pageInfo.startCursor : null;
     } while (before !== null);
-    expect(firsts(receiver.received.map(({ body }) => body.id))).toEqual(ids);
+    const arrived = firsts(receiver.received.map(({ body }) => body.id));
+    expect(new Set(arrived)).toEqual(new Set(ids));
+    expect(mostOvertaking(arrived.map((id) => ids.indexOf(id)))).toBeLessThan(MAX_ATTEMPTS);
   });
 
   it("are not held up by receivers that stall, close or do not listen", async () => {
@@ -87,6 +98,27 @@ await describeOnForms("deliveries", USUAL_FORMS, (form) => {
     });
     // Those that stall have one attempt at a time.
     expect(stalling.received.length).toBeLessThanOrEqual(5 * 3);
+  });
+
+  it("are sent twenty at a time to a receiver that is slow, without a warning of Node.js", async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => warnings.push(name);
+    process.on("warning", note);
+    const receiver = await listen();
+    let [open, most] = [0, 0];
+    receiver.usual = (_request, response) => {
+      open += 1;
+      most = Math.max(most, open);
+      setTimeout(() => {
+        open -= 1;
+        response.writeHead(204).end();
+      }, 500);
+    };
+    await makeWebhook(server, receiver.url, ["MEMBER_JOINED"]);
+    for (let count = 0; count < 150; count += 1) bed.telegram.control.join(NEWS, bed.newPerson());
+    await receiver.got(150);
+    process.off("warning", note);
+    expect({ most, warnings }).toEqual({ most: MAX_ATTEMPTS, warnings: [] });
   });
 
   it("count as delivered whatever body follows, of which little is read", async () => {
@@ -186,7 +218,8 @@ await describeOnForms("servers that are killed while deliveries are sent", ["ser
       const places = globalIds
         .filter((event) => event.channel === channel)
         .map(({ id }) => place.get(id) ?? -1);
-      expect(places).toEqual([...places].sort((one, other) => one - other));
+      // They begin in order; a machine that is busy may hand over those that overlap in another one.
+      expect(mostOvertaking(places)).toBeLessThan(MAX_ATTEMPTS);
     }
     const repeated = receiver.received.filter(
       (request, index) => receiver.received.findIndex((other) => other.body.id === request.body.id) < index,
