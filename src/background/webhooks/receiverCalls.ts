@@ -20,13 +20,15 @@ const MAX_BODY_MS = 1000;
  */
 const NEW_CONNECTION_MS = 100;
 const OPEN_CONNECTION_MS = 10;
-/** Connections to one address. */
+/** Connections of one webhook. */
 export const MAX_CONNECTIONS = 20;
 const KEEP_ALIVE_MS = 10_000;
 /** Pools are closed when they were not used for so long. */
 const UNUSED_MS = 60_000;
 
 export interface ReceiverRequest {
+  /** Has connections of its own, so that nobody waits for another webhook of the same receiver. */
+  readonly webhookId: string;
   readonly url: string;
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
@@ -54,16 +56,22 @@ function outcomeOf(status: number): AttemptOutcome {
   return failed(`The receiver answered ${status}.${note}`, status);
 }
 
+function whatFailed(error: unknown, code: string): string {
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError)
+    return "The receiver's answer was not valid HTTP";
+  if (/CERT|LEAF_SIGNATURE/.test(code))
+    return "The receiver's certificate is not trusted, or not valid now or for this name";
+  if (/^ERR_SSL_|^EPROTO$/.test(code)) return "No secure connection could be made with the receiver";
+  return "The receiver could not be reached, or ended the connection";
+}
+
 /** Errors of sockets and names have a code. Their texts would show addresses. */
 function outcomeOfError(error: unknown): AttemptOutcome {
   if (error instanceof PrivateAddressError) return failed(error.message);
   if (error instanceof errors.ConnectTimeoutError) return TOO_LATE;
-  const code = (error as { code?: unknown } | null)?.code;
-  return failed(
-    typeof code === "string" && /^[A-Z0-9_]+$/.test(code)
-      ? `The receiver could not be reached, or ended the connection (${code}).`
-      : "The receiver could not be reached, or ended the connection.",
-  );
+  const given = (error as { code?: unknown } | null)?.code;
+  const code = typeof given === "string" && /^[A-Z0-9_]+$/.test(given) ? given : "";
+  return failed(`${whatFailed(error, code)}${code && ` (${code})`}.`);
 }
 
 /** Gives a connection the addresses that were judged, instead of looking the name up again. */
@@ -153,7 +161,7 @@ class Attempt implements Dispatcher.DispatchHandler {
 export class ReceiverCalls {
   readonly #allowPrivate: boolean;
   readonly #resolve: Resolve;
-  /** By origin and addresses. */
+  /** By webhook, origin and addresses. */
   readonly #pools = new Map<string, OpenPool>();
   readonly #sweeper: NodeJS.Timeout;
 
@@ -193,14 +201,18 @@ export class ReceiverCalls {
       const url = new URL(request.url);
       if (url.protocol !== "https:" && !this.#allowPrivate) throw new PrivateAddressError();
       const addresses = await allowedAddresses(url, this.#allowPrivate, this.#resolve);
-      attempt.make(request, `${url.pathname}${url.search}`, this.#openPool(url.origin, addresses));
+      attempt.make(
+        request,
+        `${url.pathname}${url.search}`,
+        this.#openPool(request.webhookId, url.origin, addresses),
+      );
     } catch (error) {
       attempt.end(outcomeOfError(error));
     }
   }
 
-  #openPool(origin: string, addresses: readonly ResolvedAddress[]): OpenPool {
-    const key = [origin, ...addresses.map(({ address }) => address).sort()].join(" ");
+  #openPool(webhookId: string, origin: string, addresses: readonly ResolvedAddress[]): OpenPool {
+    const key = [webhookId, origin, ...addresses.map(({ address }) => address).sort()].join(" ");
     let open = this.#pools.get(key);
     if (!open) {
       const pool = new Pool(origin, {

@@ -1,7 +1,7 @@
-import { createServer, type Server } from "node:net";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { createServer, type Socket } from "node:net";
+import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { NameLookups } from "../../../src/background/webhooks/nameLookups.js";
-import { ReceiverCalls } from "../../../src/background/webhooks/receiverCalls.js";
+import { MAX_CONNECTIONS, ReceiverCalls } from "../../../src/background/webhooks/receiverCalls.js";
 import { allowedAddresses, type Resolve } from "../../../src/domain/webhooks/addresses.js";
 import { PRIVATE_ADDRESSES } from "../../domain/webhooks/privateAddresses.js";
 import { Receiver } from "./receiver.js";
@@ -31,8 +31,8 @@ function callsOf(allowPrivate: boolean, resolve?: Resolve): ReceiverCalls {
   return calls;
 }
 
-const get = (calls: ReceiverCalls, url: string, signal = NEVER) =>
-  calls.call({ url, method: "GET", headers: {}, body: null }, () => {}, signal);
+const get = (calls: ReceiverCalls, url: string, signal = NEVER, webhookId = "a webhook") =>
+  calls.call({ webhookId, url, method: "GET", headers: {}, body: null }, () => {}, signal);
 
 it("an attempt is made to the address that was judged, under the receiver's name", async () => {
   let lookups = 0;
@@ -95,7 +95,7 @@ it("errors name no address", async () => {
   });
 });
 
-it.each([199, 201, 299, 300, 301, 307, 400, 404, 410, 500, 599].filter((status) => status >= 200))(
+it.each([201, 299, 300, 301, 302, 303, 304, 307, 308, 400, 404, 410, 429, 500, 599])(
   "a status of %i decides",
   async (status) => {
     receiver.usual = (_request, response) =>
@@ -107,18 +107,110 @@ it.each([199, 201, 299, 300, 301, 307, 400, 404, 410, 500, 599].filter((status) 
   },
 );
 
-it("an attempt ends after 15 s without an answer, also if only its head or nothing of it comes", async () => {
-  const half: Server = createServer((socket) => socket.write("HTTP/1.1 200 OK\r\nx-a: b\r\n"));
-  await new Promise<void>((resolve) => half.listen(0, "127.0.0.1", resolve));
-  const address = half.address();
-  const port = typeof address === "object" ? address?.port : 0;
-  receiver.usual = () => {};
+/** Answers each connection with raw bytes. */
+async function listenRaw(onConnection: (socket: Socket) => void): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.close();
+  });
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`;
+}
+
+const OK_HEAD = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+const write = (text: string) => (socket: Socket) => {
+  socket.on("data", () => socket.write(text));
+};
+/** Writes without an end, `everyMs`. */
+const trickle = (begin: string, text: string, everyMs: number) => (socket: Socket) => {
+  socket.once("data", () => {
+    socket.write(begin);
+    const timer = setInterval(() => socket.write(text), everyMs);
+    socket.on("close", () => clearInterval(timer));
+  });
+};
+
+it("an attempt ends after 15 s whatever comes instead of a status", async () => {
+  const reactions = [
+    () => {},
+    write("HTTP/1.1 200 OK\r\nx-a: b\r\n"),
+    trickle("HTTP/1.1 200 OK\r\nx-a: ", "b", 1000),
+    trickle("", "HTTP/1.1 103 Early Hints\r\n\r\n", 500),
+  ];
   const calls = callsOf(true);
-  const outcomes = await Promise.all([get(calls, receiver.url), get(calls, `http://127.0.0.1:${port}/`)]);
+  const outcomes = await Promise.all(
+    reactions.map(async (react, index) => get(calls, await listenRaw(react), NEVER, `webhook ${index}`)),
+  );
   const late = { isDelivered: false, status: null, error: "No answer came within 15 s." };
-  expect(outcomes).toEqual([late, late]);
-  await calls.close();
-  half.close();
+  expect(outcomes).toEqual(reactions.map(() => late));
+});
+
+it.each([
+  ["stalls after the head", write(OK_HEAD)],
+  ["sends one byte a second", trickle(OK_HEAD, "b", 1000)],
+  ["never ends its body", trickle("HTTP/1.1 200 OK\r\n\r\n", "b".repeat(65_536), 1)],
+  ["ends the connection within its body", (socket: Socket) => socket.once("data", () => socket.end(OK_HEAD))],
+  ["has sent a provisional answer", write(`HTTP/1.1 103 Early Hints\r\n\r\n${OK_HEAD}`)],
+])("a receiver that answers 200 and %s has got the delivery, and is called anew", async (_what, react) => {
+  const ends: Promise<unknown>[] = [];
+  const url = await listenRaw((socket) => {
+    ends.push(new Promise((resolve) => socket.on("close", resolve)));
+    react(socket);
+  });
+  const calls = callsOf(true);
+  for (let count = 0; count < 2; count += 1)
+    expect(await get(calls, url)).toEqual({ isDelivered: true, status: 200, error: null });
+  // The connections are given up without waiting for the rest.
+  await Promise.all(ends);
+  expect(ends.length).toBeGreaterThan(0);
+});
+
+it.each([
+  ["closes at once", (socket: Socket) => socket.destroy(), "could not be reached, or ended"],
+  [
+    "resets the connection",
+    (socket: Socket) => socket.on("data", () => socket.resetAndDestroy()),
+    "could not be reached, or ended",
+  ],
+  ["is no HTTP server", write("502 5.5.2 mail.example\r\n"), "was not valid HTTP"],
+  [
+    "sends an endless head",
+    trickle("HTTP/1.1 200 OK\r\n", `x: ${"b".repeat(9000)}\r\n`, 1),
+    "was not valid HTTP",
+  ],
+  [
+    "switches the protocol",
+    write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+    "could not be reached, or ended",
+  ],
+])("an attempt at a receiver that %s fails at once and says so", async (_what, react, message) => {
+  const url = await listenRaw(react);
+  const calls = callsOf(true);
+  for (let count = 0; count < 2; count += 1)
+    expect(await get(calls, url)).toEqual({
+      isDelivered: false,
+      status: null,
+      error: expect.stringContaining(message),
+    });
+});
+
+it("an attempt waits for no other webhook of the same receiver", async () => {
+  receiver.usual = ({ path }, response) => {
+    if (path === "/quick") response.writeHead(204).end();
+  };
+  const calls = callsOf(true);
+  const url = receiver.url;
+  const ended = new AbortController();
+  const stalled = Array.from({ length: MAX_CONNECTIONS }, () => get(calls, url, ended.signal, "one"));
+  await receiver.got(MAX_CONNECTIONS);
+  const quick = get(calls, new URL("/quick", url).href, NEVER, "other");
+  const first = await Promise.race([quick, ...stalled]);
+  expect(first).toEqual({ isDelivered: true, status: 204, error: null });
+  ended.abort();
 });
 
 it("a name that is slow to look up holds up no other name", async () => {

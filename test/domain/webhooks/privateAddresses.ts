@@ -106,6 +106,9 @@ export const SPELLINGS_OF_PRIVATE: readonly string[] = [
   "[64:ff9b::a9fe:a9fe]",
   "[2002:7f00:1::]",
   "[fe80::1]",
+  "[fe80::1%25eth0]",
+  "[64:ff9b:1::7f00:1]",
+  "[2001:0:7f00:1::]",
   "[fc00::1]",
   "[fd00:ec2::254]",
 ];
