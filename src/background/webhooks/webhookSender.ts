@@ -17,6 +17,8 @@ export interface SenderTimes {
   readonly lookMs: number;
   /** Between two looks at the least. */
   readonly restMs: number;
+  /** Between two statements of a webhook. */
+  readonly gatherMs: number;
   readonly renewMs: number;
   /** How long after a renewal attempts may begin. Shorter than the lease. */
   readonly sureMs: number;
@@ -30,6 +32,7 @@ export interface SenderTimes {
 export const SENDER_TIMES: SenderTimes = {
   lookMs: 1000,
   restMs: 100,
+  gatherMs: 50,
   renewMs: 4000,
   sureMs: 12_000,
   databaseAgainMs: 1000,
@@ -45,7 +48,7 @@ const MAX_ATTEMPTS = 500;
 
 export interface SenderOptions {
   readonly queue: DeliveryQueue;
-  readonly calls: ReceiverCalls;
+  readonly calls: Pick<ReceiverCalls, "call" | "close">;
   readonly log: Logger;
   readonly onAttempt: (outcome: AttemptOutcome) => void;
   /** Called when an error shows that the database may be unavailable. */
@@ -193,6 +196,7 @@ export class WebhookSender {
       queue,
       calls,
       slots: this.#slots,
+      gatherMs: this.#times.gatherMs,
       mayBegin: () => performance.now() - this.#renewedAt < this.#times.sureMs,
       insist: (work) => this.#insist(work),
       onAttempt,

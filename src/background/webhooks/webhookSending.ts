@@ -17,18 +17,18 @@ const MAX_TAKEN = 100;
 const TAKEN_PER_ATTEMPT = 5;
 /** How long after they were taken deliveries may begin, in milliseconds. */
 const FRESH_MS = 500;
-/**
- * Between two statements that take deliveries, unless more are known to be due, and between two that store outcomes, in
- * milliseconds. A statement for a few deliveries costs nearly as much as one for a hundred.
- */
-const GATHER_MS = 50;
 const GONE = 410;
 
 export interface SendingHost {
   readonly queue: DeliveryQueue;
-  readonly calls: ReceiverCalls;
+  readonly calls: Pick<ReceiverCalls, "call">;
   /** Attempts of all webhooks at a time. */
   readonly slots: Slots;
+  /**
+   * Between two statements that take deliveries, unless more are known to be due, and between two that store outcomes, in
+   * milliseconds. A statement for a few deliveries costs nearly as much as one for a hundred.
+   */
+  readonly gatherMs: number;
   /** Whether this server still has the lease for certain. */
   mayBegin(): boolean;
   /** Runs a statement, again and again while the database does not answer. Undefined: the server stops. */
@@ -88,7 +88,7 @@ export class WebhookSending {
         this.#host.queue.take(this.#receiver.webhookId, [...this.#begun], limit),
       );
       if (due === undefined) break;
-      const gathered = due.length === limit ? undefined : pause(GATHER_MS, this.#stopped.signal);
+      const gathered = due.length === limit ? undefined : pause(this.#host.gatherMs, this.#stopped.signal);
       const hasBegun = await this.#beginAll(due);
       if (due.length === 0 && this.#begun.size === 0) break;
       if (!hasBegun) await this.#progress();
@@ -158,7 +158,7 @@ export class WebhookSending {
 
   /** Stores outcomes: the first at once, those that come meanwhile together. */
   async #store(): Promise<void> {
-    const { queue, insist } = this.#host;
+    const { queue, insist, gatherMs } = this.#host;
     this.#isStoring = true;
     while (this.#finished.length > 0) {
       const finished = this.#finished;
@@ -170,7 +170,7 @@ export class WebhookSending {
       else if (isOver) await this.#disable("No delivery has succeeded for five days.");
       for (const { id } of finished) this.#begun.delete(id);
       this.#onProgress();
-      await pause(GATHER_MS, this.#stopped.signal);
+      await pause(gatherMs, this.#stopped.signal);
     }
     this.#isStoring = false;
   }
