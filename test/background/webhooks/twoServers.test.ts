@@ -1,3 +1,4 @@
+import pg from "pg";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { describeOnForms } from "../../support/databases.js";
 import { LiveBed, type LiveServer, NEWS, OTHER } from "../../support/liveServers.js";
@@ -71,6 +72,22 @@ await describeOnForms("webhooks on two servers", ["server"], (form) => {
     expect(ids.length).toBeLessThanOrEqual(100);
     const users = [...new Set(receiver.received.map(({ body }) => body.data.userId))];
     expect(users).toEqual([...users].sort((a, b) => a - b));
+  });
+
+  it("lose nothing when all sessions of the database end meanwhile", async () => {
+    const { id } = await makeWebhook(one, receiver.url, ["MEMBER_JOINED"]);
+    for (let count = 0; count < 60; count += 1) bed.telegram.control.join(NEWS, bed.newPerson());
+    await receiver.got(5);
+    const client = new pg.Client(bed.database.url ?? "");
+    await client.connect();
+    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`);
+    await client.end();
+    await until(() => new Set(receiver.received.map(({ body }) => body.data.userId)).size === 60);
+    await until(
+      async () =>
+        (await showWebhook(other, id, "states: [DELIVERED], first: 1")).deliveries.totalCount === 60,
+    );
   });
 
   it("are counted in the metrics", async () => {
