@@ -2,6 +2,7 @@ import type { Database } from "../database/database.js";
 import type { Logger } from "../log.js";
 import type { TelegramGateway } from "../telegram/gateway.js";
 import type { CallerCache } from "./access/callerCache.js";
+import { followMovedGrants } from "./access/movedGrants.js";
 import { Tokens } from "./access/tokens.js";
 import { ChannelActivities } from "./activity/channelActivity.js";
 import { Members } from "./activity/members.js";
@@ -119,6 +120,11 @@ export class DomainRequest {
   protected renew(): void {
     this.#domain.storageGuard.requireWritable();
     this.#parts = {};
+  }
+
+  /** As domain/access/movedGrants.ts says. */
+  followMovedGrants(): Promise<boolean> {
+    return followMovedGrants(this.#domain.database, this.caller);
   }
 
   /**

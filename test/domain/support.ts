@@ -10,7 +10,7 @@ export const callerOf = (
   chatIds: Iterable<number> | null = null,
   role: Caller["role"] = "VIEWER",
 ): Caller => ({
-  key: "token:test",
+  key: "token:00000000-0000-7000-8000-000000000001",
   name: "test",
   role,
   chatIds: chatIds === null ? null : new Set(chatIds),

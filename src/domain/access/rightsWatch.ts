@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import { type Caller, ROLES, type Role } from "../shared/caller.js";
-import { chatIdsOf, type TokenRightsRow, tokenRightsColumns } from "./tokenRights.js";
+import { type Caller, moveChat, ROLES, type Role } from "../shared/caller.js";
+import { chatIdsOf, type TokenRightsRow, tokenIdOf, tokenRightsColumns } from "./tokenRights.js";
 
 /** How often the tokens of open streams are read, in milliseconds. */
 const CHECK_MS = 500;
@@ -31,8 +31,6 @@ interface Watch {
 interface TokenRow extends TokenRightsRow {
   readonly id: string;
 }
-
-const tokenIdOf = ({ key }: Caller): string | null => /^token:(.+)$/.exec(key)?.[1] ?? null;
 
 /** A chat that got another id, as the audit entries record it. */
 interface Migration {
@@ -121,10 +119,7 @@ export class RightsWatch {
         const now = rightsOf.get(watch.tokenId);
         const followed = now && followedChats(watch.caller, now, migrations);
         if (!followed) this.#lose(watch, now ? "lessened" : "revoked");
-        for (const { from, to } of followed ?? []) {
-          watch.caller.chatIds?.delete(from);
-          watch.caller.chatIds?.add(to);
-        }
+        for (const { from, to } of followed ?? []) moveChat(watch.caller, from, to);
       }
     } catch {
       // DatabaseHealth logs the outage.

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { readVisibleByKey } from "../access/movedGrants.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import { type Caller, visible } from "../shared/caller.js";
 
@@ -28,11 +29,13 @@ export const loaderById = <Row extends { readonly id: string }>(
   new DataLoader<string, Row | null>(async (ids) =>
     inKeyOrder(
       ids,
-      await database.query<Row>(sql`
+      await readVisibleByKey(database, caller, ids, () =>
+        database.query<Row>(sql`
         select ${columns} from ${table} ${alias} join channel c on c.id = ${alias}.channel_id
         where ${alias}.channel_id = any(array(
             select c.id from channel c where ${visible(caller, sql`c.chat_id`)}))
           and ${alias}.id = any(${ids}::uuid[]) and ${condition}`),
+      ),
       ({ id }) => id,
     ),
   );

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { readVisibleByKey } from "../access/movedGrants.js";
 import { BIGINT, batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
 import { type Caller, visible } from "../shared/caller.js";
 import { type Channel, channelColumns } from "./channel.js";
@@ -14,9 +15,11 @@ export interface ChannelLoaders {
 
 export function createChannelLoaders(database: Database, caller: Caller): ChannelLoaders {
   const channelsWhere = (condition: Sql, keys: readonly unknown[]) =>
-    database.query<Channel>(
-      sql`select ${channelColumns} from channel c where ${condition} and ${visible(caller, sql`c.chat_id`)}`,
-      batchUse(keys),
+    readVisibleByKey(database, caller, keys, () =>
+      database.query<Channel>(
+        sql`select ${channelColumns} from channel c where ${condition} and ${visible(caller, sql`c.chat_id`)}`,
+        batchUse(keys),
+      ),
     );
   const channel = new DataLoader<string, Channel | null>(async (ids) =>
     inKeyOrder(ids, await channelsWhere(isOneOf(sql`c.id`, ids, UUID), ids), ({ id }) => id),

@@ -5,6 +5,7 @@ import { UnreadableValueError } from "../../parsers/unreadable.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { Deadline, TelegramBotStatus, TelegramChat, TelegramGateway } from "../../telegram/gateway.js";
 import type { CallerCache } from "../access/callerCache.js";
+import { readVisible } from "../access/movedGrants.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { type CountedPage, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
@@ -97,13 +98,20 @@ export class Channels {
 
   /** A page of the channels that the caller may use, the oldest first. */
   async page(args: PageArguments): Promise<CountedPage<Channel>> {
-    const list = {
-      columns: channelColumns,
-      alias: sql`c`,
-      table: sql`channel c`,
-      where: visible(this.#caller, sql`c.chat_id`),
-    };
-    return readList(this.#database, list, OLDEST_FIRST, readPageArguments(args));
+    const request = readPageArguments(args);
+    return readVisible(this.#database, this.#caller, () =>
+      readList(
+        this.#database,
+        {
+          columns: channelColumns,
+          alias: sql`c`,
+          table: sql`channel c`,
+          where: visible(this.#caller, sql`c.chat_id`),
+        },
+        OLDEST_FIRST,
+        request,
+      ),
+    );
   }
 
   /**

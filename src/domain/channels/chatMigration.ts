@@ -4,7 +4,7 @@ import { isWriteConflict } from "../../database/failures.js";
 import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
 import type { CallerCache } from "../access/callerCache.js";
 import { audit, SERVER } from "../shared/audit.js";
-import type { Caller } from "../shared/caller.js";
+import { type Caller, moveChat } from "../shared/caller.js";
 import { mergeAbsences } from "../stays/absences.js";
 import { type MergedChannels, type MergedLink, mergeLinks, mergeMembers } from "../stays/mergeMembers.js";
 
@@ -192,6 +192,6 @@ export async function followMigration(
     });
   // Another server may store a channel of the new chat id at the same time.
   await retryOnConflict(migrate, (error) => (isWriteConflict(error) ? MAX_TRIES : 1));
-  if (caller.chatIds?.delete(fromChatId)) caller.chatIds.add(toChatId);
+  moveChat(caller, fromChatId, toChatId);
   await callerCache.forget();
 }

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { readVisibleByKey } from "../access/movedGrants.js";
 import type { ChannelLoaders } from "../channels/channelLoaders.js";
 import { batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
 import { type Caller, visible } from "../shared/caller.js";
@@ -20,11 +21,13 @@ export const createLinkLoaders = (database: Database, caller: Caller): LinkLoade
   inviteLink: new DataLoader<string, InviteLink | null>(async (ids) =>
     inKeyOrder(
       ids,
-      await database.query<InviteLink>(
-        sql`
+      await readVisibleByKey(database, caller, ids, () =>
+        database.query<InviteLink>(
+          sql`
         select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
         where ${isOneOf(sql`l.id`, ids, UUID)} and ${visible(caller, sql`c.chat_id`)}`,
-        batchUse(ids),
+          batchUse(ids),
+        ),
       ),
       ({ id }) => id,
     ),

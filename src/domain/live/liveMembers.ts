@@ -1,7 +1,7 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { BatchFeed } from "../links/batches/batchFollower.js";
-import { type Caller, mayUseChannel, requireChannel } from "../shared/caller.js";
+import { type Caller, mayUseChannel, moveChat, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
 import { parseId } from "../shared/ids.js";
 import type { EventFeed } from "./eventFeed.js";
@@ -55,7 +55,8 @@ export class LiveMembers {
       problems.add("after", "This is no member event of the channel.");
     problems.check();
     const after = afterId === null ? null : (channel?.nearest ?? null);
-    return new EventFollower(this.#live.events, { chatId, channel, after, linkId, onChatId: this.#onChatId });
+    const onChatId = this.#followerOf(chatId);
+    return new EventFollower(this.#live.events, { chatId, channel, after, linkId, onChatId });
   }
 
   /**
@@ -64,13 +65,13 @@ export class LiveMembers {
    */
   async inviteLinks(chatId: number): Promise<LinkFollower> {
     await this.#channel(chatId, null);
-    return new LinkFollower(this.#live.links, chatId, this.#onChatId).start();
+    return new LinkFollower(this.#live.links, chatId, this.#followerOf(chatId)).start();
   }
 
   /** The grants of a chat have moved to its new id with the chat; RightsWatch tells it later. */
-  readonly #onChatId = (chatId: number): void => {
-    this.#caller.chatIds?.add(chatId);
-  };
+  #followerOf(chatId: number): (newChatId: number) => void {
+    return (newChatId) => moveChat(this.#caller, chatId, newChatId);
+  }
 
   /**
    * The channel of a chat, which may be named by its id before a chat migration.

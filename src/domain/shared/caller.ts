@@ -11,10 +11,18 @@ export interface Caller {
   readonly key: string;
   readonly name: string;
   readonly role: Role;
-  /** The chats that the caller may use; null for every chat. After a chat migration it holds the new id. */
-  readonly chatIds: Set<number> | null;
+  /** The chats that the caller may use; null for every chat. Another set after a chat migration; see moveChat. */
+  chatIds: ReadonlySet<number> | null;
   /** The Telegram user behind the token; null for none. */
   readonly telegramUserId: number | null;
+}
+
+/** Gives a caller who may use a chat the chat's id after a migration. */
+export function moveChat(caller: Pick<Caller, "chatIds">, from: number, to: number): void {
+  if (!caller.chatIds?.has(from)) return;
+  const chatIds = new Set(caller.chatIds);
+  chatIds.delete(from);
+  caller.chatIds = chatIds.add(to);
 }
 
 /** @throws ForbiddenError if the caller's role has fewer rights. */

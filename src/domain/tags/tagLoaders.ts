@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { readVisibleByKey } from "../access/movedGrants.js";
 import { BIGINT, batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
 import { type Caller, visible } from "../shared/caller.js";
 import { type Tag, type TagType, type TypeWithTags, tagColumns, tagJoins, tagTypeColumns } from "./tag.js";
@@ -39,11 +40,13 @@ export const readTags = <Row extends Tag>(
   columns: Sql,
   ids: readonly string[],
 ): Promise<Row[]> =>
-  database.query<Row>(
-    sql`
+  readVisibleByKey(database, caller, ids, () =>
+    database.query<Row>(
+      sql`
     select ${columns} from tag t ${tagJoins}
     where ${isOneOf(sql`t.id`, ids, UUID)} and ${visible(caller, sql`c.chat_id`)}`,
-    batchUse(ids),
+      batchUse(ids),
+    ),
   );
 
 /** Plain twin of cachedTagLoaders.ts. */

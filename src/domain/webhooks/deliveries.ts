@@ -3,6 +3,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
 import { MEMBER_EVENTS } from "../../database/presence.js";
+import { readVisibleByKey } from "../access/movedGrants.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import type { Scan } from "../paging/filteredScan.js";
@@ -154,8 +155,10 @@ export class Deliveries {
   }
 
   #visible(ids: readonly string[]): Promise<WebhookDelivery[]> {
-    return this.#database.query<WebhookDelivery>(sql`
+    return readVisibleByKey(this.#database, this.#caller, ids, () =>
+      this.#database.query<WebhookDelivery>(sql`
       select ${deliveryColumns} from webhook_delivery d join webhook w on w.id = d.webhook_id
-      where d.id = any(${ids}::uuid[]) and ${visibleWebhooks(this.#caller)}`);
+      where d.id = any(${ids}::uuid[]) and ${visibleWebhooks(this.#caller)}`),
+    );
   }
 }

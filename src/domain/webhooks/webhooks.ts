@@ -3,6 +3,7 @@ import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import { MEMBER_EVENTS } from "../../database/presence.js";
+import { readVisible, readVisibleByKey } from "../access/movedGrants.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import { type AuditEntry, audit } from "../shared/audit.js";
 import { type Caller, requireRole } from "../shared/caller.js";
@@ -105,8 +106,10 @@ export class Webhooks {
     this.#byId = new DataLoader(async (ids) =>
       inKeyOrder(
         ids,
-        await database.query<Webhook>(sql`
+        await readVisibleByKey(database, caller, ids, () =>
+          database.query<Webhook>(sql`
           select ${webhookColumns} from webhook w where w.id = any(${ids}::uuid[]) and ${visibleWebhooks(caller)}`),
+        ),
         ({ id }) => id,
       ),
     );
@@ -120,8 +123,10 @@ export class Webhooks {
   /** All webhooks that the caller may see, the oldest first. @throws ForbiddenError */
   async list(): Promise<Webhook[]> {
     requireRole(this.#caller, "ADMIN");
-    return this.#database.query<Webhook>(
-      sql`select ${webhookColumns} from webhook w where ${visibleWebhooks(this.#caller)} order by w.id`,
+    return readVisible(this.#database, this.#caller, () =>
+      this.#database.query<Webhook>(
+        sql`select ${webhookColumns} from webhook w where ${visibleWebhooks(this.#caller)} order by w.id`,
+      ),
     );
   }
 

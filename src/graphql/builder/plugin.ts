@@ -35,16 +35,27 @@ class InviteLinksPlugin<Types extends PothosSchemaTypesBase> extends BasePlugin<
   }
 }
 
+const isTypedError = (result: unknown): result is UserError => errorTypeMap.has(result as object);
+
+/** A mutation finds out that its caller lacks rights before it changes anything. */
+const isLackOfRights = (result: unknown): boolean =>
+  isTypedError(result) && (result.code === "NOT_FOUND" || result.code === "FORBIDDEN");
+
 /**
  * Wraps a mutation: it sees the changes of the mutations before it, and a typed error that it returns is recorded in the
- * context, because the errors list of the result does not contain typed errors.
+ * context, because the errors list of the result does not contain typed errors. A mutation whose caller seems to lack rights is
+ * repeated if a chat has migrated since the caller's token was read.
  */
 function aroundMutation<Types extends PothosSchemaTypesBase>(resolve: Resolver<Types>): Resolver<Types> {
   return async (source, args, anyContext, info) => {
     const context = anyContext as GraphQLContext;
-    context.beginMutation();
-    const result: unknown = await resolve(source, args, context, info);
-    if (errorTypeMap.has(result as object)) context.givenErrors.push(result as UserError);
+    const attempt = async (): Promise<unknown> => {
+      context.beginMutation();
+      return resolve(source, args, context, info);
+    };
+    let result = await attempt();
+    if (isLackOfRights(result) && (await context.followMovedGrants())) result = await attempt();
+    if (isTypedError(result)) context.givenErrors.push(result);
     return result;
   };
 }

@@ -37,7 +37,10 @@ builder.queryField("apiTokens", (t) =>
     type: ["ApiToken"],
     description:
       "All API tokens, the oldest first. Requires the role ADMIN. A token limited to some channels sees only tokens limited to those channels.",
-    resolve: (query, _root, _args, { prisma, caller }) =>
-      prisma.apiToken.findMany({ ...query, where: listedTokens(caller), orderBy: { id: "asc" } }),
+    resolve: async (query, _root, _args, context) => {
+      await context.followMovedGrants();
+      const where = listedTokens(context.caller);
+      return context.prisma.apiToken.findMany({ ...query, where, orderBy: { id: "asc" } });
+    },
   }),
 );

@@ -30,21 +30,16 @@ export const batchFeed = (database: Pick<Database, "query">): BatchFeed =>
 /** The states of a batch for one subscription: the one now, then each that differs. Ends when the batch has finished. */
 export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
   readonly #feed: BatchFeed;
-  readonly #onChatId: (chatId: number) => void;
   readonly #ended = new AbortController();
   readonly #left = once(this.#ended.signal, "abort").then(() => undefined);
   #batch: LinkBatch;
   #isSent = false;
   #sentAt = 0;
 
-  /**
-   * @param batch the batch now
-   * @param onChatId called with the chat's id before each state, since the chat can get another id
-   */
-  constructor(feed: BatchFeed, batch: LinkBatch, onChatId: (chatId: number) => void) {
+  /** @param batch the batch now */
+  constructor(feed: BatchFeed, batch: LinkBatch) {
     this.#feed = feed;
     this.#batch = batch;
-    this.#onChatId = onChatId;
   }
 
   [Symbol.asyncIterator](): this {
@@ -67,7 +62,6 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
     if (signal.aborted) return DONE;
     this.#isSent = true;
     this.#sentAt = Date.now();
-    this.#onChatId(this.#batch.chatId);
     return { done: false, value: this.#batch };
   }
 

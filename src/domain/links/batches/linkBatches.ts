@@ -2,6 +2,7 @@ import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
 import { failureOf } from "../../../database/failures.js";
+import { readVisibleByKey } from "../../access/movedGrants.js";
 import type { Channel } from "../../channels/channel.js";
 import { type PageArguments, readPageArguments } from "../../paging/arguments.js";
 import { inKeyOrder } from "../../paging/batchLoading.js";
@@ -102,9 +103,11 @@ export class LinkBatches {
       async (ids) =>
         inKeyOrder(
           ids,
-          await reading.query<LinkBatch>(sql`
-            select ${linkBatchColumns} from link_batch b ${linkBatchJoins}
-            where b.id = any(${ids}::uuid[]) and ${visible(caller, sql`c.chat_id`)}`),
+          await readVisibleByKey(reading, caller, ids, () =>
+            reading.query<LinkBatch>(sql`
+              select ${linkBatchColumns} from link_batch b ${linkBatchJoins}
+              where b.id = any(${ids}::uuid[]) and ${visible(caller, sql`c.chat_id`)}`),
+          ),
           ({ id }) => id,
         ),
       // A subscription shows one batch many times.
@@ -168,9 +171,7 @@ export class LinkBatches {
     problems.check();
     const batch = id && (await this.find(id));
     if (!batch) throw new ValidationError([{ field: "id", message: "There is no such batch of links." }]);
-    return new BatchFollower(this.#services.live.batches, batch, (chatId) =>
-      this.#caller.chatIds?.add(chatId),
-    );
+    return new BatchFollower(this.#services.live.batches, batch);
   }
 
   /**
@@ -331,8 +332,6 @@ export class LinkBatches {
     const [batch] = await unit.query<LinkBatch>(sql`
       select ${linkBatchColumns} from link_batch b ${linkBatchJoins} where b.id = ${id}::uuid`);
     if (!batch) throw new NotFoundError("batch of links");
-    // A chat migration may have given the chat, and the caller's grant, another id.
-    this.#caller.chatIds?.add(batch.chatId);
     return batch;
   }
 }

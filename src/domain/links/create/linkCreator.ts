@@ -222,8 +222,6 @@ export class LinkCreator {
       select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
       where l.id = ${linkId}::uuid`);
     if (!link) throw new Error(`The link ${linkId} of an answered creation is not there.`);
-    // Another request may have followed a chat migration, with which the caller's grant got another id.
-    this.#caller.chatIds?.add(link.chatId);
     return link;
   }
 }

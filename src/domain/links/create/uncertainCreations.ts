@@ -3,6 +3,7 @@ import type { Database, UnitOfWork } from "../../../database/database.js";
 import type { LinkCreation, Prisma } from "../../../database/generated/prisma/client.js";
 import { parseInviteLinkUrl } from "../../../parsers/inviteLinkUrl.js";
 import { cleanLinkName } from "../../../telegram/names.js";
+import { followMovedGrants } from "../../access/movedGrants.js";
 import { audit } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js";
@@ -77,6 +78,7 @@ export class UncertainCreations {
   async listed(): Promise<Prisma.LinkCreationWhereInput> {
     requireRole(this.#caller, "ADMIN");
     await this.#creationIntents.endAllAbandoned();
+    await followMovedGrants(this.#database, this.#caller);
     return this.visible;
   }
 

@@ -436,8 +436,7 @@ export class LinkEditor {
   /** Reads the link after its edit. */
   async #readEdited(id: string): Promise<InviteLink> {
     const link = await this.#read(id);
-    // This request or another one may have followed a chat migration, with which the caller's grant got another id.
-    this.#caller.chatIds?.add(link.chatId);
+    // This request or another one may have followed a chat migration.
     this.#loaders.channel.clearAll();
     this.#loaders.channelByChatId.clearAll();
     return link;

@@ -121,7 +121,7 @@ await describeOnForms("bulk tagging", ALL_FORMS, (form) => {
         .map(({ action, caller, channelId, change }) => ({ action, caller, channelId, change }));
     const entry = (change: object) => ({
       action: "inviteLink.setTags",
-      caller: "token:test",
+      caller: "token:00000000-0000-7000-8000-000000000001",
       channelId: workshop.channelId,
       change,
     });
