@@ -113,7 +113,7 @@ export class AutomaticApprovals {
   #due(): Promise<DueRequest[]> {
     return this.#session.query<DueRequest>(sql`
       select r.id, r.channel_id as "channelId", c.chat_id as "chatId", r.user_id as "userId",
-        r.asked_decision as "askedDecision"
+        r.asked_decision is not distinct from 'DECLINE' as "isPerhapsDeclined"
       from join_request_policy p
       join link_activity a on a.link_id = p.link_id and a.pending_join_request_count > 0
       join channel c on c.id = p.channel_id

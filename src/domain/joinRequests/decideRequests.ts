@@ -1,4 +1,3 @@
-import sql from "sql-template-tag";
 import type { Logger } from "../../log.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { Deadline } from "../../telegram/gateway.js";
@@ -15,7 +14,7 @@ import { parseIds } from "../shared/ids.js";
 import { errorOfInquiry } from "../shared/userErrorOf.js";
 import type { JoinRequest, JoinRequestDecision } from "./joinRequest.js";
 import type { JoinRequests } from "./joinRequests.js";
-import { type DeciderServices, type OpenRequest, RequestDecider } from "./requestDecider.js";
+import { type DeciderServices, isWithoutEffect, type OpenRequest, RequestDecider } from "./requestDecider.js";
 
 export interface DecideJoinRequestsInput {
   /** Global ids or bare UUIDs, at most 100. */
@@ -107,12 +106,8 @@ export class JoinRequestDecisions {
     decision: JoinRequestDecision,
     deadline: Deadline,
   ): Promise<Map<string, UserError>> {
-    const waiting = await this.#readAsked(channelId, requests);
-    await this.#decider.willAsk(
-      channelId,
-      waiting.map(({ id }) => id),
-      decision,
-    );
+    const waiting = await this.#decider.prepare(requests, decision);
+    const untouched: OpenRequest[] = [];
     const failures = new Map<string, UserError>();
     /** What refuses every request of the channel. */
     let refusal: UserError | null = null;
@@ -120,6 +115,7 @@ export class JoinRequestDecisions {
       for (let request = waiting.shift(); request; request = waiting.shift()) {
         if (refusal) {
           failures.set(request.id, refusal);
+          untouched.push(request);
           continue;
         }
         try {
@@ -127,11 +123,13 @@ export class JoinRequestDecisions {
         } catch (error) {
           const shown = this.#shown(error, request.chatId, deadline);
           failures.set(request.id, shown);
+          if (error instanceof TelegramCallError && isWithoutEffect(error)) untouched.push(request);
           if (shown.code === "BOT_NOT_IN_CHANNEL" || shown.code === "BOT_PERMISSION_MISSING") refusal = shown;
         }
       }
     };
     await Promise.all(Array.from({ length: CALLS }, work));
+    if (decision === "DECLINE") await this.#decider.takeBack(channelId, untouched);
     return failures;
   }
 
@@ -145,19 +143,6 @@ export class JoinRequestDecisions {
     const shown = toUserError(errorOfInquiry(error, chatId));
     if (shown === null) throw error;
     return shown;
-  }
-
-  async #readAsked(channelId: string, requests: readonly JoinRequest[]): Promise<OpenRequest[]> {
-    const rows = await this.#services.database.query<Pick<OpenRequest, "id" | "askedDecision">>(sql`
-      select id, asked_decision as "askedDecision" from join_request
-      where channel_id = ${channelId}::uuid and id = any(${requests.map(({ id }) => id)}::uuid[])`);
-    const asked = new Map(rows.map(({ id, askedDecision }) => [id, askedDecision]));
-    return requests.map(({ id, chatId, userId }) => ({
-      id,
-      chatId,
-      userId,
-      askedDecision: asked.get(id) ?? null,
-    }));
   }
 
   /** @throws NotFoundError */

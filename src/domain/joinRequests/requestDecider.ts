@@ -26,8 +26,8 @@ export interface DeciderServices {
 
 /** A request that is to be decided. */
 export type OpenRequest = Pick<JoinRequest, "id" | "chatId" | "userId"> & {
-  /** The decision that Telegram was asked for before and whose answer was not stored; null for none. */
-  readonly askedDecision: JoinRequestDecision | null;
+  /** Whether Telegram was asked before to decline it, and may have done so: the answer was lost or not stored. */
+  readonly isPerhapsDeclined: boolean;
 };
 
 type Outcome = RequestOutcome["outcome"];
@@ -41,19 +41,24 @@ const DONE = { APPROVE: "APPROVED", DECLINE: "DECLINED" } as const satisfies Rec
 function outcomeOf(
   failure: TelegramFailure,
   decision: JoinRequestDecision,
-  askedDecision: JoinRequestDecision | null,
+  { isPerhapsDeclined }: OpenRequest,
 ): Outcome | null {
   if (failure.kind === "alreadyMember") return decision === "APPROVE" ? "APPROVED" : "GONE";
   if (failure.kind !== "noRequest") return null;
-  // The answer to a decline was lost. Telegram has carried it out, so it knows no request any more.
-  return decision === "DECLINE" && askedDecision === "DECLINE" ? "DECLINED" : "GONE";
+  // Telegram has carried out the decline whose answer was lost, so it knows no request any more.
+  return isPerhapsDeclined ? "DECLINED" : "GONE";
 }
+
+/** Whether a call that failed has done nothing for certain. */
+export const isWithoutEffect = ({ failure }: TelegramCallError): boolean =>
+  failure.kind !== "unavailable" || failure.carriedOut === "no";
 
 /** Decides requests to join in Telegram, and stores what Telegram answers. */
 export class RequestDecider {
   readonly #services: DeciderServices;
   readonly #caller: Pick<Caller, "key" | "chatIds">;
   readonly #log: Logger;
+  readonly #chats = new Map<number, FollowedChat>();
 
   constructor(services: DeciderServices, caller: Pick<Caller, "key" | "chatIds">, log: Logger) {
     this.#services = services;
@@ -62,13 +67,36 @@ export class RequestDecider {
   }
 
   /**
-   * Puts on record that Telegram is about to be asked, so that a decline whose answer is lost is recognized later.
+   * Puts on record that Telegram is about to be asked to decline requests, so that a decline whose answer is lost is
+   * recognized later. An approval needs no record: repeating it shows whether the person came in.
    * @param requests of one channel
    */
-  async willAsk(channelId: string, ids: readonly string[], decision: JoinRequestDecision): Promise<void> {
+  async prepare(requests: readonly JoinRequest[], decision: JoinRequestDecision): Promise<OpenRequest[]> {
+    const isOne = sql`channel_id = any(${requests.map(({ channelId }) => channelId)}::uuid[])
+      and id = any(${requests.map(({ id }) => id)}::uuid[])`;
+    const asked = await this.#services.database.query<{ id: string }>(
+      decision === "APPROVE"
+        ? sql`select id from join_request where ${isOne} and asked_decision = 'DECLINE'`
+        : sql`
+          with before as (select channel_id, id, asked_decision from join_request where ${isOne} for update),
+            recorded as (
+              update join_request r set asked_decision = 'DECLINE' from before
+              where r.channel_id = before.channel_id and r.id = before.id and r.decision is null)
+          select id from before where asked_decision = 'DECLINE'`,
+    );
+    const perhapsDeclined = new Set(asked.map(({ id }) => id));
+    return requests.map(({ id, chatId, userId }) => {
+      return { id, chatId, userId, isPerhapsDeclined: perhapsDeclined.has(id) };
+    });
+  }
+
+  /** Takes the record of `prepare` back for requests that Telegram has not declined for certain. */
+  async takeBack(channelId: string, requests: readonly OpenRequest[]): Promise<void> {
+    const ids = requests.flatMap(({ id, isPerhapsDeclined }) => (isPerhapsDeclined ? [] : [id]));
+    if (ids.length === 0) return;
     await this.#services.database.query(sql`
-      update join_request set asked_decision = ${decision}::join_request_decision
-      where channel_id = ${channelId}::uuid and id = any(${ids}::uuid[]) and decision is null`);
+      update join_request set asked_decision = null
+      where channel_id = ${channelId}::uuid and id = any(${ids}::uuid[]) and asked_decision = 'DECLINE'`);
   }
 
   /**
@@ -78,7 +106,7 @@ export class RequestDecider {
    */
   async decide(request: OpenRequest, decision: JoinRequestDecision, deadline: Deadline): Promise<void> {
     const { gateway, database } = this.#services;
-    const chat = new FollowedChat(this.#services, this.#caller, request.chatId);
+    const chat = this.#chat(request.chatId);
     let outcome: Outcome = DONE[decision];
     try {
       // Nobody knows who an erased person was.
@@ -86,7 +114,7 @@ export class RequestDecider {
       else await chat.call((chatId) => gateway.decideJoinRequest(chatId, request.userId, decision, deadline));
     } catch (error) {
       if (!(error instanceof TelegramCallError)) throw error;
-      const shown = outcomeOf(error.failure, decision, request.askedDecision);
+      const shown = outcomeOf(error.failure, decision, request);
       if (shown === null) {
         await waitBriefly(storeStatusAfterFailure(database, chat.id, error.failure));
         throw error;
@@ -94,6 +122,13 @@ export class RequestDecider {
       outcome = shown;
     }
     await waitUntilDeadline(this.record(request.id, outcome), deadline);
+  }
+
+  /** One for all requests of a chat, so that they follow a chat migration together. */
+  #chat(chatId: number): FollowedChat {
+    const chat = this.#chats.get(chatId) ?? new FollowedChat(this.#services, this.#caller, chatId);
+    this.#chats.set(chatId, chat);
+    return chat;
   }
 
   /** Stores how Telegram answered, with retries. */

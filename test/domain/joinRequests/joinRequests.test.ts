@@ -203,6 +203,85 @@ describe("deciding requests to join", () => {
     expect(second.results).toMatchObject([{ joinRequest: { state: "DECLINED" }, error: null }]);
   });
 
+  test("a decline that Telegram refused does not count once the person has taken the request back", async () => {
+    const link = await newLink();
+    const [request] = await ask(link.url, link.id, 1);
+    if (!request) throw new Error("There is no request.");
+    server.sandbox.control.fail(
+      {
+        kind: "error",
+        error_code: 400,
+        description: "Bad Request: not enough rights to manage chat join requests",
+      },
+      { method: "declineChatJoinRequest" },
+    );
+    const first = await decide([request.id], "DECLINE");
+    expect(first.results).toMatchObject([
+      { joinRequest: { state: "PENDING" }, error: { code: "BOT_PERMISSION_MISSING" } },
+    ]);
+    server.sandbox.control.declineJoinRequest(CHANNEL, request.userId);
+    const second = await decide([request.id], "DECLINE");
+    expect(second.results).toMatchObject([{ joinRequest: { state: "GONE" }, error: { code: "NOT_FOUND" } }]);
+    expect(await eventsOf(request.userId)).toEqual(["JOIN_REQUESTED"]);
+  });
+
+  test("a decline whose answer was lost counts as declined when the request is approved after it", async () => {
+    const [manual, automatic] = [await newLink(), await newLink()];
+    for (const link of [manual, automatic]) {
+      const [request] = await ask(link.url, link.id, 1);
+      if (!request) throw new Error("There is no request.");
+      server.sandbox.control.fail({ kind: "cut", effect: "after" }, { method: "declineChatJoinRequest" });
+      await decide([request.id], "DECLINE");
+      // An approval whose answer is lost as well does not hide the decline.
+      server.sandbox.control.fail({ kind: "cut", effect: "before" }, { method: "approveChatJoinRequest" });
+      if (link === manual) {
+        await decide([request.id], "APPROVE");
+        expect((await decide([request.id], "APPROVE")).results).toMatchObject([
+          { joinRequest: { state: "DECLINED" }, error: { code: "BAD_USER_INPUT" } },
+        ]);
+      } else {
+        server.sandbox.control.clearFaults();
+        await setPolicy(link.id, "AUTOMATIC", 0);
+        await eventually(async () => (await requestsOf(link.id))[0]?.state).toBe("DECLINED");
+      }
+      expect(await eventsOf(request.userId)).toEqual(["JOIN_REQUEST_DECLINED", "JOIN_REQUESTED"]);
+    }
+  });
+
+  test("the requests of a group that has become a supergroup are decided with one look at its new id", async () => {
+    const { control } = server.sandbox;
+    const group = control.addChat({ type: "group", title: "Growing" });
+    const { data } = await server.ask(
+      `mutation { createInviteLink(input: { channelId: ${group}, name: "Private", createsJoinRequest: true }) {
+        ... on CreateInviteLinkSuccess { inviteLink { url } } } }`,
+    );
+    for (let number = 1; number <= 30; number += 1)
+      control.join(
+        group,
+        { id: 6_000_000_000 + number, is_bot: false, first_name: "A" },
+        data.createInviteLink.inviteLink,
+      );
+    const pending = async (): Promise<Request[]> => {
+      const list = await server.ask(
+        `{ joinRequests(channelId: ${group}, first: 100) { nodes { ${FIELDS} } } }`,
+      );
+      return list.data.joinRequests.nodes;
+    };
+    await eventually(pending).toHaveLength(30);
+    const requests = await pending();
+    control.upgrade(group);
+    const calls = decisionCalls("approveChatJoinRequest");
+    const { results } = await decide(
+      requests.map(({ id }) => id),
+      "APPROVE",
+    );
+    expect(new Set(results.map((result: { joinRequest: Request }) => result.joinRequest.state))).toEqual(
+      new Set(["APPROVED"]),
+    );
+    // Those that were on their way together were sent with the former id.
+    expect(decisionCalls("approveChatJoinRequest") - calls).toBeLessThanOrEqual(35);
+  });
+
   test("a bot without the right is told once, and Telegram is not asked for each request", async () => {
     const link = await newLink();
     const requests = await ask(link.url, link.id, 30);
