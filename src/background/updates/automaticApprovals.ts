@@ -73,6 +73,8 @@ export class AutomaticApprovals {
   async run(signal: AbortSignal): Promise<void> {
     const due = await this.#due();
     if (due.length === 0) return;
+    for (const { channelId } of due)
+      if (this.#channelPauses.has(channelId)) this.#channelPauses.end(channelId);
     const gateway = this.#services.gateway.forClient(signal);
     const decider = new RequestDecider(
       { ...this.#services, gateway },
@@ -109,7 +111,10 @@ export class AutomaticApprovals {
     this.#log.warn({ joinRequestId: id, failure }, "a request to join could not be approved yet");
   }
 
-  /** The links with a policy are few, and few of them have a pending request; an index finds these requests. */
+  /**
+   * The links with a policy are few, and few of them have a pending request; an index finds these requests. A channel is left
+   * alone because the bot may not approve there, which its status says as well, until Telegram tells that it may again.
+   */
   #due(): Promise<DueRequest[]> {
     return this.#session.query<DueRequest>(sql`
       select r.id, r.channel_id as "channelId", c.chat_id as "chatId", r.user_id as "userId",
@@ -124,7 +129,8 @@ export class AutomaticApprovals {
           and r.id <> all(${this.#requestPauses.ids}::uuid[])
         order by r.requested_at limit ${PORTION} offset 0
       ) r
-      where r.user_id > 0 and p.channel_id <> all(${this.#channelPauses.ids}::uuid[])
+      where r.user_id > 0
+        and (c.bot_status = 'READY' or p.channel_id <> all(${this.#channelPauses.ids}::uuid[]))
       order by r.requested_at + p.approve_after_seconds * interval '1 second' limit ${PORTION}`);
   }
 }
