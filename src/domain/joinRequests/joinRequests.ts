@@ -45,7 +45,13 @@ function conditionsOf(filter: JoinRequestFilter): Sql[] {
   const { states, inviteLinkIds, requestedFrom, requestedTo } = filter;
   const problems = new Problems();
   const conditions: Sql[] = [];
-  if (states != null) conditions.push(sql`r.state = any(${states}::text[]::join_request_state[])`);
+  if (states != null) {
+    // The index of pending requests, by which the list is read most often, needs the state in the text.
+    const isPending = states.length === 1 && states[0] === "PENDING";
+    conditions.push(
+      isPending ? sql`r.state = 'PENDING'` : sql`r.state = any(${states}::text[]::join_request_state[])`,
+    );
+  }
   if (inviteLinkIds != null) {
     const ids = parseIds("InviteLink", inviteLinkIds, "filter.inviteLinkIds", problems, MAX_LINKS);
     conditions.push(sql`r.link_id = any(${ids}::uuid[])`);
