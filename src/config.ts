@@ -148,8 +148,8 @@ const VARIABLES = {
     accepts: "a number of milliseconds from 100 to 600000",
   },
   ADMIN_TOKEN: {
-    schema: z.string().regex(/^[\x21-\x7e]{1,512}$/),
-    accepts: "1 to 512 printable ASCII characters without spaces",
+    schema: z.string().regex(/^[\x21-\x7e]{24,512}$/),
+    accepts: "24 to 512 printable ASCII characters without spaces",
     secret: true,
   },
   NODE_ENV: {

@@ -113,7 +113,7 @@ describe("readConfig", () => {
     [{ DATA_DIR: "x/y" }, { dataDir: resolve("x/y") }],
     [{ TELEGRAM_TIMEOUT_MS: "100" }, { telegramTimeoutMs: 100 }],
     [{ TELEGRAM_TIMEOUT_MS: "600000" }, { telegramTimeoutMs: 600_000 }],
-    [{ ADMIN_TOKEN: "x" }, { adminToken: "x" }],
+    [{ ADMIN_TOKEN: "x".repeat(24) }, { adminToken: "x".repeat(24) }],
     [{ NODE_ENV: "test" }, { production: false }],
     [
       { NODE_ENV: "production", TELEGRAM_SANDBOX: "on" },

@@ -221,7 +221,7 @@ describe("a server process with a real bot", () => {
     const alone = start({
       TELEGRAM_BOT_TOKEN: token,
       TELEGRAM_API_ROOT: telegram.apiRoot,
-      ADMIN_TOKEN: "an-admin-token-of-mine",
+      ADMIN_TOKEN: "an-admin-token-of-my-own",
     });
     const url = await alone.ready();
     const ready = await fetch(new URL("/readyz", url));
@@ -230,7 +230,7 @@ describe("a server process with a real bot", () => {
       expect.objectContaining({ telegram: "unreachable" }),
     ]);
     expect(
-      (await askAt(url, "an-admin-token-of-mine", "{ channels { totalCount } }")).data.channels.totalCount,
+      (await askAt(url, "an-admin-token-of-my-own", "{ channels { totalCount } }")).data.channels.totalCount,
     ).toBe(0);
   });
 
@@ -240,14 +240,14 @@ describe("a server process with a real bot", () => {
       NODE_ENV: "production",
       TELEGRAM_BOT_TOKEN: token,
       TELEGRAM_API_ROOT: telegram.apiRoot,
-      ADMIN_TOKEN: "an-admin-token-of-mine",
+      ADMIN_TOKEN: "an-admin-token-of-my-own",
     });
-    await askAt(await server.ready(), "an-admin-token-of-mine", "{ viewer { name } }");
+    await askAt(await server.ready(), "an-admin-token-of-my-own", "{ viewer { name } }");
     expect(await server.end("SIGTERM")).toBe(0);
     expect(server.lines.map(({ msg }) => msg)).toContain("request");
     expect(server.greeting).toMatchObject({ apiToken: null, sandbox: false });
     expect(server.stderr).toBe("");
-    expect(server.stdout).not.toContain("an-admin-token-of-mine");
+    expect(server.stdout).not.toContain("an-admin-token-of-my-own");
     await telegram.close();
   });
 });

@@ -16,7 +16,8 @@ The server is configured by environment variables:
                            how Telegram's updates are received: polling, webhook or off (default: polling)
   EVENTS_KEPT_DAYS         for how many days the persons of past member events are kept (default: for ever)
   WEBHOOK_ALLOW_PRIVATE    whether webhooks may go to http:// and to private addresses: on or off (default: off)
-  ADMIN_TOKEN              an API token with the role ADMIN (default: created and shown at the first start)
+  ADMIN_TOKEN              an API token with the role ADMIN, of 24 characters or more
+                           (default: created and shown at the first start)
   NODE_ENV                 development, production or test (default: development)
   GRAPHIQL                 whether GraphiQL is served: on or off (default: on, in production off)
   CORS_ORIGINS             comma-separated origins that browsers may call from (default: none)

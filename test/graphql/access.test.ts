@@ -280,7 +280,7 @@ describe("API tokens", () => {
   });
 
   test("the ADMIN_TOKEN is accepted, and no bootstrap token is created beside it", async () => {
-    const own = await startTestServer({ adminToken: "an-admin-token-of-mine" });
+    const own = await startTestServer({ adminToken: "an-admin-token-of-my-own" });
     const { data } = await own.ask("{ viewer { name role channelIds } apiTokens { id } }");
     expect(data).toEqual({ viewer: { name: "ADMIN_TOKEN", role: "ADMIN", channelIds: null }, apiTokens: [] });
     await own.stop();

@@ -10,7 +10,7 @@ import { type DatabaseForm, type PreparedDatabase, prepareTestDatabase } from ".
 import { askAt, ServerProcess } from "./process.js";
 import { CHANNEL } from "./server.js";
 
-const ADMIN_TOKEN = "an-admin-token-of-mine";
+const ADMIN_TOKEN = "an-admin-token-of-my-own";
 const KILLING = new URL("killing.mjs", import.meta.url).href;
 
 const CREATE = `mutation ($input: CreateInviteLinkInput!) {

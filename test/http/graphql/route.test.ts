@@ -400,7 +400,7 @@ describe("in production", () => {
     const strict = await startTestServer({
       production: true,
       graphiql: false,
-      adminToken: "an-admin-token-of-mine",
+      adminToken: "an-admin-token-of-my-own",
     });
     const { errors } = await strict.ask("{ viewer { nam } tagTyps { id } }");
     expect(errors?.map(({ message }) => message)).toEqual([

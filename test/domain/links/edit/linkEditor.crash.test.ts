@@ -6,7 +6,7 @@ import { type Sandbox, startSandbox } from "../../../../src/sandbox/sandbox.js";
 import { askAt, ServerProcess } from "../../../support/process.js";
 
 const CHAT = -1_001_000_000_007;
-const ADMIN_TOKEN = "an-admin-token-of-mine";
+const ADMIN_TOKEN = "an-admin-token-of-my-own";
 const bot = { id: 123456789, token: "123456789:AA-secret-of-the-bot", username: "bot", firstName: "Bot" };
 
 let telegram: Sandbox;
