@@ -256,7 +256,7 @@ async function openPool(config: Config, log: Logger, failures: ConnectionFailure
     },
     failures.logAs("a database connection failed"),
   );
-  if (migrations.length > 0) log.info({ migrations }, "migrations applied");
+  if (migrations.length > 0) log.info({ count: migrations.length }, "migrations applied");
   return pool;
 }
 

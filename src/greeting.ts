@@ -12,8 +12,9 @@ type GreetedApp = Pick<App, "url" | "dashboardUrl" | "tokenToShow" | "sandbox">;
 
 /** The lines that are printed on a terminal. */
 function readableGreeting(app: GreetedApp, config: Config): string {
-  const lines = [`${READY}: ${app.url}${config.graphiql ? " (GraphiQL in a browser)" : ""}`];
-  if (app.dashboardUrl !== null) lines.push(`The dashboard: ${app.dashboardUrl}`);
+  const lines = [`${READY}: ${app.dashboardUrl ?? app.url}`];
+  if (app.dashboardUrl !== null)
+    lines.push(`GraphQL: ${app.url}${config.graphiql ? " (GraphiQL in a browser)" : ""}`);
   if (app.tokenToShow !== null) {
     lines.push(`API token: ${app.tokenToShow}`);
     if (app.sandbox === null) lines.push(SHOWN_ONCE);
