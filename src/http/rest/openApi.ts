@@ -30,6 +30,9 @@ const corrected: typeof jsonSchemaTransformObject = (generated) => {
   } as ReturnType<typeof jsonSchemaTransformObject>;
 };
 
+/** The bar has the logo of Fastify and a field for the address of another document. */
+const WITHOUT_BAR = ".swagger-ui .topbar { display: none; }";
+
 /** Serves /openapi.json, which is generated from the routes that are registered on `face`, and /docs, which shows it. */
 export async function addDocs(face: FastifyInstance): Promise<void> {
   await face.register(swagger, {
@@ -53,6 +56,6 @@ export async function addDocs(face: FastifyInstance): Promise<void> {
     routePrefix: "/docs",
     staticCSP: CONTENT_POLICY,
     uiConfig: { persistAuthorization: false, tryItOutEnabled: true },
-    theme: { title: "invite-links · REST" },
+    theme: { title: "invite-links · REST", css: [{ filename: "plain.css", content: WITHOUT_BAR }] },
   });
 }
