@@ -55,6 +55,9 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
       "CreateMany",
       "Batches",
       "CreateWebhook",
+      "Connect",
+      "CreateTag",
+      "CreateToken",
       "Viewer",
     ]);
     for (const name of names.filter((one) => one !== "Live")) {

@@ -201,10 +201,11 @@ subscription Live {
 `;
 
 const createMutation = ({ chatId, first }: ExampleChannel) => `# Creates a link in Telegram by the helper bot.
-# Each error is a type of the result.
+# Each error is a type of the result. With the key, a second run gives the same link instead of another one.
 mutation Create {
   createInviteLink(
     input: {
+      idempotencyKey: "my first link"
       channelId: ${chatId}
       name: "My first link"
       budget: "150.00"
@@ -299,15 +300,76 @@ query Batches {
 }
 `;
 
-const connectMutation = `# Connects a channel in which the helper bot is an administrator that may invite users.
+/** @param chat an @username or a chat id */
+const connectMutation = (
+  chat: string,
+) => `# Connects a channel in which the helper bot is an administrator that may invite users.
 mutation Connect {
-  connectChannel(input: { chat: "@your_channel" }) {
+  connectChannel(input: { chat: "${chat}" }) {
     __typename
     ... on ConnectChannelSuccess {
       channel {
         telegramId
         title
         botStatus
+      }
+    }
+    ... on UserError {
+      code
+      message
+    }
+  }
+}
+`;
+
+const tagMutation = ({ chatId, first }: ExampleChannel) => `# Creates a tag of the channel.
+# The query Viewer lists the types of tags; createTagType creates one.
+mutation CreateTag {
+  createTag(
+    input: {
+      channelId: ${chatId}
+      tagTypeId: "${first.typeId}"
+      name: "My tag"
+      color: "#2563EB"
+    }
+  ) {
+    __typename
+    ... on CreateTagSuccess {
+      tag {
+        id
+        name
+        color
+        type {
+          name
+        }
+      }
+    }
+    ... on UserError {
+      code
+      message
+    }
+    ... on ValidationError {
+      fieldErrors {
+        field
+        message
+      }
+    }
+  }
+}
+`;
+
+const tokenMutation = (chatId: number) => `# Creates an API token that may only read one channel.
+# The secret is shown only once: send it as "Authorization: Bearer <secret>".
+mutation CreateToken {
+  createApiToken(input: { name: "Reports", role: VIEWER, channelIds: [${chatId}] }) {
+    __typename
+    ... on CreateApiTokenSuccess {
+      secret
+      apiToken {
+        id
+        name
+        role
+        channelIds
       }
     }
     ... on UserError {
@@ -361,7 +423,7 @@ export interface ExampleChannel {
 
 /** The queries of GraphiQL's tabs. Null: there is no channel yet, so the examples begin with connecting one. */
 export function exampleQueries(example: ExampleChannel | null): string[] {
-  if (example === null) return [viewerQuery, connectMutation];
+  if (example === null) return [viewerQuery, connectMutation("@your_channel")];
   return [
     listQuery(example.chatId),
     membersQuery(example.chatId),
@@ -373,6 +435,9 @@ export function exampleQueries(example: ExampleChannel | null): string[] {
     createManyMutation(example),
     batchesQuery(example.chatId),
     webhookMutation(example.chatId),
+    connectMutation(String(example.chatId)),
+    tagMutation(example),
+    tokenMutation(example.chatId),
     viewerQuery,
   ];
 }
