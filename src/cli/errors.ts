@@ -1,3 +1,5 @@
+import { getSystemErrorMap } from "node:util";
+
 /** Wrong arguments, which give the exit code 2. All other errors give 1. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -9,3 +11,12 @@ const BOT_TOKEN = /\d{3,}(:|%3A)[\w-]{6,}/gi;
 /** Puts a message on one line and hides bot tokens. */
 export const toLine = (message: string): string =>
   message.replace(/\s+/g, " ").trim().replace(BOT_TOKEN, "[secret]");
+
+/** What an error says. An error of the operating system about a file names the file and the reason, without the call. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { errno, path } = error as NodeJS.ErrnoException;
+  if (errno === undefined || path === undefined) return error.message;
+  const [, reason] = getSystemErrorMap().get(errno) ?? [];
+  return reason === undefined ? error.message : `${path}: ${reason}`;
+}

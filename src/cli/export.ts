@@ -6,7 +6,9 @@ import { Command, Option } from "commander";
 import type { LinkExport } from "../domain/transfer/exportLinks.js";
 import type { Format } from "../import-export/files.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
+import { UsageError } from "./errors.js";
 import { chatIdOption } from "./idOptions.js";
+import { note, print } from "./output.js";
 import { Progress } from "./progress.js";
 
 const RUNNING_SERVER = "Stop the server during the export.";
@@ -60,26 +62,39 @@ async function* counting(links: LinkExport["links"], onLink: (count: number) => 
   }
 }
 
-const formatOf = ({ format, output }: Options): Format =>
-  format ?? FORMATS.find((name) => extname(output ?? "").toLowerCase() === `.${name}`) ?? "csv";
+/** @throws UsageError for a file of another format */
+function formatOf({ format, output }: Options): Format {
+  if (format !== undefined) return format;
+  const extension = extname(output ?? "").toLowerCase();
+  if (extension === "") return "csv";
+  const named = FORMATS.find((name) => extension === `.${name}`);
+  if (named === undefined)
+    throw new UsageError(
+      `links cannot be written as ${extension}, only as ${FORMATS.join(" or ")}; see --format`,
+    );
+  return named;
+}
 
 async function run(options: Options): Promise<void> {
   const { exportLinks } = await import("../domain/transfer/exportLinks.js");
   const { NotFoundError } = await import("../domain/shared/errors.js");
   const { FORMATS: formats, inChunks } = await import("../import-export/files.js");
   const { channel, output = "-", stats = false } = options;
+  const format = formatOf(options);
   const progress = new Progress();
+  let written = 0;
   await withDatabase(RUNNING_SERVER, ({ database }) =>
     exportLinks(
       database,
       channel,
       async (exported) => {
         const onLink = (count: number) => {
+          written = count;
           // No progress line while the links themselves are printed on the terminal.
           if (!process.stdout.isTTY || output !== "-") progress.show(`${count} of ${exported.total} links`);
         };
         const links = counting(exported.links, onLink);
-        const texts = inChunks(formats[formatOf(options)]({ ...exported, links }));
+        const texts = inChunks(formats[format]({ ...exported, links }));
         await (output === "-" ? writeStdout(texts) : writeFile(output, texts));
       },
       { stats },
@@ -91,6 +106,8 @@ async function run(options: Options): Promise<void> {
       })
       .finally(() => progress.end()),
   );
+  if (output !== "-") print({ links: written }, `${written} links were written to ${output}`);
+  else if (process.stderr.isTTY) note(`${written} links were written`);
 }
 
 export const exportCommand = (): Command =>
@@ -102,7 +119,7 @@ export const exportCommand = (): Command =>
     .addOption(
       new Option(
         "--format <format>",
-        "csv or jsonl (default: by the name of the file, otherwise csv)",
+        "csv or jsonl (default: by the end of the file's name; csv where it has none)",
       ).choices(FORMATS),
     )
     .option("--output <file>", "the file, written completely or not at all; - or nothing for stdout")

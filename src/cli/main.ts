@@ -7,7 +7,7 @@ import { Command, CommanderError } from "commander";
 import { ValidationError } from "../domain/shared/errors.js";
 import { createCommand } from "./create.js";
 import { eraseMemberCommand } from "./eraseMember.js";
-import { toLine, UsageError } from "./errors.js";
+import { messageOf, toLine, UsageError } from "./errors.js";
 import { exportCommand } from "./export.js";
 import { importCommand } from "./import.js";
 import { migrateCommand } from "./migrate.js";
@@ -88,8 +88,7 @@ async function withoutSecrets(text: string): Promise<string> {
 /** Prints an error, unless commander has printed it already, and returns the exit code. */
 async function report(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
-  const message = error instanceof Error ? error.message : String(error);
-  note(`error: ${toLine(await withoutSecrets(message))}`);
+  note(`error: ${toLine(await withoutSecrets(messageOf(error)))}`);
   return error instanceof UsageError || error instanceof ValidationError ? WRONG_USAGE : FAILED;
 }
 
