@@ -112,6 +112,9 @@ function textOf(value: unknown): string | undefined {
 /** The columns whose white space is part of the value. */
 const TEXTS: readonly Column[] = ["name", "external_id"];
 
+/** The fields of a link that do not come into being with it. */
+type NewFields = Omit<TransferFields, "createdAt" | "creatorId" | "isBotCreated" | "isRevoked">;
+
 /** Reads one record, and adds each value that is not acceptable to `problems`. */
 class RecordReader {
   readonly #record: LinkRecord;
@@ -145,21 +148,28 @@ class RecordReader {
     return isEmpty ? null : this.value(column, read);
   }
 
-  fields(): TransferFields {
+  /** The fields that a link has before it exists. */
+  newFields(): NewFields {
     const memberLimit = this.nullable("member_limit", readLimit);
     return {
       name: this.nullable("name", readLinkName),
       budget: this.value("budget", readBudget),
-      createdAt: this.value("created_at", readInstant),
-      creatorId: this.nullable("creator_id", parseUserId),
       expireDate: this.nullable("expire_date", readInstant),
       // Telegram writes 0 for no limit.
       memberLimit: memberLimit === 0 ? null : memberLimit,
       createsJoinRequest: this.value("creates_join_request", readBoolean),
       subscriptionPrice: this.nullable("subscription_price", readStars),
+      externalId: this.nullable("external_id", readExternalId),
+    };
+  }
+
+  fields(): TransferFields {
+    return {
+      ...this.newFields(),
+      createdAt: this.value("created_at", readInstant),
+      creatorId: this.nullable("creator_id", parseUserId),
       isBotCreated: this.value("is_bot_created", readBoolean),
       isRevoked: this.value("is_revoked", readBoolean),
-      externalId: this.nullable("external_id", readExternalId),
     };
   }
 
@@ -192,11 +202,7 @@ class RecordReader {
 }
 
 /** A link that is to be created, as a source has it. */
-export interface NewLink
-  extends Pick<
-    TransferFields,
-    "expireDate" | "memberLimit" | "createsJoinRequest" | "subscriptionPrice" | "externalId"
-  > {
+export interface NewLink extends Omit<NewFields, "name" | "budget"> {
   readonly name: string;
   readonly budget: string;
   readonly tags: readonly TransferTag[];
@@ -210,13 +216,10 @@ export function readNewLink(record: LinkRecord, chatId: number, problems: Proble
   const reader = new RecordReader(record, problems);
   const own = reader.value("channel_id", parseChatId);
   if (own !== undefined && own !== chatId) problems.add("channel_id", `Must be ${chatId}.`);
-  const { name, budget = "0.00", ...fields } = reader.fields();
+  const { name, budget = "0.00", ...fields } = reader.newFields();
   if (name == null) problems.add("name", "Must not be empty.");
   const { tags = [] } = reader.tags() ?? {};
-  const { expireDate, memberLimit, createsJoinRequest, subscriptionPrice, externalId } = fields;
-  return problems.found || name == null
-    ? null
-    : { name, budget, tags, expireDate, memberLimit, createsJoinRequest, subscriptionPrice, externalId };
+  return problems.found || name == null ? null : { name, budget, tags, ...fields };
 }
 
 /**
