@@ -12,8 +12,8 @@ import { chatIdOption } from "./idOptions.js";
 import { print } from "./output.js";
 import { Progress } from "./progress.js";
 
-/** The caller in the audit entries of an import. */
-const CALLER = { key: "cli" } as const;
+/** The caller of an import: its key in the audit entries, and its channels. */
+const CALLER = { key: "cli", chatIds: null } as const;
 const DEFAULT_PAGE_SIZE = 100;
 const MAX_PAGE_SIZE = 1000;
 const SHOWN_SKIPPED = 10;

@@ -25,7 +25,7 @@ async function takeOver() {
   });
   const importing = new LinkImport(
     empty.database,
-    { key: "test" },
+    { key: "test", chatIds: null },
     {
       chatId: CHANNEL,
       update: false,

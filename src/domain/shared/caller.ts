@@ -46,9 +46,11 @@ export function requireChannel(caller: Caller, chatId: number, named: number | s
     throw new ForbiddenError(`This token may not use the channel ${named}.`);
 }
 
+export const mayUseEveryChannel = ({ chatIds }: Pick<Caller, "chatIds">): boolean => chatIds === null;
+
 /** For changes of objects that all channels share. @throws ForbiddenError if the caller is limited to some channels. */
 export function requireEveryChannel(caller: Caller): void {
-  if (caller.chatIds !== null) {
+  if (!mayUseEveryChannel(caller)) {
     throw new ForbiddenError("All channels share this, so it requires a token that may use every channel.");
   }
 }

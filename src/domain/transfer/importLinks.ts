@@ -3,7 +3,7 @@ import { type Database, retryOnConflict, type UnitOfWork } from "../../database/
 import { isWriteConflict } from "../../database/failures.js";
 import { lockExternalIds } from "../links/externalIds.js";
 import { EXTERNAL_ID_TAKEN } from "../links/settings.js";
-import type { Caller } from "../shared/caller.js";
+import { type Caller, mayUseEveryChannel } from "../shared/caller.js";
 import { type FieldError, Problems } from "../shared/errors.js";
 import { DryRun } from "./dryRun.js";
 import { type ExistingRows, findExistingRows } from "./existingRows.js";
@@ -41,6 +41,8 @@ export interface ImportCounts {
   tags: number;
 }
 
+export type ImportCaller = Pick<Caller, "key" | "chatIds">;
+
 export interface ImportOptions {
   /** The chat of all links; null if each record names its own. */
   readonly chatId: number | null;
@@ -59,8 +61,8 @@ export interface ImportOptions {
 
 interface PlannedBatch {
   readonly plan: ImportPlan;
-  /** The links whose external id another link has. */
-  readonly taken: readonly TransferLink[];
+  /** Links that the stored rows do not allow. */
+  readonly refused: readonly { readonly link: TransferLink; readonly problem: FieldError }[];
   /** How many of the batch's links exist already and stay unchanged. */
   readonly unchanged: number;
 }
@@ -107,11 +109,11 @@ export class LinkImport {
     tags: 0,
   };
   readonly #database: Database;
-  readonly #caller: Pick<Caller, "key">;
+  readonly #caller: ImportCaller;
   readonly #options: ImportOptions;
   readonly #dryRun = new DryRun();
 
-  constructor(database: Database, caller: Pick<Caller, "key">, options: ImportOptions) {
+  constructor(database: Database, caller: ImportCaller, options: ImportOptions) {
     this.#database = database;
     this.#caller = caller;
     this.#options = options;
@@ -158,13 +160,12 @@ export class LinkImport {
 
   async #store(batch: readonly TransferLink[]): Promise<void> {
     const { counts } = this;
-    const { plan, unchanged, taken } = this.#options.dryRun
+    const { plan, unchanged, refused } = this.#options.dryRun
       ? await this.#planDryRun(batch)
       : await this.#planAndWrite(batch);
-    for (const { place, url } of taken) {
+    for (const { link, problem } of refused) {
       counts.skipped += 1;
-      const problems = [{ field: "external_id", message: EXTERNAL_ID_TAKEN }];
-      this.#options.onSkipped({ place, url, problems });
+      this.#options.onSkipped({ place: link.place, url: link.url, problems: [problem] });
     }
     counts.created += plan.links.length;
     counts.updated += plan.updates.length;
@@ -182,16 +183,26 @@ export class LinkImport {
     isCreated: (link: TransferLink) => boolean,
   ): PlannedBatch {
     const planner = new ImportPlanner(existing, new Date());
-    const taken: TransferLink[] = [];
+    const refused: { link: TransferLink; problem: FieldError }[] = [];
     let unchanged = 0;
     for (const link of batch) {
       const found = planner.find(link);
       const isWritten = (found === undefined && !isCreated(link)) || (found && this.#options.update);
-      if (isWritten && planner.isExternalIdTaken(link)) taken.push(link);
+      const problem = isWritten ? this.#problemOf(link, planner) : null;
+      if (problem) refused.push({ link, problem });
       else if (found === undefined && !isCreated(link)) planner.add(link);
       else if (found === undefined || !this.#options.update || !planner.update(found, link)) unchanged += 1;
     }
-    return { plan: planner.plan, unchanged, taken };
+    return { plan: planner.plan, unchanged, refused };
+  }
+
+  /** Why a link is not written. */
+  #problemOf(link: TransferLink, planner: ImportPlanner): FieldError | null {
+    if (planner.isExternalIdTaken(link)) return { field: "external_id", message: EXTERNAL_ID_TAKEN };
+    const [unknown] = mayUseEveryChannel(this.#caller) ? [] : planner.unknownTypes(link);
+    if (unknown === undefined) return null;
+    const message = `There is no tag type ${JSON.stringify(unknown)}, and only a token that may use every channel creates one.`;
+    return { field: "tags", message };
   }
 
   #planAndWrite(batch: readonly TransferLink[]): Promise<PlannedBatch> {

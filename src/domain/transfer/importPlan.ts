@@ -127,6 +127,12 @@ export class ImportPlanner {
     return this.#existing.externalIds.isTaken(keyOfExternalId(channelId, externalId), url);
   }
 
+  /** The tag types of a record that do not exist, as the record names them. */
+  unknownTypes({ tags }: TransferLink): string[] {
+    const names = (tags?.tags ?? []).map(({ type }) => type);
+    return [...new Set(names.filter((name) => this.#existing.types.get(foldName(name)) === undefined))];
+  }
+
   #takeExternalId(channelId: string, url: string, externalId: string | null | undefined): void {
     if (externalId != null) this.#existing.externalIds.take(keyOfExternalId(channelId, externalId), url);
   }

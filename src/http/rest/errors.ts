@@ -206,6 +206,13 @@ const FASTIFY_CODES: Readonly<Record<string, readonly [code: string, detail: str
   FST_ERR_CTP_BODY_TOO_LARGE: ["PAYLOAD_TOO_LARGE", "The body is too large."],
 };
 
+/** Nobody receives this status; the log has it, as other servers do. */
+const CLIENT_LEFT = 499;
+
+/** Whether an error says no more than that the client has left: its body has broken off, or its work was ended. */
+const isDeparture = ({ name, code }: Error & { code?: string }, { raw }: FastifyReply): boolean =>
+  raw.destroyed && !raw.writableFinished && (name === "AbortError" || code === "ECONNRESET");
+
 /** Answers any error of a REST request. Errors that are not the caller's are logged and masked. */
 export function answerError(
   error: Error & { code?: string; statusCode?: number },
@@ -223,6 +230,7 @@ export function answerError(
     return send(reply, 422, { detail: error.problems });
   }
   if (error instanceof RequestRefusedError) return refuseForm(error, reply);
+  if (isDeparture(error, reply)) return send(reply, CLIENT_LEFT, {});
   const { statusCode = 500 } = error;
   if (statusCode < 500) {
     const refusal = FASTIFY_CODES[error.code ?? ""] ?? ["BAD_REQUEST", "The body is not valid JSON."];

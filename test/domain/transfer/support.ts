@@ -9,7 +9,7 @@ import {
 import { FORMATS, type Format, readFileOfLinks } from "../../../src/import-export/files.js";
 
 export const CHAT = -1001234567890;
-export const CALLER = { key: "test" };
+export const CALLER = { key: "test", chatIds: null };
 
 /** A file's bytes, cut into chunks at arbitrary places. */
 export async function* bytesOf(text: string, size = 7): AsyncGenerator<Uint8Array> {

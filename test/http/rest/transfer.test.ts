@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -127,6 +129,101 @@ describe("POST /import", () => {
     expect(data.inviteLinks.totalCount).toBe(0);
   });
 
+  test("lets only a caller of every channel create tag types, which all channels share", async () => {
+    const limited = await server.makeToken({ role: "ADMIN", channelIds: [CHANNEL] });
+    const file = [
+      { url: "t.me/+typed0000000001", tags: [{ type: "platform", name: "A new tag" }] },
+      { url: "t.me/+typed0000000002", tags: [{ type: "Nobody's", name: "One" }] },
+      { url: "t.me/+typed0000000003" },
+    ];
+    const body = file.map((line) => `${JSON.stringify(line)}\n`).join("");
+    const ndjson = { "content-type": "application/x-ndjson" };
+    const typesAndUrls = async () => {
+      const { data } = await server.ask(
+        `{ tagTypes { name } inviteLinks(channelId: ${CHANNEL}, first: 100) { nodes { url } } }`,
+      );
+      return {
+        types: data.tagTypes.map(({ name }: { name: string }) => name),
+        urls: data.inviteLinks.nodes.map(({ url }: { url: string }) => url),
+      };
+    };
+    const before = await typesAndUrls();
+    const skipped = {
+      skipped: 1,
+      tagTypes: 0,
+      tags: 1,
+      firstSkipped: [
+        {
+          place: "line 2",
+          url: "https://t.me/+typed0000000002",
+          problems: [{ field: "tags", message: expect.stringContaining(`"Nobody's"`) }],
+        },
+      ],
+    };
+    const dry = await post(`channel_id=${CHANNEL}&dry_run=true`, body, ndjson, limited);
+    expect(dry.body).toMatchObject({ ...skipped, created: 2 });
+    expect((await post(`channel_id=${CHANNEL}`, body, ndjson, limited)).body).toMatchObject({
+      ...skipped,
+      created: 2,
+    });
+    const after = await typesAndUrls();
+    expect(after.types).toEqual(before.types);
+    expect(after.urls).not.toContain("https://t.me/+typed0000000002");
+    const update = body.replace("typed0000000002", "typed0000000003");
+    const updated = await post(`channel_id=${CHANNEL}&update=true`, update, ndjson, limited);
+    expect(updated.body).toMatchObject({ created: 0, updated: 0, skipped: 1, tagTypes: 0 });
+    expect((await post(`channel_id=${CHANNEL}`, body, ndjson)).body).toMatchObject({
+      created: 1,
+      known: 2,
+      skipped: 0,
+      tagTypes: 1,
+    });
+  });
+
+  const headOf = (requestId: string, length: number): string =>
+    `POST /import?channel_id=${EMPTY}&dry_run=true HTTP/1.1\r\nhost: x\r\nx-request-id: ${requestId}\r\n` +
+    `authorization: Bearer ${server.token}\r\ncontent-type: text/csv\r\ncontent-length: ${length}\r\n`;
+  const endOf = async (requestId: string): Promise<unknown> => {
+    const lines = () => server.log.filter((line) => line["requestId"] === requestId);
+    await expect.poll(() => lines().map(({ msg }) => msg)).toContain("request");
+    expect(lines().filter(({ level }) => level === "error" || level === "warn")).toEqual([]);
+    expect(JSON.stringify(lines())).not.toContain("INTERNAL_SERVER_ERROR");
+    return lines().find(({ msg }) => msg === "request")?.["status"];
+  };
+
+  test.each(["end", "destroy", "resetAndDestroy"] as const)(
+    "ends quietly and at once when its client leaves by %s while it sends the file",
+    async (leave) => {
+      const { hostname, port } = new URL(server.origin);
+      // At most two imports run at a time.
+      for (const requestId of [`${leave}-1`, `${leave}-2`]) {
+        const socket = connect(Number(port), hostname);
+        await once(socket, "connect");
+        socket.write(`${headOf(requestId, 100)}expect: 100-continue\r\n\r\n`);
+        // The server reads the body from now on.
+        expect(String(await once(socket, "data"))).toContain("100 Continue");
+        socket.write("url\n");
+        socket[leave]();
+        // A body that broke off is refused, unless the connection was reset.
+        expect([400, 499]).toContain(await endOf(requestId));
+      }
+      await expect.poll(async () => (await post(`channel_id=${CHANNEL}`, "url\n")).status).toBe(200);
+    },
+  );
+
+  test("ends quietly when its client leaves while the file is imported", async () => {
+    const { hostname, port } = new URL(server.origin);
+    const rows = Array.from({ length: 50_000 }, (_, index) => `t.me/+left${index}00000000\n`);
+    const body = `url\n${rows.join("")}`;
+    const socket = connect(Number(port), hostname);
+    await once(socket, "connect");
+    await new Promise<void>((sent) =>
+      socket.write(`${headOf("leaves", body.length)}\r\n${body}`, () => sent()),
+    );
+    socket.destroy();
+    expect(await endOf("leaves")).toBe(499);
+  });
+
   test("takes a file of many megabytes from a client that sends it in small pieces", {
     timeout: 60_000,
   }, async () => {
@@ -161,6 +258,7 @@ describe("POST /import", () => {
 });
 
 describe("a body that is spooled", () => {
+  const { signal: ended } = new AbortController();
   const statusOf = (spooling: Promise<unknown>) =>
     spooling.then(
       () => 200,
@@ -170,12 +268,62 @@ describe("a body that is spooled", () => {
   test("is refused when nothing comes for a while, however long it takes altogether", async () => {
     const slow = new Readable({ read() {} });
     slow.push("url\n");
-    expect(await statusOf(spool(slow, { bytes: 100, idleMs: 20 }))).toBe(408);
+    expect(await statusOf(spool(slow, { bytes: 100, idleMs: 20 }, ended))).toBe(408);
     expect(slow.destroyed).toBe(false);
+  });
+
+  test("leaves no file behind, even while it is being received", async () => {
+    const files = async () =>
+      (await readdir(tmpdir())).filter((name) => name.startsWith("invite-links-import-"));
+    const before = await files();
+    const body = new Readable({ read() {} });
+    body.push("url\n");
+    const spooling = spool(body, { bytes: 100, idleMs: 60_000 }, ended);
+    await expect.poll(() => body.readableLength).toBe(0);
+    expect(await files()).toEqual(before);
+    body.push("t.me/+x\n");
+    body.push(null);
+    const spooled = await spooling;
+    try {
+      for (const time of [1, 2]) {
+        expect(await text(spooled.read()), `time ${time}`).toBe("url\nt.me/+x\n");
+      }
+      expect(await files()).toEqual(before);
+    } finally {
+      await spooled.close();
+    }
+  });
+
+  test("is not received further once its client has left", async () => {
+    const left = new AbortController();
+    const spooling = spool(new Readable({ read() {} }), { bytes: 100, idleMs: 60_000 }, left.signal);
+    left.abort();
+    await expect(spooling).rejects.toBe(left.signal.reason);
+    await expect(spool(Readable.from([]), { bytes: 1, idleMs: 1000 }, left.signal)).rejects.toThrow(/abort/);
+  });
+
+  test("is not read further once its client has left", async () => {
+    const spooled = await spool(
+      Readable.from([Buffer.alloc(200_000, "a")]),
+      {
+        bytes: 200_000,
+        idleMs: 1000,
+      },
+      ended,
+    );
+    try {
+      const left = new AbortController();
+      const reading = spooled.read(left.signal);
+      expect((await reading.next()).done).toBe(false);
+      left.abort();
+      await expect(reading.next()).rejects.toThrow(/abort/);
+    } finally {
+      await spooled.close();
+    }
   });
 
   test("is refused when it is too large", async () => {
     const large = Readable.from([Buffer.alloc(60, "a"), Buffer.alloc(60, "a")]);
-    expect(await statusOf(spool(large, { bytes: 100, idleMs: 1000 }))).toBe(413);
+    expect(await statusOf(spool(large, { bytes: 100, idleMs: 1000 }, ended))).toBe(413);
   });
 });

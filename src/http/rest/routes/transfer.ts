@@ -1,12 +1,11 @@
-import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
+import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { RateLimitedError, ValidationError } from "../../../domain/shared/errors.js";
 import type { ImportCounts, SkippedRow } from "../../../domain/transfer/importLinks.js";
 import { type ColumnMap, readColumnMap } from "../../../import-export/columnMap.js";
 import { FORMATS, inChunks, readFileOfLinks } from "../../../import-export/files.js";
 import { SourceError } from "../../../import-export/sourceError.js";
-import { clientAbortSignal } from "../../lifecycle/clientAbort.js";
 import { allowLongBody } from "../../lifecycle/clientErrors.js";
 import { checkForm } from "../../lifecycle/requestFormat.js";
 import type { OpenRequest, RestEndpoint } from "../endpoint.js";
@@ -58,10 +57,20 @@ function columnsOf(mappings: readonly string[]): ColumnMap {
   }
 }
 
+/**
+ * Gives a signal that is aborted when a request has ended: its client has left, or was refused because its body broke off.
+ * Node.js does not always end the reading of such a body.
+ */
+function endOf({ raw }: FastifyReply): AbortSignal {
+  const ended = new AbortController();
+  raw.once("close", () => ended.abort());
+  return ended.signal;
+}
+
 /** Reads a whole file without storing anything. @throws ValidationError if it cannot be read to its end */
-async function judge(file: string, columns: ColumnMap): Promise<void> {
+async function judge(chunks: AsyncIterable<Uint8Array>, columns: ColumnMap): Promise<void> {
   try {
-    for await (const _row of readFileOfLinks(createReadStream(file), columns));
+    for await (const _row of readFileOfLinks(chunks, columns));
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     throw new ValidationError([{ field: "file", message: error.message.replaceAll("--map", "map") }]);
@@ -156,21 +165,22 @@ export function addTransfer(
       const columns = columnsOf(map);
       if (imports >= MAX_IMPORTS) throw new RateLimitedError(RETRY_SECONDS);
       imports += 1;
+      const ended = endOf(reply);
       try {
         const body = request.body instanceof Readable ? request.body : Readable.from([]);
-        const spooled = await spool(body, limits);
+        const spooled = await spool(body, limits, ended);
         try {
-          await judge(spooled.file, columns);
+          await judge(spooled.read(ended), columns);
           const firstSkipped: SkippedRow[] = [];
           const running = linkTransfer.import({
             chatId,
             update,
             dryRun,
-            signal: clientAbortSignal(reply)(),
+            signal: ended,
             onSkipped: (row) => firstSkipped.length < SHOWN_SKIPPED && firstSkipped.push(row),
             onProgress: () => {},
           });
-          await running.run(readFileOfLinks(createReadStream(spooled.file), columns));
+          await running.run(readFileOfLinks(spooled.read(ended), columns));
           const counts: ImportCounts = running.counts;
           return reply.send({
             ...counts,
@@ -178,8 +188,11 @@ export function addTransfer(
             firstSkipped: firstSkipped.map((row) => ({ ...row, problems: [...row.problems] })),
           });
         } finally {
-          await spooled.remove();
+          await spooled.close();
         }
+      } catch (error) {
+        if (reply.sent && error === ended.reason) return reply;
+        throw error;
       } finally {
         imports -= 1;
       }
