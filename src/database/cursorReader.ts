@@ -13,9 +13,19 @@ export interface RowStream<Row> {
 }
 
 export interface CursorStatements {
-  /** Selects one row with the column `count`. */
+  /** Selects one row with the column `count`, and with whatever else must be of the same moment. */
   readonly count: Sql;
   readonly rows: Sql;
+}
+
+/** The row of CursorStatements.count. */
+export interface Counted {
+  readonly count: number;
+}
+
+export interface OpenedList<Row, Head extends Counted> {
+  readonly head: Head;
+  readonly rows: RowStream<Row>;
 }
 
 /** On the embedded database the share bounds the disk space of held cursors. */
@@ -63,16 +73,16 @@ export class CursorReader {
    * @param reader the reader's key; all lists without a key belong to one reader.
    * @returns null while this reader, or all readers together, have too many lists open.
    */
-  async begin<Row>(
+  async begin<Row, Head extends Counted = Counted>(
     statements: CursorStatements,
     size: number,
     reader = "",
-  ): Promise<{ readonly count: number; readonly rows: RowStream<Row> } | null> {
+  ): Promise<OpenedList<Row, Head> | null> {
     const { all, ofOne } = this.#share;
     if (this.#open >= all || (this.#openOf.get(reader) ?? 0) >= ofOne) return null;
     this.#count(reader, 1);
     try {
-      return await this.#begin<Row>(statements, size, reader);
+      return await this.#begin<Row, Head>(statements, size, reader);
     } catch (error) {
       this.#count(reader, -1);
       throw error;
@@ -86,7 +96,11 @@ export class CursorReader {
     else this.#openOf.set(reader, open);
   }
 
-  async #begin<Row>({ count, rows }: CursorStatements, size: number, reader: string) {
+  async #begin<Row, Head extends Counted>(
+    { count, rows }: CursorStatements,
+    size: number,
+    reader: string,
+  ): Promise<OpenedList<Row, Head>> {
     const { pool } = this.#pool;
     const isHeld = this.#isHeld;
     this.#opened += 1;
@@ -98,12 +112,13 @@ export class CursorReader {
         () => session.release(),
         (error: Error) => session.release(error),
       );
-    let counted: number;
+    let head: Head;
     try {
       await inSession(sql`begin isolation level repeatable read, read only`);
       await liftTimeLimit(session);
-      const [row] = (await inSession(count)) as { count: number }[];
-      counted = row?.count ?? 0;
+      const [row] = (await inSession(count)) as Head[];
+      if (!row) throw new TypeError("The statement that counts a list selects one row.");
+      head = row;
       const hold = isHeld ? sql`with hold` : sql`without hold`;
       await inSession(sql`declare ${cursor} no scroll cursor ${hold} for ${rows}`);
       if (isHeld) await inSession(sql`commit`);
@@ -115,7 +130,7 @@ export class CursorReader {
     const run: Run = isHeld ? (statement) => this.#run(pool, statement) : inSession;
     const end = isHeld ? () => run(sql`close ${cursor}`) : release;
     return {
-      count: counted,
+      head,
       rows: this.#rowStream<Row>(() => run(sql`fetch ${raw(String(size))} from ${cursor}`), end, reader),
     };
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "sql-template-tag";
-import { CursorReader, type CursorStatements, type RowStream } from "./cursorReader.js";
+import { type Counted, CursorReader, type CursorStatements, type OpenedList } from "./cursorReader.js";
 import { type DirectTransaction, PlanGeneration, runDirectTransaction } from "./directTransaction.js";
 import { failureOf } from "./failures.js";
 import { FairShare, type Reader, shareOf } from "./fairShare.js";
@@ -52,10 +52,10 @@ export interface Database {
    * @param size rows of each portion.
    * @returns null while too many long lists are being read.
    */
-  read<Row>(
+  read<Row, Head extends Counted = Counted>(
     statements: CursorStatements,
     size: number,
-  ): Promise<{ readonly count: number; readonly rows: RowStream<Row> } | null>;
+  ): Promise<OpenedList<Row, Head> | null>;
   /**
    * The same database for one reader. Its reads by `query` and `read` get a fair share of the sessions: costly reads wait
    * for each other and leave sessions to other readers and to writes. A quick statement does not wait.

@@ -40,7 +40,10 @@ await describeOnForms("a cursor reader", ALL_FORMS, (form) => {
   const occupied = () => pool.pool.totalCount - pool.pool.idleCount;
 
   test("gives a list in portions and then an empty one", async () => {
-    const { count, rows } = await begin(readerOf());
+    const {
+      head: { count },
+      rows,
+    } = await begin(readerOf());
     const bits = [await rows.next(), await rows.next(), await rows.next(), await rows.next()];
     expect([count, bits.map((bit) => bit.map(({ n }) => n))]).toEqual([5, [[1, 2], [3, 4], [5], []]]);
     await rows.close();

@@ -149,7 +149,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     });
     const readers = ["a", "b", "c"].map((key) => database.forReader(readerOf(key)));
     const begun = await readers[0]?.read<{ n: number }>(numbers(5), 2);
-    expect(begun?.count).toBe(5);
+    expect(begun?.head.count).toBe(5);
     const rows: number[] = [];
     const work = [
       ...readers.flatMap((reader) => [all(reader, 5), all(reader, 5, "frequent")]),

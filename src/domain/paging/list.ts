@@ -128,5 +128,5 @@ export async function readNumberedList<Row>(
     select ${columns} from ${table} ${joins} where ${where} order by ${orderBy(ordering)} ${part}`;
   const opened = await database.read<Row>({ count, rows }, Math.min(maxRows, MAX_PORTION));
   if (opened === null) throw new RateLimitedError(RETRY_SECONDS);
-  return { total: opened.count, reading: opened.rows };
+  return { total: opened.head.count, reading: opened.rows };
 }

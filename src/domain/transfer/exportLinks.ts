@@ -72,6 +72,11 @@ const exportedRows = ({ with: prefix, where }: Selected, hasStats: boolean): Sql
     ${hasStats ? sql`, ${statsOfLinkColumn}` : empty}
   from invite_link l where ${where} order by l.created_at, l.id`;
 
+interface ExportHead {
+  readonly count: number;
+  readonly tagTypes: readonly string[];
+}
+
 const tagTypesOf = (channelId: Sql): Sql => sql`
   select y.name from tag_type y
   where y.id in (select type_id from invite_link_tag where channel_id = ${channelId}::uuid)
@@ -94,28 +99,24 @@ export async function openExport(
 ): Promise<OpenExport> {
   const links = selected(selection);
   const statements = {
-    count: sql`${links.with} select count(*) as count from invite_link l where ${links.where}`,
+    count: sql`${links.with} select count(*) as count,
+      array(${tagTypesOf(selection.channelId)}) as "tagTypes"
+      from invite_link l where ${links.where}`,
     rows: exportedRows(links, hasStats),
   };
-  const opened = await database.read<ExportedRow>(statements, PORTION);
+  const opened = await database.read<ExportedRow, ExportHead>(statements, PORTION);
   if (opened === null) throw new RateLimitedError(RETRY_SECONDS);
-  const { count, rows } = opened;
-  try {
-    const types = await database.query<{ name: string }>(tagTypesOf(selection.channelId));
-    return {
-      total: count,
-      tagTypes: types.map(({ name }) => name),
-      hasStats,
-      links: (async function* () {
-        for (let portion = await rows.next(); portion.length > 0; portion = await rows.next())
-          for (const row of portion) yield toExported(chatId, row);
-      })(),
-      close: () => rows.close(),
-    };
-  } catch (error) {
-    await rows.close().catch(() => {});
-    throw error;
-  }
+  const { head, rows } = opened;
+  return {
+    total: head.count,
+    tagTypes: head.tagTypes,
+    hasStats,
+    links: (async function* () {
+      for (let portion = await rows.next(); portion.length > 0; portion = await rows.next())
+        for (const row of portion) yield toExported(chatId, row);
+    })(),
+    close: () => rows.close(),
+  };
 }
 
 /**
