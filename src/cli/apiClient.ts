@@ -52,7 +52,8 @@ export class ApiClient {
         method: "POST",
         headers: { "content-type": "application/json", authorization: `Bearer ${this.#token}` },
         body: JSON.stringify({ query, variables }),
-        redirect: "error",
+        // A redirect is not followed, because the token must not be sent to another address.
+        redirect: "manual",
         signal: AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });
       text = await response.text();
@@ -61,6 +62,13 @@ export class ApiClient {
       const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
       throw new TemporaryError(
         `${this.#url.origin} cannot be reached${typeof code === "string" ? ` (${code})` : ""}.`,
+      );
+    }
+    if (response.status >= 300 && response.status < 400) {
+      const location = response.headers.get("location") ?? "";
+      const to = URL.canParse(location, this.#url) ? new URL(location, this.#url) : null;
+      throw new Error(
+        `${this.#url.href} redirects (${response.status})${to ? ` to ${to.origin}${to.pathname}` : ""}. The token is not sent there; use the server's actual address.`,
       );
     }
     if (TEMPORARY.has(response.status)) {
