@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
+import { createReadStream } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import type { SourceRow } from "../domain/transfer/importLinks.js";
@@ -13,9 +12,12 @@ import { UsageError } from "./errors.js";
 import { chatIdOption } from "./idOptions.js";
 import { print } from "./output.js";
 import { Progress } from "./progress.js";
+import { ReportFile } from "./reportFile.js";
 
 /** The most links that one batch takes. */
 const BATCH_SIZE = 1000;
+/** The most bytes of a batch's links as JSON. The server takes requests of 1 MiB. */
+const BATCH_BYTES = 1_000_000;
 const PAGE_SIZE = 100;
 /** Between two looks at a batch, in milliseconds. */
 const LOOK_MS = 1000;
@@ -39,7 +41,7 @@ const ITEMS = `query ($id: ID!, $after: String) {
   node(id: $id) {
     ... on InviteLinkBatch {
       items(first: ${PAGE_SIZE}, after: $after) {
-        nodes { index name externalId state inviteLink { url } error { message } } pageInfo { endCursor hasNextPage }
+        nodes { index name externalId state inviteLink { url } error { code message } } pageInfo { endCursor hasNextPage }
       }
     }
   }
@@ -67,7 +69,7 @@ interface Item {
   readonly externalId: string | null;
   readonly state: string;
   readonly inviteLink: { readonly url: string } | null;
-  readonly error: { readonly message: string } | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
 }
 
 interface CreateResult {
@@ -90,11 +92,22 @@ interface PlacedLink {
   readonly link: NewLink;
 }
 
+/** A link as createInviteLinks takes it, with its place in the file. */
+interface PlacedInput {
+  readonly place: string;
+  readonly input: {
+    readonly name: string;
+    readonly externalId: string | null;
+    readonly [field: string]: unknown;
+  };
+}
+
 /** What became of a link. */
 interface Result {
   readonly place: string;
   readonly name: string;
   readonly externalId: string | null;
+  /** A state of an item, or REFUSED if the server did not accept the batch. */
   readonly state: string;
   readonly url: string | null;
   readonly error: string | null;
@@ -134,20 +147,68 @@ async function readLinks({ file, channel, map }: Options): Promise<{ links: Plac
   return { links, hash: hash.digest("hex") };
 }
 
+/**
+ * Divides links into batches. The same links give the same batches, because the batches are found again by their
+ * positions.
+ */
+function batchesOf(links: readonly PlacedInput[]): PlacedInput[][] {
+  const batches: PlacedInput[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const link of links) {
+    const own = Buffer.byteLength(JSON.stringify(link.input)) + 1;
+    bytes += own;
+    const last = batches.at(-1);
+    if (last && last.length < BATCH_SIZE && bytes <= BATCH_BYTES) last.push(link);
+    else {
+      batches.push([link]);
+      bytes = own;
+    }
+  }
+  return batches;
+}
+
+/** Whether an administrator found that the link of an uncertain item was not created. A server fails no other item so. */
+const isSettled = ({ state, error }: Item): boolean =>
+  state === "FAILED" && error?.code === "TELEGRAM_UNAVAILABLE";
+
+/**
+ * The links of a batch that may be sent once more, and a name for each group of them. A group must not change after its
+ * batch has ended, since it is found again by the name: so settled items wait until no item is uncertain.
+ */
+function sentAgain(items: readonly Item[]): (readonly [name: string, items: readonly Item[]])[] {
+  const failed = items.filter(
+    (item) => (item.state === "FAILED" && !isSettled(item)) || item.state === "CANCELLED",
+  );
+  const settled = items.some(({ state }) => state === "UNCERTAIN") ? [] : items.filter(isSettled);
+  const groups = [["after", failed] as const, ["settled", settled] as const];
+  return groups.filter(([, group]) => group.length > 0);
+}
+
 /** Creates the links of a file through the API of a server. */
 class Creation {
   readonly #client: ApiClient;
   readonly #channelId: number;
-  readonly #total: number;
   readonly #signal: AbortSignal;
+  readonly #onResult: (result: Result) => void;
   readonly #progress = new Progress();
+  readonly total: number;
+  /** Of the batches that have ended. */
   readonly results: Result[] = [];
+  /** Whether the server has answered to a batch. */
+  isBegun = false;
 
-  constructor(client: ApiClient, channelId: number, total: number, signal: AbortSignal) {
+  constructor(
+    client: ApiClient,
+    channelId: number,
+    total: number,
+    signal: AbortSignal,
+    onResult: (result: Result) => void,
+  ) {
     this.#client = client;
     this.#channelId = channelId;
-    this.#total = total;
+    this.total = total;
     this.#signal = signal;
+    this.#onResult = onResult;
   }
 
   /** @param key for the idempotency keys of the batches */
@@ -155,15 +216,41 @@ class Creation {
     try {
       const idOf = await this.#tagIds(links);
       const inputs = links.map(({ place, link }) => ({ place, input: toInput(place, link, idOf) }));
-      for (let from = 0; from < inputs.length; from += BATCH_SIZE) {
-        const part = inputs.slice(from, from + BATCH_SIZE);
-        const batch = await this.#create(part, `file ${key} ${from / BATCH_SIZE}`);
-        await this.#wait(batch);
-        await this.#readResults(batch.id, part);
+      for (const [index, part] of batchesOf(inputs).entries()) {
+        for (const result of await this.#follow(part, `file ${key} ${index}`)) {
+          this.results.push(result);
+          this.#onResult(result);
+        }
       }
     } finally {
       this.#progress.end();
     }
+  }
+
+  /**
+   * Creates a batch of links. If an earlier run of the command has done so, and the batch has ended, the links that failed
+   * are sent once more in a further batch.
+   * @param partKey the beginning of the idempotency keys
+   * @param again what distinguishes the key of a further batch; batch ids are unique
+   */
+  async #follow(part: readonly PlacedInput[], partKey: string, again = ""): Promise<Result[]> {
+    const created = await this.#create(part, `${partKey}${again}`);
+    if (Array.isArray(created)) return created;
+    const wasEnded = created.finishedAt !== null;
+    await this.#wait(created);
+    const items = await this.#items(created.id);
+    const results = new Map(
+      items.map((item) => [item.index, resultOf(part[item.index]?.place ?? "", item)] as const),
+    );
+    for (const [name, group] of wasEnded ? sentAgain(items) : []) {
+      const sent = group.flatMap(({ index }) => part[index] ?? []);
+      const tried = await this.#follow(sent, partKey, ` ${name} ${created.id}`);
+      for (const [position, { index }] of group.entries()) {
+        const result = tried[position];
+        if (result) results.set(index, result);
+      }
+    }
+    return [...results.values()];
   }
 
   /** The ids of the channel's tags, by type and name. They are not read if no link has a tag. */
@@ -196,22 +283,16 @@ class Creation {
     return (type, name) => ids.get(keyOf(type, name));
   }
 
-  async #create(part: readonly { place: string; input: object }[], idempotencyKey: string): Promise<Batch> {
+  /** The batch, or the results of links that the server does not accept. */
+  async #create(part: readonly PlacedInput[], idempotencyKey: string): Promise<Batch | Result[]> {
     const input = { channelId: this.#channelId, idempotencyKey, links: part.map((one) => one.input) };
-    const wait = this.results.length === 0 ? "briefly" : "long";
     const { createInviteLinks } = await this.#client.ask<{ createInviteLinks: CreateResult }>(
       CREATE,
       { input },
-      wait,
+      this.isBegun ? "long" : "briefly",
     );
-    const { batch, message, fieldErrors } = createInviteLinks;
-    if (batch) return batch;
-    const placed = fieldErrors?.map((error) => {
-      const [, index, field] = /^links\.(\d+)\.(.+)$/.exec(error.field) ?? [];
-      const place = index === undefined ? "" : `${part[Number(index)]?.place}: `;
-      return `${place}${field ?? error.field}: ${error.message}`;
-    });
-    throw new Error(placed?.join(" ") ?? message ?? "The server did not create the batch.");
+    this.isBegun = true;
+    return createInviteLinks.batch ?? refusalsOf(part, createInviteLinks);
   }
 
   async #wait(first: Batch): Promise<void> {
@@ -229,37 +310,63 @@ class Creation {
 
   #show({ madeCount, failedCount, uncertainCount, waitingUntil }: Batch): void {
     const made = this.results.filter(({ state }) => state === "MADE").length + madeCount;
-    const parts = [`${made} of ${this.#total} links created`];
+    const parts = [`${made} of ${this.total} links created`];
     if (failedCount > 0) parts.push(`${failedCount} failed`);
     if (uncertainCount > 0) parts.push(`${uncertainCount} uncertain`);
     if (waitingUntil !== null) parts.push(`Telegram asked to wait until ${waitingUntil}`);
     this.#progress.show(parts.join(", "));
   }
 
-  async #readResults(id: string, part: readonly { readonly place: string }[]): Promise<void> {
+  async #items(id: string): Promise<Item[]> {
     interface Page {
       readonly node: {
         readonly items: { readonly nodes: readonly Item[]; readonly pageInfo: PageInfo };
       } | null;
     }
+    const items: Item[] = [];
     let after: string | null = null;
     for (;;) {
       const { node }: Page = await this.#client.ask<Page>(ITEMS, { id, after });
       if (node === null) throw new Error("The batch is not there any more, or the token may not see it.");
-      for (const { index, name, externalId, state, inviteLink, error } of node.items.nodes) {
-        this.results.push({
-          place: part[index]?.place ?? "",
-          name,
-          externalId,
-          state,
-          url: inviteLink?.url ?? null,
-          error: error?.message ?? null,
-        });
-      }
-      if (!node.items.pageInfo.hasNextPage) return;
+      items.push(...node.items.nodes);
+      if (!node.items.pageInfo.hasNextPage) return items;
       after = node.items.pageInfo.endCursor;
     }
   }
+}
+
+const resultOf = (place: string, { name, externalId, state, inviteLink, error }: Item): Result => ({
+  place,
+  name,
+  externalId,
+  state,
+  url: inviteLink?.url ?? null,
+  error: error?.message ?? null,
+});
+
+/** The results of a batch that was not accepted: each link names its own errors, or else the first of another link. */
+function refusalsOf(part: readonly PlacedInput[], { message, fieldErrors }: CreateResult): Result[] {
+  const ownErrors = new Map<number, string[]>();
+  const general: string[] = [];
+  for (const error of fieldErrors ?? []) {
+    const [, position, field] = /^links\.(\d+)\.(.+)$/.exec(error.field) ?? [];
+    if (position === undefined) general.push(`${error.field}: ${error.message}`);
+    else {
+      const index = Number(position);
+      ownErrors.set(index, [...(ownErrors.get(index) ?? []), `${field}: ${error.message}`]);
+    }
+  }
+  const [first] = ownErrors;
+  const another = first && `its batch was refused: ${part[first[0]]?.place}: ${first[1].join(" ")}`;
+  const reason = general.length > 0 ? general.join(" ") : another;
+  return part.map(({ place, input: { name, externalId } }, index) => ({
+    place,
+    name,
+    externalId,
+    state: "REFUSED",
+    url: null,
+    error: ownErrors.get(index)?.join(" ") ?? reason ?? message ?? null,
+  }));
 }
 
 /** @throws Error if the channel has no such tag */
@@ -267,7 +374,7 @@ function toInput(
   place: string,
   link: NewLink,
   idOf: (type: string, name: string) => string | undefined,
-): object {
+): PlacedInput["input"] {
   const { name, budget, expireDate, memberLimit, createsJoinRequest, subscriptionPrice, externalId } = link;
   const tagIds = link.tags.map((tag) => {
     const id = idOf(tag.type, tag.name);
@@ -289,34 +396,42 @@ function toInput(
   };
 }
 
-async function writeReport(file: string, results: readonly Result[]): Promise<void> {
-  const stream = createWriteStream(file);
-  for (const result of results) stream.write(`${JSON.stringify(result)}\n`);
-  stream.end();
-  await finished(stream);
-}
+const inWords = ({ place, state, error }: Result): string =>
+  `${place}: ${state.toLowerCase()}${error === null ? "" : `: ${error}`}`;
 
-/** Prints what became of the links. @throws Error if a link was not created */
-function summarize(results: readonly Result[], report: string | undefined): void {
+const othersOf = (results: readonly Result[]): Result[] => results.filter(({ state }) => state !== "MADE");
+
+/** Prints what became of the links, as far as it is known. */
+function summarize({ results, total }: Creation): void {
   const count = (state: string) => results.filter((result) => result.state === state).length;
   const counts = {
     created: count("MADE"),
     failed: count("FAILED"),
     uncertain: count("UNCERTAIN"),
     cancelled: count("CANCELLED"),
+    refused: count("REFUSED"),
+    unfinished: total - results.length,
   };
-  const others = results.filter(({ state }) => state !== "MADE");
-  const inWords = ({ place, state, error }: Result) =>
-    `${place}: ${state.toLowerCase()}${error === null ? "" : `: ${error}`}`;
-  const lines = [
-    `Links: ${counts.created} created, ${counts.failed} failed, ${counts.uncertain} uncertain, ${counts.cancelled} cancelled`,
-    ...others.slice(0, SHOWN).map(inWords),
-  ];
-  print({ ...counts, firstNotCreated: others.slice(0, SHOWN) }, lines.join("\n"));
+  const first = othersOf(results).slice(0, SHOWN);
+  const inText = Object.entries(counts).map(([state, links]) => `${links} ${state}`);
+  print(
+    { ...counts, firstNotCreated: first },
+    [`Links: ${inText.join(", ")}`, ...first.map(inWords)].join("\n"),
+  );
+}
+
+/** @throws Error if a link was not created */
+function requireAll(results: readonly Result[], report: string | undefined): void {
+  const others = othersOf(results);
   const [first] = others;
   if (!first) return;
   const all = report === undefined ? "--report FILE writes all of them to a file" : `all are in ${report}`;
-  throw new Error(`${others.length} of ${results.length} links were not created. ${inWords(first)} (${all})`);
+  const advice = others.some(({ state }) => state === "UNCERTAIN")
+    ? " Uncertain links are never sent again: settle them with resolveCreation."
+    : "";
+  throw new Error(
+    `${others.length} of ${results.length} links were not created. ${inWords(first)} (${all})${advice}`,
+  );
 }
 
 async function run(options: Options): Promise<void> {
@@ -334,10 +449,17 @@ async function run(options: Options): Promise<void> {
   try {
     const { links, hash } = await readLinks(options);
     const client = new ApiClient(options.server, token, stopped.signal);
-    const creation = new Creation(client, options.channel, links.length, stopped.signal);
-    await creation.run(links, hash);
-    if (options.report !== undefined) await writeReport(options.report, creation.results);
-    summarize(creation.results, options.report);
+    const report = await ReportFile.open(options.report);
+    const creation = new Creation(client, options.channel, links.length, stopped.signal, (result) =>
+      report.add(result),
+    );
+    try {
+      await creation.run(links, hash);
+    } finally {
+      if (creation.isBegun) summarize(creation);
+      await report.close();
+    }
+    requireAll(creation.results, options.report);
   } finally {
     for (const name of signals) process.off(name, stop);
   }

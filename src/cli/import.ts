@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
+import { createReadStream } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
-import { finished } from "node:stream/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ImportCounts, ImportOptions, SkippedRow, SourceRow } from "../domain/transfer/importLinks.js";
 import { addressOption } from "./addressOption.js";
@@ -11,6 +10,7 @@ import { UsageError } from "./errors.js";
 import { chatIdOption } from "./idOptions.js";
 import { print } from "./output.js";
 import { Progress } from "./progress.js";
+import { ReportFile } from "./reportFile.js";
 
 /** The caller of an import: its key in the audit entries, and its channels. */
 const CALLER = { key: "cli", chatIds: null } as const;
@@ -81,30 +81,19 @@ async function fileSource(file: string | undefined, { map }: Options, signal: Ab
 /** The file with every skipped row, and the first of these rows for the summary. */
 class Report {
   readonly first: SkippedRow[] = [];
-  readonly #stream: WriteStream | null;
+  readonly #file: ReportFile;
 
-  private constructor(stream: WriteStream | null) {
-    this.#stream = stream;
-  }
-
-  static async open(file: string | undefined): Promise<Report> {
-    if (file === undefined) return new Report(null);
-    const stream = createWriteStream(file);
-    await once(stream, "open");
-    // Later errors are thrown by close().
-    stream.on("error", () => {});
-    return new Report(stream);
+  constructor(file: ReportFile) {
+    this.#file = file;
   }
 
   add(row: SkippedRow): void {
     if (this.first.length < SHOWN_SKIPPED) this.first.push(row);
-    this.#stream?.write(`${JSON.stringify(row)}\n`);
+    this.#file.add(row);
   }
 
-  async close(): Promise<void> {
-    if (!this.#stream) return;
-    this.#stream.end();
-    await finished(this.#stream);
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }
 
@@ -199,7 +188,7 @@ async function run(file: string | undefined, options: Options): Promise<void> {
     const source = options.fromRest
       ? await restSource(options, signal)
       : await fileSource(file, options, signal);
-    await importFrom(source, await Report.open(options.report), options, signal);
+    await importFrom(source, new Report(await ReportFile.open(options.report)), options, signal);
   } finally {
     forget();
   }
