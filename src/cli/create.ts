@@ -483,14 +483,16 @@ export const createCommand = (): Command =>
 The variable INVITE_LINKS_TOKEN must hold an API token with the role EDITOR.
 
 The fields are those of import: name, budget, expire_date, member_limit, creates_join_request, subscription_price,
-external_id and tag:TYPE…; what only an existing link has, such as url, is ignored. Tags must exist already. A row that
-is not acceptable refuses the file (or, from 1,000 links on, its thousand). The server creates the links one after
+external_id and tag:TYPE…; what only an existing link has, such as url, is ignored. Tags must exist already. If the
+command cannot read a row or does not find a tag, it creates nothing. The links are sent in batches of up to 1,000; a batch
+with a link that the server does not accept is refused, and the others are created. The server creates the links one after
 another and waits where Telegram asks it to.
 
-The command can be repeated, and continues after it was stopped: within 24 hours the same file gives the same links. An
-external_id keeps a link from being created twice at any time.
+The command can be repeated, and continues after it was stopped: within 24 hours the same file gives the same links, and
+links that failed or were cancelled are sent once more. Uncertain ones are not: an administrator settles them with
+resolveCreation. An external_id keeps a link from being created twice at any time.
 
-In a pipe the output is JSON: {"created": 2, "failed": 0, "uncertain": 0, "cancelled": 0, …}.
+In a pipe the output is JSON: {"created": 2, "failed": 0, "uncertain": 0, "cancelled": 0, "refused": 0, …}.
 
 Examples:
   $ INVITE_LINKS_TOKEN=… invite-links create --server http://127.0.0.1:4000 --channel -1001234567890 --file links.csv
