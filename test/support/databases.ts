@@ -48,13 +48,16 @@ export async function missingForm(form: DatabaseForm): Promise<string | null> {
   return answer.reason;
 }
 
-/** Registers a suite for each form. Await it at the top level of a test file. A missing form is one skipped test. */
+/**
+ * Registers a suite for each form. Await it at the top level of a test file. A missing form is one skipped test. With
+ * TEST_DATABASE=server a suite for several forms runs on the server alone.
+ */
 export async function describeOnForms(
   title: string,
   forms: readonly DatabaseForm[],
   suite: (form: DatabaseForm) => void,
 ): Promise<void> {
-  for (const form of forms) {
+  for (const form of onlyServer && forms.includes("server") ? ["server" as const] : forms) {
     const reason = await missingForm(form);
     describe(`${title}, ${form}`, () => {
       if (reason === null) suite(form);
