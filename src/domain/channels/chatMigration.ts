@@ -60,9 +60,13 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
   await unit.execute(sql`update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await unit.execute(sql`update link_batch set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await mergeMembers(unit, { from, to, older });
-  await unit.execute(
-    sql`update webhook_delivery set channel_id = ${to}::uuid where channel_id = ${from}::uuid`,
-  );
+  // Those that wait are found by the index of each webhook; what is over finds its channel by the audit entry.
+  await unit.execute(sql`
+    update webhook_delivery set channel_id = ${to}::uuid where id = any(array(
+      select d.id from webhook w cross join lateral (
+        select id, channel_id from webhook_delivery where webhook_id = w.id and state = any('{QUEUED,SCHEDULED}') offset 0
+      ) d where d.channel_id = ${from}::uuid
+    ))`);
   await unit.execute(sql`delete from channel where id = ${from}::uuid`);
 }
 
@@ -180,7 +184,8 @@ export async function followMigration(
       if (old && channel) {
         // The events of the new chat id come after those of the former one.
         const lastSequence = activities.find(({ channelId }) => channelId === old.id)?.lastSequence ?? 0;
-        const change = { from: fromChatId, to: toChatId, lastSequence };
+        const merged = existing ? [old.id, existing.id].find((id) => id !== channel?.id) : undefined;
+        const change = { from: fromChatId, to: toChatId, lastSequence, ...(merged && { merged }) };
         await audit(unit, SERVER, {
           action: "channel.migrate",
           subjectId: channel.id,

@@ -59,6 +59,8 @@ const LEASE_SECONDS = 15;
 export const RETRY_SECONDS: readonly number[] = [5, 60, 300, 1800, 7200, 21_600, 43_200, 86_400];
 /** Pauses are longer by up to this part, so that the deliveries of an outage do not all come at once. */
 const JITTER = 0.2;
+/** Of a delivery that waited for a further attempt. */
+const UNWANTED = "The webhook is not told of this channel any more.";
 const FAILING_DAYS = 5;
 const KEPT_MS = 30 * 86_400_000;
 /** Deliveries that are deleted by one statement. */
@@ -85,6 +87,8 @@ interface DueRow extends ToldEvent {
   readonly userId: number | null;
   /** Null unless it is a MEMBER_STAYED before its first attempt. */
   readonly hasStayed: boolean | null;
+  /** Whether the webhook is still told of the channel and, before the first attempt, of the type. */
+  readonly isWanted: boolean;
 }
 
 function personOf({ eventType, userId }: DueRow): ToldPerson {
@@ -176,9 +180,15 @@ export class DeliveryQueue {
     const taken: DueDelivery[] = [];
     const made: { id: string; content: DeliveryContent }[] = [];
     const dropped: string[] = [];
+    const unwanted: string[] = [];
     for (const row of rows) {
+      if (!row.isWanted && row.attemptCount > 0) {
+        unwanted.push(row.id);
+        continue;
+      }
       const person = personOf(row);
       if (
+        !row.isWanted ||
         row.hasStayed === false ||
         (row.content === null && isAboutMember(row.eventType) && row.userId === null)
       ) {
@@ -189,7 +199,8 @@ export class DeliveryQueue {
       if (row.content === null) made.push({ id: row.id, content });
       taken.push({ id: row.id, content, person, failureCount: row.failureCount });
     }
-    if (made.length > 0 || dropped.length > 0) await this.#prepare(made, dropped);
+    if (made.length > 0 || dropped.length > 0 || unwanted.length > 0)
+      await this.#prepare(made, dropped, unwanted);
     return taken;
   }
 
@@ -276,7 +287,7 @@ export class DeliveryQueue {
     // LATERAL with OFFSET 0 has PostgreSQL look everything up by the indexes, whatever it believes about the tables.
     return this.#session.query<DueRow>(sql`
       with mine as materialized (
-        select w.id from webhook w join webhook_lease l on l.webhook_id = w.id
+        select w.id, w.chat_ids, w.event_types from webhook w join webhook_lease l on l.webhook_id = w.id
         where w.id = ${webhookId}::uuid and w.is_enabled and l.owner_id = ${this.#serverId}::uuid
           and l.expires_at > clock_timestamp()
       ), due as materialized (
@@ -298,8 +309,10 @@ export class DeliveryQueue {
             select from membership m
             where m.channel_id = e.channel_id and m.user_id = e.user_id and m.join_sequence = e.sequence
               and (m.left_at is null or m.left_at >= d.occurred_at)
-          ) end as has_stayed
-        from due d
+          ) end as has_stayed,
+          (mine.chat_ids is null or c.chat_id = any(mine.chat_ids))
+            and (d.attempt_count > 0 or d.event_type = any(mine.event_types)) as is_wanted
+        from due d join mine on mine.id = d.webhook_id
         left join lateral (select chat_id from channel c where c.id = d.channel_id offset 0) c on true
         left join lateral (
           select * from member_event e where e.channel_id = d.channel_id and e.id = d.event_id offset 0
@@ -311,7 +324,8 @@ export class DeliveryQueue {
       select t.id, t.event_type::text as "eventType", t.event_id as "eventId", t.occurred_at as "occurredAt",
         coalesce(t.chat_id, 0) as "chatId", t.failure_count as "failureCount", t.attempt_count as "attemptCount",
         t.content, t.data, t.user_id as "userId", t.path::text, t.attribution::text, t.is_rejoin as "isRejoin",
-        t.is_removal as "isRemoval", link.link, t.has_stayed as "hasStayed"
+        t.is_removal as "isRemoval", link.link, t.has_stayed as "hasStayed",
+        coalesce(t.is_wanted, false) as "isWanted"
       from told t left join link on link.id = t.link_id
       order by t.lane, case when t.lane = 1 then t.due_at end, t.position`);
   }
@@ -319,9 +333,14 @@ export class DeliveryQueue {
   async #prepare(
     made: readonly { readonly id: string; readonly content: DeliveryContent }[],
     dropped: readonly string[],
+    unwanted: readonly string[],
   ): Promise<void> {
     await this.#session.query(sql`
-      with dropped as (delete from webhook_delivery where id = any(${dropped}::uuid[]))
+      with dropped as (delete from webhook_delivery where id = any(${dropped}::uuid[])),
+        unwanted as (
+          update webhook_delivery set state = 'FAILED', due_at = null, error = ${UNWANTED}
+          where id = any(${unwanted}::uuid[])
+        )
       update webhook_delivery d set content = made.content
       from json_to_recordset(${JSON.stringify(made)}::json) as made (id uuid, content json)
       where d.id = made.id and ${RELAXED}`);

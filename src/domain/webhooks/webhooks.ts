@@ -168,8 +168,9 @@ export class Webhooks {
   }
 
   /**
-   * Changes a webhook. Switching it on again forgets why the server disabled it, and drops the MEMBER_STAYED that fell due
-   * while it was off.
+   * Changes a webhook. Deliveries that wait for their first attempt are dropped where it is not told of their type or channel
+   * any more. Switching it on again forgets why the server disabled it, and drops the MEMBER_STAYED that fell due while it
+   * was off.
    * @throws ForbiddenError, ValidationError, NotFoundError
    */
   async update(input: UpdateWebhookInput): Promise<Webhook> {
@@ -234,6 +235,13 @@ export class Webhooks {
       await unit.execute(sql`
         delete from webhook_delivery where webhook_id = ${id}::uuid and state = 'SCHEDULED'
           and event_type = 'MEMBER_STAYED' and attempt_count = 0 and due_at < now()`);
+    if (change["eventTypes"] || change["channelIds"])
+      await unit.execute(sql`
+        delete from webhook_delivery d using channel c
+        where d.webhook_id = ${id}::uuid and d.state in ('QUEUED', 'SCHEDULED') and d.attempt_count = 0
+          and c.id = d.channel_id
+          and not (d.event_type = any(${became.eventTypes}::text[]::webhook_event_type[])
+            and coalesce(c.chat_id = any(${became.chatIds}::bigint[]), true))`);
     const [stored] = await unit.query<Webhook>(sql`
       update webhook w set (url, event_types, chat_ids, hold_seconds, is_enabled) = (${settingsColumns(became)}),
         disabled_reason = case when ${isResumed} then null else disabled_reason end,

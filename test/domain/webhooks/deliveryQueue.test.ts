@@ -2,7 +2,9 @@ import sql from "sql-template-tag";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { audit, SERVER } from "../../../src/domain/shared/audit.js";
+import { NotFoundError, ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
+import { Deliveries } from "../../../src/domain/webhooks/deliveries.js";
 import { DeliveryQueue, RETRY_SECONDS } from "../../../src/domain/webhooks/deliveryQueue.js";
 import { Webhooks } from "../../../src/domain/webhooks/webhooks.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
@@ -29,7 +31,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
       })
     ).webhook;
   /** Stores audit entries of links, in one transaction. */
-  const tell = (count = 1) =>
+  const tell = (count = 1, channelId = channel.id) =>
     bed.database.transaction((unit) =>
       audit(
         unit,
@@ -37,7 +39,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
         ...Array.from({ length: count }, () => ({
           action: "inviteLink.revoke",
           subjectId: newId(),
-          channelId: channel.id,
+          channelId,
           change: {},
         })),
       ),
@@ -55,6 +57,11 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
       values (${channel.id}::uuid, ${row?.sequence}::bigint, ${newId()}::uuid, ${userId}::bigint, now(), 'JOINED', 'NONE',
         'DIRECT')`);
   };
+  const deliveriesOf = (chatIds: number[] | null) =>
+    new Deliveries(
+      { database: bed.database, webhooks: { allowPrivate: true, onChanged: () => {} } },
+      callerOf(chatIds, "ADMIN"),
+    );
   const statesOf = async (webhookId: string) =>
     (
       await bed.database.query<{ state: string }>(
@@ -173,6 +180,60 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     expect(await statesOf(id)).toEqual(["SCHEDULED"]);
   });
 
+  it("drops what waits for its first attempt when the webhook is not told of it any more", async () => {
+    const { id } = await make(["LINK_REVOKED", "MEMBER_JOINED", "MEMBER_STAYED"], 1000);
+    const other = await storeChannel(bed.database);
+    await webhooks.update({ id, chatIds: null });
+    await tell();
+    await tell(1, other.id);
+    await join(1);
+    await webhooks.update({ id, eventTypes: ["LINK_REVOKED", "MEMBER_STAYED"] });
+    expect(await statesOf(id)).toEqual(["QUEUED", "QUEUED", "SCHEDULED"]);
+    await webhooks.update({ id, eventTypes: ["LINK_REVOKED"], holdSeconds: null });
+    expect(await statesOf(id)).toEqual(["QUEUED", "QUEUED"]);
+    await webhooks.update({ id, chatIds: [other.chatId] });
+    await queue.claim([]);
+    const due = await queue.take(id, [], 10);
+    expect(due.map(({ content }) => content.channelId)).toEqual([other.chatId]);
+  });
+
+  it("sends nothing of a channel that the webhook has lost, whatever brought it into the queue", async () => {
+    const { id } = await make(["LINK_REVOKED"]);
+    const other = await storeChannel(bed.database);
+    await webhooks.update({ id, chatIds: [channel.chatId, other.chatId] });
+    await tell(2);
+    await tell(2, other.id);
+    await queue.claim([]);
+    const [, , attempted, delivered] = await queue.take(id, [], 10);
+    await queue.finish(id, [{ ...REFUSED, id: attempted?.id ?? "", failureCount: 0 }]);
+    await queue.finish(id, [{ ...DELIVERED, id: delivered?.id ?? "", failureCount: 0 }]);
+    await webhooks.update({ id, chatIds: [channel.chatId] });
+    // As an event that was stored at the same time.
+    await bed.database.query(sql`
+      insert into webhook_delivery (id, webhook_id, channel_id, event_id, created_at, occurred_at, event_type, state)
+      values (${newId()}::uuid, ${id}::uuid, ${other.id}::uuid, ${newId()}::uuid, now(), now(), 'LINK_REVOKED', 'QUEUED')`);
+    await hurry();
+    const due = await queue.take(id, [], 10);
+    expect(due.map(({ content }) => content.channelId)).toEqual([channel.chatId, channel.chatId]);
+    expect(await statesOf(id)).toEqual(["QUEUED", "QUEUED", "FAILED", "DELIVERED"]);
+    const all = deliveriesOf(null);
+    const own = deliveriesOf([channel.chatId]);
+    for (const deliveryIds of [[attempted?.id ?? ""], [delivered?.id ?? "", due[0]?.id ?? ""]]) {
+      await expect(all.redeliver({ deliveryIds })).rejects.toThrow(ValidationError);
+      await expect(own.redeliver({ deliveryIds })).rejects.toThrow(NotFoundError);
+    }
+    const shown = async (of: Deliveries) => {
+      const page = await of.page(id, { first: 10 });
+      return { rows: page.edges.length, total: await page.totalCount() };
+    };
+    expect([await shown(all), await shown(own)]).toEqual([
+      { rows: 4, total: 4 },
+      { rows: 2, total: 2 },
+    ]);
+    expect(await own.find(delivered?.id ?? "")).toBeNull();
+    expect(await own.find(due[0]?.id ?? "")).not.toBeNull();
+  });
+
   it("sends the content that it has once made, without the person's id in the table", async () => {
     const { id } = await make(["MEMBER_JOINED"]);
     await join(777_888_999);
@@ -192,6 +253,10 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
 
   it("follows a chat migration, also where two channels become one", async () => {
     const { id } = await make(["MEMBER_JOINED"]);
+    await join(4);
+    await queue.claim([]);
+    const [delivered] = await queue.take(id, [], 10);
+    await queue.finish(id, [{ ...DELIVERED, id: delivered?.id ?? "", failureCount: 0 }]);
     await join(5);
     const to = await storeChannel(bed.database);
     await bed.database.query(sql`
@@ -204,9 +269,16 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
       to.chatId,
     );
     expect((await webhooks.list()).map(({ chatIds }) => chatIds)).toEqual([[to.chatId]]);
-    await queue.claim([]);
     const [due] = await queue.take(id, [], 10);
     expect(due).toMatchObject({ person: 5, content: { channelId: to.chatId, type: "member.joined" } });
+    const deliveries = deliveriesOf([to.chatId]);
+    expect((await deliveries.page(id, { first: 10 })).edges.map(({ node }) => node.state)).toEqual([
+      "WAITING",
+      "DELIVERED",
+    ]);
+    await deliveries.redeliver({ deliveryIds: [delivered?.id ?? ""] });
+    const again = await queue.take(id, [due?.id ?? ""], 10);
+    expect(again).toEqual([{ ...delivered, person: 4 }]);
   });
 
   it("deletes what ended more than 30 days ago, and what belongs to no webhook", async () => {
