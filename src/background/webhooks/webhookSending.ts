@@ -19,6 +19,12 @@ const TAKEN_PER_ATTEMPT = 5;
 const FRESH_MS = 500;
 const GONE = 410;
 
+interface Outcome {
+  /** That was called, with its macros. */
+  readonly url: string;
+  readonly attempt: FinishedAttempt;
+}
+
 export interface SendingHost {
   readonly queue: DeliveryQueue;
   readonly calls: Pick<ReceiverCalls, "call">;
@@ -51,7 +57,7 @@ export class WebhookSending {
   #receiver: Receiver;
   #window = 1;
   #running = 0;
-  #finished: FinishedAttempt[] = [];
+  #finished: Outcome[] = [];
   #isStoring = false;
   #onProgress = (): void => {};
 
@@ -140,34 +146,36 @@ export class WebhookSending {
   /** Makes an attempt. Never fails. */
   async #attempt(delivery: DueDelivery, onBegun: () => void): Promise<void> {
     const { calls, slots } = this.#host;
+    const { url } = this.#receiver;
     const request = requestOf(this.#receiver, delivery, new Date());
     const outcome = await calls.call(request, onBegun, this.#aborted.signal);
     slots.give();
     this.#running -= 1;
     if (this.#aborted.signal.aborted) this.#begun.delete(delivery.id);
-    else this.#end(delivery, outcome);
+    else this.#end(url, delivery, outcome);
     this.#onProgress();
   }
 
-  #end({ id, failureCount }: DueDelivery, outcome: AttemptOutcome): void {
+  #end(url: string, { id, failureCount, dueAt }: DueDelivery, outcome: AttemptOutcome): void {
     this.#window = outcome.isDelivered ? Math.min(this.#window + 1, MAX_CONNECTIONS) : 1;
     this.#host.onAttempt(outcome);
-    this.#finished.push({ ...outcome, id, failureCount });
+    this.#finished.push({ url, attempt: { ...outcome, id, failureCount, dueAt } });
     if (!this.#isStoring) void this.#store();
   }
 
-  /** Stores outcomes: the first at once, those that come meanwhile together. */
+  /** Stores outcomes: the first at once, those that come meanwhile together, for each address that was called. */
   async #store(): Promise<void> {
     const { queue, insist, gatherMs } = this.#host;
     this.#isStoring = true;
-    while (this.#finished.length > 0) {
-      const finished = this.#finished;
-      this.#finished = [];
+    for (let first = this.#finished[0]; first; first = this.#finished[0]) {
+      const { url } = first;
+      const finished = this.#finished.filter((outcome) => outcome.url === url).map(({ attempt }) => attempt);
+      this.#finished = this.#finished.filter((outcome) => outcome.url !== url);
       const { webhookId } = this.#receiver;
-      const isOver = await insist(() => queue.finish(webhookId, finished));
+      const isOver = await insist(() => queue.finish(webhookId, url, finished));
       if (finished.some(({ status }) => status === GONE))
-        await this.#disable(`The receiver answered ${GONE} (Gone).`);
-      else if (isOver) await this.#disable("No delivery has succeeded for five days.");
+        await this.#disable(url, `The receiver answered ${GONE} (Gone).`);
+      else if (isOver) await this.#disable(url, "No delivery has succeeded for five days.");
       for (const { id } of finished) this.#begun.delete(id);
       this.#onProgress();
       await pause(gatherMs, this.#stopped.signal);
@@ -175,8 +183,9 @@ export class WebhookSending {
     this.#isStoring = false;
   }
 
-  async #disable(reason: string): Promise<void> {
+  /** Begins no further attempt. If the webhook has another address by now, its next look finds what is due. */
+  async #disable(url: string, reason: string): Promise<void> {
     this.#stopped.abort();
-    await this.#host.insist(() => this.#host.queue.disable(this.#receiver.webhookId, reason));
+    await this.#host.insist(() => this.#host.queue.disable(this.#receiver.webhookId, url, reason));
   }
 }

@@ -1,6 +1,7 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
+import type { Instant } from "../../database/instant.js";
 import { isPresent } from "../../database/presence.js";
 import { auditDirectly, SERVER } from "../shared/audit.js";
 import { firstIdOf } from "../shared/ids.js";
@@ -29,6 +30,8 @@ export interface DueDelivery {
   readonly person: ToldPerson;
   /** Since it was stored or sent again by hand. */
   readonly failureCount: number;
+  /** Null for its first attempt; a MEMBER_STAYED has always one. Another one once it was sent again by hand. */
+  readonly dueAt: Instant | null;
 }
 
 /** What became of an attempt. */
@@ -40,10 +43,7 @@ export interface AttemptOutcome {
   readonly error: string | null;
 }
 
-export interface FinishedAttempt extends AttemptOutcome {
-  readonly id: string;
-  readonly failureCount: number;
-}
+export type FinishedAttempt = AttemptOutcome & Pick<DueDelivery, "id" | "failureCount" | "dueAt">;
 
 export interface QueueStatus {
   /** Deliveries that wait for their first attempt, MAX_COUNTED at most. */
@@ -82,6 +82,7 @@ interface DueRow extends ToldEvent {
   readonly id: string;
   readonly failureCount: number;
   readonly attemptCount: number;
+  readonly dueAt: Instant | null;
   readonly content: DeliveryContent | null;
   /** Null if the member event is not there any more, and for an event about no person. */
   readonly userId: number | null;
@@ -197,44 +198,53 @@ export class DeliveryQueue {
       }
       const content = row.content ?? contentOf(row);
       if (row.content === null) made.push({ id: row.id, content });
-      taken.push({ id: row.id, content, person, failureCount: row.failureCount });
+      taken.push({ id: row.id, content, person, failureCount: row.failureCount, dueAt: row.dueAt });
     }
     if (made.length > 0 || dropped.length > 0 || unwanted.length > 0)
       await this.#prepare(made, dropped, unwanted);
     return taken;
   }
 
-  /** Stores what became of attempts. @returns whether the webhook has failed for so long that it is to be disabled */
-  async finish(webhookId: string, attempts: readonly FinishedAttempt[]): Promise<boolean> {
-    const outcomes = attempts.map(({ id, isDelivered, status, error, failureCount }) => {
+  /**
+   * Stores what became of attempts. A delivery that was sent again by hand meanwhile waits all the same.
+   * @param url the address that was called, with its macros
+   * @returns whether the address, still the webhook's, has failed for so long that the webhook is to be disabled
+   */
+  async finish(webhookId: string, url: string, attempts: readonly FinishedAttempt[]): Promise<boolean> {
+    const outcomes = attempts.map(({ id, dueAt, isDelivered, status, error, failureCount }) => {
       const failures = isDelivered ? failureCount : failureCount + 1;
       const pause = isDelivered ? null : pauseAfter(failures);
       const state = isDelivered ? "DELIVERED" : pause === null ? "FAILED" : "SCHEDULED";
-      return { id, state, status, error, failures, pause };
+      return { id, due: dueAt, state, status, error, failures, pause };
     });
     const isFailing = !attempts.some(({ isDelivered }) => isDelivered);
     const rows = await this.#session.query<{ isOver: boolean }>(sql`
       with told as (
-        update webhook_delivery d set state = o.state::webhook_delivery_state, status = o.status, error = o.error,
-          attempt_count = d.attempt_count + 1, failure_count = o.failures,
-          due_at = case when o.state = 'SCHEDULED' then clock_timestamp() + o.pause * interval '1 second' end,
-          delivered_at = case when o.state = 'DELIVERED' then clock_timestamp() end
+        update webhook_delivery d set status = o.status, error = o.error, attempt_count = d.attempt_count + 1,
+          (state, failure_count, due_at, delivered_at) = (
+            select d.state, d.failure_count, d.due_at, d.delivered_at where d.due_at is distinct from o.due
+            union all
+            select o.state::webhook_delivery_state, o.failures,
+              case when o.state = 'SCHEDULED' then clock_timestamp() + o.pause * interval '1 second' end,
+              case when o.state = 'DELIVERED' then clock_timestamp() end
+            where d.due_at is not distinct from o.due
+          )
         from json_to_recordset(${JSON.stringify(outcomes)}::json)
-          as o (id uuid, state text, status int, error text, failures int, pause float8)
+          as o (id uuid, due timestamptz, state text, status int, error text, failures int, pause float8)
         where d.id = o.id and ${RELAXED}
       )
       update webhook set failing_since = case when ${isFailing} then coalesce(failing_since, clock_timestamp()) end
-      where id = ${webhookId}::uuid and (${isFailing} or failing_since is not null)
+      where id = ${webhookId}::uuid and url = ${url} and (${isFailing} or failing_since is not null)
       returning coalesce(failing_since < clock_timestamp() - ${FAILING_DAYS} * interval '1 day', false) as "isOver"`);
     return rows[0]?.isOver === true;
   }
 
-  /** Switches a webhook off, with an audit entry by the server. */
-  async disable(webhookId: string, reason: string): Promise<void> {
+  /** Switches a webhook off, with an audit entry by the server, unless it has another address by now. */
+  async disable(webhookId: string, url: string, reason: string): Promise<void> {
     await this.#database.directTransaction(async (transaction) => {
       const disabled = await transaction.queryOnce(sql`
         update webhook set is_enabled = false, disabled_reason = ${reason}
-        where id = ${webhookId}::uuid and is_enabled returning id`);
+        where id = ${webhookId}::uuid and url = ${url} and is_enabled returning id`);
       if (disabled.length === 0) return;
       const entry = { action: "webhook.disable", subjectId: webhookId, change: { reason } };
       await auditDirectly(transaction, SERVER, [entry]);
@@ -322,7 +332,7 @@ export class DeliveryQueue {
         from (select distinct link_id as id from told where content is null and link_id is not null) l
       )
       select t.id, t.event_type::text as "eventType", t.event_id as "eventId", t.occurred_at as "occurredAt",
-        coalesce(t.chat_id, 0) as "chatId", t.failure_count as "failureCount", t.attempt_count as "attemptCount",
+        coalesce(t.chat_id, 0) as "chatId", t.failure_count as "failureCount", t.attempt_count as "attemptCount", t.due_at as "dueAt",
         t.content, t.data, t.user_id as "userId", t.path::text, t.attribution::text, t.is_rejoin as "isRejoin",
         t.is_removal as "isRemoval", link.link, t.has_stayed as "hasStayed",
         coalesce(t.is_wanted, false) as "isWanted"

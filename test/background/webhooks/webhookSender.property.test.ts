@@ -130,7 +130,7 @@ await describeOnForms("servers that are killed at any moment", ["embedded"], (fo
           await until(async () => {
             if (!server.isAlive) server = new MortalServer(bed, world);
             await bed.database.query(
-              sql`update webhook_delivery set due_at = now() where state = 'SCHEDULED'`,
+              sql`update webhook_delivery set due_at = now() where state = 'SCHEDULED' and due_at > now()`,
             );
             return (await stored()).every(({ state }) => state === "DELIVERED" || state === "FAILED");
           });

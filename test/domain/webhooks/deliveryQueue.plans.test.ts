@@ -96,9 +96,11 @@ await describeOnForms("the statements of a queue with very many deliveries", ALL
       () =>
         queue.finish(
           webhookId,
-          due.map(({ id, failureCount }) => ({
+          "http://127.0.0.1/",
+          due.map(({ id, failureCount, dueAt }) => ({
             id,
             failureCount,
+            dueAt,
             isDelivered: true,
             status: 204,
             error: null,

@@ -5,11 +5,12 @@ import { audit, SERVER } from "../../../src/domain/shared/audit.js";
 import { NotFoundError, ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
 import { Deliveries } from "../../../src/domain/webhooks/deliveries.js";
-import { DeliveryQueue, RETRY_SECONDS } from "../../../src/domain/webhooks/deliveryQueue.js";
+import { DeliveryQueue, type DueDelivery, RETRY_SECONDS } from "../../../src/domain/webhooks/deliveryQueue.js";
 import { Webhooks } from "../../../src/domain/webhooks/webhooks.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { callerOf, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
 
+const URL_OF_MINE = "http://127.0.0.1:1/";
 const DELIVERED = { isDelivered: true, status: 200, error: null };
 const REFUSED = { isDelivered: false, status: 500, error: "The receiver answered 500." };
 
@@ -19,11 +20,12 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
   let webhooks: Webhooks;
   let queue: DeliveryQueue;
 
+  const attemptOf = (due: DueDelivery | undefined) => ({ id: due?.id ?? "", dueAt: due?.dueAt ?? null });
   const newQueue = () => new DeliveryQueue(bed.database, bed.database, newId());
   const make = async (eventTypes: Parameters<Webhooks["create"]>[0]["eventTypes"], holdSeconds?: number) =>
     (
       await webhooks.create({
-        url: "http://127.0.0.1:1/",
+        url: URL_OF_MINE,
         format: "STANDARD",
         eventTypes,
         chatIds: [channel.chatId],
@@ -93,7 +95,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     for (const [index, seconds] of [...RETRY_SECONDS, null].entries()) {
       const [due, ...others] = await queue.take(id, [], 10);
       expect({ count: others.length, failures: due?.failureCount }).toEqual({ count: 0, failures: index });
-      expect(await queue.finish(id, [{ ...REFUSED, id: due?.id ?? "", failureCount: index }])).toBe(false);
+      expect(await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due), failureCount: index }])).toBe(false);
       const [row] = await bed.database.query<{ state: string; pause: number; attempts: number }>(sql`
         select state::text, extract(epoch from due_at - clock_timestamp())::float8 as pause, attempt_count as attempts
         from webhook_delivery where webhook_id = ${id}::uuid`);
@@ -114,7 +116,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await queue.claim([]);
     const due = await queue.take(id, [], 10);
     const fail = (index: number) =>
-      queue.finish(id, [{ ...REFUSED, id: due[index]?.id ?? "", failureCount: 0 }]);
+      queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due[index]), failureCount: 0 }]);
     const age = (interval: string) =>
       bed.database.query(sql`update webhook set failing_since = failing_since - ${interval}::interval`);
     expect(await fail(0)).toBe(false);
@@ -122,10 +124,10 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     expect(await fail(1)).toBe(false);
     await age("2 hours");
     expect(await fail(2)).toBe(true);
-    await queue.finish(id, [{ ...DELIVERED, id: due[0]?.id ?? "", failureCount: 1 }]);
+    await queue.finish(id, URL_OF_MINE, [{ ...DELIVERED, ...attemptOf(due[0]), failureCount: 1 }]);
     expect(await fail(1)).toBe(false);
-    await queue.disable(id, "No delivery has succeeded for five days.");
-    await queue.disable(id, "Again.");
+    await queue.disable(id, URL_OF_MINE, "No delivery has succeeded for five days.");
+    await queue.disable(id, URL_OF_MINE, "Again.");
     const entries = await bed.database.query(
       sql`select caller, action, change from audit_entry where subject_id = ${id}::uuid and action = 'webhook.disable'`,
     );
@@ -141,7 +143,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     expect(await queue.take(id, [], 10)).toEqual([]);
     const resumed = await webhooks.update({ id, isEnabled: true });
     expect(resumed).toMatchObject({ isEnabled: true, disabledReason: null });
-    expect(await queue.finish(id, [{ ...REFUSED, id: due[2]?.id ?? "", failureCount: 1 }])).toBe(false);
+    expect(await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due[2]), failureCount: 1 }])).toBe(false);
   });
 
   it("gives the deliveries of a webhook to one server at a time, in their order", async () => {
@@ -166,6 +168,43 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     expect((await other.take(id, [], 10)).map((delivery) => delivery.id)).toEqual(
       [...due, ...rest].map((delivery) => delivery.id),
     );
+  });
+
+  it("is not disabled because of an address that it does not have any more", async () => {
+    const { id } = await make(["LINK_REVOKED"]);
+    await tell();
+    await queue.claim([]);
+    const [due] = await queue.take(id, [], 10);
+    const refused = [{ ...REFUSED, ...attemptOf(due), failureCount: 0 }];
+    await queue.finish(id, URL_OF_MINE, refused);
+    await bed.database.query(sql`update webhook set failing_since = now() - interval '6 days'`);
+    expect(await queue.finish(id, "http://127.0.0.1:1/former", refused)).toBe(false);
+    await queue.disable(id, "http://127.0.0.1:1/former", "Gone.");
+    const [webhook] = await webhooks.list();
+    expect(webhook).toMatchObject({ isEnabled: true, disabledReason: null });
+    await webhooks.update({ id, url: "http://127.0.0.1:1/new" });
+    await queue.finish(id, URL_OF_MINE, refused);
+    const [row] = await bed.database.query(sql`select failing_since as "failingSince" from webhook`);
+    expect(row).toEqual({ failingSince: null });
+  });
+
+  it("sends a delivery once more that was sent again by hand during an attempt, whatever the attempt brings", async () => {
+    const { id } = await make(["LINK_REVOKED"]);
+    for (const outcome of [DELIVERED, REFUSED]) {
+      await tell();
+      await queue.claim([]);
+      for (const failureCount of [0, 7]) {
+        const [due] = await queue.take(id, [], 10);
+        await deliveriesOf(null).redeliver({ deliveryIds: [due?.id ?? ""] });
+        await queue.finish(id, URL_OF_MINE, [{ ...outcome, ...attemptOf(due), failureCount }]);
+        const [again, ...others] = await queue.take(id, [], 10);
+        expect({ again, others }).toMatchObject({ again: { id: due?.id, failureCount: 0 }, others: [] });
+        const [row] = await bed.database.query(sql`
+          select state::text, status, delivered_at as "deliveredAt" from webhook_delivery where id = ${due?.id}::uuid`);
+        expect(row).toEqual({ state: "SCHEDULED", status: outcome.status, deliveredAt: null });
+      }
+      await bed.database.query(sql`delete from webhook_delivery`);
+    }
   });
 
   it("drops a MEMBER_STAYED that fell due while the webhook was off", async () => {
@@ -205,8 +244,8 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await tell(2, other.id);
     await queue.claim([]);
     const [, , attempted, delivered] = await queue.take(id, [], 10);
-    await queue.finish(id, [{ ...REFUSED, id: attempted?.id ?? "", failureCount: 0 }]);
-    await queue.finish(id, [{ ...DELIVERED, id: delivered?.id ?? "", failureCount: 0 }]);
+    await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(attempted), failureCount: 0 }]);
+    await queue.finish(id, URL_OF_MINE, [{ ...DELIVERED, ...attemptOf(delivered), failureCount: 0 }]);
     await webhooks.update({ id, chatIds: [channel.chatId] });
     // As an event that was stored at the same time.
     await bed.database.query(sql`
@@ -256,7 +295,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await join(4);
     await queue.claim([]);
     const [delivered] = await queue.take(id, [], 10);
-    await queue.finish(id, [{ ...DELIVERED, id: delivered?.id ?? "", failureCount: 0 }]);
+    await queue.finish(id, URL_OF_MINE, [{ ...DELIVERED, ...attemptOf(delivered), failureCount: 0 }]);
     await join(5);
     const to = await storeChannel(bed.database);
     await bed.database.query(sql`
@@ -278,7 +317,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     ]);
     await deliveries.redeliver({ deliveryIds: [delivered?.id ?? ""] });
     const again = await queue.take(id, [due?.id ?? ""], 10);
-    expect(again).toEqual([{ ...delivered, person: 4 }]);
+    expect(again).toMatchObject([{ id: delivered?.id, content: delivered?.content, person: 4 }]);
   });
 
   it("deletes what ended more than 30 days ago, and what belongs to no webhook", async () => {
