@@ -88,40 +88,55 @@ export class WebhookSending {
 
   /** Resolves when nothing is due and every outcome is stored. */
   async run(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
+    // The slot comes first, so that it is not waited for with deliveries that were taken.
+    while (await this.#takeSlot()) {
       const limit = Math.min(MAX_TAKEN, this.#window * TAKEN_PER_ATTEMPT);
       const due = await this.#host.insist(() =>
         this.#host.queue.take(this.#receiver.webhookId, [...this.#begun], limit),
       );
-      if (due === undefined) break;
-      const gathered = due.length === limit ? undefined : pause(this.#host.gatherMs, this.#stopped.signal);
-      const hasBegun = await this.#beginAll(due);
-      if (due.length === 0 && this.#begun.size === 0) break;
-      if (!hasBegun) await this.#progress();
+      const gathered = due?.length === limit ? undefined : pause(this.#host.gatherMs, this.#stopped.signal);
+      const hasBegun = await this.#beginAll(due ?? []);
+      if (!due || (due.length === 0 && this.#begun.size === 0)) break;
+      if (!hasBegun && !this.#stopped.signal.aborted) await this.#progress();
       await gathered;
     }
     while (this.#begun.size > 0) await this.#progress();
   }
 
   /**
-   * Begins attempts in their order. A delivery that had to wait is left to be taken anew: its person may have been erased, or
-   * have left, meanwhile.
+   * Begins attempts in their order, the first in the slot that was taken. A delivery that had to wait is left to be taken anew:
+   * its person may have been erased, or have left, meanwhile.
    * @returns whether there is something to take at once
    */
   async #beginAll(due: readonly DueDelivery[]): Promise<boolean> {
     const takenAt = performance.now();
-    for (const [index, delivery] of due.entries()) {
-      if (!(await this.#isFree())) return index > 0;
-      if (performance.now() - takenAt > FRESH_MS) return true;
+    let hasBegun = false;
+    for (const delivery of due) {
+      if (hasBegun && !(await this.#takeSlot())) return true;
+      if (!this.#mayBegin() || performance.now() - takenAt > FRESH_MS) {
+        this.#host.slots.give();
+        return hasBegun;
+      }
       await this.#begin(delivery);
+      hasBegun = true;
     }
-    return due.length > 0;
+    if (!hasBegun) this.#host.slots.give();
+    return hasBegun;
   }
 
-  /** Waits until another attempt may begin. False: none may any more. */
-  async #isFree(): Promise<boolean> {
-    while (this.#running >= this.#window && !this.#stopped.signal.aborted) await this.#progress();
+  #mayBegin(): boolean {
     return !this.#stopped.signal.aborted && this.#host.mayBegin();
+  }
+
+  /** Waits until another attempt may begin, and takes the slot for it. False: none may any more. */
+  async #takeSlot(): Promise<boolean> {
+    const { slots } = this.#host;
+    while (this.#running >= this.#window && !this.#stopped.signal.aborted) await this.#progress();
+    if (this.#stopped.signal.aborted) return false;
+    await slots.take();
+    if (!this.#stopped.signal.aborted) return true;
+    slots.give();
+    return false;
   }
 
   /** Resolves when an attempt is over, an outcome is stored, or the sending is stopped. */
@@ -131,11 +146,8 @@ export class WebhookSending {
     });
   }
 
-  /** Begins an attempt. Resolves when its request is written, or it is over before. */
+  /** Begins an attempt in a slot that was taken. Resolves when its request is written, or it is over before. */
   async #begin(delivery: DueDelivery): Promise<void> {
-    const { slots } = this.#host;
-    await slots.take();
-    if (this.#stopped.signal.aborted) return slots.give();
     this.#running += 1;
     this.#begun.add(delivery.id);
     await new Promise<void>((resolve) => {
