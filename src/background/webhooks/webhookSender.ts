@@ -25,6 +25,8 @@ export interface SenderTimes {
   readonly databaseAgainMs: number;
   /** How long the end of the server waits for attempts. */
   readonly endMs: number;
+  /** From the start to the first deletion of old deliveries. */
+  readonly firstPruneMs: number;
   readonly pruneMs: number;
   readonly statusMs: number;
 }
@@ -37,6 +39,7 @@ export const SENDER_TIMES: SenderTimes = {
   sureMs: 12_000,
   databaseAgainMs: 1000,
   endMs: 2000,
+  firstPruneMs: 300_000,
   pruneMs: 3_600_000,
   statusMs: 10_000,
 };
@@ -76,7 +79,7 @@ export class WebhookSender {
   #renewedAt = 0;
   #status: QueueStatus = { waiting: 0, lagSeconds: 0 };
   #statusAt = Number.NEGATIVE_INFINITY;
-  #prunedAt = performance.now();
+  #pruneAt: number;
   #housekeeping: Promise<void> | null = null;
   /** Whether any webhook was on when the sender last looked. */
   #isUsed = false;
@@ -87,6 +90,7 @@ export class WebhookSender {
   constructor(options: SenderOptions) {
     this.#options = options;
     this.#times = { ...SENDER_TIMES, ...options.times };
+    this.#pruneAt = performance.now() + this.#times.firstPruneMs;
   }
 
   get status(): QueueStatus {
@@ -233,8 +237,8 @@ export class WebhookSender {
         this.#statusAt = now;
         this.#status = await queue.status();
       }
-      if (now - this.#prunedAt >= this.#times.pruneMs) {
-        this.#prunedAt = now;
+      if (now >= this.#pruneAt) {
+        this.#pruneAt = now + this.#times.pruneMs;
         await queue.prune();
       }
     } catch (error) {

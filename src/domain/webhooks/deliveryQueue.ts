@@ -171,8 +171,8 @@ export class DeliveryQueue {
   }
 
   /**
-   * The next deliveries of a webhook, in the order in which they are to begin: those that were never attempted, then those
-   * whose time has come. What they send is stored before, so that each later attempt sends the same.
+   * The next deliveries of a webhook, in the order in which they are to begin: those first that have waited longest, since they
+   * were stored or since the time of a further attempt. Those that were never attempted keep their order. What they send is stored before, so that each later attempt sends the same.
    * @param begun deliveries that are left out, because they are being sent
    * @returns nothing if this server has lost the lease or the webhook is off
    */
@@ -264,12 +264,14 @@ export class DeliveryQueue {
     return row ?? { waiting: 0, lagSeconds: 0 };
   }
 
-  /** Deletes deliveries after 30 days, and those of deleted webhooks. One that waits is kept until its time has passed. */
+  /**
+   * Deletes deliveries 30 days after they were stored, due or delivered, whichever is latest, and those of deleted webhooks.
+   */
   async prune(): Promise<void> {
     const before = firstIdOf(Date.now() - KEPT_MS);
     const end = new Date(Date.now() - KEPT_MS).toISOString();
-    await this.#deleteWhere(sql`d.id < ${before}::uuid and (
-      d.state in ('DELIVERED', 'FAILED') or coalesce(d.due_at, d.created_at) < ${end}::timestamptz)`);
+    await this.#deleteWhere(sql`d.id < ${before}::uuid
+      and greatest(d.created_at, d.occurred_at, d.due_at, d.delivered_at) < ${end}::timestamptz`);
     // Goes from one webhook's deliveries to the next one's by the index.
     const orphans = await this.#database.query<{ id: string }>(sql`
       with recursive known as (
@@ -294,6 +296,7 @@ export class DeliveryQueue {
   }
 
   #due(webhookId: string, begun: readonly string[], limit: number): Promise<DueRow[]> {
+    // A person who is still a member keeps the id there when the event loses it; then the join's link and time lead there.
     // LATERAL with OFFSET 0 has PostgreSQL look everything up by the indexes, whatever it believes about the tables.
     return this.#session.query<DueRow>(sql`
       with mine as materialized (
@@ -301,24 +304,33 @@ export class DeliveryQueue {
         where w.id = ${webhookId}::uuid and w.is_enabled and l.owner_id = ${this.#serverId}::uuid
           and l.expires_at > clock_timestamp()
       ), due as materialized (
-        select d.*, 0 as lane from mine cross join lateral (
-          select d.* from webhook_delivery d
+        select d.* from mine cross join lateral (
+          select d.*, max(d.created_at) over (order by d.position) as since from webhook_delivery d
           where d.webhook_id = mine.id and d.state = 'QUEUED' and d.id <> all(${begun}::uuid[])
           order by d.position limit ${limit}
         ) d
         union all
-        select d.*, 1 as lane from mine cross join lateral (
-          select d.* from webhook_delivery d
+        select d.* from mine cross join lateral (
+          select d.*, d.due_at as since from webhook_delivery d
           where d.webhook_id = mine.id and d.state = 'SCHEDULED' and d.due_at <= clock_timestamp()
             and d.id <> all(${begun}::uuid[])
           order by d.due_at, d.position limit ${limit}
         ) d
+        order by since, state, position limit ${limit}
       ), told as materialized (
         select d.*, c.chat_id, e.user_id, e.path, e.attribution, e.is_rejoin, e.is_removal, e.link_id,
           case when d.event_type = 'MEMBER_STAYED' and d.attempt_count = 0 then exists (
-            select from membership m
-            where m.channel_id = e.channel_id and m.user_id = e.user_id and m.join_sequence = e.sequence
-              and (m.left_at is null or m.left_at >= d.occurred_at)
+            select from (
+              select join_sequence, left_at from membership where channel_id = e.channel_id and user_id = e.user_id
+              union all
+              select join_sequence, left_at from membership
+              where e.user_id < 0 and channel_id = e.channel_id and link_id = e.link_id and joined_at = e.occurred_at
+              union all
+              select join_sequence, left_at from membership
+              where e.user_id < 0 and e.link_id is null and channel_id = e.channel_id and link_id is null
+                and joined_at = e.occurred_at
+            ) m
+            where m.join_sequence = e.sequence and (m.left_at is null or m.left_at >= d.occurred_at)
           ) end as has_stayed,
           (mine.chat_ids is null or c.chat_id = any(mine.chat_ids))
             and (d.attempt_count > 0 or d.event_type = any(mine.event_types)) as is_wanted
@@ -337,7 +349,7 @@ export class DeliveryQueue {
         t.is_removal as "isRemoval", link.link, t.has_stayed as "hasStayed",
         coalesce(t.is_wanted, false) as "isWanted"
       from told t left join link on link.id = t.link_id
-      order by t.lane, case when t.lane = 1 then t.due_at end, t.position`);
+      order by t.since, t.state, t.position`);
   }
 
   async #prepare(

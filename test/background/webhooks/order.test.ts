@@ -203,7 +203,9 @@ await describeOnForms("servers that are killed while deliveries are sent", ["ser
       channel,
     }));
     const hurry = async () => {
-      await client.query("update webhook_delivery set due_at = now() where state = 'SCHEDULED' and due_at > now()");
+      await client.query(
+        "update webhook_delivery set due_at = now() where state = 'SCHEDULED' and due_at > now()",
+      );
       const { rows } = await client.query(
         "select 1 from webhook_delivery where state in ('QUEUED', 'SCHEDULED') limit 1",
       );

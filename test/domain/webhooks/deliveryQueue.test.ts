@@ -5,7 +5,11 @@ import { audit, SERVER } from "../../../src/domain/shared/audit.js";
 import { NotFoundError, ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
 import { Deliveries } from "../../../src/domain/webhooks/deliveries.js";
-import { DeliveryQueue, type DueDelivery, RETRY_SECONDS } from "../../../src/domain/webhooks/deliveryQueue.js";
+import {
+  DeliveryQueue,
+  type DueDelivery,
+  RETRY_SECONDS,
+} from "../../../src/domain/webhooks/deliveryQueue.js";
 import { Webhooks } from "../../../src/domain/webhooks/webhooks.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { callerOf, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
@@ -95,7 +99,9 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     for (const [index, seconds] of [...RETRY_SECONDS, null].entries()) {
       const [due, ...others] = await queue.take(id, [], 10);
       expect({ count: others.length, failures: due?.failureCount }).toEqual({ count: 0, failures: index });
-      expect(await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due), failureCount: index }])).toBe(false);
+      expect(
+        await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due), failureCount: index }]),
+      ).toBe(false);
       const [row] = await bed.database.query<{ state: string; pause: number; attempts: number }>(sql`
         select state::text, extract(epoch from due_at - clock_timestamp())::float8 as pause, attempt_count as attempts
         from webhook_delivery where webhook_id = ${id}::uuid`);
@@ -143,7 +149,9 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     expect(await queue.take(id, [], 10)).toEqual([]);
     const resumed = await webhooks.update({ id, isEnabled: true });
     expect(resumed).toMatchObject({ isEnabled: true, disabledReason: null });
-    expect(await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due[2]), failureCount: 1 }])).toBe(false);
+    expect(await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due[2]), failureCount: 1 }])).toBe(
+      false,
+    );
   });
 
   it("gives the deliveries of a webhook to one server at a time, in their order", async () => {
@@ -320,6 +328,54 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     expect(again).toMatchObject([{ id: delivered?.id, content: delivered?.content, person: 4 }]);
   });
 
+  it("lets what has waited longest begin first, new events in their order", async () => {
+    const { id } = await make(["LINK_REVOKED"]);
+    const later = sql`interval '1 minute'`;
+    await tell();
+    await queue.claim([]);
+    const [retried] = await queue.take(id, [], 10);
+    await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(retried), failureCount: 0 }]);
+    await hurry();
+    await tell(4);
+    const idsOf = (due: readonly DueDelivery[]) => due.map((delivery) => delivery.id);
+    const stored = await bed.database.query<{ id: string }>(sql`
+      update webhook_delivery d set created_at = case rank when 1 then now() + ${later} when 2 then now() - ${later}
+        when 3 then now() + ${later} else now() + 2 * ${later} end, due_at = case rank when 0 then now() - ${later} / 2 end
+      from (select id, row_number() over (order by position) - 1 as rank from webhook_delivery) ranked
+      where ranked.id = d.id returning d.id, d.position`);
+    expect(stored).toHaveLength(5);
+    const news = await bed.database.query<{ id: string }>(
+      sql`select id from webhook_delivery where state = 'QUEUED' order by position`,
+    );
+    const [one, two, three, four] = idsOf(news as DueDelivery[]);
+    expect(idsOf(await queue.take(id, [], 10))).toEqual([retried?.id, one, two, three, four]);
+    await bed.database.query(sql`
+      update webhook_delivery set created_at = now() - ${later} where id = any(${[one, two]}::uuid[])`);
+    expect(idsOf(await queue.take(id, [], 3))).toEqual([one, two, retried?.id]);
+    expect(idsOf(await queue.take(id, [], 2))).toEqual([one, two]);
+  });
+
+  it("tells that a member has stayed whose id the event has lost, and keeps that for 30 days from then", async () => {
+    const { id } = await make(["MEMBER_STAYED"], 1000);
+    await join(1);
+    await join(2);
+    const day = sql`interval '1 day'`;
+    await bed.database.query(
+      sql`update member_event set user_id = -9, occurred_at = occurred_at - 29 * ${day}`,
+    );
+    await bed.database.query(sql`update membership set joined_at = joined_at - 29 * ${day}`);
+    await bed.database.query(sql`update membership set left_at = now() - ${day} where user_id = 2`);
+    await bed.database.query(sql`
+      update webhook_delivery set id = ('01800000' || substr(id::text, 9))::uuid, created_at = now() - 31 * ${day},
+        occurred_at = now(), due_at = now()`);
+    await queue.claim([]);
+    const [due, ...others] = await queue.take(id, [], 10);
+    expect({ due, others }).toMatchObject({ due: { person: "erased" }, others: [] });
+    await queue.finish(id, URL_OF_MINE, [{ ...DELIVERED, ...attemptOf(due), failureCount: 0 }]);
+    await queue.prune();
+    expect(await statesOf(id)).toEqual(["DELIVERED"]);
+  });
+
   it("deletes what ended more than 30 days ago, and what belongs to no webhook", async () => {
     const kept = await make(["LINK_REVOKED"]);
     const deleted = await make(["LINK_REVOKED"]);
@@ -327,6 +383,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await webhooks.delete({ id: deleted.id });
     await bed.database.query(sql`
       update webhook_delivery set id = ('01800000' || substr(id::text, 9))::uuid, created_at = now() - interval '31 days',
+        occurred_at = now() - interval '31 days',
         state = case when position % 2 = 0 then 'DELIVERED' else 'QUEUED' end::webhook_delivery_state
       where webhook_id = ${kept.id}::uuid and position < (select max(position) from webhook_delivery where webhook_id = ${kept.id}::uuid)`);
     await queue.prune();
