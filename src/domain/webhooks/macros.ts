@@ -43,6 +43,16 @@ const textOf = (macro: string, { fields, tagNames }: MacroValues): string => {
 export const replaceMacros = (url: string, replacement: (macro: string) => string): string =>
   url.replace(MACRO, (_whole, macro: string) => replacement(macro));
 
+/**
+ * Percent-encodes a value. In the path, dots alone are encoded twice: a segment of one or two dots, however it is encoded,
+ * leads to another path.
+ */
+const encode = (value: string, isInPath: boolean): string =>
+  isInPath && /^\.+$/.test(value) ? "%252E".repeat(value.length) : encodeURIComponent(value);
+
 /** Fills in the macros of an address, percent-encoded. A macro without a value becomes the empty text. */
 export const fillMacros = (url: string, values: MacroValues): string =>
-  replaceMacros(url, (macro) => encodeURIComponent(textOf(macro, values)));
+  url.replace(MACRO, (_whole, macro: string, offset: number) => {
+    const before = replaceMacros(url.slice(0, offset), () => "");
+    return encode(textOf(macro, values), !before.includes("?"));
+  });

@@ -1,7 +1,7 @@
 import { DELIVERY_STATES, type WebhookDelivery } from "../../domain/webhooks/deliveries.js";
 import type { Webhook } from "../../domain/webhooks/webhook.js";
 import { builder } from "../builder/builder.js";
-import { pageComplexity, toConnection } from "../builder/connection.js";
+import { COUNTING_COST, pageComplexity, toConnection } from "../builder/connection.js";
 
 export const WebhookEventTypeRef = builder.enumType("WebhookEventType", {
   description: "A kind of event that a webhook can be told of.",
@@ -95,6 +95,7 @@ const WebhookDeliveryConnection = builder.connectionObject(
     fields: (t) => ({
       totalCount: t.int({
         description: "The number of deliveries on all pages. Computed only if selected.",
+        complexity: COUNTING_COST,
         resolve: ({ totalCount }) => totalCount(),
       }),
     }),

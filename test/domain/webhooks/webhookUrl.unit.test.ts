@@ -128,4 +128,21 @@ describe("the macros of an address", () => {
     });
     expect(filled).toBe("https://h/?n=a%20b%26c%3D%2F%C3%BC%7Bevent%7D&t=one%2Ctwo%2Cthree&x=");
   });
+
+  it.each([".", ".."])("lead to no other path where a value is %s", (value) => {
+    const fields = Object.fromEntries(MACROS.map((macro) => [macro, value]));
+    const filled = fillMacros("https://h/hooks/{link_name}/{tag:Why?}/{external_id}?n={link_name}", {
+      fields: fields as Record<(typeof MACROS)[number], string>,
+      tagNames: () => [value],
+    });
+    const { pathname, searchParams } = new URL(filled);
+    expect(pathname.split("/").map((segment) => decodeURIComponent(decodeURIComponent(segment)))).toEqual([
+      "",
+      "hooks",
+      value,
+      value,
+      value,
+    ]);
+    expect(searchParams.get("n")).toBe(value);
+  });
 });
