@@ -8,6 +8,7 @@ import { LinkBatchRunner } from "./background/linkBatches.js";
 import { TelegramHealth, tokenRejection } from "./background/telegramHealth.js";
 import { DatabaseHoldStore } from "./background/telegramHolds.js";
 import type { UpdateReceiver } from "./background/updates/updateReceiver.js";
+import { NameLookups } from "./background/webhooks/nameLookups.js";
 import { ReceiverCalls } from "./background/webhooks/receiverCalls.js";
 import { WebhookSender } from "./background/webhooks/webhookSender.js";
 import { type Config, dataFolder } from "./config.js";
@@ -371,9 +372,10 @@ async function buildDomain(
     links: new LinkFeed(database, logFeed),
     batches: batchFeed(database),
   };
+  const { lookUp } = new NameLookups();
   const sender = new WebhookSender({
     queue: new DeliveryQueue(session, database, presence.id),
-    calls: new ReceiverCalls(config.webhookAllowPrivate),
+    calls: new ReceiverCalls(config.webhookAllowPrivate, lookUp),
     log,
     onAttempt: metrics.recordWebhookAttempt,
     onDatabaseError: (error) => databaseHealth.recordFailure(error),
@@ -416,7 +418,11 @@ async function buildDomain(
     editLocks: new EditLocks(database, presence, pendingWork),
     pendingWork,
     storageGuard: databaseHealth,
-    webhooks: { allowPrivate: config.webhookAllowPrivate, onChanged: () => sender.wake() },
+    webhooks: {
+      allowPrivate: config.webhookAllowPrivate,
+      resolve: lookUp,
+      onChanged: () => sender.wake(),
+    },
   };
   return { domain, databaseHealth, sender };
 }

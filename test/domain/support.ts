@@ -4,6 +4,7 @@ import type { Caller } from "../../src/domain/shared/caller.js";
 import type { StorageGuard } from "../../src/domain/shared/databaseErrors.js";
 import { newId } from "../../src/domain/shared/ids.js";
 import { foldName } from "../../src/domain/shared/text.js";
+import type { WebhookServices } from "../../src/domain/webhooks/webhooks.js";
 
 /** A caller of every channel, or of some. */
 export const callerOf = (
@@ -19,6 +20,13 @@ export const callerOf = (
 
 /** Remembers nobody. */
 export const noKnownCallers = new CallerCache({ remembers: false, isShared: false });
+
+/** What webhooks share, where nobody sends. */
+export const TEST_WEBHOOKS: WebhookServices = {
+  allowPrivate: true,
+  resolve: async () => [],
+  onChanged: () => {},
+};
 
 let lastChatId = -1_000_000_000_000;
 

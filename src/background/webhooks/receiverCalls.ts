@@ -7,7 +7,6 @@ import {
   type ResolvedAddress,
 } from "../../domain/webhooks/addresses.js";
 import type { AttemptOutcome } from "../../domain/webhooks/deliveryQueue.js";
-import { NameLookups } from "./nameLookups.js";
 
 /** The time limit of an attempt, in milliseconds. */
 const ATTEMPT_MS = 15_000;
@@ -165,7 +164,7 @@ export class ReceiverCalls {
   readonly #pools = new Map<string, OpenPool>();
   readonly #sweeper: NodeJS.Timeout;
 
-  constructor(allowPrivate: boolean, resolve: Resolve = new NameLookups().lookUp) {
+  constructor(allowPrivate: boolean, resolve: Resolve) {
     this.#allowPrivate = allowPrivate;
     this.#resolve = resolve;
     this.#sweeper = setInterval(() => this.#closeUnused(), UNUSED_MS);

@@ -1,14 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Problems } from "../shared/errors.js";
 import { foldName, isStorable } from "../shared/text.js";
-import {
-  allowedAddresses,
-  isLocalName,
-  literalOf,
-  PrivateAddressError,
-  type Resolve,
-  resolveName,
-} from "./addresses.js";
+import { allowedAddresses, isLocalName, literalOf, PrivateAddressError, type Resolve } from "./addresses.js";
 import { isMacroName, MACROS, macrosOf, replaceMacros, tagTypeOf } from "./macros.js";
 import type { WebhookFormat } from "./webhook.js";
 
@@ -23,7 +16,7 @@ export interface UrlRules {
   readonly allowPrivate: boolean;
   /** Of all tag types. */
   readonly tagTypeNames: readonly string[];
-  readonly resolve?: Resolve;
+  readonly resolve: Resolve;
 }
 
 function checkMacros(url: string, tagTypeNames: readonly string[], problems: Problems): void {
@@ -50,7 +43,7 @@ function parse(text: string, format: WebhookFormat): URL | null {
 }
 
 /** Whether a name is known to lead to private addresses alone. A name that cannot be looked up now may be by and by. */
-async function isKnownPrivate(url: URL, { allowPrivate, resolve = resolveName }: UrlRules): Promise<boolean> {
+async function isKnownPrivate(url: URL, { allowPrivate, resolve }: UrlRules): Promise<boolean> {
   const late = new AbortController();
   const found = allowedAddresses(url, allowPrivate, resolve).then(
     () => false,

@@ -9,6 +9,7 @@ import { type AuditEntry, audit } from "../shared/audit.js";
 import { type Caller, requireRole } from "../shared/caller.js";
 import { ForbiddenError, NotFoundError, Problems } from "../shared/errors.js";
 import { newId, parseId } from "../shared/ids.js";
+import type { Resolve } from "./addresses.js";
 import { macrosOf, tagTypeOf } from "./macros.js";
 import {
   visibleWebhooks,
@@ -90,19 +91,31 @@ const settingsColumns = ({ url, eventTypes, chatIds, holdSeconds, isEnabled }: S
 /** Has every server look at the webhooks at once. */
 const wakeServers = (unit: UnitOfWork) => unit.execute(sql`select pg_notify(${MEMBER_EVENTS}::text, '')`);
 
+async function presentChats(unit: UnitOfWork, chatIds: readonly number[]): Promise<number[]> {
+  await unit.execute(
+    sql`select from channel where chat_id = any(${chatIds}::bigint[]) order by id for share`,
+  );
+  const moved = await unit.query<{ from: number; to: number }>(sql`
+    select (a.change->>'from')::bigint as "from", c.chat_id as "to"
+    from audit_entry a join channel c on c.id = a.channel_id
+    where a.action = 'channel.migrate' and (a.change->>'from')::bigint = any(${chatIds}::bigint[])
+      and not exists (select from channel known where known.chat_id = (a.change->>'from')::bigint)
+    order by a.id`);
+  const present = new Map(moved.map(({ from, to }) => [from, to]));
+  return distinct(chatIds.map((chatId) => present.get(chatId) ?? chatId));
+}
+
 /** Webhooks, for one request. */
 export class Webhooks {
   readonly #database: Database;
   readonly #caller: Caller;
-  readonly #allowPrivate: boolean;
-  readonly #onChanged: () => void;
+  readonly #services: WebhookServices;
   readonly #byId: DataLoader<string, Webhook | null>;
 
   constructor({ database, webhooks }: { database: Database; webhooks: WebhookServices }, caller: Caller) {
     this.#database = database;
     this.#caller = caller;
-    this.#allowPrivate = webhooks.allowPrivate;
-    this.#onChanged = webhooks.onChanged;
+    this.#services = webhooks;
     this.#byId = new DataLoader(async (ids) =>
       inKeyOrder(
         ids,
@@ -149,21 +162,21 @@ export class Webhooks {
     checkSettings(settings, problems);
     await this.#checkUrl(url, format, problems);
     problems.check();
-    this.#requireOwnChannels(settings.chatIds);
     const id = newId();
     const secret = format === "STANDARD" ? `whsec_${randomBytes(SECRET_BYTES).toString("base64")}` : null;
     const webhook = await this.#database.transaction(async (unit) => {
+      const stored = { ...settings, chatIds: await this.#ownChats(unit, settings.chatIds) };
       const [created] = await unit.query<Webhook>(sql`
         insert into webhook as w (id, format, secret, created_at, url, event_types, chat_ids, hold_seconds, is_enabled)
-        values (${id}::uuid, ${format}::webhook_format, ${secret}, now(), ${settingsColumns(settings)})
+        values (${id}::uuid, ${format}::webhook_format, ${secret}, now(), ${settingsColumns(stored)})
         returning ${webhookColumns}`);
       if (!created) throw new Error("The webhook was not stored.");
-      const change = { ...shown(settings), format };
+      const change = { ...shown(stored), format };
       await audit(unit, this.#caller, { action: "webhook.create", subjectId: id, change });
       await wakeServers(unit);
       return created;
     });
-    this.#onChanged();
+    this.#services.onChanged();
     return { webhook, secret };
   }
 
@@ -183,10 +196,9 @@ export class Webhooks {
     if (!known) throw new NotFoundError("webhook");
     // Looking up a name takes too long for a transaction.
     if (input.url != null) await this.#checkUrl(input.url, known.format, problems);
-    if (input.chatIds !== undefined) this.#requireOwnChannels(input.chatIds);
     const webhook = await this.#database.transaction((unit) => this.#store(unit, id, input, problems));
     this.#byId.clear(id);
-    this.#onChanged();
+    this.#services.onChanged();
     return webhook;
   }
 
@@ -205,7 +217,7 @@ export class Webhooks {
       await audit(unit, this.#caller, { action: "webhook.delete", subjectId: deleted.id, change });
       await wakeServers(unit);
     });
-    this.#onChanged();
+    this.#services.onChanged();
     return { id: id ?? "" };
   }
 
@@ -215,6 +227,7 @@ export class Webhooks {
     input: UpdateWebhookInput,
     problems: Problems,
   ): Promise<Webhook> {
+    const chatIds = input.chatIds === undefined ? undefined : await this.#ownChats(unit, input.chatIds);
     const [was] = await unit.query<Webhook>(sql`
       select ${webhookColumns} from webhook w
       where w.id = ${id}::uuid and ${visibleWebhooks(this.#caller)} for update`);
@@ -222,7 +235,7 @@ export class Webhooks {
     const became: Settings = {
       url: input.url ?? was.url,
       eventTypes: input.eventTypes ? distinct(input.eventTypes) : was.eventTypes,
-      chatIds: input.chatIds === undefined ? was.chatIds : input.chatIds && distinct(input.chatIds),
+      chatIds: chatIds === undefined ? was.chatIds : chatIds,
       holdSeconds: input.holdSeconds === undefined ? was.holdSeconds : input.holdSeconds,
       isEnabled: input.isEnabled ?? was.isEnabled,
     };
@@ -253,10 +266,15 @@ export class Webhooks {
     return stored;
   }
 
-  /** @throws ForbiddenError if a caller who is limited to some channels names another one, or all. */
-  #requireOwnChannels(chatIds: readonly number[] | null): void {
+  /**
+   * The chats of a webhook, each once, by the ids that they have after chat migrations. None of them migrates until the
+   * transaction ends. Comes before the webhook is locked, as chat migrations lock channels before webhooks.
+   * @throws ForbiddenError if a caller who is limited to some channels names another one, or all.
+   */
+  async #ownChats(unit: UnitOfWork, named: readonly number[] | null): Promise<number[] | null> {
+    const chatIds = named && (await presentChats(unit, named));
     const own = this.#caller.chatIds;
-    if (own === null || chatIds?.every((chatId) => own.has(chatId))) return;
+    if (own === null || chatIds?.every((chatId) => own.has(chatId))) return chatIds;
     throw new ForbiddenError(
       "This token is limited to some channels, and makes webhooks for these channels only.",
     );
@@ -267,7 +285,8 @@ export class Webhooks {
     const types = namesType
       ? await this.#database.query<{ name: string }>(sql`select name from tag_type`)
       : [];
-    const rules: UrlRules = { allowPrivate: this.#allowPrivate, tagTypeNames: types.map(({ name }) => name) };
+    const { allowPrivate, resolve } = this.#services;
+    const rules: UrlRules = { allowPrivate, tagTypeNames: types.map(({ name }) => name), resolve };
     await checkUrl(url, format, rules, problems);
   }
 }
@@ -276,6 +295,8 @@ export class Webhooks {
 export interface WebhookServices {
   /** Whether webhooks may lead to http:// and to private addresses. */
   readonly allowPrivate: boolean;
+  /** Looks names up, as attempts do. */
+  readonly resolve: Resolve;
   /** Called when a webhook was changed, or deliveries became due, through this server. */
   readonly onChanged: () => void;
 }

@@ -2,9 +2,9 @@ import { createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { NameLookups } from "../../../src/background/webhooks/nameLookups.js";
 import { MAX_CONNECTIONS, ReceiverCalls } from "../../../src/background/webhooks/receiverCalls.js";
-import { allowedAddresses, type Resolve } from "../../../src/domain/webhooks/addresses.js";
+import { allowedAddresses, type Resolve, resolveName } from "../../../src/domain/webhooks/addresses.js";
 import { PRIVATE_ADDRESSES } from "../../domain/webhooks/privateAddresses.js";
-import { Receiver } from "./receiver.js";
+import { Receiver, until } from "./receiver.js";
 
 const NEVER = new AbortController().signal;
 const PRIVATE = "The address leads to a private or reserved network.";
@@ -25,7 +25,7 @@ const resolveTo =
   async () =>
     addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
 
-function callsOf(allowPrivate: boolean, resolve?: Resolve): ReceiverCalls {
+function callsOf(allowPrivate: boolean, resolve: Resolve = resolveName): ReceiverCalls {
   const calls = new ReceiverCalls(allowPrivate, resolve);
   opened.push(calls);
   return calls;
@@ -213,21 +213,44 @@ it("an attempt waits for no other webhook of the same receiver", async () => {
   ended.abort();
 });
 
-it("a name that is slow to look up holds up no other name", async () => {
-  let release = (): void => {};
-  const slow = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+/** Lookups of which those of names that begin with "slow" last until they are released. */
+function lookupsOf(slowMs: number) {
+  const waiting: (() => void)[] = [];
   const asked: string[] = [];
   const lookups = new NameLookups(async (name) => {
     asked.push(name);
-    if (name.startsWith("slow")) await slow;
+    if (name.startsWith("slow")) await new Promise<void>((resolve) => waiting.push(resolve));
     return [{ address: "127.0.0.1", family: 4 }];
-  }, 5);
-  const waiting = [lookups.lookUp("slow.example"), lookups.lookUp("slow.example")];
-  await lookups.lookUp("quick.example");
-  await lookups.lookUp("other.example");
-  expect(asked).toEqual(["slow.example", "quick.example", "other.example"]);
+  }, slowMs);
+  const release = () => {
+    for (const resolve of waiting.splice(0)) resolve();
+  };
+  return { lookUp: lookups.lookUp, asked, release };
+}
+
+it("names that are slow to look up, even if not very slow, hold up no other name", async () => {
+  const { lookUp, asked, release } = lookupsOf(60_000);
+  const waiting = [lookUp("slow.example"), lookUp("slow.example"), lookUp("slow2.example")];
+  await lookUp("quick.example");
+  await lookUp("other.example");
+  expect(asked).toEqual(["slow.example", "slow2.example", "quick.example", "other.example"]);
   release();
   await Promise.all(waiting);
+});
+
+it("names that have been slow to look up wait for each other", async () => {
+  const { lookUp, asked, release } = lookupsOf(0);
+  const lookUpBoth = () => [lookUp("slow.example"), lookUp("slow2.example")];
+  const first = lookUpBoth();
+  await until(() => asked.length === 2);
+  release();
+  await Promise.all(first);
+  const second = lookUpBoth();
+  await lookUp("quick.example");
+  expect(new Set(asked.slice(2))).toEqual(new Set(["slow.example", "quick.example"]));
+  for (const found of second) {
+    release();
+    await found;
+    await until(() => asked.length === 5);
+  }
 });

@@ -15,7 +15,15 @@ import {
   type TestDatabase,
   USUAL_FORMS,
 } from "../../support/databases.js";
-import { callerOf, newChatId, noKnownCallers, storeChannel, storeTags, storeTagType } from "../support.js";
+import {
+  callerOf,
+  newChatId,
+  noKnownCallers,
+  storeChannel,
+  storeTags,
+  storeTagType,
+  TEST_WEBHOOKS,
+} from "../support.js";
 
 await describeOnForms("a request whose caller was read before a chat migration", USUAL_FORMS, (form) => {
   let test: TestDatabase;
@@ -65,8 +73,7 @@ await describeOnForms("a request whose caller was read before a chat migration",
     await followMigration({ database, callerCache: noKnownCallers }, callerOf(), from, to);
   });
 
-  const webhooksOf = (of: Caller) =>
-    new Webhooks({ database: test.database, webhooks: { allowPrivate: true, onChanged: () => {} } }, of);
+  const webhooksOf = (of: Caller) => new Webhooks({ database: test.database, webhooks: TEST_WEBHOOKS }, of);
   const channelsOf = () =>
     new Channels(
       { database: test.database, callerCache: noKnownCallers, gateway: null as never },

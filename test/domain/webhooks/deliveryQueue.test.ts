@@ -12,7 +12,7 @@ import {
 } from "../../../src/domain/webhooks/deliveryQueue.js";
 import { Webhooks } from "../../../src/domain/webhooks/webhooks.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
-import { callerOf, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
+import { callerOf, noKnownCallers, type StoredChannel, storeChannel, TEST_WEBHOOKS } from "../support.js";
 
 const URL_OF_MINE = "http://127.0.0.1:1/";
 const DELIVERED = { isDelivered: true, status: 200, error: null };
@@ -64,10 +64,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
         'DIRECT')`);
   };
   const deliveriesOf = (chatIds: number[] | null) =>
-    new Deliveries(
-      { database: bed.database, webhooks: { allowPrivate: true, onChanged: () => {} } },
-      callerOf(chatIds, "ADMIN"),
-    );
+    new Deliveries({ database: bed.database, webhooks: TEST_WEBHOOKS }, callerOf(chatIds, "ADMIN"));
   const statesOf = async (webhookId: string) =>
     (
       await bed.database.query<{ state: string }>(
@@ -85,10 +82,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     for (const table of ["webhook", "webhook_delivery", "webhook_lease"])
       await bed.database.prisma.$executeRawUnsafe(`delete from ${table}`);
     channel = await storeChannel(bed.database);
-    webhooks = new Webhooks(
-      { database: bed.database, webhooks: { allowPrivate: true, onChanged: () => {} } },
-      callerOf(null, "ADMIN"),
-    );
+    webhooks = new Webhooks({ database: bed.database, webhooks: TEST_WEBHOOKS }, callerOf(null, "ADMIN"));
     queue = newQueue();
   });
 
@@ -316,6 +310,10 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
       to.chatId,
     );
     expect((await webhooks.list()).map(({ chatIds }) => chatIds)).toEqual([[to.chatId]]);
+    // Who does not know of the migration still names the former id.
+    expect((await make(["LINK_REVOKED"])).chatIds).toEqual([to.chatId]);
+    const changed = await webhooks.update({ id, chatIds: [channel.chatId, to.chatId] });
+    expect(changed.chatIds).toEqual([to.chatId]);
     const [due] = await queue.take(id, [], 10);
     expect(due).toMatchObject({ person: 5, content: { channelId: to.chatId, type: "member.joined" } });
     const deliveries = deliveriesOf([to.chatId]);
