@@ -14,6 +14,7 @@ const MAX_MEMBERS = 100_000;
 const MAX_COUNT = 2 ** 31 - 1;
 
 const CREATE = "createChatInviteLink";
+const APPROVE = "approveChatJoinRequest";
 const CREATE_SUBSCRIPTION = "createChatSubscriptionInviteLink";
 
 const telegramId = z.number().int().refine(Number.isSafeInteger);
@@ -122,6 +123,11 @@ export class TelegramGateway {
       method: isSubscription ? CREATE_SUBSCRIPTION : CREATE,
       chat: String(chatId),
     });
+  }
+
+  /** Milliseconds until the holds that this server knows allow a request to join a chat to be approved. */
+  approvalHoldLeft(chatId: number): number {
+    return this.#api.holdLeft({ method: APPROVE, chat: String(chatId) });
   }
 
   /** The deadline of a whole mutation: one and a half times `timeoutMs` for its calls, their slots and holds. */
@@ -242,10 +248,11 @@ export class TelegramGateway {
     userId: number,
     decision: "APPROVE" | "DECLINE",
     deadline: Deadline,
+    sending: SendObserver,
   ): Promise<void> {
-    const method = decision === "APPROVE" ? "approveChatJoinRequest" : "declineChatJoinRequest";
+    const method = decision === "APPROVE" ? APPROVE : "declineChatJoinRequest";
     const payload = { chat_id: chatId, user_id: userId };
-    await this.#call({ method, payload, result: z.literal(true), deadline });
+    await this.#call({ method, payload, result: z.literal(true), deadline, sending });
   }
 
   /** Answers a request that Telegram has put to the bot as a query, within ten seconds after it was sent. */
@@ -253,10 +260,11 @@ export class TelegramGateway {
     queryId: string,
     result: "approve" | "queue",
     deadline: Deadline,
+    sending: SendObserver,
   ): Promise<void> {
     const payload = { chat_join_request_query_id: queryId, result };
     const method = "answerChatJoinRequestQuery";
-    await this.#call({ method, payload, result: z.literal(true), deadline, isUrgent: true });
+    await this.#call({ method, payload, result: z.literal(true), deadline, sending, isUrgent: true });
   }
 
   /** @param link `price` in Stars a month; `periodSeconds` must be 2592000. */

@@ -48,8 +48,6 @@ class Pauses {
   }
 }
 
-type DueRequest = OpenRequest & { readonly channelId: string };
-
 export interface AutomaticApprovalsOptions extends DeciderServices {
   readonly session: BackgroundSession;
   readonly log: Logger;
@@ -96,7 +94,7 @@ export class AutomaticApprovals {
     await Promise.all(Array.from({ length: CALLS }, work));
   }
 
-  #failed({ id, channelId }: DueRequest, error: unknown, signal: AbortSignal): void {
+  #failed({ id, channelId }: OpenRequest, error: unknown, signal: AbortSignal): void {
     if (signal.aborted) return;
     if (!(error instanceof TelegramCallError)) {
       this.#requestPauses.add(id);
@@ -115,10 +113,9 @@ export class AutomaticApprovals {
    * The links with a policy are few, and few of them have a pending request; an index finds these requests. A channel is left
    * alone because the bot may not approve there, which its status says as well, until Telegram tells that it may again.
    */
-  #due(): Promise<DueRequest[]> {
-    return this.#session.query<DueRequest>(sql`
-      select r.id, r.channel_id as "channelId", c.chat_id as "chatId", r.user_id as "userId",
-        r.asked_decision is not distinct from 'DECLINE' as "isPerhapsDeclined"
+  #due(): Promise<OpenRequest[]> {
+    return this.#session.query<OpenRequest>(sql`
+      select r.id, r.channel_id as "channelId", c.chat_id as "chatId", r.user_id as "userId", null as mark
       from join_request_policy p
       join link_activity a on a.link_id = p.link_id and a.pending_join_request_count > 0
       join channel c on c.id = p.channel_id

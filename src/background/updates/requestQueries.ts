@@ -1,6 +1,6 @@
 import sql from "sql-template-tag";
-import type { Database } from "../../database/database.js";
 import { type DeciderServices, RequestDecider } from "../../domain/joinRequests/requestDecider.js";
+import { guardedSending, UNRECORDED } from "../../domain/links/persistResult.js";
 import { SERVER } from "../../domain/shared/audit.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError } from "../../telegram/failures.js";
@@ -16,12 +16,6 @@ const NEVER = new AbortController().signal;
 interface Query extends JoinRequestUpdate {
   readonly updateId: number;
   readonly queryId: string;
-}
-
-interface Asked {
-  readonly requestId: string;
-  /** Null: people decide. */
-  readonly approveAfterSeconds: number | null;
 }
 
 const queriesOf = (updates: readonly ReceivedUpdate[]): Query[] =>
@@ -65,28 +59,48 @@ export class RequestQueries {
   }
 
   async #answer(query: Query, known: Promise<boolean | "late">, at: number): Promise<void> {
-    const { gateway, database } = this.#services;
+    const { gateway, storageGuard } = this.#services;
+    const deadline = { at };
     try {
-      const asked = (await known) === true ? await this.#find(database, query) : null;
-      const isApproved = asked?.approveAfterSeconds === 0;
-      await gateway.answerJoinRequestQuery(query.queryId, isApproved ? "approve" : "queue", { at });
-      if (isApproved)
+      const approvedId = (await known) === true ? await this.#findApproved(query) : null;
+      const result = approvedId === null ? "queue" : "approve";
+      await gateway.answerJoinRequestQuery(
+        query.queryId,
+        result,
+        deadline,
+        // A request that is left in the queue changes nothing that would have to be stored.
+        approvedId === null ? UNRECORDED : guardedSending(UNRECORDED, storageGuard, deadline),
+      );
+      if (approvedId !== null)
         await new RequestDecider(this.#services, { ...SERVER, chatIds: null }, this.#log).record(
-          asked.requestId,
+          { id: approvedId, mark: null },
           "APPROVED",
         );
     } catch (error) {
-      const cause = error instanceof TelegramCallError ? { failure: error.failure } : { err: error };
-      this.#log.warn(cause, "a query about a request to join could not be answered");
+      this.#failed(error, "a query about a request to join could not be answered");
     }
   }
 
-  async #find(database: Database, { chat, userId, updateId }: Query): Promise<Asked | null> {
-    const [found] = await database.query<Asked>(sql`
-      select r.id as "requestId", p.approve_after_seconds as "approveAfterSeconds"
-      from channel c join join_request r on r.channel_id = c.id
-      left join join_request_policy p on p.link_id = r.link_id
-      where c.chat_id = ${chat.id}::bigint and r.user_id = ${userId}::bigint and r.update_id = ${updateId}::bigint`);
-    return found ?? null;
+  #failed(error: unknown, message: string): void {
+    const cause = error instanceof TelegramCallError ? { failure: error.failure } : { err: error };
+    this.#log.warn(cause, message);
+  }
+
+  /** The stored request of a query that the server approves at once; null for any other, and while nothing can be stored. */
+  async #findApproved({ chat, userId, updateId }: Query): Promise<string | null> {
+    const { database, storageGuard } = this.#services;
+    try {
+      storageGuard.requireWritable();
+      const [found] = await database.query<{ id: string }>(sql`
+        select r.id from channel c join join_request r on r.channel_id = c.id
+        join join_request_policy p on p.link_id = r.link_id
+        where c.chat_id = ${chat.id}::bigint and r.user_id = ${userId}::bigint and r.update_id = ${updateId}::bigint
+          and p.approve_after_seconds = 0`);
+      return found?.id ?? null;
+    } catch (error) {
+      storageGuard.recordFailure(error);
+      this.#failed(error, "the request to join of a query could not be read, so it is put into the queue");
+      return null;
+    }
   }
 }

@@ -4,14 +4,16 @@ import type { Deadline } from "../../telegram/gateway.js";
 import { type Caller, requireRole } from "../shared/caller.js";
 import { toUserError } from "../shared/databaseErrors.js";
 import {
+  DatabaseUnavailableError,
   NotFoundError,
   Problems,
   RateLimitedError,
-  type UserError,
+  TelegramUnavailableError,
+  UserError,
   ValidationError,
 } from "../shared/errors.js";
 import { parseIds } from "../shared/ids.js";
-import { errorOfInquiry } from "../shared/userErrorOf.js";
+import { userErrorOf } from "../shared/userErrorOf.js";
 import type { JoinRequest, JoinRequestDecision } from "./joinRequest.js";
 import type { JoinRequests } from "./joinRequests.js";
 import { type DeciderServices, isWithoutEffect, type OpenRequest, RequestDecider } from "./requestDecider.js";
@@ -36,6 +38,28 @@ const AGAIN_SECONDS = 1;
 
 const DONE = { APPROVE: "APPROVED", DECLINE: "DECLINED" } as const;
 const WORDS = { APPROVED: "approved", DECLINED: "declined" } as const;
+
+const REPEATABLE =
+  "It is not known yet what became of the request in Telegram. Decide it again: repeating a decision does no harm.";
+const UNREAD =
+  "Requests may have been decided, but the server's database failed before it was known which. Decide them again: repeating a decision does no harm.";
+
+/** Whether a decision that failed has done nothing in Telegram for certain. */
+const isUntouched = (error: unknown): boolean =>
+  error instanceof TelegramCallError ? isWithoutEffect(error) : error instanceof DatabaseUnavailableError;
+
+/** The error of a request that could not be decided; null if the error is not about the request alone. */
+function shownOf(error: unknown, chatId: number, deadline: Deadline): UserError | null {
+  if (isUntouched(error) && error instanceof TelegramCallError) {
+    const { failure } = error;
+    if (failure.kind === "unavailable" && Date.now() >= deadline.at - 1000)
+      return new RateLimitedError(AGAIN_SECONDS);
+  }
+  const shown = error instanceof TelegramCallError ? userErrorOf(error.failure, chatId) : error;
+  if (shown instanceof TelegramUnavailableError && shown.outcomeUnknown)
+    return new TelegramUnavailableError(false, { timedOut: shown.timedOut, message: REPEATABLE });
+  return shown instanceof UserError && !(shown instanceof DatabaseUnavailableError) ? shown : null;
+}
 
 /** What stands in the way of a decision by itself; null if the request is as asked for, undefined if it is open. */
 function settled(
@@ -89,19 +113,26 @@ export class JoinRequestDecisions {
     const open = found.filter(
       ({ state }, index) => state === "PENDING" && ids.indexOf(ids[index] ?? "") === index,
     );
-    const failures =
-      open.length === 0 ? new Map() : await this.#decideOpen(channelId, open, decision, deadline);
-    this.#requests.forget(ids);
-    const decided = await this.#load(ids);
-    return decided.map((joinRequest, index) => ({
-      joinRequest,
-      error: settled(joinRequest, decision, index) ?? failures.get(joinRequest.id) ?? null,
-    }));
+    try {
+      const failures =
+        open.length === 0 ? new Map<string, UserError>() : await this.#decideOpen(open, decision, deadline);
+      this.#requests.forget(ids);
+      const decided = await this.#load(ids);
+      return decided.map((joinRequest, index) => ({
+        joinRequest,
+        error: settled(joinRequest, decision, index) ?? failures.get(joinRequest.id) ?? null,
+      }));
+    } catch (error) {
+      this.#services.storageGuard.recordFailure(error);
+      // DatabaseUnavailableError would say that nothing was done.
+      if (this.#decider.hasSent && toUserError(error) instanceof DatabaseUnavailableError)
+        throw new TelegramUnavailableError(false, { message: UNREAD });
+      throw error;
+    }
   }
 
-  /** @returns the errors of the requests that could not be decided, by id */
+  /** @returns the errors of the requests that could not be decided, by id @throws what stops the others as well */
   async #decideOpen(
-    channelId: string,
     requests: readonly JoinRequest[],
     decision: JoinRequestDecision,
     deadline: Deadline,
@@ -111,38 +142,36 @@ export class JoinRequestDecisions {
     const failures = new Map<string, UserError>();
     /** What refuses every request of the channel. */
     let refusal: UserError | null = null;
+    let isStopped = false;
     const work = async (): Promise<void> => {
       for (let request = waiting.shift(); request; request = waiting.shift()) {
-        if (refusal) {
+        if (isStopped) untouched.push(request);
+        else if (refusal) {
           failures.set(request.id, refusal);
           untouched.push(request);
-          continue;
-        }
-        try {
-          await this.#decider.decide(request, decision, deadline);
-        } catch (error) {
-          const shown = this.#shown(error, request.chatId, deadline);
-          failures.set(request.id, shown);
-          if (error instanceof TelegramCallError && isWithoutEffect(error)) untouched.push(request);
-          if (shown.code === "BOT_NOT_IN_CHANNEL" || shown.code === "BOT_PERMISSION_MISSING") refusal = shown;
+        } else {
+          try {
+            await this.#decider.decide(request, decision, deadline);
+          } catch (error) {
+            if (isUntouched(error)) untouched.push(request);
+            const shown = shownOf(error, request.chatId, deadline);
+            if (shown === null) {
+              isStopped = true;
+              throw error;
+            }
+            failures.set(request.id, shown);
+            if (shown.code === "BOT_NOT_IN_CHANNEL" || shown.code === "BOT_PERMISSION_MISSING")
+              refusal = shown;
+          }
         }
       }
     };
-    await Promise.all(Array.from({ length: CALLS }, work));
-    if (decision === "DECLINE") await this.#decider.takeBack(channelId, untouched);
+    // The mutation is not answered while a call is on its way.
+    const ended = await Promise.allSettled(Array.from({ length: CALLS }, work));
+    await this.#decider.takeBack(untouched.concat(waiting));
+    const failed = ended.find((end) => end.status === "rejected");
+    if (failed) throw failed.reason;
     return failures;
-  }
-
-  /** @throws what is no error of a caller */
-  #shown(error: unknown, chatId: number, deadline: Deadline): UserError {
-    const isUnsent =
-      error instanceof TelegramCallError &&
-      error.failure.kind === "unavailable" &&
-      error.failure.carriedOut === "no";
-    if (isUnsent && Date.now() >= deadline.at - 1000) return new RateLimitedError(AGAIN_SECONDS);
-    const shown = toUserError(errorOfInquiry(error, chatId));
-    if (shown === null) throw error;
-    return shown;
   }
 
   /** @throws NotFoundError */

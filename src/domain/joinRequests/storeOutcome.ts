@@ -36,6 +36,31 @@ const ACTIONS = {
   GONE: "joinRequest.lose",
 };
 
+/** What Telegram's answer says of a request. UNKNOWN: Telegram knows no request of the person. */
+export type Answer = RequestOutcome["outcome"] | "UNKNOWN";
+
+export interface ToldAnswer {
+  readonly requestId: string;
+  readonly answer: Answer;
+  /** As OpenRequest.mark. */
+  readonly mark: string | null;
+}
+
+/**
+ * Why Telegram knows no request any more: because it carried out an earlier decline whose answer was lost or is still to
+ * be stored, or for a reason that it does not tell.
+ */
+async function outcomeOfUnknown(
+  transaction: DirectTransaction,
+  channelId: string,
+  { requestId, mark }: ToldAnswer,
+): Promise<"DECLINED" | "GONE"> {
+  const asked = await transaction.queryOnce(sql`
+    select from join_request where channel_id = ${channelId}::uuid and id = ${requestId}::uuid
+      and asked_decision = 'DECLINE' and xmin::text is distinct from ${mark}::text`);
+  return asked.length > 0 ? "DECLINED" : "GONE";
+}
+
 /**
  * Stores how Telegram answered a decision: the request's state, the member event of a decline, the counters and the audit
  * entry.
@@ -44,15 +69,17 @@ const ACTIONS = {
 export async function storeOutcome(
   transaction: DirectTransaction,
   caller: Pick<Caller, "key">,
-  { requestId, outcome }: Pick<RequestOutcome, "requestId" | "outcome">,
+  told: ToldAnswer,
   at: Instant,
 ): Promise<string | null> {
+  const { requestId, answer } = told;
   const found = await locate(transaction, requestId);
   const lastSequence = found ? await lockChannel(transaction, found.channelId) : null;
   if (!found || lastSequence === null) return null;
   const { channelId } = found;
   const [history] = await readHistories(transaction, [found]);
   if (!history) return null;
+  const outcome = answer === "UNKNOWN" ? await outcomeOfUnknown(transaction, channelId, told) : answer;
   const news = { transitions: [], requests: [], outcomes: [{ requestId, outcome, at }] };
   const change = changeHistory(history, news);
   const changed = requestChanges(change).come.find(({ id }) => id === requestId);

@@ -144,6 +144,9 @@ export function timeLimitOf(deadline: Deadline): () => void {
   };
 }
 
+/** For calls that can be repeated, whose tries need no record. */
+export const UNRECORDED: SendObserver = { beforeSend: async () => {}, rateLimited: async () => {} };
+
 /** Wraps `sending` so that no call begins whose result could not be stored or that has no time left. */
 export const guardedSending = (
   sending: SendObserver,

@@ -108,7 +108,7 @@ await describeOnForms("what Telegram answers about requests", ALL_FORMS, (form) 
         if (!request) continue;
         const { outcome } = answer;
         await ingestion.change(async (transaction) => {
-          const told = { requestId: request.id, outcome };
+          const told = { requestId: request.id, answer: outcome, mark: null };
           const changed = await storeOutcome(transaction, CALLER, told, "2026-08-01T00:00:00.000Z");
           return changed === null ? [] : [changed];
         });
