@@ -7,14 +7,23 @@ import {
   RequestDecider,
 } from "../../domain/joinRequests/requestDecider.js";
 import { SERVER } from "../../domain/shared/audit.js";
+import { DatabaseUnavailableError, UserError } from "../../domain/shared/errors.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError } from "../../telegram/failures.js";
+import type { TelegramGateway } from "../../telegram/gateway.js";
+import { within } from "./pause.js";
 
-/** Requests that are approved in one run. */
+/** Requests that are found by one look. */
 const PORTION = 100;
-/** Calls to Telegram at the same time. Calls for users must not have to wait behind many of these. */
-const CALLS = 3;
-/** How long a request, or a channel in which the bot may not approve, is left alone after a failure, in milliseconds. */
+/** Between two looks while approvals are on their way. */
+const LOOK_MS = 500;
+/** Channels in which requests are approved at the same time, so that one that hangs does not hold up the others. */
+const CHANNELS = 4;
+/** Calls to Telegram at the same time in one channel. */
+const CALLS = 2;
+/** The pause after Telegram or the database gave no usable answer, which says nothing about a request. */
+const SHORT_PAUSE_MS = 5_000;
+/** How long a request that Telegram rejects, or a channel in which the bot may not approve, is left alone. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
@@ -24,10 +33,11 @@ interface Pause {
   readonly milliseconds: number;
 }
 
-/** What is left alone for a while after a failure, by its id. */
+/** What is left alone for a while, by its id. */
 class Pauses {
   readonly #byId = new Map<string, Pause>();
 
+  /** What is left alone now. */
   get ids(): string[] {
     const now = Date.now();
     return [...this.#byId].flatMap(([id, { until }]) => (until > now ? [id] : []));
@@ -37,14 +47,26 @@ class Pauses {
     return (this.#byId.get(id)?.until ?? 0) > Date.now();
   }
 
-  add(id: string, atLeastMs = 0): void {
+  /** Begins a pause. */
+  begin(id: string, milliseconds: number): void {
+    this.#forgetOld();
+    this.#byId.set(id, { until: Date.now() + milliseconds, milliseconds });
+  }
+
+  /** Begins a pause twice as long as the last one. */
+  grow(id: string): void {
     const before = this.#byId.get(id)?.milliseconds ?? FIRST_PAUSE_MS / 2;
-    const milliseconds = Math.min(LONGEST_PAUSE_MS, before * 2);
-    this.#byId.set(id, { until: Date.now() + Math.max(atLeastMs, milliseconds), milliseconds });
+    this.begin(id, Math.min(LONGEST_PAUSE_MS, before * 2));
   }
 
   end(id: string): void {
     this.#byId.delete(id);
+  }
+
+  /** What was tried again without another failure within the longest pause is gone, or has been decided elsewhere. */
+  #forgetOld(): void {
+    const before = Date.now() - LONGEST_PAUSE_MS;
+    for (const [id, { until }] of this.#byId) if (until < before) this.#byId.delete(id);
   }
 }
 
@@ -58,8 +80,14 @@ export class AutomaticApprovals {
   readonly #session: BackgroundSession;
   readonly #services: DeciderServices;
   readonly #log: Logger;
-  readonly #requestPauses = new Pauses();
-  readonly #channelPauses = new Pauses();
+  /** Requests that Telegram rejects. */
+  readonly #rejected = new Pauses();
+  /** Channels in which the bot may not approve. */
+  readonly #forbidden = new Pauses();
+  /** Channels in which Telegram asks to wait, or gave no usable answer. */
+  readonly #resting = new Pauses();
+  /** Until then nothing is approved, by Date.now(). */
+  #pausedUntil = 0;
 
   constructor({ session, log, ...services }: AutomaticApprovalsOptions) {
     this.#session = session;
@@ -67,53 +95,142 @@ export class AutomaticApprovals {
     this.#log = log;
   }
 
-  /** Approves what is due. A request whose approval fails is tried again, after a pause that grows. */
+  /**
+   * Approves what is due, and what becomes due in other channels meanwhile. A request whose approval fails is tried again
+   * after a pause.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    const due = await this.#due();
-    if (due.length === 0) return;
-    for (const { channelId } of due)
-      if (this.#channelPauses.has(channelId)) this.#channelPauses.end(channelId);
     const gateway = this.#services.gateway.forClient(signal);
+    const waiting: (readonly OpenRequest[])[] = [];
+    /** Channels whose requests wait or are being approved. */
+    const taken = new Set<string>();
+    const workers = new Set<Promise<void>>();
+    const work = async (): Promise<void> => {
+      for (let requests = waiting.shift(); requests; requests = waiting.shift()) {
+        await this.#approve([...requests], gateway, signal);
+        for (const { channelId } of requests) taken.delete(channelId);
+      }
+    };
+    try {
+      do {
+        for (const [channelId, requests] of await this.#look(taken)) {
+          taken.add(channelId);
+          waiting.push(requests);
+          if (workers.size >= CHANNELS) continue;
+          const worker = work().finally(() => workers.delete(worker));
+          workers.add(worker);
+        }
+        await within(Promise.all(workers), LOOK_MS, signal);
+      } while (workers.size > 0 && !signal.aborted);
+    } finally {
+      await Promise.all(workers);
+    }
+  }
+
+  /** @param requests of one channel. Never rejects. */
+  async #approve(requests: OpenRequest[], gateway: TelegramGateway, signal: AbortSignal): Promise<void> {
     const decider = new RequestDecider(
       { ...this.#services, gateway },
       { ...SERVER, chatIds: null },
       this.#log,
     );
     const work = async (): Promise<void> => {
-      for (let request = due.shift(); request && !signal.aborted; request = due.shift()) {
-        if (this.#channelPauses.has(request.channelId)) continue;
+      for (let request = requests.shift(); request && !signal.aborted; request = requests.shift()) {
+        if (!this.#mayApprove(request)) return;
         try {
           await decider.decide(request, "APPROVE", gateway.deadline());
-          this.#requestPauses.end(request.id);
-          this.#channelPauses.end(request.channelId);
+          this.#rejected.end(request.id);
+          this.#forbidden.end(request.channelId);
         } catch (error) {
-          this.#failed(request, error, signal);
+          if (!signal.aborted) this.#failed(request, error);
         }
       }
     };
     await Promise.all(Array.from({ length: CALLS }, work));
   }
 
-  #failed({ id, channelId }: OpenRequest, error: unknown, signal: AbortSignal): void {
-    if (signal.aborted) return;
+  /** Whether nothing is known that stands in the way of the requests of a channel. */
+  #mayApprove({ channelId, chatId }: OpenRequest): boolean {
+    const held = this.#services.gateway.approvalHoldLeft(chatId);
+    if (held > 0) this.#resting.begin(channelId, held);
+    return !this.#isPaused && !this.#resting.has(channelId) && !this.#forbidden.has(channelId);
+  }
+
+  get #isPaused(): boolean {
+    return this.#pausedUntil > Date.now();
+  }
+
+  #pause(): void {
+    this.#pausedUntil = Date.now() + SHORT_PAUSE_MS;
+  }
+
+  /** Only what is the request's own fault makes its pause grow. */
+  #failed({ id, channelId, chatId }: OpenRequest, error: unknown): void {
+    this.#services.storageGuard.recordFailure(error);
+    if (error instanceof DatabaseUnavailableError || unavailabilityOf(error) !== null) {
+      this.#pause();
+      return;
+    }
     if (!(error instanceof TelegramCallError)) {
-      this.#requestPauses.add(id);
-      if (unavailabilityOf(error) === null)
+      this.#rejected.grow(id);
+      // An answer that was not stored in time has a log line of its own.
+      if (!(error instanceof UserError))
         this.#log.error({ err: error, joinRequestId: id }, "an automatic approval failed");
       return;
     }
     const { failure } = error;
-    if (failure.kind === "notInChat" || failure.kind === "missingRights") this.#channelPauses.add(channelId);
-    else
-      this.#requestPauses.add(id, failure.kind === "tooManyRequests" ? failure.retryAfterSeconds * 1000 : 0);
+    switch (failure.kind) {
+      case "notInChat":
+      case "missingRights":
+        this.#forbidden.grow(channelId);
+        break;
+      case "tooManyRequests": {
+        const held = this.#services.gateway.approvalHoldLeft(chatId);
+        this.#resting.begin(channelId, held || failure.retryAfterSeconds * 1000);
+        break;
+      }
+      case "unavailable":
+        // A call that was not even sent shows that no channel can be reached.
+        if (failure.carriedOut === "no") this.#pause();
+        else this.#resting.begin(channelId, SHORT_PAUSE_MS);
+        break;
+      case "unauthorized":
+        this.#pause();
+        break;
+      default:
+        this.#rejected.grow(id);
+    }
     this.#log.warn({ joinRequestId: id, failure }, "a request to join could not be approved yet");
+  }
+
+  /** Looks for due requests in channels that are not `taken`. @returns them by channel */
+  async #look(taken: ReadonlySet<string>): Promise<Map<string, OpenRequest[]>> {
+    const byChannel = new Map<string, OpenRequest[]>();
+    if (this.#isPaused || !this.#isWritable()) return byChannel;
+    for (const request of await this.#due([...taken, ...this.#resting.ids])) {
+      const { channelId } = request;
+      byChannel.set(channelId, [...(byChannel.get(channelId) ?? []), request]);
+      // Telegram has told that the bot may approve there again.
+      if (this.#forbidden.has(channelId)) this.#forbidden.end(channelId);
+    }
+    return byChannel;
+  }
+
+  #isWritable(): boolean {
+    try {
+      this.#services.storageGuard.requireWritable();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /**
    * The links with a policy are few, and few of them have a pending request; an index finds these requests. A channel is left
    * alone because the bot may not approve there, which its status says as well, until Telegram tells that it may again.
+   * @param without channels that are left out
    */
-  #due(): Promise<OpenRequest[]> {
+  #due(without: readonly string[]): Promise<OpenRequest[]> {
     return this.#session.query<OpenRequest>(sql`
       select r.id, r.channel_id as "channelId", c.chat_id as "chatId", r.user_id as "userId", null as mark
       from join_request_policy p
@@ -123,11 +240,11 @@ export class AutomaticApprovals {
         select * from join_request r
         where r.channel_id = p.channel_id and r.link_id = p.link_id and r.state = 'PENDING'
           and r.requested_at <= now() - p.approve_after_seconds * interval '1 second'
-          and r.id <> all(${this.#requestPauses.ids}::uuid[])
+          and r.id <> all(${this.#rejected.ids}::uuid[])
         order by r.requested_at limit ${PORTION} offset 0
       ) r
-      where r.user_id > 0
-        and (c.bot_status = 'READY' or p.channel_id <> all(${this.#channelPauses.ids}::uuid[]))
+      where r.user_id > 0 and p.channel_id <> all(${without}::uuid[])
+        and (c.bot_status = 'READY' or p.channel_id <> all(${this.#forbidden.ids}::uuid[]))
       order by r.requested_at + p.approve_after_seconds * interval '1 second' limit ${PORTION}`);
   }
 }
