@@ -1,99 +1,57 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { AutomaticApprovals } from "../../../src/background/updates/automaticApprovals.js";
-import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
-import type { StorageGuard } from "../../../src/domain/shared/databaseErrors.js";
 import { DatabaseUnavailableError } from "../../../src/domain/shared/errors.js";
-import { PendingWork } from "../../../src/domain/shared/pendingWork.js";
-import { createLog } from "../../../src/log.js";
-import { type Sandbox, type SandboxFault, startSandbox } from "../../../src/sandbox/sandbox.js";
-import { TelegramGateway } from "../../../src/telegram/gateway.js";
-import { received } from "../../domain/members/updates.js";
-import { noKnownCallers } from "../../domain/support.js";
-import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
+import type { SandboxFault } from "../../../src/sandbox/sandbox.js";
+import { RequestBed } from "../../domain/joinRequests/bed.js";
 
 const METHOD = "approveChatJoinRequest";
-/** Of one call. A mutation or an approval has half as much again, which is less than a hold of the tests. */
-const TIMEOUT_MS = 10_000;
+const IN_TIME = { interval: 20, timeout: 30_000 };
 
-let database: TestDatabase;
-let telegram: Sandbox;
-let ingestion: UpdateIngestion;
+let bed: RequestBed;
 let approvals: AutomaticApprovals;
 let requireWritable: () => void;
-let persons = 7_000_000;
 let earlierCalls = 0;
 /** By how much the clocks are ahead, in milliseconds. */
 let skipped = 0;
 
 beforeAll(async () => {
-  [database, telegram] = await Promise.all([openTestDatabase(USUAL_FORMS[0] ?? "embedded"), startSandbox()]);
+  bed = await RequestBed.open();
 });
-afterAll(async () => {
-  await telegram?.close();
-  await database?.close();
-});
+afterAll(() => bed?.close());
 beforeEach(async () => {
-  const { prisma } = database.database;
-  await prisma.joinRequestPolicy.deleteMany();
-  await prisma.joinRequest.deleteMany();
+  const { database, telegram, log } = bed;
+  await database.prisma.joinRequestPolicy.deleteMany();
+  await database.prisma.joinRequest.deleteMany();
   earlierCalls = telegram.control.calls(METHOD).length;
   skipped = 0;
   for (const clock of [Date, performance]) {
     const now = clock.now.bind(clock);
     vi.spyOn(clock, "now").mockImplementation(() => now() + skipped);
   }
-  const { bot, apiRoot } = telegram;
-  const shared = database.database;
-  ingestion = new UpdateIngestion({ database: shared, botId: bot.id, notifies: false });
   requireWritable = () => {};
-  const storageGuard: StorageGuard = {
-    requireWritable: () => requireWritable(),
-    recordFailure() {},
-    trackStoring() {},
-  };
   approvals = new AutomaticApprovals({
-    session: { query: (statement) => shared.query(statement), close: () => {} },
-    log: createLog({ level: "fatal", format: null, secrets: [], write: () => {} }),
-    database: shared,
-    callerCache: noKnownCallers,
-    gateway: new TelegramGateway({
-      token: bot.token,
-      botId: bot.id,
-      apiRoot,
-      timeoutMs: TIMEOUT_MS,
-      onCall: () => {},
-    }),
-    ingestion,
-    pendingWork: new PendingWork(),
-    storageGuard,
+    ...bed.services(),
+    session: { query: (statement) => database.query(statement), close: () => {} },
+    log,
+    storageGuard: { requireWritable: () => requireWritable(), recordFailure() {}, trackStoring() {} },
   });
 });
 afterEach(() => {
   vi.restoreAllMocks();
-  telegram.control.clearFaults();
+  bed.telegram.control.clearFaults();
 });
 
 const run = () => approvals.run(new AbortController().signal);
-const calls = () => telegram.control.calls(METHOD).length - earlierCalls;
-const receive = () => ingestion.ingest(telegram.control.pendingUpdates().map(received), null);
+const calls = () => bed.telegram.control.calls(METHOD).length - earlierCalls;
 const states = async (): Promise<string[]> => {
-  const requests = await database.database.prisma.joinRequest.findMany({ orderBy: { id: "asc" } });
+  const requests = await bed.database.prisma.joinRequest.findMany({ orderBy: { id: "asc" } });
   return requests.map(({ state }) => state);
 };
 
 /** Some people ask to join a new channel, by a link whose requests the server approves at once. */
 async function askIn(title: string, count = 1): Promise<number> {
-  const { control } = telegram;
-  const { prisma } = database.database;
-  const chatId = control.addChat({ type: "channel", title });
-  const { url } = control.makeLink(chatId, { createsJoinRequest: true });
-  for (let number = 0; number < count; number += 1) {
-    persons += 1;
-    control.join(chatId, { id: persons, is_bot: false, first_name: "A" }, { url });
-  }
-  await receive();
-  const link = await prisma.inviteLink.findFirstOrThrow({ where: { channel: { chatId: BigInt(chatId) } } });
-  await prisma.joinRequestPolicy.create({
+  const { chatId, link } = await bed.askIn(title, count);
+  await bed.database.prisma.joinRequestPolicy.create({
     data: { linkId: link.id, channelId: link.channelId, approveAfterSeconds: 0 },
   });
   return chatId;
@@ -102,16 +60,16 @@ async function askIn(title: string, count = 1): Promise<number> {
 const refusal = (description: string): SandboxFault => ({ kind: "error", error_code: 400, description });
 
 test("the requests of a channel are approved as soon as the bot has got its right back", async () => {
-  const { control } = telegram;
+  const { control } = bed.telegram;
   const chatId = await askIn("C");
   control.setBot(chatId, { status: "administrator", can_invite_users: false });
-  await receive();
+  await bed.receive();
   await run();
   await run();
   // The channel is left alone for a while.
   expect(calls()).toBe(1);
   control.setBot(chatId, { status: "administrator", can_invite_users: true });
-  await receive();
+  await bed.receive();
   await run();
   expect(calls()).toBe(2);
   expect(await states()).toEqual(["APPROVED"]);
@@ -121,7 +79,7 @@ describe("after a failure", () => {
   test("a flood is waited for exactly as long as Telegram asks, however often it comes", async () => {
     await askIn("C");
     for (let round = 1; round <= 5; round += 1) {
-      telegram.control.fail({ kind: "too-many-requests", retryAfter: 30 }, { method: METHOD });
+      bed.telegram.control.fail({ kind: "too-many-requests", retryAfter: 30 }, { method: METHOD });
       await run();
       expect(calls()).toBe(round);
       skipped += 25_000;
@@ -140,7 +98,7 @@ describe("after a failure", () => {
   ])("an outage ($kind) costs a short pause that does not grow", async (fault) => {
     await askIn("C", 3);
     for (let round = 1; round <= 5; round += 1) {
-      const disarm = telegram.control.fail(fault, { method: METHOD, times: 100 });
+      const disarm = bed.telegram.control.fail(fault, { method: METHOD, times: 100 });
       const before = calls();
       await run();
       const tried = calls();
@@ -158,11 +116,11 @@ describe("after a failure", () => {
 
   test("a request that Telegram rejects is left alone for longer each time, and the others are approved", async () => {
     await askIn("C", 2);
-    telegram.control.fail(refusal("Bad Request: CHANNELS_TOO_MUCH"), { method: METHOD });
+    bed.telegram.control.fail(refusal("Bad Request: CHANNELS_TOO_MUCH"), { method: METHOD });
     await run();
     expect((await states()).sort()).toEqual(["APPROVED", "PENDING"]);
     skipped += 5_000;
-    telegram.control.fail(refusal("Bad Request: CHANNELS_TOO_MUCH"), { method: METHOD });
+    bed.telegram.control.fail(refusal("Bad Request: CHANNELS_TOO_MUCH"), { method: METHOD });
     await run();
     expect(calls()).toBe(3);
     skipped += 5_000;
@@ -191,7 +149,7 @@ describe("after a failure", () => {
 });
 
 test("a channel whose calls hang does not hold up what becomes due in another one", async () => {
-  const { control } = telegram;
+  const { control } = bed.telegram;
   const hanging = await askIn("Hanging", 20);
   const release = control.hold({ method: METHOD, chatId: hanging, times: 100 });
   const first = control.nextCall(METHOD);
@@ -199,9 +157,9 @@ test("a channel whose calls hang does not hold up what becomes due in another on
   await first;
   const other = await askIn("Other");
   await expect
-    .poll(() => control.calls(METHOD).map(({ parameters }) => String(parameters["chat_id"])))
+    .poll(() => control.calls(METHOD).map(({ parameters }) => String(parameters["chat_id"])), IN_TIME)
     .toContain(String(other));
-  await expect.poll(states).toContain("APPROVED");
+  await expect.poll(states, IN_TIME).toContain("APPROVED");
   release();
   await running;
 });
