@@ -37,7 +37,10 @@ class InviteLinksPlugin<Types extends PothosSchemaTypesBase> extends BasePlugin<
 
 const isTypedError = (result: unknown): result is UserError => errorTypeMap.has(result as object);
 
-/** A mutation finds out that its caller lacks rights before it changes anything. */
+/**
+ * Such a mutation is safe to repeat. Most have changed nothing: they look first, or roll their transaction back. An edit or
+ * a revocation of a link and a decision on requests to join may have been carried out, but repeating them changes no more.
+ */
 const isLackOfRights = (result: unknown): boolean =>
   isTypedError(result) && (result.code === "NOT_FOUND" || result.code === "FORBIDDEN");
 
