@@ -12,7 +12,7 @@ import { CHANNEL } from "./support/server.js";
 const BOT = { id: 123456789, token: "123456789:AA-secret-of-the-bot", username: "a_bot", firstName: "A" };
 const ADMIN_TOKEN = "an-admin-token-of-the-tests";
 /** How often a server is killed; more for a long run. */
-const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? 3);
+const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? 2);
 const PEOPLE_IN_A_ROUND = 40;
 
 const error = (error_code: number, description: string): SandboxFault => ({
