@@ -17,6 +17,7 @@ const TIMEOUT_MS = 10_000;
 
 export interface AskedChat {
   readonly chatId: number;
+  readonly url: string;
   readonly link: InviteLink;
 }
 
@@ -87,6 +88,6 @@ export class RequestBed {
     const link = await this.database.prisma.inviteLink.findFirstOrThrow({
       where: { channel: { chatId: BigInt(chatId) } },
     });
-    return { chatId, link };
+    return { chatId, url, link };
   }
 }
