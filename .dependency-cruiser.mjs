@@ -190,7 +190,7 @@ export default {
     doNotFollow: { path: "^node_modules/" },
     // Generated files, and programs that are checked with types that their test generates or packs.
     exclude: {
-      path: "^(src/database/generated|dashboard/src/gql|test/clients/(codegen|openapi)|test/cli/program)/",
+      path: "^(src/database/generated|dashboard/src/api/gql|test/clients/(codegen|openapi)|test/cli/program)/",
     },
     enhancedResolveOptions: {
       exportsFields: ["exports"],

@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 const GENERATE = fileURLToPath(new URL("../tools/documents.mjs", import.meta.url));
+const DOCUMENTS = new URL("src/api/gql/documents.json", import.meta.url);
 
 /** Runs in its own process: Vite would load another build of graphql than codegen, and graphql allows only one. */
 const generateDocuments = async () => {
@@ -12,16 +14,30 @@ const generateDocuments = async () => {
 };
 
 /**
- * Generates the types of the GraphQL documents before they are imported, and again after each edit.
+ * Generates the types of the GraphQL documents before they are imported, and again after each edit. In the place of each
+ * `graphql(…)` stands the parsed document, so that every page has only its own documents, and no page needs a parser.
  * @type {import("vite").Plugin}
  */
 const documents = {
   name: "documents",
+  enforce: "pre",
   buildStart: generateDocuments,
+  async transform(code, id) {
+    if (!/[.]tsx?$/.test(id) || id.includes("/gql/") || !code.includes("graphql(`")) return null;
+    const parsed = JSON.parse(await readFile(DOCUMENTS, "utf8"));
+    return code.replace(/\bgraphql\(`([^`]*)`\)/g, (_call, text) => {
+      if (!(text in parsed)) throw new Error(`${id} has a document that was not generated.`);
+      return `(${JSON.stringify(parsed[text])} as any)`;
+    });
+  },
   async hotUpdate({ file }) {
     if (/[.]tsx?$/.test(file) && !file.includes("/gql/")) await generateDocuments();
   },
 };
+
+const LIBRARIES =
+  /[\\/]node_modules[\\/](react|react-dom|scheduler|wouter|regexparam|use-sync-external-store|@apollo|rxjs|graphql|optimism|@wry|tslib)[\\/]/;
+const COMMON = /[\\/]dashboard[\\/]src[\\/](api|shell|ui|i18n)[\\/].*[.](ts|tsx|css)$/;
 
 export default defineConfig({
   plugins: [documents, react()],
@@ -32,7 +48,18 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // `npm start` prints its steps, not their timings.
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      output: {
+        // What every page needs is two files, and each page is one, instead of a file for each shared module.
+        codeSplitting: {
+          groups: [
+            { name: "libraries", test: LIBRARIES },
+            { name: "common", test: COMMON },
+          ],
+        },
+      },
+    },
   },
   // `npm run dashboard`, beside a server that was started by `npm start`.
   server: { proxy: { "/graphql": "http://127.0.0.1:4000" } },

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { withPlainPath } from "./plainPath.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -14,7 +15,7 @@ const STAMP = join(ROOT, "dist/.dashboard");
 
 /** @returns {string} a hash of everything that the build depends on */
 function fingerprint() {
-  const generated = join("src", "gql");
+  const generated = join("api", "gql");
   const sources = readdirSync(SOURCES, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.parentPath.endsWith(generated))
     .map((entry) => join(entry.parentPath, entry.name))
@@ -25,6 +26,17 @@ function fingerprint() {
     hash.update(file.slice(ROOT.length)).update("\0").update(readFileSync(file)).update("\0");
   }
   return `${hash.digest("hex")}\n`;
+}
+
+/** Stores each text file of the build compressed beside itself, where the server finds it. */
+function compressFiles() {
+  for (const name of readdirSync(OUTPUT, { recursive: true, encoding: "utf8" })) {
+    if (!/[.](js|css|svg)$/.test(name)) continue;
+    const file = join(OUTPUT, name);
+    const content = readFileSync(file);
+    writeFileSync(`${file}.br`, brotliCompressSync(content));
+    writeFileSync(`${file}.gz`, gzipSync(content, { level: 9 }));
+  }
 }
 
 async function build() {
@@ -48,6 +60,7 @@ async function build() {
       logLevel: "warn",
     });
   });
+  compressFiles();
   writeFileSync(STAMP, wanted);
 }
 

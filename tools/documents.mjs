@@ -1,5 +1,5 @@
-// Generates dashboard/src/gql, the types of the dashboard's GraphQL documents, from schema.graphql and the documents in the
-// dashboard's sources. Does what graphql-codegen's command line does with `preset: "client"`; the command line needs hundreds
+// Generates dashboard/src/api/gql, the types of the dashboard's GraphQL documents, from schema.graphql and the documents in the
+// dashboard's sources, and the documents themselves, which the build puts in the place of their texts. Does what graphql-codegen's command line does with `preset: "client"`; the command line needs hundreds
 // of packages.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,11 +8,11 @@ import { fileURLToPath } from "node:url";
 import { preset } from "@graphql-codegen/client-preset";
 import { codegen } from "@graphql-codegen/core";
 import { gqlPluckFromCodeStringSync } from "@graphql-tools/graphql-tag-pluck";
-import { buildASTSchema, isAbstractType, parse } from "graphql";
+import { buildASTSchema, isAbstractType, Kind, parse, visit } from "graphql";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = join(ROOT, "dashboard/src");
-const OUTPUT = join(SOURCES, "gql");
+const OUTPUT = join(SOURCES, "api/gql");
 
 /** The TypeScript type of each scalar. Generating fails if one is missing. */
 const SCALARS = {
@@ -30,7 +30,36 @@ function documentsIn(/** @type {string} */ location) {
     // The generated types look a document up by its exact text.
     skipIndent: true,
   });
-  return plucked.map(({ body }) => ({ location, rawSDL: body, document: parse(body) }));
+  return plucked.map(({ body }) => ({
+    location,
+    rawSDL: body,
+    document: parse(body, { noLocation: true }),
+  }));
+}
+
+/**
+ * The parsed documents by their texts, each with the fragments that it needs.
+ * @param {ReturnType<typeof documentsIn>} documents
+ */
+function parsedDocuments(documents) {
+  const definitions = documents.flatMap(({ document }) => document.definitions);
+  const fragments = new Map(
+    definitions.flatMap((one) => (one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [])),
+  );
+  const complete = (/** @type {import("graphql").DocumentNode} */ document) => {
+    const all = new Set(document.definitions);
+    // A set also visits what is added while it is walked.
+    for (const definition of all) {
+      visit(definition, {
+        FragmentSpread({ name }) {
+          const fragment = fragments.get(name.value);
+          if (fragment) all.add(fragment);
+        },
+      });
+    }
+    return { kind: Kind.DOCUMENT, definitions: [...all] };
+  };
+  return Object.fromEntries(documents.map(({ rawSDL, document }) => [rawSDL, complete(document)]));
 }
 
 /** The code of possibleTypes, by which Apollo's cache matches fragments on interfaces and unions. */
@@ -49,11 +78,14 @@ function writeChanged(/** @type {string} */ file, /** @type {string} */ text) {
 async function generateDocuments() {
   const schema = parse(readFileSync(join(ROOT, "schema.graphql"), "utf8"));
   const schemaAst = buildASTSchema(schema);
-  const sources = readdirSync(SOURCES).filter((name) => /[.]tsx?$/.test(name));
+  const sources = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter(
+    (name) => /[.]tsx?$/.test(name) && !join(SOURCES, name).startsWith(OUTPUT),
+  );
+  const documents = sources.sort().flatMap((name) => documentsIn(join(SOURCES, name)));
   const outputs = await preset.buildGeneratesSection({
     schema,
     schemaAst,
-    documents: sources.sort().flatMap((name) => documentsIn(join(SOURCES, name))),
+    documents,
     baseOutputDir: `${OUTPUT}/`,
     presetConfig: { fragmentMasking: { unmaskFunctionName: "read" } },
     config: {
@@ -72,6 +104,7 @@ async function generateDocuments() {
     writeChanged(output.filename, text);
   }
   writeChanged(join(OUTPUT, "possibleTypes.ts"), possibleTypes(schemaAst));
+  writeChanged(join(OUTPUT, "documents.json"), JSON.stringify(parsedDocuments(documents)));
 }
 
 try {

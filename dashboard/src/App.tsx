@@ -1,24 +1,32 @@
-import type { ApolloClient } from "@apollo/client";
 import { ApolloProvider } from "@apollo/client/react";
-import { useMemo } from "react";
-import { createClient } from "./client.js";
-import { SignIn } from "./SignIn.js";
-import { useSession } from "./session.js";
-import { Workspace } from "./Workspace.js";
+import { lazy, Suspense, useEffect, useMemo } from "react";
+import { createApi } from "./api/client.js";
+import { Shell } from "./shell/Shell.js";
+import { accept, getToken, refuse, useSession } from "./shell/session.js";
+
+const SignIn = lazy(() => import("./pages/signIn/SignIn.js"));
 
 export function App() {
-  const { session, enter, leave } = useSession();
-  const { token } = session;
-  // Each token has its own client and cache, since another token may not see the cached data.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `leave` behaves the same in every render.
-  const client: ApolloClient | null = useMemo(
-    () => (token === null ? null : createClient(token, () => leave(true))),
-    [token],
+  const { token, isRefused, isAsking } = useSession();
+  if (isAsking) return null;
+  if (token !== null) return <SignedIn />;
+  return (
+    <Suspense>
+      <SignIn isRefused={isRefused} />
+    </Suspense>
   );
-  if (client === null) return <SignIn isRefused={session.isRefused} onEnter={enter} />;
+}
+
+/** Its client and cache last until the user signs out; signing in again with another token replaces only the token. */
+function SignedIn() {
+  const { client, connection } = useMemo(
+    () => createApi({ getToken, onAccepted: accept, onRefused: refuse }),
+    [],
+  );
+  useEffect(() => () => connection.close(), [connection]);
   return (
     <ApolloProvider client={client}>
-      <Workspace onLeave={() => leave(false)} />
+      <Shell connection={connection} />
     </ApolloProvider>
   );
 }

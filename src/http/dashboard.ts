@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import serveFiles from "@fastify/static";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { asPrivatePage } from "./lifecycle/htmlPage.js";
 import { isLocalRequest } from "./lifecycle/localRequest.js";
 
@@ -32,8 +32,12 @@ const POLICY = [
 /** The placeholder for the token in dashboard/index.html. */
 const NO_TOKEN = '<meta name="sandbox-token" content="" />';
 
+/** Whether a browser asks for a page, rather than a program for data. */
+const wantsPage = ({ headers }: FastifyRequest): boolean => headers.accept?.includes("text/html") === true;
+
 /**
- * Serves the dashboard at `/`. For the user of this machine the page contains the sandbox's token; the page asks all other
+ * Serves the dashboard at `/`, and at every address without another answer if a browser asks for it: the dashboard has
+ * its own addresses, and says so where it has no page. For the user of this machine the page contains the sandbox's token; the page asks all other
  * users for a token.
  * @returns false if the dashboard was not built, as after an installation without development dependencies
  */
@@ -51,19 +55,24 @@ export async function addDashboard(
   }
   const page = await readFile(index, "utf8");
   if (!page.includes(NO_TOKEN)) throw new Error("The dashboard's page has no placeholder for a token.");
-  server.get("/", (request, reply) => {
+  const sendPage = (request: FastifyRequest, reply: FastifyReply) => {
     const shown = sandboxToken !== null && isLocalRequest(request) ? sandboxToken : "";
     return asPrivatePage(reply, POLICY).send(
       page.replace(NO_TOKEN, () => NO_TOKEN.replace('""', `"${shown}"`)),
     );
-  });
-  // The files never change: their names contain a hash of their content.
+  };
+  server.get("/", sendPage);
+  server.get("/*", (request, reply) =>
+    wantsPage(request) ? sendPage(request, reply) : reply.callNotFound(),
+  );
+  // The files never change: their names contain a hash of their content. The build has compressed them.
   await server.register(serveFiles, {
     root: join(folder, "assets"),
     prefix: "/assets/",
     decorateReply: false,
     index: false,
     redirect: false,
+    preCompressed: true,
     immutable: true,
     maxAge: "1y",
   });

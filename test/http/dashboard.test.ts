@@ -99,6 +99,30 @@ describe("the dashboard's files", () => {
   });
 
   test.each([
+    ["br", "gzip, deflate, br"],
+    ["gzip", "gzip"],
+    [null, "identity"],
+  ])("the dashboard's scripts are sent with the content encoding %s", async (encoding, accepted) => {
+    const script = assetsOf(await (await get("/")).text()).find((path) => path.endsWith(".js")) ?? "";
+    const plain = await get(script, { headers: { "accept-encoding": "identity" } });
+    const response = await get(script, { headers: { "accept-encoding": accepted } });
+    expect(response.headers.get("content-encoding")).toBe(encoding);
+    expect(response.headers.get("content-type")).toMatch(/^text\/javascript/);
+    expect(response.headers.get("vary")).toMatch(/accept-encoding/i);
+    expect(await response.text()).toBe(await plain.text());
+  });
+
+  test.each(["/requests", "/settings/tokens", "/no/such/page"])(
+    "a browser that asks for %s gets the dashboard's page",
+    async (path) => {
+      const response = await get(path, { headers: { accept: "text/html,application/xhtml+xml" } });
+      expect(response.status).toBe(200);
+      expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+      expect(await response.text()).toBe(await (await get("/")).text());
+    },
+  );
+
+  test.each([
     "/assets/",
     "/assets/none.js",
     "/assets/..%2findex.html",

@@ -1,0 +1,66 @@
+import { ApolloClient, ApolloLink, HttpLink, ServerError } from "@apollo/client";
+import { SetContextLink } from "@apollo/client/link/context";
+import { OperationTypeNode } from "graphql";
+import { Observable } from "rxjs";
+import { createCache } from "./cache.js";
+import { Connection, isUnreachable } from "./connection.js";
+import { probe } from "./probe.js";
+import { createEventsLink } from "./subscriptions.js";
+
+/** What the client needs of the session. */
+export interface Credentials {
+  /** The token of the moment: signing in again replaces it, and what is on the page stays. */
+  readonly getToken: () => string;
+  readonly onAccepted: () => void;
+  /** Called when the server rejects the token (401). */
+  readonly onRefused: () => void;
+}
+
+export interface Api {
+  readonly client: ApolloClient;
+  readonly connection: Connection;
+}
+
+export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api {
+  /** Fetches again what is on the page, also what had failed: a query in error does not do so by itself. */
+  const refetch = () => void client.refetchQueries({ include: "active" }).catch(() => {});
+  const connection = new Connection(async () => (await probe(getToken())) !== "unreachable", refetch);
+  const authorize = new SetContextLink(({ headers }) => ({
+    headers: { ...headers, authorization: `Bearer ${getToken()}` },
+  }));
+  const client = new ApolloClient({
+    link: ApolloLink.split(
+      ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+      createEventsLink(getToken, connection),
+      ApolloLink.from([
+        createWatchLink(connection, onAccepted, onRefused),
+        authorize,
+        new HttpLink({ uri: "/graphql" }),
+      ]),
+    ),
+    cache: createCache(),
+  });
+  return { client, connection };
+}
+
+/** Learns from each answer whether the server can be reached, and whether it accepts the token. */
+const createWatchLink = (connection: Connection, onAccepted: () => void, onRefused: () => void): ApolloLink =>
+  new ApolloLink(
+    (operation, forward) =>
+      new Observable((observer) =>
+        forward(operation).subscribe({
+          next(result) {
+            connection.restore();
+            onAccepted();
+            observer.next(result);
+          },
+          error(error: unknown) {
+            if (isUnreachable(error)) connection.lose();
+            else connection.restore();
+            if (ServerError.is(error) && error.statusCode === 401) onRefused();
+            observer.error(error);
+          },
+          complete: () => observer.complete(),
+        }),
+      ),
+  );

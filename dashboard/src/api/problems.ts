@@ -1,0 +1,86 @@
+import { useEffect, useState } from "react";
+import { isUnreachable } from "./connection.js";
+import type { ProblemFragment } from "./gql/graphql.js";
+import { type FragmentType, graphql, read } from "./gql/index.js";
+
+/** The fields of an error that every mutation requests; __typename tells errors apart. */
+export const PROBLEM = graphql(`
+  fragment Problem on UserError {
+    __typename
+    message
+    ... on ValidationError {
+      fieldErrors {
+        field
+        message
+      }
+    }
+    ... on RateLimitedError {
+      retryAfterSeconds
+    }
+    ... on TelegramUnavailableError {
+      outcomeUnknown
+    }
+  }
+`);
+
+/** A failure without a typed error: the server could not be reached, or failed. */
+export type Failure =
+  | { readonly __typename: "Unreachable" }
+  | { readonly __typename: "Failure"; readonly message: string };
+export type ProblemView = ProblemFragment | Failure;
+
+export function failureOf(error: unknown): Failure {
+  if (isUnreachable(error)) return { __typename: "Unreachable" };
+  return { __typename: "Failure", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** The result of a mutation, which is a success or a typed error. @throws Error if the server sent none. */
+export function requireResult<Result>(result: Result | null | undefined): Result {
+  if (result == null) throw new Error("The server sent no result.");
+  return result;
+}
+
+/** Runs an action and keeps the problem of its last run; null after a success. */
+export function useAttempt() {
+  const [problem, setProblem] = useState<ProblemView | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
+
+  /** @param run returns null on success. */
+  async function attempt(run: () => Promise<FragmentType<typeof PROBLEM> | null>): Promise<void> {
+    setIsBusy(true);
+    setProblem(null);
+    try {
+      const refused = await run();
+      setProblem(refused && read(PROBLEM, refused));
+    } catch (error) {
+      setProblem(failureOf(error));
+    } finally {
+      setIsBusy(false);
+    }
+  }
+  return { problem, isBusy, attempt };
+}
+
+/** The seconds left to wait, counted from the moment of the refusal; 0 if there is nothing to wait for. */
+export function useCountdown(problem: ProblemView | null): number {
+  const [left, setLeft] = useState(0);
+  useEffect(() => {
+    if (problem?.__typename !== "RateLimitedError") return setLeft(0);
+    const end = Date.now() + problem.retryAfterSeconds * 1000;
+    const update = () => setLeft(Math.max(0, Math.ceil((end - Date.now()) / 1000)));
+    update();
+    const timer = setInterval(update, 250);
+    return () => clearInterval(timer);
+  }, [problem]);
+  return left;
+}
+
+/** The input field of a path: "tagIds" for "tagIds.1". */
+export const fieldOf = (path: string): string => path.split(".", 1)[0] ?? path;
+
+/** All messages about a field as one text; null if there are none. */
+export function fieldProblem(problem: ProblemView | null, field: string): string | null {
+  if (problem?.__typename !== "ValidationError") return null;
+  const messages = problem.fieldErrors.filter((error) => fieldOf(error.field) === field);
+  return messages.length === 0 ? null : messages.map(({ message }) => message).join(" ");
+}

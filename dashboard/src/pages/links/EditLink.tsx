@@ -1,0 +1,86 @@
+import { useApolloClient, useMutation } from "@apollo/client/react";
+import { evictLists } from "../../api/cache.js";
+import type { LinkFieldsFragment, UpdateInviteLinkInput } from "../../api/gql/graphql.js";
+import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { requireResult, useAttempt } from "../../api/problems.js";
+import { fromLocal, toLocal } from "../../i18n/format.js";
+import { useI18n } from "../../i18n/index.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { toast } from "../../ui/toast.js";
+import { refetchAfter } from "./afterRefusal.js";
+import { LINK_FIELDS, LinkForm, type LinkValues } from "./LinkForm.js";
+import type { TAG_CHOICE } from "./TagPicker.js";
+
+const UPDATE = graphql(`
+  mutation UpdateLink($input: UpdateInviteLinkInput!) {
+    updateInviteLink(input: $input) {
+      __typename
+      ... on UpdateInviteLinkSuccess {
+        inviteLink {
+          ...LinkRow
+          channel {
+            ...BotNotice
+          }
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+/** Only the properties that changed, so that Telegram is called only if one of its own properties changed. */
+function changesOf(link: LinkFieldsFragment, values: LinkValues): Omit<UpdateInviteLinkInput, "id"> {
+  const { name, budget, expireDate, memberLimit, createsJoinRequest, tagIds } = values;
+  const before = link.tags.map(({ id }) => id);
+  // The form field has no seconds. An unchanged date is not sent, so that its seconds are kept.
+  const isSameExpiry = expireDate === fromLocal(toLocal(link.expireDate));
+  return {
+    ...(name !== (link.name ?? "") && { name: name === "" ? null : name }),
+    ...(Number(budget) !== Number(link.budget) && { budget }),
+    ...(!isSameExpiry && { expireDate }),
+    ...(memberLimit !== (link.memberLimit ?? null) && { memberLimit }),
+    ...(createsJoinRequest !== link.createsJoinRequest && { createsJoinRequest }),
+    ...((tagIds.length !== before.length || tagIds.some((id) => !before.includes(id))) && { tagIds }),
+  };
+}
+
+export default function EditLink(props: {
+  readonly link: FragmentType<typeof LINK_FIELDS>;
+  readonly currency: string;
+  readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
+  readonly onClose: () => void;
+}) {
+  const { currency, tagChoices, onClose } = props;
+  const { t } = useI18n();
+  const link = read(LINK_FIELDS, props.link);
+  const client = useApolloClient();
+  const [update] = useMutation(UPDATE, { update: evictLists });
+  const { problem, isBusy, attempt } = useAttempt();
+  const name = link.name ?? t("links.unnamed");
+  const submit = (values: LinkValues) =>
+    attempt(async () => {
+      const { data } = await update({ variables: { input: { id: link.id, ...changesOf(link, values) } } });
+      const result = requireResult(data?.updateInviteLink);
+      if (result.__typename !== "UpdateInviteLinkSuccess") {
+        refetchAfter(client, result);
+        return result;
+      }
+      onClose();
+      toast({ message: t("links.changed", { name: values.name || name }) });
+      return null;
+    });
+  return (
+    <Dialog title={t("links.editTitle", { name })} onClose={onClose}>
+      <LinkForm
+        currency={currency}
+        tagChoices={tagChoices}
+        initial={link}
+        isChanged={(values) => Object.keys(changesOf(link, values)).length > 0}
+        submit={t("common.save")}
+        problem={problem}
+        isBusy={isBusy}
+        onSubmit={submit}
+      />
+    </Dialog>
+  );
+}

@@ -1,0 +1,182 @@
+import { type ReactNode, useEffect, useId, useState } from "react";
+import type { FacetFragment } from "../../api/gql/graphql.js";
+import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { useI18n } from "../../i18n/index.js";
+import { Name } from "../../ui/Name.js";
+import { TagChip } from "../../ui/TagChip.js";
+import { type ChangeView, clearFilter } from "./useView.js";
+import { isFiltered, STATES, toggle, type View } from "./view.js";
+
+const FACET = graphql(`
+  fragment Facet on TagTypeFacet {
+    type {
+      id
+      name
+    }
+    withoutTypeCount
+    tags {
+      count
+      tag {
+        id
+        name
+        ...TagChip
+      }
+    }
+  }
+`);
+
+/** Lists with at least so many tags have a search field. */
+const SEARCHED_FROM = 10;
+/** Time from the last keystroke to the request, in milliseconds. */
+const TYPING_MS = 250;
+
+export function Filters(props: {
+  readonly view: View;
+  readonly onChange: ChangeView;
+  readonly facets: readonly FragmentType<typeof FACET>[];
+}) {
+  const { view, onChange } = props;
+  const { t } = useI18n();
+  return (
+    <form className="filters" data-transient onSubmit={(event) => event.preventDefault()}>
+      <NameFilter name={view.name} onChange={(name) => onChange({ name }, "replace")} />
+      <fieldset>
+        <legend>{t("links.state")}</legend>
+        <div className="segments">
+          {STATES.map((state) => (
+            <label key={state}>
+              <input
+                type="radio"
+                name="state"
+                checked={view.state === state}
+                onChange={() => onChange({ state })}
+              />
+              <span>{t(`state.${state}`)}</span>
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      {props.facets.map((facet) => {
+        const shown = read(FACET, facet);
+        return <TypeFilter key={shown.type.id} facet={shown} view={view} onChange={onChange} />;
+      })}
+      {isFiltered(view) && (
+        <button type="button" onClick={() => clearFilter(onChange)}>
+          {t("links.clearFilter")}
+        </button>
+      )}
+    </form>
+  );
+}
+
+/** Shows the name in the address, for example after going back, unless the user is typing. */
+function NameFilter({
+  name,
+  onChange,
+}: {
+  readonly name: string;
+  readonly onChange: (name: string) => void;
+}) {
+  const { t } = useI18n();
+  const [typed, setTyped] = useState<string | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only typing starts the timer.
+  useEffect(() => {
+    if (typed === null) return;
+    const timer = setTimeout(() => {
+      onChange(typed);
+      setTyped(null);
+    }, TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  return (
+    <label className="field">
+      {t("links.nameContains")}
+      <input
+        type="search"
+        dir="auto"
+        value={typed ?? name}
+        onChange={({ target }) => setTyped(target.value)}
+      />
+    </label>
+  );
+}
+
+function TypeFilter(props: {
+  readonly facet: FacetFragment;
+  readonly view: View;
+  readonly onChange: ChangeView;
+}) {
+  const { facet, view, onChange } = props;
+  const { type } = facet;
+  const { t, number } = useI18n();
+  const group = view.groups.find((other) => other.type === type.id);
+  const [searched, setSearched] = useState("");
+  const searchId = useId();
+  const wanted = searched.toLowerCase();
+  const tags = facet.tags.filter(({ tag }) => tag.name.toLowerCase().includes(wanted));
+  const toggleTag = (tag: string | null) => onChange({ groups: toggle(view.groups, type.id, tag) });
+  return (
+    <fieldset>
+      <legend>
+        <Name>{type.name}</Name>
+      </legend>
+      {facet.tags.length >= SEARCHED_FROM && (
+        <>
+          <label htmlFor={searchId} className="hidden">
+            {t("links.findTagOf", { type: type.name })}
+          </label>
+          <input
+            id={searchId}
+            type="search"
+            className="slim"
+            placeholder={t("links.findAmong", { count: facet.tags.length, shown: number(facet.tags.length) })}
+            value={searched}
+            onChange={({ target }) => setSearched(target.value)}
+          />
+        </>
+      )}
+      <ul className="choices">
+        {tags.map(({ tag, count }) => (
+          <Choice
+            key={tag.id}
+            isChosen={group?.tags.includes(tag.id) === true}
+            count={count}
+            onToggle={() => toggleTag(tag.id)}
+          >
+            <TagChip tag={tag} />
+          </Choice>
+        ))}
+        {tags.length === 0 && <li className="small muted">{t("links.noTagFound")}</li>}
+        <Choice
+          isChosen={group?.without === true}
+          count={facet.withoutTypeCount}
+          onToggle={() => toggleTag(null)}
+        >
+          <span className="muted">{t("links.without", { type: type.name })}</span>
+        </Choice>
+      </ul>
+    </fieldset>
+  );
+}
+
+function Choice(props: {
+  readonly isChosen: boolean;
+  readonly count: number;
+  readonly onToggle: () => void;
+  readonly children: ReactNode;
+}) {
+  const { isChosen, count, onToggle, children } = props;
+  const { t, number } = useI18n();
+  return (
+    <li data-empty={count === 0 && !isChosen}>
+      <label>
+        <input type="checkbox" checked={isChosen} onChange={onToggle} />
+        {children}
+        <span className="count" aria-hidden="true">
+          {number(count)}
+        </span>
+        <span className="hidden">{t("chart.links", { count, shown: number(count) })}</span>
+      </label>
+    </li>
+  );
+}

@@ -1,0 +1,198 @@
+import { useEffect, useRef, useState } from "react";
+import type { LinkFieldsFragment } from "../../api/gql/graphql.js";
+import { type FragmentType, graphql } from "../../api/gql/index.js";
+import { fieldProblem, type ProblemView, useCountdown } from "../../api/problems.js";
+import { fromLocal, parseAmount, toLocal } from "../../i18n/format.js";
+import { useI18n } from "../../i18n/index.js";
+import { useCloseDialog } from "../../ui/Dialog.js";
+import { Field } from "../../ui/Field.js";
+import { Problem } from "../../ui/Problem.js";
+import { type TAG_CHOICE, TagPicker } from "./TagPicker.js";
+
+/** The properties of a link that the form edits. */
+export const LINK_FIELDS = graphql(`
+  fragment LinkFields on InviteLink {
+    id
+    name
+    budget
+    expireDate
+    memberLimit
+    createsJoinRequest
+    isBotCreated
+    isRevoked
+    tags {
+      id
+    }
+  }
+`);
+
+/** The values of the form. */
+export interface LinkValues {
+  readonly name: string;
+  /** An exact decimal, for example "1500.50". */
+  readonly budget: string;
+  readonly expireDate: string | null;
+  readonly memberLimit: number | null;
+  readonly createsJoinRequest: boolean;
+  readonly tagIds: string[];
+}
+
+/** Fields that show their own messages. */
+const FIELDS = ["name", "budget", "expireDate", "memberLimit", "createsJoinRequest", "tagIds"];
+
+/** @returns the values, and the fields whose values the page itself does not accept */
+function readForm(form: HTMLFormElement, initial: LinkFieldsFragment | null) {
+  const data = new FormData(form);
+  const text = (name: string) => String(data.get(name) ?? "").trim();
+  const amount = parseAmount(text("budget"));
+  const values: LinkValues = {
+    name: text("name"),
+    budget: amount ?? "0",
+    expireDate: fromLocal(text("expireDate")),
+    memberLimit: text("memberLimit") === "" ? null : Number(text("memberLimit")),
+    // A disabled check box is not in the form's data.
+    createsJoinRequest: isFixed(initial)
+      ? initial?.createsJoinRequest === true
+      : data.has("createsJoinRequest"),
+    tagIds: data.getAll("tagIds").map(String),
+  };
+  const wrong = {
+    name: initial === null && values.name === "",
+    budget: amount === null,
+  };
+  return { values, wrong };
+}
+
+/** Telegram does not let the bot edit links of other administrators, nor anybody edit revoked ones. */
+const isFixed = (link: LinkFieldsFragment | null): boolean =>
+  link !== null && (!link.isBotCreated || link.isRevoked);
+
+/** The form that creates or edits a link. */
+export function LinkForm(props: {
+  readonly initial: LinkFieldsFragment | null;
+  readonly currency: string;
+  readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
+  readonly problem: ProblemView | null;
+  readonly isBusy: boolean;
+  readonly submit: string;
+  /** Whether there is something to save; without it there always is. */
+  readonly isChanged?: (values: LinkValues) => boolean;
+  readonly onSubmit: (values: LinkValues) => void;
+}) {
+  const { initial, currency, tagChoices, problem, isBusy, submit, isChanged, onSubmit } = props;
+  const { t } = useI18n();
+  const close = useCloseDialog();
+  const form = useRef<HTMLFormElement>(null);
+  const secondsLeft = useCountdown(problem);
+  const [wrong, setWrong] = useState({ name: false, budget: false });
+  const [canSave, setCanSave] = useState(isChanged === undefined);
+  const fixed = isFixed(initial);
+  useEffect(() => {
+    if (problem || wrong.name || wrong.budget)
+      form.current?.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
+  }, [problem, wrong]);
+  return (
+    <form
+      ref={form}
+      className="fields"
+      noValidate
+      onInput={({ currentTarget }) => {
+        const read = readForm(currentTarget, initial);
+        if (isChanged) setCanSave(read.wrong.budget || isChanged(read.values));
+      }}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (isBusy || secondsLeft > 0 || !canSave) return;
+        const read = readForm(event.currentTarget, initial);
+        setWrong(read.wrong);
+        if (!read.wrong.name && !read.wrong.budget) onSubmit(read.values);
+      }}
+    >
+      {problem && (
+        <Problem
+          problem={problem}
+          fields={FIELDS}
+          secondsLeft={secondsLeft}
+          {...(initial === null && { ifUnknown: t("uncertain.inForm") })}
+        />
+      )}
+      {fixed && (
+        <p className="notice">{initial?.isRevoked ? t("links.revokedFixed") : t("links.foreignFixed")}</p>
+      )}
+      <Field
+        name="name"
+        label={t("links.name")}
+        hint={t("links.nameHint")}
+        defaultValue={initial?.name ?? ""}
+        readOnly={fixed}
+        required={initial === null}
+        autoComplete="off"
+        problem={problem}
+        wrong={wrong.name ? t("form.required") : undefined}
+      />
+      <div className="pair">
+        <Field
+          name="budget"
+          label={t("links.budgetIn", { currency })}
+          defaultValue={initial?.budget ?? ""}
+          placeholder="0.00"
+          inputMode="decimal"
+          autoComplete="off"
+          problem={problem}
+          wrong={wrong.budget ? t("form.amount") : undefined}
+        />
+        <Field
+          name="memberLimit"
+          label={t("links.memberLimit")}
+          type="number"
+          min={1}
+          max={99999}
+          defaultValue={initial?.memberLimit ?? ""}
+          placeholder={t("links.noLimit")}
+          readOnly={fixed}
+          problem={problem}
+        />
+      </div>
+      <div className="pair">
+        <Field
+          name="expireDate"
+          label={t("links.expires")}
+          type="datetime-local"
+          defaultValue={toLocal(initial?.expireDate)}
+          readOnly={fixed}
+          problem={problem}
+        />
+        <label className="check">
+          <input
+            type="checkbox"
+            name="createsJoinRequest"
+            defaultChecked={initial?.createsJoinRequest ?? false}
+            disabled={fixed}
+            aria-invalid={fieldProblem(problem, "createsJoinRequest") !== null}
+          />
+          {t("links.requireApproval")}
+          {fieldProblem(problem, "createsJoinRequest") !== null && (
+            <span className="field-problem">{fieldProblem(problem, "createsJoinRequest")}</span>
+          )}
+        </label>
+      </div>
+      <TagPicker
+        choices={tagChoices}
+        chosen={new Set(initial?.tags.map(({ id }) => id))}
+        problem={fieldProblem(problem, "tagIds")}
+      />
+      <footer className="dialog-foot">
+        <button type="button" onClick={close}>
+          {t("common.cancel")}
+        </button>
+        <button type="submit" className="primary" disabled={isBusy || secondsLeft > 0 || !canSave}>
+          {secondsLeft > 0
+            ? t("problem.asksToWait", { count: secondsLeft })
+            : problem
+              ? t("common.tryAgain")
+              : submit}
+        </button>
+      </footer>
+    </form>
+  );
+}

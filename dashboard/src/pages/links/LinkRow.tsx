@@ -1,0 +1,159 @@
+import { memo, useEffect, useState } from "react";
+import type { LinkRowFragment } from "../../api/gql/graphql.js";
+import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { useI18n } from "../../i18n/index.js";
+import { Icon } from "../../ui/Icon.js";
+import { Name } from "../../ui/Name.js";
+import { TagChip } from "../../ui/TagChip.js";
+import { canCopy, copyText } from "./copyText.js";
+
+export const LINK_ROW = graphql(`
+  fragment LinkRow on InviteLink {
+    id
+    name
+    url
+    budget
+    createdAt
+    expireDate
+    memberLimit
+    createsJoinRequest
+    isBotCreated
+    isExpired
+    isRevoked
+    subscription {
+      priceStars
+    }
+    tags {
+      id
+      ...TagChip
+    }
+    ...LinkFields
+  }
+`);
+
+export type ShownLink = LinkRowFragment;
+export interface LinkAction {
+  readonly kind: "edit" | "revoke" | "qr";
+  readonly link: ShownLink;
+}
+
+export const LinkRow = memo(function LinkRow(props: {
+  readonly link: FragmentType<typeof LINK_ROW>;
+  readonly currency: string;
+  readonly canEdit: boolean;
+  readonly onAct: (action: LinkAction) => void;
+  /** Opens the menu of a link beside the button. */
+  readonly onMenu: (button: HTMLElement, link: ShownLink) => void;
+}) {
+  const { currency, canEdit, onAct, onMenu } = props;
+  const { t, money, day, dayAndTime } = useI18n();
+  const link = read(LINK_ROW, props.link);
+  const name = link.name ?? t("links.unnamed");
+  return (
+    <tr data-usable={!link.isRevoked && !link.isExpired}>
+      <td className="name">
+        <div className="about">
+          <span className="link-name" title={name}>
+            <Name>{name}</Name>
+          </span>
+          <Facts link={link} />
+        </div>
+      </td>
+      <td className="address">
+        <Address url={link.url} />
+      </td>
+      <td className="tags">
+        <span className="chips">
+          {link.tags.map((tag) => (
+            <TagChip key={tag.id} tag={tag} />
+          ))}
+        </span>
+      </td>
+      <td className="budget">{money(link.budget, currency)}</td>
+      <td className="created_at">
+        <time dateTime={link.createdAt} title={dayAndTime(link.createdAt)}>
+          {day(link.createdAt)}
+        </time>
+      </td>
+      <td className="actions">
+        {canEdit && (
+          <button
+            type="button"
+            className="quiet icon-button"
+            aria-label={t("links.editOf", { name })}
+            title={t("links.edit")}
+            onClick={() => onAct({ kind: "edit", link })}
+          >
+            <Icon name="edit" />
+          </button>
+        )}
+        <button
+          type="button"
+          className="quiet icon-button"
+          aria-label={t("links.moreOf", { name })}
+          title={t("links.more")}
+          aria-haspopup="menu"
+          onClick={({ currentTarget }) => onMenu(currentTarget, link)}
+        >
+          <Icon name="more" />
+        </button>
+      </td>
+    </tr>
+  );
+});
+
+/** Badges for what is unusual about a link. */
+function Facts({ link }: { readonly link: LinkRowFragment }) {
+  const { t, day, number } = useI18n();
+  const facts = [
+    link.isRevoked && { text: t("facts.revoked"), kind: "ended" },
+    !link.isRevoked && link.isExpired && { text: t("facts.expired"), kind: "ended" },
+    !link.isExpired && link.expireDate && { text: t("facts.expires", { day: day(link.expireDate) }) },
+    link.createsJoinRequest && { text: t("facts.approval") },
+    link.memberLimit && {
+      text: t("facts.limit", { count: link.memberLimit, shown: number(link.memberLimit) }),
+    },
+    link.subscription && { text: t("facts.stars", { stars: number(link.subscription.priceStars) }) },
+    !link.isBotCreated && { text: t("facts.foreign") },
+  ].filter((fact): fact is { text: string; kind?: string } => typeof fact === "object" && fact !== null);
+  if (facts.length === 0) return null;
+  return (
+    <span className="facts">
+      {facts.map(({ text, kind = "plain" }) => (
+        <span key={text} className="fact" data-kind={kind}>
+          {text}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+const COPIED_MS = 2000;
+
+/** The address, which a click copies where the browser allows it. */
+function Address({ url }: { readonly url: string }) {
+  const { t } = useI18n();
+  const [isCopied, setIsCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return;
+    const timer = setTimeout(() => setIsCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  const shown = url.replace("https://", "");
+  if (!canCopy()) return <code>{shown}</code>;
+  return (
+    <button
+      type="button"
+      className="quiet copy"
+      title={t("links.copyLink")}
+      data-copied={isCopied}
+      onClick={() => void copyText(url).then(setIsCopied)}
+    >
+      <span className="hidden">{t("links.copy")}</span> <code>{shown}</code>
+      <Icon name={isCopied ? "check" : "copy"} />
+      <span role="status" className="hidden">
+        {isCopied && t("links.copied")}
+      </span>
+    </button>
+  );
+}

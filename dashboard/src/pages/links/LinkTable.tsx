@@ -1,0 +1,260 @@
+import { useQuery } from "@apollo/client/react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
+import { graphql } from "../../api/gql/index.js";
+import { failureOf } from "../../api/problems.js";
+import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
+import { type LinkAction, LinkRow, type ShownLink } from "./LinkRow.js";
+import { type ChangeView, clearFilter } from "./useView.js";
+import { filterOf, isFiltered, PAGE_SIZE, type View } from "./view.js";
+
+const RowMenu = lazy(() => import("./RowMenu.js"));
+
+const LINKS = graphql(`
+  query Links(
+    $channelId: TelegramID!
+    $filter: InviteLinkFilter
+    $orderBy: [InviteLinkOrder!]
+    $first: Int
+    $after: String
+  ) {
+    channel(telegramId: $channelId) {
+      id
+      currency
+    }
+    inviteLinks(channelId: $channelId, filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        cursor
+        node {
+          id
+          ...LinkRow
+        }
+      }
+    }
+  }
+`);
+
+/** Loads pages of the list until it has as many rows as the view asks for. */
+function useLinks(channelId: number, view: View) {
+  const variables = { channelId, filter: filterOf(view), orderBy: [view.order], first: PAGE_SIZE };
+  const { data, previousData, error, loading, fetchMore, refetch } = useQuery(LINKS, { variables });
+  const list = data?.inviteLinks;
+  const after = list?.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
+  const missing = list ? view.rows - list.edges.length : 0;
+  const [failed, setFailed] = useState<{ readonly after: string; readonly error: Error } | null>(null);
+  // The error of an earlier page is ignored.
+  const failure = failed?.after === after ? failed : null;
+  useEffect(() => {
+    if (after == null || missing <= 0 || failure) return;
+    fetchMore({ variables: { after } }).catch((error: Error) => setFailed({ after, error }));
+  }, [after, missing, failure, fetchMore]);
+  const shown = data ?? previousData;
+  return {
+    edges: shown?.inviteLinks.edges.slice(0, view.rows) ?? [],
+    currency: shown?.channel?.currency ?? "USD",
+    hasMore: list !== undefined && (list.pageInfo.hasNextPage || list.edges.length > view.rows),
+    isLoaded: shown !== undefined,
+    isBusy: loading || data === undefined || (after != null && missing > 0 && !failure),
+    error: error ?? failure?.error,
+    retry: () => (failure ? setFailed(null) : void refetch().catch(() => {})),
+  };
+}
+
+/**
+ * Keeps the focus in the list when the row with the focus leaves it, as a revoked link does: it goes to the row that
+ * follows.
+ */
+function useFocusOfRows(edges: readonly unknown[]) {
+  const last = useRef<{ readonly element: Element; readonly row: number } | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another list can have taken a row away.
+  useEffect(() => {
+    if (last.current === null || last.current.element.isConnected) return;
+    if (document.activeElement === document.body) {
+      const rows = document.querySelectorAll<HTMLElement>("tbody tr");
+      const next = rows[Math.min(last.current.row, rows.length - 1)];
+      (
+        next?.querySelector<HTMLElement>(".actions button:last-child") ?? document.querySelector("main")
+      )?.focus();
+    }
+    last.current = null;
+  }, [edges]);
+  return ({ target }: { readonly target: Element }): void => {
+    const row = target.closest("tr");
+    last.current = row && { element: target, row: row.sectionRowIndex };
+  };
+}
+
+const COLUMNS: readonly {
+  readonly field: InviteLinkOrderField;
+  readonly title: "name" | "budget" | "created_at";
+}[] = [
+  { field: "NAME", title: "name" },
+  { field: "BUDGET", title: "budget" },
+  { field: "CREATED_AT", title: "created_at" },
+];
+
+export function LinkTable(props: {
+  readonly view: View;
+  readonly onChange: ChangeView;
+  /** Undefined until it is loaded. */
+  readonly totalCount: number | undefined;
+  readonly onAct: (action: LinkAction) => void;
+}) {
+  const { view, onChange, totalCount, onAct } = props;
+  const { t, number } = useI18n();
+  const { channelId, canEdit } = useChannel();
+  const { edges, currency, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, view);
+  const [menu, setMenu] = useState<{ readonly button: HTMLElement; readonly link: ShownLink } | null>(null);
+  const openMenu = useCallback((button: HTMLElement, link: ShownLink) => setMenu({ button, link }), []);
+  const showMore = () => onChange({ rows: edges.length + PAGE_SIZE }, "replace");
+  const [name, budget, created] = COLUMNS.map(({ field, title }) => (
+    <SortHeader
+      key={field}
+      field={field}
+      title={t(`columns.${title}`)}
+      order={view.order}
+      onOrder={(order) => onChange({ order })}
+    />
+  ));
+  const failure = error && failureOf(error);
+  const noteFocus = useFocusOfRows(edges);
+  return (
+    <section className="card links" aria-label={t("pages.links")} aria-busy={isBusy} onFocus={noteFocus}>
+      {failure && (
+        <div role="alert" className="problem">
+          <span className="spring">
+            {t("links.loadFailed")}{" "}
+            {failure.__typename === "Failure" ? failure.message : t("problem.Unreachable")}
+          </span>
+          <button type="button" onClick={retry}>
+            {t("common.tryAgain")}
+          </button>
+        </div>
+      )}
+      {edges.length > 0 ? (
+        <table>
+          <thead>
+            <tr>
+              {name}
+              <th scope="col" className="address">
+                {t("columns.address")}
+              </th>
+              <th scope="col" className="tags">
+                {t("columns.tags")}
+              </th>
+              {budget}
+              {created}
+              <th scope="col" className="actions">
+                <span className="hidden">{t("columns.actions")}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {edges.map(({ node }) => (
+              <LinkRow
+                key={node.id}
+                link={node}
+                currency={currency}
+                canEdit={canEdit}
+                onAct={onAct}
+                onMenu={openMenu}
+              />
+            ))}
+          </tbody>
+        </table>
+      ) : (
+        <div className="empty">
+          {!isLoaded ? (
+            !error && <p role="status">{t("common.loading")}</p>
+          ) : isFiltered(view) ? (
+            <>
+              <p>{t("links.noMatch")}</p>
+              <button type="button" onClick={() => clearFilter(onChange)}>
+                {t("links.showAll")}
+              </button>
+            </>
+          ) : (
+            <p>
+              {t("links.none")} {canEdit && t("links.noneHint")}
+            </p>
+          )}
+        </div>
+      )}
+      {edges.length > 0 && (
+        <footer className="more">
+          <span role="status" className="muted" data-testid="shown">
+            {totalCount !== undefined &&
+              t("links.shown", { count: totalCount, shown: number(edges.length), total: number(totalCount) })}
+          </span>
+          {hasMore && <More key={edges.length} isBusy={isBusy} onMore={showMore} />}
+        </footer>
+      )}
+      <Suspense>
+        {menu && (
+          <RowMenu
+            button={menu.button}
+            link={menu.link}
+            canEdit={canEdit}
+            onAct={onAct}
+            onClose={() => setMenu(null)}
+          />
+        )}
+      </Suspense>
+    </section>
+  );
+}
+
+/** How far below the window the next rows are loaded, so that nobody who scrolls has to wait. */
+const AHEAD = "600px";
+
+/** Loads the next rows as soon as it comes near the window. */
+function More({ isBusy, onMore }: { readonly isBusy: boolean; readonly onMore: () => void }) {
+  const { t } = useI18n();
+  const button = useRef<HTMLButtonElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each number of rows has a button of its own.
+  useEffect(() => {
+    if (isBusy || button.current === null) return;
+    const observer = new IntersectionObserver(
+      (entries) => entries.some(({ isIntersecting }) => isIntersecting) && onMore(),
+      { rootMargin: AHEAD },
+    );
+    observer.observe(button.current);
+    return () => observer.disconnect();
+  }, [isBusy]);
+  return (
+    <button ref={button} type="button" disabled={isBusy} onClick={onMore}>
+      {t("links.showMore")}
+    </button>
+  );
+}
+
+/** A column header that sorts the list; a second click reverses the order. */
+function SortHeader(props: {
+  readonly field: InviteLinkOrderField;
+  readonly title: string;
+  readonly order: View["order"];
+  readonly onOrder: (order: View["order"]) => void;
+}) {
+  const { field, title, order, onOrder } = props;
+  const isSorted = order.field === field;
+  const isDescending = order.direction === "DESC";
+  // The first click sorts names in ascending order, amounts and dates in descending order.
+  const direction = isSorted ? (isDescending ? "ASC" : "DESC") : field === "NAME" ? "ASC" : "DESC";
+  return (
+    <th
+      scope="col"
+      className={field.toLowerCase()}
+      aria-sort={isSorted ? (isDescending ? "descending" : "ascending") : "none"}
+    >
+      <button type="button" className="head" onClick={() => onOrder({ field, direction })}>
+        {title}
+        {isSorted && <span aria-hidden="true">{isDescending ? "↓" : "↑"}</span>}
+      </button>
+    </th>
+  );
+}

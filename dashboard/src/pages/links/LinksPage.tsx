@@ -1,0 +1,160 @@
+import { CombinedGraphQLErrors } from "@apollo/client";
+import { useQuery } from "@apollo/client/react";
+import { lazy, Suspense, useState } from "react";
+import { graphql } from "../../api/gql/index.js";
+import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { Icon } from "../../ui/Icon.js";
+import { Name } from "../../ui/Name.js";
+import { useMedia } from "../../ui/useMedia.js";
+import { BotNotice } from "./BotNotice.js";
+import { DroppedNotice } from "./DroppedNotice.js";
+import { FilterChips } from "./FilterChips.js";
+import { Filters } from "./Filters.js";
+import type { LinkAction } from "./LinkRow.js";
+import { LinkTable } from "./LinkTable.js";
+import { Overview } from "./Overview.js";
+import { UncertainCreations } from "./UncertainCreations.js";
+import { clearFilter, useView } from "./useView.js";
+import { filterOf } from "./view.js";
+import "./links.css";
+
+const CreateLink = lazy(() => import("./CreateLink.js"));
+const EditLink = lazy(() => import("./EditLink.js"));
+const RevokeLink = lazy(() => import("./RevokeLink.js"));
+const QrDialog = lazy(() => import("./QrDialog.js"));
+const TagsDialog = lazy(() => import("./TagsDialog.js"));
+
+/** The channel, with counts and sums over all links that match; they do not depend on the order or on the rows shown. */
+const SUMMARY = graphql(`
+  query Summary($channelId: TelegramID!, $filter: InviteLinkFilter) {
+    channel(telegramId: $channelId) {
+      id
+      currency
+      ...BotNotice
+    }
+    inviteLinks(channelId: $channelId, filter: $filter, first: 0) {
+      totalCount
+      totals {
+        budget
+      }
+      facets {
+        ...Facet
+        ...TagChoice
+        ...FilterChip
+        type {
+          id
+          name
+        }
+      }
+    }
+  }
+`);
+
+type OpenDialog = LinkAction | { readonly kind: "create" | "tags" | "filters" };
+
+/** The width from which the filters stand beside the table. */
+const WIDE = "(min-width: 70rem)";
+
+/** The links of a channel. */
+export default function LinksPage() {
+  const { t } = useI18n();
+  const { channelId, title, username, canEdit, isAdmin } = useChannel();
+  const { view, dropped, changeView } = useView();
+  const [dialog, setDialog] = useState<OpenDialog | null>(null);
+  const isWide = useMedia(WIDE);
+  const filter = filterOf(view);
+  const { data, previousData, error } = useQuery(SUMMARY, { variables: { channelId, filter } });
+  // The previous summary stays visible while the next one is loaded, so that the layout does not jump.
+  const shown = data ?? previousData;
+  const summary = shown?.inviteLinks;
+  const facets = summary?.facets ?? [];
+  const currency = shown?.channel?.currency;
+  const isRefused = CombinedGraphQLErrors.is(error);
+  const close = () => setDialog(null);
+  const filters = <Filters view={view} onChange={changeView} facets={facets} />;
+
+  return (
+    <div className="columns">
+      {isWide && (
+        <aside className="side" aria-label={t("links.filters")}>
+          {filters}
+        </aside>
+      )}
+      <main id="main" tabIndex={-1}>
+        <div className="title-row">
+          <div className="title">
+            <h1>{title === undefined ? "…" : <Name>{title}</Name>}</h1>
+            <p className="muted">{username ? `@${username}` : channelId}</p>
+          </div>
+          <span className="spring" />
+          {!isWide && (
+            <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ kind: "filters" })}>
+              <Icon name="filter" /> {t("links.filters")}
+            </button>
+          )}
+          {canEdit && (
+            <>
+              <button type="button" onClick={() => setDialog({ kind: "tags" })}>
+                <Icon name="tag" /> {t("links.tags")}
+              </button>
+              <button type="button" className="primary" onClick={() => setDialog({ kind: "create" })}>
+                <Icon name="plus" /> {t("links.create")}
+              </button>
+            </>
+          )}
+        </div>
+        {shown?.channel && <BotNotice channel={shown.channel} />}
+        {isAdmin && <UncertainCreations />}
+        <DroppedNotice
+          channelId={channelId}
+          view={view}
+          dropped={dropped}
+          isRefused={isRefused}
+          onChange={changeView}
+        />
+        <Overview
+          view={view}
+          onChange={changeView}
+          currency={currency}
+          summary={summary}
+          types={facets.map(({ type }) => type)}
+          isBusy={data === undefined}
+        />
+        <FilterChips view={view} onChange={changeView} facets={facets} />
+        <LinkTable view={view} onChange={changeView} totalCount={summary?.totalCount} onAct={setDialog} />
+      </main>
+      <Suspense>
+        {dialog?.kind === "filters" && !isWide && (
+          <Dialog title={t("links.filters")} kind="sheet" onClose={close}>
+            {filters}
+            <footer className="dialog-foot">
+              <button type="button" className="primary" onClick={close}>
+                {t("links.show", { count: summary?.totalCount ?? 0 })}
+              </button>
+            </footer>
+          </Dialog>
+        )}
+        {dialog?.kind === "create" && (
+          <CreateLink
+            currency={currency ?? ""}
+            tagChoices={facets}
+            isHidden={view.groups.length > 0 || view.name !== "" || view.state !== "active"}
+            onShow={() => clearFilter(changeView)}
+            onQr={(link) => setDialog({ kind: "qr", link })}
+            onClose={close}
+          />
+        )}
+        {dialog?.kind === "edit" && (
+          <EditLink link={dialog.link} currency={currency ?? ""} tagChoices={facets} onClose={close} />
+        )}
+        {dialog?.kind === "revoke" && <RevokeLink link={dialog.link} onClose={close} />}
+        {dialog?.kind === "qr" && (
+          <QrDialog url={dialog.link.url} name={dialog.link.name ?? t("links.unnamed")} onClose={close} />
+        )}
+        {dialog?.kind === "tags" && <TagsDialog onClose={close} />}
+      </Suspense>
+    </div>
+  );
+}

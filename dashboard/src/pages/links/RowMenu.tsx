@@ -1,0 +1,43 @@
+import { Menu } from "@base-ui/react/menu";
+import { useI18n } from "../../i18n/index.js";
+import { Icon } from "../../ui/Icon.js";
+import { copyText } from "./copyText.js";
+import type { LinkAction, ShownLink } from "./LinkRow.js";
+
+/** What can be done with a link, beside the button that opened it. The table has one menu for all rows. */
+export default function RowMenu(props: {
+  readonly button: HTMLElement;
+  readonly link: ShownLink;
+  readonly canEdit: boolean;
+  readonly onAct: (action: LinkAction) => void;
+  readonly onClose: () => void;
+}) {
+  const { button, link, canEdit, onAct, onClose } = props;
+  const { t } = useI18n();
+  return (
+    <Menu.Root open onOpenChange={(isOpen) => !isOpen && onClose()}>
+      <Menu.Portal>
+        <Menu.Positioner anchor={button} align="end" sideOffset={4} className="menu-place">
+          <Menu.Popup className="menu" finalFocus={() => button} aria-label={t("links.more")}>
+            <Menu.Item onClick={() => void copyText(link.url)}>
+              <Icon name="copy" /> {t("links.copyLink")}
+            </Menu.Item>
+            <Menu.Item onClick={() => onAct({ kind: "qr", link })}>
+              <Icon name="qr" /> {t("links.qr")}
+            </Menu.Item>
+            {canEdit && (
+              <Menu.Item onClick={() => onAct({ kind: "edit", link })}>
+                <Icon name="edit" /> {t("links.edit")}
+              </Menu.Item>
+            )}
+            {canEdit && !link.isRevoked && link.isBotCreated && (
+              <Menu.Item className="danger" onClick={() => onAct({ kind: "revoke", link })}>
+                <Icon name="revoke" /> {t("links.revoke")}
+              </Menu.Item>
+            )}
+          </Menu.Popup>
+        </Menu.Positioner>
+      </Menu.Portal>
+    </Menu.Root>
+  );
+}

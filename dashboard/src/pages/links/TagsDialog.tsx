@@ -1,0 +1,290 @@
+import { useMutation, useQuery } from "@apollo/client/react";
+import { type SubmitEvent, useState } from "react";
+import { evictLists } from "../../api/cache.js";
+import type { TagsQuery } from "../../api/gql/graphql.js";
+import { graphql } from "../../api/gql/index.js";
+import { requireResult, useAttempt } from "../../api/problems.js";
+import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { Field } from "../../ui/Field.js";
+import { Name } from "../../ui/Name.js";
+import { Problem } from "../../ui/Problem.js";
+import { TagChip } from "../../ui/TagChip.js";
+import { useView } from "./useView.js";
+import { withoutTag } from "./view.js";
+
+/** Facets contain every tag, with the number of links that would lose it if it were deleted. */
+const TAGS = graphql(`
+  query Tags($channelId: TelegramID!) {
+    tagTypes {
+      id
+      name
+    }
+    inviteLinks(channelId: $channelId, first: 0) {
+      facets {
+        type {
+          id
+          name
+        }
+        tags {
+          count
+          tag {
+            id
+            name
+            color
+            ...TagChip
+          }
+        }
+      }
+    }
+  }
+`);
+
+const CREATE_TAG = graphql(`
+  mutation CreateTag($input: CreateTagInput!) {
+    createTag(input: $input) {
+      __typename
+      ... on CreateTagSuccess {
+        tag {
+          ...TagChip
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+const UPDATE_TAG = graphql(`
+  mutation UpdateTag($input: UpdateTagInput!) {
+    updateTag(input: $input) {
+      __typename
+      ... on UpdateTagSuccess {
+        tag {
+          ...TagChip
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+const DELETE_TAG = graphql(`
+  mutation DeleteTag($input: DeleteTagInput!) {
+    deleteTag(input: $input) {
+      __typename
+      ... on DeleteTagSuccess {
+        deletedTagId
+      }
+      ...Problem
+    }
+  }
+`);
+
+type Type = TagsQuery["tagTypes"][number];
+type CountedTag = TagsQuery["inviteLinks"]["facets"][number]["tags"][number];
+/** The tag that the form edits; null for a new one. */
+type Edited = { readonly type: string; readonly counted: CountedTag } | null;
+
+/** Creates, renames, recolours and deletes the tags of a channel. */
+export default function TagsDialog({ onClose }: { readonly onClose: () => void }) {
+  const { t, number } = useI18n();
+  const { channelId } = useChannel();
+  const [edited, setEdited] = useState<Edited>(null);
+  /** The last completed action, shown in the dialog: a message behind it would not be read. */
+  const [done, setDone] = useState("");
+  const { view, changeView } = useView();
+  const { data, previousData, error } = useQuery(TAGS, { variables: { channelId } });
+  const shown = data ?? previousData;
+  return (
+    <Dialog title={t("tags.title")} onClose={onClose}>
+      <p role="status" className={done === "" ? "hidden" : "done"}>
+        {done}
+      </p>
+      {error && (
+        <p role="alert" className="problem">
+          {error.message}
+        </p>
+      )}
+      {shown && shown.tagTypes.length === 0 && (
+        <p>
+          {t("tags.noTypes")} <code>createTagType</code>
+        </p>
+      )}
+      {shown && shown.tagTypes.length > 0 && (
+        <TagForm
+          key={
+            edited?.counted.tag.id ?? `new of ${shown.inviteLinks.facets.flatMap(({ tags }) => tags).length}`
+          }
+          channelId={channelId}
+          types={shown.tagTypes}
+          edited={edited}
+          onDone={(message) => {
+            setEdited(null);
+            setDone(message);
+          }}
+          onRemoved={(tag) => changeView({ groups: withoutTag(view.groups, tag) }, "replace")}
+          onCancel={() => setEdited(null)}
+        />
+      )}
+      <div className="tag-list">
+        {shown?.inviteLinks.facets.map(({ type, tags }) => (
+          <section key={type.id} aria-label={type.name}>
+            <h3>
+              <Name>{type.name}</Name>
+            </h3>
+            <ul className="chips">
+              {tags.map((counted) => (
+                <li key={counted.tag.id}>
+                  <button
+                    type="button"
+                    className="quiet tag-button"
+                    aria-pressed={edited?.counted.tag.id === counted.tag.id}
+                    title={t("tags.edit", { name: counted.tag.name })}
+                    onClick={() => setEdited({ type: type.id, counted })}
+                  >
+                    <TagChip tag={counted.tag} />
+                    <span className="small muted">
+                      {t("chart.links", { count: counted.count, shown: number(counted.count) })}
+                    </span>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  );
+}
+
+const FIELDS = ["name", "color", "tagTypeId"];
+const NEW_COLOUR = "#4f46e5";
+
+function TagForm(props: {
+  readonly channelId: number;
+  readonly types: readonly Type[];
+  readonly edited: Edited;
+  readonly onDone: (message: string) => void;
+  /** Called if a tag was deleted or moved to another type. */
+  readonly onRemoved: (tag: string) => void;
+  readonly onCancel: () => void;
+}) {
+  const { channelId, types, edited, onDone, onRemoved, onCancel } = props;
+  const { t, number } = useI18n();
+  const [create] = useMutation(CREATE_TAG, { update: evictLists });
+  const [update] = useMutation(UPDATE_TAG, { update: evictLists });
+  const [remove] = useMutation(DELETE_TAG, { update: evictLists });
+  const { problem, isBusy, attempt } = useAttempt();
+  const [isDeleting, setIsDeleting] = useState(false);
+  const tag = edited?.counted.tag;
+  const [canSave, setCanSave] = useState(tag === undefined);
+
+  function readForm(form: HTMLFormElement) {
+    const data = new FormData(form);
+    return {
+      name: String(data.get("name")).trim(),
+      color: String(data.get("color")),
+      tagTypeId: String(data.get("tagTypeId")),
+    };
+  }
+
+  function save(event: SubmitEvent<HTMLFormElement>): void {
+    event.preventDefault();
+    if (isBusy || !canSave) return;
+    const values = readForm(event.currentTarget);
+    void attempt(async () => {
+      const result = requireResult(
+        edited
+          ? (await update({ variables: { input: { id: edited.counted.tag.id, ...values } } })).data?.updateTag
+          : (await create({ variables: { input: { channelId, ...values } } })).data?.createTag,
+      );
+      if (result.__typename !== "CreateTagSuccess" && result.__typename !== "UpdateTagSuccess") return result;
+      if (edited && edited.type !== values.tagTypeId) onRemoved(edited.counted.tag.id);
+      const name = values.name;
+      onDone(edited ? t("tags.changed", { name }) : t("tags.created", { name }));
+      return null;
+    });
+  }
+
+  const deleteTag = (id: string, name: string) =>
+    attempt(async () => {
+      const { data } = await remove({ variables: { input: { id } } });
+      const result = requireResult(data?.deleteTag);
+      if (result.__typename !== "DeleteTagSuccess") return result;
+      onRemoved(id);
+      onDone(t("tags.deleted", { name }));
+      return null;
+    });
+
+  return (
+    <form
+      className="fields tag-form"
+      data-transient
+      onSubmit={save}
+      onInput={({ currentTarget }) => {
+        const { name, color, tagTypeId } = readForm(currentTarget);
+        if (tag) setCanSave(name !== tag.name || color !== tag.color || tagTypeId !== edited?.type);
+      }}
+      aria-label={tag ? t("tags.edit", { name: tag.name }) : t("tags.new")}
+    >
+      {problem && <Problem problem={problem} fields={FIELDS} />}
+      <div className="tag-fields">
+        <Field
+          name="name"
+          label={tag ? t("tags.name") : t("tags.new")}
+          defaultValue={tag?.name ?? ""}
+          required
+          autoComplete="off"
+          problem={problem}
+        />
+        <label className="field">
+          {t("tags.type")}
+          <select name="tagTypeId" defaultValue={edited?.type ?? types[0]?.id}>
+            {types.map(({ id, name }) => (
+              <option key={id} value={id} dir="auto">
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Field
+          name="color"
+          label={t("tags.colour")}
+          type="color"
+          defaultValue={tag?.color ?? NEW_COLOUR}
+          problem={problem}
+        />
+      </div>
+      <footer className="dialog-foot">
+        {tag && (
+          <>
+            {isDeleting ? (
+              <button
+                type="button"
+                className="danger"
+                disabled={isBusy}
+                onClick={() => deleteTag(tag.id, tag.name)}
+              >
+                {t("tags.deleteFrom", {
+                  count: edited?.counted.count ?? 0,
+                  shown: number(edited?.counted.count ?? 0),
+                })}
+              </button>
+            ) : (
+              <button type="button" className="danger" onClick={() => setIsDeleting(true)}>
+                {t("tags.delete")}
+              </button>
+            )}
+            <button type="button" onClick={onCancel}>
+              {t("common.cancel")}
+            </button>
+          </>
+        )}
+        <button type="submit" className="primary" disabled={isBusy || !canSave}>
+          {tag ? t("common.save") : t("tags.add")}
+        </button>
+      </footer>
+    </form>
+  );
+}

@@ -1,0 +1,17 @@
+import type { ApolloClient } from "@apollo/client";
+import { type FragmentType, read } from "../../api/gql/index.js";
+import { PROBLEM } from "../../api/problems.js";
+
+/**
+ * Loads what a refused action has shown to be different: the bot's rights, or that it is unknown whether a link was
+ * created.
+ */
+export function refetchAfter(client: ApolloClient, refused: FragmentType<typeof PROBLEM>): void {
+  const problem = read(PROBLEM, refused);
+  const isAboutBot =
+    problem.__typename === "BotPermissionError" || problem.__typename === "BotNotInChannelError";
+  const isUncertain = problem.__typename === "TelegramUnavailableError" && problem.outcomeUnknown;
+  const include = [...(isAboutBot ? ["Summary"] : []), ...(isUncertain ? ["UncertainCreations"] : [])];
+  const active = new Set([...client.getObservableQueries().values()].map(({ queryName }) => queryName));
+  client.refetchQueries({ include: include.filter((name) => active.has(name)) }).catch(() => {});
+}

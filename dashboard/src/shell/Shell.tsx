@@ -1,0 +1,110 @@
+import { useQuery } from "@apollo/client/react";
+import { Suspense, useEffect } from "react";
+import { Route, Switch } from "wouter";
+import type { Connection } from "../api/connection.js";
+import { graphql } from "../api/gql/index.js";
+import { useI18n } from "../i18n/index.js";
+import { PAGES } from "../pages/pages.js";
+import { Toasts } from "../ui/Toasts.js";
+import { ChannelContext, rememberChannel, rememberedChannel, useAskedChannel } from "./channel.js";
+import { ErrorBoundary } from "./ErrorBoundary.js";
+import { LoadFailed, NoChannel, NoPage, UnknownChannel } from "./Lonely.js";
+import { Notices } from "./Notices.js";
+import { SignInAgain } from "./SignInAgain.js";
+import { TopBar } from "./TopBar.js";
+
+const SHELL = graphql(`
+  query Shell($after: String) {
+    viewer {
+      name
+      role
+    }
+    channels(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        cursor
+        node {
+          id
+          telegramId
+          title
+          username
+        }
+      }
+    }
+  }
+`);
+
+/** The frame around every page: it knows the user and the channels, and shows the page of the address. */
+export function Shell({ connection }: { readonly connection: Connection }) {
+  const { t } = useI18n();
+  const { data, error, refetch, fetchMore } = useQuery(SHELL);
+  const asked = useAskedChannel();
+  const channels = data?.channels.edges.map(({ node }) => node) ?? [];
+  const after = data?.channels.pageInfo.hasNextPage ? data.channels.pageInfo.endCursor : null;
+  useEffect(() => {
+    // If a page fails to load, the user can still choose among the loaded channels.
+    if (after != null) fetchMore({ variables: { after } }).catch(() => {});
+  }, [after, fetchMore]);
+  const isComplete = data !== undefined && after == null;
+  // Before the channels are known, the page of the channel is loaded already: all queries go in one round.
+  const find = (id: number | null) =>
+    channels.find(({ telegramId }) => telegramId === id) ??
+    (isComplete || id === null || !Number.isSafeInteger(id) ? undefined : { telegramId: id });
+  const shown = asked === null ? (find(rememberedChannel()) ?? channels[0]) : find(Number(asked));
+  const channel = shown && channels.find(({ telegramId }) => telegramId === shown.telegramId);
+  const channelId = channel?.telegramId;
+  useEffect(() => {
+    if (channelId !== undefined) rememberChannel(channelId);
+  }, [channelId]);
+  useEffect(() => {
+    document.title = channel ? `${channel.title} · invite-links` : "invite-links";
+  }, [channel]);
+
+  return (
+    <>
+      <a className="skip" href="#main">
+        {t("shell.skip")}
+      </a>
+      <TopBar channels={channels} channelId={shown?.telegramId} viewer={data?.viewer} />
+      <Notices connection={connection} />
+      {shown ? (
+        <ChannelContext
+          value={{
+            channelId: shown.telegramId,
+            title: channel?.title,
+            username: channel?.username,
+            role: data?.viewer.role,
+            canEdit: data !== undefined && data.viewer.role !== "VIEWER",
+            isAdmin: data?.viewer.role === "ADMIN",
+          }}
+        >
+          <ErrorBoundary>
+            <Suspense>
+              <Switch>
+                {PAGES.map(({ path, Component }) => (
+                  <Route key={path} path={path}>
+                    <Component key={shown.telegramId} />
+                  </Route>
+                ))}
+                <Route>
+                  <NoPage channelId={shown.telegramId} />
+                </Route>
+              </Switch>
+            </Suspense>
+          </ErrorBoundary>
+        </ChannelContext>
+      ) : error && !data ? (
+        <LoadFailed error={error} onRetry={() => void refetch().catch(() => {})} />
+      ) : !isComplete ? null : asked === null ? (
+        <NoChannel />
+      ) : (
+        <UnknownChannel asked={asked} channels={channels} />
+      )}
+      <Toasts />
+      <SignInAgain />
+    </>
+  );
+}

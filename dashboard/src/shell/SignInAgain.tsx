@@ -1,0 +1,22 @@
+import { useApolloClient } from "@apollo/client/react";
+import { useI18n } from "../i18n/index.js";
+import { TokenForm } from "../pages/signIn/TokenForm.js";
+import { Dialog } from "../ui/Dialog.js";
+import { leave, useSession } from "./session.js";
+
+/** Asks for a token above everything else after the server has rejected the last one. What is on the page stays. */
+export function SignInAgain() {
+  const { isRefused } = useSession();
+  return isRefused ? <SignInDialog /> : null;
+}
+
+function SignInDialog() {
+  const { t } = useI18n();
+  const client = useApolloClient();
+  return (
+    <Dialog title={t("signIn.again")} onClose={leave}>
+      <p className="muted">{t("signIn.againHint")}</p>
+      <TokenForm onEntered={() => void client.refetchQueries({ include: "active" }).catch(() => {})} />
+    </Dialog>
+  );
+}

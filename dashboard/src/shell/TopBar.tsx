@@ -1,0 +1,74 @@
+import { Link, useLocation } from "wouter";
+import type { ShellQuery } from "../api/gql/graphql.js";
+import { useI18n } from "../i18n/index.js";
+import { PAGES } from "../pages/pages.js";
+import { Icon } from "../ui/Icon.js";
+import { Brand } from "./Brand.js";
+import { addressFor } from "./channel.js";
+import { LanguageChoice } from "./LanguageChoice.js";
+import { leave } from "./session.js";
+
+export function TopBar(props: {
+  readonly channels: readonly { readonly id: string; readonly telegramId: number; readonly title: string }[];
+  /** The channel that is shown; undefined if there is none. */
+  readonly channelId: number | undefined;
+  /** Undefined until it is loaded. */
+  readonly viewer: ShellQuery["viewer"] | undefined;
+}) {
+  const { channels, channelId, viewer } = props;
+  const { t } = useI18n();
+  const [path, navigate] = useLocation();
+  return (
+    <header className="top">
+      <Brand />
+      {channelId !== undefined && (
+        <>
+          <label className="channel">
+            <span className="hidden">{t("shell.channel")}</span>
+            {/* Another channel starts without a filter, since tags belong to one channel. */}
+            <select
+              value={channelId}
+              onChange={({ target }) => navigate(addressFor(path, Number(target.value)))}
+            >
+              {channels.map(({ id, telegramId, title }) => (
+                <option key={id} value={telegramId} dir="auto">
+                  {title}
+                </option>
+              ))}
+            </select>
+          </label>
+          <nav aria-label={t("shell.pages")} className="pages">
+            {PAGES.filter(({ isInNavigation }) => isInNavigation).map((page) => (
+              <Link
+                key={page.path}
+                href={addressFor(page.path, channelId)}
+                aria-current={path === page.path ? "page" : undefined}
+              >
+                {t(`pages.${page.name}`)}
+              </Link>
+            ))}
+          </nav>
+        </>
+      )}
+      <span className="spring" />
+      <LanguageChoice />
+      {viewer && (
+        <span className="viewer">
+          <span className="viewer-name" title={viewer.name}>
+            {viewer.name}
+          </span>
+          <span className="role">{t(`role.${viewer.role}`)}</span>
+        </span>
+      )}
+      <button
+        type="button"
+        className="quiet icon-button"
+        aria-label={t("shell.signOut")}
+        title={t("shell.signOut")}
+        onClick={leave}
+      >
+        <Icon name="leave" />
+      </button>
+    </header>
+  );
+}

@@ -1,0 +1,87 @@
+import { createContext, type ReactNode, useContext, useId, useLayoutEffect, useRef, useState } from "react";
+import { useI18n } from "../i18n/index.js";
+import { Icon } from "./Icon.js";
+
+const CloseContext = createContext<() => void>(() => {});
+
+/** What closes the dialog around a component, as its Close button does. */
+export const useCloseDialog = (): (() => void) => useContext(CloseContext);
+
+/** Where a dialog puts the focus: on what is marked so, or else on its first field. */
+const FIRST = "[data-first], input:not([type=hidden], :disabled, [readonly]), select:not(:disabled)";
+
+/**
+ * A modal dialog, open while it is rendered. The browser keeps the focus inside and returns it afterwards. Before input
+ * is thrown away, the dialog asks.
+ */
+export function Dialog(props: {
+  readonly title: ReactNode;
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+  /** "sheet" fills a narrow screen from below. */
+  readonly kind?: "window" | "sheet";
+}) {
+  const { title, onClose, children, kind = "window" } = props;
+  const { t } = useI18n();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  const isTouched = useRef(false);
+  const [isAsking, setIsAsking] = useState(false);
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    const before = document.activeElement;
+    element?.showModal();
+    element?.querySelector<HTMLElement>(FIRST)?.focus();
+    return () => {
+      element?.close();
+      // What opened the dialog may be gone, such as the row of a link that does not match the filter any more.
+      if (before instanceof HTMLElement && !before.isConnected) document.querySelector("main")?.focus();
+    };
+  }, []);
+  const close = () => (isTouched.current ? setIsAsking(true) : onClose());
+  return (
+    <dialog
+      ref={dialog}
+      className={kind}
+      aria-labelledby={titleId}
+      onInput={(event) => {
+        // What is typed into a search field is no input to keep.
+        if (!(event.target instanceof HTMLElement) || event.target.closest("[data-transient]")) return;
+        isTouched.current = true;
+      }}
+      onCancel={(event) => {
+        if (event.target !== dialog.current) return;
+        event.preventDefault();
+        close();
+      }}
+    >
+      <header className="dialog-head">
+        <h2 id={titleId} dir="auto">
+          {title}
+        </h2>
+        <button type="button" className="quiet icon-button" aria-label={t("dialog.close")} onClick={close}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <CloseContext value={close}>{children}</CloseContext>
+      {isAsking && (
+        <div role="alertdialog" aria-label={t("dialog.discardQuestion")} className="discard">
+          <p>{t("dialog.discardQuestion")}</p>
+          <button
+            type="button"
+            ref={(element) => element?.focus()}
+            onClick={() => {
+              setIsAsking(false);
+              dialog.current?.querySelector<HTMLElement>(FIRST)?.focus();
+            }}
+          >
+            {t("dialog.keepEditing")}
+          </button>
+          <button type="button" className="danger" onClick={onClose}>
+            {t("dialog.discard")}
+          </button>
+        </div>
+      )}
+    </dialog>
+  );
+}

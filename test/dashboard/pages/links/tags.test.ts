@@ -1,0 +1,102 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { describeInChromium } from "../../../support/chromium.js";
+import {
+  button,
+  count,
+  createLink,
+  dialog,
+  filters,
+  names,
+  open,
+  overflow,
+  page,
+  row,
+  server,
+  shows,
+  showsSummary,
+  tagFilter,
+  useDashboard,
+} from "../../../support/dashboardPage.js";
+import { CHANNEL, PLATFORM } from "../../../support/server.js";
+
+describeInChromium("the tags of a channel", () => {
+  useDashboard();
+
+  test("tags are created, changed and deleted, also on the links that have them", async () => {
+    await open();
+    await button("Tags").click();
+    await dialog().getByRole("textbox", { name: "New tag" }).fill("youtube");
+    await dialog().getByLabel("Type").selectOption("Platform");
+    await button("Add tag", dialog()).click();
+    await shows(() => dialog().locator(".field-problem").count()).toBe(1);
+    await dialog().getByRole("textbox", { name: "New tag" }).fill("Short video");
+    await dialog().getByLabel("Color").fill("#ffee00");
+    await button("Add tag", dialog()).click();
+    await button("Short video 0 links", dialog()).click();
+    await dialog().getByLabel("Name").fill("Shorts");
+    await button("Save", dialog()).click();
+    await button("Shorts 0 links", dialog()).waitFor();
+    await button("Close", dialog()).click();
+    const chip = tagFilter("Shorts").locator(".chip");
+    await chip.waitFor();
+    expect(
+      await chip.evaluate((element) => [
+        getComputedStyle(element).backgroundColor,
+        getComputedStyle(element).color,
+      ]),
+    ).toEqual(["rgb(255, 238, 0)", "rgb(0, 0, 0)"]);
+
+    await createLink("Tagged");
+    await button("Edit Tagged").click();
+    await dialog().getByText("Shorts", { exact: true }).click();
+    await button("Save", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
+    await shows(() => row("Tagged").locator(".chip").allInnerTexts()).toEqual(["Shorts"]);
+    // The filter contains the tag, too, and must lose it.
+    await tagFilter("Shorts").click();
+    await shows(names).toEqual(["Tagged"]);
+    await button("Tags").click();
+    await button("Shorts 1 link", dialog()).click();
+    await button("Delete tag", dialog()).click();
+    await button("Remove it from 1 link and delete it", dialog()).click();
+    await button("Shorts 1 link", dialog()).waitFor({ state: "detached" });
+    await button("Close", dialog()).click();
+    await shows(() => row("Tagged").locator(".chip").count()).toBe(0);
+    await shows(names).toContain("Tagged");
+    await shows(() => tagFilter("Shorts").count()).toBe(0);
+  });
+
+  describe("many tags", () => {
+    const LONG = "Wide-as-can-be-".repeat(4).slice(0, 60);
+    beforeAll(async () => {
+      const input = (name: string) =>
+        `createTag(input: { channelId: ${CHANNEL}, tagTypeId: "${PLATFORM}", name: "${name}", color: "#123456" }) { __typename }`;
+      for (let i = 0; i < 100; i += 25) {
+        const some = Array.from({ length: 25 }, (_, j) => `t${j}: ${input(`${LONG} ${i + j}`)}`);
+        const { errors } = await server.ask(`mutation { ${some.join("\n")} }`);
+        expect(errors).toBeUndefined();
+      }
+    });
+
+    test.each([
+      [1280, 800],
+      [390, 844],
+    ])(
+      "with a hundred tags and long names nothing is wider than the page at %i × %i, and typing finds a tag",
+      async (width, height) => {
+        await open({ viewport: { width, height } });
+        await showsSummary();
+        if (width < 500) await button("Filters").click();
+        await filters().getByLabel("Find a tag of Platform").fill(`${LONG} 77`.toLowerCase());
+        await tagFilter(`${LONG} 77`).click();
+        await page.getByText("No link matches these filters.").waitFor();
+        await shows(count).toBe("0");
+        await page.getByLabel("Tag type of the chart").selectOption("Platform");
+        await page.getByText(/^\d+ more$/).click();
+        await button("Create link").click();
+        await dialog().waitFor();
+        expect(await overflow()).toBe(0);
+      },
+    );
+  });
+});

@@ -1,0 +1,121 @@
+// A page of the dashboard in Chromium, and the words for what is on it. Each test file has one server and one page.
+
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, vi } from "vitest";
+import type { Config } from "../../src/config.js";
+import { launchChromium, type PageProblems, watchPage } from "./chromium.js";
+import { buildDashboard } from "./dashboard.js";
+import { CHANNEL, startTestServer, type TestServer } from "./server.js";
+
+export let server: TestServer;
+export let browser: Browser;
+export let page: Page;
+export let problems: PageProblems;
+
+/** Starts the server and the browser for the tests of a file, and checks after each test that its page had no problem. */
+export function useDashboard(overrides: Partial<Config> = {}): void {
+  // A browser is slow on a busy machine.
+  vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+  beforeAll(async () => {
+    await buildDashboard();
+    server = await startTestServer(overrides);
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.stop();
+  });
+  beforeEach(() => async () => {
+    expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
+    for (const context of browser.contexts()) await context.close();
+  });
+}
+
+/** Opens the dashboard in a browser of its own, with an address that may be cut off from its path. */
+export async function open(options: BrowserContextOptions = {}, path = "/"): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: "en-US",
+    permissions: ["clipboard-read", "clipboard-write"],
+    ...options,
+  });
+  page = await context.newPage();
+  problems = await watchPage(page, server.origin);
+  await page.goto(`${server.origin}${path}`);
+  return page;
+}
+
+/** Options of a browser on another machine, which gets no token from the page. */
+export const ELSEWHERE: BrowserContextOptions = { extraHTTPHeaders: { "x-forwarded-for": "192.0.2.1" } };
+
+export async function signIn(token: string): Promise<void> {
+  await page.getByLabel("API token").fill(token);
+  await button("Sign in").click();
+}
+
+/** The server's own answer about the links of the channel, for comparison with the page. Active links unless filtered. */
+export async function linksOfServer(
+  filter: object = { isRevoked: false, isExpired: false },
+  orderBy: readonly object[] | null = null,
+) {
+  const { data } = await server.ask(
+    `query ($filter: InviteLinkFilter, $orderBy: [InviteLinkOrder!]) {
+      inviteLinks(channelId: ${CHANNEL}, filter: $filter, orderBy: $orderBy, first: 100) {
+        totalCount totals { budget } nodes { id name url budget isRevoked tags { name } }
+        facets { type { name } withoutTypeCount tags { count tag { name } } }
+      } }`,
+    { filter, orderBy },
+  );
+  return data.inviteLinks;
+}
+
+export const ACTIVE = { isRevoked: false, isExpired: false };
+
+export const dollars = (amount: string): string =>
+  new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" }).format(
+    amount as Intl.StringNumericLiteral,
+  );
+export const button = (name: string | RegExp, within: Page | Locator = page): Locator =>
+  within.getByRole("button", { name, exact: true });
+export const rows = (): Locator => page.locator("tbody tr");
+export const row = (name: string): Locator => rows().filter({ has: page.getByText(name, { exact: true }) });
+export const names = (): Promise<string[]> => page.locator(".link-name").allInnerTexts();
+export const dialog = (): Locator => page.getByRole("dialog").last();
+export const filters = (): Locator => page.getByRole("complementary", { name: "Filters" });
+export const tagFilter = (name: string): Locator => filters().locator("label").filter({ hasText: name });
+
+/** Waits until the page shows a value. A failure names the last value that was shown. */
+export const shows = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 20_000 });
+export const count = (): Promise<string> => page.getByTestId("count").innerText();
+export const budget = (): Promise<string> => page.getByTestId("budget").innerText();
+export const nameList = (list: { nodes: { name: string }[] }): string[] => list.nodes.map(({ name }) => name);
+
+export async function showsSummary(filter: object = ACTIVE): Promise<void> {
+  const expected = await linksOfServer(filter);
+  await shows(async () => [await count(), await budget()]).toEqual([
+    String(expected.totalCount),
+    dollars(expected.totals.budget),
+  ]);
+}
+
+export const isFocused = (element: Locator): Promise<boolean> =>
+  element.evaluate((one) => one === document.activeElement);
+
+/** How much wider the content is than the window. */
+export const overflow = (): Promise<unknown> =>
+  page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+
+/** Creates a link in the form and waits until the form is closed. */
+export async function createLink(name: string, amount = ""): Promise<void> {
+  await button("Create link").click();
+  await dialog().getByLabel("Name").fill(name);
+  await dialog().getByLabel("Budget, USD").fill(amount);
+  await button("Create link", dialog()).click();
+  await dialog().waitFor({ state: "detached" });
+}
+
+/** Opens an entry of a link's menu. */
+export async function choose(action: string, name: string): Promise<void> {
+  await button(`More actions for ${name}`).click();
+  await page.getByRole("menuitem", { name: action }).click();
+}
