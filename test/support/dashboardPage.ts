@@ -1,8 +1,7 @@
 // A page of the dashboard in Chromium, and the words for what is on it. Each test file has one server and one page.
 
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, vi } from "vitest";
-import type { Config } from "../../src/config.js";
+import { beforeAll, beforeEach, expect, vi } from "vitest";
 import { launchChromium, type PageProblems, watchPage } from "./chromium.js";
 import { buildDashboard } from "./dashboard.js";
 import { CHANNEL, startTestServer, type TestServer } from "./server.js";
@@ -12,22 +11,27 @@ export let browser: Browser;
 export let page: Page;
 export let problems: PageProblems;
 
-/** Starts the server and the browser for the tests of a file, and checks after each test that its page had no problem. */
-export function useDashboard(overrides: Partial<Config> = {}): void {
+/**
+ * Starts the browser and the server for the tests of a file, and checks after each test that its page had no problem.
+ * @param isPerTest whether each test has a server of its own
+ */
+export function useDashboard({ isPerTest = false } = {}): void {
   // A browser is slow on a busy machine.
   vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+  const start = async () => {
+    server = await startTestServer();
+    return () => server.stop();
+  };
   beforeAll(async () => {
     await buildDashboard();
-    server = await startTestServer(overrides);
     browser = await launchChromium();
+    return () => browser.close();
   });
-  afterAll(async () => {
-    await browser.close();
-    await server.stop();
-  });
+  if (isPerTest) beforeEach(start);
+  else beforeAll(start);
   beforeEach(() => async () => {
-    expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
     for (const context of browser.contexts()) await context.close();
+    expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
   });
 }
 

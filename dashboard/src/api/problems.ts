@@ -34,6 +34,10 @@ export function failureOf(error: unknown): Failure {
   return { __typename: "Failure", message: error instanceof Error ? error.message : String(error) };
 }
 
+/** Whether Telegram's answer was lost, so that nobody knows whether the action was carried out. */
+export const isOutcomeUnknown = (problem: ProblemView): boolean =>
+  problem.__typename === "TelegramUnavailableError" && problem.outcomeUnknown;
+
 /** The result of a mutation, which is a success or a typed error. @throws Error if the server sent none. */
 export function requireResult<Result>(result: Result | null | undefined): Result {
   if (result == null) throw new Error("The server sent no result.");

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { uuidv7 } from "uuidv7";
 import { evictLists } from "../../api/cache.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
-import { requireResult, useAttempt } from "../../api/problems.js";
+import { isOutcomeUnknown, PROBLEM, requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
@@ -12,7 +12,9 @@ import { refetchAfter } from "./afterRefusal.js";
 import { copyText } from "./copyText.js";
 import { LinkForm, type LinkValues } from "./LinkForm.js";
 import { LINK_ROW, type ShownLink } from "./LinkRow.js";
+import { forget, type LostCreation, remember } from "./lostCreations.js";
 import type { TAG_CHOICE } from "./TagPicker.js";
+import { useUncertainCreations } from "./UncertainCreations.js";
 
 const CREATE = graphql(`
   mutation CreateLink($input: CreateInviteLinkInput!) {
@@ -36,16 +38,19 @@ export default function CreateLink(props: {
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
   /** Whether the filter may hide the new link. */
   readonly isHidden: boolean;
+  /** A creation whose answer was lost, to be repeated; null for a new one. */
+  readonly again: LostCreation | null;
   readonly onShow: () => void;
   readonly onQr: (link: ShownLink) => void;
   readonly onClose: () => void;
 }) {
-  const { currency, tagChoices, isHidden, onShow, onQr, onClose } = props;
+  const { currency, tagChoices, isHidden, again, onShow, onQr, onClose } = props;
   const { t } = useI18n();
-  const { channelId } = useChannel();
+  const { channelId, isAdmin } = useChannel();
+  const uncertain = useUncertainCreations();
   const client = useApolloClient();
   // The key stays the same while the form is open, so that all retries together create one link.
-  const [idempotencyKey] = useState(uuidv7);
+  const [idempotencyKey] = useState(again?.idempotencyKey ?? uuidv7());
   const [create] = useMutation(CREATE, { update: evictLists });
   const { problem, isBusy, attempt } = useAttempt();
   const submit = (values: LinkValues) =>
@@ -54,8 +59,12 @@ export default function CreateLink(props: {
       const result = requireResult(data?.createInviteLink);
       if (result.__typename !== "CreateInviteLinkSuccess") {
         refetchAfter(client, result);
+        // Administrators see all such creations on the page.
+        if (!isAdmin && isOutcomeUnknown(read(PROBLEM, result)))
+          remember({ idempotencyKey, channelId, values });
         return result;
       }
+      forget(idempotencyKey);
       const link = read(LINK_ROW, result.inviteLink);
       onClose();
       toast({
@@ -74,6 +83,8 @@ export default function CreateLink(props: {
         currency={currency}
         tagChoices={tagChoices}
         initial={null}
+        values={again?.values ?? null}
+        uncertainNames={again ? [] : uncertain.map(({ name }) => name)}
         submit={t("links.create")}
         problem={problem}
         isBusy={isBusy}

@@ -70,6 +70,10 @@ const isFixed = (link: LinkFieldsFragment | null): boolean =>
 /** The form that creates or edits a link. */
 export function LinkForm(props: {
   readonly initial: LinkFieldsFragment | null;
+  /** The values of a new link to begin with. */
+  readonly values?: LinkValues | null;
+  /** The names of links of which it is unknown whether they were created. */
+  readonly uncertainNames?: readonly string[];
   readonly currency: string;
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
   readonly problem: ProblemView | null;
@@ -79,13 +83,26 @@ export function LinkForm(props: {
   readonly isChanged?: (values: LinkValues) => boolean;
   readonly onSubmit: (values: LinkValues) => void;
 }) {
-  const { initial, currency, tagChoices, problem, isBusy, submit, isChanged, onSubmit } = props;
+  const {
+    initial,
+    values,
+    uncertainNames = [],
+    currency,
+    tagChoices,
+    problem,
+    isBusy,
+    submit,
+    isChanged,
+    onSubmit,
+  } = props;
+  const shown = values ?? initial;
   const { t } = useI18n();
   const close = useCloseDialog();
   const form = useRef<HTMLFormElement>(null);
   const secondsLeft = useCountdown(problem);
   const [wrong, setWrong] = useState({ name: false, budget: false });
   const [canSave, setCanSave] = useState(isChanged === undefined);
+  const [name, setName] = useState(shown?.name ?? "");
   const fixed = isFixed(initial);
   useEffect(() => {
     if (problem || wrong.name || wrong.budget)
@@ -98,6 +115,7 @@ export function LinkForm(props: {
       noValidate
       onInput={({ currentTarget }) => {
         const read = readForm(currentTarget, initial);
+        setName(read.values.name);
         if (isChanged) setCanSave(read.wrong.budget || isChanged(read.values));
       }}
       onSubmit={(event) => {
@@ -123,18 +141,23 @@ export function LinkForm(props: {
         name="name"
         label={t("links.name")}
         hint={t("links.nameHint")}
-        defaultValue={initial?.name ?? ""}
+        defaultValue={shown?.name ?? ""}
         readOnly={fixed}
         required={initial === null}
         autoComplete="off"
         problem={problem}
         wrong={wrong.name ? t("form.required") : undefined}
       />
+      {uncertainNames.includes(name) && (
+        <p role="status" className="notice">
+          {t("uncertain.sameName")}
+        </p>
+      )}
       <div className="pair">
         <Field
           name="budget"
           label={t("links.budgetIn", { currency })}
-          defaultValue={initial?.budget ?? ""}
+          defaultValue={shown?.budget ?? ""}
           placeholder="0.00"
           inputMode="decimal"
           autoComplete="off"
@@ -147,7 +170,7 @@ export function LinkForm(props: {
           type="number"
           min={1}
           max={99999}
-          defaultValue={initial?.memberLimit ?? ""}
+          defaultValue={shown?.memberLimit ?? ""}
           placeholder={t("links.noLimit")}
           readOnly={fixed}
           problem={problem}
@@ -158,7 +181,7 @@ export function LinkForm(props: {
           name="expireDate"
           label={t("links.expires")}
           type="datetime-local"
-          defaultValue={toLocal(initial?.expireDate)}
+          defaultValue={toLocal(shown?.expireDate)}
           readOnly={fixed}
           problem={problem}
         />
@@ -166,7 +189,7 @@ export function LinkForm(props: {
           <input
             type="checkbox"
             name="createsJoinRequest"
-            defaultChecked={initial?.createsJoinRequest ?? false}
+            defaultChecked={shown?.createsJoinRequest ?? false}
             disabled={fixed}
             aria-invalid={fieldProblem(problem, "createsJoinRequest") !== null}
           />
@@ -178,7 +201,7 @@ export function LinkForm(props: {
       </div>
       <TagPicker
         choices={tagChoices}
-        chosen={new Set(initial?.tags.map(({ id }) => id))}
+        chosen={new Set(values?.tagIds ?? initial?.tags.map(({ id }) => id))}
         problem={fieldProblem(problem, "tagIds")}
       />
       <footer className="dialog-foot">

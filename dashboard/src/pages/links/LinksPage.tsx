@@ -14,6 +14,7 @@ import { FilterChips } from "./FilterChips.js";
 import { Filters } from "./Filters.js";
 import type { LinkAction } from "./LinkRow.js";
 import { LinkTable } from "./LinkTable.js";
+import type { LostCreation } from "./lostCreations.js";
 import { Overview } from "./Overview.js";
 import { UncertainCreations } from "./UncertainCreations.js";
 import { clearFilter, useView } from "./useView.js";
@@ -52,7 +53,10 @@ const SUMMARY = graphql(`
   }
 `);
 
-type OpenDialog = LinkAction | { readonly kind: "create" | "tags" | "filters" };
+type OpenDialog =
+  | LinkAction
+  | { readonly kind: "create"; readonly again: LostCreation | null }
+  | { readonly kind: "tags" | "filters" };
 
 /** The width from which the filters stand beside the table. */
 const WIDE = "(min-width: 70rem)";
@@ -60,7 +64,7 @@ const WIDE = "(min-width: 70rem)";
 /** The links of a channel. */
 export default function LinksPage() {
   const { t } = useI18n();
-  const { channelId, title, username, canEdit, isAdmin } = useChannel();
+  const { channelId, title, username, canEdit } = useChannel();
   const { view, dropped, changeView } = useView();
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const isWide = useMedia(WIDE);
@@ -99,14 +103,18 @@ export default function LinksPage() {
               <button type="button" onClick={() => setDialog({ kind: "tags" })}>
                 <Icon name="tag" /> {t("links.tags")}
               </button>
-              <button type="button" className="primary" onClick={() => setDialog({ kind: "create" })}>
+              <button
+                type="button"
+                className="primary"
+                onClick={() => setDialog({ kind: "create", again: null })}
+              >
                 <Icon name="plus" /> {t("links.create")}
               </button>
             </>
           )}
         </div>
         {shown?.channel && <BotNotice channel={shown.channel} />}
-        {isAdmin && <UncertainCreations />}
+        <UncertainCreations onRepeat={(again) => setDialog({ kind: "create", again })} />
         <DroppedNotice
           channelId={channelId}
           view={view}
@@ -140,6 +148,7 @@ export default function LinksPage() {
           <CreateLink
             currency={currency ?? ""}
             tagChoices={facets}
+            again={dialog.again}
             isHidden={view.groups.length > 0 || view.name !== "" || view.state !== "active"}
             onShow={() => clearFilter(changeView)}
             onQr={(link) => setDialog({ kind: "qr", link })}

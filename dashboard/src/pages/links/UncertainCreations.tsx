@@ -11,6 +11,7 @@ import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
+import { forget, type LostCreation, useLostCreations } from "./lostCreations.js";
 
 const UNCERTAIN_CREATIONS = graphql(`
   query UncertainCreations {
@@ -42,35 +43,63 @@ const RESOLVE = graphql(`
   }
 `);
 
-/** Creations of which Telegram's answer was lost: how many there are, and the ways out of it. */
-export function UncertainCreations() {
+/** The creations with an unknown outcome in the channel that is shown; none unless the user may settle them. */
+export function useUncertainCreations() {
+  const { channelId, isAdmin } = useChannel();
+  const { data } = useQuery(UNCERTAIN_CREATIONS, { skip: !isAdmin });
+  return data?.uncertainCreations.filter(({ channel }) => channel.telegramId === channelId) ?? [];
+}
+
+/**
+ * Creations of which Telegram's answer was lost: how many there are, and the ways out of it. Administrators settle all of
+ * them. Others see their own, which they can repeat.
+ */
+export function UncertainCreations({ onRepeat }: { readonly onRepeat: (lost: LostCreation) => void }) {
   const { t, number } = useI18n();
   const { channelId } = useChannel();
-  const { data } = useQuery(UNCERTAIN_CREATIONS);
+  const creations = useUncertainCreations();
+  const lost = useLostCreations().filter((one) => one.channelId === channelId);
   const [isOpen, setIsOpen] = useState(false);
-  const creations = data?.uncertainCreations.filter(({ channel }) => channel.telegramId === channelId) ?? [];
-  if (creations.length === 0) return null;
+  const close = () => setIsOpen(false);
+  const count = creations.length + lost.length;
+  if (count === 0) return null;
   return (
     <>
       <div role="status" className="notice">
         <Icon name="alert" />
-        <span className="spring">
-          {t("uncertain.notice", { count: creations.length, shown: number(creations.length) })}
-        </span>
+        <span className="spring">{t("uncertain.notice", { count, shown: number(count) })}</span>
         <button type="button" aria-haspopup="dialog" onClick={() => setIsOpen(true)}>
           {t("uncertain.open")}
         </button>
       </div>
       {isOpen && (
-        <Dialog title={t("uncertain.title")} onClose={() => setIsOpen(false)}>
+        <Dialog title={t("uncertain.title")} onClose={close}>
           <p className="muted">{t("uncertain.hint")}</p>
           <ul className="uncertain">
             {creations.map((creation) => (
-              <Creation
-                key={creation.id}
-                creation={creation}
-                onSettled={() => creations.length === 1 && setIsOpen(false)}
-              />
+              <Creation key={creation.id} creation={creation} onSettled={() => count === 1 && close()} />
+            ))}
+            {lost.map((one) => (
+              <li key={one.idempotencyKey}>
+                <h3>
+                  <Name>{one.values.name}</Name>
+                </h3>
+                <p className="small muted">{t("uncertain.askAdmin")}</p>
+                <div className="dialog-foot">
+                  <button type="button" onClick={() => forget(one.idempotencyKey)}>
+                    {t("common.dismiss")}
+                  </button>
+                  <button
+                    type="button"
+                    onClick={() => {
+                      close();
+                      onRepeat(one);
+                    }}
+                  >
+                    {t("common.tryAgain")}
+                  </button>
+                </div>
+              </li>
             ))}
           </ul>
         </Dialog>

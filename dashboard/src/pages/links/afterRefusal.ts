@@ -1,6 +1,6 @@
 import type { ApolloClient } from "@apollo/client";
 import { type FragmentType, read } from "../../api/gql/index.js";
-import { PROBLEM } from "../../api/problems.js";
+import { isOutcomeUnknown, PROBLEM } from "../../api/problems.js";
 
 /**
  * Loads what a refused action has shown to be different: the bot's rights, or that it is unknown whether a link was
@@ -10,8 +10,10 @@ export function refetchAfter(client: ApolloClient, refused: FragmentType<typeof 
   const problem = read(PROBLEM, refused);
   const isAboutBot =
     problem.__typename === "BotPermissionError" || problem.__typename === "BotNotInChannelError";
-  const isUncertain = problem.__typename === "TelegramUnavailableError" && problem.outcomeUnknown;
-  const include = [...(isAboutBot ? ["Summary"] : []), ...(isUncertain ? ["UncertainCreations"] : [])];
+  const include = [
+    ...(isAboutBot ? ["Summary"] : []),
+    ...(isOutcomeUnknown(problem) ? ["UncertainCreations"] : []),
+  ];
   const active = new Set([...client.getObservableQueries().values()].map(({ queryName }) => queryName));
   client.refetchQueries({ include: include.filter((name) => active.has(name)) }).catch(() => {});
 }

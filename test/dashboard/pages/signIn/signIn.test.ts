@@ -45,7 +45,7 @@ describeInChromium("signing in", () => {
       .evaluateAll((buttons) =>
         buttons.map((element) => element.getAttribute("aria-label") ?? element.textContent ?? ""),
       );
-    expect(offered.filter((name) => /^(Create|Tags|Edit|Revoke)/.test(name))).toEqual([]);
+    expect(offered.filter((name) => /^(Create link|Tags|Edit|Revoke)/.test(name))).toEqual([]);
     expect(offered.filter((name) => /^More actions/.test(name)).length).toBeGreaterThan(0);
   });
 

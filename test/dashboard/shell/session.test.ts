@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { describeInChromium } from "../../support/chromium.js";
+import {
+  button,
+  dialog,
+  ELSEWHERE,
+  isFocused,
+  names,
+  open,
+  page,
+  problems,
+  server,
+  shows,
+  showsSummary,
+  signIn,
+  useDashboard,
+} from "../../support/dashboardPage.js";
+
+async function revoke(secretsOf: string): Promise<void> {
+  const { data } = await server.ask("{ apiTokens { id name revokedAt } }");
+  for (const { id, name, revokedAt } of data.apiTokens)
+    if (name === secretsOf && revokedAt === null)
+      await server.ask(`mutation { revokeApiToken(input: { id: "${id}" }) { __typename } }`);
+}
+
+describeInChromium("the session", () => {
+  useDashboard();
+
+  test("a token that is revoked in the middle of a form is asked for again, and the form is kept", async () => {
+    await open(ELSEWHERE);
+    await signIn(await server.makeToken({ role: "EDITOR" }));
+    await showsSummary();
+    await button("Create link").click();
+    await dialog().getByLabel("Name").fill("In the middle");
+    await dialog().getByLabel("Budget, USD").fill("12");
+    await revoke("Test EDITOR");
+    await button("Create link", dialog()).click();
+    const again = page.getByRole("dialog", { name: "Sign in again" });
+    await shows(() => isFocused(again.getByLabel("API token"))).toBe(true);
+    await signIn("wrong");
+    await again.getByText("The server does not know this token.").waitFor();
+    await signIn(await server.makeToken({ role: "EDITOR" }));
+    await again.waitFor({ state: "detached" });
+    expect(await dialog().getByLabel("Name").inputValue()).toBe("In the middle");
+    expect(await page.evaluate("document.querySelector('dialog').contains(document.activeElement)")).toBe(
+      true,
+    );
+    await button("Try again", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
+    await shows(async () => (await names())[0]).toBe("In the middle");
+    // The browser's own messages about status 401.
+    for (const message of problems.consoleMessages.splice(0)) expect(message).toMatch(/401/);
+  });
+
+  test("signing in in one tab signs in all tabs, and so does signing out", async () => {
+    const first = await open(ELSEWHERE);
+    await page.getByLabel("API token").waitFor();
+    const second = await first.context().newPage();
+    await second.goto(server.origin);
+    await second.getByLabel("API token").waitFor();
+    await signIn(server.token);
+    await showsSummary();
+    await second.getByTestId("count").waitFor();
+    const third = await first.context().newPage();
+    await third.goto(server.origin);
+    await third.getByTestId("count").waitFor();
+    await third.getByRole("button", { name: "Sign out" }).click();
+    await first.getByLabel("API token").waitFor();
+    await second.getByLabel("API token").waitFor();
+    await second.reload();
+    await second.getByLabel("API token").waitFor();
+  });
+});
