@@ -123,3 +123,9 @@ export async function choose(action: string, name: string): Promise<void> {
   await button(`More actions for ${name}`).click();
   await page.getByRole("menuitem", { name: action }).click();
 }
+
+/** Chooses a tag in the form of a link. */
+export async function chooseTag(type: string, tag: string): Promise<void> {
+  await dialog().getByRole("combobox", { name: type }).fill(tag);
+  await dialog().getByRole("option", { name: tag, exact: true }).click();
+}

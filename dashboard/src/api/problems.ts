@@ -49,8 +49,9 @@ export function useAttempt() {
   const [problem, setProblem] = useState<ProblemView | null>(null);
   const [isBusy, setIsBusy] = useState(false);
 
-  /** @param run returns null on success. */
+  /** Does nothing while the action runs already. @param run returns null on success. */
   async function attempt(run: () => Promise<FragmentType<typeof PROBLEM> | null>): Promise<void> {
+    if (isBusy) return;
     setIsBusy(true);
     setProblem(null);
     try {

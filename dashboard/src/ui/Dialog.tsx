@@ -29,13 +29,14 @@ export function Dialog(props: {
   const [isAsking, setIsAsking] = useState(false);
   useLayoutEffect(() => {
     const element = dialog.current;
-    const before = document.activeElement;
     element?.showModal();
     element?.querySelector<HTMLElement>(FIRST)?.focus();
     return () => {
       element?.close();
-      // What opened the dialog may be gone, such as the row of a link that does not match the filter any more.
-      if (before instanceof HTMLElement && !before.isConnected) document.querySelector("main")?.focus();
+      // The browser returns the focus to what opened the dialog, which may be gone or disabled by now.
+      if (document.activeElement !== document.body) return;
+      const below = [...document.querySelectorAll("dialog[open]")].at(-1);
+      (below ? below.querySelector<HTMLElement>(FIRST) : document.querySelector("main"))?.focus();
     };
   }, []);
   const close = () => (isTouched.current ? setIsAsking(true) : onClose());

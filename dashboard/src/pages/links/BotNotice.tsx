@@ -48,7 +48,7 @@ export function BotNotice(props: { readonly channel: FragmentType<typeof BOT_NOT
         <Icon name="alert" />
         <span className="spring">{t(`bot.${botStatus}`)}</span>
         {isAdmin && (
-          <button type="button" disabled={isBusy} onClick={checkAgain}>
+          <button type="button" aria-disabled={isBusy} onClick={checkAgain}>
             {t("bot.check")}
           </button>
         )}

@@ -208,7 +208,7 @@ export function LinkForm(props: {
         <button type="button" onClick={close}>
           {t("common.cancel")}
         </button>
-        <button type="submit" className="primary" disabled={isBusy || secondsLeft > 0 || !canSave}>
+        <button type="submit" className="primary" aria-disabled={isBusy || secondsLeft > 0 || !canSave}>
           {secondsLeft > 0
             ? t("problem.asksToWait", { count: secondsLeft })
             : problem

@@ -9,6 +9,7 @@ import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { useMedia } from "../../ui/useMedia.js";
 import { BotNotice } from "./BotNotice.js";
+import { useChangedLinks } from "./changedLinks.js";
 import { DroppedNotice } from "./DroppedNotice.js";
 import { FilterChips } from "./FilterChips.js";
 import { Filters } from "./Filters.js";
@@ -69,6 +70,7 @@ export default function LinksPage() {
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const isWide = useMedia(WIDE);
   const filter = filterOf(view);
+  useChangedLinks(channelId);
   const { data, previousData, error } = useQuery(SUMMARY, { variables: { channelId, filter } });
   // The previous summary stays visible while the next one is loaded, so that the layout does not jump.
   const shown = data ?? previousData;

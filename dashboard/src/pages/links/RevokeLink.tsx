@@ -34,8 +34,9 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
   const { problem, isBusy, attempt } = useAttempt();
   const secondsLeft = useCountdown(problem);
   const name = link.name ?? t("links.unnamed");
-  const submit = () =>
-    attempt(async () => {
+  const submit = () => {
+    if (secondsLeft > 0) return;
+    void attempt(async () => {
       const { data } = await revoke({ variables: { input: { id: link.id } } });
       const result = requireResult(data?.revokeInviteLink);
       if (result.__typename !== "RevokeInviteLinkSuccess") {
@@ -46,6 +47,7 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
       toast({ message: t("links.revoked", { name }) });
       return null;
     });
+  };
   return (
     <Dialog title={t("links.revokeTitle", { name })} onClose={onClose}>
       {problem && <Problem problem={problem} secondsLeft={secondsLeft} />}
@@ -57,7 +59,7 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
         <button
           type="button"
           className="primary danger"
-          disabled={isBusy || secondsLeft > 0}
+          aria-disabled={isBusy || secondsLeft > 0}
           onClick={submit}
         >
           {secondsLeft > 0 ? t("problem.asksToWait", { count: secondsLeft }) : t("links.revoke")}

@@ -1,8 +1,15 @@
-import { useId, useState } from "react";
+import { useMutation, useQuery } from "@apollo/client/react";
+import { Combobox } from "@base-ui/react/combobox";
+import { useEffect, useId, useRef, useState } from "react";
+import { evictLists } from "../../api/cache.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
+import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
-import { TagChip } from "../../ui/TagChip.js";
+import { Problem } from "../../ui/Problem.js";
+import { type TAG_CHIP, TagChip } from "../../ui/TagChip.js";
 
 /** The tags of a type in a channel. Facets contain all tags of a type, without a limit. */
 export const TAG_CHOICE = graphql(`
@@ -21,72 +28,196 @@ export const TAG_CHOICE = graphql(`
   }
 `);
 
-const SEARCHED_FROM = 12;
+/** Facets lack the types that have no tag in the channel yet. */
+const TAG_TYPES = graphql(`
+  query TagTypes {
+    tagTypes {
+      id
+      name
+    }
+  }
+`);
 
-/** Check boxes for tags. A form contains the chosen ones as "tagIds". */
+const MAKE_TAG = graphql(`
+  mutation MakeTag($input: CreateTagInput!) {
+    createTag(input: $input) {
+      __typename
+      ... on CreateTagSuccess {
+        tag {
+          id
+          name
+          ...TagChip
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+/** The colors of tags that are made in passing, one after another. */
+const COLOURS = ["#4f46e5", "#0f9d76", "#c2410c", "#be185d", "#0369a1", "#7c3aed", "#4d7c0f", "#b45309"];
+
+interface Choice {
+  readonly id: string;
+  readonly name: string;
+  /** Null stands for making a tag of this name. */
+  readonly tag: FragmentType<typeof TAG_CHIP> | null;
+}
+
+/** A combobox for each tag type, which also makes tags. A form contains the chosen ones as "tagIds". */
 export function TagPicker(props: {
   readonly choices: readonly FragmentType<typeof TAG_CHOICE>[];
   readonly chosen: ReadonlySet<string>;
   readonly problem: string | null;
 }) {
-  const { t, number } = useI18n();
-  const types = props.choices.map((choice) => read(TAG_CHOICE, choice));
-  const [searched, setSearched] = useState("");
-  const searchId = useId();
+  const { t } = useI18n();
+  const facets = props.choices.map((choice) => read(TAG_CHOICE, choice));
+  const { data } = useQuery(TAG_TYPES);
+  const types = data?.tagTypes ?? facets.map(({ type }) => type);
   const problemId = useId();
-  const count = types.reduce((sum, { tags }) => sum + tags.length, 0);
-  if (count === 0) return null;
+  const [dialog, setDialog] = useState<HTMLElement | null>(null);
+  if (types.length === 0) return null;
   return (
-    <fieldset className="picker" aria-describedby={props.problem === null ? undefined : problemId}>
+    <fieldset
+      ref={(element) => setDialog(element?.closest("dialog") ?? null)}
+      className="picker"
+      aria-describedby={props.problem === null ? undefined : problemId}
+    >
       <legend>{t("links.tags")}</legend>
-      {count >= SEARCHED_FROM && (
-        <>
-          <label htmlFor={searchId} className="hidden">
-            {t("links.findTag")}
-          </label>
-          <input
-            id={searchId}
-            type="search"
-            className="slim"
-            data-transient
-            placeholder={t("links.findAmong", { count, shown: number(count) })}
-            value={searched}
-            onChange={({ target }) => setSearched(target.value)}
-          />
-        </>
-      )}
-      <div className="picker-types">
-        {types.map(({ type, tags }) => (
-          <fieldset key={type.id}>
-            <legend className="small muted">
-              <Name>{type.name}</Name>
-            </legend>
-            <div className="chips">
-              {tags.map(({ tag }) => (
-                // Hidden rather than removed, so that chosen tags stay chosen.
-                <label
-                  key={tag.id}
-                  className="pick"
-                  hidden={!tag.name.toLowerCase().includes(searched.toLowerCase())}
-                >
-                  <input
-                    type="checkbox"
-                    name="tagIds"
-                    value={tag.id}
-                    defaultChecked={props.chosen.has(tag.id)}
-                  />
-                  <TagChip tag={tag} />
-                </label>
-              ))}
-            </div>
-          </fieldset>
-        ))}
-      </div>
+      {types.map(({ id, name }) => (
+        <TypePicker
+          key={id}
+          typeId={id}
+          typeName={name}
+          tags={facets.find(({ type }) => type.id === id)?.tags.map(({ tag }) => ({ ...tag, tag })) ?? []}
+          chosen={props.chosen}
+          container={dialog}
+        />
+      ))}
       {props.problem !== null && (
         <p id={problemId} className="field-problem">
           {props.problem}
         </p>
       )}
     </fieldset>
+  );
+}
+
+function TypePicker(props: {
+  readonly typeId: string;
+  readonly typeName: string;
+  readonly tags: readonly Choice[];
+  readonly chosen: ReadonlySet<string>;
+  /** The dialog that the list must be in, since all else is behind it. */
+  readonly container: HTMLElement | null;
+}) {
+  const { typeId, typeName, tags, container } = props;
+  const { t } = useI18n();
+  const { channelId } = useChannel();
+  const inputId = useId();
+  const root = useRef<HTMLDivElement>(null);
+  const [typed, setTyped] = useState("");
+  const [isOpen, setIsOpen] = useState(false);
+  const [chosen, setChosen] = useState<readonly Choice[]>(() =>
+    tags.filter(({ id }) => props.chosen.has(id)),
+  );
+  const [make] = useMutation(MAKE_TAG, { update: evictLists });
+  const { problem, attempt } = useAttempt();
+
+  // The form learns of a choice as it does of what is typed.
+  const isFirst = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another choice is told.
+  useEffect(() => {
+    if (!isFirst.current) root.current?.dispatchEvent(new Event("input", { bubbles: true }));
+    isFirst.current = false;
+  }, [chosen]);
+
+  const name = typed.trim();
+  const isNew = name !== "" && !tags.some((tag) => tag.name.toLowerCase() === name.toLowerCase());
+  const choices = isNew ? [...tags, { id: "", name, tag: null }] : tags;
+  const makeTag = (before: readonly Choice[]) =>
+    attempt(async () => {
+      const color = COLOURS[tags.length % COLOURS.length] ?? "#4f46e5";
+      const { data } = await make({ variables: { input: { channelId, tagTypeId: typeId, name, color } } });
+      const result = requireResult(data?.createTag);
+      if (result.__typename !== "CreateTagSuccess") return result;
+      setChosen([...before, { ...result.tag, tag: result.tag }]);
+      return null;
+    });
+  function choose(next: readonly Choice[]): void {
+    const existing = next.filter(({ tag }) => tag !== null);
+    setChosen(existing);
+    setTyped("");
+    if (existing.length < next.length) void makeTag(existing);
+  }
+
+  return (
+    <div ref={root} className="field">
+      {chosen.map(({ id }) => (
+        <input key={id} type="hidden" name="tagIds" value={id} />
+      ))}
+      <Combobox.Root
+        items={choices}
+        multiple
+        value={[...chosen]}
+        onValueChange={choose}
+        inputValue={typed}
+        onInputValueChange={setTyped}
+        open={isOpen}
+        onOpenChange={setIsOpen}
+        itemToStringLabel={({ name }) => name}
+        isItemEqualToValue={(one, other) => one.id === other.id}
+        autoHighlight
+      >
+        <label htmlFor={inputId}>
+          <Name>{typeName}</Name>
+        </label>
+        <Combobox.Chips className="combobox">
+          {chosen.map(
+            (choice) =>
+              choice.tag && (
+                <Combobox.Chip key={choice.id} className="combobox-chip" aria-label={choice.name}>
+                  <TagChip tag={choice.tag} />
+                  <Combobox.ChipRemove
+                    className="quiet icon-button tiny"
+                    aria-label={t("links.removeTag", { name: choice.name })}
+                  >
+                    <Icon name="close" />
+                  </Combobox.ChipRemove>
+                </Combobox.Chip>
+              ),
+          )}
+          <Combobox.Input
+            id={inputId}
+            data-transient
+            placeholder={chosen.length === 0 ? t("links.findOrMakeTag") : undefined}
+            onKeyDown={(event) => {
+              // Escape closes the list, not the dialog around it.
+              if (event.key === "Escape" && isOpen) event.preventDefault();
+            }}
+          />
+        </Combobox.Chips>
+        <Combobox.Portal container={container}>
+          <Combobox.Positioner className="menu-place" sideOffset={4} positionMethod="fixed">
+            <Combobox.Popup className="menu combobox-list">
+              <Combobox.Empty>
+                <p className="small muted">{t("links.noTagFound")}</p>
+              </Combobox.Empty>
+              <Combobox.List>
+                {(choice: Choice) => (
+                  <Combobox.Item key={choice.id} value={choice}>
+                    {choice.tag ? <TagChip tag={choice.tag} /> : t("links.makeTag", { name: choice.name })}
+                    <Combobox.ItemIndicator>
+                      <Icon name="check" />
+                    </Combobox.ItemIndicator>
+                  </Combobox.Item>
+                )}
+              </Combobox.List>
+            </Combobox.Popup>
+          </Combobox.Positioner>
+        </Combobox.Portal>
+      </Combobox.Root>
+      {problem && <Problem problem={problem} />}
+    </div>
   );
 }

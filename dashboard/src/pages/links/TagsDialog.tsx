@@ -263,7 +263,7 @@ function TagForm(props: {
               <button
                 type="button"
                 className="danger"
-                disabled={isBusy}
+                aria-disabled={isBusy}
                 onClick={() => deleteTag(tag.id, tag.name)}
               >
                 {t("tags.deleteFrom", {
@@ -281,7 +281,7 @@ function TagForm(props: {
             </button>
           </>
         )}
-        <button type="submit" className="primary" disabled={isBusy || !canSave}>
+        <button type="submit" className="primary" aria-disabled={isBusy || !canSave}>
           {tag ? t("common.save") : t("tags.add")}
         </button>
       </footer>

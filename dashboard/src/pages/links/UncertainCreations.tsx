@@ -159,10 +159,10 @@ function Creation(props: {
           autoComplete="off"
           problem={problem}
         />
-        <button type="submit" disabled={isBusy}>
+        <button type="submit" aria-disabled={isBusy}>
           {t("uncertain.store")}
         </button>
-        <button type="button" disabled={isBusy} onClick={() => void settle({ notMade: true })}>
+        <button type="button" aria-disabled={isBusy} onClick={() => void settle({ notMade: true })}>
           {t("uncertain.notMade")}
         </button>
       </form>

@@ -51,7 +51,7 @@ export function TokenForm(props: {
           {answer === "refused" ? t("signIn.refused") : t("problem.Unreachable")}
         </p>
       )}
-      <button type="submit" className="primary" disabled={isBusy}>
+      <button type="submit" className="primary" aria-disabled={isBusy}>
         {t("signIn.submit")}
       </button>
     </form>

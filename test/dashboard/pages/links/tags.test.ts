@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { describeInChromium } from "../../../support/chromium.js";
 import {
   button,
+  chooseTag,
   count,
   createLink,
   dialog,
@@ -48,7 +49,7 @@ describeInChromium("the tags of a channel", () => {
 
     await createLink("Tagged");
     await button("Edit Tagged").click();
-    await dialog().getByText("Shorts", { exact: true }).click();
+    await chooseTag("Platform", "Shorts");
     await button("Save", dialog()).click();
     await dialog().waitFor({ state: "detached" });
     await shows(() => row("Tagged").locator(".chip").allInnerTexts()).toEqual(["Shorts"]);
@@ -64,6 +65,26 @@ describeInChromium("the tags of a channel", () => {
     await shows(() => row("Tagged").locator(".chip").count()).toBe(0);
     await shows(names).toContain("Tagged");
     await shows(() => tagFilter("Shorts").count()).toBe(0);
+  });
+
+  test("a tag is made in passing, in the form of the link that gets it", async () => {
+    await open();
+    await button("Create link").click();
+    await dialog().getByLabel("Name").fill("With a new tag");
+    const types = dialog().getByRole("combobox", { name: "Creative" });
+    await types.fill("Podcast");
+    await dialog().getByRole("option", { name: "Make the tag “Podcast”" }).click();
+    await dialog().locator(".combobox-chip").getByText("Podcast").waitFor();
+    // Escape closes the list and not the dialog.
+    await types.fill("Me");
+    await dialog().getByRole("option", { name: "Meme" }).waitFor();
+    await page.keyboard.press("Escape");
+    await dialog().getByRole("option").first().waitFor({ state: "detached" });
+    await button("Create link", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
+    await shows(() => row("With a new tag").locator(".chip").allInnerTexts()).toEqual(["Podcast"]);
+    await tagFilter("Podcast").click();
+    await shows(names).toEqual(["With a new tag"]);
   });
 
   describe("many tags", () => {
