@@ -16,7 +16,7 @@ export default function RowMenu(props: {
   const { t } = useI18n();
   return (
     <Menu.Root open onOpenChange={(isOpen) => !isOpen && onClose()}>
-      <Menu.Portal>
+      <Menu.Portal container={button.closest("section")}>
         <Menu.Positioner anchor={button} align="end" sideOffset={4} className="menu-place">
           <Menu.Popup className="menu" finalFocus={() => button} aria-label={t("links.more")}>
             <Menu.Item onClick={() => void copyText(link.url)}>
