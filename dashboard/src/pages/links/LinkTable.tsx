@@ -65,30 +65,6 @@ function useLinks(channelId: number, view: View) {
   };
 }
 
-/**
- * Keeps the focus in the list when the row with the focus leaves it, as a revoked link does: it goes to the row that
- * follows.
- */
-function useFocusOfRows(edges: readonly unknown[]) {
-  const last = useRef<{ readonly element: Element; readonly row: number } | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only another list can have taken a row away.
-  useEffect(() => {
-    if (last.current === null || last.current.element.isConnected) return;
-    if (document.activeElement === document.body) {
-      const rows = document.querySelectorAll<HTMLElement>("tbody tr");
-      const next = rows[Math.min(last.current.row, rows.length - 1)];
-      (
-        next?.querySelector<HTMLElement>(".actions button:last-child") ?? document.querySelector("main")
-      )?.focus();
-    }
-    last.current = null;
-  }, [edges]);
-  return ({ target }: { readonly target: Element }): void => {
-    const row = target.closest("tr");
-    last.current = row && { element: target, row: row.sectionRowIndex };
-  };
-}
-
 const COLUMNS: readonly {
   readonly field: InviteLinkOrderField;
   readonly title: "name" | "budget" | "created_at";
@@ -122,9 +98,8 @@ export function LinkTable(props: {
     />
   ));
   const failure = error && failureOf(error);
-  const noteFocus = useFocusOfRows(edges);
   return (
-    <section className="card links" aria-label={t("pages.links")} aria-busy={isBusy} onFocus={noteFocus}>
+    <section className="card links" aria-label={t("pages.links")} aria-busy={isBusy}>
       {failure && (
         <div role="alert" className="problem">
           <span className="spring">

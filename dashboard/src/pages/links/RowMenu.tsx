@@ -14,6 +14,11 @@ export default function RowMenu(props: {
 }) {
   const { button, link, canEdit, onAct, onClose } = props;
   const { t } = useI18n();
+  function act(kind: LinkAction["kind"]): void {
+    // The dialog returns the focus to where it was, which must not be an entry of the closed menu.
+    button.focus();
+    onAct({ kind, link });
+  }
   return (
     <Menu.Root open onOpenChange={(isOpen) => !isOpen && onClose()}>
       <Menu.Portal container={button.closest("section")}>
@@ -22,16 +27,16 @@ export default function RowMenu(props: {
             <Menu.Item onClick={() => void copyText(link.url)}>
               <Icon name="copy" /> {t("links.copyLink")}
             </Menu.Item>
-            <Menu.Item onClick={() => onAct({ kind: "qr", link })}>
+            <Menu.Item onClick={() => act("qr")}>
               <Icon name="qr" /> {t("links.qr")}
             </Menu.Item>
             {canEdit && (
-              <Menu.Item onClick={() => onAct({ kind: "edit", link })}>
+              <Menu.Item onClick={() => act("edit")}>
                 <Icon name="edit" /> {t("links.edit")}
               </Menu.Item>
             )}
             {canEdit && !link.isRevoked && link.isBotCreated && (
-              <Menu.Item className="danger" onClick={() => onAct({ kind: "revoke", link })}>
+              <Menu.Item className="danger" onClick={() => act("revoke")}>
                 <Icon name="revoke" /> {t("links.revoke")}
               </Menu.Item>
             )}
