@@ -47,7 +47,7 @@ export interface PageProblems {
 export async function watchPage(page: Page, origin: string): Promise<PageProblems> {
   const problems: PageProblems = { foreignRequests: [], consoleMessages: [] };
   // Shorter than the time limit of a test, so that a failure names the element that was waited for.
-  page.setDefaultTimeout(40_000);
+  page.setDefaultTimeout(100_000);
   await page.route(
     (url) => url.origin !== origin && url.protocol !== "data:",
     (route) => {

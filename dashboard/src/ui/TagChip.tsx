@@ -4,7 +4,6 @@ import { textOn } from "./colour.js";
 
 export const TAG_CHIP = graphql(`
   fragment TagChip on Tag {
-    id
     name
     color
   }

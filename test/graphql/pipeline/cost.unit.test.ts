@@ -273,7 +273,7 @@ describe("the dashboard's queries", () => {
   });
 
   test.each(documents.map((document) => [operationOf(document).name?.value ?? "", document] as const))(
-    "the dashboard's query %s costs less than a fifth of the limit",
+    "the dashboard's query %s costs less than a tenth of the limit",
     (_name, document) => {
       const operation = operationOf(document);
       // The most costly filter of any state, and the longest page that the table requests.
@@ -297,7 +297,7 @@ describe("the dashboard's queries", () => {
           values[variable.name.value],
         ]),
       );
-      expect(costOf(schema, document, operation, variables).complexity).toBeLessThan(LIMITS.cost / 5);
+      expect(costOf(schema, document, operation, variables).complexity).toBeLessThan(LIMITS.cost / 10);
     },
   );
 });

@@ -1,14 +1,15 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import { evictLists } from "../../api/cache.js";
-import type { LinkFieldsFragment, UpdateInviteLinkInput } from "../../api/gql/graphql.js";
-import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import type { UpdateInviteLinkInput } from "../../api/gql/graphql.js";
+import { type FragmentType, graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { fromLocal, toLocal } from "../../i18n/format.js";
 import { useI18n } from "../../i18n/index.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
-import { LINK_FIELDS, LinkForm, type LinkValues } from "./LinkForm.js";
+import { LinkForm, type LinkValues } from "./LinkForm.js";
+import type { ShownLink } from "./LinkRow.js";
 import type { TAG_CHOICE } from "./TagPicker.js";
 
 const UPDATE = graphql(`
@@ -29,7 +30,7 @@ const UPDATE = graphql(`
 `);
 
 /** Only the properties that changed, so that Telegram is called only if one of its own properties changed. */
-function changesOf(link: LinkFieldsFragment, values: LinkValues): Omit<UpdateInviteLinkInput, "id"> {
+function changesOf(link: ShownLink, values: LinkValues): Omit<UpdateInviteLinkInput, "id"> {
   const { name, budget, expireDate, memberLimit, createsJoinRequest, tagIds } = values;
   const before = link.tags.map(({ id }) => id);
   // The form field has no seconds. An unchanged date is not sent, so that its seconds are kept.
@@ -45,14 +46,13 @@ function changesOf(link: LinkFieldsFragment, values: LinkValues): Omit<UpdateInv
 }
 
 export default function EditLink(props: {
-  readonly link: FragmentType<typeof LINK_FIELDS>;
+  readonly link: ShownLink;
   readonly currency: string;
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
   readonly onClose: () => void;
 }) {
-  const { currency, tagChoices, onClose } = props;
+  const { link, currency, tagChoices, onClose } = props;
   const { t } = useI18n();
-  const link = read(LINK_FIELDS, props.link);
   const client = useApolloClient();
   const [update] = useMutation(UPDATE, { update: evictLists });
   const { problem, isBusy, attempt } = useAttempt();

@@ -1,30 +1,13 @@
 import { useEffect, useRef, useState } from "react";
-import type { LinkFieldsFragment } from "../../api/gql/graphql.js";
-import { type FragmentType, graphql } from "../../api/gql/index.js";
+import type { FragmentType } from "../../api/gql/index.js";
 import { fieldProblem, type ProblemView, useCountdown } from "../../api/problems.js";
 import { fromLocal, parseAmount, toLocal } from "../../i18n/format.js";
 import { useI18n } from "../../i18n/index.js";
 import { useCloseDialog } from "../../ui/Dialog.js";
 import { Field } from "../../ui/Field.js";
 import { Problem } from "../../ui/Problem.js";
+import type { ShownLink } from "./LinkRow.js";
 import { type TAG_CHOICE, TagPicker } from "./TagPicker.js";
-
-/** The properties of a link that the form edits. */
-export const LINK_FIELDS = graphql(`
-  fragment LinkFields on InviteLink {
-    id
-    name
-    budget
-    expireDate
-    memberLimit
-    createsJoinRequest
-    isBotCreated
-    isRevoked
-    tags {
-      id
-    }
-  }
-`);
 
 /** The values of the form. */
 export interface LinkValues {
@@ -41,7 +24,7 @@ export interface LinkValues {
 const FIELDS = ["name", "budget", "expireDate", "memberLimit", "createsJoinRequest", "tagIds"];
 
 /** @returns the values, and the fields whose values the page itself does not accept */
-function readForm(form: HTMLFormElement, initial: LinkFieldsFragment | null) {
+function readForm(form: HTMLFormElement, initial: ShownLink | null) {
   const data = new FormData(form);
   const text = (name: string) => String(data.get(name) ?? "").trim();
   const amount = parseAmount(text("budget"));
@@ -64,12 +47,12 @@ function readForm(form: HTMLFormElement, initial: LinkFieldsFragment | null) {
 }
 
 /** Telegram does not let the bot edit links of other administrators, nor anybody edit revoked ones. */
-const isFixed = (link: LinkFieldsFragment | null): boolean =>
+const isFixed = (link: ShownLink | null): boolean =>
   link !== null && (!link.isBotCreated || link.isRevoked);
 
 /** The form that creates or edits a link. */
 export function LinkForm(props: {
-  readonly initial: LinkFieldsFragment | null;
+  readonly initial: ShownLink | null;
   /** The values of a new link to begin with. */
   readonly values?: LinkValues | null;
   /** The names of links of which it is unknown whether they were created. */

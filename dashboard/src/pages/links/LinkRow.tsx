@@ -7,6 +7,10 @@ import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { canCopy, copyText } from "./copyText.js";
 
+/**
+ * What the page shows of a link, and what its form edits. A field that two fragments select is paid for twice in each row,
+ * so the dialogs of a row take this fragment, too.
+ */
 export const LINK_ROW = graphql(`
   fragment LinkRow on InviteLink {
     id
@@ -27,7 +31,6 @@ export const LINK_ROW = graphql(`
       id
       ...TagChip
     }
-    ...LinkFields
   }
 `);
 

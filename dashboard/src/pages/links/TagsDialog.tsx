@@ -47,6 +47,7 @@ const CREATE_TAG = graphql(`
       __typename
       ... on CreateTagSuccess {
         tag {
+          id
           ...TagChip
         }
       }
@@ -61,6 +62,7 @@ const UPDATE_TAG = graphql(`
       __typename
       ... on UpdateTagSuccess {
         tag {
+          id
           ...TagChip
         }
       }
