@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defaultClientConditions, defineConfig } from "vite";
 
 const GENERATE = fileURLToPath(new URL("../tools/documents.mjs", import.meta.url));
 const DOCUMENTS = new URL("src/api/gql/documents.json", import.meta.url);
@@ -41,6 +41,8 @@ const COMMON = /[\\/]dashboard[\\/]src[\\/](api|shell|ui|i18n)[\\/].*[.](ts|tsx|
 
 export default defineConfig({
   plugins: [documents, react()],
+  // Of rxjs the form with classes, which is smaller than the one for old browsers.
+  resolve: { conditions: ["es2015", ...defaultClientConditions] },
   build: {
     outDir: "../dist/dashboard",
     emptyOutDir: true,

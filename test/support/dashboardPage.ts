@@ -17,7 +17,7 @@ export let problems: PageProblems;
  */
 export function useDashboard({ isPerTest = false } = {}): void {
   // A browser is slow on a busy machine.
-  vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+  vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
   const start = async () => {
     server = await startTestServer();
     return () => server.stop();
@@ -89,7 +89,7 @@ export const filters = (): Locator => page.getByRole("complementary", { name: "F
 export const tagFilter = (name: string): Locator => filters().locator("label").filter({ hasText: name });
 
 /** Waits until the page shows a value. A failure names the last value that was shown. */
-export const shows = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 20_000 });
+export const shows = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 60_000 });
 export const count = (): Promise<string> => page.getByTestId("count").innerText();
 export const budget = (): Promise<string> => page.getByTestId("budget").innerText();
 export const nameList = (list: { nodes: { name: string }[] }): string[] => list.nodes.map(({ name }) => name);

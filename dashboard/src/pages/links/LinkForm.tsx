@@ -47,8 +47,7 @@ function readForm(form: HTMLFormElement, initial: ShownLink | null) {
 }
 
 /** Telegram does not let the bot edit links of other administrators, nor anybody edit revoked ones. */
-const isFixed = (link: ShownLink | null): boolean =>
-  link !== null && (!link.isBotCreated || link.isRevoked);
+const isFixed = (link: ShownLink | null): boolean => link !== null && (!link.isBotCreated || link.isRevoked);
 
 /** The form that creates or edits a link. */
 export function LinkForm(props: {

@@ -87,6 +87,7 @@ export function LinkTable(props: {
   const { edges, currency, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, view);
   const [menu, setMenu] = useState<{ readonly button: HTMLElement; readonly link: ShownLink } | null>(null);
   const openMenu = useCallback((button: HTMLElement, link: ShownLink) => setMenu({ button, link }), []);
+  const list = useKeptFocus();
   const showMore = () => onChange({ rows: edges.length + PAGE_SIZE }, "replace");
   const [name, budget, created] = COLUMNS.map(({ field, title }) => (
     <SortHeader
@@ -99,7 +100,7 @@ export function LinkTable(props: {
   ));
   const failure = error && failureOf(error);
   return (
-    <section className="card links" aria-label={t("pages.links")} aria-busy={isBusy}>
+    <section ref={list} tabIndex={-1} className="card links" aria-label={t("pages.links")} aria-busy={isBusy}>
       {failure && (
         <div role="alert" className="problem">
           <span className="spring">
@@ -182,6 +183,30 @@ export function LinkTable(props: {
       </Suspense>
     </section>
   );
+}
+
+/** Moves the focus to the next row when the row that has it leaves the list, as that of a link that is revoked. */
+function useKeptFocus() {
+  const list = useRef<HTMLElement>(null);
+  const last = useRef<{ readonly element: HTMLElement; readonly index: number } | null>(null);
+  useEffect(() => {
+    // React's own onFocus misses the focus that a dialog returns while React removes the dialog.
+    const remember = ({ target }: FocusEvent) => {
+      const row = target instanceof HTMLElement && target.closest<HTMLTableRowElement>("tbody tr");
+      last.current = row ? { element: target, index: row.sectionRowIndex } : null;
+    };
+    document.addEventListener("focusin", remember);
+    return () => document.removeEventListener("focusin", remember);
+  }, []);
+  useEffect(() => {
+    if (last.current === null || last.current.element.isConnected) return;
+    const { index } = last.current;
+    last.current = null;
+    if (document.activeElement !== document.body) return;
+    const menus = list.current?.querySelectorAll<HTMLElement>("tbody [aria-haspopup=menu]") ?? [];
+    (menus[Math.min(index, menus.length - 1)] ?? list.current)?.focus();
+  });
+  return list;
 }
 
 /** How far below the window the next rows are loaded, so that nobody who scrolls has to wait. */
