@@ -33,12 +33,13 @@ const POLICY = [
 const NO_TOKEN = '<meta name="sandbox-token" content="" />';
 
 /** Whether a browser asks for a page, rather than a program for data. */
-const wantsPage = ({ headers }: FastifyRequest): boolean => headers.accept?.includes("text/html") === true;
+const wantsPage = ({ method, headers }: FastifyRequest): boolean =>
+  (method === "GET" || method === "HEAD") && headers.accept?.includes("text/html") === true;
 
 /**
  * Serves the dashboard at `/`, and at every address without another answer if a browser asks for it: the dashboard has
- * its own addresses, and says so where it has no page. For the user of this machine the page contains the sandbox's token; the page asks all other
- * users for a token.
+ * its own addresses, and says so where it has no page. For the user of this machine the page contains the sandbox's token;
+ * the page asks all other users for a token.
  * @returns false if the dashboard was not built, as after an installation without development dependencies
  */
 export async function addDashboard(
@@ -62,9 +63,10 @@ export async function addDashboard(
     );
   };
   server.get("/", sendPage);
-  server.get("/*", (request, reply) =>
-    wantsPage(request) ? sendPage(request, reply) : reply.callNotFound(),
-  );
+  server.addHook("onRequest", (request, reply, done) => {
+    if (request.is404 && wantsPage(request)) sendPage(request, reply);
+    else done();
+  });
   // The files never change: their names contain a hash of their content. The build has compressed them.
   await server.register(serveFiles, {
     root: join(folder, "assets"),

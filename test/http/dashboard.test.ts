@@ -122,6 +122,11 @@ describe("the dashboard's files", () => {
     },
   );
 
+  test("what a browser sends to an unknown address is not answered with the page", async () => {
+    const response = await get("/no/such/page", { method: "POST", headers: { accept: "text/html" } });
+    expect([response.status, await response.json()]).toMatchObject([404, { requestId: expect.any(String) }]);
+  });
+
   test.each([
     "/assets/",
     "/assets/none.js",

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { violationsOf } from "../../support/accessibility.js";
 import { describeInChromium } from "../../support/chromium.js";
 import { budget, linksOfServer, open, page, shows, useDashboard } from "../../support/dashboardPage.js";
 
@@ -15,6 +16,11 @@ describeInChromium("the languages of the dashboard", () => {
     await shows(budget).toBe(written);
     expect(await page.evaluate("document.documentElement.lang")).toBe("ru");
     expect(await page.locator("main").innerText()).not.toMatch(/Budget|Created|links\./);
+    await shows(() => page.locator(".bars li").count()).toBeGreaterThan(0);
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      expect(await violationsOf(page), String(width)).toEqual([]);
+    }
   });
 
   test("the language can be switched without losing the view, and is remembered", async () => {

@@ -192,17 +192,20 @@ function useKeptFocus() {
   useEffect(() => {
     // React's own onFocus misses the focus that a dialog returns while React removes the dialog.
     const remember = ({ target }: FocusEvent) => {
-      const row = target instanceof HTMLElement && target.closest<HTMLTableRowElement>("tbody tr");
-      last.current = row ? { element: target, index: row.sectionRowIndex } : null;
+      if (!(target instanceof HTMLElement)) return;
+      const row = target.closest<HTMLTableRowElement>("tbody tr");
+      if (row) last.current = { element: target, index: row.sectionRowIndex };
+      // A menu or a dialog returns the focus, to the page itself if the row is gone by then.
+      else if (!target.matches("main, dialog *, .menu, .menu *")) last.current = null;
     };
     document.addEventListener("focusin", remember);
     return () => document.removeEventListener("focusin", remember);
   }, []);
   useEffect(() => {
     if (last.current === null || last.current.element.isConnected) return;
+    if (!document.activeElement?.matches("body, main")) return;
     const { index } = last.current;
     last.current = null;
-    if (document.activeElement !== document.body) return;
     const menus = list.current?.querySelectorAll<HTMLElement>("tbody [aria-haspopup=menu]") ?? [];
     (menus[Math.min(index, menus.length - 1)] ?? list.current)?.focus();
   });

@@ -66,6 +66,10 @@ describeInChromium("the layout of the links", () => {
     await button("Filters").click();
     await dialog().getByText("Expired", { exact: true }).click();
     await button(/^Show \d+ links?$/, dialog()).waitFor();
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await violationsOf(page), colorScheme).toEqual([]);
+    }
     const show = await button(/^Show \d+ links?$/, dialog()).boundingBox();
     expect((show?.y ?? 0) + (show?.height ?? 0)).toBeLessThanOrEqual(844);
     await button("Close", dialog()).click();

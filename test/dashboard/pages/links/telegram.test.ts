@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
+import { violationsOf } from "../../../support/accessibility.js";
 import { describeInChromium } from "../../../support/chromium.js";
 import {
   button,
@@ -103,6 +104,8 @@ describeInChromium("the dashboard when Telegram fails", () => {
     await button("Cancel", dialog()).click();
     await button("Discard", dialog()).click();
     await button("Settle").click();
+    await dialog().getByRole("listitem").nth(1).waitFor();
+    expect(await violationsOf(page)).toEqual([]);
     const creation = (name: string) => dialog().getByRole("listitem").filter({ hasText: name });
     await button("It does not exist", creation("Lost twice")).click();
     await creation("Lost twice").waitFor({ state: "detached" });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { violationsOf } from "../../../support/accessibility.js";
 import { describeInChromium } from "../../../support/chromium.js";
 import {
   button,
@@ -34,6 +35,23 @@ describeInChromium("signing in", () => {
     expect(await page.evaluate("sessionStorage.length")).toBe(0);
     expect(await page.evaluate("JSON.stringify(localStorage)")).not.toContain(server.token);
   });
+
+  test.each(["light", "dark"] as const)(
+    "axe finds nothing wrong with the sign-in page and its error in the %s scheme",
+    async (colorScheme) => {
+      await open({ ...ELSEWHERE, colorScheme, reducedMotion: "reduce" });
+      await page.getByLabel("API token").waitFor();
+      expect(await violationsOf(page)).toEqual([]);
+      await signIn("nobody's");
+      await page.getByRole("alert").getByText("does not know this token").waitFor();
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 844 });
+        expect(await violationsOf(page), String(width)).toEqual([]);
+      }
+      // The browser's own message about status 401.
+      expect(problems.consoleMessages.splice(0).join()).toMatch(/401/);
+    },
+  );
 
   test("a caller with the role VIEWER sees no button that changes anything", async () => {
     await open(ELSEWHERE);
