@@ -266,9 +266,9 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(() => row("To revoke").count()).toBe(0);
       // It was the first row, and the focus goes to the one that is first now.
       const [next] = await names();
-      await shows(() => page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.tagName")).toBe(
-        `More actions for ${next}`,
-      );
+      await shows(() =>
+        page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.tagName"),
+      ).toBe(`More actions for ${next}`);
       await filters().getByText("Revoked", { exact: true }).click();
       await shows(() => row("To revoke").innerText()).toContain("revoked");
       await button("More actions for To revoke").click();
