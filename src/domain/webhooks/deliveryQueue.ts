@@ -172,7 +172,8 @@ export class DeliveryQueue {
 
   /**
    * The next deliveries of a webhook, in the order in which they are to begin: those first that have waited longest, since they
-   * were stored or since the time of a further attempt. Those that were never attempted keep their order. What they send is stored before, so that each later attempt sends the same.
+   * were stored or since the time of a further attempt. Those that were never attempted keep their order. What they send is
+   * stored before, so that each later attempt sends the same.
    * @param begun deliveries that are left out, because they are being sent
    * @returns nothing if this server has lost the lease or the webhook is off
    */

@@ -60,8 +60,8 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
         'DIRECT', 'NONE')`);
     await bed.database.query(sql`
       insert into member_event (channel_id, sequence, id, user_id, occurred_at, kind, attribution, path)
-      values (${channel.id}::uuid, ${row?.sequence}::bigint, ${newId()}::uuid, ${userId}::bigint, now(), 'JOINED', 'NONE',
-        'DIRECT')`);
+      select channel_id, join_sequence, ${newId()}::uuid, user_id, joined_at, 'JOINED', 'NONE', 'DIRECT' from membership
+      where channel_id = ${channel.id}::uuid and join_sequence = ${row?.sequence}::bigint`);
   };
   const deliveriesOf = (chatIds: number[] | null) =>
     new Deliveries({ database: bed.database, webhooks: TEST_WEBHOOKS }, callerOf(chatIds, "ADMIN"));
