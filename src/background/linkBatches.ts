@@ -77,14 +77,22 @@ export class LinkBatchRunner {
     while (!signal.aborted) {
       const woken = this.#pause(LOOK_MS);
       try {
-        // A server that has died lets no external id be taken by a creation that nobody goes on with.
-        await this.#options.creationIntents.endAllAbandoned();
+        await this.#endAbandoned();
         for (const id of await this.#take()) this.#begin(id);
       } catch (error) {
         this.#report(error);
       }
       await woken;
     }
+  }
+
+  /** Ends the creations of servers that have died, which nobody goes on with: they keep their external ids until then. */
+  async #endAbandoned(): Promise<void> {
+    const { session, serverId, creationIntents } = this.#options;
+    const rows = await session.query<{ id: string }>(sql`
+      select id from link_creation where state in ('PREPARED', 'SENT') and owner_id <> ${serverId}::uuid
+        and not ${isPresent(sql`owner_id::text`)}`);
+    for (const { id } of rows) await creationIntents.endAbandoned(id);
   }
 
   /** Takes the batches that no living server works on. @returns all batches of this server. */
