@@ -52,8 +52,8 @@ const isKeyExpired = ({ state, createdAt, updatedAt }: LinkCreation): boolean =>
  *                                         └── nobody knows ──▶ UNCERTAIN ── an administrator settles it ──▶ ANSWERED
  *                                                                                                       or FAILED
  *
- * An intent belongs to one server. When that server has died, another request with the key takes over a PREPARED intent,
- * and a SENT one becomes UNCERTAIN.
+ * An intent belongs to one server. When that server has died, the other servers soon end its intents: one that is PREPARED
+ * becomes FAILED, and one that is SENT becomes UNCERTAIN. Until then another request with the key takes a PREPARED one over.
  */
 export class CreationIntents {
   readonly #database: Database;
