@@ -50,7 +50,7 @@ test("a list without a page size is read in short portions, so that the server a
   const sizes: number[] = [];
   const read = async (_statements: unknown, size: number) => {
     sizes.push(size);
-    return { count: 0, reading: { next: async () => [], close: async () => {} } };
+    return { head: { count: 0 }, rows: { next: async () => [], close: async () => {} } };
   };
   const database = { read } as unknown as Database;
   const links = new Links(database, CALLER, createLoaders(database, CALLER));
