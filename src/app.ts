@@ -458,16 +458,17 @@ async function mountFaces(
     connectionFailures.logAs("the time of an API token's last use could not be stored"),
   );
   const bearer = new BearerTokens(authentication);
+  const hasDashboard = await addDashboard(server, { sandboxToken });
   addGraphQL(server, {
     operations: new Operations({ domain, schema, suggestions: !config.production }),
     bearer,
     streamReport: metrics.streamReport,
     graphiql: config.graphiql
-      ? { sandboxToken, examples: exampleQueries(sample && exampleChannel(sample)) }
+      ? { sandboxToken, hasDashboard, examples: exampleQueries(sample && exampleChannel(sample)) }
       : null,
   });
   await addRest(server, { domain, bearer });
-  return addDashboard(server, { sandboxToken });
+  return hasDashboard;
 }
 
 async function listen({ config, closers }: Start, server: FastifyInstance): Promise<void> {

@@ -1,10 +1,12 @@
-import type { Browser, Page, Response } from "playwright-core";
+import type { Browser, BrowserContext, Page, Response } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { violationsOf } from "../support/accessibility.js";
 import { describeInChromium, launchChromium, type PageProblems, watchPage } from "../support/chromium.js";
+import { buildDashboard } from "../support/dashboard.js";
 import { CHANNEL, startTestServer, type TestServer } from "../support/server.js";
 
 // A browser is slow on a busy machine.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 describeInChromium("GraphiQL in Chromium, without internet", () => {
   let server: TestServer;
@@ -108,5 +110,75 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
     await docs.getByText("createInviteLink", { exact: true }).click();
     await docs.getByText("Creates an invite link through the helper bot.").waitFor();
     await docs.getByText("CreateInviteLinkInput!", { exact: false }).first().waitFor();
+  });
+
+  test("a link above GraphiQL leads back to the dashboard", async () => {
+    await page.getByRole("link", { name: "Dashboard" }).click();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    expect(new URL(page.url()).pathname).toBe("/");
+  });
+});
+
+describeInChromium("GraphiQL on another machine than the server's", () => {
+  let server: TestServer;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let problems: PageProblems;
+  beforeAll(async () => {
+    await buildDashboard();
+    server = await startTestServer();
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.stop();
+  });
+  const openPage = async (path: string) => {
+    page = await context.newPage();
+    problems = await watchPage(page, server.origin);
+    await page.goto(`${server.origin}${path}`);
+  };
+  beforeEach(async () => {
+    context = await browser.newContext({ extraHTTPHeaders: { "x-forwarded-for": "192.0.2.1" } });
+    return () => context.close();
+  });
+  const editor = () => page.locator(".graphiql-query-editor .view-line").first();
+  const tokenField = () => page.getByLabel("API token");
+
+  test("GraphiQL asks for a token before it sends a request, and again if the server does not accept it", async () => {
+    await openPage("/graphql");
+    await tokenField().waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    await tokenField().fill("nobody's");
+    await page.getByRole("button", { name: "Open GraphiQL" }).click();
+    await page.getByText("The server does not accept this token.").waitFor();
+    // The browser's own message about status 401.
+    expect(problems.consoleMessages.splice(0).join()).toMatch(/401/);
+    expect(await violationsOf(page)).toEqual([]);
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect(await violationsOf(page)).toEqual([]);
+    await tokenField().fill(server.token);
+    await page.keyboard.press("Enter");
+    await editor().waitFor();
+    await page.getByText(`Bearer ${server.token}`).waitFor();
+    await page.reload();
+    await editor().waitFor();
+    expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
+  });
+
+  test("GraphiQL uses the session of a dashboard in another tab, also one that is begun later", async () => {
+    await openPage("/graphql");
+    await tokenField().waitFor();
+    const waiting = page;
+    await openPage("/");
+    await tokenField().fill(server.token);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
+    await waiting.locator(".graphiql-query-editor .view-line").first().waitFor();
+    await openPage("/graphql");
+    await editor().waitFor();
+    expect(await page.locator("#sign-in").count()).toBe(0);
+    expect(problems).toEqual({ foreignRequests: [], consoleMessages: [] });
   });
 });

@@ -7,12 +7,15 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Negotiator from "negotiator";
 import { asPrivatePage } from "../lifecycle/htmlPage.js";
 import { isLocalRequest } from "../lifecycle/localRequest.js";
+import { SESSION_SCRIPT, SESSION_STYLE, sessionElements } from "./graphiqlSession.js";
 
 export interface GraphiQLOptions {
   /** One query for each tab. */
   readonly examples: readonly string[];
-  /** Filled into the page's headers for local requests only. Null: the page shows a placeholder. */
+  /** Given to the page for local requests only. Null: the page uses the dashboard's session or asks for a token. */
   readonly sandboxToken: string | null;
+  /** Whether `/` is the dashboard. */
+  readonly hasDashboard: boolean;
 }
 
 /** GraphiQL animates its tabs while the page loads, and takes a click on a moving tab for a drag. */
@@ -29,21 +32,36 @@ interface CompressedPage {
   readonly contentPolicy: string;
 }
 
-function render(examples: readonly string[], token: string | null): string {
-  const headers = JSON.stringify({ Authorization: `Bearer ${token ?? "<your API token>"}` }, null, 2);
+/** The end of the page's script, where GraphiQL is shown with its options. */
+const SHOWN =
+  /YogaGraphiQL\.renderYogaGraphiQL\(\s*(window\.document\.querySelector\('#root'\)),\s*(\{.*\}),\s*\);/;
+
+function render({ examples, hasDashboard }: GraphiQLOptions, token: string | null): string {
   // Loaded for the first page only, because the module holds the page's scripts: tens of megabytes of memory.
   const { renderGraphiQL } = require("@graphql-yoga/render-graphiql") as typeof renderer;
   const page = renderGraphiQL({
-    title: "invite-links · GraphiQL",
+    title: "GraphiQL",
     endpoint: "/graphql",
-    headers,
-    defaultHeaders: headers,
     shouldPersistHeaders: false,
-    defaultTabs: examples.map((query) => ({ query, headers })),
+    defaultTabs: examples.map((query) => ({ query })),
     defaultQuery: examples[0] ?? "",
     defaultEditorToolsVisibility: "headers",
   }) as string;
-  return page.replace("</head>", () => `<style>${CLICKABLE_TABS}</style></head>`);
+  if (!SHOWN.test(page)) throw new Error("The page of GraphiQL does not show itself as expected.");
+  return page
+    .replace("<title>", "<title>invite-links · ")
+    .replace("</head>", () => `<style>${CLICKABLE_TABS}${SESSION_STYLE}</style></head>`)
+    .replace('<div id="root"></div>', (root) => `${sessionElements(hasDashboard)}${root}`)
+    .replace(
+      SHOWN,
+      (_whole, root: string, options: string) => `${SESSION_SCRIPT}
+        withSession(${JSON.stringify(token)}, (token) => {
+          const headers = JSON.stringify({ Authorization: "Bearer " + token }, null, 2);
+          const { defaultTabs, ...options } = ${options};
+          const tabs = defaultTabs.map((tab) => ({ ...tab, headers }));
+          YogaGraphiQL.renderYogaGraphiQL(${root}, { ...options, headers, defaultHeaders: headers, defaultTabs: tabs });
+        });`,
+    );
 }
 
 /** Allows the page's own scripts, the editor's workers, its inline styles, and requests to this server. */
@@ -101,7 +119,7 @@ export class GraphiQLPage {
   #page(token: string | null): Promise<CompressedPage> {
     const existing = this.#pages.get(token);
     if (existing !== undefined) return existing;
-    const page = compress(render(this.#options.examples, token));
+    const page = compress(render(this.#options, token));
     this.#pages.set(token, page);
     return page;
   }
