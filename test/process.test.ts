@@ -1,10 +1,15 @@
+import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { startSandbox } from "../src/sandbox/sandbox.js";
 import { askAt, ServerProcess } from "./support/process.js";
 import { CHANNEL } from "./support/server.js";
+
+const NPM_START = fileURLToPath(new URL("../tools/start.mjs", import.meta.url));
 
 let dataDir: string;
 let processes: ServerProcess[];
@@ -136,6 +141,16 @@ describe("the server process", () => {
     expect(await second.exited).toBe(1);
     expect(second.stderr).toMatch(/^Port \d+ is already in use\.[^\n]*\n$/);
   });
+});
+
+test("npm start reports a port that is already in use before it builds anything", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const start = new ServerProcess({ PORT: String(port) }, [NPM_START]);
+  expect(await start.exited).toBe(1);
+  expect(start.stderr).toMatch(/^Port \d+ is already in use\.[^\n]*\n$/);
+  other.close();
 });
 
 describe("a server process with an invalid environment", () => {

@@ -1,4 +1,4 @@
-// `npm start`: builds what has changed, then becomes the server.
+// `npm start`: checks the port, builds what has changed, then becomes the server.
 //
 // npm sends SIGTERM and SIGINT to the shell that runs the script, and the shell would end without its child. Therefore
 // package.json uses `exec`, which replaces the shell by this process, and this process imports the server instead of starting
@@ -8,6 +8,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { commandOf, generate } from "./generate.mjs";
 
@@ -25,6 +26,25 @@ async function run(/** @type {string[]} */ ...program) {
   return status === 0;
 }
 
+/**
+ * Refuses a port that another program uses, since the build would be in vain. All other mistakes in the environment are
+ * left to the server.
+ */
+async function checkPort() {
+  const { PORT: port = "4000", HOST: host = "127.0.0.1" } = process.env;
+  const probe = createServer();
+  try {
+    await once(probe.listen(Number(port), host), "listening");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE")
+      throw new Error(
+        `Port ${port} is already in use. Set PORT to another one, or to 0 to pick a free port.`,
+      );
+  } finally {
+    probe.close();
+  }
+}
+
 async function build() {
   generate(announce);
   announce("compiling");
@@ -36,6 +56,7 @@ async function build() {
 }
 
 try {
+  await checkPort();
   await build();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
