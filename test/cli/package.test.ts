@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
+import { minVersion, satisfies } from "semver";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startSandbox } from "../../src/sandbox/sandbox.js";
 import { missingForm, prepareTestDatabase } from "../support/databases.js";
@@ -12,14 +13,28 @@ import { ROOT, run, runNode } from "./support.js";
 
 const execute = promisify(execFile);
 
+/** What package-lock.json says of a package. */
+interface LockedPackage {
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
+  readonly engines?: { readonly node?: string };
+}
+
 /** The package as it is after an installation: the files that npm packs, and the dependencies. */
 let folder: string;
 let installed: string;
 let packed: string[];
+/** The names of the dependencies that are inside the package. */
+let bundled: string[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "invite links "));
   const { stdout } = await execute("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: ROOT });
-  packed = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+  const [report] = JSON.parse(stdout);
+  bundled = report.bundled;
+  packed = report.files
+    .map(({ path }: { path: string }) => path)
+    // The bundled dependencies are used from the project's own folder, as all others.
+    .filter((path: string) => !path.startsWith("node_modules/"));
   await mkdir(join(folder, "node_modules"));
   for (const name of await readdir(join(ROOT, "node_modules"))) {
     await symlink(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
@@ -76,6 +91,21 @@ describe("the packed package", () => {
       "package.json",
       "prisma/sample.json",
     ]);
+  });
+
+  test("what an installation brings runs on the oldest Node.js that the package names", async () => {
+    const { engines, overrides } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    const oldest = minVersion(engines.node)?.version ?? "";
+    expect(oldest).toBe("20.19.0");
+    const { packages } = JSON.parse(await readFile(join(ROOT, "package-lock.json"), "utf8"));
+    const unfit = Object.entries<LockedPackage>(packages)
+      .filter(
+        ([, { dev, devOptional, engines: needed }]) => !dev && !devOptional && needed?.node !== undefined,
+      )
+      .filter(([, { engines: needed }]) => !satisfies(oldest, needed?.node ?? ""));
+    expect(unfit.map(([path]) => path)).toEqual([]);
+    // npm follows overrides in the project only, not for a package that is installed. There the bundle replaces them.
+    expect(bundled).toEqual(expect.arrayContaining(Object.keys(overrides)));
   });
 
   test("the package creates its database in an empty folder", async () => {
