@@ -35,12 +35,49 @@ const documents = {
   },
 };
 
+/** The groups of texts that the first page shows before anything is opened there. */
+const FIRST_TEXTS = [
+  "common",
+  "shell",
+  "pages",
+  "role",
+  "lonely",
+  "toast",
+  "problem",
+  "bot",
+  "uncertain",
+  "state",
+  "columns",
+  "facts",
+  "links",
+  "chart",
+];
+
+/**
+ * Divides a language's file into the texts of the first page (`?first`) and all others (`?later`), which are loaded when
+ * one of them is shown.
+ * @type {import("vite").Plugin}
+ */
+const texts = {
+  name: "texts",
+  enforce: "pre",
+  async load(id) {
+    const [, file, part] = /^(.*[\\/]i18n[\\/]\w+[.]json)[?](first|later)$/.exec(id) ?? [];
+    if (file === undefined) return null;
+    this.addWatchFile(file);
+    const groups = Object.entries(JSON.parse(await readFile(file, "utf8")));
+    const isFirst = part === "first";
+    const chosen = groups.filter(([name]) => FIRST_TEXTS.includes(name) === isFirst);
+    return `export default ${JSON.stringify(Object.fromEntries(chosen))}`;
+  },
+};
+
 const LIBRARIES =
   /[\\/]node_modules[\\/](react|react-dom|scheduler|wouter|regexparam|use-sync-external-store|@apollo|rxjs|graphql|optimism|@wry|tslib)[\\/]/;
 const COMMON = /[\\/]dashboard[\\/]src[\\/](api|shell|ui|i18n)[\\/].*[.](ts|tsx|css)$/;
 
 export default defineConfig({
-  plugins: [documents, react()],
+  plugins: [documents, texts, react()],
   // Of rxjs the form with classes, which is smaller than the one for old browsers.
   resolve: { conditions: ["es2015", ...defaultClientConditions] },
   build: {

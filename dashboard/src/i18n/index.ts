@@ -7,10 +7,15 @@ import { createTranslate, type Texts, type Translate } from "./translate.js";
 export const LANGUAGES = { en: "English", ru: "Русский" } as const;
 export type Language = keyof typeof LANGUAGES;
 
-const TEXTS: Record<Language, () => Promise<{ readonly default: Texts }>> = {
-  en: () => import("./en.json"),
-  ru: () => import("./ru.json"),
-};
+/** The texts of the first page, and all others; `vite.config.mjs` divides each language's file. */
+const FIRST = import.meta.glob<Texts>("./*.json", { query: "?first", import: "default" });
+const LATER = import.meta.glob<Texts>("./*.json", { query: "?later", import: "default" });
+
+async function load(files: Record<string, () => Promise<Texts>>, language: Language): Promise<Texts> {
+  const texts = await files[`./${language}.json`]?.();
+  if (texts === undefined) throw new Error(`There are no texts in ${language}.`);
+  return texts;
+}
 
 /** The key in localStorage under which the chosen language is kept. */
 const KEY = "invite-links-language";
@@ -32,13 +37,44 @@ export interface I18n extends Format {
 }
 
 let shown: I18n | undefined;
+/** Whether more than the first page was shown, so that another language needs all of its texts at once. */
+let areAllNeeded = false;
 const listeners = new Set<() => void>();
 
 async function show(language: Language): Promise<void> {
-  const texts = await TEXTS[language]();
-  shown = { language, t: createTranslate(language, texts.default), ...formatOf(language) };
-  document.documentElement.lang = language;
-  for (const listener of listeners) listener();
+  const texts = await load(FIRST, language);
+  const later = areAllNeeded ? await load(LATER, language) : {};
+  /** One promise for all texts that are missing. It never fails, and the error stands beside it. */
+  let loading: Promise<void> | undefined;
+  let error: unknown;
+  const set = (all: Texts) => {
+    shown = {
+      language,
+      // A component that shows a text which is not loaded yet is suspended, as one whose code is not.
+      t: createTranslate(language, all, () => {
+        if (error !== undefined) {
+          const thrown = error;
+          loading = error = undefined;
+          throw thrown;
+        }
+        if (areAllNeeded) return;
+        loading ??= load(LATER, language).then(
+          (missing) => {
+            areAllNeeded = true;
+            set({ ...texts, ...missing });
+          },
+          (reason: unknown) => {
+            error = reason;
+          },
+        );
+        throw loading;
+      }),
+      ...formatOf(language),
+    };
+    document.documentElement.lang = language;
+    for (const listener of listeners) listener();
+  };
+  set({ ...texts, ...later });
 }
 
 /** Loads the texts, which must be there before anything is shown. */

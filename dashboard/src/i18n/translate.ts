@@ -32,14 +32,25 @@ export function flatten(texts: Texts, prefix = ""): Map<string, string> {
   );
 }
 
-/** Own code, because the usual libraries are ten times as large as all texts: 20 kB of the first page's 150. */
-export function createTranslate<T extends Texts>(language: string, texts: Texts): Translate<T> {
+/**
+ * @param onMissing called for a text that is not among the texts
+ *
+ * Own code, because the usual libraries are ten times as large as all texts: 20 kB of the first page's 150.
+ */
+export function createTranslate<T extends Texts>(
+  language: string,
+  texts: Texts,
+  onMissing: () => void = () => {},
+): Translate<T> {
   const all = flatten(texts);
   const rules = new Intl.PluralRules(language);
   return (key, values = {}) => {
     const { count } = values;
     const form = typeof count === "number" ? `${key}_${rules.select(count)}` : key;
-    const text = all.get(form) ?? all.get(key) ?? key;
-    return text.replace(/\{\{(\w+)\}\}/g, (_whole, name: string) => isolate(String(values[name] ?? "")));
+    const text = all.get(form) ?? all.get(key);
+    if (text === undefined) onMissing();
+    return (text ?? key).replace(/\{\{(\w+)\}\}/g, (_whole, name: string) =>
+      isolate(String(values[name] ?? "")),
+    );
   };
 }

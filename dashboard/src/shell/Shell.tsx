@@ -104,7 +104,9 @@ export function Shell({ connection }: { readonly connection: Connection }) {
         <UnknownChannel asked={asked} channels={channels} />
       )}
       <Toasts />
-      <SignInAgain />
+      <Suspense>
+        <SignInAgain />
+      </Suspense>
     </>
   );
 }
