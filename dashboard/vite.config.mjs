@@ -73,13 +73,17 @@ const texts = {
 };
 
 const LIBRARIES =
-  /[\\/]node_modules[\\/](react|react-dom|scheduler|wouter|regexparam|use-sync-external-store|@apollo|rxjs|graphql|optimism|@wry|tslib)[\\/]/;
+  /[\\/]node_modules[\\/](react|react-dom|scheduler|wouter|regexparam|@apollo|rxjs|graphql|optimism|@wry|tslib)[\\/]/;
 const COMMON = /[\\/]dashboard[\\/]src[\\/](api|shell|ui|i18n)[\\/].*[.](ts|tsx|css)$/;
 
 export default defineConfig({
   plugins: [documents, texts, react()],
   // Of rxjs the form with classes, which is smaller than the one for old browsers.
-  resolve: { conditions: ["es2015", ...defaultClientConditions] },
+  resolve: {
+    conditions: ["es2015", ...defaultClientConditions],
+    // A stand-in for what React has had since 18, which wouter still asks for.
+    alias: [{ find: /^use-sync-external-store[/]shim([/]index[.]js)?$/, replacement: "react" }],
+  },
   build: {
     outDir: "../dist/dashboard",
     emptyOutDir: true,

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { isUnreachable } from "./connection.js";
+import { type Failure, failureOf } from "./failure.js";
 import type { ProblemFragment } from "./gql/graphql.js";
 import { type FragmentType, graphql, read } from "./gql/index.js";
 
@@ -23,16 +23,7 @@ export const PROBLEM = graphql(`
   }
 `);
 
-/** A failure without a typed error: the server could not be reached, or failed. */
-export type Failure =
-  | { readonly __typename: "Unreachable" }
-  | { readonly __typename: "Failure"; readonly message: string };
 export type ProblemView = ProblemFragment | Failure;
-
-export function failureOf(error: unknown): Failure {
-  if (isUnreachable(error)) return { __typename: "Unreachable" };
-  return { __typename: "Failure", message: error instanceof Error ? error.message : String(error) };
-}
 
 /** Whether Telegram's answer was lost, so that nobody knows whether the action was carried out. */
 export const isOutcomeUnknown = (problem: ProblemView): boolean =>

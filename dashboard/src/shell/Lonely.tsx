@@ -1,12 +1,9 @@
 import type { ReactNode } from "react";
-import { Link } from "wouter";
-import { failureOf } from "../api/problems.js";
+import { failureOf } from "../api/failure.js";
 import { useI18n } from "../i18n/index.js";
-import { Name } from "../ui/Name.js";
-import { addressFor } from "./channel.js";
 
 /** A page with nothing but a message. */
-function Lonely({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+export function Lonely({ title, children }: { readonly title: string; readonly children: ReactNode }) {
   return (
     <main id="main" tabIndex={-1} className="lonely">
       <div className="card">
@@ -14,51 +11,6 @@ function Lonely({ title, children }: { readonly title: string; readonly children
         {children}
       </div>
     </main>
-  );
-}
-
-export function NoPage({ channelId }: { readonly channelId: number }) {
-  const { t } = useI18n();
-  return (
-    <Lonely title={t("lonely.noPage")}>
-      <p className="muted">{t("lonely.noPageHint")}</p>
-      <Link className="button" href={addressFor("/", channelId)}>
-        {t("lonely.toLinks")}
-      </Link>
-    </Lonely>
-  );
-}
-
-/** The channel in the address does not exist, or the token may not use it. */
-export function UnknownChannel(props: {
-  readonly asked: string;
-  readonly channels: readonly { readonly telegramId: number; readonly title: string }[];
-}) {
-  const { t } = useI18n();
-  return (
-    <Lonely title={t("lonely.unknownChannel")}>
-      <p className="muted">{t("lonely.unknownChannelHint", { channel: props.asked })}</p>
-      <ul className="lonely-list">
-        {props.channels.slice(0, 10).map(({ telegramId, title }) => (
-          <li key={telegramId}>
-            <Link href={addressFor("/", telegramId)}>
-              <Name>{title}</Name>
-            </Link>
-          </li>
-        ))}
-      </ul>
-    </Lonely>
-  );
-}
-
-export function NoChannel() {
-  const { t } = useI18n();
-  return (
-    <Lonely title={t("lonely.noChannel")}>
-      <p className="muted">
-        {t("lonely.noChannelHint")} <a href="/graphql">GraphiQL</a>
-      </p>
-    </Lonely>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useQuery } from "@apollo/client/react";
-import { Suspense, useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { Route, Switch } from "wouter";
 import type { Connection } from "../api/connection.js";
 import { graphql } from "../api/gql/index.js";
@@ -8,10 +8,16 @@ import { PAGES } from "../pages/pages.js";
 import { Toasts } from "../ui/Toasts.js";
 import { ChannelContext, rememberChannel, rememberedChannel, useAskedChannel } from "./channel.js";
 import { ErrorBoundary } from "./ErrorBoundary.js";
-import { LoadFailed, NoChannel, NoPage, UnknownChannel } from "./Lonely.js";
+import { LoadFailed } from "./Lonely.js";
 import { Notices } from "./Notices.js";
-import { SignInAgain } from "./SignInAgain.js";
+import { useSession } from "./session.js";
 import { TopBar } from "./TopBar.js";
+
+const nothingHere = () => import("./NothingHere.js");
+const NoPage = lazy(async () => ({ default: (await nothingHere()).NoPage }));
+const NoChannel = lazy(async () => ({ default: (await nothingHere()).NoChannel }));
+const UnknownChannel = lazy(async () => ({ default: (await nothingHere()).UnknownChannel }));
+const SignInAgain = lazy(() => import("./SignInAgain.js"));
 
 const SHELL = graphql(`
   query Shell($after: String) {
@@ -40,6 +46,7 @@ const SHELL = graphql(`
 /** The frame around every page: it knows the user and the channels, and shows the page of the address. */
 export function Shell({ connection }: { readonly connection: Connection }) {
   const { t } = useI18n();
+  const { isRefused } = useSession();
   const { data, error, refetch, fetchMore } = useQuery(SHELL);
   const asked = useAskedChannel();
   const channels = data?.channels.edges.map(({ node }) => node) ?? [];
@@ -98,15 +105,19 @@ export function Shell({ connection }: { readonly connection: Connection }) {
         </ChannelContext>
       ) : error && !data ? (
         <LoadFailed error={error} onRetry={() => void refetch().catch(() => {})} />
-      ) : !isComplete ? null : asked === null ? (
-        <NoChannel />
       ) : (
-        <UnknownChannel asked={asked} channels={channels} />
+        isComplete && (
+          <ErrorBoundary>
+            <Suspense>
+              {asked === null ? <NoChannel /> : <UnknownChannel asked={asked} channels={channels} />}
+            </Suspense>
+          </ErrorBoundary>
+        )
       )}
       <Toasts />
-      <Suspense>
-        <SignInAgain />
-      </Suspense>
+      <ErrorBoundary>
+        <Suspense>{isRefused && <SignInAgain />}</Suspense>
+      </ErrorBoundary>
     </>
   );
 }

@@ -2,15 +2,10 @@ import { useApolloClient } from "@apollo/client/react";
 import { useI18n } from "../i18n/index.js";
 import { TokenForm } from "../pages/signIn/TokenForm.js";
 import { Dialog } from "../ui/Dialog.js";
-import { leave, useSession } from "./session.js";
+import { leave } from "./session.js";
 
 /** Asks for a token above everything else after the server has rejected the last one. What is on the page stays. */
-export function SignInAgain() {
-  const { isRefused } = useSession();
-  return isRefused ? <SignInDialog /> : null;
-}
-
-function SignInDialog() {
+export default function SignInAgain() {
   const { t } = useI18n();
   const client = useApolloClient();
   return (

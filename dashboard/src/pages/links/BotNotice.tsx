@@ -29,7 +29,7 @@ const CHECK = graphql(`
 `);
 
 /** Says so where the bot cannot create links. */
-export function BotNotice(props: { readonly channel: FragmentType<typeof BOT_NOTICE> }) {
+export default function BotNotice(props: { readonly channel: FragmentType<typeof BOT_NOTICE> }) {
   const { t } = useI18n();
   const { channelId, isAdmin } = useChannel();
   const { botStatus } = read(BOT_NOTICE, props.channel);

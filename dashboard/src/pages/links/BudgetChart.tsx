@@ -1,7 +1,7 @@
 import { useQuery } from "@apollo/client/react";
 import { type ReactNode, useState } from "react";
+import { failureOf } from "../../api/failure.js";
 import { graphql } from "../../api/gql/index.js";
-import { failureOf } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
 import { TagChip } from "../../ui/TagChip.js";

@@ -27,7 +27,7 @@ const KNOWN_TAGS = graphql(`
 `);
 
 /** Takes what does not exist any more, such as a deleted tag, out of the address, and says so. */
-export function DroppedNotice(props: {
+export default function DroppedNotice(props: {
   readonly channelId: number;
   readonly view: View;
   /** Parameters of the address without a meaning. */
@@ -61,21 +61,18 @@ export function DroppedNotice(props: {
     setIsShown(true);
     onChange({ groups }, "replace");
   }, [data, isRefused, view.groups, onChange]);
+  if (!isShown) return null;
   return (
-    <div role="status">
-      {isShown && (
-        <p className="notice">
-          <Icon name="alert" /> <span className="spring">{t("links.dropped")}</span>
-          <button
-            type="button"
-            className="quiet icon-button small-icon"
-            aria-label={t("common.dismiss")}
-            onClick={() => setIsShown(false)}
-          >
-            <Icon name="close" />
-          </button>
-        </p>
-      )}
-    </div>
+    <p className="notice">
+      <Icon name="alert" /> <span className="spring">{t("links.dropped")}</span>
+      <button
+        type="button"
+        className="quiet icon-button small-icon"
+        aria-label={t("common.dismiss")}
+        onClick={() => setIsShown(false)}
+      >
+        <Icon name="close" />
+      </button>
+    </p>
   );
 }

@@ -1,8 +1,8 @@
 import { useQuery } from "@apollo/client/react";
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { failureOf } from "../../api/failure.js";
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
-import { failureOf } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
 import { type LinkAction, LinkRow, type ShownLink } from "./LinkRow.js";

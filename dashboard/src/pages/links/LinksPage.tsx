@@ -4,13 +4,10 @@ import { lazy, Suspense, useState } from "react";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
-import { Dialog } from "../../ui/Dialog.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { useMedia } from "../../ui/useMedia.js";
-import { BotNotice } from "./BotNotice.js";
 import { useChangedLinks } from "./changedLinks.js";
-import { DroppedNotice } from "./DroppedNotice.js";
 import { FilterChips } from "./FilterChips.js";
 import { Filters } from "./Filters.js";
 import type { LinkAction } from "./LinkRow.js";
@@ -22,6 +19,9 @@ import { clearFilter, useView } from "./useView.js";
 import { filterOf } from "./view.js";
 import "./links.css";
 
+const BotNotice = lazy(() => import("./BotNotice.js"));
+const DroppedNotice = lazy(() => import("./DroppedNotice.js"));
+const FiltersDialog = lazy(() => import("./FiltersDialog.js"));
 const CreateLink = lazy(() => import("./CreateLink.js"));
 const EditLink = lazy(() => import("./EditLink.js"));
 const RevokeLink = lazy(() => import("./RevokeLink.js"));
@@ -34,6 +34,7 @@ const SUMMARY = graphql(`
     channel(telegramId: $channelId) {
       id
       currency
+      botStatus
       ...BotNotice
     }
     inviteLinks(channelId: $channelId, filter: $filter, first: 0) {
@@ -78,6 +79,9 @@ export default function LinksPage() {
   const facets = summary?.facets ?? [];
   const currency = shown?.channel?.currency;
   const isRefused = CombinedGraphQLErrors.is(error);
+  const isOdd = isRefused || dropped.length > 0;
+  const [wasOdd, setWasOdd] = useState(isOdd);
+  if (isOdd && !wasOdd) setWasOdd(true);
   const close = () => setDialog(null);
   const filters = <Filters view={view} onChange={changeView} facets={facets} />;
 
@@ -115,15 +119,24 @@ export default function LinksPage() {
             </>
           )}
         </div>
-        {shown?.channel && <BotNotice channel={shown.channel} />}
+        <Suspense>
+          {shown?.channel && shown.channel.botStatus !== "READY" && <BotNotice channel={shown.channel} />}
+        </Suspense>
         <UncertainCreations onRepeat={(again) => setDialog({ kind: "create", again })} />
-        <DroppedNotice
-          channelId={channelId}
-          view={view}
-          dropped={dropped}
-          isRefused={isRefused}
-          onChange={changeView}
-        />
+        {/* Always there, since screen readers announce what is added to it. */}
+        <div role="status">
+          <Suspense>
+            {wasOdd && (
+              <DroppedNotice
+                channelId={channelId}
+                view={view}
+                dropped={dropped}
+                isRefused={isRefused}
+                onChange={changeView}
+              />
+            )}
+          </Suspense>
+        </div>
         <Overview
           view={view}
           onChange={changeView}
@@ -137,14 +150,9 @@ export default function LinksPage() {
       </main>
       <Suspense>
         {dialog?.kind === "filters" && !isWide && (
-          <Dialog title={t("links.filters")} kind="sheet" onClose={close}>
+          <FiltersDialog count={summary?.totalCount ?? 0} onClose={close}>
             {filters}
-            <footer className="dialog-foot">
-              <button type="button" className="primary" onClick={close}>
-                {t("links.show", { count: summary?.totalCount ?? 0 })}
-              </button>
-            </footer>
-          </Dialog>
+          </FiltersDialog>
         )}
         {dialog?.kind === "create" && (
           <CreateLink

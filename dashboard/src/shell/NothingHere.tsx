@@ -1,0 +1,50 @@
+import { Link } from "wouter";
+import { useI18n } from "../i18n/index.js";
+import { Name } from "../ui/Name.js";
+import { addressFor } from "./channel.js";
+import { Lonely } from "./Lonely.js";
+
+export function NoPage({ channelId }: { readonly channelId: number }) {
+  const { t } = useI18n();
+  return (
+    <Lonely title={t("lonely.noPage")}>
+      <p className="muted">{t("lonely.noPageHint")}</p>
+      <Link className="button" href={addressFor("/", channelId)}>
+        {t("lonely.toLinks")}
+      </Link>
+    </Lonely>
+  );
+}
+
+/** The channel in the address does not exist, or the token may not use it. */
+export function UnknownChannel(props: {
+  readonly asked: string;
+  readonly channels: readonly { readonly telegramId: number; readonly title: string }[];
+}) {
+  const { t } = useI18n();
+  return (
+    <Lonely title={t("lonely.unknownChannel")}>
+      <p className="muted">{t("lonely.unknownChannelHint", { channel: props.asked })}</p>
+      <ul className="lonely-list">
+        {props.channels.slice(0, 10).map(({ telegramId, title }) => (
+          <li key={telegramId}>
+            <Link href={addressFor("/", telegramId)}>
+              <Name>{title}</Name>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </Lonely>
+  );
+}
+
+export function NoChannel() {
+  const { t } = useI18n();
+  return (
+    <Lonely title={t("lonely.noChannel")}>
+      <p className="muted">
+        {t("lonely.noChannelHint")} <a href="/graphql">GraphiQL</a>
+      </p>
+    </Lonely>
+  );
+}
