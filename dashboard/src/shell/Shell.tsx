@@ -8,6 +8,7 @@ import { PAGES } from "../pages/pages.js";
 import { Toasts } from "../ui/Toasts.js";
 import { ChannelContext, rememberChannel, rememberedChannel, useAskedChannel } from "./channel.js";
 import { ErrorBoundary } from "./ErrorBoundary.js";
+import { Keys } from "./Keys.js";
 import { LoadFailed } from "./Lonely.js";
 import { Notices } from "./Notices.js";
 import { useSession } from "./session.js";
@@ -115,6 +116,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
         )
       )}
       <Toasts />
+      <Keys channels={channels} channelId={shown?.telegramId} />
       <ErrorBoundary>
         <Suspense>{isRefused && <SignInAgain />}</Suspense>
       </ErrorBoundary>

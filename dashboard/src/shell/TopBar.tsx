@@ -5,6 +5,7 @@ import { PAGES } from "../pages/pages.js";
 import { Icon } from "../ui/Icon.js";
 import { Brand } from "./Brand.js";
 import { addressFor } from "./channel.js";
+import { press } from "./keys.js";
 import { LanguageChoice } from "./LanguageChoice.js";
 import { leave } from "./session.js";
 
@@ -51,6 +52,16 @@ export function TopBar(props: {
         </>
       )}
       <span className="spring" />
+      <button
+        type="button"
+        className="quiet icon-button jump"
+        aria-label={t("shell.jump")}
+        title={t("shell.jump")}
+        aria-keyshortcuts="Control+K Meta+K"
+        onClick={() => press("jump")}
+      >
+        <Icon name="search" />
+      </button>
       <LanguageChoice />
       {viewer && (
         <span className="viewer">

@@ -18,8 +18,8 @@ export function Dialog(props: {
   readonly title: ReactNode;
   readonly onClose: () => void;
   readonly children: ReactNode;
-  /** "sheet" fills a narrow screen from below. */
-  readonly kind?: "window" | "sheet";
+  /** "sheet" fills a narrow screen from below; "palette" is near the top, since its length changes with what is typed. */
+  readonly kind?: "window" | "sheet" | "palette";
 }) {
   const { title, onClose, children, kind = "window" } = props;
   const { t } = useI18n();

@@ -42,9 +42,9 @@ export function FilterChips(props: {
           {stateName}
         </Condition>
       )}
-      {view.name.trim() !== "" && (
-        <Condition name={view.name} onRemove={() => onChange({ name: "" })}>
-          “<Name>{view.name}</Name>”
+      {view.search.trim() !== "" && (
+        <Condition name={view.search} onRemove={() => onChange({ search: "" })}>
+          “<Name>{view.search}</Name>”
         </Condition>
       )}
       {groups.flatMap((group) => {

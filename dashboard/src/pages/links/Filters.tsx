@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import type { FacetFragment } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -27,8 +27,6 @@ const FACET = graphql(`
 
 /** Lists with at least so many tags have a search field. */
 const SEARCHED_FROM = 10;
-/** Time from the last keystroke to the request, in milliseconds. */
-const TYPING_MS = 250;
 
 export function Filters(props: {
   readonly view: View;
@@ -39,7 +37,6 @@ export function Filters(props: {
   const { t } = useI18n();
   return (
     <form className="filters" data-transient onSubmit={(event) => event.preventDefault()}>
-      <NameFilter name={view.name} onChange={(name) => onChange({ name }, "replace")} />
       <fieldset>
         <legend>{t("links.state")}</legend>
         <div className="segments">
@@ -66,38 +63,6 @@ export function Filters(props: {
         </button>
       )}
     </form>
-  );
-}
-
-/** Shows the name in the address, for example after going back, unless the user is typing. */
-function NameFilter({
-  name,
-  onChange,
-}: {
-  readonly name: string;
-  readonly onChange: (name: string) => void;
-}) {
-  const { t } = useI18n();
-  const [typed, setTyped] = useState<string | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only typing starts the timer.
-  useEffect(() => {
-    if (typed === null) return;
-    const timer = setTimeout(() => {
-      onChange(typed);
-      setTyped(null);
-    }, TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  return (
-    <label className="field">
-      {t("links.nameContains")}
-      <input
-        type="search"
-        dir="auto"
-        value={typed ?? name}
-        onChange={({ target }) => setTyped(target.value)}
-      />
-    </label>
   );
 }
 

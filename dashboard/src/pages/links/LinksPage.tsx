@@ -4,6 +4,7 @@ import { lazy, Suspense, useState } from "react";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
+import { useKey } from "../../shell/keys.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { useMedia } from "../../ui/useMedia.js";
@@ -14,6 +15,7 @@ import type { LinkAction } from "./LinkRow.js";
 import { LinkTable } from "./LinkTable.js";
 import type { LostCreation } from "./lostCreations.js";
 import { Overview } from "./Overview.js";
+import { Search } from "./Search.js";
 import { UncertainCreations } from "./UncertainCreations.js";
 import { clearFilter, useView } from "./useView.js";
 import { filterOf } from "./view.js";
@@ -83,6 +85,7 @@ export default function LinksPage() {
   const [wasOdd, setWasOdd] = useState(isOdd);
   if (isOdd && !wasOdd) setWasOdd(true);
   const close = () => setDialog(null);
+  useKey("n", canEdit ? () => setDialog({ kind: "create", again: null }) : null);
   const filters = <Filters view={view} onChange={changeView} facets={facets} />;
 
   return (
@@ -112,6 +115,7 @@ export default function LinksPage() {
               <button
                 type="button"
                 className="primary"
+                aria-keyshortcuts="n"
                 onClick={() => setDialog({ kind: "create", again: null })}
               >
                 <Icon name="plus" /> {t("links.create")}
@@ -145,6 +149,7 @@ export default function LinksPage() {
           types={facets.map(({ type }) => type)}
           isBusy={data === undefined}
         />
+        <Search search={view.search} onChange={(search) => changeView({ search }, "replace")} />
         <FilterChips view={view} onChange={changeView} facets={facets} />
         <LinkTable view={view} onChange={changeView} totalCount={summary?.totalCount} onAct={setDialog} />
       </main>
@@ -159,7 +164,7 @@ export default function LinksPage() {
             currency={currency ?? ""}
             tagChoices={facets}
             again={dialog.again}
-            isHidden={view.groups.length > 0 || view.name !== "" || view.state !== "active"}
+            isHidden={view.groups.length > 0 || view.search !== "" || view.state !== "active"}
             onShow={() => clearFilter(changeView)}
             onQr={(link) => setDialog({ kind: "qr", link })}
             onClose={close}

@@ -14,8 +14,8 @@ export type State = (typeof STATES)[number];
 /** The complete view. It is stored in the address, so that reloading, going back and sharing the address work. */
 export interface View {
   readonly groups: readonly TagGroup[];
-  /** Part of the name. */
-  readonly name: string;
+  /** Part of the name, the address or the external id. */
+  readonly search: string;
   readonly state: State;
   readonly order: InviteLinkOrder & { readonly direction: "ASC" | "DESC" };
   /** The maximum number of rows shown. */
@@ -30,7 +30,7 @@ export const PAGE_SIZE = 50;
 const MAX_ROWS = 5000;
 
 export const NEWEST_FIRST: View["order"] = { field: "CREATED_AT", direction: "DESC" };
-export const UNFILTERED = { groups: [], name: "", state: "active", rows: PAGE_SIZE } as const;
+export const UNFILTERED = { groups: [], search: "", state: "active", rows: PAGE_SIZE } as const;
 /** Stands in an address in place of a tag's id: links without a tag of the type. */
 const WITHOUT = "none";
 const TAGS = "tags.";
@@ -70,7 +70,7 @@ export function readAddress(search: string): ReadAddress {
     });
   const view: View = {
     groups,
-    name: take("name", (value) => value) ?? UNFILTERED.name,
+    search: take("search", (value) => value) ?? UNFILTERED.search,
     state: take("state", (value) => STATES.find((state) => state === value)) ?? UNFILTERED.state,
     order: take("order", readOrder) ?? NEWEST_FIRST,
     rows: take("rows", readRows) ?? PAGE_SIZE,
@@ -98,7 +98,7 @@ export const readView = (search: string): View => readAddress(search).view;
  * The query string of an address, without default values.
  * @param before the query string before, whose parameters of other parts of the page are kept
  */
-export function writeView({ groups, name, state, order, rows, chart }: View, before = ""): string {
+export function writeView({ groups, search, state, order, rows, chart }: View, before = ""): string {
   const kept = new URLSearchParams(before);
   const query = new URLSearchParams();
   for (const key of OTHERS) {
@@ -110,7 +110,7 @@ export function writeView({ groups, name, state, order, rows, chart }: View, bef
     const members = without ? [...short, WITHOUT] : short;
     if (members.length > 0) query.set(TAGS + shortenId("TagType", type), members.join());
   }
-  if (name !== "") query.set("name", name);
+  if (search !== "") query.set("search", search);
   if (state !== UNFILTERED.state) query.set("state", state);
   if (order.field !== NEWEST_FIRST.field || order.direction !== NEWEST_FIRST.direction)
     query.set("order", `${order.field} ${order.direction}`);
@@ -128,9 +128,9 @@ const STATE_FILTERS: Record<State, InviteLinkFilter> = {
   expired: { isExpired: true },
 };
 
-export const filterOf = ({ groups, name, state }: View): InviteLinkFilter => ({
+export const filterOf = ({ groups, search, state }: View): InviteLinkFilter => ({
   ...STATE_FILTERS[state],
-  ...(name.trim() !== "" && { name: name.trim() }),
+  ...(search.trim() !== "" && { search: search.trim() }),
   ...(groups.length > 0 && {
     tagGroups: groups.map(({ type, tags, without }) => ({
       tagTypeId: type,
@@ -140,8 +140,8 @@ export const filterOf = ({ groups, name, state }: View): InviteLinkFilter => ({
   }),
 });
 
-export const isFiltered = ({ groups, name, state }: View): boolean =>
-  groups.length > 0 || name.trim() !== "" || state !== UNFILTERED.state;
+export const isFiltered = ({ groups, search, state }: View): boolean =>
+  groups.length > 0 || search.trim() !== "" || state !== UNFILTERED.state;
 
 /** The filter with one tag switched on or off; the tag null stands for `without`. */
 export function toggle(groups: readonly TagGroup[], type: string, tag: string | null): TagGroup[] {

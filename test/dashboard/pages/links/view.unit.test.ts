@@ -25,7 +25,7 @@ const groups = fc.uniqueArray(
 );
 const view: fc.Arbitrary<View> = fc.record({
   groups,
-  name: fc.string({ unit: "grapheme" }),
+  search: fc.string({ unit: "grapheme" }),
   state: fc.constantFrom(...STATES),
   order: fc.record({
     field: fc.constantFrom("BUDGET", "CREATED_AT", "NAME"),
@@ -57,14 +57,14 @@ test("a filter by one tag takes less than 60 characters, and addresses with whol
 });
 
 test("what an address has without a meaning is named, and the channel is kept", () => {
-  const { view, dropped } = readAddress("?channel=-1&state=gone&order=NAME%20UP&rows=x&foo=1&name=a");
+  const { view, dropped } = readAddress("?channel=-1&state=gone&order=NAME%20UP&rows=x&foo=1&search=a");
   expect(dropped).toEqual(["state", "order", "rows", "foo"]);
-  expect(writeView(view, "?channel=-1&foo=1")).toBe("?channel=-1&name=a");
+  expect(writeView(view, "?channel=-1&foo=1")).toBe("?channel=-1&search=a");
 });
 
 test("every address is read as a view that can be written and read again", () => {
   const nonsense = fc.dictionary(
-    fc.constantFrom("channel", "name", "state", "order", "rows", "chart", "tags.", "tags.A", "other"),
+    fc.constantFrom("channel", "search", "state", "order", "rows", "chart", "tags.", "tags.A", "other"),
     fc.oneof(fc.string(), fc.constantFrom("NaN", "-1", "1e99", "BUDGET", "NAME UP", ",,", "none,none")),
   );
   fc.assert(
