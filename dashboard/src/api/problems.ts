@@ -29,6 +29,14 @@ export type ProblemView = ProblemFragment | Failure;
 export const isOutcomeUnknown = (problem: ProblemView): boolean =>
   problem.__typename === "TelegramUnavailableError" && problem.outcomeUnknown;
 
+/** Why something was refused, as one text. */
+export const reasonOf = (problem: ProblemView): string =>
+  problem.__typename === "ValidationError"
+    ? problem.fieldErrors.map(({ message }) => message).join(" ")
+    : "message" in problem
+      ? problem.message
+      : "";
+
 /** The result of a mutation, which is a success or a typed error. @throws Error if the server sent none. */
 export function requireResult<Result>(result: Result | null | undefined): Result {
   if (result == null) throw new Error("The server sent no result.");

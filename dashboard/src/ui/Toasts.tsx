@@ -17,7 +17,7 @@ export function Toasts() {
 }
 
 /** Stays while the pointer or the focus is on it, so that its buttons can be reached. */
-function ToastView({ toast: { id, message, actions = [] } }: { readonly toast: ShownToast }) {
+function ToastView({ toast: { id, message, isProblem, actions = [] } }: { readonly toast: ShownToast }) {
   const { t } = useI18n();
   const [isHeld, setIsHeld] = useState(false);
   useEffect(() => {
@@ -34,7 +34,7 @@ function ToastView({ toast: { id, message, actions = [] } }: { readonly toast: S
       onFocus={() => setIsHeld(true)}
       onBlur={() => setIsHeld(false)}
     >
-      <Icon name="check" />
+      <Icon name={isProblem ? "alert" : "check"} />
       <p>{message}</p>
       {actions.map(({ label, run }) => (
         <button

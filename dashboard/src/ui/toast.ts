@@ -3,6 +3,8 @@ import { useSyncExternalStore } from "react";
 /** A message about what was done, which goes away by itself. */
 export interface Toast {
   readonly message: string;
+  /** Whether it says what was not done. */
+  readonly isProblem?: boolean;
   readonly actions?: readonly { readonly label: string; readonly run: () => void }[];
 }
 

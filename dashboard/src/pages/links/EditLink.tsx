@@ -1,10 +1,12 @@
+import type { ApolloClient } from "@apollo/client";
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import { evictLists } from "../../api/cache.js";
+import { failureOf } from "../../api/failure.js";
 import type { UpdateInviteLinkInput } from "../../api/gql/graphql.js";
-import { type FragmentType, graphql } from "../../api/gql/index.js";
-import { requireResult, useAttempt } from "../../api/problems.js";
+import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
 import { fromLocal, toLocal } from "../../i18n/format.js";
-import { useI18n } from "../../i18n/index.js";
+import { type I18n, useI18n } from "../../i18n/index.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
@@ -45,6 +47,36 @@ function changesOf(link: ShownLink, values: LinkValues): Omit<UpdateInviteLinkIn
   };
 }
 
+type Changes = ReturnType<typeof changesOf>;
+
+/**
+ * The edit that takes a change back; null if the change was not of the budget and the tags alone. Those are stored here, but
+ * what Telegram stores would have to be changed there again.
+ */
+function inverseOf(link: ShownLink, changes: Changes): Changes | null {
+  const { budget, tagIds, ...others } = changes;
+  if (Object.keys(others).length > 0) return null;
+  return {
+    ...(budget !== undefined && { budget: link.budget }),
+    ...(tagIds !== undefined && { tagIds: link.tags.map(({ id }) => id) }),
+  };
+}
+
+/** Takes a change back, and says why where that is refused. It may happen long after the form was closed. */
+async function undo(client: ApolloClient, input: UpdateInviteLinkInput, name: string, t: I18n["t"]) {
+  const sayWhy = (reason: string) =>
+    toast({ message: t("links.undoRefused", { name, reason }), isProblem: true });
+  try {
+    const { data } = await client.mutate({ mutation: UPDATE, variables: { input }, update: evictLists });
+    const result = requireResult(data?.updateInviteLink);
+    if (result.__typename === "UpdateInviteLinkSuccess") toast({ message: t("links.undone", { name }) });
+    else sayWhy(reasonOf(read(PROBLEM, result)));
+  } catch (error) {
+    const failure = failureOf(error);
+    sayWhy(failure.__typename === "Failure" ? failure.message : t("problem.Unreachable"));
+  }
+}
+
 export default function EditLink(props: {
   readonly link: ShownLink;
   readonly currency: string;
@@ -59,14 +91,26 @@ export default function EditLink(props: {
   const name = link.name ?? t("links.unnamed");
   const submit = (values: LinkValues) =>
     attempt(async () => {
-      const { data } = await update({ variables: { input: { id: link.id, ...changesOf(link, values) } } });
+      const changes = changesOf(link, values);
+      const { data } = await update({ variables: { input: { id: link.id, ...changes } } });
       const result = requireResult(data?.updateInviteLink);
       if (result.__typename !== "UpdateInviteLinkSuccess") {
         refetchAfter(client, result);
         return result;
       }
       onClose();
-      toast({ message: t("links.changed", { name: values.name || name }) });
+      const inverse = inverseOf(link, changes);
+      toast({
+        message: t("links.changed", { name: values.name || name }),
+        actions: inverse
+          ? [
+              {
+                label: t("common.undo"),
+                run: () => void undo(client, { id: link.id, ...inverse }, values.name || name, t),
+              },
+            ]
+          : [],
+      });
       return null;
     });
   return (
