@@ -1,6 +1,7 @@
 /** Numbers, amounts and times in one language. */
 export interface Format {
   readonly number: (value: number) => string;
+  readonly percent: (share: number) => string;
   /** An exact decimal in a currency: "1500.50" becomes $1,500.50. The text is never converted to a float. */
   readonly money: (amount: string, currency: string) => string;
   readonly day: (instant: string) => string;
@@ -8,12 +9,13 @@ export interface Format {
 }
 
 /** The browser's own variety of a language, such as en-GB for en. */
-const localeOf = (language: string): string =>
+export const localeOf = (language: string): string =>
   navigator.languages.find((code) => code.split("-")[0] === language) ?? language;
 
 function createFormat(language: string): Format {
   const locale = localeOf(language);
   const numbers = new Intl.NumberFormat(locale);
+  const percents = new Intl.NumberFormat(locale, { style: "percent" });
   const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
   const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   const currencies = new Map<string, Intl.NumberFormat>();
@@ -26,6 +28,7 @@ function createFormat(language: string): Format {
   };
   return {
     number: (value) => numbers.format(value),
+    percent: (share) => percents.format(share),
     money: (amount, currency) => currencyFormat(currency).format(amount as Intl.StringNumericLiteral),
     day: (instant) => days.format(new Date(instant)),
     dayAndTime: (instant) => times.format(new Date(instant)),
