@@ -6,6 +6,9 @@ export const createCache = (): InMemoryCache =>
   new InMemoryCache({
     possibleTypes,
     typePolicies: {
+      // Objects without an id of their own: what one query selects of them joins what another one did.
+      InviteLinkStats: { merge: true },
+      InviteLinkTotals: { merge: true },
       Query: {
         fields: {
           channels: relayStylePagination(),

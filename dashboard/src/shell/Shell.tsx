@@ -38,6 +38,7 @@ const SHELL = graphql(`
           telegramId
           title
           username
+          timeZone
         }
       }
     }
@@ -84,6 +85,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
             channelId: shown.telegramId,
             title: channel?.title,
             username: channel?.username,
+            timeZone: channel?.timeZone ?? "UTC",
             role: data?.viewer.role,
             canEdit: data !== undefined && data.viewer.role !== "VIEWER",
             isAdmin: data?.viewer.role === "ADMIN",

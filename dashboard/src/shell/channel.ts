@@ -8,6 +8,8 @@ export interface ShownChannel {
   /** Undefined until the list of channels is loaded. */
   readonly title: string | undefined;
   readonly username: string | null | undefined;
+  /** The time zone whose days are meant; UTC until it is loaded. */
+  readonly timeZone: string;
   /** Undefined until it is loaded. */
   readonly role: Role | undefined;
   readonly canEdit: boolean;

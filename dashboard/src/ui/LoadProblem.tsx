@@ -1,4 +1,4 @@
-import { failureOf } from "../api/problems.js";
+import { failureOf } from "../api/failure.js";
 import { useI18n } from "../i18n/index.js";
 
 /** Says that a part of a page could not be loaded, and tries again. */

@@ -281,13 +281,20 @@ describe("the dashboard's queries", () => {
         name: "x",
         isRevoked: false,
         isExpired: false,
+        createdFrom: "2026-01-01T00:00:00Z",
         tagGroups: groups(3, 5).map((group) => ({ ...group, withoutType: true })),
       };
       const values: Record<string, unknown> = {
         filter,
         without: { tagGroups: [{ tagTypeId: newId(), withoutType: true }] },
         withAll: true,
-        first: 50,
+        first: 40,
+        orderBy: [{ field: "ACTIVE_COUNT" }],
+        by: "TAG",
+        id: newId(),
+        from: "2025-11-01T00:00:00Z",
+        to: "2026-02-01T00:00:00Z",
+        unit: "DAY",
         channelId: -1,
         typeId: newId(),
       };

@@ -57,13 +57,13 @@ export function BudgetChart(props: {
 }) {
   const { currency, types, view, onChoose } = props;
   const { t, number } = useI18n();
-  const { channelId } = useChannel();
+  const { channelId, timeZone } = useChannel();
   const [isCompared, setIsCompared] = useState(false);
   // An unknown id stands for the first type.
   const type = types.find(({ id }) => id === view.chart) ?? types[0];
   const withAll = isCompared && isFiltered(view);
   const { data, previousData, error } = useQuery(BUDGETS, {
-    variables: { channelId, filter: filterOf(view), typeId: type?.id ?? "", withAll },
+    variables: { channelId, filter: filterOf(view, timeZone), typeId: type?.id ?? "", withAll },
     skip: type === undefined,
   });
   if (type === undefined) return null;

@@ -34,12 +34,19 @@ export function FilterChips(props: {
   if (!isFiltered(view)) return null;
   const facets = props.facets.map((facet) => read(FILTER_CHIP, facet));
   const { groups } = view;
+  const created =
+    view.created && t("links.createdIn", { period: t(`period.${view.created}`).toLocaleLowerCase() });
   const stateName = t(`state.${view.state}`);
   return (
     <ul className="filter-chips" aria-label={t("links.appliedFilters")}>
       {view.state !== UNFILTERED.state && (
         <Condition name={stateName} onRemove={() => onChange({ state: UNFILTERED.state })}>
           {stateName}
+        </Condition>
+      )}
+      {created !== null && (
+        <Condition name={created} onRemove={() => onChange({ created: null })}>
+          {created}
         </Condition>
       )}
       {view.search.trim() !== "" && (

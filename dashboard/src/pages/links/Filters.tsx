@@ -3,7 +3,9 @@ import type { FacetFragment } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { Name } from "../../ui/Name.js";
+import { Segments } from "../../ui/Segments.js";
 import { TagChip } from "../../ui/TagChip.js";
+import { PERIODS } from "./period.js";
 import { type ChangeView, clearFilter } from "./useView.js";
 import { isFiltered, STATES, toggle, type View } from "./view.js";
 
@@ -37,22 +39,24 @@ export function Filters(props: {
   const { t } = useI18n();
   return (
     <form className="filters" data-transient onSubmit={(event) => event.preventDefault()}>
-      <fieldset>
-        <legend>{t("links.state")}</legend>
-        <div className="segments">
-          {STATES.map((state) => (
-            <label key={state}>
-              <input
-                type="radio"
-                name="state"
-                checked={view.state === state}
-                onChange={() => onChange({ state })}
-              />
-              <span>{t(`state.${state}`)}</span>
-            </label>
-          ))}
-        </div>
-      </fieldset>
+      <div>
+        <p className="legend">{t("links.state")}</p>
+        <Segments
+          label={t("links.state")}
+          values={STATES.map((state) => [state, t(`state.${state}`)])}
+          chosen={view.state}
+          onChoose={(state) => onChange({ state })}
+        />
+      </div>
+      <div>
+        <p className="legend">{t("links.created_at")}</p>
+        <Segments
+          label={t("links.created_at")}
+          values={(["any", ...PERIODS] as const).map((period) => [period, t(`period.${period}`)])}
+          chosen={view.created ?? "any"}
+          onChoose={(period) => onChange({ created: period === "any" ? null : period })}
+        />
+      </div>
       {props.facets.map((facet) => {
         const shown = read(FACET, facet);
         return <TypeFilter key={shown.type.id} facet={shown} view={view} onChange={onChange} />;

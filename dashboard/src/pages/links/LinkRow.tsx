@@ -1,11 +1,14 @@
 import { memo, useEffect, useState } from "react";
+import { Link } from "wouter";
 import type { LinkRowFragment } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { addressFor } from "../../shell/channel.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { canCopy, copyText } from "./copyText.js";
+import { shortenId } from "./shortId.js";
 
 /**
  * What the page shows of a link, and what its form edits. A field that two fragments select is paid for twice in each row,
@@ -27,6 +30,11 @@ export const LINK_ROW = graphql(`
     subscription {
       priceStars
     }
+    stats {
+      joinCount
+      activeCount
+      costPerJoin
+    }
     tags {
       id
       ...TagChip
@@ -40,25 +48,30 @@ export interface LinkAction {
   readonly link: ShownLink;
 }
 
+/** The address of a link's own page. */
+const addressOf = (id: string, channelId: number): string =>
+  addressFor(`/links/${shortenId("InviteLink", id)}`, channelId);
+
 export const LinkRow = memo(function LinkRow(props: {
   readonly link: FragmentType<typeof LINK_ROW>;
+  readonly channelId: number;
   readonly currency: string;
   readonly canEdit: boolean;
   readonly onAct: (action: LinkAction) => void;
   /** Opens the menu of a link beside the button. */
   readonly onMenu: (button: HTMLElement, link: ShownLink) => void;
 }) {
-  const { currency, canEdit, onAct, onMenu } = props;
-  const { t, money, day, dayAndTime } = useI18n();
+  const { channelId, currency, canEdit, onAct, onMenu } = props;
+  const { t, money, number, day, dayAndTime } = useI18n();
   const link = read(LINK_ROW, props.link);
   const name = link.name ?? t("links.unnamed");
   return (
     <tr data-usable={!link.isRevoked && !link.isExpired}>
       <td className="name">
         <div className="about">
-          <span className="link-name" title={name}>
+          <Link className="link-name" title={name} href={addressOf(link.id, channelId)}>
             <Name>{name}</Name>
-          </span>
+          </Link>
           <Facts link={link} />
         </div>
       </td>
@@ -71,6 +84,15 @@ export const LinkRow = memo(function LinkRow(props: {
             <TagChip key={tag.id} tag={tag} />
           ))}
         </span>
+      </td>
+      <td className="join_count" data-label={t("columns.joins")}>
+        {number(link.stats.joinCount)}
+      </td>
+      <td className="active_count" data-label={t("columns.members")}>
+        {number(link.stats.activeCount)}
+      </td>
+      <td className="cost" data-label={t("columns.costPerJoin")}>
+        {link.stats.costPerJoin === null ? "–" : money(link.stats.costPerJoin, currency)}
       </td>
       <td className="budget">{money(link.budget, currency)}</td>
       <td className="created_at">

@@ -1,10 +1,10 @@
 import { useQuery } from "@apollo/client/react";
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
-import { failureOf } from "../../api/failure.js";
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
+import { LoadProblem } from "../../ui/LoadProblem.js";
 import { type LinkAction, LinkRow, type ShownLink } from "./LinkRow.js";
 import { type ChangeView, clearFilter } from "./useView.js";
 import { filterOf, isFiltered, PAGE_SIZE, type View } from "./view.js";
@@ -40,8 +40,8 @@ const LINKS = graphql(`
 `);
 
 /** Loads pages of the list until it has as many rows as the view asks for. */
-function useLinks(channelId: number, view: View) {
-  const variables = { channelId, filter: filterOf(view), orderBy: [view.order], first: PAGE_SIZE };
+function useLinks(channelId: number, timeZone: string, view: View) {
+  const variables = { channelId, filter: filterOf(view, timeZone), orderBy: [view.order], first: PAGE_SIZE };
   const { data, previousData, error, loading, fetchMore, refetch } = useQuery(LINKS, { variables });
   const list = data?.inviteLinks;
   const after = list?.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
@@ -67,9 +67,11 @@ function useLinks(channelId: number, view: View) {
 
 const COLUMNS: readonly {
   readonly field: InviteLinkOrderField;
-  readonly title: "name" | "budget" | "created_at";
+  readonly title: "name" | "joins" | "members" | "budget" | "created_at";
 }[] = [
   { field: "NAME", title: "name" },
+  { field: "JOIN_COUNT", title: "joins" },
+  { field: "ACTIVE_COUNT", title: "members" },
   { field: "BUDGET", title: "budget" },
   { field: "CREATED_AT", title: "created_at" },
 ];
@@ -83,13 +85,13 @@ export function LinkTable(props: {
 }) {
   const { view, onChange, totalCount, onAct } = props;
   const { t, number } = useI18n();
-  const { channelId, canEdit } = useChannel();
-  const { edges, currency, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, view);
+  const { channelId, timeZone, canEdit } = useChannel();
+  const { edges, currency, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, timeZone, view);
   const [menu, setMenu] = useState<{ readonly button: HTMLElement; readonly link: ShownLink } | null>(null);
   const openMenu = useCallback((button: HTMLElement, link: ShownLink) => setMenu({ button, link }), []);
   const list = useKeptFocus();
   const showMore = () => onChange({ rows: edges.length + PAGE_SIZE }, "replace");
-  const [name, budget, created] = COLUMNS.map(({ field, title }) => (
+  const [name, joins, members, budget, created] = COLUMNS.map(({ field, title }) => (
     <SortHeader
       key={field}
       field={field}
@@ -98,20 +100,9 @@ export function LinkTable(props: {
       onOrder={(order) => onChange({ order })}
     />
   ));
-  const failure = error && failureOf(error);
   return (
     <section ref={list} tabIndex={-1} className="card links" aria-label={t("pages.links")} aria-busy={isBusy}>
-      {failure && (
-        <div role="alert" className="problem">
-          <span className="spring">
-            {t("links.loadFailed")}{" "}
-            {failure.__typename === "Failure" ? failure.message : t("problem.Unreachable")}
-          </span>
-          <button type="button" onClick={retry}>
-            {t("common.tryAgain")}
-          </button>
-        </div>
-      )}
+      {error && <LoadProblem title={t("links.loadFailed")} error={error} onRetry={retry} />}
       {edges.length > 0 ? (
         <table>
           <thead>
@@ -122,6 +113,11 @@ export function LinkTable(props: {
               </th>
               <th scope="col" className="tags">
                 {t("columns.tags")}
+              </th>
+              {joins}
+              {members}
+              <th scope="col" className="cost">
+                {t("columns.costPerJoin")}
               </th>
               {budget}
               {created}
@@ -135,6 +131,7 @@ export function LinkTable(props: {
               <LinkRow
                 key={node.id}
                 link={node}
+                channelId={channelId}
                 currency={currency}
                 canEdit={canEdit}
                 onAct={onAct}

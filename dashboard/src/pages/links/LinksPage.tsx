@@ -18,7 +18,7 @@ import { Overview } from "./Overview.js";
 import { Search } from "./Search.js";
 import { UncertainCreations } from "./UncertainCreations.js";
 import { clearFilter, useView } from "./useView.js";
-import { filterOf } from "./view.js";
+import { filterOf, isFiltered } from "./view.js";
 import "./links.css";
 
 const BotNotice = lazy(() => import("./BotNotice.js"));
@@ -31,7 +31,7 @@ const QrDialog = lazy(() => import("./QrDialog.js"));
 const TagsDialog = lazy(() => import("./TagsDialog.js"));
 
 /** The channel, with counts and sums over all links that match; they do not depend on the order or on the rows shown. */
-const SUMMARY = graphql(`
+export const SUMMARY = graphql(`
   query Summary($channelId: TelegramID!, $filter: InviteLinkFilter) {
     channel(telegramId: $channelId) {
       id
@@ -41,9 +41,6 @@ const SUMMARY = graphql(`
     }
     inviteLinks(channelId: $channelId, filter: $filter, first: 0) {
       totalCount
-      totals {
-        budget
-      }
       facets {
         ...Facet
         ...TagChoice
@@ -57,24 +54,42 @@ const SUMMARY = graphql(`
   }
 `);
 
+/** Sums over all links that match. They are a query of their own, since they move with each member who comes. */
+export const SUMS = graphql(`
+  query Sums($channelId: TelegramID!, $filter: InviteLinkFilter) {
+    inviteLinks(channelId: $channelId, filter: $filter, first: 0) {
+      totals {
+        joinCount
+        activeCount
+        budget
+        costPerActiveMember
+      }
+    }
+  }
+`);
+
 type OpenDialog =
   | LinkAction
   | { readonly kind: "create"; readonly again: LostCreation | null }
   | { readonly kind: "tags" | "filters" };
 
 /** The width from which the filters stand beside the table. */
-const WIDE = "(min-width: 70rem)";
+export const WIDE = "(min-width: 70rem)";
+
+/** The queries of the page that a changed link may move. */
+const MOVED = { changed: ["Summary", "Sums", "Links", "Budgets"], counted: ["Sums"] };
 
 /** The links of a channel. */
 export default function LinksPage() {
   const { t } = useI18n();
-  const { channelId, title, username, canEdit } = useChannel();
+  const { channelId, title, username, timeZone, canEdit } = useChannel();
   const { view, dropped, changeView } = useView();
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const isWide = useMedia(WIDE);
-  const filter = filterOf(view);
-  useChangedLinks(channelId);
+  const filter = filterOf(view, timeZone);
+  useChangedLinks(channelId, MOVED);
   const { data, previousData, error } = useQuery(SUMMARY, { variables: { channelId, filter } });
+  const sums = useQuery(SUMS, { variables: { channelId, filter } });
   // The previous summary stays visible while the next one is loaded, so that the layout does not jump.
   const shown = data ?? previousData;
   const summary = shown?.inviteLinks;
@@ -146,8 +161,9 @@ export default function LinksPage() {
           onChange={changeView}
           currency={currency}
           summary={summary}
+          totals={(sums.data ?? sums.previousData)?.inviteLinks.totals}
           types={facets.map(({ type }) => type)}
-          isBusy={data === undefined}
+          isBusy={data === undefined || sums.data === undefined}
         />
         <Search search={view.search} onChange={(search) => changeView({ search }, "replace")} />
         <FilterChips view={view} onChange={changeView} facets={facets} />
@@ -164,7 +180,7 @@ export default function LinksPage() {
             currency={currency ?? ""}
             tagChoices={facets}
             again={dialog.again}
-            isHidden={view.groups.length > 0 || view.search !== "" || view.state !== "active"}
+            isHidden={isFiltered(view)}
             onShow={() => clearFilter(changeView)}
             onQr={(link) => setDialog({ kind: "qr", link })}
             onClose={close}

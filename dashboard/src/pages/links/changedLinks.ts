@@ -1,49 +1,106 @@
 import { useApolloClient, useSubscription } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
-import { graphql } from "../../api/gql/index.js";
+import type { ChangedLinkFragment, LinkRowFragment } from "../../api/gql/graphql.js";
+import { graphql, read } from "../../api/gql/index.js";
 import { useIsVisible } from "../../ui/useIsVisible.js";
+import { LINK_ROW } from "./LinkRow.js";
 
-/** Whoever changed it: another user, another tab, or Telegram. The cache takes the new state of the link. */
+const CHANGED_LINK = graphql(`
+  fragment ChangedLink on InviteLink {
+    id
+    createdAt
+    updatedAt
+    stats {
+      lastJoinAt
+    }
+    ...LinkRow
+  }
+`);
+
+/** Whoever changed it: another user, another tab, or Telegram. */
 const LINK_CHANGED = graphql(`
   subscription LinkChanged($channelId: TelegramID!) {
     inviteLinkUpdated(channelId: $channelId) {
-      id
-      ...LinkRow
+      ...ChangedLink
     }
   }
 `);
 
-/** The lists and sums that a changed link may move. */
-const MOVED = ["Summary", "Links", "Budgets"];
+/** The names of the queries on a page that a changed link may move. */
+export interface Moved {
+  /** If the link itself changed. */
+  readonly changed: readonly string[];
+  /** If only its numbers moved, because somebody came or left. */
+  readonly counted: readonly string[];
+}
+
 /** Many links may change at once; their lists are fetched once, this many milliseconds after the first. */
 const GATHER_MS = 1000;
+/** A join so much later than the last change of a link is why the link was sent. In milliseconds. */
+const APART_MS = 10_000;
 
-/** Shows at once what others change in the links of a channel. A hidden tab does not listen, and catches up later. */
-export function useChangedLinks(channelId: number): void {
+/** Whether a page did not listen for a while, so that what it shows from the cache may be old. */
+let isCacheOld = false;
+
+/**
+ * Shows at once what others change in the links of a channel, and their numbers: the cache takes the new state of a link,
+ * and lists and sums are fetched again. A hidden tab does not listen, and catches up later.
+ * @param onlyId the only link that the page is about
+ */
+export function useChangedLinks(channelId: number, moved: Moved, onlyId?: string): void {
   const client = useApolloClient();
   const isVisible = useIsVisible();
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const wasHidden = useRef(false);
-  const refetch = () => {
-    const active = [...client.getObservableQueries().values()].map(({ queryName }) => queryName);
-    client.refetchQueries({ include: MOVED.filter((name) => active.includes(name)) }).catch(() => {});
+  const waiting = useRef(new Set<string>());
+  // A refetch of Apollo's would throw away what other queries have of the same list.
+  const fetchAgain = (names: readonly string[] | ReadonlySet<string>) => {
+    const wanted = new Set(names);
+    for (const { query, queryName, variables } of client.getObservableQueries().values())
+      if (queryName !== undefined && wanted.has(queryName))
+        client.query({ query, variables, fetchPolicy: "network-only" }).catch(() => {});
+  };
+  const rowOf = (id: string) =>
+    client.cache.readFragment({ fragment: LINK_ROW, fragmentName: "LinkRow", id: `InviteLink:${id}` });
+  /** Whether a link moved in its numbers alone. */
+  const isCounted = (
+    before: LinkRowFragment | null,
+    after: LinkRowFragment | null,
+    link: ChangedLinkFragment,
+  ): boolean => {
+    if (before)
+      return JSON.stringify({ ...before, stats: null }) === JSON.stringify({ ...after, stats: null });
+    const { createdAt, updatedAt, stats } = link;
+    const lastChange = Math.max(Date.parse(createdAt), Date.parse(updatedAt ?? createdAt));
+    return stats.lastJoinAt != null && Date.parse(stats.lastJoinAt) > lastChange + APART_MS;
   };
   useSubscription(LINK_CHANGED, {
     variables: { channelId },
     skip: !isVisible,
     ignoreResults: true,
-    onData: () => {
+    // It is compared with what is in the cache before it is written there.
+    fetchPolicy: "no-cache",
+    onData: ({ data: { data } }) => {
+      if (!data) return;
+      const link = read(CHANGED_LINK, data.inviteLinkUpdated);
+      const before = rowOf(link.id);
+      client.cache.writeFragment({ fragment: CHANGED_LINK, fragmentName: "ChangedLink", data: link });
+      const names = isCounted(before, rowOf(link.id), link) ? moved.counted : moved.changed;
+      if (onlyId !== undefined && link.id !== onlyId) return;
+      for (const name of names) waiting.current.add(name);
       timer.current ??= setTimeout(() => {
         timer.current = undefined;
-        refetch();
+        fetchAgain(waiting.current);
+        waiting.current.clear();
       }, GATHER_MS);
     },
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only a tab that is shown again catches up.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only what is shown again catches up.
   useEffect(() => {
-    if (isVisible && wasHidden.current) refetch();
-    wasHidden.current = !isVisible;
+    if (!isVisible) return;
+    if (isCacheOld) fetchAgain(moved.changed);
+    isCacheOld = false;
     return () => {
+      isCacheOld = true;
       clearTimeout(timer.current);
       timer.current = undefined;
     };

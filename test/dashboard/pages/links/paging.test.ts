@@ -17,12 +17,12 @@ import {
 import { CHANNEL } from "../../../support/server.js";
 
 /** The links of one request. */
-const PAGE = 50;
+const PAGE = 40;
 
 describeInChromium("a long list of links", () => {
   useDashboard();
   beforeAll(async () => {
-    for (let from = 0; from < 60; from += 20) {
+    for (let from = 0; from < 40; from += 20) {
       const some = Array.from(
         { length: 20 },
         (_, i) =>

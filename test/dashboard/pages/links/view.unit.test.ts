@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { PERIODS } from "../../../../dashboard/src/pages/links/period.js";
 import {
+  ORDER_FIELDS,
   PAGE_SIZE,
   readAddress,
   readView,
@@ -27,8 +29,9 @@ const view: fc.Arbitrary<View> = fc.record({
   groups,
   search: fc.string({ unit: "grapheme" }),
   state: fc.constantFrom(...STATES),
+  created: fc.option(fc.constantFrom(...PERIODS)),
   order: fc.record({
-    field: fc.constantFrom("BUDGET", "CREATED_AT", "NAME"),
+    field: fc.constantFrom(...ORDER_FIELDS),
     direction: fc.constantFrom("ASC", "DESC"),
   }),
   rows: fc.integer({ min: PAGE_SIZE, max: 5000 }),
