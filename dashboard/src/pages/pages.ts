@@ -4,8 +4,10 @@ interface Page {
   /** A pattern of wouter's: /links/:id. */
   readonly path: string;
   /** The key of its name under "pages" in the texts. */
-  readonly name: "links";
+  readonly name: "links" | "performance";
   readonly isInNavigation: boolean;
+  /** Whether the page has the filter of links, which stays when one goes to another such page. */
+  readonly hasFilter?: boolean;
   readonly Component: ComponentType;
 }
 
@@ -15,6 +17,14 @@ export const PAGES: readonly Page[] = [
     path: "/",
     name: "links",
     isInNavigation: true,
+    hasFilter: true,
     Component: lazy(() => import("./links/LinksPage.js")),
+  },
+  {
+    path: "/performance",
+    name: "performance",
+    isInNavigation: true,
+    hasFilter: true,
+    Component: lazy(() => import("./performance/PerformancePage.js")),
   },
 ];

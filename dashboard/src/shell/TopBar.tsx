@@ -1,4 +1,4 @@
-import { Link, useLocation } from "wouter";
+import { Link, useLocation, useSearch } from "wouter";
 import type { ShellQuery } from "../api/gql/graphql.js";
 import { useI18n } from "../i18n/index.js";
 import { PAGES } from "../pages/pages.js";
@@ -19,6 +19,8 @@ export function TopBar(props: {
   const { channels, channelId, viewer } = props;
   const { t } = useI18n();
   const [path, navigate] = useLocation();
+  const search = useSearch();
+  const hasFilter = PAGES.some((page) => page.path === path && page.hasFilter);
   return (
     <header className="top">
       <Brand />
@@ -42,7 +44,9 @@ export function TopBar(props: {
             {PAGES.filter(({ isInNavigation }) => isInNavigation).map((page) => (
               <Link
                 key={page.path}
-                href={addressFor(page.path, channelId)}
+                href={
+                  hasFilter && page.hasFilter ? `${page.path}?${search}` : addressFor(page.path, channelId)
+                }
                 aria-current={path === page.path ? "page" : undefined}
               >
                 {t(`pages.${page.name}`)}
