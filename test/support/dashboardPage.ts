@@ -14,12 +14,13 @@ export let problems: PageProblems;
 /**
  * Starts the browser and the server for the tests of a file, and checks after each test that its page had no problem.
  * @param isPerTest whether each test has a server of its own
+ * @param startServer starts the server, by default with the sample
  */
-export function useDashboard({ isPerTest = false } = {}): void {
+export function useDashboard({ isPerTest = false, startServer = () => startTestServer() } = {}): void {
   // A browser is slow on a busy machine.
   vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
   const start = async () => {
-    server = await startTestServer();
+    server = await startServer();
     return () => server.stop();
   };
   beforeAll(async () => {

@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, startApp } from "../../src/app.js";
-import { type Config, readConfig } from "../../src/config.js";
+import { type Config, dataFolder, readConfig } from "../../src/config.js";
 import { createDatabase, type Database } from "../../src/database/database.js";
 import { createLog } from "../../src/log.js";
-import type { Sandbox } from "../../src/sandbox/sandbox.js";
+import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.js";
 import { type DatabaseForm, openPool, prepareTestDatabase, USUAL_FORMS } from "./databases.js";
 
 /** Chat ids of the channel and the group in the sample; see prisma/sample.json. */
@@ -62,12 +62,14 @@ export interface TestServer {
  * @param overrides replaces values of the configuration.
  * @param fill fills the database before the server starts; the sample is then left out.
  * @param reach changes the address of the database, for example to the address of a proxy.
+ * @param outside a sandbox that plays Telegram for a real bot; `overrides` names it.
  */
 export async function startTestServer(
   overrides: Partial<Config> = {},
   form: DatabaseForm = USUAL_FORMS[0] ?? "embedded",
   fill?: (database: Database) => Promise<void>,
   reach: (url: string) => string = (url) => url,
+  outside: Sandbox | null = null,
 ): Promise<TestServer> {
   const database = await prepareTestDatabase(form);
   if (fill) {
@@ -76,7 +78,6 @@ export async function startTestServer(
     await filled.close();
   }
   const dataDir = await mkdtemp(join(tmpdir(), "invite-links-data-"));
-  if (database.dataDir !== null) await rename(database.dataDir, join(dataDir, "sandbox"));
   const config: Config = {
     ...readConfig({ TELEGRAM_SANDBOX: "quiet" }),
     port: 0,
@@ -85,6 +86,7 @@ export async function startTestServer(
     logLevel: "debug",
     ...overrides,
   };
+  if (database.dataDir !== null) await rename(database.dataDir, dataFolder(config));
   const log: LogLine[] = [];
   const logger = createLog({
     level: config.logLevel,
@@ -99,7 +101,8 @@ export async function startTestServer(
     await rm(dataDir, { recursive: true, force: true });
     throw error;
   }
-  if (app.sandbox === null) throw new TypeError("The test server needs the sandbox.");
+  const sandbox = app.sandbox ?? outside;
+  if (sandbox === null) throw new TypeError("The test server needs the sandbox.");
   const token = config.adminToken ?? (await readFile(join(dataDir, "sandbox", "api-token"), "utf8")).trim();
 
   const ask: TestServer["ask"] = async (query, variables = {}, bearer = token) => {
@@ -121,7 +124,7 @@ export async function startTestServer(
     url: app.url,
     origin: new URL(app.url).origin,
     token,
-    sandbox: app.sandbox,
+    sandbox,
     log,
     ask,
     async statementsOf(query, variables) {
@@ -149,4 +152,25 @@ export async function startTestServer(
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts the server for a bot that is in no channel yet, without the sample. The sandbox plays Telegram all the same. */
+export async function startEmptyServer(): Promise<TestServer> {
+  const sandbox = await startSandbox();
+  const { id: botId, token } = sandbox.bot;
+  const telegram = { botId, token, apiRoot: sandbox.apiRoot, updates: { mode: "polling" } } as const;
+  const adminToken = "administrator-of-the-test";
+  try {
+    const server = await startTestServer({ telegram, adminToken }, undefined, undefined, undefined, sandbox);
+    return {
+      ...server,
+      async stop() {
+        await server.stop();
+        await sandbox.close();
+      },
+    };
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
 }
