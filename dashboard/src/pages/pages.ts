@@ -4,7 +4,7 @@ interface Page {
   /** A pattern of wouter's: /links/:id. */
   readonly path: string;
   /** The key of its name under "pages" in the texts. */
-  readonly name: "links" | "performance";
+  readonly name: "links" | "performance" | "start";
   readonly isInNavigation: boolean;
   /** Whether the page has the filter of links, which stays when one goes to another such page. */
   readonly hasFilter?: boolean;
@@ -26,5 +26,11 @@ export const PAGES: readonly Page[] = [
     isInNavigation: true,
     hasFilter: true,
     Component: lazy(() => import("./performance/PerformancePage.js")),
+  },
+  {
+    path: "/start",
+    name: "start",
+    isInNavigation: false,
+    Component: lazy(() => import("./start/StartPage.js")),
   },
 ];

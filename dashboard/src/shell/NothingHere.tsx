@@ -38,13 +38,12 @@ export function UnknownChannel(props: {
   );
 }
 
+/** For those who may not connect a channel. */
 export function NoChannel() {
   const { t } = useI18n();
   return (
     <Lonely title={t("lonely.noChannel")}>
-      <p className="muted">
-        {t("lonely.noChannelHint")} <a href="/graphql">GraphiQL</a>
-      </p>
+      <p className="muted">{t("lonely.noChannelHint")}</p>
     </Lonely>
   );
 }

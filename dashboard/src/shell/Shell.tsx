@@ -19,6 +19,7 @@ const NoPage = lazy(async () => ({ default: (await nothingHere()).NoPage }));
 const NoChannel = lazy(async () => ({ default: (await nothingHere()).NoChannel }));
 const UnknownChannel = lazy(async () => ({ default: (await nothingHere()).UnknownChannel }));
 const SignInAgain = lazy(() => import("./SignInAgain.js"));
+const StartPage = lazy(() => import("../pages/start/StartPage.js"));
 
 const SHELL = graphql(`
   query Shell($after: String) {
@@ -112,7 +113,13 @@ export function Shell({ connection }: { readonly connection: Connection }) {
         isComplete && (
           <ErrorBoundary>
             <Suspense>
-              {asked === null ? <NoChannel /> : <UnknownChannel asked={asked} channels={channels} />}
+              {asked !== null ? (
+                <UnknownChannel asked={asked} channels={channels} />
+              ) : data?.viewer.role === "ADMIN" ? (
+                <StartPage />
+              ) : (
+                <NoChannel />
+              )}
             </Suspense>
           </ErrorBoundary>
         )

@@ -1,0 +1,259 @@
+import { useQuery, useSubscription } from "@apollo/client/react";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { Link } from "wouter";
+import type { StartQuery } from "../../api/gql/graphql.js";
+import { graphql, read } from "../../api/gql/index.js";
+import { failureOf } from "../../api/problems.js";
+import { useI18n } from "../../i18n/index.js";
+import { AddBot } from "../../parts/AddBot.js";
+import { BOT_STATE, BotState } from "../../parts/BotState.js";
+import { CopyField } from "../../parts/CopyField.js";
+import { addressFor, useChannel } from "../../shell/channel.js";
+import { Icon } from "../../ui/Icon.js";
+import { Name } from "../../ui/Name.js";
+import { Problem } from "../../ui/Problem.js";
+import { TagChip } from "../../ui/TagChip.js";
+import { Step, type StepState } from "./Step.js";
+import { TypesForm } from "./TypesForm.js";
+// The form of a link is the one of the page of links.
+import "../links/links.css";
+
+const CreateLink = lazy(() => import("../links/CreateLink.js"));
+const QrDialog = lazy(() => import("../links/QrDialog.js"));
+
+/** The channel, and its newest link of the bot's by which people can join. */
+const START = graphql(`
+  query Start($channelId: TelegramID!) {
+    viewer {
+      channelIds
+    }
+    channel(telegramId: $channelId) {
+      id
+      currency
+      ...BotState
+    }
+    tagTypes {
+      id
+      name
+    }
+    inviteLinks(
+      channelId: $channelId
+      filter: { isBotCreated: true, isRevoked: false, isExpired: false }
+      first: 1
+    ) {
+      nodes {
+        id
+        name
+        url
+        tags {
+          id
+          ...TagChip
+        }
+        stats {
+          joinCount
+          joinRequestCount
+        }
+      }
+      facets {
+        ...TagChoice
+      }
+    }
+  }
+`);
+
+/** The cache takes the numbers, which the page shows. */
+const FIRST_MEMBER = graphql(`
+  subscription FirstMember($channelId: TelegramID!) {
+    inviteLinkUpdated(channelId: $channelId) {
+      id
+      stats {
+        joinCount
+        joinRequestCount
+      }
+    }
+  }
+`);
+
+const ASK_EVERY_MS = 3000;
+
+/** What there is to do in a channel that the server knows, up to the first member. */
+export function ChannelSteps() {
+  const { t } = useI18n();
+  const { channelId, title } = useChannel();
+  const [skipsTypes, setSkipsTypes] = useState(false);
+  const [isReady, setIsReady] = useState(false);
+  const { data, error } = useQuery(START, {
+    variables: { channelId },
+    // No subscription tells of the bot's rights.
+    pollInterval: isReady ? 0 : ASK_EVERY_MS,
+    skipPollAttempt: () => document.hidden,
+  });
+  const status = data?.channel && read(BOT_STATE, data.channel).botStatus;
+  if ((status === "READY") !== isReady) setIsReady(status === "READY");
+  const isPresent = status === "READY" || status === "MISSING_PERMISSION";
+  const link = data?.inviteLinks.nodes[0];
+  const hasLink = link !== undefined;
+  const hasTypes = data !== undefined && data.tagTypes.length > 0;
+  const done = [isPresent, isReady, hasTypes || skipsTypes || hasLink, hasLink, hasCame(link)];
+  const turn = done.indexOf(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another step's turn may have taken away what had the focus.
+  useEffect(() => {
+    if (document.activeElement === document.body)
+      document.querySelector<HTMLElement>('[aria-current="step"] h2')?.focus();
+  }, [turn]);
+  if (data === undefined)
+    return error ? <Problem problem={failureOf(error)} /> : <p>{t("common.loading")}</p>;
+
+  const { channel, tagTypes, inviteLinks } = data;
+  const stateOf = (index: number): StepState => (done[index] ? "done" : index === turn ? "now" : "later");
+  return (
+    <>
+      <ol className="steps">
+        <Step number={1} title={t("start.bot")} state={stateOf(0)}>
+          {!isPresent && <AddBot />}
+        </Step>
+        <Step number={2} title={t("start.channel")} state={stateOf(1)}>
+          <p className="step-name">
+            <Name>{title ?? String(channelId)}</Name>
+          </p>
+          {channel && <BotState channel={channel} />}
+        </Step>
+        <Step number={3} title={t("start.types")} state={stateOf(2)}>
+          {hasTypes ? (
+            <ul className="chips">
+              {tagTypes.map(({ id, name }) => (
+                <li key={id} className="fact">
+                  <Name>{name}</Name>
+                </li>
+              ))}
+            </ul>
+          ) : data.viewer.channelIds !== null ? (
+            <NotForLimitedTokens onSkip={() => setSkipsTypes(true)} isDone={done[2] === true} />
+          ) : (
+            !done[2] && isReady && <TypesForm onSkip={() => setSkipsTypes(true)} />
+          )}
+        </Step>
+        <LinkStep
+          state={stateOf(3)}
+          link={link}
+          currency={channel?.currency ?? ""}
+          tagChoices={inviteLinks.facets}
+        />
+        <MemberStep state={stateOf(4)} link={link} />
+      </ol>
+      {isReady && (
+        <p>
+          <Link className={turn < 0 ? "button primary" : "button"} href={addressFor("/", channelId)}>
+            {t("lonely.toLinks")}
+          </Link>
+        </p>
+      )}
+    </>
+  );
+}
+
+type StartLink = StartQuery["inviteLinks"]["nodes"][number];
+
+const hasCame = (link: StartLink | undefined): boolean => link !== undefined && link.stats.joinCount > 0;
+
+function NotForLimitedTokens(props: { readonly onSkip: () => void; readonly isDone: boolean }) {
+  const { t } = useI18n();
+  if (props.isDone) return null;
+  return (
+    <>
+      <p className="muted">{t("start.typesLimited")}</p>
+      <div>
+        <button type="button" onClick={props.onSkip}>
+          {t("start.skip")}
+        </button>
+      </div>
+    </>
+  );
+}
+
+function LinkStep(props: {
+  readonly state: StepState;
+  readonly link: StartLink | undefined;
+  readonly currency: string;
+  readonly tagChoices: StartQuery["inviteLinks"]["facets"];
+}) {
+  const { state, link, currency, tagChoices } = props;
+  const { t } = useI18n();
+  const [dialog, setDialog] = useState<"create" | "qr" | null>(null);
+  const name = link?.name ?? t("links.unnamed");
+  return (
+    <Step number={4} title={t("start.link")} state={state}>
+      {state === "now" && (
+        <>
+          <p className="muted">{t("start.linkHint")}</p>
+          <div>
+            <button type="button" className="primary" onClick={() => setDialog("create")}>
+              <Icon name="plus" /> {t("links.create")}
+            </button>
+          </div>
+        </>
+      )}
+      {link && (
+        <>
+          <p className="step-name">
+            <Name>{name}</Name>
+          </p>
+          {link.tags.length > 0 && (
+            <span className="chips">
+              {link.tags.map((tag) => (
+                <TagChip key={tag.id} tag={tag} />
+              ))}
+            </span>
+          )}
+          <CopyField label={t("start.address")} value={link.url} />
+          <div>
+            <button type="button" onClick={() => setDialog("qr")}>
+              <Icon name="qr" /> {t("links.qr")}
+            </button>
+          </div>
+        </>
+      )}
+      <Suspense>
+        {dialog === "create" && (
+          <CreateLink
+            currency={currency}
+            tagChoices={tagChoices}
+            again={null}
+            isHidden={false}
+            onShow={() => {}}
+            onQr={() => setDialog("qr")}
+            onClose={() => setDialog(null)}
+          />
+        )}
+        {dialog === "qr" && link && <QrDialog url={link.url} name={name} onClose={() => setDialog(null)} />}
+      </Suspense>
+    </Step>
+  );
+}
+
+function MemberStep({ state, link }: { readonly state: StepState; readonly link: StartLink | undefined }) {
+  const { t, number } = useI18n();
+  const { channelId } = useChannel();
+  useSubscription(FIRST_MEMBER, { variables: { channelId }, skip: link === undefined, ignoreResults: true });
+  const { joinCount = 0, joinRequestCount = 0 } = link?.stats ?? {};
+  return (
+    <Step number={5} title={t("start.member")} state={state}>
+      {/* Always there: screen readers announce what is added to it. */}
+      <div role="status">
+        {state === "now" && (
+          <p className="waiting">
+            {joinRequestCount > 0 ? t("start.requested") : t("start.waitingForMember")}
+          </p>
+        )}
+        {state === "done" && (
+          <p className="came">
+            {joinCount === 1
+              ? t("start.came")
+              : t("start.cameMore", { count: joinCount, shown: number(joinCount) })}
+          </p>
+        )}
+      </div>
+      {state === "now" && <p className="muted">{t("start.memberHint")}</p>}
+    </Step>
+  );
+}
