@@ -14,8 +14,10 @@ export const createCache = (): InMemoryCache =>
           channels: relayStylePagination(),
           // The pages of a list are merged; another channel, filter or order is another list.
           inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]),
+          failedUpdates: relayStylePagination(),
         },
       },
+      Webhook: { fields: { deliveries: relayStylePagination(["states"]) } },
     },
   });
 

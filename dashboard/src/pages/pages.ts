@@ -4,10 +4,12 @@ interface Page {
   /** A pattern of wouter's: /links/:id. */
   readonly path: string;
   /** The key of its name under "pages" in the texts. */
-  readonly name: "links" | "performance" | "start";
+  readonly name: "links" | "performance" | "settings" | "start";
   readonly isInNavigation: boolean;
   /** Whether the page has the filter of links, which stays when one goes to another such page. */
   readonly hasFilter?: boolean;
+  /** Whether only administrators see it in the navigation. */
+  readonly isForAdmins?: boolean;
   readonly Component: ComponentType;
 }
 
@@ -28,9 +30,19 @@ export const PAGES: readonly Page[] = [
     Component: lazy(() => import("./performance/PerformancePage.js")),
   },
   {
+    path: "/settings/:section?",
+    name: "settings",
+    isInNavigation: true,
+    isForAdmins: true,
+    Component: lazy(() => import("./settings/SettingsPage.js")),
+  },
+  {
     path: "/start",
     name: "start",
     isInNavigation: false,
     Component: lazy(() => import("./start/StartPage.js")),
   },
 ];
+
+/** The address of a page without its parameters. */
+export const addressOf = ({ path }: Pick<Page, "path">): string => path.replace(/\/:.*/, "");

@@ -1,7 +1,7 @@
 import { Link, useLocation, useSearch } from "wouter";
 import type { ShellQuery } from "../api/gql/graphql.js";
 import { useI18n } from "../i18n/index.js";
-import { PAGES } from "../pages/pages.js";
+import { addressOf, PAGES } from "../pages/pages.js";
 import { Icon } from "../ui/Icon.js";
 import { Brand } from "./Brand.js";
 import { addressFor } from "./channel.js";
@@ -41,17 +41,21 @@ export function TopBar(props: {
             </select>
           </label>
           <nav aria-label={t("shell.pages")} className="pages">
-            {PAGES.filter(({ isInNavigation }) => isInNavigation).map((page) => (
-              <Link
-                key={page.path}
-                href={
-                  hasFilter && page.hasFilter ? `${page.path}?${search}` : addressFor(page.path, channelId)
-                }
-                aria-current={path === page.path ? "page" : undefined}
-              >
-                {t(`pages.${page.name}`)}
-              </Link>
-            ))}
+            {PAGES.filter(
+              ({ isInNavigation, isForAdmins }) =>
+                isInNavigation && (!isForAdmins || viewer?.role === "ADMIN"),
+            ).map((page) => {
+              const address = addressOf(page);
+              return (
+                <Link
+                  key={address}
+                  href={hasFilter && page.hasFilter ? `${address}?${search}` : addressFor(address, channelId)}
+                  aria-current={path === address || path.startsWith(`${address}/`) ? "page" : undefined}
+                >
+                  {t(`pages.${page.name}`)}
+                </Link>
+              );
+            })}
           </nav>
         </>
       )}

@@ -1,9 +1,9 @@
 import { useQuery, useSubscription } from "@apollo/client/react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Link } from "wouter";
+import { failureOf } from "../../api/failure.js";
 import type { StartQuery } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
-import { failureOf } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { AddBot } from "../../parts/AddBot.js";
 import { BOT_STATE, BotState } from "../../parts/BotState.js";

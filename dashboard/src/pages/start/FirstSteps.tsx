@@ -1,32 +1,10 @@
-import { useQuery } from "@apollo/client/react";
 import { useLocation } from "wouter";
-import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { AddBot } from "../../parts/AddBot.js";
 import { ConnectForm } from "../../parts/ConnectForm.js";
+import { useChannels } from "../../parts/useChannels.js";
 import { addressFor } from "../../shell/channel.js";
 import { Step } from "./Step.js";
-
-/** The list of the shell: as soon as it has a channel, the shell shows the page with it. */
-const FOUND_CHANNELS = graphql(`
-  query FoundChannels {
-    channels(first: 100) {
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-      edges {
-        cursor
-        node {
-          id
-          telegramId
-          title
-          username
-        }
-      }
-    }
-  }
-`);
 
 /** No subscription tells of new channels. The query is cheap, and only this page sends it, while it is visible. */
 const ASK_EVERY_MS = 3000;
@@ -35,11 +13,8 @@ const ASK_EVERY_MS = 3000;
 export function FirstSteps() {
   const { t } = useI18n();
   const [, navigate] = useLocation();
-  useQuery(FOUND_CHANNELS, {
-    pollInterval: ASK_EVERY_MS,
-    skipPollAttempt: () => document.hidden,
-    fetchPolicy: "network-only",
-  });
+  // As soon as there is a channel, the shell shows the page with it.
+  useChannels(ASK_EVERY_MS);
   return (
     <ol className="steps">
       <Step number={1} title={t("start.bot")} state="now">

@@ -1,0 +1,227 @@
+import { useMutation, useQuery } from "@apollo/client/react";
+import { type SubmitEvent, useState } from "react";
+import { Link } from "wouter";
+import type { ChannelRowFragment } from "../../api/gql/graphql.js";
+import { graphql, read } from "../../api/gql/index.js";
+import { requireResult, useAttempt } from "../../api/problems.js";
+import { useI18n } from "../../i18n/index.js";
+import { AddBot } from "../../parts/AddBot.js";
+import { BotState } from "../../parts/BotState.js";
+import { ConnectForm } from "../../parts/ConnectForm.js";
+import { Loading } from "../../parts/Loading.js";
+import { addressFor } from "../../shell/channel.js";
+import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
+import { Field } from "../../ui/Field.js";
+import { Icon } from "../../ui/Icon.js";
+import { Name } from "../../ui/Name.js";
+import { Problem } from "../../ui/Problem.js";
+import { toast } from "../../ui/toast.js";
+import { Section } from "./Section.js";
+
+const CHANNEL_ROW = graphql(`
+  fragment ChannelRow on Channel {
+    id
+    telegramId
+    title
+    username
+    currency
+    timeZone
+    memberCount
+    coverage {
+      lastUpdateAt
+    }
+    ...BotState
+  }
+`);
+
+const CHANNELS = graphql(`
+  query Channels($after: String) {
+    channels(first: 100, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        cursor
+        node {
+          ...ChannelRow
+        }
+      }
+    }
+  }
+`);
+
+const UPDATE_CHANNEL = graphql(`
+  mutation UpdateChannel($input: UpdateChannelInput!) {
+    updateChannel(input: $input) {
+      __typename
+      ... on UpdateChannelSuccess {
+        channel {
+          ...ChannelRow
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+type Channel = ChannelRowFragment;
+
+/** Where the bot makes links, and what it may there. */
+export default function ChannelsSection() {
+  const { t } = useI18n();
+  const { data, error } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
+  const [dialog, setDialog] = useState<Channel | "connect" | null>(null);
+  const close = () => setDialog(null);
+  return (
+    <Section
+      title={t("settings.sections.channels")}
+      hint={t("settings.channels.hint")}
+      action={
+        <button type="button" className="primary" onClick={() => setDialog("connect")}>
+          <Icon name="plus" /> {t("settings.channels.connect")}
+        </button>
+      }
+    >
+      {data === undefined ? (
+        <Loading error={error} />
+      ) : (
+        <ul className="card things">
+          {data.channels.edges.map(({ cursor, node }) => (
+            <ChannelRow key={cursor} channel={read(CHANNEL_ROW, node)} onEdit={setDialog} />
+          ))}
+        </ul>
+      )}
+      {dialog === "connect" ? (
+        <Dialog title={t("settings.channels.connect")} onClose={close}>
+          <div className="fields">
+            <AddBot />
+            <ConnectForm
+              onConnected={({ title }) => {
+                close();
+                toast({ message: t("settings.channels.connected", { name: title }) });
+              }}
+            />
+          </div>
+        </Dialog>
+      ) : (
+        dialog && <EditChannel channel={dialog} onClose={close} />
+      )}
+    </Section>
+  );
+}
+
+function ChannelRow(props: { readonly channel: Channel; readonly onEdit: (channel: Channel) => void }) {
+  const { channel, onEdit } = props;
+  const { t, number, dayAndTime } = useI18n();
+  const { telegramId, title, username, currency, timeZone, memberCount, coverage } = channel;
+  const { lastUpdateAt } = coverage;
+  return (
+    <li>
+      <div className="thing">
+        <p className="thing-name">
+          <Name>{title}</Name>{" "}
+          <span className="small muted">{username ? `@${username}` : String(telegramId)}</span>
+        </p>
+        <p className="small muted">
+          {currency} · {timeZone}
+          {memberCount != null && (
+            <> · {t("settings.channels.members", { count: memberCount, shown: number(memberCount) })}</>
+          )}
+          {lastUpdateAt != null && (
+            <> · {t("settings.channels.lastUpdate", { time: dayAndTime(lastUpdateAt) })}</>
+          )}
+        </p>
+        <BotState channel={channel} checksAlways />
+      </div>
+      <div className="thing-buttons">
+        <Link
+          className="button"
+          href={addressFor("/start", telegramId)}
+          aria-label={t("settings.channels.guideOf", { name: title })}
+        >
+          {t("settings.channels.guide")}
+        </Link>
+        <button
+          type="button"
+          aria-label={t("settings.editOf", { name: title })}
+          onClick={() => onEdit(channel)}
+        >
+          {t("links.edit")}
+        </button>
+      </div>
+    </li>
+  );
+}
+
+function EditChannel({ channel, onClose }: { readonly channel: Channel; readonly onClose: () => void }) {
+  const { t } = useI18n();
+  return (
+    <Dialog title={t("links.editTitle", { name: channel.title })} onClose={onClose}>
+      <ChannelForm channel={channel} onClose={onClose} />
+    </Dialog>
+  );
+}
+
+function ChannelForm({ channel, onClose }: { readonly channel: Channel; readonly onClose: () => void }) {
+  const { t } = useI18n();
+  const close = useCloseDialog();
+  const [update] = useMutation(UPDATE_CHANNEL);
+  const { problem, isBusy, attempt } = useAttempt();
+  const { id, title, currency, timeZone } = channel;
+  function submit(event: SubmitEvent<HTMLFormElement>): void {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    const text = (name: string) => String(data.get(name)).trim();
+    const input = { id, currency: text("currency").toUpperCase(), timeZone: text("timeZone") };
+    void attempt(async () => {
+      const result = requireResult((await update({ variables: { input } })).data?.updateChannel);
+      if (result.__typename !== "UpdateChannelSuccess") return result;
+      onClose();
+      toast({ message: t("links.changed", { name: title }) });
+      return null;
+    });
+  }
+  return (
+    <form className="fields" onSubmit={submit}>
+      {problem && <Problem problem={problem} fields={["currency", "timeZone"]} />}
+      <Field
+        name="currency"
+        label={t("settings.channels.currency")}
+        hint={t("settings.channels.currencyHint")}
+        defaultValue={currency}
+        list="currencies"
+        maxLength={3}
+        autoComplete="off"
+        problem={problem}
+      />
+      <Field
+        name="timeZone"
+        label={t("settings.channels.timeZone")}
+        hint={t("settings.channels.timeZoneHint")}
+        defaultValue={timeZone}
+        list="time-zones"
+        autoComplete="off"
+        problem={problem}
+      />
+      <datalist id="currencies">
+        {Intl.supportedValuesOf("currency").map((code) => (
+          <option key={code} value={code} />
+        ))}
+      </datalist>
+      <datalist id="time-zones">
+        {Intl.supportedValuesOf("timeZone").map((zone) => (
+          <option key={zone} value={zone} />
+        ))}
+      </datalist>
+      <footer className="dialog-foot">
+        <button type="button" onClick={close}>
+          {t("common.cancel")}
+        </button>
+        <button type="submit" className="primary" aria-disabled={isBusy}>
+          {t("common.save")}
+        </button>
+      </footer>
+    </form>
+  );
+}

@@ -1,0 +1,129 @@
+import { useMutation } from "@apollo/client/react";
+import { type SubmitEvent, useState } from "react";
+import { graphql } from "../../api/gql/index.js";
+import { fieldProblem, requireResult, useAttempt } from "../../api/problems.js";
+import { useI18n } from "../../i18n/index.js";
+import { appendTo } from "../../parts/appendTo.js";
+import { ChannelChoice, chosenChannels } from "../../parts/ChannelChoice.js";
+import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
+import { Field } from "../../ui/Field.js";
+import { Problem } from "../../ui/Problem.js";
+import { SecretShown } from "./SecretShown.js";
+
+const CREATE_TOKEN = graphql(`
+  mutation CreateToken($input: CreateApiTokenInput!) {
+    createApiToken(input: $input) {
+      __typename
+      ... on CreateApiTokenSuccess {
+        secret
+        apiToken {
+          ...ApiTokenRow
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+const ROLES = ["VIEWER", "EDITOR", "ADMIN"] as const;
+const FIELDS = ["name", "role", "channelIds", "telegramUserId"];
+
+/** Creates a token, and shows its secret once. */
+export function CreateToken({ mayAll, onClose }: { readonly mayAll: boolean; readonly onClose: () => void }) {
+  const { t } = useI18n();
+  const [secret, setSecret] = useState<string | null>(null);
+  return secret === null ? (
+    <Dialog title={t("settings.tokens.create")} onClose={onClose}>
+      <TokenForm mayAll={mayAll} onCreated={setSecret} />
+    </Dialog>
+  ) : (
+    <SecretShown
+      title={t("settings.tokens.made")}
+      label={t("settings.tokens.secret")}
+      hint={t("settings.tokens.secretHint")}
+      secret={secret}
+      onClose={onClose}
+    />
+  );
+}
+
+function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secret: string) => void }) {
+  const { t } = useI18n();
+  const close = useCloseDialog();
+  const [wrongName, setWrongName] = useState(false);
+  const [create] = useMutation(CREATE_TOKEN, {
+    update(cache, { data }) {
+      const result = data?.createApiToken;
+      if (result?.__typename !== "CreateApiTokenSuccess") return;
+      appendTo(cache, "apiTokens", result.apiToken);
+    },
+  });
+  const { problem, isBusy, attempt } = useAttempt();
+  function submit(event: SubmitEvent<HTMLFormElement>): void {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    const name = String(data.get("name")).trim();
+    setWrongName(name === "");
+    if (name === "" || isBusy) return;
+    const role = ROLES.find((one) => one === data.get("role")) ?? "VIEWER";
+    const user = String(data.get("telegramUserId")).trim();
+    void attempt(async () => {
+      const input = {
+        name,
+        role,
+        channelIds: chosenChannels(data),
+        ...(user !== "" && { telegramUserId: Number(user) }),
+      };
+      const result = requireResult((await create({ variables: { input } })).data?.createApiToken);
+      if (result.__typename !== "CreateApiTokenSuccess") return result;
+      props.onCreated(result.secret);
+      return null;
+    });
+  }
+  return (
+    <form className="fields" noValidate onSubmit={submit}>
+      {problem && <Problem problem={problem} fields={FIELDS} />}
+      <Field
+        name="name"
+        label={t("settings.tokens.name")}
+        hint={t("settings.tokens.nameHint")}
+        required
+        maxLength={100}
+        autoComplete="off"
+        problem={problem}
+        wrong={wrongName ? t("form.required") : undefined}
+      />
+      <fieldset className="choice">
+        <legend>{t("settings.tokens.role")}</legend>
+        {ROLES.map((role) => (
+          <label key={role} className="check">
+            <input type="radio" name="role" value={role} defaultChecked={role === "VIEWER"} />
+            <span>
+              <strong>{t(`role.${role}`)}</strong>{" "}
+              <span className="muted">{t(`settings.tokens.roles.${role}`)}</span>
+            </span>
+          </label>
+        ))}
+        {fieldProblem(problem, "role") && <p className="field-problem">{fieldProblem(problem, "role")}</p>}
+      </fieldset>
+      <ChannelChoice initial={null} mayAll={props.mayAll} problem={problem} />
+      <Field
+        name="telegramUserId"
+        label={t("settings.tokens.user")}
+        hint={t("settings.tokens.userHint")}
+        inputMode="numeric"
+        pattern="\d*"
+        autoComplete="off"
+        problem={problem}
+      />
+      <footer className="dialog-foot">
+        <button type="button" onClick={close}>
+          {t("common.cancel")}
+        </button>
+        <button type="submit" className="primary" aria-disabled={isBusy}>
+          {problem ? t("common.tryAgain") : t("settings.tokens.create")}
+        </button>
+      </footer>
+    </form>
+  );
+}
