@@ -73,11 +73,33 @@ const texts = {
   },
 };
 
-const LIBRARIES =
-  /[\\/]node_modules[\\/](react|react-dom|scheduler|wouter|regexparam|@apollo|rxjs|graphql|optimism|@wry|tslib)[\\/]/;
-/** The chart is loaded by the pages that have one. */
-const COMMON = /[\\/]dashboard[\\/]src[\\/](api|shell|ui(?![\\/]chart)|i18n)[\\/].*[.](ts|tsx|css)$/;
-const FIRST_PAGE = /[\\/]pages[\\/]links[\\/]LinksPage[.]tsx$/;
+const ENTRY = fileURLToPath(new URL("src/main.tsx", import.meta.url));
+const FIRST_PAGE = fileURLToPath(new URL("src/pages/links/LinksPage.tsx", import.meta.url));
+
+/**
+ * A module with all that it imports at once.
+ * @param {string} root
+ * @param {import("vite").Rolldown.ChunkingContext} context
+ */
+function withImports(root, context) {
+  const modules = new Set([root]);
+  // A set also visits what is added while it is walked.
+  for (const id of modules) {
+    for (const imported of context.getModuleInfo(id)?.importedIds ?? []) modules.add(imported);
+  }
+  return modules;
+}
+
+/**
+ * The file for a module that the first page needs at once; null leaves the others to the bundler. Without these files the
+ * first page would load one for each module that it shares with a dialog or another page.
+ * @type {(id: string, context: import("vite").Rolldown.ChunkingContext) => string | null}
+ */
+function fileOf(id, context) {
+  const isInEntry = withImports(ENTRY, context).has(id);
+  if (!isInEntry && !withImports(FIRST_PAGE, context).has(id)) return null;
+  return isInEntry ? "common" : "links";
+}
 
 export default defineConfig({
   plugins: [documents, texts, react()],
@@ -97,13 +119,10 @@ export default defineConfig({
     rolldownOptions: {
       checks: { pluginTimings: false },
       output: {
-        // What every page needs is two files, and each page is one, instead of a file for each shared module.
         codeSplitting: {
           groups: [
-            { name: "libraries", test: LIBRARIES },
-            { name: "common", test: COMMON },
-            // With all that it imports, of which dialogs and other pages need a part.
-            { name: "links", test: FIRST_PAGE },
+            { name: (id, context) => fileOf(id, context) && "libraries", test: /[\\/]node_modules[\\/]/ },
+            { name: fileOf },
           ],
         },
       },
