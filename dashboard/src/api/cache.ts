@@ -6,12 +6,14 @@ export const createCache = (): InMemoryCache =>
   new InMemoryCache({
     possibleTypes,
     typePolicies: {
+      InviteLink: { fields: { members: relayStylePagination(["isActive"]) } },
       // Objects without an id of their own: what one query selects of them joins what another one did.
       InviteLinkStats: { merge: true },
       InviteLinkTotals: { merge: true },
       Query: {
         fields: {
           channels: relayStylePagination(),
+          memberEvents: relayStylePagination(["channelId", "filter"]),
           // The pages of a list are merged; another channel, filter or order is another list.
           inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]),
           failedUpdates: relayStylePagination(),

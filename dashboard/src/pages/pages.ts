@@ -1,10 +1,11 @@
 import { type ComponentType, lazy } from "react";
+import type en from "../i18n/en.json";
 
 interface Page {
   /** A pattern of wouter's: /links/:id. */
   readonly path: string;
   /** The key of its name under "pages" in the texts. */
-  readonly name: "links" | "performance" | "settings" | "start";
+  readonly name: keyof (typeof en)["pages"];
   readonly isInNavigation: boolean;
   /** Whether the page has the filter of links, which stays when one goes to another such page. */
   readonly hasFilter?: boolean;
@@ -41,6 +42,12 @@ export const PAGES: readonly Page[] = [
     name: "start",
     isInNavigation: false,
     Component: lazy(() => import("./start/StartPage.js")),
+  },
+  {
+    path: "/links/:id",
+    name: "link",
+    isInNavigation: false,
+    Component: lazy(() => import("./link/LinkPage.js")),
   },
 ];
 

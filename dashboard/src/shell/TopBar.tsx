@@ -20,6 +20,8 @@ export function TopBar(props: {
   const { t } = useI18n();
   const [path, navigate] = useLocation();
   const search = useSearch();
+  /** Another channel has no such link, so its list is shown. */
+  const base = PAGES.some((page) => page.path === path) ? path : "/";
   const hasFilter = PAGES.some((page) => page.path === path && page.hasFilter);
   return (
     <header className="top">
@@ -31,7 +33,7 @@ export function TopBar(props: {
             {/* Another channel starts without a filter, since tags belong to one channel. */}
             <select
               value={channelId}
-              onChange={({ target }) => navigate(addressFor(path, Number(target.value)))}
+              onChange={({ target }) => navigate(addressFor(base, Number(target.value)))}
             >
               {channels.map(({ id, telegramId, title }) => (
                 <option key={id} value={telegramId} dir="auto">

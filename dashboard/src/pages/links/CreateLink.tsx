@@ -38,13 +38,15 @@ export default function CreateLink(props: {
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
   /** Whether the filter may hide the new link. */
   readonly isHidden: boolean;
+  /** The values to begin with, those of another link. */
+  readonly copied?: LinkValues;
   /** A creation whose answer was lost, to be repeated; null for a new one. */
   readonly again: LostCreation | null;
   readonly onShow: () => void;
   readonly onQr: (link: ShownLink) => void;
   readonly onClose: () => void;
 }) {
-  const { currency, tagChoices, isHidden, again, onShow, onQr, onClose } = props;
+  const { currency, tagChoices, isHidden, again, copied, onShow, onQr, onClose } = props;
   const { t } = useI18n();
   const { channelId, isAdmin } = useChannel();
   const uncertain = useUncertainCreations();
@@ -83,7 +85,7 @@ export default function CreateLink(props: {
         currency={currency}
         tagChoices={tagChoices}
         initial={null}
-        values={again?.values ?? null}
+        values={again?.values ?? copied ?? null}
         uncertainNames={again ? [] : uncertain.map(({ name }) => name)}
         submit={t("links.create")}
         problem={problem}

@@ -128,7 +128,7 @@ export const LinkRow = memo(function LinkRow(props: {
 });
 
 /** Badges for what is unusual about a link. */
-function Facts({ link }: { readonly link: LinkRowFragment }) {
+export function Facts({ link }: { readonly link: LinkRowFragment }) {
   const { t, day, number } = useI18n();
   const facts = [
     link.isRevoked && { text: t("facts.revoked"), kind: "ended" },

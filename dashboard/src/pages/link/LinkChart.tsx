@@ -1,0 +1,42 @@
+import { useQuery } from "@apollo/client/react";
+import { useState } from "react";
+import { graphql } from "../../api/gql/index.js";
+import { useChannel } from "../../shell/channel.js";
+import { ChartPanel } from "../../ui/chart/ChartPanel.js";
+import { type Span, timeOf } from "../../ui/chart/spans.js";
+
+const LINK_SERIES = graphql(`
+  query LinkSeries($channelId: TelegramID!, $id: ID!, $from: DateTime!, $to: DateTime!, $unit: TimeUnit!) {
+    inviteLink(id: $id, channelId: $channelId) {
+      id
+      stats {
+        series(from: $from, to: $to, unit: $unit) {
+          from
+          joinCount
+          leaveCount
+          activeCount
+        }
+      }
+    }
+  }
+`);
+
+/** Joins and leaves by one link over time. */
+export function LinkChart({ channelId, id }: { readonly channelId: number; readonly id: string }) {
+  const { timeZone } = useChannel();
+  const [span, setSpan] = useState<Span>(30);
+  const { data, previousData, error, refetch } = useQuery(LINK_SERIES, {
+    variables: { channelId, id, ...timeOf(span, timeZone) },
+  });
+  return (
+    <ChartPanel
+      buckets={(data ?? previousData)?.inviteLink?.stats.series}
+      span={span}
+      timeZone={timeZone}
+      isBusy={data === undefined}
+      error={error}
+      onRetry={() => void refetch().catch(() => {})}
+      onSpan={setSpan}
+    />
+  );
+}

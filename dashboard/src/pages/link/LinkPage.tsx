@@ -1,0 +1,215 @@
+import { CombinedGraphQLErrors } from "@apollo/client";
+import { useQuery } from "@apollo/client/react";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { Link, useParams } from "wouter";
+import { graphql, read } from "../../api/gql/index.js";
+import { useI18n } from "../../i18n/index.js";
+import { addressFor, useChannel } from "../../shell/channel.js";
+import { Lonely } from "../../shell/Lonely.js";
+import { Icon } from "../../ui/Icon.js";
+import { LoadProblem } from "../../ui/LoadProblem.js";
+import { Name } from "../../ui/Name.js";
+import { TagChip } from "../../ui/TagChip.js";
+import { useChangedLinks } from "../links/changedLinks.js";
+import { copyText } from "../links/copyText.js";
+import type { LinkValues } from "../links/LinkForm.js";
+import { Facts, LINK_ROW, type ShownLink } from "../links/LinkRow.js";
+import { expandId } from "../links/shortId.js";
+import { LinkChart } from "./LinkChart.js";
+import { LinkDetails } from "./LinkDetails.js";
+import { LinkEvents } from "./LinkEvents.js";
+import { LinkMembers } from "./LinkMembers.js";
+import { LinkTiles } from "./LinkTiles.js";
+import "../links/links.css";
+import "./link.css";
+
+const CreateLink = lazy(() => import("../links/CreateLink.js"));
+const EditLink = lazy(() => import("../links/EditLink.js"));
+const RevokeLink = lazy(() => import("../links/RevokeLink.js"));
+const QrDialog = lazy(() => import("../links/QrDialog.js"));
+
+const LINK_PAGE = graphql(`
+  query LinkPage($channelId: TelegramID!, $id: ID!) {
+    channel(telegramId: $channelId) {
+      id
+      currency
+    }
+    inviteLink(id: $id, channelId: $channelId) {
+      id
+      ...LinkRow
+      ...LinkTiles
+      ...LinkDetails
+    }
+  }
+`);
+
+/** The tags of the channel, for the forms. */
+const TAG_CHOICES = graphql(`
+  query TagChoices($channelId: TelegramID!) {
+    inviteLinks(channelId: $channelId, first: 0) {
+      facets {
+        ...TagChoice
+      }
+    }
+  }
+`);
+
+const QUERIES = ["LinkPage", "LinkSeries", "LinkMembers", "LinkEvents"];
+const MOVED = { changed: QUERIES, counted: QUERIES };
+
+type OpenDialog = "edit" | "revoke" | "duplicate" | { readonly qr: ShownLink };
+
+/** All about one link. */
+export default function LinkPage() {
+  const { t } = useI18n();
+  const { channelId, canEdit } = useChannel();
+  const { id: short = "" } = useParams<{ id: string }>();
+  const id = expandId("InviteLink", short);
+  const [dialog, setDialog] = useState<OpenDialog | null>(null);
+  useChangedLinks(channelId, MOVED, id);
+  const { data, error, refetch } = useQuery(LINK_PAGE, { variables: { channelId, id } });
+  const needsTags = dialog === "edit" || dialog === "duplicate";
+  const choices = useQuery(TAG_CHOICES, { variables: { channelId }, skip: !needsTags });
+  const tagChoices = choices.data?.inviteLinks.facets ?? (choices.error ? [] : undefined);
+  const shown = data?.inviteLink;
+  const link = shown && read(LINK_ROW, shown);
+  const currency = data?.channel?.currency ?? "USD";
+  const name = link && (link.name ?? t("links.unnamed"));
+  useEffect(() => {
+    if (name == null) return;
+    const before = document.title;
+    document.title = `${name} · invite-links`;
+    return () => {
+      document.title = before;
+    };
+  }, [name]);
+  const close = () => setDialog(null);
+  // An id that is none at all is refused rather than not found.
+  if (data?.inviteLink === null || (!data && CombinedGraphQLErrors.is(error)))
+    return (
+      <Lonely title={t("link.unknown")}>
+        <p className="muted">{t("link.unknownHint")}</p>
+        <Link className="button" href={addressFor("/", channelId)}>
+          {t("lonely.toLinks")}
+        </Link>
+      </Lonely>
+    );
+  return (
+    <main id="main" tabIndex={-1} className="link-page">
+      <Link className="back" href={addressFor("/", channelId)}>
+        <span aria-hidden="true">←</span> {t("pages.links")}
+      </Link>
+      {error && (
+        <LoadProblem title={t("link.failed")} error={error} onRetry={() => void refetch().catch(() => {})} />
+      )}
+      <header className="title-row">
+        <div className="title">
+          <h1>{name == null ? "…" : <Name>{name}</Name>}</h1>
+          {link && (
+            <div className="link-marks">
+              <Facts link={link} />
+              <span className="chips">
+                {link.tags.map((tag) => (
+                  <TagChip key={tag.id} tag={tag} />
+                ))}
+              </span>
+            </div>
+          )}
+        </div>
+        <span className="spring" />
+        {link && (
+          <div className="link-actions">
+            <CopyButton url={link.url} />
+            <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ qr: link })}>
+              <Icon name="qr" /> {t("links.qr")}
+            </button>
+            {canEdit && (
+              <>
+                <button type="button" aria-haspopup="dialog" onClick={() => setDialog("edit")}>
+                  <Icon name="edit" /> {t("links.edit")}
+                </button>
+                <button type="button" aria-haspopup="dialog" onClick={() => setDialog("duplicate")}>
+                  <Icon name="copy" /> {t("link.duplicate")}
+                </button>
+                {link.isBotCreated && !link.isRevoked && (
+                  <button
+                    type="button"
+                    className="danger"
+                    aria-haspopup="dialog"
+                    onClick={() => setDialog("revoke")}
+                  >
+                    <Icon name="revoke" /> {t("links.revoke")}
+                  </button>
+                )}
+              </>
+            )}
+          </div>
+        )}
+      </header>
+      {shown ? (
+        <LinkTiles link={shown} currency={currency} />
+      ) : (
+        <div className="card tiles-place" role="status" aria-label={t("common.loading")} />
+      )}
+      <LinkChart channelId={channelId} id={id} />
+      <div className="link-columns">
+        <LinkMembers channelId={channelId} id={id} />
+        <div className="link-side">
+          {shown && <LinkDetails link={shown} />}
+          <LinkEvents channelId={channelId} id={id} createdAt={link?.createdAt} />
+        </div>
+      </div>
+      <Suspense>
+        {dialog === "edit" && link && tagChoices && (
+          <EditLink link={link} currency={currency} tagChoices={tagChoices} onClose={close} />
+        )}
+        {dialog === "duplicate" && link && tagChoices && (
+          <CreateLink
+            currency={currency}
+            tagChoices={tagChoices}
+            again={null}
+            copied={valuesOf(link)}
+            isHidden={false}
+            onShow={close}
+            onQr={(qr) => setDialog({ qr })}
+            onClose={close}
+          />
+        )}
+        {dialog === "revoke" && link && <RevokeLink link={link} onClose={close} />}
+        {dialog !== null && typeof dialog === "object" && (
+          <QrDialog url={dialog.qr.url} name={dialog.qr.name ?? t("links.unnamed")} onClose={close} />
+        )}
+      </Suspense>
+    </main>
+  );
+}
+
+/** The values of a new link that is to be as this one. A date that has passed is left out. */
+const valuesOf = (link: ShownLink): LinkValues => ({
+  name: link.name ?? "",
+  budget: link.budget,
+  expireDate: link.isExpired ? null : (link.expireDate ?? null),
+  memberLimit: link.memberLimit ?? null,
+  createsJoinRequest: link.createsJoinRequest,
+  tagIds: link.tags.map(({ id }) => id),
+});
+
+const COPIED_MS = 2000;
+
+function CopyButton({ url }: { readonly url: string }) {
+  const { t } = useI18n();
+  const [isCopied, setIsCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return;
+    const timer = setTimeout(() => setIsCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  return (
+    <button type="button" className="primary" onClick={() => void copyText(url).then(setIsCopied)}>
+      <Icon name={isCopied ? "check" : "copy"} /> {t("links.copyLink")}
+      <span role="status" className="hidden">
+        {isCopied && t("links.copied")}
+      </span>
+    </button>
+  );
+}

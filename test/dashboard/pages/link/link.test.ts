@@ -1,0 +1,185 @@
+import { expect, test } from "vitest";
+import { shortenId } from "../../../../dashboard/src/pages/links/shortId.js";
+import { violationsOf } from "../../../support/accessibility.js";
+import { describeInChromium } from "../../../support/chromium.js";
+import {
+  button,
+  dialog,
+  dollars,
+  ELSEWHERE,
+  names,
+  open,
+  overflow,
+  page,
+  row,
+  server,
+  shows,
+  signIn,
+  useDashboard,
+} from "../../../support/dashboardPage.js";
+import { CHANNEL, GROUP } from "../../../support/server.js";
+
+const person = (id: number) => ({ id, is_bot: false, first_name: `Person ${id}` });
+
+const pathOf = (id: string, channel = CHANNEL) => `/links/${shortenId("InviteLink", id)}?channel=${channel}`;
+
+/** Creates a link and gives its address on the dashboard. */
+async function makeLink(input: object): Promise<{ id: string; url: string; path: string }> {
+  const { data } = await server.ask(
+    `mutation ($input: CreateInviteLinkInput!) { createInviteLink(input: $input) {
+      ... on CreateInviteLinkSuccess { inviteLink { id url } } ... on UserError { message } } }`,
+    { input: { channelId: CHANNEL, ...input } },
+  );
+  const { id, url } = data.createInviteLink.inviteLink;
+  return { id, url, path: pathOf(id) };
+}
+
+/** The sample's link with the most members. */
+async function busiest() {
+  const { data } = await server.ask(
+    `{ inviteLinks(channelId: ${CHANNEL}, first: 1, orderBy: [{ field: JOIN_COUNT, direction: DESC }]) { nodes {
+      id name url budget members(first: 0) { totalCount } left: members(isActive: false, first: 0) { totalCount }
+      stats { joinCount activeCount leaveCount costPerJoin costPerActiveMember } } } }`,
+  );
+  return data.inviteLinks.nodes[0];
+}
+
+const tile = (id: string): Promise<string> => page.getByTestId(id).innerText();
+const members = () => page.getByRole("region", { name: "Members" });
+const history = () => page.getByRole("region", { name: "History" });
+const event = (text: string) => history().getByText(text, { exact: true });
+
+describeInChromium("the page of a link", () => {
+  useDashboard();
+
+  test("a name in the table opens the link's page, which has its numbers, and Back returns to the table", async () => {
+    const link = await busiest();
+    await open({}, "/?state=all");
+    await row(link.name).getByRole("link", { name: link.name }).click();
+    await page.getByRole("heading", { level: 1, name: link.name }).waitFor();
+    const english = new Intl.NumberFormat("en-US");
+    const { stats } = link;
+    await shows(() =>
+      Promise.all(["joins", "members", "left", "budget", "costPerJoin", "cost"].map(tile)),
+    ).toEqual([
+      english.format(stats.joinCount),
+      english.format(stats.activeCount),
+      english.format(stats.leaveCount),
+      dollars(link.budget),
+      stats.costPerJoin === null ? "–" : dollars(stats.costPerJoin),
+      stats.costPerActiveMember === null ? "–" : dollars(stats.costPerActiveMember),
+    ]);
+    await shows(() => page.title()).toBe(`${link.name} · invite-links`);
+    expect(new URL(page.url()).pathname).toMatch(/^\/links\/[\w-]{22}$/);
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: link.name }).waitFor();
+    await page.goBack();
+    await shows(async () => (await names()).includes(link.name)).toBe(true);
+    await shows(() => page.title()).toMatch(/^Coffee & Code/);
+  });
+
+  test("the members come in pages, all of them or those who left", async () => {
+    const link = await busiest();
+    expect(link.members.totalCount).toBeGreaterThan(20);
+    await open({}, pathOf(link.id));
+    const count = () => members().locator("tbody tr").count();
+    await shows(count).toBe(20);
+    await button("Show more", members()).click();
+    await shows(count).toBe(Math.min(40, link.members.totalCount));
+    await members().getByText("Left", { exact: true }).first().click();
+    await shows(count).toBe(Math.min(20, link.left.totalCount));
+    expect(await members().getByText("still here").count()).toBe(0);
+  });
+
+  test("the first member who comes and leaves moves the page without a reload", async () => {
+    const { url, path } = await makeLink({ name: "Watched", budget: "9" });
+    await open({}, path);
+    await shows(() => tile("joins")).toBe("0");
+    await members().getByText("Nobody yet.").waitFor();
+    await event("The link was created").waitFor();
+    server.sandbox.control.join(CHANNEL, person(8_200_001), { url });
+    await shows(() => tile("joins")).toBe("1");
+    await shows(() => tile("costPerJoin")).toBe("$9.00");
+    await shows(() => members().locator("tbody tr").innerText()).toMatch(/User 8200001.*still here/s);
+    await event("User 8200001 joined").waitFor();
+    server.sandbox.control.leave(CHANNEL, 8_200_001);
+    await event("User 8200001 left").waitFor();
+    await shows(() => Promise.all(["joins", "members", "left"].map(tile))).toEqual(["1", "0", "1"]);
+    await shows(() => members().locator("tbody tr").innerText()).not.toMatch(/still here/);
+    await page.getByRole("img", { name: "1 joined, 1 left" }).waitFor();
+  });
+
+  test("a link is copied, edited, duplicated and revoked on its page", async () => {
+    const { url, path } = await makeLink({ name: "To handle", budget: "5", memberLimit: 7 });
+    await open({}, path);
+    await button("Copy link").click();
+    await shows(() => page.evaluate("navigator.clipboard.readText()")).toBe(url);
+    await button("QR code").click();
+    await page.getByAltText(`QR code of ${url}`).waitFor();
+    await page.keyboard.press("Escape");
+    await button("Edit").click();
+    await dialog().getByLabel("Budget, USD").fill("77");
+    await button("Save", dialog()).click();
+    await shows(() => tile("budget")).toBe("$77.00");
+    await button("Duplicate").click();
+    expect(await dialog().getByLabel("Name").inputValue()).toBe("To handle");
+    expect(await dialog().getByLabel("Member limit").inputValue()).toBe("7");
+    await dialog().getByLabel("Name").fill("Its twin");
+    await button("Create link", dialog()).click();
+    await page.getByText("“Its twin” was created.").waitFor();
+    const { data } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}, filter: { name: "Its twin" }) { nodes { budget memberLimit } } }`,
+    );
+    expect(data.inviteLinks.nodes).toEqual([{ budget: "77.00", memberLimit: 7 }]);
+    await button("Revoke link").click();
+    await button("Revoke link", dialog()).click();
+    await page.locator(".link-marks").getByText("revoked", { exact: true }).waitFor();
+    expect(await button("Revoke link").count()).toBe(0);
+  });
+
+  test("an id that is none, an unknown one and a link of another channel have a clear page", async () => {
+    const { id } = await makeLink({ name: "Elsewhere" });
+    for (const path of [
+      "/links/nonsense",
+      pathOf(btoa("InviteLink:01991000-0000-7000-8000-0000000000ff")),
+      pathOf(id, GROUP),
+    ]) {
+      await open({}, path);
+      await page.getByRole("heading", { name: "This link is not here" }).waitFor();
+    }
+    await page.getByRole("link", { name: "Show the links" }).click();
+    await page.getByRole("heading", { name: "Coffee & Code: the chat" }).waitFor();
+  });
+
+  test("a viewer sees all of it, and nothing that changes the link", async () => {
+    const { path } = await makeLink({ name: "Only to see" });
+    const secret = await server.makeToken({ role: "VIEWER" });
+    await open(ELSEWHERE, path);
+    await signIn(secret);
+    await button("Copy link").waitFor();
+    await members().waitFor();
+    for (const name of ["Edit", "Duplicate", "Revoke link"]) expect(await button(name).count()).toBe(0);
+  });
+
+  test.each([
+    ["light", "en-US"],
+    ["dark", "en-US"],
+    ["light", "ru-RU"],
+  ] as const)(
+    "axe finds nothing wrong in the %s scheme in %s, and nothing is wider than the page",
+    async (colorScheme, locale) => {
+      const link = await busiest();
+      await open({ colorScheme, locale, reducedMotion: "reduce" }, pathOf(link.id));
+      await page.locator(".series-canvas canvas").waitFor();
+      await shows(() => page.locator(".members tbody tr").count()).toBe(20);
+      await shows(() => page.locator(".events li").count()).toBe(20);
+      if (locale === "ru-RU")
+        expect(await page.locator("main").innerText()).not.toMatch(/Joins|joined|link[.]|event[.]|path[.]/);
+      for (const width of [1440, 1280, 1024, 720, 390]) {
+        await page.setViewportSize({ width, height: 900 });
+        expect(await violationsOf(page), String(width)).toEqual([]);
+        expect(await overflow(), String(width)).toBe(0);
+      }
+    },
+  );
+});
