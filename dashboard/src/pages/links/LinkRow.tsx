@@ -57,18 +57,31 @@ export const LinkRow = memo(function LinkRow(props: {
   readonly channelId: number;
   readonly currency: string;
   readonly canEdit: boolean;
+  readonly isSelected: boolean;
+  readonly onSelect: (id: string, isRange: boolean) => void;
   readonly onAct: (action: LinkAction) => void;
   /** Opens the menu of a link beside the button. */
   readonly onMenu: (button: HTMLElement, link: ShownLink) => void;
 }) {
-  const { channelId, currency, canEdit, onAct, onMenu } = props;
+  const { channelId, currency, canEdit, isSelected, onSelect, onAct, onMenu } = props;
   const { t, money, number, day, dayAndTime } = useI18n();
   const link = read(LINK_ROW, props.link);
   const name = link.name ?? t("links.unnamed");
   return (
-    <tr data-usable={!link.isRevoked && !link.isExpired}>
+    <tr data-usable={!link.isRevoked && !link.isExpired} data-selected={isSelected}>
       <td className="name">
         <div className="about">
+          {canEdit && (
+            <input
+              type="checkbox"
+              className="pick"
+              aria-label={t("links.select", { name })}
+              checked={isSelected}
+              onChange={({ nativeEvent }) =>
+                onSelect(link.id, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)
+              }
+            />
+          )}
           <Link className="link-name" title={name} href={addressOf(link.id, channelId)}>
             <Name>{name}</Name>
           </Link>

@@ -1,14 +1,16 @@
 import { useQuery } from "@apollo/client/react";
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
-import { graphql } from "../../api/gql/index.js";
+import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
-import { type LinkAction, LinkRow, type ShownLink } from "./LinkRow.js";
+import { LINK_ROW, type LinkAction, LinkRow, type ShownLink } from "./LinkRow.js";
+import { type Selection, useSelection } from "./selection.js";
 import { type ChangeView, clearFilter } from "./useView.js";
 import { filterOf, isFiltered, PAGE_SIZE, type View } from "./view.js";
 
+const BulkBar = lazy(() => import("./BulkBar.js"));
 const RowMenu = lazy(() => import("./RowMenu.js"));
 
 const LINKS = graphql(`
@@ -85,11 +87,18 @@ export function LinkTable(props: {
 }) {
   const { view, onChange, totalCount, onAct } = props;
   const { t, number } = useI18n();
-  const { channelId, timeZone, canEdit } = useChannel();
+  const { channelId, title, timeZone, canEdit, isAdmin } = useChannel();
   const { edges, currency, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, timeZone, view);
   const [menu, setMenu] = useState<{ readonly button: HTMLElement; readonly link: ShownLink } | null>(null);
   const openMenu = useCallback((button: HTMLElement, link: ShownLink) => setMenu({ button, link }), []);
   const list = useKeptFocus();
+  const filter = filterOf(view, timeZone);
+  const shownLinks = edges.map(({ node }) => read(LINK_ROW, node));
+  const { selected, select, toggle } = useSelection(shownLinks, JSON.stringify(filter));
+  const exportAll = async () => {
+    const { exportLinks } = await import("./exportLinks.js");
+    await exportLinks({ channelId, title, filters: [filter], t });
+  };
   const showMore = () => onChange({ rows: edges.length + PAGE_SIZE }, "replace");
   const [name, joins, members, budget, created] = COLUMNS.map(({ field, title }) => (
     <SortHeader
@@ -98,7 +107,11 @@ export function LinkTable(props: {
       title={t(`columns.${title}`)}
       order={view.order}
       onOrder={(order) => onChange({ order })}
-    />
+    >
+      {canEdit && field === "NAME" && (
+        <SelectShown shown={shownLinks} selected={selected} onSelect={select} />
+      )}
+    </SortHeader>
   ));
   return (
     <section ref={list} tabIndex={-1} className="card links" aria-label={t("pages.links")} aria-busy={isBusy}>
@@ -134,6 +147,8 @@ export function LinkTable(props: {
                 channelId={channelId}
                 currency={currency}
                 canEdit={canEdit}
+                isSelected={selected.has(node.id)}
+                onSelect={toggle}
                 onAct={onAct}
                 onMenu={openMenu}
               />
@@ -164,10 +179,27 @@ export function LinkTable(props: {
             {totalCount !== undefined &&
               t("links.shown", { count: totalCount, shown: number(edges.length), total: number(totalCount) })}
           </span>
+          {isAdmin && (
+            <button type="button" className="quiet slim" onClick={() => void exportAll()}>
+              {t("links.export")}
+            </button>
+          )}
           {hasMore && <More key={edges.length} isBusy={isBusy} onMore={showMore} />}
         </footer>
       )}
       <Suspense>
+        {selected.size > 0 && (
+          <BulkBar
+            selected={selected}
+            filter={filter}
+            totalCount={totalCount}
+            onSelect={select}
+            onClear={() => {
+              select(new Map());
+              list.current?.focus();
+            }}
+          />
+        )}
         {menu && (
           <RowMenu
             button={menu.button}
@@ -179,6 +211,29 @@ export function LinkTable(props: {
         )}
       </Suspense>
     </section>
+  );
+}
+
+/** Selects all rows shown, or none. */
+function SelectShown(props: {
+  readonly shown: readonly ShownLink[];
+  readonly selected: Selection;
+  readonly onSelect: (selection: Selection) => void;
+}) {
+  const { shown, selected, onSelect } = props;
+  const { t } = useI18n();
+  const isAll = shown.every(({ id }) => selected.has(id));
+  return (
+    <input
+      type="checkbox"
+      className="pick"
+      aria-label={t("links.selectShown")}
+      checked={isAll}
+      ref={(element) => {
+        if (element) element.indeterminate = !isAll && selected.size > 0;
+      }}
+      onChange={() => onSelect(new Map(isAll ? [] : shown.map((link) => [link.id, link])))}
+    />
   );
 }
 
@@ -239,8 +294,10 @@ function SortHeader(props: {
   readonly title: string;
   readonly order: View["order"];
   readonly onOrder: (order: View["order"]) => void;
+  /** What stands before the title. */
+  readonly children: ReactNode;
 }) {
-  const { field, title, order, onOrder } = props;
+  const { field, title, order, onOrder, children } = props;
   const isSorted = order.field === field;
   const isDescending = order.direction === "DESC";
   // The first click sorts names in ascending order, amounts and dates in descending order.
@@ -251,6 +308,7 @@ function SortHeader(props: {
       className={field.toLowerCase()}
       aria-sort={isSorted ? (isDescending ? "descending" : "ascending") : "none"}
     >
+      {children}
       <button type="button" className="head" onClick={() => onOrder({ field, direction })}>
         {title}
         {isSorted && <span aria-hidden="true">{isDescending ? "↓" : "↑"}</span>}

@@ -9,7 +9,7 @@ import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
 import type { ShownLink } from "./LinkRow.js";
 
-const REVOKE = graphql(`
+export const REVOKE = graphql(`
   mutation RevokeLink($input: RevokeInviteLinkInput!) {
     revokeInviteLink(input: $input) {
       __typename

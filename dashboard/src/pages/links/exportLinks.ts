@@ -1,0 +1,40 @@
+import { failureOf } from "../../api/failure.js";
+import type { InviteLinkFilter } from "../../api/gql/graphql.js";
+import type { I18n } from "../../i18n/index.js";
+import { getToken } from "../../shell/session.js";
+import { saveFile } from "../../ui/saveFile.js";
+import { toast } from "../../ui/toast.js";
+
+async function exported(channelId: number, filter: InviteLinkFilter): Promise<string> {
+  const query = new URLSearchParams({
+    channel_id: String(channelId),
+    filter: JSON.stringify(filter),
+    stats: "true",
+  });
+  const response = await fetch(`/export?${query}`, { headers: { authorization: `Bearer ${getToken()}` } });
+  if (!response.ok) throw new Error((await response.json()).message);
+  return response.text();
+}
+
+/** Saves links as a CSV file, which /export writes. The filters have no link in common. */
+export async function exportLinks(wanted: {
+  readonly channelId: number;
+  readonly title: string | undefined;
+  readonly filters: readonly InviteLinkFilter[];
+  readonly t: I18n["t"];
+}): Promise<void> {
+  const { channelId, title, filters, t } = wanted;
+  try {
+    const parts: string[] = [];
+    for (const filter of filters) {
+      const text = await exported(channelId, filter);
+      // All parts have the same header.
+      parts.push(parts.length === 0 ? text : text.slice(text.indexOf("\n") + 1));
+    }
+    saveFile(`${title ?? channelId} links.csv`, new Blob(parts, { type: "text/csv" }));
+  } catch (error) {
+    const failure = failureOf(error);
+    const reason = failure.__typename === "Failure" ? failure.message : t("problem.Unreachable");
+    toast({ message: t("bulk.exportFailed", { reason }), isProblem: true });
+  }
+}
