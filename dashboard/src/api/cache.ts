@@ -16,6 +16,7 @@ export const createCache = (): InMemoryCache =>
           memberEvents: relayStylePagination(["channelId", "filter"]),
           // The pages of a list are merged; another channel, filter or order is another list.
           inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]),
+          joinRequests: relayStylePagination(["channelId", "filter"]),
           failedUpdates: relayStylePagination(),
         },
       },

@@ -31,6 +31,12 @@ export const PAGES: readonly Page[] = [
     Component: lazy(() => import("./performance/PerformancePage.js")),
   },
   {
+    path: "/requests",
+    name: "requests",
+    isInNavigation: true,
+    Component: lazy(() => import("./requests/RequestsPage.js")),
+  },
+  {
     path: "/settings/:section?",
     name: "settings",
     isInNavigation: true,

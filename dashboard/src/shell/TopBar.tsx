@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import type { ShellQuery } from "../api/gql/graphql.js";
 import { useI18n } from "../i18n/index.js";
@@ -8,6 +9,8 @@ import { addressFor } from "./channel.js";
 import { press } from "./keys.js";
 import { LanguageChoice } from "./LanguageChoice.js";
 import { leave } from "./session.js";
+
+const PendingCount = lazy(() => import("../pages/requests/PendingCount.js"));
 
 export function TopBar(props: {
   readonly channels: readonly { readonly id: string; readonly telegramId: number; readonly title: string }[];
@@ -55,6 +58,12 @@ export function TopBar(props: {
                   aria-current={path === address || path.startsWith(`${address}/`) ? "page" : undefined}
                 >
                   {t(`pages.${page.name}`)}
+                  {page.name === "requests" && (
+                    <Suspense>
+                      {" "}
+                      <PendingCount channelId={channelId} />
+                    </Suspense>
+                  )}
                 </Link>
               );
             })}

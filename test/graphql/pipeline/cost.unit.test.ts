@@ -291,6 +291,7 @@ describe("the dashboard's queries", () => {
         first: 40,
         orderBy: [{ field: "ACTIVE_COUNT" }],
         by: "TAG",
+        search: "ad",
         id: newId(),
         from: "2025-11-01T00:00:00Z",
         to: "2026-02-01T00:00:00Z",

@@ -9,6 +9,7 @@ import { fromLocal, toLocal } from "../../i18n/format.js";
 import { type I18n, useI18n } from "../../i18n/index.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
+import { isSamePolicy, PolicyFields, readPolicy, useLinkPolicy, useSetPolicy } from "../requests/policy.js";
 import { refetchAfter } from "./afterRefusal.js";
 import { LinkForm, type LinkValues } from "./LinkForm.js";
 import type { ShownLink } from "./LinkRow.js";
@@ -87,16 +88,31 @@ export default function EditLink(props: {
   const { t } = useI18n();
   const client = useApolloClient();
   const [update] = useMutation(UPDATE, { update: evictLists });
+  const [setPolicy] = useSetPolicy();
   const { problem, isBusy, attempt } = useAttempt();
   const name = link.name ?? t("links.unnamed");
-  const submit = (values: LinkValues) =>
+  const policy = useLinkPolicy(link);
+  const isNewPolicy = (form: HTMLFormElement) => {
+    const chosen = readPolicy(form);
+    return policy !== null && chosen !== null && !isSamePolicy(chosen, policy);
+  };
+  const submit = (values: LinkValues, form: HTMLFormElement) =>
     attempt(async () => {
       const changes = changesOf(link, values);
-      const { data } = await update({ variables: { input: { id: link.id, ...changes } } });
-      const result = requireResult(data?.updateInviteLink);
-      if (result.__typename !== "UpdateInviteLinkSuccess") {
-        refetchAfter(client, result);
-        return result;
+      const chosen = isNewPolicy(form) ? readPolicy(form) : null;
+      if (Object.keys(changes).length > 0) {
+        const { data } = await update({ variables: { input: { id: link.id, ...changes } } });
+        const result = requireResult(data?.updateInviteLink);
+        if (result.__typename !== "UpdateInviteLinkSuccess") {
+          refetchAfter(client, result);
+          return result;
+        }
+      }
+      // A link that does not ask for approval any more has no use for a policy.
+      if (chosen && values.createsJoinRequest) {
+        const { data } = await setPolicy({ variables: { input: { inviteLinkId: link.id, ...chosen } } });
+        const result = requireResult(data?.setJoinRequestPolicy);
+        if (result.__typename !== "SetJoinRequestPolicySuccess") return result;
       }
       onClose();
       const inverse = inverseOf(link, changes);
@@ -119,12 +135,14 @@ export default function EditLink(props: {
         currency={currency}
         tagChoices={tagChoices}
         initial={link}
-        isChanged={(values) => Object.keys(changesOf(link, values)).length > 0}
+        isChanged={(values, form) => Object.keys(changesOf(link, values)).length > 0 || isNewPolicy(form)}
         submit={t("common.save")}
         problem={problem}
         isBusy={isBusy}
         onSubmit={submit}
-      />
+      >
+        {policy && <PolicyFields policy={policy} problem={problem} />}
+      </LinkForm>
     </Dialog>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { FragmentType } from "../../api/gql/index.js";
 import { fieldProblem, type ProblemView, useCountdown } from "../../api/problems.js";
 import { fromLocal, parseAmount, toLocal } from "../../i18n/format.js";
@@ -62,8 +62,10 @@ export function LinkForm(props: {
   readonly isBusy: boolean;
   readonly submit: string;
   /** Whether there is something to save; without it there always is. */
-  readonly isChanged?: (values: LinkValues) => boolean;
-  readonly onSubmit: (values: LinkValues) => void;
+  readonly isChanged?: (values: LinkValues, form: HTMLFormElement) => boolean;
+  readonly onSubmit: (values: LinkValues, form: HTMLFormElement) => void;
+  /** Further fields, which whoever gives them reads from the form. */
+  readonly children?: ReactNode;
 }) {
   const {
     initial,
@@ -76,6 +78,7 @@ export function LinkForm(props: {
     submit,
     isChanged,
     onSubmit,
+    children,
   } = props;
   const shown = values ?? initial;
   const { t } = useI18n();
@@ -98,14 +101,14 @@ export function LinkForm(props: {
       onInput={({ currentTarget }) => {
         const read = readForm(currentTarget, initial);
         setName(read.values.name);
-        if (isChanged) setCanSave(read.wrong.budget || isChanged(read.values));
+        if (isChanged) setCanSave(read.wrong.budget || isChanged(read.values, currentTarget));
       }}
       onSubmit={(event) => {
         event.preventDefault();
         if (isBusy || secondsLeft > 0 || !canSave) return;
         const read = readForm(event.currentTarget, initial);
         setWrong(read.wrong);
-        if (!read.wrong.name && !read.wrong.budget) onSubmit(read.values);
+        if (!read.wrong.name && !read.wrong.budget) onSubmit(read.values, event.currentTarget);
       }}
     >
       {problem && (
@@ -186,6 +189,7 @@ export function LinkForm(props: {
         chosen={new Set(values?.tagIds ?? initial?.tags.map(({ id }) => id))}
         problem={fieldProblem(problem, "tagIds")}
       />
+      {children}
       <footer className="dialog-foot">
         <button type="button" onClick={close}>
           {t("common.cancel")}

@@ -1,0 +1,105 @@
+import { useQuery } from "@apollo/client/react";
+import { useState } from "react";
+import type { WaitingLinksQuery } from "../../api/gql/graphql.js";
+import { graphql, read } from "../../api/gql/index.js";
+import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
+import { Icon } from "../../ui/Icon.js";
+import { Name } from "../../ui/Name.js";
+import { PolicyDialog } from "./PolicyDialog.js";
+import { JOIN_REQUEST_POLICY, PolicyText } from "./policy.js";
+
+const WAITING_LINKS = graphql(`
+  query WaitingLinks($channelId: TelegramID!) {
+    inviteLinks(channelId: $channelId, filter: { hasPendingJoinRequests: true }, first: 50) {
+      nodes {
+        id
+        name
+        isBotCreated
+        createsJoinRequest
+        stats {
+          pendingJoinRequestCount
+        }
+        ...JoinRequestPolicy
+      }
+    }
+  }
+`);
+
+export type WaitingLink = WaitingLinksQuery["inviteLinks"]["nodes"][number];
+
+/** The links by which people wait, and who decides their requests. */
+export function WaitingLinks(props: {
+  /** The id of the link whose requests alone are shown; null for all. */
+  readonly chosen: string | null;
+  readonly onChoose: (id: string | null) => void;
+}) {
+  const { chosen, onChoose } = props;
+  const { t, number } = useI18n();
+  const { channelId, canEdit } = useChannel();
+  const { data, previousData } = useQuery(WAITING_LINKS, {
+    variables: { channelId },
+    fetchPolicy: "cache-and-network",
+  });
+  const [edited, setEdited] = useState<WaitingLink | null>(null);
+  const links = (data ?? previousData)?.inviteLinks.nodes ?? [];
+  return (
+    <>
+      {chosen !== null && (
+        <div>
+          <button type="button" className="slim" onClick={() => onChoose(null)}>
+            <Icon name="close" /> {t("requests.ofAllLinks")}
+          </button>
+        </div>
+      )}
+      {links.length > 0 && (
+        <details className="card waiting-links">
+          <summary>{t("requests.byLink", { count: links.length, shown: number(links.length) })}</summary>
+          <ul className="things">
+            {links.map((link) => {
+              const { id, name, stats } = link;
+              const title = name ?? t("links.unnamed");
+              const count = stats.pendingJoinRequestCount;
+              return (
+                <li key={id}>
+                  <div className="thing">
+                    <p className="thing-name">
+                      <Name>{title}</Name>{" "}
+                      <span className="badge">{t("requests.pending", { count, shown: number(count) })}</span>
+                    </p>
+                    <p className="small muted">
+                      <PolicyText policy={read(JOIN_REQUEST_POLICY, link).joinRequestPolicy} />
+                    </p>
+                  </div>
+                  <div className="thing-buttons">
+                    {chosen !== id && (
+                      <button
+                        type="button"
+                        className="slim"
+                        aria-label={t("requests.onlyOf", { name: title })}
+                        onClick={() => onChoose(id)}
+                      >
+                        {t("requests.only")}
+                      </button>
+                    )}
+                    {canEdit && link.isBotCreated && link.createsJoinRequest && (
+                      <button
+                        type="button"
+                        className="slim"
+                        aria-label={t("requests.policyOf", { name: title })}
+                        onClick={() => setEdited(link)}
+                      >
+                        {t("requests.policy")}
+                      </button>
+                    )}
+                  </div>
+                </li>
+              );
+            })}
+          </ul>
+        </details>
+      )}
+      {edited && <PolicyDialog link={edited} onClose={() => setEdited(null)} />}
+    </>
+  );
+}

@@ -1,0 +1,131 @@
+import { useApolloClient, useMutation } from "@apollo/client/react";
+import { useRef, useState } from "react";
+import { failureOf } from "../../api/failure.js";
+import type { JoinRequestDecision } from "../../api/gql/graphql.js";
+import { graphql, read } from "../../api/gql/index.js";
+import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
+import { useI18n } from "../../i18n/index.js";
+import { toast } from "../../ui/toast.js";
+
+const DECIDE = graphql(`
+  mutation DecideRequests($input: DecideJoinRequestsInput!) {
+    decideJoinRequests(input: $input) {
+      __typename
+      ... on DecideJoinRequestsSuccess {
+        results {
+          error {
+            ...Problem
+          }
+          joinRequest {
+            ...JoinRequestRow
+            id
+          }
+        }
+      }
+      ...Problem
+    }
+  }
+`);
+
+/** So few requests at a time that the progress is seen. */
+const PORTION = 10;
+/** The longest wait, in seconds, after which what Telegram had no time for is decided by itself. */
+const LONGEST_WAIT = 60;
+/** What changes with decisions. */
+const MOVED = ["PendingRequests", "WaitingLinks"];
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+export type Decisions = ReturnType<typeof useDecisions>;
+
+/**
+ * Decides requests portion by portion, and keeps why some could not be decided.
+ * @param onDecided called with the requests that stand as they were decided
+ */
+export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
+  const { t, number } = useI18n();
+  const client = useApolloClient();
+  const [run] = useMutation(DECIDE);
+  const [progress, setProgress] = useState<Progress | null>(null);
+  const [failures, setFailures] = useState<ReadonlyMap<string, string>>(new Map());
+  const [problem, setProblem] = useState<ProblemView | null>(null);
+  const isStopped = useRef(false);
+  const isRunning = useRef(false);
+
+  /** @returns the seconds to wait before the next portion; null if nothing more can be decided */
+  async function decidePortion(
+    waiting: string[],
+    decision: JoinRequestDecision,
+    decided: Set<string>,
+    failed: Map<string, string>,
+  ): Promise<number | null> {
+    const ids = waiting.splice(0, PORTION);
+    const { data } = await run({ variables: { input: { ids, decision } } });
+    const result = requireResult(data?.decideJoinRequests);
+    if (result.__typename !== "DecideJoinRequestsSuccess") {
+      waiting.unshift(...ids);
+      setProblem(read(PROBLEM, result));
+      return null;
+    }
+    let wait = 0;
+    for (const { error, joinRequest } of result.results) {
+      const reason = error && read(PROBLEM, error);
+      if (!reason) decided.add(joinRequest.id);
+      else if (reason.__typename === "RateLimitedError" && reason.retryAfterSeconds <= LONGEST_WAIT) {
+        waiting.push(joinRequest.id);
+        wait = Math.max(wait, reason.retryAfterSeconds);
+      } else failed.set(joinRequest.id, reason.message);
+    }
+    return wait;
+  }
+
+  async function decide(ids: readonly string[], decision: JoinRequestDecision): Promise<void> {
+    if (isRunning.current || ids.length === 0) return;
+    isRunning.current = true;
+    isStopped.current = false;
+    const waiting = [...ids];
+    const decided = new Set<string>();
+    const failed = new Map<string, string>();
+    setProblem(null);
+    setFailures(failed);
+    const show = () => setProgress({ done: decided.size + failed.size, total: ids.length });
+    show();
+    try {
+      while (waiting.length > 0 && !isStopped.current) {
+        const wait = await decidePortion(waiting, decision, decided, failed);
+        show();
+        if (wait === null) break;
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+      }
+    } catch (error) {
+      setProblem(failureOf(error));
+    }
+    isRunning.current = false;
+    setProgress(null);
+    setFailures(new Map(failed));
+    onDecided(decided);
+    const count = decided.size;
+    const values = { count, shown: number(count) };
+    if (count > 0)
+      toast({
+        message: decision === "APPROVE" ? t("requests.approved", values) : t("requests.declined", values),
+      });
+    const active = new Set([...client.getObservableQueries().values()].map(({ queryName }) => queryName));
+    client.refetchQueries({ include: MOVED.filter((name) => active.has(name)) }).catch(() => {});
+    // The buttons of what is decided are gone.
+    if (document.activeElement === document.body) document.getElementById("main")?.focus();
+  }
+
+  return {
+    progress,
+    failures,
+    problem,
+    decide,
+    stop() {
+      isStopped.current = true;
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { expect, test } from "vitest";
+import { violationsOf } from "../../../support/accessibility.js";
+import { describeInChromium } from "../../../support/chromium.js";
+import {
+  button,
+  dialog,
+  ELSEWHERE,
+  open,
+  overflow,
+  page,
+  server,
+  shows,
+  signIn,
+  useDashboard,
+} from "../../../support/dashboardPage.js";
+import { GROUP } from "../../../support/server.js";
+
+const PAGE = `/requests?channel=${GROUP}`;
+const person = (id: number) => page.locator(".things > li").filter({ hasText: `User ${id}` });
+const countShown = () => page.getByTestId("request-count").innerText();
+
+/** Makes a link that asks for approval. @returns its address */
+async function makeGate(name: string): Promise<string> {
+  const { data } = await server.ask(
+    `mutation ($input: CreateInviteLinkInput!) {
+      createInviteLink(input: $input) { ... on CreateInviteLinkSuccess { inviteLink { url } } } }`,
+    { input: { channelId: GROUP, name, createsJoinRequest: true } },
+  );
+  return data.createInviteLink.inviteLink.url;
+}
+
+function ask(url: string, ids: readonly number[]): void {
+  for (const id of ids)
+    expect(server.sandbox.control.join(GROUP, { id, is_bot: false, first_name: "Ada" }, { url })).toBe(
+      "requested",
+    );
+}
+
+async function pendingOfServer(): Promise<number> {
+  const { data } = await server.ask(
+    `{ joinRequests(channelId: ${GROUP}, filter: { states: [PENDING] }, first: 0) { totalCount } }`,
+  );
+  return data.joinRequests.totalCount;
+}
+
+const isMember = (id: number): boolean =>
+  server.sandbox.control
+    .members(GROUP)
+    .some(({ user, status }) => user.id === id && status.status === "member");
+
+const range = (from: number, count: number): number[] =>
+  Array.from({ length: count }, (_, index) => from + index);
+
+describeInChromium("the page of requests", () => {
+  useDashboard();
+
+  test("requests arrive by themselves, one is approved, several are declined, and a failure stands beside its person", async () => {
+    const url = await makeGate("Gate");
+    const before = await pendingOfServer();
+    await open({}, PAGE);
+    await page.getByTestId("request-count").waitFor();
+    const [first = 0, second = 0, third = 0, withdrawn = 0] = range(6_000_001, 4);
+    ask(url, [first, second, third, withdrawn]);
+    await person(withdrawn).waitFor();
+    await shows(countShown).toBe(`${before + 4} requests`);
+    await page.getByRole("link", { name: `Requests ${before + 4}` }).waitFor();
+    await person(first).getByText("Gate").waitFor();
+
+    await button(`Approve User ${first}`).click();
+    await page.getByText("1 request was approved.").waitFor();
+    await shows(async () => isMember(first)).toBe(true);
+
+    for (const id of [second, third]) await page.getByRole("checkbox", { name: `Select User ${id}` }).check();
+    await button("Decline", page.getByRole("region", { name: "Selected requests" })).click();
+    await dialog().getByText("Each of them can ask again.").waitFor();
+    await button("Decline", dialog()).click();
+    await page.getByText("2 requests were declined.").waitFor();
+    await shows(async () =>
+      server.sandbox.control.joinRequests(GROUP).some(({ user }) => user.id === second),
+    ).toBe(false);
+
+    // Nobody tells the server that another administrator has declined.
+    server.sandbox.control.declineJoinRequest(GROUP, withdrawn);
+    await button(`Approve User ${withdrawn}`).click();
+    await page.getByText("1 request could not be decided.").waitFor();
+    await person(withdrawn).getByText("Telegram does not know it any more").waitFor();
+
+    await page.getByRole("combobox", { name: "State" }).selectOption("Declined");
+    await person(second).getByText("Declined").waitFor();
+    expect(await person(first).count()).toBe(0);
+    expect(page.url()).toContain("state=declined");
+    await page.goBack();
+    await shows(() => page.getByRole("combobox", { name: "State" }).inputValue()).toBe("PENDING");
+  });
+
+  test("all who wait by a link are selected beyond the rows shown, and approved with the progress in sight", async () => {
+    const url = await makeGate("Crowd");
+    const people = range(6_100_001, 55);
+    ask(url, people);
+    await open({}, PAGE);
+    await page.getByText(/^\d+ links? by which people wait$/).click();
+    await button("Show only these: Crowd").click();
+    await shows(countShown).toBe("55 requests");
+    await button("Select all 55 requests").click();
+    const bar = page.getByRole("region", { name: "Selected requests" });
+    await bar.getByText("55 selected").waitFor();
+    const release = server.sandbox.control.hold({ method: "approveChatJoinRequest" });
+    await button("Approve", bar).click();
+    await bar.getByRole("progressbar", { name: "0 of 55" }).waitFor();
+    release();
+    await page.getByText("55 requests were approved.").waitFor();
+    expect(people.every(isMember)).toBe(true);
+    await shows(countShown).toBe("0 requests");
+    await page.getByText("Nobody waits.").waitFor();
+  });
+
+  test("the server can decide by itself: set on this page, and in the form of a link", async () => {
+    const url = await makeGate("Automatic");
+    const [early = 0, late = 0] = range(6_200_001, 2);
+    ask(url, [early]);
+    await open({}, PAGE);
+    await page.getByText(/^\d+ links? by which people wait$/).click();
+    await button("Who decides the requests by Automatic").click();
+    await dialog().getByRole("radio", { name: "The server approves" }).check();
+    await button("Save", dialog()).click();
+    await page.getByText("“Automatic” was changed.").waitFor();
+    await person(early).waitFor({ state: "detached" });
+    await shows(async () => isMember(early)).toBe(true);
+
+    await page.getByRole("link", { name: "Links" }).click();
+    await button("Edit Automatic").click();
+    await dialog().getByRole("radio", { name: "The server approves" }).waitFor();
+    await dialog().getByLabel("How long after the request").selectOption("1 hour");
+    await button("Save", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
+    ask(url, [late]);
+    await page.getByRole("link", { name: /^Requests/ }).click();
+    await person(late).waitFor();
+    await page.getByText(/^\d+ links? by which people wait$/).click();
+    await page.getByText("The server approves after 1 hour").waitFor();
+    expect(isMember(late)).toBe(false);
+  });
+
+  test("a viewer sees the requests and can decide nothing; the page is accessible in both schemes and in Russian", async () => {
+    ask(await makeGate("Watched"), [6_300_001]);
+    for (const [locale, colorScheme, width] of [
+      ["en-US", "dark", 1280],
+      ["ru-RU", "light", 390],
+    ] as const) {
+      await open({ locale, colorScheme, viewport: { width, height: 844 } }, PAGE);
+      await page.locator(".request-check").first().check();
+      await page.locator(".decision-line").waitFor();
+      await page.locator(".waiting-links summary").click();
+      expect(await violationsOf(page), locale).toEqual([]);
+      expect(await overflow()).toBe(0);
+      if (locale === "ru-RU")
+        expect(await page.locator("main").innerText()).not.toMatch(/requests\.|Approve/);
+      await page.context().close();
+    }
+    await open(ELSEWHERE, PAGE);
+    await signIn(await server.makeToken({ role: "VIEWER" }));
+    await person(6_300_001).waitFor();
+    expect(await page.locator("main").getByRole("checkbox").count()).toBe(0);
+    expect(await page.getByRole("button", { name: /Approve|Decline|Who decides/ }).count()).toBe(0);
+  });
+});
