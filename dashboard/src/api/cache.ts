@@ -9,6 +9,7 @@ export const createCache = (): InMemoryCache =>
       InviteLink: { fields: { members: relayStylePagination(["isActive"]) } },
       // Objects without an id of their own: what one query selects of them joins what another one did.
       InviteLinkStats: { merge: true },
+      Viewer: { merge: true },
       InviteLinkTotals: { merge: true },
       Query: {
         fields: {
