@@ -301,7 +301,12 @@ async function connectTelegram(
   const sandbox = sample && (await startSandboxWith(sample, join(dataFolder(config), "telegram.json"), now));
   if (sandbox) closers.push(() => sandbox.close());
   const bot = sandbox
-    ? { token: sandbox.bot.token, botId: sandbox.bot.id, apiRoot: sandbox.apiRoot }
+    ? {
+        token: sandbox.bot.token,
+        botId: sandbox.bot.id,
+        apiRoot: sandbox.apiRoot,
+        bot: { username: sandbox.bot.username, name: sandbox.bot.firstName },
+      }
     : config.telegram;
   if (bot === null) throw new Error("There is neither a bot nor a sandbox.");
   const onCall = (event: CallEvent) => {

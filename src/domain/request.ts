@@ -165,6 +165,12 @@ export class DomainRequest {
     return this.#parts.reading;
   }
 
+  /** The helper bot, as far as Telegram has described it. */
+  get bot(): { readonly id: number; readonly username: string; readonly name: string } | null {
+    const { bot, botId } = this.#domain.gateway;
+    return bot && { id: botId, ...bot };
+  }
+
   get loaders(): Loaders {
     this.#parts.loaders ??= createLoaders(this.#reading, this.caller, this.#domain.tagCache);
     return this.#parts.loaders;

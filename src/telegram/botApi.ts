@@ -38,10 +38,19 @@ export interface CallEvent {
   readonly answer?: unknown;
 }
 
+/** The bot as Telegram describes it. */
+export interface TelegramBot {
+  /** Without the @. */
+  readonly username: string;
+  readonly name: string;
+}
+
 export interface BotApiOptions {
   readonly token: string;
   readonly botId: number;
   readonly apiRoot: string;
+  /** What is known of the bot without asking Telegram. */
+  readonly bot?: TelegramBot;
   /** The time limit of one call, in milliseconds. */
   readonly timeoutMs: number;
   readonly onCall: (event: CallEvent) => void;
@@ -66,7 +75,11 @@ export interface Call<Result> {
 export const getMe = (botId: number) => ({
   method: "getMe",
   payload: {},
-  result: z.object({ id: z.literal(botId) }),
+  result: z.object({
+    id: z.literal(botId),
+    username: z.string().optional(),
+    first_name: z.string().optional(),
+  }),
 });
 
 /** @returns why a call got no slot. @throws any other error. */
@@ -104,8 +117,11 @@ export class BotApi {
   readonly #queue = new CallQueue();
   readonly #holds: SharedHolds;
   readonly #circuit = new CircuitBreaker();
+  /** Null until Telegram has told. */
+  bot: TelegramBot | null;
 
-  constructor({ token, botId, apiRoot, timeoutMs, onCall, holdStore = NO_STORE }: BotApiOptions) {
+  constructor({ token, botId, apiRoot, bot, timeoutMs, onCall, holdStore = NO_STORE }: BotApiOptions) {
+    this.bot = bot ?? null;
     this.#showable = showableWithout(token);
     this.#telegram = new Telegram(token, { apiRoot: apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/` });
     this.#timeoutMs = timeoutMs;

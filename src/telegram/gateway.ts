@@ -1,6 +1,14 @@
 import * as z from "zod";
 import { isSameLink, isWebAddress } from "./addresses.js";
-import { BotApi, type BotApiOptions, type Call, type Deadline, getMe, type SendObserver } from "./botApi.js";
+import {
+  BotApi,
+  type BotApiOptions,
+  type Call,
+  type Deadline,
+  getMe,
+  type SendObserver,
+  type TelegramBot,
+} from "./botApi.js";
 import { TelegramCallError } from "./failures.js";
 import type { Hold } from "./holds.js";
 
@@ -135,8 +143,16 @@ export class TelegramGateway {
     return { at: Date.now() + Math.floor(this.#options.timeoutMs * 1.5), signal: this.#signal };
   }
 
+  /** The bot as Telegram described it last; null until it has. Telegram is not asked. */
+  get bot(): TelegramBot | null {
+    return this.#api.bot;
+  }
+
   async getMe(deadline = this.deadline()) {
-    return this.#call({ ...getMe(this.botId), deadline });
+    const me = await this.#call({ ...getMe(this.botId), deadline });
+    if (me.username !== undefined)
+      this.#api.bot = { username: me.username, name: me.first_name ?? me.username };
+    return me;
   }
 
   /** @param chatId an id or an @username. */
