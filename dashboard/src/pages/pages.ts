@@ -55,6 +55,12 @@ export const PAGES: readonly Page[] = [
     isInNavigation: false,
     Component: lazy(() => import("./link/LinkPage.js")),
   },
+  {
+    path: "/bulk",
+    name: "bulk",
+    isInNavigation: true,
+    Component: lazy(() => import("./bulk/BulkPage.js")),
+  },
 ];
 
 /** The address of a page without its parameters. */

@@ -1,0 +1,25 @@
+import { useState } from "react";
+import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
+import { Batches } from "./Batches.js";
+import { CreateMany } from "./CreateMany.js";
+import "./bulkPage.css";
+
+/** Creates many links at once, and shows what has become of them. */
+export default function BulkPage() {
+  const { t } = useI18n();
+  const { canEdit } = useChannel();
+  const [text, setText] = useState("");
+  return (
+    <main id="main" tabIndex={-1} className="bulk-page">
+      <h1>{t("pages.bulk")}</h1>
+      {canEdit && <CreateMany text={text} onChange={setText} />}
+      <Batches
+        onAgain={(lines) => {
+          setText(lines);
+          document.querySelector("textarea")?.focus();
+        }}
+      />
+    </main>
+  );
+}

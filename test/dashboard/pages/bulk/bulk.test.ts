@@ -1,0 +1,83 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { violationsOf } from "../../../support/accessibility.js";
+import { describeInChromium } from "../../../support/chromium.js";
+import {
+  button,
+  linksOfServer,
+  open,
+  overflow,
+  page,
+  server,
+  shows,
+  useDashboard,
+} from "../../../support/dashboardPage.js";
+
+const list = () => page.getByRole("textbox", { name: "Links, one in each line" });
+const batch = (title: string) => page.getByRole("article", { name: title, exact: true }).first();
+const preview = () => page.getByRole("region", { name: "Preview" });
+
+describeInChromium("creating many links", () => {
+  // A 429 of Telegram holds back all calls of the bot.
+  useDashboard({ isPerTest: true });
+  beforeEach(async () => {
+    await open({}, "/bulk");
+  });
+
+  test("a list with a pattern is shown before it is sent, and its links are created with budgets and tags", async () => {
+    await list().fill("Ad {1-3}\t10\tVK\nBanner\t1,500.50\tnone such");
+    await preview().getByText("There is no tag “none such”, or more than one.").waitFor();
+    await page.getByText("1 link has a mistake.").waitFor();
+    expect(await button("Create 4 links").isDisabled()).toBe(true);
+    expect(await violationsOf(page)).toEqual([]);
+    await list().fill("Ad {1-3}\t10\tVK\nBanner\t1,500.50\tanna");
+    await page.getByText("4 links, $1,530.50 together.").waitFor();
+    await button("Create 4 links").click();
+    await batch("4 links").getByText("Done: 4 of 4 were created.").waitFor();
+    expect(await list().inputValue()).toBe("");
+    const { nodes } = await linksOfServer({ search: "ad " });
+    const made = nodes.map((link: { name: string; budget: string; tags: { name: string }[] }) => [
+      link.name,
+      Number(link.budget),
+      link.tags.map(({ name }) => name),
+    ]);
+    expect(made).toEqual(expect.arrayContaining([1, 2, 3].map((number) => [`Ad ${number}`, 10, ["VK"]])));
+    // The list of links knows them without a reload.
+    await page.getByRole("link", { name: "Links", exact: true }).click();
+    await page.getByText("Banner", { exact: true }).waitFor();
+  });
+
+  test("a batch that Telegram holds up is found again after a reload, and its links can be sent again", async () => {
+    server.sandbox.control.fail(
+      { kind: "too-many-requests", retryAfter: 300 },
+      { method: "createChatInviteLink" },
+    );
+    await list().fill("Held {1-2}\t7\tVK");
+    await button("Create 2 links").click();
+    const waits = () =>
+      batch("2 links")
+        .getByText(/Telegram asks us to wait, \d+ s$/)
+        .waitFor();
+    await waits();
+    await page.reload();
+    await waits();
+    expect(await violationsOf(page)).toEqual([]);
+    await button("Cancel", batch("2 links")).click();
+    await batch("2 links").getByText("Cancelled: 0 of 2 were created.").waitFor();
+    await batch("2 links").getByText("2 not created").click();
+    await button("Put 2 links into the list again").click();
+    await shows(() => list().inputValue()).toBe("Held 1\t7\tVK\nHeld 2\t7\tVK");
+  });
+
+  describe.each([
+    { width: 390, colorScheme: "light" },
+    { width: 1280, colorScheme: "dark" },
+  ] as const)("at $width px in $colorScheme colors", ({ width, colorScheme }) => {
+    test("the page fits and has no accessibility violation, in Russian", async () => {
+      await open({ viewport: { width, height: 800 }, colorScheme, locale: "ru-RU" }, "/bulk");
+      await page.getByRole("textbox").fill(`Реклама {1-30}\t5\tVK\n${"ш".repeat(40)}`);
+      await page.getByText("Ошибка в 1 ссылке.").waitFor();
+      expect(await overflow()).toBe(0);
+      expect(await violationsOf(page)).toEqual([]);
+    });
+  });
+});
