@@ -1,4 +1,5 @@
 import { useQuery } from "@apollo/client/react";
+import { useEffect, useRef } from "react";
 import type { LinkEventFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -47,6 +48,9 @@ export function LinkEvents(props: {
   const list = data?.memberEvents;
   const pages = usePages(list, fetchMore);
   const problem = error ?? pages.error;
+  const latest = list?.edges[0]?.node;
+  const news = useNews(latest?.id, list !== undefined);
+  const textOf = useText();
   return (
     <section className="card panel" aria-label={t("link.history")} aria-busy={data === undefined}>
       <h2>{t("link.history")}</h2>
@@ -57,6 +61,9 @@ export function LinkEvents(props: {
           onRetry={() => (pages.error ? pages.showMore() : void refetch().catch(() => {}))}
         />
       )}
+      <span role="status" className="hidden">
+        {news && latest && textOf(read(LINK_EVENT, latest))}
+      </span>
       <ol className="events">
         {list?.edges.map(({ node }) => (
           <Event key={node.id} event={read(LINK_EVENT, node)} />
@@ -74,12 +81,28 @@ export function LinkEvents(props: {
   );
 }
 
-function Event({ event }: { readonly event: LinkEventFragment }) {
+/** Whether the latest event came while the page was open, so that it is told to screen readers. */
+function useNews(latest: string | undefined, isLoaded: boolean): boolean {
+  const first = useRef<{ readonly id: string | undefined } | null>(null);
+  useEffect(() => {
+    if (isLoaded) first.current ??= { id: latest };
+  }, [isLoaded, latest]);
+  return first.current !== null && latest !== first.current.id;
+}
+
+/** What happened, in words. */
+function useText(): (event: LinkEventFragment) => string {
   const { t } = useI18n();
   const personOf = usePerson();
-  const { kind, isRejoin, isRemoval, userId, occurredAt } = event;
-  const what = kind === "JOINED" && isRejoin ? "REJOINED" : kind === "LEFT" && isRemoval ? "REMOVED" : kind;
-  return <Entry kind={kind} text={t(`event.${what}`, { person: personOf(userId) })} at={occurredAt} />;
+  return ({ kind, isRejoin, isRemoval, userId }) => {
+    const what = kind === "JOINED" && isRejoin ? "REJOINED" : kind === "LEFT" && isRemoval ? "REMOVED" : kind;
+    return t(`event.${what}`, { person: personOf(userId) });
+  };
+}
+
+function Event({ event }: { readonly event: LinkEventFragment }) {
+  const textOf = useText();
+  return <Entry kind={event.kind} text={textOf(event)} at={event.occurredAt} />;
 }
 
 function Entry(props: { readonly kind: string; readonly text: string; readonly at: string }) {

@@ -47,7 +47,7 @@ async function busiest() {
 const tile = (id: string): Promise<string> => page.getByTestId(id).innerText();
 const members = () => page.getByRole("region", { name: "Members" });
 const history = () => page.getByRole("region", { name: "History" });
-const event = (text: string) => history().getByText(text, { exact: true });
+const event = (text: string) => history().locator("li").getByText(text, { exact: true });
 
 describeInChromium("the page of a link", () => {
   useDashboard();
@@ -102,6 +102,8 @@ describeInChromium("the page of a link", () => {
     await shows(() => tile("costPerJoin")).toBe("$9.00");
     await shows(() => members().locator("tbody tr").innerText()).toMatch(/User 8200001.*still here/s);
     await event("User 8200001 joined").waitFor();
+    // A screen reader is told.
+    await shows(() => history().getByRole("status").innerText()).toBe("User 8200001 joined");
     server.sandbox.control.leave(CHANNEL, 8_200_001);
     await event("User 8200001 left").waitFor();
     await shows(() => Promise.all(["joins", "members", "left"].map(tile))).toEqual(["1", "0", "1"]);
