@@ -6,7 +6,13 @@ import { graphql } from "../api/gql/index.js";
 import { useI18n } from "../i18n/index.js";
 import { PAGES } from "../pages/pages.js";
 import { Toasts } from "../ui/Toasts.js";
-import { ChannelContext, rememberChannel, rememberedChannel, useAskedChannel } from "./channel.js";
+import {
+  ChannelContext,
+  rememberChannel,
+  rememberedChannel,
+  rememberedZone,
+  useAskedChannel,
+} from "./channel.js";
 import { ErrorBoundary } from "./ErrorBoundary.js";
 import { Keys } from "./Keys.js";
 import { LoadFailed } from "./Lonely.js";
@@ -66,9 +72,10 @@ export function Shell({ connection }: { readonly connection: Connection }) {
   const shown = asked === null ? (find(rememberedChannel()) ?? channels[0]) : find(Number(asked));
   const channel = shown && channels.find(({ telegramId }) => telegramId === shown.telegramId);
   const channelId = channel?.telegramId;
+  const timeZone = channel?.timeZone;
   useEffect(() => {
-    if (channelId !== undefined) rememberChannel(channelId);
-  }, [channelId]);
+    if (channelId !== undefined) rememberChannel(channelId, timeZone);
+  }, [channelId, timeZone]);
   useEffect(() => {
     document.title = channel ? `${channel.title} · invite-links` : "invite-links";
   }, [channel]);
@@ -86,7 +93,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
             channelId: shown.telegramId,
             title: channel?.title,
             username: channel?.username,
-            timeZone: channel?.timeZone ?? "UTC",
+            timeZone: channel?.timeZone ?? rememberedZone(shown.telegramId),
             role: data?.viewer.role,
             canEdit: data !== undefined && data.viewer.role !== "VIEWER",
             isAdmin: data?.viewer.role === "ADMIN",

@@ -8,7 +8,7 @@ export interface ShownChannel {
   /** Undefined until the list of channels is loaded. */
   readonly title: string | undefined;
   readonly username: string | null | undefined;
-  /** The time zone whose days are meant; UTC until it is loaded. */
+  /** The time zone whose days are meant. Until it is loaded, that of the last visit. */
   readonly timeZone: string;
   /** Undefined until it is loaded. */
   readonly role: Role | undefined;
@@ -37,11 +37,20 @@ export const addressFor = (path: string, channelId: number): string =>
 /** The key in localStorage under which the last channel is kept, so that its page can be loaded at once. */
 const KEY = "invite-links-channel";
 
+/** The key of the time zone of that channel, whose days a page asks for before the channel is loaded. */
+const ZONE_KEY = "invite-links-time-zone";
+const UNKNOWN_ZONE = "UTC";
+
 /** @param channelId null forgets the channel. */
-export function rememberChannel(channelId: number | null): void {
+export function rememberChannel(channelId: number | null, timeZone = UNKNOWN_ZONE): void {
   if (channelId === null) localStorage.removeItem(KEY);
   else localStorage.setItem(KEY, String(channelId));
+  localStorage.setItem(ZONE_KEY, timeZone);
 }
+
+/** The time zone of a channel that is not loaded yet; UTC unless it is the last channel. */
+export const rememberedZone = (channelId: number): string =>
+  (channelId === rememberedChannel() && localStorage.getItem(ZONE_KEY)) || UNKNOWN_ZONE;
 
 export function rememberedChannel(): number | null {
   const id = Number(localStorage.getItem(KEY));
