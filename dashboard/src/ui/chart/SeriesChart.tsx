@@ -126,7 +126,8 @@ function Canvas(props: {
       {
         width: element.clientWidth,
         height: HEIGHT,
-        padding: [8, 0, 0, 0],
+        // The last name below the bars needs room.
+        padding: [8, 16, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
         scales: {
