@@ -45,6 +45,10 @@ describeInChromium("the guided start", () => {
     await begin();
     await page.evaluate("window.isSame = true");
     await page.getByText("Waiting for the bot to be added.").waitFor();
+    const toChannel = page.getByRole("link", { name: "Add to a channel" });
+    expect(await toChannel.getAttribute("href")).toBe(
+      `https://t.me/${server.sandbox.bot.username}?startchannel&admin=invite_users`,
+    );
     // The bot comes without the right at first: the channel appears, and then the right.
     server.sandbox.control.setBot(chat, MAY_NOT);
     await step("Connect the channel").getByText("Morning News").waitFor();
