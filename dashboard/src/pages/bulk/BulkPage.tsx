@@ -3,12 +3,13 @@ import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
 import { Batches } from "./Batches.js";
 import { CreateMany } from "./CreateMany.js";
+import { ImportFile } from "./ImportFile.js";
 import "./bulkPage.css";
 
-/** Creates many links at once, and shows what has become of them. */
+/** Creates many links at once, shows what has become of them, and imports existing ones. */
 export default function BulkPage() {
   const { t } = useI18n();
-  const { canEdit } = useChannel();
+  const { canEdit, isAdmin } = useChannel();
   const [text, setText] = useState("");
   return (
     <main id="main" tabIndex={-1} className="bulk-page">
@@ -20,6 +21,7 @@ export default function BulkPage() {
           document.querySelector("textarea")?.focus();
         }}
       />
+      {isAdmin && <ImportFile />}
     </main>
   );
 }

@@ -1,5 +1,6 @@
 import { failureOf } from "../../api/failure.js";
 import type { InviteLinkFilter } from "../../api/gql/graphql.js";
+import { askRest } from "../../api/rest.js";
 import type { I18n } from "../../i18n/index.js";
 import { getToken } from "../../shell/session.js";
 import { saveFile } from "../../ui/saveFile.js";
@@ -11,8 +12,7 @@ async function exported(channelId: number, filter: InviteLinkFilter): Promise<st
     filter: JSON.stringify(filter),
     stats: "true",
   });
-  const response = await fetch(`/export?${query}`, { headers: { authorization: `Bearer ${getToken()}` } });
-  if (!response.ok) throw new Error((await response.json()).message);
+  const response = await askRest(`/export?${query}`, getToken());
   return response.text();
 }
 

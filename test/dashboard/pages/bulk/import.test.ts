@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import { violationsOf } from "../../../support/accessibility.js";
+import { describeInChromium } from "../../../support/chromium.js";
+import {
+  button,
+  linksOfServer,
+  open,
+  overflow,
+  page,
+  server,
+  shows,
+  useDashboard,
+} from "../../../support/dashboardPage.js";
+
+const section = () => page.getByRole("region", { name: "Import links from a file" });
+const file = (text: string, name = "ads.csv") => ({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
+const counts = () => section().locator(".tile").allInnerTexts();
+
+describeInChromium("importing links from a file", () => {
+  useDashboard();
+
+  test("columns are mapped, everything is checked first, and refused rows are named with the reason", async () => {
+    await open({}, "/bulk");
+    await section()
+      .getByLabel("Drop a file here, or choose one")
+      .setInputFiles(
+        file(
+          'sep=;\r\nLink;name;"Cost; total";Platform\r\nt.me/+ImportedOne12345;"One; first";1500,50;VK\r\nt.me/+ImportedTwo12345;Two;much;VK\r\nt.me/+ImportedThree123;Three;3;VK | YouTube\r\n',
+        ),
+      );
+    expect(await section().getByLabel("name", { exact: true }).inputValue()).toBe("name");
+    await section().getByText("Choose for each column what it contains").waitFor();
+    expect(await button("Check the file").isDisabled()).toBe(true);
+    await section().getByLabel("Link", { exact: true }).selectOption("Address");
+    await section().getByLabel("Cost; total").selectOption("Budget");
+    await section().getByLabel("Platform").selectOption("Tags of Platform");
+    expect(await violationsOf(page)).toEqual([]);
+    const before = (await linksOfServer({})).totalCount;
+    await button("Check the file").click();
+    await section().getByText("The import would do this").waitFor();
+    expect(await counts()).toEqual(["New\n2", "Updated\n0", "Unchanged\n0", "Refused\n1"]);
+    expect(await section().getByRole("listitem").innerText()).toMatch(/^line 4 .*budget: /);
+    expect((await linksOfServer({})).totalCount).toBe(before);
+    expect(await violationsOf(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 800 });
+    expect(await overflow()).toBe(0);
+    await button("Import 2 links").click();
+    await section().getByText("The import is done").waitFor();
+    const { nodes } = await linksOfServer({ search: "imported" });
+    const made = nodes.map((link: { name: string; budget: string; tags: { name: string }[] }) => [
+      link.name,
+      Number(link.budget),
+      link.tags.map(({ name }) => name).sort(),
+    ]);
+    expect(made.sort()).toEqual([
+      ["One; first", 1500.5, ["VK"]],
+      ["Three", 3, ["VK", "YouTube"]],
+    ]);
+    const [download] = await Promise.all([page.waitForEvent("download"), button("Save the report").click()]);
+    expect(download.suggestedFilename()).toBe("ads.csv report.json");
+  });
+
+  test("a dropped file is taken, and a row that cannot be read says why", async () => {
+    await open({}, "/bulk");
+    const data = await page.evaluateHandle(`(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File(["no links\\n"], "notes.jsonl"));
+      return transfer;
+    })()`);
+    await section().locator(".drop").dispatchEvent("drop", { dataTransfer: data });
+    await section().getByText("notes.jsonl").waitFor();
+    await section().getByLabel("no links").selectOption("Address");
+    await button("Check the file").click();
+    await shows(counts).toEqual(["New\n0", "Updated\n0", "Unchanged\n0", "Refused\n0"]);
+    await section()
+      .getByLabel("Drop a file here, or choose one")
+      .setInputFiles(file('{"url": 5', "broken.json"));
+    await button("Check the file").click();
+    await shows(counts).toEqual(["New\n0", "Updated\n0", "Unchanged\n0", "Refused\n1"]);
+    expect(await section().getByRole("listitem").innerText()).toMatch(/^line 1 \S/);
+  });
+
+  test("an editor imports nothing", async () => {
+    await open({ extraHTTPHeaders: { "x-forwarded-for": "192.0.2.1" } }, "/bulk");
+    await page.getByLabel("API token").fill(await server.makeToken({ role: "EDITOR" }));
+    await button("Sign in").click();
+    await page.getByRole("heading", { name: "Create many links" }).waitFor();
+    expect(await section().count()).toBe(0);
+  });
+});
