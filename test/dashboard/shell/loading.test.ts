@@ -28,7 +28,7 @@ describeInChromium("loading the dashboard", () => {
       expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MOST_SCRIPT);
     }
     expect(scripts.map((response) => response.url()).join()).not.toMatch(
-      /LinkForm|QrDialog|RowMenu|SettleDialog|TagsDialog/,
+      /LinkForm|QrDialog|RowMenu|SeriesChart|SettleDialog|TagsDialog/,
     );
   });
 
