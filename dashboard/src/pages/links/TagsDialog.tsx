@@ -108,11 +108,7 @@ export default function TagsDialog({ onClose }: { readonly onClose: () => void }
           {error.message}
         </p>
       )}
-      {shown && shown.tagTypes.length === 0 && (
-        <p>
-          {t("tags.noTypes")} <code>createTagType</code>
-        </p>
-      )}
+      {shown && shown.tagTypes.length === 0 && <p>{t("tags.noTypes")}</p>}
       {shown && shown.tagTypes.length > 0 && (
         <TagForm
           key={
