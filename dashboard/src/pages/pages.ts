@@ -24,6 +24,12 @@ export const PAGES: readonly Page[] = [
     Component: lazy(() => import("./links/LinksPage.js")),
   },
   {
+    path: "/links/:id",
+    name: "link",
+    isInNavigation: false,
+    Component: lazy(() => import("./link/LinkPage.js")),
+  },
+  {
     path: "/performance",
     name: "performance",
     isInNavigation: true,
@@ -37,6 +43,12 @@ export const PAGES: readonly Page[] = [
     Component: lazy(() => import("./requests/RequestsPage.js")),
   },
   {
+    path: "/bulk",
+    name: "bulk",
+    isInNavigation: true,
+    Component: lazy(() => import("./bulk/BulkPage.js")),
+  },
+  {
     path: "/settings/:section?",
     name: "settings",
     isInNavigation: true,
@@ -48,18 +60,6 @@ export const PAGES: readonly Page[] = [
     name: "start",
     isInNavigation: false,
     Component: lazy(() => import("./start/StartPage.js")),
-  },
-  {
-    path: "/links/:id",
-    name: "link",
-    isInNavigation: false,
-    Component: lazy(() => import("./link/LinkPage.js")),
-  },
-  {
-    path: "/bulk",
-    name: "bulk",
-    isInNavigation: true,
-    Component: lazy(() => import("./bulk/BulkPage.js")),
   },
 ];
 
