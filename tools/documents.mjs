@@ -88,6 +88,19 @@ function writeChanged(/** @type {string} */ file, /** @type {string} */ text) {
   if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
 }
 
+/**
+ * The code generator empties all copies of a document but one.
+ * @param {ReturnType<typeof documentsIn>} documents
+ */
+function refuseCopies(documents) {
+  const places = new Map();
+  for (const { rawSDL, location } of documents) {
+    const other = places.get(rawSDL);
+    if (other) throw new Error(`${location} repeats a document of ${other}: ${rawSDL.trim().split("\n")[0]}`);
+    places.set(rawSDL, location);
+  }
+}
+
 /** @throws {Error} that names an invalid document */
 async function generateDocuments() {
   const schema = parse(readFileSync(join(ROOT, "schema.graphql"), "utf8"));
@@ -96,6 +109,7 @@ async function generateDocuments() {
     (name) => /[.]tsx?$/.test(name) && !join(SOURCES, name).startsWith(OUTPUT),
   );
   const documents = sources.sort().flatMap((name) => documentsIn(join(SOURCES, name)));
+  refuseCopies(documents);
   const outputs = await preset.buildGeneratesSection({
     schema,
     schemaAst,

@@ -15,6 +15,7 @@ import { copyText } from "../links/copyText.js";
 import type { LinkValues } from "../links/LinkForm.js";
 import { Facts, LINK_ROW, type ShownLink } from "../links/LinkRow.js";
 import { expandId } from "../links/shortId.js";
+import { TAG_CHOICES } from "../links/TagPicker.js";
 import { LinkChart } from "./LinkChart.js";
 import { LinkDetails } from "./LinkDetails.js";
 import { LinkEvents } from "./LinkEvents.js";
@@ -44,16 +45,6 @@ const LINK_PAGE = graphql(`
 `);
 
 /** The tags of the channel, for the forms. */
-const TAG_CHOICES = graphql(`
-  query TagChoices($channelId: TelegramID!) {
-    inviteLinks(channelId: $channelId, first: 0) {
-      facets {
-        ...TagChoice
-      }
-    }
-  }
-`);
-
 const QUERIES = ["LinkPage", "LinkSeries", "LinkMembers", "LinkEvents"];
 const MOVED = { changed: QUERIES, counted: QUERIES };
 

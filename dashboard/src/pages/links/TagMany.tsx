@@ -10,17 +10,7 @@ import { Dialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import type { Picked } from "./selection.js";
-import { TagPicker } from "./TagPicker.js";
-
-const CHOICES = graphql(`
-  query TagChoices($channelId: TelegramID!) {
-    inviteLinks(channelId: $channelId, first: 0) {
-      facets {
-        ...TagChoice
-      }
-    }
-  }
-`);
+import { TAG_CHOICES, TagPicker } from "./TagPicker.js";
 
 const SET_TAGS = graphql(`
   mutation SetLinkTags($input: SetInviteLinkTagsInput!) {
@@ -73,7 +63,7 @@ export default function TagMany(props: {
   const { t, number } = useI18n();
   const { channelId } = useChannel();
   const client = useApolloClient();
-  const { data } = useQuery(CHOICES, { variables: { channelId } });
+  const { data } = useQuery(TAG_CHOICES, { variables: { channelId } });
   const { problem, isBusy, attempt } = useAttempt();
   const [isAdding, setIsAdding] = useState(true);
   const [isChosen, setIsChosen] = useState(false);

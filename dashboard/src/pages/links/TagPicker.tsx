@@ -28,6 +28,17 @@ export const TAG_CHOICE = graphql(`
   }
 `);
 
+/** The tags that a link may get, where the page has not asked for them. */
+export const TAG_CHOICES = graphql(`
+  query TagChoices($channelId: TelegramID!) {
+    inviteLinks(channelId: $channelId, first: 0) {
+      facets {
+        ...TagChoice
+      }
+    }
+  }
+`);
+
 /** Facets lack the types that have no tag in the channel yet. */
 const TAG_TYPES = graphql(`
   query TagTypes {
