@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { graphql } from "../api/gql/index.js";
 import { chooseLanguage, LANGUAGES, type Language, useI18n } from "../i18n/index.js";
+import { addressOfLink } from "../pages/links/shortId.js";
 import { PAGES } from "../pages/pages.js";
 import { Dialog } from "../ui/Dialog.js";
 import { Icon } from "../ui/Icon.js";
@@ -81,7 +82,7 @@ export default function Palette(props: {
           label: name ?? t("links.unnamed"),
           note: url.replace("https://", ""),
           icon: "link",
-          run: () => navigate(`${addressFor("/", channelId)}&state=all&search=${encodeURIComponent(url)}`),
+          run: () => navigate(addressOfLink(id, channelId)),
         }));
   const actions: readonly Entry[] = [
     ...(hasKey("n")

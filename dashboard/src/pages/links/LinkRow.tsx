@@ -3,12 +3,11 @@ import { Link } from "wouter";
 import type { LinkRowFragment } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
-import { addressFor } from "../../shell/channel.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { canCopy, copyText } from "./copyText.js";
-import { shortenId } from "./shortId.js";
+import { addressOfLink } from "./shortId.js";
 
 /**
  * What the page shows of a link, and what its form edits. A field that two fragments select is paid for twice in each row,
@@ -48,10 +47,6 @@ export interface LinkAction {
   readonly link: ShownLink;
 }
 
-/** The address of a link's own page. */
-const addressOf = (id: string, channelId: number): string =>
-  addressFor(`/links/${shortenId("InviteLink", id)}`, channelId);
-
 export const LinkRow = memo(function LinkRow(props: {
   readonly link: FragmentType<typeof LINK_ROW>;
   readonly channelId: number;
@@ -82,7 +77,7 @@ export const LinkRow = memo(function LinkRow(props: {
               }
             />
           )}
-          <Link className="link-name" title={name} href={addressOf(link.id, channelId)}>
+          <Link className="link-name" title={name} href={addressOfLink(link.id, channelId)}>
             <Name>{name}</Name>
           </Link>
           <Facts link={link} />

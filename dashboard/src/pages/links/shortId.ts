@@ -1,3 +1,5 @@
+import { addressFor } from "../../shell/channel.js";
+
 // Ids in addresses. This API's ids are "Type:uuid" in base64, more than fifty characters, of which an address needs only
 // the uuid's sixteen bytes: 22 characters. An id of any other form stands in an address as it is.
 
@@ -31,3 +33,7 @@ function decode(id: string): string {
     return "";
   }
 }
+
+/** The address of a link's own page. */
+export const addressOfLink = (id: string, channelId: number): string =>
+  addressFor(`/links/${shortenId("InviteLink", id)}`, channelId);
