@@ -43,7 +43,8 @@ const listeners = new Set<() => void>();
 
 async function show(language: Language): Promise<void> {
   const texts = await load(FIRST, language);
-  const later = areAllNeeded ? await load(LATER, language) : {};
+  let isComplete = areAllNeeded;
+  const later = isComplete ? await load(LATER, language) : {};
   /** One promise for all texts that are missing. It never fails, and the error stands beside it. */
   let loading: Promise<void> | undefined;
   let error: unknown;
@@ -57,11 +58,12 @@ async function show(language: Language): Promise<void> {
           loading = error = undefined;
           throw thrown;
         }
-        if (areAllNeeded) return;
+        if (isComplete) return;
         loading ??= load(LATER, language).then(
           (missing) => {
-            areAllNeeded = true;
-            set({ ...texts, ...missing });
+            areAllNeeded = isComplete = true;
+            // Another language may have been chosen meanwhile.
+            if (shown?.language === language) set({ ...texts, ...missing });
           },
           (reason: unknown) => {
             error = reason;

@@ -35,6 +35,6 @@ export async function exportLinks(wanted: {
   } catch (error) {
     const failure = failureOf(error);
     const reason = failure.__typename === "Failure" ? failure.message : t("problem.Unreachable");
-    toast({ message: t("bulk.exportFailed", { reason }), isProblem: true });
+    toast({ message: t("links.exportFailed", { reason }), isProblem: true });
   }
 }
