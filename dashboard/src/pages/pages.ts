@@ -11,6 +11,8 @@ interface Page {
   readonly hasFilter?: boolean;
   /** Whether only administrators see it in the navigation. */
   readonly isForAdmins?: boolean;
+  /** Whether its address names something of one channel, which another channel does not have. */
+  readonly isOfChannel?: boolean;
   readonly Component: ComponentType;
 }
 
@@ -27,6 +29,7 @@ export const PAGES: readonly Page[] = [
     path: "/links/:id",
     name: "link",
     isInNavigation: false,
+    isOfChannel: true,
     Component: lazy(() => import("./link/LinkPage.js")),
   },
   {

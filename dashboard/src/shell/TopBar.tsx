@@ -23,8 +23,7 @@ export function TopBar(props: {
   const { t } = useI18n();
   const [path, navigate] = useLocation();
   const search = useSearch();
-  /** Another channel has no such link, so its list is shown. */
-  const base = PAGES.some((page) => page.path === path) ? path : "/";
+  const isOfChannel = PAGES.some((page) => page.isOfChannel && path.startsWith(`${addressOf(page)}/`));
   const hasFilter = PAGES.some((page) => page.path === path && page.hasFilter);
   return (
     <header className="top">
@@ -33,10 +32,10 @@ export function TopBar(props: {
         <>
           <label className="channel">
             <span className="hidden">{t("shell.channel")}</span>
-            {/* Another channel starts without a filter, since tags belong to one channel. */}
+            {/* Another channel starts without a filter, since tags belong to one channel, and has other links. */}
             <select
               value={channelId}
-              onChange={({ target }) => navigate(addressFor(base, Number(target.value)))}
+              onChange={({ target }) => navigate(addressFor(isOfChannel ? "/" : path, Number(target.value)))}
             >
               {channels.map(({ id, telegramId, title }) => (
                 <option key={id} value={telegramId} dir="auto">
