@@ -129,5 +129,9 @@ export default defineConfig({
     },
   },
   // `npm run dashboard`, beside a server that was started by `npm start`.
-  server: { proxy: { "/graphql": "http://127.0.0.1:4000" } },
+  server: {
+    proxy: Object.fromEntries(
+      ["/graphql", "/export", "/import"].map((path) => [path, "http://127.0.0.1:4000"]),
+    ),
+  },
 });

@@ -125,6 +125,10 @@ export async function choose(action: string, name: string): Promise<void> {
   await page.getByRole("menuitem", { name: action }).click();
 }
 
+/** Rests the pointer on the last message with a text, which then stays. */
+export const holdToast = (text: string): Promise<void> =>
+  page.locator(".toast p").filter({ hasText: text }).last().hover();
+
 /** Chooses a tag in the form of a link. */
 export async function chooseTag(type: string, tag: string): Promise<void> {
   await dialog().getByRole("combobox", { name: type }).fill(tag);

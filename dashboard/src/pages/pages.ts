@@ -66,5 +66,9 @@ export const PAGES: readonly Page[] = [
   },
 ];
 
+/** The pages that the navigation leads a user to. @param isAdmin whether the user is an administrator */
+export const navigationOf = (isAdmin: boolean): readonly Page[] =>
+  PAGES.filter(({ isInNavigation, isForAdmins }) => isInNavigation && (!isForAdmins || isAdmin));
+
 /** The address of a page without its parameters. */
 export const addressOf = ({ path }: Pick<Page, "path">): string => path.replace(/\/:.*/, "");

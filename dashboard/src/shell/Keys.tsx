@@ -11,6 +11,7 @@ export function Keys(props: {
   readonly channels: readonly PaletteChannel[];
   /** The channel that is shown; undefined if there is none. */
   readonly channelId: number | undefined;
+  readonly isAdmin: boolean;
 }) {
   const [open, setOpen] = useState<"palette" | "keys" | null>(null);
   const close = () => setOpen(null);

@@ -5,7 +5,7 @@ import { useLocation } from "wouter";
 import { graphql } from "../api/gql/index.js";
 import { chooseLanguage, LANGUAGES, type Language, useI18n } from "../i18n/index.js";
 import { addressOfLink } from "../pages/links/shortId.js";
-import { PAGES } from "../pages/pages.js";
+import { addressOf, navigationOf } from "../pages/pages.js";
 import { Dialog } from "../ui/Dialog.js";
 import { Icon } from "../ui/Icon.js";
 import { Name } from "../ui/Name.js";
@@ -59,9 +59,10 @@ function useSettled(text: string): string {
 export default function Palette(props: {
   readonly channels: readonly PaletteChannel[];
   readonly channelId: number | undefined;
+  readonly isAdmin: boolean;
   readonly onClose: () => void;
 }) {
-  const { channels, channelId, onClose } = props;
+  const { channels, channelId, isAdmin, onClose } = props;
   const { t, language } = useI18n();
   const [, navigate] = useLocation();
   const [typed, setTyped] = useState("");
@@ -105,11 +106,11 @@ export default function Palette(props: {
   const pages: readonly Entry[] =
     channelId === undefined
       ? []
-      : PAGES.filter(({ isInNavigation }) => isInNavigation).map(({ path, name }) => ({
-          id: path,
-          label: t(`pages.${name}`),
+      : navigationOf(isAdmin).map((page) => ({
+          id: page.path,
+          label: t(`pages.${page.name}`),
           icon: "chevron",
-          run: () => navigate(addressFor(path, channelId)),
+          run: () => navigate(addressFor(addressOf(page), channelId)),
         }));
   const others: readonly Entry[] = channels
     .filter(({ telegramId }) => telegramId !== channelId)

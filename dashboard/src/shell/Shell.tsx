@@ -132,7 +132,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
         )
       )}
       <Toasts />
-      <Keys channels={channels} channelId={shown?.telegramId} />
+      <Keys channels={channels} channelId={shown?.telegramId} isAdmin={data?.viewer.role === "ADMIN"} />
       <ErrorBoundary>
         <Suspense>{isRefused && <SignInAgain />}</Suspense>
       </ErrorBoundary>

@@ -2,7 +2,7 @@ import { lazy, Suspense } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import type { ShellQuery } from "../api/gql/graphql.js";
 import { useI18n } from "../i18n/index.js";
-import { addressOf, PAGES } from "../pages/pages.js";
+import { addressOf, navigationOf, PAGES } from "../pages/pages.js";
 import { Icon } from "../ui/Icon.js";
 import { Brand } from "./Brand.js";
 import { addressFor } from "./channel.js";
@@ -45,10 +45,7 @@ export function TopBar(props: {
             </select>
           </label>
           <nav aria-label={t("shell.pages")} className="pages">
-            {PAGES.filter(
-              ({ isInNavigation, isForAdmins }) =>
-                isInNavigation && (!isForAdmins || viewer?.role === "ADMIN"),
-            ).map((page) => {
+            {navigationOf(viewer?.role === "ADMIN").map((page) => {
               const address = addressOf(page);
               return (
                 <Link

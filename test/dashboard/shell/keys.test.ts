@@ -91,6 +91,14 @@ describeInChromium("search and keys", () => {
     });
   });
 
+  test("the palette leads to a page whose address has a part that may be left out", async () => {
+    await page.keyboard.press("Control+k");
+    await palette().fill("settings");
+    await dialog().getByRole("option", { name: "Settings" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "API tokens" }).waitFor();
+  });
+
   test("the palette switches the language and fits a phone", async () => {
     await button("Search or jump (Ctrl K)").click();
     await page.setViewportSize({ width: 390, height: 800 });

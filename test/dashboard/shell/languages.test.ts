@@ -26,10 +26,10 @@ describeInChromium("the languages of the dashboard", () => {
   test("the language can be switched without losing the view, and is remembered", async () => {
     await open({ locale: "de-DE" });
     const language = page.getByRole("combobox", { name: "Language" });
-    await page.getByLabel("Name contains").fill("espresso");
+    await page.getByRole("searchbox", { name: "Search links" }).fill("espresso");
     await language.selectOption("Русский");
     await page.getByRole("button", { name: "Создать ссылку" }).waitFor();
-    expect(await page.getByLabel("Название содержит").inputValue()).toBe("espresso");
+    expect(await page.getByRole("searchbox", { name: "Поиск ссылок" }).inputValue()).toBe("espresso");
     await page.reload();
     await page.getByRole("button", { name: "Создать ссылку" }).waitFor();
     await page.getByRole("combobox", { name: "Язык" }).selectOption("English");

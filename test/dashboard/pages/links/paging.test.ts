@@ -1,5 +1,6 @@
 import type { Request } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
+import { PAGE_SIZE } from "../../../../dashboard/src/pages/links/view.js";
 import { describeInChromium } from "../../../support/chromium.js";
 import {
   button,
@@ -15,9 +16,6 @@ import {
   useDashboard,
 } from "../../../support/dashboardPage.js";
 import { CHANNEL } from "../../../support/server.js";
-
-/** The links of one request. */
-const PAGE = 40;
 
 describeInChromium("a long list of links", () => {
   useDashboard();
@@ -38,9 +36,9 @@ describeInChromium("a long list of links", () => {
   test("the list loads as one scrolls, contains each link once and keeps its length after a reload", async () => {
     await open();
     const all = nameList(await linksOfServer());
-    expect(all.length).toBeGreaterThan(PAGE);
-    expect(all.length).toBeLessThan(2 * PAGE);
-    await shows(names).toEqual(all.slice(0, PAGE));
+    expect(all.length).toBeGreaterThan(PAGE_SIZE);
+    expect(all.length).toBeLessThan(2 * PAGE_SIZE);
+    await shows(names).toEqual(all.slice(0, PAGE_SIZE));
     const pages: Request[] = [];
     page.on("request", (request) => {
       if (request.postDataJSON()?.operationName === "Links") pages.push(request);
@@ -56,7 +54,7 @@ describeInChromium("a long list of links", () => {
 
   test("a page that could not be loaded is reported, and Try again loads it", async () => {
     await open();
-    await shows(() => rows().count()).toBe(PAGE);
+    await shows(() => rows().count()).toBe(PAGE_SIZE);
     await page.route("**/graphql", (route, request) =>
       request.postDataJSON().variables?.after
         ? route.fulfill({
@@ -68,7 +66,7 @@ describeInChromium("a long list of links", () => {
     );
     await page.getByTestId("shown").scrollIntoViewIfNeeded();
     await page.getByRole("alert").getByText("The links could not be loaded").waitFor();
-    expect(await rows().count()).toBe(PAGE);
+    expect(await rows().count()).toBe(PAGE_SIZE);
     // The message of the browser itself.
     expect(problems.consoleMessages.splice(0).join()).toMatch(/500/);
     await page.unroute("**/graphql");

@@ -6,6 +6,7 @@ import {
   createLink,
   dialog,
   dollars,
+  holdToast,
   open,
   page,
   row,
@@ -23,6 +24,7 @@ async function change(name: string, fill: () => Promise<void>): Promise<void> {
   await fill();
   await button("Save", dialog()).click();
   await dialog().waitFor({ state: "detached" });
+  await holdToast("was changed");
 }
 
 describeInChromium("undoing a change", () => {
