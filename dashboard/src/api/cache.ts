@@ -7,6 +7,7 @@ export const createCache = (): InMemoryCache =>
     possibleTypes,
     typePolicies: {
       InviteLink: { fields: { members: relayStylePagination(["isActive"]) } },
+      InviteLinkBatch: { fields: { items: relayStylePagination(["states"]) } },
       // Objects without an id of their own: what one query selects of them joins what another one did.
       InviteLinkStats: { merge: true },
       Viewer: { merge: true },

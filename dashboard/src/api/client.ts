@@ -31,7 +31,7 @@ export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api
   const client = new ApolloClient({
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
-      createEventsLink(getToken, connection),
+      createEventsLink(getToken, connection, onRefused),
       ApolloLink.from([
         createWatchLink(connection, onAccepted, onRefused),
         authorize,

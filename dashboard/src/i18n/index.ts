@@ -41,10 +41,16 @@ let shown: I18n | undefined;
 let areAllNeeded = false;
 const listeners = new Set<() => void>();
 
+/** The language that was chosen last. */
+let wanted: Language | undefined;
+
 async function show(language: Language): Promise<void> {
+  wanted = language;
   const texts = await load(FIRST, language);
   let isComplete = areAllNeeded;
   const later = isComplete ? await load(LATER, language) : {};
+  // Another one may have been chosen meanwhile.
+  if (wanted !== language) return;
   /** One promise for all texts that are missing. It never fails, and the error stands beside it. */
   let loading: Promise<void> | undefined;
   let error: unknown;
@@ -62,8 +68,7 @@ async function show(language: Language): Promise<void> {
         loading ??= load(LATER, language).then(
           (missing) => {
             areAllNeeded = isComplete = true;
-            // Another language may have been chosen meanwhile.
-            if (shown?.language === language) set({ ...texts, ...missing });
+            if (wanted === language) set({ ...texts, ...missing });
           },
           (reason: unknown) => {
             error = reason;

@@ -68,11 +68,12 @@ export default function Palette(props: {
   const [typed, setTyped] = useState("");
   const wanted = typed.trim();
   const search = useSettled(wanted);
-  const { data, previousData } = useQuery(FOUND, {
+  const { data } = useQuery(FOUND, {
     variables: { channelId: channelId ?? 0, search },
     skip: channelId === undefined || search === "",
   });
-  const found = wanted === "" ? [] : ((data ?? previousData)?.inviteLinks.nodes ?? []);
+  // What an earlier text found is not shown, since Enter would open it.
+  const found = wanted === search ? (data?.inviteLinks.nodes ?? []) : [];
 
   const matches = ({ label }: Entry) => label.toLowerCase().includes(wanted.toLowerCase());
   const links: readonly Entry[] =

@@ -66,12 +66,14 @@ const NOT_MADE = graphql(`
             hasNextPage
             endCursor
           }
-          nodes {
-            index
-            name
-            state
-            error {
-              ...Problem
+          edges {
+            node {
+              index
+              name
+              state
+              error {
+                ...Problem
+              }
             }
           }
         }
@@ -205,17 +207,18 @@ function NotMade(props: {
     fetchPolicy: "network-only",
   });
   const items = data?.node && "items" in data.node ? data.node.items : undefined;
+  const notMade = items?.edges.map(({ node }) => node) ?? [];
   const after = items?.pageInfo.hasNextPage ? items.pageInfo.endCursor : null;
   useEffect(() => {
     if (after != null) fetchMore({ variables: { after } }).catch(() => {});
   }, [after, fetchMore]);
   // Of an uncertain one, a second link might be made.
-  const again = items?.nodes.filter(({ state }) => state !== "UNCERTAIN") ?? [];
+  const again = notMade.filter(({ state }) => state !== "UNCERTAIN");
   return (
     <details onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
       <summary>{t("batch.notMade", { count, shown: number(count) })}</summary>
       <ul className="refused">
-        {items?.nodes.map(({ index, name, state, error }) => (
+        {notMade.map(({ index, name, state, error }) => (
           <li key={index}>
             <strong>
               <Name>{name}</Name>

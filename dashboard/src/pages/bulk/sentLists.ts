@@ -1,19 +1,21 @@
-/** The key in localStorage under which this browser keeps the lists that it sent. The server does not tell budgets and tags of
- * links that were not created. */
+/**
+ * The key in sessionStorage under which this tab keeps the lists that it sent. The server does not tell budgets and tags of
+ * links that were not created.
+ */
 const KEY = "invite-links-sent-lists";
 /** As many lists as are kept. */
 const MOST = 5;
 
 type Lists = readonly { readonly batch: string; readonly lines: readonly string[] }[];
 
-const read = (): Lists => JSON.parse(localStorage.getItem(KEY) ?? "[]");
+const read = (): Lists => JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
 
 /** @param lines a line for each link of the batch, in their order */
 export function keepList(batch: string, lines: readonly string[]): void {
   const others = read().filter((list) => list.batch !== batch);
-  localStorage.setItem(KEY, JSON.stringify([...others, { batch, lines }].slice(-MOST)));
+  sessionStorage.setItem(KEY, JSON.stringify([...others, { batch, lines }].slice(-MOST)));
 }
 
-/** The line of a link of a batch; its name alone if another browser sent it. */
+/** The line of a link of a batch; its name alone if another tab sent it. */
 export const lineOf = (batch: string, index: number, name: string): string =>
   read().find((list) => list.batch === batch)?.lines[index] ?? name;

@@ -48,7 +48,7 @@ const LINK_PAGE = graphql(`
 const QUERIES = ["LinkPage", "LinkSeries", "LinkMembers", "LinkEvents"];
 const MOVED = { changed: QUERIES, counted: QUERIES };
 
-type OpenDialog = "edit" | "revoke" | "duplicate" | { readonly qr: ShownLink };
+type OpenDialog = "revoke" | "duplicate" | { readonly edit: ShownLink } | { readonly qr: ShownLink };
 
 /** All about one link. */
 export default function LinkPage() {
@@ -59,7 +59,9 @@ export default function LinkPage() {
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   useChangedLinks(channelId, MOVED, id);
   const { data, error, refetch } = useQuery(LINK_PAGE, { variables: { channelId, id } });
-  const needsTags = dialog === "edit" || dialog === "duplicate";
+  // The link as it was when its form was opened: what others change meanwhile is not among the user's changes.
+  const edited = dialog !== null && typeof dialog === "object" && "edit" in dialog ? dialog.edit : null;
+  const needsTags = edited !== null || dialog === "duplicate";
   const choices = useQuery(TAG_CHOICES, { variables: { channelId }, skip: !needsTags });
   const tagChoices = choices.data?.inviteLinks.facets ?? (choices.error ? [] : undefined);
   const shown = data?.inviteLink;
@@ -116,12 +118,15 @@ export default function LinkPage() {
             </button>
             {canEdit && (
               <>
-                <button type="button" aria-haspopup="dialog" onClick={() => setDialog("edit")}>
+                <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ edit: link })}>
                   <Icon name="edit" /> {t("links.edit")}
                 </button>
-                <button type="button" aria-haspopup="dialog" onClick={() => setDialog("duplicate")}>
-                  <Icon name="copy" /> {t("link.duplicate")}
-                </button>
+                {/* The form has no fields for a price, so a copy of a paid link would be free. */}
+                {!link.subscription && (
+                  <button type="button" aria-haspopup="dialog" onClick={() => setDialog("duplicate")}>
+                    <Icon name="copy" /> {t("link.duplicate")}
+                  </button>
+                )}
                 {link.isBotCreated && !link.isRevoked && (
                   <button
                     type="button"
@@ -151,8 +156,8 @@ export default function LinkPage() {
         </div>
       </div>
       <Suspense>
-        {dialog === "edit" && link && tagChoices && (
-          <EditLink link={link} currency={currency} tagChoices={tagChoices} onClose={close} />
+        {edited && tagChoices && (
+          <EditLink link={edited} currency={currency} tagChoices={tagChoices} onClose={close} />
         )}
         {dialog === "duplicate" && link && tagChoices && (
           <CreateLink
@@ -167,7 +172,7 @@ export default function LinkPage() {
           />
         )}
         {dialog === "revoke" && link && <RevokeLink link={link} onClose={close} />}
-        {dialog !== null && typeof dialog === "object" && (
+        {dialog !== null && typeof dialog === "object" && "qr" in dialog && (
           <QrDialog url={dialog.qr.url} name={dialog.qr.name ?? t("links.unnamed")} onClose={close} />
         )}
       </Suspense>

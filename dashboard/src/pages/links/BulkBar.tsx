@@ -1,10 +1,12 @@
 import { useApolloClient } from "@apollo/client/react";
 import { lazy, Suspense, useState } from "react";
+import { failureOf } from "../../api/failure.js";
 import type { AllLinksQueryVariables, InviteLinkFilter } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
 import { Icon } from "../../ui/Icon.js";
+import { toast } from "../../ui/toast.js";
 import { exportLinks } from "./exportLinks.js";
 import { RevokeMany } from "./RevokeMany.js";
 import type { Picked, Selection } from "./selection.js";
@@ -44,12 +46,15 @@ const portionsOf = (ids: readonly string[]): string[][] =>
 export default function BulkBar(props: {
   readonly selected: Selection;
   readonly filter: InviteLinkFilter;
+  /** What tells the list shown from others. */
+  readonly list: string;
   /** How many links match the filter; undefined until it is loaded. */
   readonly totalCount: number | undefined;
-  readonly onSelect: (selection: Selection) => void;
+  /** @param list the list that the selection is of, which may have changed while it was loaded */
+  readonly onSelect: (selection: Selection, list: string) => void;
   readonly onClear: () => void;
 }) {
-  const { selected, filter, totalCount = 0, onSelect, onClear } = props;
+  const { selected, filter, list, totalCount = 0, onSelect, onClear } = props;
   const { t, number } = useI18n();
   const { channelId, title, isAdmin } = useChannel();
   const client = useApolloClient();
@@ -61,7 +66,11 @@ export default function BulkBar(props: {
   async function whileBusy(run: () => Promise<void>): Promise<void> {
     if (isBusy) return;
     setIsBusy(true);
-    await run().catch(() => {});
+    await run().catch((error: unknown) => {
+      const failure = failureOf(error);
+      const reason = failure.__typename === "Failure" ? failure.message : t("problem.Unreachable");
+      toast({ message: t("bulk.selectFailed", { reason }), isProblem: true });
+    });
     setIsBusy(false);
   }
 
@@ -75,7 +84,7 @@ export default function BulkBar(props: {
       const page = data?.inviteLinks.pageInfo;
       after = page?.hasNextPage ? page.endCursor : null;
     } while (after);
-    onSelect(all);
+    onSelect(all, list);
   }
 
   const ids = [...selected.keys()];

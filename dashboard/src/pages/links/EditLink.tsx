@@ -51,12 +51,12 @@ function changesOf(link: ShownLink, values: LinkValues): Omit<UpdateInviteLinkIn
 type Changes = ReturnType<typeof changesOf>;
 
 /**
- * The edit that takes a change back; null if the change was not of the budget and the tags alone. Those are stored here, but
+ * The edit that takes a change back; null if nothing or more than the budget and the tags changed. Those are stored here, but
  * what Telegram stores would have to be changed there again.
  */
 function inverseOf(link: ShownLink, changes: Changes): Changes | null {
   const { budget, tagIds, ...others } = changes;
-  if (Object.keys(others).length > 0) return null;
+  if (Object.keys(others).length > 0 || Object.keys(changes).length === 0) return null;
   return {
     ...(budget !== undefined && { budget: link.budget }),
     ...(tagIds !== undefined && { tagIds: link.tags.map(({ id }) => id) }),
@@ -115,7 +115,8 @@ export default function EditLink(props: {
         if (result.__typename !== "SetJoinRequestPolicySuccess") return result;
       }
       onClose();
-      const inverse = inverseOf(link, changes);
+      // A changed policy would stay.
+      const inverse = chosen ? null : inverseOf(link, changes);
       toast({
         message: t("links.changed", { name: values.name || name }),
         actions: inverse

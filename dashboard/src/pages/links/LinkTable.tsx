@@ -94,7 +94,8 @@ export function LinkTable(props: {
   const list = useKeptFocus();
   const filter = filterOf(view, timeZone);
   const shownLinks = edges.map(({ node }) => read(LINK_ROW, node));
-  const { selected, select, toggle } = useSelection(shownLinks, JSON.stringify(filter));
+  const listKey = JSON.stringify(filter);
+  const { selected, select, toggle } = useSelection(shownLinks, listKey);
   const exportAll = async () => {
     const { exportLinks } = await import("./exportLinks.js");
     await exportLinks({ channelId, title, filters: [filter], t });
@@ -192,6 +193,7 @@ export function LinkTable(props: {
           <BulkBar
             selected={selected}
             filter={filter}
+            list={listKey}
             totalCount={totalCount}
             onSelect={select}
             onClear={() => {

@@ -19,6 +19,8 @@ interface Progress {
   readonly total: number;
   readonly revoked: number;
   readonly refused: readonly Refused[];
+  /** Not tried yet. */
+  readonly rest: readonly Picked[];
   readonly isRunning: boolean;
 }
 
@@ -71,15 +73,23 @@ export function RevokeMany(props: {
 
   async function start(wanted: readonly Picked[]): Promise<void> {
     isStopped.current = false;
-    let now: Progress = { total: wanted.length, revoked: 0, refused: [], isRunning: true };
+    const revoked = progress?.revoked ?? 0;
+    let now: Progress = {
+      total: revoked + wanted.length,
+      revoked,
+      refused: [],
+      rest: wanted,
+      isRunning: true,
+    };
     setProgress(now);
-    for (const link of wanted) {
+    for (const [index, link] of wanted.entries()) {
       if (isStopped.current) break;
       const problem = await revoke(link);
       now =
         problem === null
           ? { ...now, revoked: now.revoked + 1 }
           : { ...now, refused: [...now.refused, { link, problem }] };
+      now = { ...now, rest: wanted.slice(index + 1) };
       setProgress(now);
       // All others would fail in the same way.
       if (problem?.__typename === "Unreachable") break;
@@ -97,8 +107,7 @@ export function RevokeMany(props: {
   const count = able.length;
   const leftOut = links.length - count;
   const done = progress ? progress.revoked + progress.refused.length : 0;
-  const rest = progress ? able.slice(done) : [];
-  const again = progress ? [...progress.refused.map(({ link }) => link), ...rest] : [];
+  const again = progress ? [...progress.refused.map(({ link }) => link), ...progress.rest] : [];
   const close = () => {
     if (progress && !progress.isRunning) onDone();
     onClose();

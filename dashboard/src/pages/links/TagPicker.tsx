@@ -84,10 +84,18 @@ export function TagPicker(props: {
   const { t } = useI18n();
   const facets = props.choices.map((choice) => read(TAG_CHOICE, choice));
   const { data } = useQuery(TAG_TYPES);
-  const types = data?.tagTypes ?? facets.map(({ type }) => type);
+  const inFacets = facets.map(({ type }) => type);
+  const asked = data?.tagTypes ?? [];
+  const types = [...asked, ...inFacets.filter(({ id }) => !asked.some((type) => type.id === id))];
+  // Chosen tags that the choices lack, because they are newer or could not be loaded, stay chosen.
+  const [kept] = useState(() => {
+    const known = new Set(facets.flatMap(({ tags }) => tags.map(({ tag }) => tag.id)));
+    return [...props.chosen].filter((id) => !known.has(id));
+  });
   const problemId = useId();
   const [dialog, setDialog] = useState<HTMLElement | null>(null);
-  if (types.length === 0) return null;
+  const keptTags = kept.map((id) => <input key={id} type="hidden" name="tagIds" value={id} />);
+  if (types.length === 0) return <>{keptTags}</>;
   return (
     <fieldset
       ref={(element) => setDialog(element?.closest("dialog") ?? null)}
@@ -95,6 +103,7 @@ export function TagPicker(props: {
       aria-describedby={props.problem === null ? undefined : problemId}
     >
       <legend>{t("links.tags")}</legend>
+      {keptTags}
       {types.map(({ id, name }) => (
         <TypePicker
           key={id}

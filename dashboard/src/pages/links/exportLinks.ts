@@ -31,7 +31,8 @@ export async function exportLinks(wanted: {
       // All parts have the same header.
       parts.push(parts.length === 0 ? text : text.slice(text.indexOf("\n") + 1));
     }
-    saveFile(`${title ?? channelId} links.csv`, new Blob(parts, { type: "text/csv" }));
+    // Spreadsheets know UTF-8 by this mark, which reading the answer as a text took away.
+    saveFile(`${title ?? channelId} links.csv`, new Blob(["\ufeff", ...parts], { type: "text/csv" }));
   } catch (error) {
     const failure = failureOf(error);
     const reason = failure.__typename === "Failure" ? failure.message : t("problem.Unreachable");

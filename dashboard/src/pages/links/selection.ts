@@ -20,7 +20,10 @@ export function useSelection(shown: readonly Picked[], list: string) {
   const now = useRef({ shown, selected, list });
   now.current = { shown, selected, list };
   const last = useRef<string | null>(null);
-  const select = useCallback((next: Selection) => setState({ list: now.current.list, selected: next }), []);
+  /** @param of the list that the selection is of. It is dropped if another list is shown by now. */
+  const select = useCallback((next: Selection, of = now.current.list) => {
+    if (of === now.current.list) setState({ list: of, selected: next });
+  }, []);
   /** @param isRange whether all from the row changed before up to this one are changed with it */
   const toggle = useCallback(
     (id: string, isRange: boolean) => {

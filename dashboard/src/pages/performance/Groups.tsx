@@ -68,9 +68,12 @@ function compare(one: number | null, other: number | null, isDescending: boolean
   return isDescending ? other - one : one - other;
 }
 
-/** The server's order is that of names and times. */
+/** The server's order is that of names, or the latest time first. */
 function sorted(groups: readonly Group[], { column, isDescending }: Order): Group[] {
-  if (column === "name") return isDescending ? groups.toReversed() : [...groups];
+  if (column === "name") {
+    const isReversed = isDescending !== (groups[0]?.from != null);
+    return isReversed ? groups.toReversed() : [...groups];
+  }
   const measure = VALUES[column];
   return groups.toSorted((one, other) => compare(measure(one), measure(other), isDescending));
 }

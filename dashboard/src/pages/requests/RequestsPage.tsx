@@ -85,7 +85,8 @@ export default function RequestsPage() {
   const decisions = useDecisions((decided) =>
     setSelected((before) => new Set([...before].filter((id) => !decided.has(id)))),
   );
-  useArrivals(channelId, decisions.progress !== null, () => {
+  // What is selected stays until it is decided, since a shorter list would have a part of it.
+  useArrivals(channelId, decisions.progress !== null || selected.size > 0, () => {
     const first = Math.min(MOST, Math.max(PAGE_SIZE, requests.length));
     refetch({ ...variables, first }).catch(() => {});
   });

@@ -1,5 +1,5 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { failureOf } from "../../api/failure.js";
 import type { JoinRequestDecision } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
@@ -54,6 +54,12 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
   const [problem, setProblem] = useState<ProblemView | null>(null);
   const isStopped = useRef(false);
   const isRunning = useRef(false);
+  useEffect(
+    () => () => {
+      isStopped.current = true;
+    },
+    [],
+  );
 
   /** @returns the seconds to wait before the next portion; null if nothing more can be decided */
   async function decidePortion(
@@ -98,7 +104,8 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
         const wait = await decidePortion(waiting, decision, decided, failed);
         show();
         if (wait === null) break;
-        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+        for (let left = wait; left > 0 && !isStopped.current; left -= 1)
+          await new Promise((resolve) => setTimeout(resolve, 1000));
       }
     } catch (error) {
       setProblem(failureOf(error));

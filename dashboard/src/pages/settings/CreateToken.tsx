@@ -51,6 +51,7 @@ function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secre
   const { t } = useI18n();
   const close = useCloseDialog();
   const [wrongName, setWrongName] = useState(false);
+  const [wrongUser, setWrongUser] = useState(false);
   const [create] = useMutation(CREATE_TOKEN, {
     update(cache, { data }) {
       const result = data?.createApiToken;
@@ -63,10 +64,12 @@ function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secre
     event.preventDefault();
     const data = new FormData(event.currentTarget);
     const name = String(data.get("name")).trim();
-    setWrongName(name === "");
-    if (name === "" || isBusy) return;
-    const role = ROLES.find((one) => one === data.get("role")) ?? "VIEWER";
     const user = String(data.get("telegramUserId")).trim();
+    const isWrongUser = !/^\d*$/.test(user);
+    setWrongName(name === "");
+    setWrongUser(isWrongUser);
+    if (name === "" || isWrongUser || isBusy) return;
+    const role = ROLES.find((one) => one === data.get("role")) ?? "VIEWER";
     void attempt(async () => {
       const input = {
         name,
@@ -115,6 +118,7 @@ function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secre
         pattern="\d*"
         autoComplete="off"
         problem={problem}
+        wrong={wrongUser ? t("settings.tokens.wrongUser") : undefined}
       />
       <footer className="dialog-foot">
         <button type="button" onClick={close}>

@@ -11,6 +11,7 @@ import {
   open,
   overflow,
   page,
+  problems,
   row,
   server,
   shows,
@@ -137,6 +138,31 @@ describeInChromium("the page of a link", () => {
     await button("Revoke link", dialog()).click();
     await page.locator(".link-marks").getByText("revoked", { exact: true }).waitFor();
     expect(await button("Revoke link").count()).toBe(0);
+  });
+
+  test("a form whose tags could not be loaded leaves the tags, and sends only what its user changed", async () => {
+    const { data } = await server.ask(`{ tags(channelId: ${CHANNEL}, first: 2) { nodes { id name } } }`);
+    const tags: { id: string; name: string }[] = data.tags.nodes;
+    const link = await makeLink({ name: "Tagged", budget: "5", tagIds: tags.map(({ id }) => id) });
+    await open({}, link.path);
+    const isTags = (body: string | null) => body?.includes("query TagChoices") === true;
+    await page.route("**/graphql", (route, request) =>
+      isTags(request.postData()) ? route.fulfill({ status: 500, body: "" }) : route.fallback(),
+    );
+    await button("Edit").click();
+    await dialog().getByLabel("Name").fill("Still tagged");
+    // A colleague changes the budget meanwhile.
+    const update = `mutation { updateInviteLink(input: { id: "${link.id}", budget: "200" }) { __typename } }`;
+    expect((await server.ask(update)).data.updateInviteLink.__typename).toBe("UpdateInviteLinkSuccess");
+    await page.getByText(dollars("200")).waitFor();
+    await button("Save", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
+    const after = await server.ask(`{ inviteLink(id: "${link.id}") { name budget tags { id } } }`);
+    const { name, budget, tags: kept } = after.data.inviteLink;
+    expect({ name, budget }).toEqual({ name: "Still tagged", budget: "200.00" });
+    expect(kept.map(({ id }: { id: string }) => id).sort()).toEqual(tags.map(({ id }) => id).sort());
+    // The browser's own message about status 500.
+    expect(problems.consoleMessages.splice(0).join()).toMatch(/500/);
   });
 
   test("an id that is none, an unknown one and a link of another channel have a clear page", async () => {
