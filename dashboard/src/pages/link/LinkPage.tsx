@@ -10,8 +10,8 @@ import { Icon } from "../../ui/Icon.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
+import { useCopied } from "../../ui/useCopied.js";
 import { useChangedLinks } from "../links/changedLinks.js";
-import { copyText } from "../links/copyText.js";
 import type { LinkValues } from "../links/LinkForm.js";
 import { Facts, LINK_ROW, type ShownLink } from "../links/LinkRow.js";
 import { expandId } from "../links/shortId.js";
@@ -190,18 +190,11 @@ const valuesOf = (link: ShownLink): LinkValues => ({
   tagIds: link.tags.map(({ id }) => id),
 });
 
-const COPIED_MS = 2000;
-
 function CopyButton({ url }: { readonly url: string }) {
   const { t } = useI18n();
-  const [isCopied, setIsCopied] = useState(false);
-  useEffect(() => {
-    if (!isCopied) return;
-    const timer = setTimeout(() => setIsCopied(false), COPIED_MS);
-    return () => clearTimeout(timer);
-  }, [isCopied]);
+  const [isCopied, copy] = useCopied();
   return (
-    <button type="button" className="primary" onClick={() => void copyText(url).then(setIsCopied)}>
+    <button type="button" className="primary" onClick={() => copy(url)}>
       <Icon name={isCopied ? "check" : "copy"} /> {t("links.copyLink")}
       <span role="status" className="hidden">
         {isCopied && t("links.copied")}

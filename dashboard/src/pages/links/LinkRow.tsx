@@ -1,12 +1,13 @@
-import { memo, useEffect, useState } from "react";
+import { memo } from "react";
 import { Link } from "wouter";
 import type { LinkRowFragment } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { canCopy } from "../../ui/copyText.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
-import { canCopy, copyText } from "./copyText.js";
+import { useCopied } from "../../ui/useCopied.js";
 import { addressOfLink } from "./shortId.js";
 
 /**
@@ -161,17 +162,10 @@ export function Facts({ link }: { readonly link: LinkRowFragment }) {
   );
 }
 
-const COPIED_MS = 2000;
-
 /** The address, which a click copies where the browser allows it. */
 function Address({ url }: { readonly url: string }) {
   const { t } = useI18n();
-  const [isCopied, setIsCopied] = useState(false);
-  useEffect(() => {
-    if (!isCopied) return;
-    const timer = setTimeout(() => setIsCopied(false), COPIED_MS);
-    return () => clearTimeout(timer);
-  }, [isCopied]);
+  const [isCopied, copy] = useCopied();
   const shown = url.replace("https://", "");
   if (!canCopy()) return <code>{shown}</code>;
   return (
@@ -180,7 +174,7 @@ function Address({ url }: { readonly url: string }) {
       className="quiet copy"
       title={t("links.copyLink")}
       data-copied={isCopied}
-      onClick={() => void copyText(url).then(setIsCopied)}
+      onClick={() => copy(url)}
     >
       <span className="hidden">{t("links.copy")}</span> <code>{shown}</code>
       <Icon name={isCopied ? "check" : "copy"} />

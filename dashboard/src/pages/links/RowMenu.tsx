@@ -1,7 +1,7 @@
 import { Menu } from "@base-ui/react/menu";
 import { useI18n } from "../../i18n/index.js";
+import { copyText } from "../../ui/copyText.js";
 import { Icon } from "../../ui/Icon.js";
-import { copyText } from "./copyText.js";
 import type { LinkAction, ShownLink } from "./LinkRow.js";
 
 /** What can be done with a link, beside the button that opened it. The table has one menu for all rows. */
