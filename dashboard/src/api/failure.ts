@@ -9,3 +9,9 @@ export function failureOf(error: unknown): Failure {
   if (isUnreachable(error)) return { __typename: "Unreachable" };
   return { __typename: "Failure", message: error instanceof Error ? error.message : String(error) };
 }
+
+/** What to say of a failure. @param unreachable the text for a server that cannot be reached */
+export function messageOf(error: unknown, unreachable: string): string {
+  const failure = failureOf(error);
+  return failure.__typename === "Failure" ? failure.message : unreachable;
+}

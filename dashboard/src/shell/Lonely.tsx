@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { failureOf } from "../api/failure.js";
+import { messageOf } from "../api/failure.js";
 import { useI18n } from "../i18n/index.js";
 
 /** A page with nothing but a message. */
@@ -16,11 +16,10 @@ export function Lonely({ title, children }: { readonly title: string; readonly c
 
 export function LoadFailed({ error, onRetry }: { readonly error: Error; readonly onRetry: () => void }) {
   const { t } = useI18n();
-  const failure = failureOf(error);
   return (
     <Lonely title={t("lonely.loadFailed")}>
       <p role="alert" className="muted">
-        {failure.__typename === "Failure" ? failure.message : t("problem.Unreachable")}
+        {messageOf(error, t("problem.Unreachable"))}
       </p>
       <button type="button" onClick={onRetry}>
         {t("common.tryAgain")}

@@ -1,7 +1,7 @@
 import { useApolloClient, useQuery } from "@apollo/client/react";
 import { useId, useState } from "react";
 import { evictLists } from "../../api/cache.js";
-import { failureOf } from "../../api/failure.js";
+import { messageOf } from "../../api/failure.js";
 import { graphql } from "../../api/gql/index.js";
 import { askRest } from "../../api/rest.js";
 import { useI18n } from "../../i18n/index.js";
@@ -92,8 +92,7 @@ export function ImportFile() {
       });
       setReport(await response.json());
     } catch (error) {
-      const failure = failureOf(error);
-      setProblem(failure.__typename === "Failure" ? failure.message : t("problem.Unreachable"));
+      setProblem(messageOf(error, t("problem.Unreachable")));
     } finally {
       if (!isDryRun) evictLists(client.cache);
       setIsBusy(false);

@@ -1,6 +1,6 @@
 import { useQuery } from "@apollo/client/react";
 import { type ReactNode, useState } from "react";
-import { failureOf } from "../../api/failure.js";
+import { messageOf } from "../../api/failure.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
@@ -129,11 +129,6 @@ export function BudgetChart(props: {
       <p className="small muted">{t("chart.several", { type: type.name })}</p>
     </div>
   );
-}
-
-function messageOf(error: Error, unreachable: string): string {
-  const failure = failureOf(error);
-  return failure.__typename === "Failure" ? failure.message : unreachable;
 }
 
 function BarRow(props: { readonly bar: Bar; readonly longest: number; readonly currency: string }) {

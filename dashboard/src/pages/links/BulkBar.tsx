@@ -1,6 +1,6 @@
 import { useApolloClient } from "@apollo/client/react";
 import { lazy, Suspense, useState } from "react";
-import { failureOf } from "../../api/failure.js";
+import { messageOf } from "../../api/failure.js";
 import type { AllLinksQueryVariables, InviteLinkFilter } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -67,8 +67,7 @@ export default function BulkBar(props: {
     if (isBusy) return;
     setIsBusy(true);
     await run().catch((error: unknown) => {
-      const failure = failureOf(error);
-      const reason = failure.__typename === "Failure" ? failure.message : t("problem.Unreachable");
+      const reason = messageOf(error, t("problem.Unreachable"));
       toast({ message: t("bulk.selectFailed", { reason }), isProblem: true });
     });
     setIsBusy(false);

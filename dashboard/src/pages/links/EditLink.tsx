@@ -1,7 +1,7 @@
 import type { ApolloClient } from "@apollo/client";
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import { evictLists } from "../../api/cache.js";
-import { failureOf } from "../../api/failure.js";
+import { messageOf } from "../../api/failure.js";
 import type { UpdateInviteLinkInput } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
@@ -73,8 +73,7 @@ async function undo(client: ApolloClient, input: UpdateInviteLinkInput, name: st
     if (result.__typename === "UpdateInviteLinkSuccess") toast({ message: t("links.undone", { name }) });
     else sayWhy(reasonOf(read(PROBLEM, result)));
   } catch (error) {
-    const failure = failureOf(error);
-    sayWhy(failure.__typename === "Failure" ? failure.message : t("problem.Unreachable"));
+    sayWhy(messageOf(error, t("problem.Unreachable")));
   }
 }
 

@@ -1,4 +1,4 @@
-import { failureOf } from "../../api/failure.js";
+import { messageOf } from "../../api/failure.js";
 import type { InviteLinkFilter } from "../../api/gql/graphql.js";
 import { askRest } from "../../api/rest.js";
 import type { I18n } from "../../i18n/index.js";
@@ -34,8 +34,7 @@ export async function exportLinks(wanted: {
     // Spreadsheets know UTF-8 by this mark, which reading the answer as a text took away.
     saveFile(`${title ?? channelId} links.csv`, new Blob(["\ufeff", ...parts], { type: "text/csv" }));
   } catch (error) {
-    const failure = failureOf(error);
-    const reason = failure.__typename === "Failure" ? failure.message : t("problem.Unreachable");
+    const reason = messageOf(error, t("problem.Unreachable"));
     toast({ message: t("links.exportFailed", { reason }), isProblem: true });
   }
 }
