@@ -16,6 +16,14 @@ interface Page {
   readonly Component: ComponentType;
 }
 
+/** The page that leads to a first channel. It is shown at any address where there is no channel yet. */
+export const START: Page = {
+  path: "/start",
+  name: "start",
+  isInNavigation: false,
+  Component: lazy(() => import("./start/StartPage.js")),
+};
+
 /** Each page is a file of its own with its styles, loaded when it is shown first. */
 export const PAGES: readonly Page[] = [
   {
@@ -58,12 +66,7 @@ export const PAGES: readonly Page[] = [
     isForAdmins: true,
     Component: lazy(() => import("./settings/SettingsPage.js")),
   },
-  {
-    path: "/start",
-    name: "start",
-    isInNavigation: false,
-    Component: lazy(() => import("./start/StartPage.js")),
-  },
+  START,
 ];
 
 /** The pages that the navigation leads a user to. @param isAdmin whether the user is an administrator */

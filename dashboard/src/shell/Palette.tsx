@@ -4,7 +4,6 @@ import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { graphql } from "../api/gql/index.js";
 import { chooseLanguage, LANGUAGES, type Language, useI18n } from "../i18n/index.js";
-import { addressOfLink } from "../pages/links/shortId.js";
 import { addressOf, navigationOf } from "../pages/pages.js";
 import { Dialog } from "../ui/Dialog.js";
 import { Icon } from "../ui/Icon.js";
@@ -12,6 +11,7 @@ import { Name } from "../ui/Name.js";
 import { addressFor } from "./channel.js";
 import { hasKey, press } from "./keys.js";
 import { leave } from "./session.js";
+import { addressOfLink } from "./shortId.js";
 import "./palette.css";
 
 /** The links that a text is found in; as many as are shown. */

@@ -4,7 +4,7 @@ import { Route, Switch } from "wouter";
 import type { Connection } from "../api/connection.js";
 import { graphql } from "../api/gql/index.js";
 import { useI18n } from "../i18n/index.js";
-import { PAGES } from "../pages/pages.js";
+import { PAGES, START } from "../pages/pages.js";
 import { Toasts } from "../ui/Toasts.js";
 import {
   ChannelContext,
@@ -25,7 +25,6 @@ const NoPage = lazy(async () => ({ default: (await nothingHere()).NoPage }));
 const NoChannel = lazy(async () => ({ default: (await nothingHere()).NoChannel }));
 const UnknownChannel = lazy(async () => ({ default: (await nothingHere()).UnknownChannel }));
 const SignInAgain = lazy(() => import("./SignInAgain.js"));
-const StartPage = lazy(() => import("../pages/start/StartPage.js"));
 
 const SHELL = graphql(`
   query Shell($after: String) {
@@ -123,7 +122,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
               {asked !== null ? (
                 <UnknownChannel asked={asked} channels={channels} />
               ) : data?.viewer.role === "ADMIN" ? (
-                <StartPage />
+                <START.Component />
               ) : (
                 <NoChannel />
               )}

@@ -1,8 +1,8 @@
 import { useApolloClient } from "@apollo/client/react";
 import { useI18n } from "../i18n/index.js";
-import { TokenForm } from "../pages/signIn/TokenForm.js";
 import { Dialog } from "../ui/Dialog.js";
 import { leave } from "./session.js";
+import { TokenForm } from "./TokenForm.js";
 
 /** Asks for a token above everything else after the server has rejected the last one. What is on the page stays. */
 export default function SignInAgain() {

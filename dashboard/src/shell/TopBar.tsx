@@ -10,7 +10,7 @@ import { press } from "./keys.js";
 import { LanguageChoice } from "./LanguageChoice.js";
 import { leave } from "./session.js";
 
-const PendingCount = lazy(() => import("../pages/requests/PendingCount.js"));
+const PendingCount = lazy(() => import("./PendingCount.js"));
 
 export function TopBar(props: {
   readonly channels: readonly { readonly id: string; readonly telegramId: number; readonly title: string }[];

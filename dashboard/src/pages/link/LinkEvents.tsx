@@ -3,9 +3,9 @@ import { useEffect, useRef } from "react";
 import type { LinkEventFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { PAGE_SIZE, usePages } from "../../parts/usePages.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { usePerson } from "./person.js";
-import { PAGE_SIZE, usePages } from "./usePages.js";
 
 const LINK_EVENT = graphql(`
   fragment LinkEvent on MemberEvent {

@@ -3,10 +3,10 @@ import { useState } from "react";
 import type { LinkMemberFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { PAGE_SIZE, usePages } from "../../parts/usePages.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Segments } from "../../ui/Segments.js";
 import { usePerson } from "./person.js";
-import { PAGE_SIZE, usePages } from "./usePages.js";
 
 const LINK_MEMBER = graphql(`
   fragment LinkMember on Membership {

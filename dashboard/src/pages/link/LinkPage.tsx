@@ -4,30 +4,30 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { Link, useParams } from "wouter";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { useChangedLinks } from "../../parts/link/changedLinks.js";
+import type { LinkValues } from "../../parts/link/LinkForm.js";
+import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
+import { TAG_CHOICES } from "../../parts/link/TagPicker.js";
 import { addressFor, useChannel } from "../../shell/channel.js";
 import { Lonely } from "../../shell/Lonely.js";
+import { expandId } from "../../shell/shortId.js";
 import { Icon } from "../../ui/Icon.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { useCopied } from "../../ui/useCopied.js";
-import { useChangedLinks } from "../links/changedLinks.js";
-import type { LinkValues } from "../links/LinkForm.js";
-import { Facts, LINK_ROW, type ShownLink } from "../links/LinkRow.js";
-import { expandId } from "../links/shortId.js";
-import { TAG_CHOICES } from "../links/TagPicker.js";
 import { LinkChart } from "./LinkChart.js";
 import { LinkDetails } from "./LinkDetails.js";
 import { LinkEvents } from "./LinkEvents.js";
 import { LinkMembers } from "./LinkMembers.js";
 import { LinkTiles } from "./LinkTiles.js";
-import "../links/links.css";
+import "../../parts/link/link.css";
 import "./link.css";
 
-const CreateLink = lazy(() => import("../links/CreateLink.js"));
-const EditLink = lazy(() => import("../links/EditLink.js"));
-const RevokeLink = lazy(() => import("../links/RevokeLink.js"));
-const QrDialog = lazy(() => import("../links/QrDialog.js"));
+const CreateLink = lazy(() => import("../../parts/link/CreateLink.js"));
+const EditLink = lazy(() => import("../../parts/link/EditLink.js"));
+const RevokeLink = lazy(() => import("../../parts/link/RevokeLink.js"));
+const QrDialog = lazy(() => import("../../parts/link/QrDialog.js"));
 
 const LINK_PAGE = graphql(`
   query LinkPage($channelId: TelegramID!, $id: ID!) {
@@ -37,7 +37,7 @@ const LINK_PAGE = graphql(`
     }
     inviteLink(id: $id, channelId: $channelId) {
       id
-      ...LinkRow
+      ...ShownLink
       ...LinkTiles
       ...LinkDetails
     }
@@ -65,7 +65,7 @@ export default function LinkPage() {
   const choices = useQuery(TAG_CHOICES, { variables: { channelId }, skip: !needsTags });
   const tagChoices = choices.data?.inviteLinks.facets ?? (choices.error ? [] : undefined);
   const shown = data?.inviteLink;
-  const link = shown && read(LINK_ROW, shown);
+  const link = shown && read(SHOWN_LINK, shown);
   const currency = data?.channel?.currency ?? "USD";
   const name = link && (link.name ?? t("links.unnamed"));
   useEffect(() => {

@@ -3,9 +3,9 @@ import { type ReactNode, useState } from "react";
 import { messageOf } from "../../api/failure.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { filterOf, isFiltered, type View } from "../../parts/filter/view.js";
 import { useChannel } from "../../shell/channel.js";
 import { TagChip } from "../../ui/TagChip.js";
-import { filterOf, isFiltered, type View } from "./view.js";
 
 /** The links that match, and all links of the channel, by the tags of one type. */
 const BUDGETS = graphql(`

@@ -1,55 +1,22 @@
 import { memo } from "react";
 import { Link } from "wouter";
-import type { LinkRowFragment } from "../../api/gql/graphql.js";
-import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { type FragmentType, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
+import { addressOfLink } from "../../shell/shortId.js";
 import { canCopy } from "../../ui/copyText.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { useCopied } from "../../ui/useCopied.js";
-import { addressOfLink } from "./shortId.js";
 
-/**
- * What the page shows of a link, and what its form edits. A field that two fragments select is paid for twice in each row,
- * so the dialogs of a row take this fragment, too.
- */
-export const LINK_ROW = graphql(`
-  fragment LinkRow on InviteLink {
-    id
-    name
-    url
-    budget
-    createdAt
-    expireDate
-    memberLimit
-    createsJoinRequest
-    isBotCreated
-    isExpired
-    isRevoked
-    subscription {
-      priceStars
-    }
-    stats {
-      joinCount
-      activeCount
-      costPerJoin
-    }
-    tags {
-      id
-      ...TagChip
-    }
-  }
-`);
-
-export type ShownLink = LinkRowFragment;
 export interface LinkAction {
   readonly kind: "edit" | "revoke" | "qr";
   readonly link: ShownLink;
 }
 
 export const LinkRow = memo(function LinkRow(props: {
-  readonly link: FragmentType<typeof LINK_ROW>;
+  readonly link: FragmentType<typeof SHOWN_LINK>;
   readonly channelId: number;
   readonly currency: string;
   readonly canEdit: boolean;
@@ -61,7 +28,7 @@ export const LinkRow = memo(function LinkRow(props: {
 }) {
   const { channelId, currency, canEdit, isSelected, onSelect, onAct, onMenu } = props;
   const { t, money, number, day, dayAndTime } = useI18n();
-  const link = read(LINK_ROW, props.link);
+  const link = read(SHOWN_LINK, props.link);
   const name = link.name ?? t("links.unnamed");
   return (
     <tr data-usable={!link.isRevoked && !link.isExpired} data-selected={isSelected}>
@@ -135,32 +102,6 @@ export const LinkRow = memo(function LinkRow(props: {
     </tr>
   );
 });
-
-/** Badges for what is unusual about a link. */
-export function Facts({ link }: { readonly link: LinkRowFragment }) {
-  const { t, day, number } = useI18n();
-  const facts = [
-    link.isRevoked && { text: t("facts.revoked"), kind: "ended" },
-    !link.isRevoked && link.isExpired && { text: t("facts.expired"), kind: "ended" },
-    !link.isExpired && link.expireDate && { text: t("facts.expires", { day: day(link.expireDate) }) },
-    link.createsJoinRequest && { text: t("facts.approval") },
-    link.memberLimit && {
-      text: t("facts.limit", { count: link.memberLimit, shown: number(link.memberLimit) }),
-    },
-    link.subscription && { text: t("facts.stars", { stars: number(link.subscription.priceStars) }) },
-    !link.isBotCreated && { text: t("facts.foreign") },
-  ].filter((fact): fact is { text: string; kind?: string } => typeof fact === "object" && fact !== null);
-  if (facts.length === 0) return null;
-  return (
-    <span className="facts">
-      {facts.map(({ text, kind = "plain" }) => (
-        <span key={text} className="fact" data-kind={kind}>
-          {text}
-        </span>
-      ))}
-    </span>
-  );
-}
 
 /** The address, which a click copies where the browser allows it. */
 function Address({ url }: { readonly url: string }) {

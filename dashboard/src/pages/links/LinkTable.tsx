@@ -3,12 +3,13 @@ import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useStat
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { type ChangeView, clearFilter } from "../../parts/filter/useView.js";
+import { filterOf, isFiltered, PAGE_SIZE, type View } from "../../parts/filter/view.js";
+import { SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { useChannel } from "../../shell/channel.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
-import { LINK_ROW, type LinkAction, LinkRow, type ShownLink } from "./LinkRow.js";
+import { type LinkAction, LinkRow } from "./LinkRow.js";
 import { type Selection, useSelection } from "./selection.js";
-import { type ChangeView, clearFilter } from "./useView.js";
-import { filterOf, isFiltered, PAGE_SIZE, type View } from "./view.js";
 
 const BulkBar = lazy(() => import("./BulkBar.js"));
 const RowMenu = lazy(() => import("./RowMenu.js"));
@@ -34,7 +35,7 @@ const LINKS = graphql(`
         cursor
         node {
           id
-          ...LinkRow
+          ...ShownLink
         }
       }
     }
@@ -93,7 +94,7 @@ export function LinkTable(props: {
   const openMenu = useCallback((button: HTMLElement, link: ShownLink) => setMenu({ button, link }), []);
   const list = useKeptFocus();
   const filter = filterOf(view, timeZone);
-  const shownLinks = edges.map(({ node }) => read(LINK_ROW, node));
+  const shownLinks = edges.map(({ node }) => read(SHOWN_LINK, node));
   const listKey = JSON.stringify(filter);
   const { selected, select, toggle } = useSelection(shownLinks, listKey);
   const exportAll = async () => {

@@ -1,80 +1,32 @@
-import { CombinedGraphQLErrors } from "@apollo/client";
-import { useQuery } from "@apollo/client/react";
 import { lazy, Suspense, useState } from "react";
-import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { FilteredPage } from "../../parts/filter/FilteredPage.js";
+import { useFilteredLinks } from "../../parts/filter/useFilteredLinks.js";
+import { clearFilter } from "../../parts/filter/useView.js";
+import { isFiltered } from "../../parts/filter/view.js";
+import { useChangedLinks } from "../../parts/link/changedLinks.js";
+import type { LostCreation } from "../../parts/link/lostCreations.js";
+import { UncertainCreations } from "../../parts/link/UncertainCreations.js";
 import { useChannel } from "../../shell/channel.js";
 import { useKey } from "../../shell/keys.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
-import { useMedia } from "../../ui/useMedia.js";
-import { useChangedLinks } from "./changedLinks.js";
-import { FilterChips } from "./FilterChips.js";
-import { Filters } from "./Filters.js";
 import type { LinkAction } from "./LinkRow.js";
 import { LinkTable } from "./LinkTable.js";
-import type { LostCreation } from "./lostCreations.js";
 import { Overview } from "./Overview.js";
-import { Search } from "./Search.js";
-import { UncertainCreations } from "./UncertainCreations.js";
-import { clearFilter, useView } from "./useView.js";
-import { filterOf, isFiltered } from "./view.js";
 import "./links.css";
 
 const BotNotice = lazy(() => import("./BotNotice.js"));
-const DroppedNotice = lazy(() => import("./DroppedNotice.js"));
-const FiltersDialog = lazy(() => import("./FiltersDialog.js"));
-const CreateLink = lazy(() => import("./CreateLink.js"));
-const EditLink = lazy(() => import("./EditLink.js"));
-const RevokeLink = lazy(() => import("./RevokeLink.js"));
-const QrDialog = lazy(() => import("./QrDialog.js"));
+const CreateLink = lazy(() => import("../../parts/link/CreateLink.js"));
+const EditLink = lazy(() => import("../../parts/link/EditLink.js"));
+const RevokeLink = lazy(() => import("../../parts/link/RevokeLink.js"));
+const QrDialog = lazy(() => import("../../parts/link/QrDialog.js"));
 const TagsDialog = lazy(() => import("./TagsDialog.js"));
-
-/** The channel, with counts and sums over all links that match; they do not depend on the order or on the rows shown. */
-export const SUMMARY = graphql(`
-  query Summary($channelId: TelegramID!, $filter: InviteLinkFilter) {
-    channel(telegramId: $channelId) {
-      id
-      currency
-      botStatus
-      ...BotNotice
-    }
-    inviteLinks(channelId: $channelId, filter: $filter, first: 0) {
-      totalCount
-      facets {
-        ...Facet
-        ...TagChoice
-        ...FilterChip
-        type {
-          id
-          name
-        }
-      }
-    }
-  }
-`);
-
-/** Sums over all links that match. They are a query of their own, since they move with each member who comes. */
-export const SUMS = graphql(`
-  query Sums($channelId: TelegramID!, $filter: InviteLinkFilter) {
-    inviteLinks(channelId: $channelId, filter: $filter, first: 0) {
-      totals {
-        joinCount
-        activeCount
-        budget
-        costPerActiveMember
-      }
-    }
-  }
-`);
 
 type OpenDialog =
   | LinkAction
   | { readonly kind: "create"; readonly again: LostCreation | null }
-  | { readonly kind: "tags" | "filters" };
-
-/** The width from which the filters stand beside the table. */
-export const WIDE = "(min-width: 70rem)";
+  | { readonly kind: "tags" };
 
 /** The queries of the page that a changed link may move. */
 const MOVED = { changed: ["Summary", "Sums", "Links", "Budgets"], counted: ["Sums"] };
@@ -82,47 +34,23 @@ const MOVED = { changed: ["Summary", "Sums", "Links", "Budgets"], counted: ["Sum
 /** The links of a channel. */
 export default function LinksPage() {
   const { t } = useI18n();
-  const { channelId, title, username, timeZone, canEdit } = useChannel();
-  const { view, dropped, changeView } = useView();
+  const { channelId, title, username, canEdit } = useChannel();
+  const links = useFilteredLinks();
+  const { view, changeView, channel, totalCount, facets } = links;
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
-  const isWide = useMedia(WIDE);
-  const filter = filterOf(view, timeZone);
   useChangedLinks(channelId, MOVED);
-  const { data, previousData, error } = useQuery(SUMMARY, { variables: { channelId, filter } });
-  const sums = useQuery(SUMS, { variables: { channelId, filter } });
-  // The previous summary stays visible while the next one is loaded, so that the layout does not jump.
-  const shown = data ?? previousData;
-  const summary = shown?.inviteLinks;
-  const facets = summary?.facets ?? [];
-  const currency = shown?.channel?.currency;
-  const isRefused = CombinedGraphQLErrors.is(error);
-  const isOdd = isRefused || dropped.length > 0;
-  const [wasOdd, setWasOdd] = useState(isOdd);
-  if (isOdd && !wasOdd) setWasOdd(true);
+  const currency = channel?.currency ?? "";
   const close = () => setDialog(null);
   useKey("n", canEdit ? () => setDialog({ kind: "create", again: null }) : null);
-  const filters = <Filters view={view} onChange={changeView} facets={facets} />;
 
   return (
-    <div className="columns">
-      {isWide && (
-        <aside className="side" aria-label={t("links.filters")}>
-          {filters}
-        </aside>
-      )}
-      <main id="main" tabIndex={-1}>
-        <div className="title-row">
-          <div className="title">
-            <h1>{title === undefined ? "…" : <Name>{title}</Name>}</h1>
-            <p className="muted">{username ? `@${username}` : channelId}</p>
-          </div>
-          <span className="spring" />
-          {!isWide && (
-            <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ kind: "filters" })}>
-              <Icon name="filter" /> {t("links.filters")}
-            </button>
-          )}
-          {canEdit && (
+    <>
+      <FilteredPage
+        links={links}
+        title={title === undefined ? "…" : <Name>{title}</Name>}
+        subtitle={username ? `@${username}` : channelId}
+        actions={
+          canEdit && (
             <>
               <button type="button" onClick={() => setDialog({ kind: "tags" })}>
                 <Icon name="tag" /> {t("links.tags")}
@@ -136,48 +64,24 @@ export default function LinksPage() {
                 <Icon name="plus" /> {t("links.create")}
               </button>
             </>
-          )}
-        </div>
-        <Suspense>
-          {shown?.channel && shown.channel.botStatus !== "READY" && <BotNotice channel={shown.channel} />}
-        </Suspense>
-        <UncertainCreations onRepeat={(again) => setDialog({ kind: "create", again })} />
-        {/* Always there, since screen readers announce what is added to it. */}
-        <div role="status">
-          <Suspense>
-            {wasOdd && (
-              <DroppedNotice
-                channelId={channelId}
-                view={view}
-                dropped={dropped}
-                isRefused={isRefused}
-                onChange={changeView}
-              />
-            )}
-          </Suspense>
-        </div>
-        <Overview
-          view={view}
-          onChange={changeView}
-          currency={currency}
-          summary={summary}
-          totals={(sums.data ?? sums.previousData)?.inviteLinks.totals}
-          types={facets.map(({ type }) => type)}
-          isBusy={data === undefined || sums.data === undefined}
-        />
-        <Search search={view.search} onChange={(search) => changeView({ search }, "replace")} />
-        <FilterChips view={view} onChange={changeView} facets={facets} />
-        <LinkTable view={view} onChange={changeView} totalCount={summary?.totalCount} onAct={setDialog} />
-      </main>
+          )
+        }
+        notices={
+          <>
+            <Suspense>
+              {channel !== null && channel.botStatus !== "READY" && <BotNotice channel={channel} />}
+            </Suspense>
+            <UncertainCreations onRepeat={(again) => setDialog({ kind: "create", again })} />
+          </>
+        }
+      >
+        <Overview links={links} />
+        <LinkTable view={view} onChange={changeView} totalCount={totalCount} onAct={setDialog} />
+      </FilteredPage>
       <Suspense>
-        {dialog?.kind === "filters" && !isWide && (
-          <FiltersDialog count={summary?.totalCount ?? 0} onClose={close}>
-            {filters}
-          </FiltersDialog>
-        )}
         {dialog?.kind === "create" && (
           <CreateLink
-            currency={currency ?? ""}
+            currency={currency}
             tagChoices={facets}
             again={dialog.again}
             isHidden={isFiltered(view)}
@@ -187,7 +91,7 @@ export default function LinksPage() {
           />
         )}
         {dialog?.kind === "edit" && (
-          <EditLink link={dialog.link} currency={currency ?? ""} tagChoices={facets} onClose={close} />
+          <EditLink link={dialog.link} currency={currency} tagChoices={facets} onClose={close} />
         )}
         {dialog?.kind === "revoke" && <RevokeLink link={dialog.link} onClose={close} />}
         {dialog?.kind === "qr" && (
@@ -195,6 +99,6 @@ export default function LinksPage() {
         )}
         {dialog?.kind === "tags" && <TagsDialog onClose={close} />}
       </Suspense>
-    </div>
+    </>
   );
 }

@@ -5,9 +5,9 @@ import { failureOf } from "../../api/failure.js";
 import { read } from "../../api/gql/index.js";
 import { isOutcomeUnknown, PROBLEM, type ProblemView, reasonOf, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { REVOKE } from "../../parts/link/RevokeLink.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Name } from "../../ui/Name.js";
-import { REVOKE } from "./RevokeLink.js";
 import type { Picked } from "./selection.js";
 
 interface Refused {

@@ -1,8 +1,9 @@
 import { Menu } from "@base-ui/react/menu";
 import { useI18n } from "../../i18n/index.js";
+import type { ShownLink } from "../../parts/link/shownLink.js";
 import { copyText } from "../../ui/copyText.js";
 import { Icon } from "../../ui/Icon.js";
-import type { LinkAction, ShownLink } from "./LinkRow.js";
+import type { LinkAction } from "./LinkRow.js";
 
 /** What can be done with a link, beside the button that opened it. The table has one menu for all rows. */
 export default function RowMenu(props: {

@@ -5,12 +5,12 @@ import type { SetInviteLinkTagsInput } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { TAG_CHOICES, TagPicker } from "../../parts/link/TagPicker.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import type { Picked } from "./selection.js";
-import { TAG_CHOICES, TagPicker } from "./TagPicker.js";
 
 const SET_TAGS = graphql(`
   mutation SetLinkTags($input: SetInviteLinkTagsInput!) {

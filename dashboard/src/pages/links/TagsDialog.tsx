@@ -5,14 +5,14 @@ import type { TagsQuery } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { useView } from "../../parts/filter/useView.js";
+import { withoutTag } from "../../parts/filter/view.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Field } from "../../ui/Field.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { TagChip } from "../../ui/TagChip.js";
-import { useView } from "./useView.js";
-import { withoutTag } from "./view.js";
 
 /** Facets contain every tag, with the number of links that would lose it if it were deleted. */
 const TAGS = graphql(`

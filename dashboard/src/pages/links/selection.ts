@@ -1,5 +1,5 @@
 import { useCallback, useRef, useState } from "react";
-import type { ShownLink } from "./LinkRow.js";
+import type { ShownLink } from "../../parts/link/shownLink.js";
 
 /** What is known of a selected link, which need not be among the rows shown. */
 export type Picked = Pick<ShownLink, "id" | "name" | "isRevoked" | "isBotCreated"> & {

@@ -4,12 +4,12 @@ import { Link } from "wouter";
 import type { GroupsQuery, InviteLinkFilter, InviteLinkGrouping } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { type View, writeView } from "../../parts/filter/view.js";
 import { useChannel } from "../../shell/channel.js";
 import { bucketNames, type Unit } from "../../ui/chart/bucketNames.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Segments } from "../../ui/Segments.js";
 import { TagChip } from "../../ui/TagChip.js";
-import { type View, writeView } from "../links/view.js";
 import { COLUMNS, type Column, isTime, type Order, type PerformanceView, TIMES, type Time } from "./view.js";
 
 const GROUPS = graphql(`

@@ -1,8 +1,8 @@
 import { useCallback, useMemo } from "react";
 import { useSearch } from "wouter";
 import { navigate } from "wouter/use-browser-location";
+import { expandId, shortenId } from "../../shell/shortId.js";
 import { SPANS, type Span } from "../../ui/chart/spans.js";
-import { expandId, shortenId } from "../links/shortId.js";
 
 /** The times of creation by which links are grouped. */
 export const TIMES = ["day", "week", "month"] as const;

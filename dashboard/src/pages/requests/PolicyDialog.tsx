@@ -2,10 +2,10 @@ import { useRef } from "react";
 import { read } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { JOIN_REQUEST_POLICY, PolicyFields, readPolicy, useSetPolicy } from "../../parts/link/policy.js";
 import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
-import { JOIN_REQUEST_POLICY, PolicyFields, readPolicy, useSetPolicy } from "./policy.js";
 import type { WaitingLink } from "./WaitingLinks.js";
 
 /** Changes who decides the requests by a link. */

@@ -3,11 +3,11 @@ import { useState } from "react";
 import type { WaitingLinksQuery } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { JOIN_REQUEST_POLICY, PolicyText } from "../../parts/link/policy.js";
 import { useChannel } from "../../shell/channel.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { PolicyDialog } from "./PolicyDialog.js";
-import { JOIN_REQUEST_POLICY, PolicyText } from "./policy.js";
 
 const WAITING_LINKS = graphql(`
   query WaitingLinks($channelId: TelegramID!) {

@@ -1,7 +1,7 @@
 import { useI18n } from "../../i18n/index.js";
 import { Brand } from "../../shell/Brand.js";
 import { LanguageChoice } from "../../shell/LanguageChoice.js";
-import { TokenForm } from "./TokenForm.js";
+import { TokenForm } from "../../shell/TokenForm.js";
 
 /** Asks for an API token. */
 export default function SignIn({ isRefused }: { readonly isRefused: boolean }) {

@@ -16,10 +16,10 @@ import { TagChip } from "../../ui/TagChip.js";
 import { Step, type StepState } from "./Step.js";
 import { TypesForm } from "./TypesForm.js";
 // The form of a link is the one of the page of links.
-import "../links/links.css";
+import "../../parts/link/link.css";
 
-const CreateLink = lazy(() => import("../links/CreateLink.js"));
-const QrDialog = lazy(() => import("../links/QrDialog.js"));
+const CreateLink = lazy(() => import("../../parts/link/CreateLink.js"));
+const QrDialog = lazy(() => import("../../parts/link/QrDialog.js"));
 
 /** The channel, and its newest link of the bot's by which people can join. */
 const START = graphql(`

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shortenId } from "../../../../dashboard/src/pages/links/shortId.js";
+import { shortenId } from "../../../../dashboard/src/shell/shortId.js";
 import { violationsOf } from "../../../support/accessibility.js";
 import { describeInChromium } from "../../../support/chromium.js";
 import {

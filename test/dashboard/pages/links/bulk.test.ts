@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { PAGE_SIZE } from "../../../../dashboard/src/pages/links/view.js";
+import { PAGE_SIZE } from "../../../../dashboard/src/parts/filter/view.js";
 import { violationsOf } from "../../../support/accessibility.js";
 import { describeInChromium } from "../../../support/chromium.js";
 import {

@@ -1,6 +1,6 @@
 import type { Request } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
-import { PAGE_SIZE } from "../../../../dashboard/src/pages/links/view.js";
+import { PAGE_SIZE } from "../../../../dashboard/src/parts/filter/view.js";
 import { describeInChromium } from "../../../support/chromium.js";
 import {
   button,

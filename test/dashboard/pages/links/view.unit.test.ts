@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { PERIODS } from "../../../../dashboard/src/pages/links/period.js";
+import { PERIODS } from "../../../../dashboard/src/parts/filter/period.js";
 import {
   ORDER_FIELDS,
   PAGE_SIZE,
@@ -10,7 +10,7 @@ import {
   toggle,
   type View,
   writeView,
-} from "../../../../dashboard/src/pages/links/view.js";
+} from "../../../../dashboard/src/parts/filter/view.js";
 
 /** Ids of this API, and others: base64 has characters that must be escaped in an address. */
 const idOf = (type: string) =>

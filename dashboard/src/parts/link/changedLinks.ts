@@ -1,9 +1,9 @@
 import { useApolloClient, useSubscription } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
-import type { ChangedLinkFragment, LinkRowFragment } from "../../api/gql/graphql.js";
+import type { ChangedLinkFragment, ShownLinkFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useIsVisible } from "../../ui/useIsVisible.js";
-import { LINK_ROW } from "./LinkRow.js";
+import { SHOWN_LINK } from "./shownLink.js";
 
 const CHANGED_LINK = graphql(`
   fragment ChangedLink on InviteLink {
@@ -13,7 +13,7 @@ const CHANGED_LINK = graphql(`
     stats {
       lastJoinAt
     }
-    ...LinkRow
+    ...ShownLink
   }
 `);
 
@@ -60,11 +60,11 @@ export function useChangedLinks(channelId: number, moved: Moved, onlyId?: string
         client.query({ query, variables, fetchPolicy: "network-only" }).catch(() => {});
   };
   const rowOf = (id: string) =>
-    client.cache.readFragment({ fragment: LINK_ROW, fragmentName: "LinkRow", id: `InviteLink:${id}` });
+    client.cache.readFragment({ fragment: SHOWN_LINK, fragmentName: "ShownLink", id: `InviteLink:${id}` });
   /** Whether a link moved in its numbers alone. */
   const isCounted = (
-    before: LinkRowFragment | null,
-    after: LinkRowFragment | null,
+    before: ShownLinkFragment | null,
+    after: ShownLinkFragment | null,
     link: ChangedLinkFragment,
   ): boolean => {
     if (before)

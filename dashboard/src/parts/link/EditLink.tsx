@@ -9,10 +9,10 @@ import { fromLocal, toLocal } from "../../i18n/format.js";
 import { type I18n, useI18n } from "../../i18n/index.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
-import { isSamePolicy, PolicyFields, readPolicy, useLinkPolicy, useSetPolicy } from "../requests/policy.js";
 import { refetchAfter } from "./afterRefusal.js";
 import { LinkForm, type LinkValues } from "./LinkForm.js";
-import type { ShownLink } from "./LinkRow.js";
+import { isSamePolicy, PolicyFields, readPolicy, useLinkPolicy, useSetPolicy } from "./policy.js";
+import type { ShownLink } from "./shownLink.js";
 import type { TAG_CHOICE } from "./TagPicker.js";
 
 const UPDATE = graphql(`
@@ -21,7 +21,7 @@ const UPDATE = graphql(`
       __typename
       ... on UpdateInviteLinkSuccess {
         inviteLink {
-          ...LinkRow
+          ...ShownLink
           channel {
             ...BotNotice
           }

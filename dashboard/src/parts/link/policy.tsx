@@ -5,7 +5,7 @@ import { graphql, read } from "../../api/gql/index.js";
 import { fieldProblem, type ProblemView } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { duration } from "./duration.js";
-import "../../parts/parts.css";
+import "../parts.css";
 
 export const JOIN_REQUEST_POLICY = graphql(`
   fragment JoinRequestPolicy on InviteLink {

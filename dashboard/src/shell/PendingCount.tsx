@@ -1,6 +1,6 @@
 import { useQuery } from "@apollo/client/react";
-import { graphql } from "../../api/gql/index.js";
-import { useI18n } from "../../i18n/index.js";
+import { graphql } from "../api/gql/index.js";
+import { useI18n } from "../i18n/index.js";
 
 const PENDING_REQUESTS = graphql(`
   query PendingRequests($channelId: TelegramID!) {

@@ -1,6 +1,6 @@
 import type { InviteLinkFilter, InviteLinkOrder, InviteLinkOrderField } from "../../api/gql/graphql.js";
+import { expandId, shortenId } from "../../shell/shortId.js";
 import { createdIn, PERIODS, type Period } from "./period.js";
-import { expandId, shortenId } from "./shortId.js";
 
 /** One tag type's part of the filter: any of these tags or, with `without`, no tag of the type. */
 export interface TagGroup {

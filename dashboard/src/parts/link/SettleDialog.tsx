@@ -11,6 +11,7 @@ import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { forget, type LostCreation } from "./lostCreations.js";
 import type { UncertainCreation } from "./UncertainCreations.js";
+import "./link.css";
 
 const RESOLVE = graphql(`
   mutation ResolveCreation($input: ResolveCreationInput!) {
@@ -18,7 +19,7 @@ const RESOLVE = graphql(`
       __typename
       ... on ResolveCreationSuccess {
         inviteLink {
-          ...LinkRow
+          ...ShownLink
         }
       }
       ...Problem

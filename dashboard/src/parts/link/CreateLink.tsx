@@ -11,8 +11,8 @@ import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
 import { LinkForm, type LinkValues } from "./LinkForm.js";
-import { LINK_ROW, type ShownLink } from "./LinkRow.js";
 import { forget, type LostCreation, remember } from "./lostCreations.js";
+import { SHOWN_LINK, type ShownLink } from "./shownLink.js";
 import type { TAG_CHOICE } from "./TagPicker.js";
 import { useUncertainCreations } from "./UncertainCreations.js";
 
@@ -22,7 +22,7 @@ const CREATE = graphql(`
       __typename
       ... on CreateInviteLinkSuccess {
         inviteLink {
-          ...LinkRow
+          ...ShownLink
           channel {
             ...BotNotice
           }
@@ -67,7 +67,7 @@ export default function CreateLink(props: {
         return result;
       }
       forget(idempotencyKey);
-      const link = read(LINK_ROW, result.inviteLink);
+      const link = read(SHOWN_LINK, result.inviteLink);
       onClose();
       toast({
         message: t("links.created", { name: values.name }),

@@ -7,7 +7,7 @@ import { Dialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
-import type { ShownLink } from "./LinkRow.js";
+import type { ShownLink } from "./shownLink.js";
 
 export const REVOKE = graphql(`
   mutation RevokeLink($input: RevokeInviteLinkInput!) {
@@ -15,7 +15,7 @@ export const REVOKE = graphql(`
       __typename
       ... on RevokeInviteLinkSuccess {
         inviteLink {
-          ...LinkRow
+          ...ShownLink
           channel {
             ...BotNotice
           }

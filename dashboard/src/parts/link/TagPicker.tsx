@@ -10,6 +10,7 @@ import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { type TAG_CHIP, TagChip } from "../../ui/TagChip.js";
+import "./link.css";
 
 /** The tags of a type in a channel. Facets contain all tags of a type, without a limit. */
 export const TAG_CHOICE = graphql(`

@@ -1,6 +1,7 @@
 import { renderSVG } from "uqr";
 import { useI18n } from "../../i18n/index.js";
 import { Dialog } from "../../ui/Dialog.js";
+import "./link.css";
 
 /** Black on white in dark mode too, because cameras need the contrast. */
 export default function QrDialog(props: {

@@ -6,7 +6,7 @@ import { useI18n } from "../../i18n/index.js";
 import { useCloseDialog } from "../../ui/Dialog.js";
 import { Field } from "../../ui/Field.js";
 import { Problem } from "../../ui/Problem.js";
-import type { ShownLink } from "./LinkRow.js";
+import type { ShownLink } from "./shownLink.js";
 import { type TAG_CHOICE, TagPicker } from "./TagPicker.js";
 
 /** The values of the form. */

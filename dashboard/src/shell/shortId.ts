@@ -1,4 +1,4 @@
-import { addressFor } from "../../shell/channel.js";
+import { addressFor } from "./channel.js";
 
 // Ids in addresses. This API's ids are "Type:uuid" in base64, more than fifty characters, of which an address needs only
 // the uuid's sixteen bytes: 22 characters. An id of any other form stands in an address as it is.

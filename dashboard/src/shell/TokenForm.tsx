@@ -1,7 +1,7 @@
 import { type SubmitEvent, useId, useState } from "react";
-import { type Answer, probe } from "../../api/probe.js";
-import { useI18n } from "../../i18n/index.js";
-import { enter } from "../../shell/session.js";
+import { type Answer, probe } from "../api/probe.js";
+import { useI18n } from "../i18n/index.js";
+import { enter } from "./session.js";
 
 /** The form that asks for an API token, and asks the server whether it accepts it. */
 export function TokenForm(props: {
