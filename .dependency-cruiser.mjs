@@ -5,8 +5,8 @@
 // and find no violation. This import fails instead.
 import "@swc/core";
 
-/** All sources may import these: the log, the configuration's type, the parser of database addresses, the fast paths' switches, and parsers/. */
-const SHARED = "^src/((log|config|databaseAddress|fastPaths)[.]ts$|parsers/)";
+/** All sources may import these: the log, the configuration's type, the parser of database addresses, the fast paths' switches, the documents of a command, and parsers/. */
+const SHARED = "^src/((log|config|databaseAddress|fastPaths|batchDocuments)[.]ts$|parsers/)";
 
 /**
  * @param {string} name

@@ -13,6 +13,16 @@ const generateDocuments = async () => {
   await promisify(execFile)(process.execPath, [GENERATE]);
 };
 
+/** The operations as texts, as Apollo Client sends them. A server that runs trusted documents alone reads them. */
+async function sentTexts() {
+  const { InMemoryCache } = await import("@apollo/client");
+  const { print } = await import("graphql");
+  const cache = new InMemoryCache();
+  const parsed = Object.values(JSON.parse(await readFile(DOCUMENTS, "utf8")));
+  const operations = parsed.filter(({ definitions: [first] }) => first.kind === "OperationDefinition");
+  return operations.map((document) => print(cache.transformDocument(document)));
+}
+
 /**
  * Generates the types of the GraphQL documents before they are imported, and again after each edit. In the place of each
  * `graphql(…)` stands the parsed document, so that every page has only its own documents, and no page needs a parser.
@@ -32,6 +42,9 @@ const documents = {
   },
   async hotUpdate({ file }) {
     if (/[.]tsx?$/.test(file) && !file.includes("/gql/")) await generateDocuments();
+  },
+  async generateBundle() {
+    this.emitFile({ type: "asset", fileName: "documents.json", source: JSON.stringify(await sentTexts()) });
   },
 };
 

@@ -11,6 +11,7 @@ import type { UpdateReceiver } from "./background/updates/updateReceiver.js";
 import { NameLookups } from "./background/webhooks/nameLookups.js";
 import { ReceiverCalls } from "./background/webhooks/receiverCalls.js";
 import { WebhookSender } from "./background/webhooks/webhookSender.js";
+import { BATCH_DOCUMENTS } from "./batchDocuments.js";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase, type Database } from "./database/database.js";
 import { type BackgroundSession, backgroundSession } from "./database/dedicatedSession.js";
@@ -34,10 +35,17 @@ import { PendingWork } from "./domain/shared/pendingWork.js";
 import { TagCache } from "./domain/tags/tagCache.js";
 import { DeliveryQueue } from "./domain/webhooks/deliveryQueue.js";
 import { fastPaths } from "./fastPaths.js";
+import { problemOf } from "./graphql/pipeline/documents.js";
 import { Operations } from "./graphql/pipeline/executeOperation.js";
+import {
+  AutomaticDocuments,
+  type PersistedDocuments,
+  TrustedDocuments,
+} from "./graphql/pipeline/persistedDocuments.js";
 import { schema } from "./graphql/schema.js";
-import { addDashboard } from "./http/dashboard.js";
+import { addDashboard, dashboardDocuments } from "./http/dashboard.js";
 import { exampleQueries } from "./http/graphql/exampleQueries.js";
+import { graphiqlDocuments } from "./http/graphql/graphiql.js";
 import { addGraphQL, GRAPHQL_PATH } from "./http/graphql/route.js";
 import { addHealth } from "./http/health.js";
 import { BearerTokens } from "./http/lifecycle/bearer.js";
@@ -447,12 +455,37 @@ interface FaceParts {
   readonly sandboxToken: string | null;
 }
 
+/** The document by which the dashboard and GraphiQL ask whether a token is accepted. */
+const PROBE = "{ __typename }";
+
+/**
+ * The trusted documents with those of the server's own clients, if there is a manifest of them.
+ * @param examples the tabs of GraphiQL; null without GraphiQL
+ */
+function persistedDocuments(
+  { trustedDocuments }: Config,
+  log: Logger,
+  examples: readonly string[] | null,
+): PersistedDocuments {
+  if (trustedDocuments === null) return new AutomaticDocuments();
+  for (const [hash, text] of trustedDocuments) {
+    const problem = problemOf(schema, text);
+    if (problem !== null) log.warn({ hash, problem }, "a trusted document does not fit the schema");
+  }
+  return new TrustedDocuments(trustedDocuments, [
+    PROBE,
+    ...dashboardDocuments(),
+    ...Object.values(BATCH_DOCUMENTS),
+    ...(examples === null ? [] : graphiqlDocuments(examples)),
+  ]);
+}
+
 /**
  * Mounts GraphQL, REST and the dashboard.
  * @returns whether the dashboard was built
  */
 async function mountFaces(
-  { config, metrics, connectionFailures }: Start,
+  { config, log, metrics, connectionFailures }: Start,
   server: FastifyInstance,
   { domain, sample, sandboxToken }: FaceParts,
 ): Promise<boolean> {
@@ -464,13 +497,17 @@ async function mountFaces(
   );
   const bearer = new BearerTokens(authentication);
   const hasDashboard = await addDashboard(server, { sandboxToken });
+  const examples = config.graphiql ? exampleQueries(sample && exampleChannel(sample)) : null;
   addGraphQL(server, {
-    operations: new Operations({ domain, schema, suggestions: !config.production }),
+    operations: new Operations({
+      domain,
+      schema,
+      suggestions: !config.production,
+      persisted: persistedDocuments(config, log, examples),
+    }),
     bearer,
     streamReport: metrics.streamReport,
-    graphiql: config.graphiql
-      ? { sandboxToken, hasDashboard, examples: exampleQueries(sample && exampleChannel(sample)) }
-      : null,
+    graphiql: examples && { sandboxToken, hasDashboard, examples },
   });
   await addRest(server, { domain, bearer });
   return hasDashboard;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import * as z from "zod";
@@ -61,6 +62,8 @@ export interface Config {
   readonly eventsKeptDays: number | null;
   /** Whether webhooks may lead to http:// and to private addresses. */
   readonly webhookAllowPrivate: boolean;
+  /** The only GraphQL documents that clients may execute, by their hashes; null if they may execute any. */
+  readonly trustedDocuments: ReadonlyMap<string, string> | null;
 }
 
 interface Variable<T> {
@@ -102,6 +105,18 @@ function isNetwork(text: string): boolean {
 }
 
 const onOff = z.enum(["on", "off"]).transform((value) => value === "on");
+
+/** The texts of a manifest's documents by their hashes; null if the file is no such manifest. */
+function readManifest(file: string): ReadonlyMap<string, string> | null {
+  try {
+    const parsed = z
+      .record(z.string().min(1), z.string().min(1))
+      .parse(JSON.parse(readFileSync(file, "utf8")));
+    return new Map(Object.entries(parsed));
+  } catch {
+    return null;
+  }
+}
 
 const hostName =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
@@ -173,6 +188,13 @@ const VARIABLES = {
   CACHE: { schema: onOff, accepts: "on or off" },
   EVENTS_KEPT_DAYS: { schema: integer(1, 36_500), accepts: "a number of days from 1 to 36500" },
   WEBHOOK_ALLOW_PRIVATE: { schema: onOff, accepts: "on or off" },
+  TRUSTED_DOCUMENTS: {
+    schema: z
+      .string()
+      .transform(readManifest)
+      .pipe(z.custom<ReadonlyMap<string, string>>((map) => map !== null)),
+    accepts: "a readable JSON file of { hash: document }",
+  },
 } satisfies Record<string, Variable<unknown>>;
 
 type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
@@ -267,6 +289,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     cache: values.CACHE ?? true,
     eventsKeptDays: values.EVENTS_KEPT_DAYS ?? null,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE ?? false,
+    trustedDocuments: values.TRUSTED_DOCUMENTS ?? null,
   };
 }
 

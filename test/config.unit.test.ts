@@ -1,6 +1,9 @@
-import { resolve } from "node:path";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { ConfigurationError, readConfig } from "../src/config.js";
 
 const TOKEN = "123456789:AAbbCC-dd_eeFFgg";
@@ -36,7 +39,18 @@ const DEFAULTS = {
   eventsKeptDays: null,
   webhookAllowPrivate: false,
   isSandboxQuiet: false,
+  trustedDocuments: null,
 };
+
+const folder = mkdtempSync(join(tmpdir(), "invite-links-config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The path of a new file with a text. */
+function manifest(text: string): string {
+  const file = join(folder, `${randomUUID()}.json`);
+  writeFileSync(file, text);
+  return file;
+}
 
 const NAMES = [
   "PORT",
@@ -61,6 +75,7 @@ const NAMES = [
   "LOG_LEVEL",
   "EVENTS_KEPT_DAYS",
   "WEBHOOK_ALLOW_PRIVATE",
+  "TRUSTED_DOCUMENTS",
 ] as const;
 const SECRETS = new Set([
   "DATABASE_URL",
@@ -141,6 +156,10 @@ describe("readConfig", () => {
     ],
     [{ EVENTS_KEPT_DAYS: "90" }, { eventsKeptDays: 90 }],
     [{ WEBHOOK_ALLOW_PRIVATE: "on" }, { webhookAllowPrivate: true }],
+    [
+      { TRUSTED_DOCUMENTS: manifest('{ "a": "{ viewer { name } }" }') },
+      { trustedDocuments: new Map([["a", "{ viewer { name } }"]]) },
+    ],
     [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
   ])("readConfig reads %j", (env, config) => {
     expect(readConfig(env)).toEqual({ ...DEFAULTS, ...config });
@@ -205,6 +224,11 @@ describe("readConfig", () => {
     ["TELEGRAM_SANDBOX", "ON"],
     ["EVENTS_KEPT_DAYS", "0"],
     ["WEBHOOK_ALLOW_PRIVATE", "yes"],
+    ["TRUSTED_DOCUMENTS", "/does/not/exist.json"],
+    ["TRUSTED_DOCUMENTS", manifest("{")],
+    ["TRUSTED_DOCUMENTS", manifest("[]")],
+    ["TRUSTED_DOCUMENTS", manifest('{ "a": 1 }')],
+    ["TRUSTED_DOCUMENTS", manifest('{ "": "{ viewer { name } }" }')],
     ["EVENTS_KEPT_DAYS", "1.5"],
     ["TELEGRAM_API_ROOT", "api.telegram.org"],
     ["TELEGRAM_API_ROOT", "ftp://x"],

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
+import { BATCH_DOCUMENTS } from "../batchDocuments.js";
 import type { SourceRow } from "../domain/transfer/importLinks.js";
 import type { NewLink } from "../domain/transfer/linkRecord.js";
 import { addressOption } from "./addressOption.js";
@@ -18,34 +19,9 @@ import { ReportFile } from "./reportFile.js";
 const BATCH_SIZE = 1000;
 /** The most bytes of a batch's links as JSON. The server takes requests of 1 MiB. */
 const BATCH_BYTES = 1_000_000;
-const PAGE_SIZE = 100;
 /** Between two looks at a batch, in milliseconds. */
 const LOOK_MS = 1000;
 const SHOWN = 10;
-
-const TAGS = `query ($channelId: TelegramID!, $after: String) {
-  tags(channelId: $channelId, first: ${PAGE_SIZE}, after: $after) {
-    nodes { id name type { name } } pageInfo { endCursor hasNextPage }
-  }
-}`;
-const BATCH = "id state totalCount madeCount failedCount uncertainCount finishedAt waitingUntil";
-const CREATE = `mutation ($input: CreateInviteLinksInput!) {
-  createInviteLinks(input: $input) {
-    ... on CreateInviteLinksSuccess { batch { ${BATCH} } }
-    ... on UserError { message }
-    ... on ValidationError { fieldErrors { field message } }
-  }
-}`;
-const LOOK = `query ($id: ID!) { node(id: $id) { ... on InviteLinkBatch { ${BATCH} } } }`;
-const ITEMS = `query ($id: ID!, $after: String) {
-  node(id: $id) {
-    ... on InviteLinkBatch {
-      items(first: ${PAGE_SIZE}, after: $after) {
-        nodes { index name externalId state inviteLink { url } error { code message } } pageInfo { endCursor hasNextPage }
-      }
-    }
-  }
-}`;
 
 interface PageInfo {
   readonly endCursor: string | null;
@@ -272,7 +248,7 @@ class Creation {
     let more = links.some(({ link }) => link.tags.length > 0);
     while (more) {
       const { tags }: Page = await this.#client.ask<Page>(
-        TAGS,
+        BATCH_DOCUMENTS.tags,
         { channelId: this.#channelId, after },
         "briefly",
       );
@@ -287,7 +263,7 @@ class Creation {
   async #create(part: readonly PlacedInput[], idempotencyKey: string): Promise<Batch | Result[]> {
     const input = { channelId: this.#channelId, idempotencyKey, links: part.map((one) => one.input) };
     const { createInviteLinks } = await this.#client.ask<{ createInviteLinks: CreateResult }>(
-      CREATE,
+      BATCH_DOCUMENTS.create,
       { input },
       this.isBegun ? "long" : "briefly",
     );
@@ -302,7 +278,7 @@ class Creation {
       if (batch.finishedAt !== null) return;
       await delay(LOOK_MS, undefined, { signal: this.#signal }).catch(() => {});
       this.#signal.throwIfAborted();
-      const { node } = await this.#client.ask<{ node: Batch | null }>(LOOK, { id: batch.id });
+      const { node } = await this.#client.ask<{ node: Batch | null }>(BATCH_DOCUMENTS.look, { id: batch.id });
       if (node === null) throw new Error("The batch is not there any more, or the token may not see it.");
       batch = node;
     }
@@ -326,7 +302,7 @@ class Creation {
     const items: Item[] = [];
     let after: string | null = null;
     for (;;) {
-      const { node }: Page = await this.#client.ask<Page>(ITEMS, { id, after });
+      const { node }: Page = await this.#client.ask<Page>(BATCH_DOCUMENTS.items, { id, after });
       if (node === null) throw new Error("The batch is not there any more, or the token may not see it.");
       items.push(...node.items.nodes);
       if (!node.items.pageInfo.hasNextPage) return items;

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,6 +28,12 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
+
+/** The texts of the dashboard's GraphQL operations, as it sends them; none if it was not built. */
+export function dashboardDocuments(folder = BUILT): readonly string[] {
+  const file = join(folder, "documents.json");
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as string[]) : [];
+}
 
 /** The placeholder for the token in dashboard/index.html. */
 const NO_TOKEN = '<meta name="sandbox-token" content="" />';

@@ -64,6 +64,16 @@ function parseDocument(query: string): DocumentNode {
   }
 }
 
+/** Why a document cannot be executed with a schema; null if it can. */
+export function problemOf(schema: GraphQLSchema, query: string): string | null {
+  try {
+    const [error] = validate(schema, parseDocument(query), RULES, { maxErrors: 1 });
+    return error?.message ?? null;
+  } catch (error) {
+    return error instanceof GraphQLError ? error.message : String(error);
+  }
+}
+
 /** Parses and validates documents, each once while it stays in the cache. */
 export class Documents {
   readonly #schema: GraphQLSchema;

@@ -26,6 +26,7 @@ import {
 } from "./errors.js";
 import { checkExtensions, checkVariables } from "./nesting.js";
 import type { OperationParameters, OperationRequest, OperationResult } from "./operation.js";
+import type { PersistedDocuments } from "./persistedDocuments.js";
 import type { PreparedOperation } from "./preparedOperation.js";
 import { ResultStream } from "./resultStream.js";
 import { SharedResults } from "./sharedResults.js";
@@ -35,6 +36,8 @@ export interface OperationsOptions {
   readonly schema: GraphQLSchema;
   /** Whether error messages may suggest fields that the client perhaps meant. */
   readonly suggestions: boolean;
+  /** The documents that clients may name by a hash. */
+  readonly persisted: PersistedDocuments;
 }
 
 /** An operation that was refused before its execution. */
@@ -110,16 +113,18 @@ export class Operations {
   readonly schema: GraphQLSchema;
   readonly #domain: Domain;
   readonly #suggestions: boolean;
+  readonly #persisted: PersistedDocuments;
   readonly #documents: Documents;
   readonly #rights: RightsWatch;
   readonly #sharedResults = new SharedResults();
   readonly #streams = new Set<ResultStream>();
   #isClosing = false;
 
-  constructor({ domain, schema, suggestions }: OperationsOptions) {
+  constructor({ domain, schema, suggestions, persisted }: OperationsOptions) {
     this.schema = schema;
     this.#domain = domain;
     this.#suggestions = suggestions;
+    this.#persisted = persisted;
     this.#documents = new Documents(schema);
     this.#rights = new RightsWatch(domain.database);
   }
@@ -141,7 +146,9 @@ export class Operations {
     const run = new OperationRun(request);
     const given = parameters.variables ?? {};
     try {
-      const operation = this.#documents.operation(parameters.query, parameters.operationName || null);
+      const text = this.#persisted.textOf(parameters);
+      const operation = this.#documents.operation(text, parameters.operationName || null);
+      this.#persisted.keep(parameters);
       run.operation = operation;
       checkType(operation, request);
       checkVariables(given);

@@ -5,6 +5,7 @@ import type { Json } from "../executor/json.js";
 
 /** An operation as a client states it. */
 export interface OperationParameters {
+  /** The document's text; empty if the extensions name it by its hash. */
   readonly query: string;
   readonly operationName?: string | null | undefined;
   readonly variables?: Record<string, unknown> | null | undefined;

@@ -4,6 +4,7 @@ import { parseJson } from "../executor/json.js";
 import { type HttpExtension, reword } from "./errors.js";
 import type { ExecutableOperation, Operations } from "./executeOperation.js";
 import type { OperationParameters, OperationRequest, OperationResult } from "./operation.js";
+import { namesHash } from "./persistedDocuments.js";
 import { ResultStream } from "./resultStream.js";
 
 /** Yoga's server context for one request. */
@@ -28,14 +29,6 @@ function readParameters({ query, operationName, variables, extensions }: GraphQL
   return { query: query ?? "", operationName, variables, extensions };
 }
 
-/** Clients that first send only a document's hash know this error, and then send the document. */
-function refuseHash({ query, extensions }: GraphQLParams): void {
-  if (query != null || extensions?.["persistedQuery"] == null) return;
-  throw new GraphQLError("PersistedQueryNotSupported", {
-    extensions: { code: "PERSISTED_QUERY_NOT_SUPPORTED" },
-  });
-}
-
 const toYogaResult = ({ data, ...rest }: OperationResult): ExecutionResult =>
   data === undefined ? rest : { ...rest, data: parseJson(data) as Record<string, unknown> };
 
@@ -55,8 +48,9 @@ async function executed({ operation, onStream }: PipelineContext): Promise<Execu
 export function pipelinePlugin(operations: Operations): Plugin<PipelineContext, PipelineContext> {
   return {
     onPluginInit: ({ setSchema }) => setSchema(operations.schema),
-    onParams({ params, context, setResult }) {
-      refuseHash(params);
+    onParams({ params, context, setParams, setResult }) {
+      // Yoga asks for a text where the pipeline finds it by its hash.
+      if (params.query == null && namesHash(params.extensions)) setParams({ ...params, query: "" });
       if (context.result) setResult(toYogaResult(context.result));
     },
     onParse({ context, extendContext, setParseFn }) {

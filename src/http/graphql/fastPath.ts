@@ -6,6 +6,7 @@
 
 import type { FastifyRequest } from "fastify";
 import type { OperationParameters } from "../../graphql/pipeline/operation.js";
+import { namesHash } from "../../graphql/pipeline/persistedDocuments.js";
 
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -26,7 +27,9 @@ function parse(text: string): unknown {
 export function ordinaryOperation({ method, body }: FastifyRequest): OperationParameters | null {
   const content = method === "POST" && typeof body === "string" ? parse(body) : null;
   if (!isObject(content)) return null;
-  const { query, operationName, variables, extensions, ...others } = content;
+  const { operationName, variables, extensions, ...others } = content;
+  const query = isAbsent(others["query"]) && namesHash(extensions) ? "" : others["query"];
+  delete others["query"];
   const isOrdinary =
     typeof query === "string" &&
     (isAbsent(operationName) || typeof operationName === "string") &&

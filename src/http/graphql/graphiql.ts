@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { brotliCompress, createGunzip, gzip, constants as zlib } from "node:zlib";
 import type * as renderer from "@graphql-yoga/render-graphiql";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { getIntrospectionQuery, parse, print, stripIgnoredCharacters } from "graphql";
 import Negotiator from "negotiator";
 import { asPrivatePage } from "../lifecycle/htmlPage.js";
 import { isLocalRequest } from "../lifecycle/localRequest.js";
@@ -17,6 +18,14 @@ export interface GraphiQLOptions {
   /** Whether `/` is the dashboard. */
   readonly hasDashboard: boolean;
 }
+
+const minified = (text: string): string => stripIgnoredCharacters(print(parse(text)));
+
+/** The documents that the page sends by itself and for its tabs, as it sends them: without comments and white space. */
+export const graphiqlDocuments = (examples: readonly string[]): readonly string[] => [
+  ...examples.flatMap((text) => [text, minified(text)]),
+  minified(getIntrospectionQuery({ schemaDescription: true, inputValueDeprecation: true })),
+];
 
 /** GraphiQL animates its tabs while the page loads, and takes a click on a moving tab for a drag. */
 const CLICKABLE_TABS = ".graphiql-tab { transform: none !important; }";

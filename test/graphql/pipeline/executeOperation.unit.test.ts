@@ -4,6 +4,7 @@ import type { Domain } from "../../../src/domain/request.js";
 import type { Caller } from "../../../src/domain/shared/caller.js";
 import { Operations } from "../../../src/graphql/pipeline/executeOperation.js";
 import type { OperationResult } from "../../../src/graphql/pipeline/operation.js";
+import { AutomaticDocuments } from "../../../src/graphql/pipeline/persistedDocuments.js";
 import { schema } from "../../../src/graphql/schema.js";
 import { createLog } from "../../../src/log.js";
 
@@ -28,7 +29,12 @@ function failingOperations() {
     trackStoring: () => {},
   };
   const domain = { database, storageGuard } as Domain;
-  const operations = new Operations({ domain, schema, suggestions: true });
+  const operations = new Operations({
+    domain,
+    schema,
+    suggestions: true,
+    persisted: new AutomaticDocuments(),
+  });
   const run = (query: string) =>
     operations.executeOperation(
       { query },

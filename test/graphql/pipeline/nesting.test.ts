@@ -6,6 +6,7 @@ import { globalId, newId } from "../../../src/domain/shared/ids.js";
 import { Operations } from "../../../src/graphql/pipeline/executeOperation.js";
 import { LIMITS } from "../../../src/graphql/pipeline/limits.js";
 import type { OperationParameters, OperationResult } from "../../../src/graphql/pipeline/operation.js";
+import { AutomaticDocuments } from "../../../src/graphql/pipeline/persistedDocuments.js";
 import { schema } from "../../../src/graphql/schema.js";
 import { createLog } from "../../../src/log.js";
 import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
@@ -244,7 +245,12 @@ test("every accepted operation can be executed with a fifth of the stack", async
   };
   const lines: string[] = [];
   const log = createLog({ level: "error", format: null, secrets: [], write: (line) => lines.push(line) });
-  const operations = new Operations({ domain: { database: {} } as Domain, schema, suggestions: true });
+  const operations = new Operations({
+    domain: { database: {} } as Domain,
+    schema,
+    suggestions: true,
+    persisted: new AutomaticDocuments(),
+  });
   const run = (parameters: OperationParameters) =>
     operations.executeOperation(parameters, {
       caller,

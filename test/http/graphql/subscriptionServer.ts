@@ -17,6 +17,7 @@ import type { Caller, Role } from "../../../src/domain/shared/caller.js";
 import { ForbiddenError } from "../../../src/domain/shared/errors.js";
 import type { GraphQLContext } from "../../../src/graphql/builder/context.js";
 import { Operations } from "../../../src/graphql/pipeline/executeOperation.js";
+import { AutomaticDocuments } from "../../../src/graphql/pipeline/persistedDocuments.js";
 import { addGraphQL } from "../../../src/http/graphql/route.js";
 import { BearerTokens } from "../../../src/http/lifecycle/bearer.js";
 import { createServer } from "../../../src/http/server.js";
@@ -276,7 +277,12 @@ export async function startSubscriptionServer(
   };
   const domain = { database, callerCache, storageGuard } as unknown as Domain;
   const opened: OpenedSources = { pushed: [], endless: [], waiting: [] };
-  const operations = new Operations({ domain, schema: schemaOf(opened), suggestions: true });
+  const operations = new Operations({
+    domain,
+    schema: schemaOf(opened),
+    suggestions: true,
+    persisted: new AutomaticDocuments(),
+  });
   const authentication = new Authentication(database, callerCache, ADMIN_TOKEN, () => {});
   const server = await createServer({ log: logger, corsOrigins: [], onFinished: metrics.recordRequest });
   const streamReport = { onOpen() {}, onClose() {} };
