@@ -1,4 +1,4 @@
-import { useQuery } from "@apollo/client/react";
+import { useApolloClient, useQuery } from "@apollo/client/react";
 import { useEffect, useState } from "react";
 import { useSearch } from "wouter";
 import { navigate } from "wouter/use-browser-location";
@@ -6,6 +6,7 @@ import type { JoinRequestState } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
+import { reloadList } from "../../parts/reloadList.js";
 import { useChannel } from "../../shell/channel.js";
 import { DecisionBar } from "./DecisionBar.js";
 import { JOIN_REQUEST_ROW, RequestRow } from "./RequestRow.js";
@@ -73,7 +74,8 @@ export default function RequestsPage() {
     linkIds: link === null ? null : [link],
     first: PAGE_SIZE,
   };
-  const { data, previousData, error, fetchMore, refetch } = useQuery(JOIN_REQUESTS, {
+  const client = useApolloClient();
+  const { data, previousData, error, fetchMore } = useQuery(JOIN_REQUESTS, {
     variables,
     fetchPolicy: "cache-and-network",
   });
@@ -88,7 +90,9 @@ export default function RequestsPage() {
   // What is selected stays until it is decided, since a shorter list would have a part of it.
   useArrivals(channelId, decisions.progress !== null || selected.size > 0, () => {
     const first = Math.min(MOST, Math.max(PAGE_SIZE, requests.length));
-    refetch({ ...variables, first }).catch(() => {});
+    reloadList(client, JOIN_REQUESTS, { ...variables, first }, (loaded) => loaded.joinRequests).catch(
+      () => {},
+    );
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: another list has nothing selected.
   useEffect(() => setSelected(new Set()), [channelId, state, link]);

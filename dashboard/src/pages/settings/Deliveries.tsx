@@ -1,10 +1,11 @@
-import { useMutation, useQuery } from "@apollo/client/react";
-import { useState } from "react";
-import type { WebhookDeliveryState } from "../../api/gql/graphql.js";
+import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
+import { useEffect, useState } from "react";
+import type { DeliveriesQuery, WebhookDeliveryState } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
+import { reloadList } from "../../parts/reloadList.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 
@@ -63,20 +64,29 @@ const ASK_EVERY_MS = 5000;
 /** The most deliveries that one mutation takes. */
 const MOST = 100;
 
+const listOf = ({ node }: DeliveriesQuery) => (node?.__typename === "Webhook" ? node.deliveries : undefined);
+
 /** What became of the events of a webhook, the latest first. */
 export function Deliveries({ webhookId }: { readonly webhookId: string }) {
   const { t, number, dayAndTime } = useI18n();
+  const client = useApolloClient();
   const [state, setState] = useState<WebhookDeliveryState | null>(null);
   const { data, previousData, error, fetchMore } = useQuery(DELIVERIES, {
     variables: { id: webhookId, states: state && [state] },
     fetchPolicy: "cache-and-network",
-    pollInterval: ASK_EVERY_MS,
-    skipPollAttempt: () => document.hidden,
   });
+  useEffect(() => {
+    const reload = () => {
+      if (document.hidden) return;
+      reloadList(client, DELIVERIES, { id: webhookId, states: state && [state] }, listOf).catch(() => {});
+    };
+    const timer = setInterval(reload, ASK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [client, webhookId, state]);
   const [redeliver] = useMutation(REDELIVER);
   const { problem, isBusy, attempt } = useAttempt();
-  const node = (data ?? previousData)?.node;
-  const list = node?.__typename === "Webhook" ? node.deliveries : undefined;
+  const loaded = data ?? previousData;
+  const list = loaded && listOf(loaded);
   if (list === undefined) return <Loading error={error} />;
   const shown = list.edges.map((edge) => edge.node);
   const failed = shown.filter((one) => one.state === "FAILED").map(({ id }) => id);

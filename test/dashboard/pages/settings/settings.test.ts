@@ -157,6 +157,37 @@ describeInChromium("the settings", () => {
     }
   });
 
+  test("more deliveries stay shown when the list is asked for again", async () => {
+    const url = "http://127.0.0.1:9/closed";
+    await server.ask(
+      `mutation ($input: CreateWebhookInput!) { createWebhook(input: $input) { __typename } }`,
+      { input: { url, eventTypes: ["LINK_CREATED"], channelIds: [CHANNEL] } },
+    );
+    const links = Array.from({ length: 60 }, (_, index) => ({ name: `Sent ${index}` }));
+    await server.ask(
+      `mutation ($input: CreateInviteLinksInput!) { createInviteLinks(input: $input) { __typename } }`,
+      { input: { channelId: CHANNEL, idempotencyKey: "deliveries", links } },
+    );
+    const deliveries = async () => {
+      const { data } = await server.ask("{ webhooks { url deliveries(first: 0) { totalCount } } }");
+      return data.webhooks.find((webhook: { url: string }) => webhook.url === url).deliveries.totalCount;
+    };
+    await shows(deliveries).toBe(60);
+    await open({}, "/settings/webhooks");
+    await thing(url).getByText("Deliveries").click();
+    const shown = thing(url).locator(".delivery-list li");
+    await shows(() => shown.count()).toBe(50);
+    await button("Show more", thing(url)).click();
+    await shows(() => shown.count()).toBe(60);
+    const asked = () =>
+      page.waitForResponse((response) => /"Deliveries"/.test(response.request().postData() ?? ""));
+    // Both pages are asked for again.
+    await asked();
+    await asked();
+    await asked();
+    expect(await shown.count()).toBe(60);
+  });
+
   test("an update that could not be understood is shown, and tried again", async () => {
     const id = server.sandbox.control.inject({ chat_member: { chat: "nonsense" } });
     await shows(
