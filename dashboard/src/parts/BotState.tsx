@@ -35,7 +35,7 @@ export function BotState(props: {
         <Icon name={isReady ? "check" : "alert"} /> {t(`parts.bot.${botStatus}`)}
       </p>
       {!isReady && <p className="small muted">{t(`parts.botHow.${botStatus}`)}</p>}
-      {problem && <Problem problem={problem} secondsLeft={secondsLeft} />}
+      {problem && <Problem problem={problem} />}
       {isAdmin && (checksAlways || !isReady) && (
         <button
           type="button"

@@ -21,7 +21,7 @@ export function Confirm(props: {
   const isHeld = isBusy || secondsLeft > 0;
   return (
     <Dialog title={title} onClose={onClose}>
-      {problem && <Problem problem={problem} secondsLeft={secondsLeft} />}
+      {problem && <Problem problem={problem} />}
       {children}
       <footer className="dialog-foot">
         <button type="button" data-first onClick={onClose}>

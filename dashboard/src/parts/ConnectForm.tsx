@@ -18,7 +18,7 @@ export function ConnectForm({ onConnected }: { readonly onConnected: (channel: C
   }
   return (
     <form className="fields" data-transient onSubmit={submit}>
-      {problem && <Problem problem={problem} fields={["chat"]} secondsLeft={secondsLeft} />}
+      {problem && <Problem problem={problem} fields={["chat"]} />}
       <Field
         name="chat"
         label={t("parts.chat")}

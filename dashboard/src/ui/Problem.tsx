@@ -1,4 +1,4 @@
-import { fieldOf, type ProblemView } from "../api/problems.js";
+import { fieldOf, type ProblemView, useCountdown } from "../api/problems.js";
 import { useI18n } from "../i18n/index.js";
 import { Icon } from "./Icon.js";
 
@@ -7,19 +7,17 @@ export function Problem(props: {
   readonly problem: ProblemView;
   /** Fields that show their own messages. */
   readonly fields?: readonly string[];
-  /** Seconds left to wait; 0 for none. */
-  readonly secondsLeft?: number;
   /** Advice if the outcome is unknown. */
   readonly ifUnknown?: string;
 }) {
-  const { problem, fields = [], secondsLeft = 0, ifUnknown } = props;
+  const { problem, fields = [], ifUnknown } = props;
   const { t } = useI18n();
   return (
     <div role="alert" className="problem" data-type={problem.__typename}>
       <Icon name="alert" />
       <div>
         <strong>{t(`problem.${problem.__typename}`)}</strong>
-        <Explanation problem={problem} fields={fields} secondsLeft={secondsLeft} ifUnknown={ifUnknown} />
+        <Explanation problem={problem} fields={fields} ifUnknown={ifUnknown} />
       </div>
     </div>
   );
@@ -28,11 +26,11 @@ export function Problem(props: {
 function Explanation(props: {
   readonly problem: ProblemView;
   readonly fields: readonly string[];
-  readonly secondsLeft: number;
   readonly ifUnknown: string | undefined;
 }) {
-  const { problem, fields, secondsLeft, ifUnknown } = props;
+  const { problem, fields, ifUnknown } = props;
   const { t } = useI18n();
+  const secondsLeft = useCountdown(problem);
   switch (problem.__typename) {
     case "ValidationError": {
       const others = problem.fieldErrors.filter(({ field }) => !fields.includes(fieldOf(field)));

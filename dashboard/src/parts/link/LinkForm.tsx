@@ -115,7 +115,6 @@ export function LinkForm(props: {
         <Problem
           problem={problem}
           fields={FIELDS}
-          secondsLeft={secondsLeft}
           {...(initial === null && { ifUnknown: t("uncertain.inForm") })}
         />
       )}

@@ -50,7 +50,7 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
   };
   return (
     <Dialog title={t("links.revokeTitle", { name })} onClose={onClose}>
-      {problem && <Problem problem={problem} secondsLeft={secondsLeft} />}
+      {problem && <Problem problem={problem} />}
       <p>{t("links.revokeHint")}</p>
       <footer className="dialog-foot">
         <button type="button" data-first onClick={onClose}>
