@@ -43,6 +43,8 @@ export function requireResult<Result>(result: Result | null | undefined): Result
   return result;
 }
 
+export type Attempt = ReturnType<typeof useAttempt>;
+
 /** Runs an action and keeps the problem of its last run; null after a success. */
 export function useAttempt() {
   const [problem, setProblem] = useState<ProblemView | null>(null);

@@ -1,10 +1,15 @@
-import { useRef } from "react";
 import { read } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
-import { JOIN_REQUEST_POLICY, PolicyFields, readPolicy, useSetPolicy } from "../../parts/link/policy.js";
-import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
-import { Problem } from "../../ui/Problem.js";
+import {
+  isSamePolicy,
+  JOIN_REQUEST_POLICY,
+  PolicyFields,
+  readPolicy,
+  useSetPolicy,
+} from "../../parts/link/policy.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { DialogForm } from "../../ui/DialogForm.js";
 import { toast } from "../../ui/toast.js";
 import type { WaitingLink } from "./WaitingLinks.js";
 
@@ -32,15 +37,14 @@ function PolicyForm(props: {
 }) {
   const { link, name, onClose } = props;
   const { t } = useI18n();
-  const close = useCloseDialog();
-  const form = useRef<HTMLFormElement>(null);
+  const policy = read(JOIN_REQUEST_POLICY, link).joinRequestPolicy;
   const [set] = useSetPolicy();
   const { problem, isBusy, attempt } = useAttempt();
-  const save = () =>
+  const save = (form: HTMLFormElement) =>
     attempt(async () => {
-      const policy = form.current && readPolicy(form.current);
-      if (!policy) return null;
-      const { data } = await set({ variables: { input: { inviteLinkId: link.id, ...policy } } });
+      const chosen = readPolicy(form);
+      if (!chosen) return null;
+      const { data } = await set({ variables: { input: { inviteLinkId: link.id, ...chosen } } });
       const result = requireResult(data?.setJoinRequestPolicy);
       if (result.__typename !== "SetJoinRequestPolicySuccess") return result;
       onClose();
@@ -48,24 +52,18 @@ function PolicyForm(props: {
       return null;
     });
   return (
-    <form
-      ref={form}
-      className="fields"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void save();
+    <DialogForm
+      problem={problem}
+      fields={["approveAfterSeconds", "inviteLinkId"]}
+      isBusy={isBusy}
+      submit={t("common.save")}
+      isChanged={(form) => {
+        const chosen = readPolicy(form);
+        return chosen !== null && !isSamePolicy(chosen, policy);
       }}
+      onSubmit={save}
     >
-      {problem && <Problem problem={problem} fields={["approveAfterSeconds", "inviteLinkId"]} />}
-      <PolicyFields policy={read(JOIN_REQUEST_POLICY, link).joinRequestPolicy} problem={problem} />
-      <footer className="dialog-foot">
-        <button type="button" onClick={close}>
-          {t("common.cancel")}
-        </button>
-        <button type="submit" className="primary" aria-disabled={isBusy}>
-          {t("common.save")}
-        </button>
-      </footer>
-    </form>
+      <PolicyFields policy={policy} problem={problem} />
+    </DialogForm>
   );
 }

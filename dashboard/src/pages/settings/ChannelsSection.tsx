@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@apollo/client/react";
-import { type SubmitEvent, useState } from "react";
+import { useState } from "react";
 import { Link } from "wouter";
 import type { ChannelRowFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
@@ -10,11 +10,11 @@ import { BotState } from "../../parts/BotState.js";
 import { ConnectForm } from "../../parts/ConnectForm.js";
 import { Loading } from "../../parts/Loading.js";
 import { addressFor } from "../../shell/channel.js";
-import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { DialogForm } from "../../ui/DialogForm.js";
 import { Field } from "../../ui/Field.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
-import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { Section } from "./Section.js";
 
@@ -165,26 +165,36 @@ function EditChannel({ channel, onClose }: { readonly channel: Channel; readonly
 
 function ChannelForm({ channel, onClose }: { readonly channel: Channel; readonly onClose: () => void }) {
   const { t } = useI18n();
-  const close = useCloseDialog();
   const [update] = useMutation(UPDATE_CHANNEL);
   const { problem, isBusy, attempt } = useAttempt();
   const { id, title, currency, timeZone } = channel;
-  function submit(event: SubmitEvent<HTMLFormElement>): void {
-    event.preventDefault();
-    const data = new FormData(event.currentTarget);
+  const valuesOf = (form: HTMLFormElement) => {
+    const data = new FormData(form);
     const text = (name: string) => String(data.get(name)).trim();
-    const input = { id, currency: text("currency").toUpperCase(), timeZone: text("timeZone") };
-    void attempt(async () => {
+    return { currency: text("currency").toUpperCase(), timeZone: text("timeZone") };
+  };
+  const isChanged = (form: HTMLFormElement) => {
+    const values = valuesOf(form);
+    return values.currency !== currency || values.timeZone !== timeZone;
+  };
+  const submit = (form: HTMLFormElement) =>
+    attempt(async () => {
+      const input = { id, ...valuesOf(form) };
       const result = requireResult((await update({ variables: { input } })).data?.updateChannel);
       if (result.__typename !== "UpdateChannelSuccess") return result;
       onClose();
-      toast({ message: t("links.changed", { name: title }) });
+      toast({ message: t("settings.channels.changed", { name: title }) });
       return null;
     });
-  }
   return (
-    <form className="fields" onSubmit={submit}>
-      {problem && <Problem problem={problem} fields={["currency", "timeZone"]} />}
+    <DialogForm
+      problem={problem}
+      fields={["currency", "timeZone"]}
+      isBusy={isBusy}
+      submit={t("common.save")}
+      isChanged={isChanged}
+      onSubmit={submit}
+    >
       <Field
         name="currency"
         label={t("settings.channels.currency")}
@@ -214,14 +224,6 @@ function ChannelForm({ channel, onClose }: { readonly channel: Channel; readonly
           <option key={zone} value={zone} />
         ))}
       </datalist>
-      <footer className="dialog-foot">
-        <button type="button" onClick={close}>
-          {t("common.cancel")}
-        </button>
-        <button type="submit" className="primary" aria-disabled={isBusy}>
-          {t("common.save")}
-        </button>
-      </footer>
-    </form>
+    </DialogForm>
   );
 }

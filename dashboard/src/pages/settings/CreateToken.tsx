@@ -1,13 +1,13 @@
 import { useMutation } from "@apollo/client/react";
-import { type SubmitEvent, useState } from "react";
+import { useState } from "react";
 import { graphql } from "../../api/gql/index.js";
-import { fieldProblem, requireResult, useAttempt } from "../../api/problems.js";
+import { type Attempt, fieldProblem, requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { appendTo } from "../../parts/appendTo.js";
 import { ChannelChoice, chosenChannels } from "../../parts/ChannelChoice.js";
-import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { DialogForm } from "../../ui/DialogForm.js";
 import { Field } from "../../ui/Field.js";
-import { Problem } from "../../ui/Problem.js";
 import { SecretShown } from "./SecretShown.js";
 
 const CREATE_TOKEN = graphql(`
@@ -32,9 +32,10 @@ const FIELDS = ["name", "role", "channelIds", "telegramUserId"];
 export function CreateToken({ mayAll, onClose }: { readonly mayAll: boolean; readonly onClose: () => void }) {
   const { t } = useI18n();
   const [secret, setSecret] = useState<string | null>(null);
+  const action = useAttempt();
   return secret === null ? (
     <Dialog title={t("settings.tokens.create")} onClose={onClose}>
-      <TokenForm mayAll={mayAll} onCreated={setSecret} />
+      <TokenForm mayAll={mayAll} action={action} onCreated={setSecret} />
     </Dialog>
   ) : (
     <SecretShown
@@ -47,9 +48,13 @@ export function CreateToken({ mayAll, onClose }: { readonly mayAll: boolean; rea
   );
 }
 
-function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secret: string) => void }) {
+function TokenForm(props: {
+  readonly mayAll: boolean;
+  readonly action: Attempt;
+  readonly onCreated: (secret: string) => void;
+}) {
+  const { problem, isBusy, attempt } = props.action;
   const { t } = useI18n();
-  const close = useCloseDialog();
   const [wrongName, setWrongName] = useState(false);
   const [wrongUser, setWrongUser] = useState(false);
   const [create] = useMutation(CREATE_TOKEN, {
@@ -59,16 +64,14 @@ function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secre
       appendTo(cache, "apiTokens", result.apiToken);
     },
   });
-  const { problem, isBusy, attempt } = useAttempt();
-  function submit(event: SubmitEvent<HTMLFormElement>): void {
-    event.preventDefault();
-    const data = new FormData(event.currentTarget);
+  function submit(form: HTMLFormElement): void {
+    const data = new FormData(form);
     const name = String(data.get("name")).trim();
     const user = String(data.get("telegramUserId")).trim();
     const isWrongUser = !/^\d*$/.test(user);
     setWrongName(name === "");
     setWrongUser(isWrongUser);
-    if (name === "" || isWrongUser || isBusy) return;
+    if (name === "" || isWrongUser) return;
     const role = ROLES.find((one) => one === data.get("role")) ?? "VIEWER";
     void attempt(async () => {
       const input = {
@@ -84,8 +87,13 @@ function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secre
     });
   }
   return (
-    <form className="fields" noValidate onSubmit={submit}>
-      {problem && <Problem problem={problem} fields={FIELDS} />}
+    <DialogForm
+      problem={problem}
+      fields={FIELDS}
+      isBusy={isBusy}
+      submit={t("settings.tokens.create")}
+      onSubmit={submit}
+    >
       <Field
         name="name"
         label={t("settings.tokens.name")}
@@ -120,14 +128,6 @@ function TokenForm(props: { readonly mayAll: boolean; readonly onCreated: (secre
         problem={problem}
         wrong={wrongUser ? t("settings.tokens.wrongUser") : undefined}
       />
-      <footer className="dialog-foot">
-        <button type="button" onClick={close}>
-          {t("common.cancel")}
-        </button>
-        <button type="submit" className="primary" aria-disabled={isBusy}>
-          {problem ? t("common.tryAgain") : t("settings.tokens.create")}
-        </button>
-      </footer>
-    </form>
+    </DialogForm>
   );
 }

@@ -1,16 +1,16 @@
 import { useMutation, useQuery } from "@apollo/client/react";
-import { type SubmitEvent, useState } from "react";
+import { useState } from "react";
 import type { TypeListQuery } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { Confirm } from "../../parts/Confirm.js";
 import { Loading } from "../../parts/Loading.js";
-import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { DialogForm } from "../../ui/DialogForm.js";
 import { Field } from "../../ui/Field.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
-import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { evictTypes } from "./evictTypes.js";
 import { Section } from "./Section.js";
@@ -138,17 +138,16 @@ export default function TypesSection() {
 
 function TypeForm({ type, onClose }: { readonly type: Type | null; readonly onClose: () => void }) {
   const { t } = useI18n();
-  const close = useCloseDialog();
   // A name decides the place in the list, and the list of facets.
   const [create] = useMutation(CREATE_TYPE, { update: evictTypes });
   const [rename] = useMutation(RENAME_TYPE, { update: evictTypes });
   const { problem, isBusy, attempt } = useAttempt();
   const [isEmpty, setIsEmpty] = useState(false);
-  function submit(event: SubmitEvent<HTMLFormElement>): void {
-    event.preventDefault();
-    const name = String(new FormData(event.currentTarget).get("name")).trim();
+  const nameIn = (form: HTMLFormElement) => String(new FormData(form).get("name")).trim();
+  function submit(form: HTMLFormElement): void {
+    const name = nameIn(form);
     setIsEmpty(name === "");
-    if (name === "" || isBusy) return;
+    if (name === "") return;
     void attempt(async () => {
       const result = requireResult(
         type
@@ -165,8 +164,14 @@ function TypeForm({ type, onClose }: { readonly type: Type | null; readonly onCl
     });
   }
   return (
-    <form className="fields" noValidate onSubmit={submit}>
-      {problem && <Problem problem={problem} fields={["name"]} />}
+    <DialogForm
+      problem={problem}
+      fields={["name"]}
+      isBusy={isBusy}
+      submit={type ? t("common.save") : t("settings.types.create")}
+      {...(type && { isChanged: (form: HTMLFormElement) => nameIn(form) !== type.name })}
+      onSubmit={submit}
+    >
       <Field
         name="name"
         label={t("links.name")}
@@ -178,15 +183,7 @@ function TypeForm({ type, onClose }: { readonly type: Type | null; readonly onCl
         problem={problem}
         wrong={isEmpty ? t("form.required") : undefined}
       />
-      <footer className="dialog-foot">
-        <button type="button" onClick={close}>
-          {t("common.cancel")}
-        </button>
-        <button type="submit" className="primary" aria-disabled={isBusy}>
-          {type ? t("common.save") : t("settings.types.create")}
-        </button>
-      </footer>
-    </form>
+    </DialogForm>
   );
 }
 

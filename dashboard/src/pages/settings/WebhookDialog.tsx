@@ -1,14 +1,14 @@
 import { useMutation } from "@apollo/client/react";
-import { type SubmitEvent, useId, useState } from "react";
+import { useId, useState } from "react";
 import type { WebhookEventType, WebhookFormat } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
-import { fieldProblem, requireResult, useAttempt } from "../../api/problems.js";
+import { type Attempt, fieldProblem, requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { appendTo } from "../../parts/appendTo.js";
 import { ChannelChoice, chosenChannels } from "../../parts/ChannelChoice.js";
-import { Dialog, useCloseDialog } from "../../ui/Dialog.js";
+import { Dialog } from "../../ui/Dialog.js";
+import { DialogForm } from "../../ui/DialogForm.js";
 import { Field } from "../../ui/Field.js";
-import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { SecretShown } from "./SecretShown.js";
 import type { Webhook } from "./WebhooksSection.js";
@@ -66,6 +66,7 @@ export function WebhookDialog(props: {
   const { webhook, mayAll, onClose } = props;
   const { t } = useI18n();
   const [secret, setSecret] = useState<string | null>(null);
+  const action = useAttempt();
   if (secret !== null)
     return (
       <SecretShown
@@ -81,6 +82,7 @@ export function WebhookDialog(props: {
       <WebhookForm
         webhook={webhook}
         mayAll={mayAll}
+        action={action}
         onDone={(made) => {
           if (made !== null) {
             setSecret(made);
@@ -94,15 +96,39 @@ export function WebhookDialog(props: {
   );
 }
 
+function valuesOf(data: FormData) {
+  const eventTypes = EVENTS.filter((type) => data.getAll("eventTypes").includes(type));
+  return {
+    url: String(data.get("url")).trim(),
+    eventTypes,
+    channelIds: chosenChannels(data),
+    holdSeconds: eventTypes.includes("MEMBER_STAYED")
+      ? Math.round(Number(data.get("holdSeconds")) * HOUR)
+      : null,
+  };
+}
+
+/** Whether a form says the same as a webhook, whose events and channels may be in another order. */
+function isSame(values: ReturnType<typeof valuesOf>, webhook: Webhook): boolean {
+  const textOf = (list: readonly (string | number)[] | null | undefined) => list && [...list].sort().join();
+  return (
+    values.url === webhook.url &&
+    textOf(values.eventTypes) === textOf(webhook.eventTypes) &&
+    textOf(values.channelIds) === (textOf(webhook.channelIds) ?? null) &&
+    values.holdSeconds === (webhook.holdSeconds ?? null)
+  );
+}
+
 function WebhookForm(props: {
   readonly webhook: Webhook | null;
   readonly mayAll: boolean;
+  readonly action: Attempt;
   /** @param secret null if there is none to show */
   readonly onDone: (secret: string | null) => void;
 }) {
   const { webhook, mayAll, onDone } = props;
+  const { problem, isBusy, attempt } = props.action;
   const { t } = useI18n();
-  const close = useCloseDialog();
   const wrongEventsId = useId();
   const [create] = useMutation(CREATE_WEBHOOK, {
     update(cache, { data }) {
@@ -112,23 +138,17 @@ function WebhookForm(props: {
     },
   });
   const [update] = useMutation(UPDATE_WEBHOOK);
-  const { problem, isBusy, attempt } = useAttempt();
   const [isHeld, setIsHeld] = useState(webhook?.eventTypes.includes("MEMBER_STAYED") ?? false);
+  const [isWithoutHours, setIsWithoutHours] = useState(false);
   const wrongEvents = fieldProblem(problem, "eventTypes");
 
-  function submit(event: SubmitEvent<HTMLFormElement>): void {
-    event.preventDefault();
-    if (isBusy) return;
-    const data = new FormData(event.currentTarget);
-    const eventTypes = EVENTS.filter((type) => data.getAll("eventTypes").includes(type));
-    const values = {
-      url: String(data.get("url")).trim(),
-      eventTypes,
-      channelIds: chosenChannels(data),
-      holdSeconds: eventTypes.includes("MEMBER_STAYED")
-        ? Math.round(Number(data.get("holdSeconds")) * HOUR)
-        : null,
-    };
+  function submit(form: HTMLFormElement): void {
+    const data = new FormData(form);
+    const values = valuesOf(data);
+    // A field with something else than a number is empty, too.
+    const lacksHours = values.holdSeconds !== null && data.get("holdSeconds") === "";
+    setIsWithoutHours(lacksHours);
+    if (lacksHours) return;
     void attempt(async () => {
       if (webhook) {
         const { data: updated } = await update({ variables: { input: { id: webhook.id, ...values } } });
@@ -147,8 +167,16 @@ function WebhookForm(props: {
   }
 
   return (
-    <form className="fields" noValidate onSubmit={submit}>
-      {problem && <Problem problem={problem} fields={FIELDS} />}
+    <DialogForm
+      problem={problem}
+      fields={FIELDS}
+      isBusy={isBusy}
+      submit={webhook ? t("common.save") : t("settings.webhooks.create")}
+      {...(webhook && {
+        isChanged: (form: HTMLFormElement) => !isSame(valuesOf(new FormData(form)), webhook),
+      })}
+      onSubmit={submit}
+    >
       <Field
         name="url"
         label={t("settings.webhooks.url")}
@@ -209,17 +237,10 @@ function WebhookForm(props: {
           step="any"
           defaultValue={(webhook?.holdSeconds ?? 24 * HOUR) / HOUR}
           problem={problem}
+          wrong={isWithoutHours ? t("settings.webhooks.noHours") : undefined}
         />
       )}
       <ChannelChoice initial={webhook?.channelIds ?? null} mayAll={mayAll} problem={problem} />
-      <footer className="dialog-foot">
-        <button type="button" onClick={close}>
-          {t("common.cancel")}
-        </button>
-        <button type="submit" className="primary" aria-disabled={isBusy}>
-          {problem ? t("common.tryAgain") : webhook ? t("common.save") : t("settings.webhooks.create")}
-        </button>
-      </footer>
-    </form>
+    </DialogForm>
   );
 }

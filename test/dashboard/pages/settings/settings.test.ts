@@ -76,12 +76,14 @@ describeInChromium("the settings", () => {
     await group.getByText("The bot may create links.").waitFor();
 
     await button("Edit Coffee & Code: the chat").click();
+    expect(await button("Save", dialog()).isDisabled()).toBe(true);
     await dialog().getByLabel("Currency of budgets").fill("xx");
     await button("Save", dialog()).click();
     await dialog().getByText("Must be an ISO 4217 code").waitFor();
     await dialog().getByLabel("Currency of budgets").fill("gbp");
     await dialog().getByLabel("Time zone").fill("Europe/Berlin");
-    await button("Save", dialog()).click();
+    await button("Try again", dialog()).click();
+    await page.getByText("The channel “Coffee & Code: the chat” was changed.").waitFor();
     await group.getByText("GBP · Europe/Berlin").waitFor();
 
     server.sandbox.control.addChat({ type: "channel", title: "Evening", username: "evening_news" });
@@ -102,6 +104,9 @@ describeInChromium("the settings", () => {
     await button("Create tag type", dialog()).click();
     await thing("Season").waitFor();
     await button("Rename Season").click();
+    await dialog().getByLabel("Name").fill("Seasons");
+    await dialog().getByLabel("Name").fill("Season");
+    expect(await button("Save", dialog()).isDisabled()).toBe(true);
     await dialog().getByLabel("Name").fill("Quarter");
     await button("Save", dialog()).click();
     await thing("Quarter").waitFor();
@@ -144,6 +149,18 @@ describeInChromium("the settings", () => {
       await button(/^Send again: Link created/).click();
       await page.getByText("1 delivery is sent again.").waitFor();
       await shows(async () => told).toEqual([told[0], told[0]]);
+
+      await button(`Edit ${url}`).click();
+      expect(await button("Save", dialog()).isDisabled()).toBe(true);
+      await dialog().getByRole("checkbox", { name: "Member stayed" }).check();
+      await dialog().getByLabel("Member stayed for, in hours").fill("");
+      await button("Save", dialog()).click();
+      await dialog().getByText("Enter the hours, such as 24.").waitFor();
+      await dialog().getByLabel("Member stayed for, in hours").fill("0.5");
+      await button("Save", dialog()).click();
+      await page.getByText("The webhook was changed.").waitFor();
+      const { data: changed } = await server.ask("{ webhooks { holdSeconds } }");
+      expect(changed.webhooks).toEqual([{ holdSeconds: 1800 }]);
 
       await button(`Switch off ${url}`).click();
       await button(`Switch on ${url}`).waitFor();

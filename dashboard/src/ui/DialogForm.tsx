@@ -1,0 +1,57 @@
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ProblemView, useCountdown } from "../api/problems.js";
+import { useI18n } from "../i18n/index.js";
+import { useCloseDialog } from "./Dialog.js";
+import { Problem } from "./Problem.js";
+
+/** The form of a dialog: what is wrong as a whole, the fields, and the buttons that leave and send it. */
+export function DialogForm(props: {
+  readonly problem: ProblemView | null;
+  /** The fields that show their own messages. */
+  readonly fields: readonly string[];
+  readonly isBusy: boolean;
+  /** The name of the button that sends the form. */
+  readonly submit: string;
+  /** Whether there is something to save; without it there always is. */
+  readonly isChanged?: (form: HTMLFormElement) => boolean;
+  readonly onSubmit: (form: HTMLFormElement) => void;
+  readonly children: ReactNode;
+}) {
+  const { problem, fields, isBusy, submit, isChanged = () => true, onSubmit, children } = props;
+  const { t } = useI18n();
+  const close = useCloseDialog();
+  const form = useRef<HTMLFormElement>(null);
+  const secondsLeft = useCountdown(problem);
+  const [canSend, setCanSend] = useState(props.isChanged === undefined);
+  const isHeld = isBusy || secondsLeft > 0;
+  useEffect(() => {
+    if (problem) form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [problem]);
+  return (
+    <form
+      ref={form}
+      className="fields"
+      noValidate
+      onInput={({ currentTarget }) => setCanSend(isChanged(currentTarget))}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!isHeld && isChanged(event.currentTarget)) onSubmit(event.currentTarget);
+      }}
+    >
+      {problem && <Problem problem={problem} fields={fields} />}
+      {children}
+      <footer className="dialog-foot">
+        <button type="button" onClick={close}>
+          {t("common.cancel")}
+        </button>
+        <button type="submit" className="primary" aria-disabled={isHeld || !canSend}>
+          {secondsLeft > 0
+            ? t("problem.asksToWait", { count: secondsLeft })
+            : problem
+              ? t("common.tryAgain")
+              : submit}
+        </button>
+      </footer>
+    </form>
+  );
+}
