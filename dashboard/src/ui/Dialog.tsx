@@ -16,7 +16,8 @@ const FIRST = "[data-first], input:not([type=hidden], :disabled, [readonly]), se
  */
 export function Dialog(props: {
   readonly title: ReactNode;
-  readonly onClose: () => void;
+  /** Null while the dialog cannot be left by its own means. */
+  readonly onClose: (() => void) | null;
   readonly children: ReactNode;
   /** "sheet" fills a narrow screen from below; "palette" is near the top, since its length changes with what is typed. */
   readonly kind?: "window" | "sheet" | "palette";
@@ -39,7 +40,7 @@ export function Dialog(props: {
       (below ? below.querySelector<HTMLElement>(FIRST) : document.querySelector("main"))?.focus();
     };
   }, []);
-  const close = () => (isTouched.current ? setIsAsking(true) : onClose());
+  const close = () => (isTouched.current ? setIsAsking(onClose !== null) : onClose?.());
   return (
     <dialog
       ref={dialog}
@@ -55,17 +56,25 @@ export function Dialog(props: {
         event.preventDefault();
         close();
       }}
+      onClose={() => {
+        // Chromium closes a dialog at the second Esc, whatever was said to the first.
+        if (!dialog.current || dialog.current.open) return;
+        dialog.current.showModal();
+        close();
+      }}
     >
       <header className="dialog-head">
         <h2 id={titleId} dir="auto">
           {title}
         </h2>
-        <button type="button" className="quiet icon-button" aria-label={t("dialog.close")} onClick={close}>
-          <Icon name="close" />
-        </button>
+        {onClose && (
+          <button type="button" className="quiet icon-button" aria-label={t("dialog.close")} onClick={close}>
+            <Icon name="close" />
+          </button>
+        )}
       </header>
       <CloseContext value={close}>{children}</CloseContext>
-      {isAsking && (
+      {isAsking && onClose && (
         <div role="alertdialog" aria-label={t("dialog.discardQuestion")} className="discard">
           <p>{t("dialog.discardQuestion")}</p>
           <button

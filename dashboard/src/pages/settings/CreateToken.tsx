@@ -34,7 +34,8 @@ export function CreateToken({ mayAll, onClose }: { readonly mayAll: boolean; rea
   const [secret, setSecret] = useState<string | null>(null);
   const action = useAttempt();
   return secret === null ? (
-    <Dialog title={t("settings.tokens.create")} onClose={onClose}>
+    // Without the dialog, the secret of a token that is being created would be lost.
+    <Dialog title={t("settings.tokens.create")} onClose={action.isBusy ? null : onClose}>
       <TokenForm mayAll={mayAll} action={action} onCreated={setSecret} />
     </Dialog>
   ) : (

@@ -2,7 +2,7 @@ import { useI18n } from "../../i18n/index.js";
 import { CopyField } from "../../parts/CopyField.js";
 import { Dialog } from "../../ui/Dialog.js";
 
-/** Shows a secret that nobody can read again. */
+/** Shows a secret that nobody can read again, so that only its button closes it. */
 export function SecretShown(props: {
   readonly title: string;
   readonly label: string;
@@ -13,7 +13,7 @@ export function SecretShown(props: {
   const { title, label, hint, secret, onClose } = props;
   const { t } = useI18n();
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={null}>
       <div className="fields">
         <p className="notice">{t("settings.onlyNow")}</p>
         <CopyField label={label} value={secret} />

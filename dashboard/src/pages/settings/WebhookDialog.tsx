@@ -78,7 +78,11 @@ export function WebhookDialog(props: {
       />
     );
   return (
-    <Dialog title={webhook ? t("settings.webhooks.edit") : t("settings.webhooks.create")} onClose={onClose}>
+    // Without the dialog, the secret of a webhook that is being created would be lost.
+    <Dialog
+      title={webhook ? t("settings.webhooks.edit") : t("settings.webhooks.create")}
+      onClose={action.isBusy ? null : onClose}
+    >
       <WebhookForm
         webhook={webhook}
         mayAll={mayAll}

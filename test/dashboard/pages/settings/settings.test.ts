@@ -63,6 +63,36 @@ describeInChromium("the settings", () => {
     await shows(async () => (await server.ask("{ viewer { name } }", {}, secret)).status).toBe(401);
   });
 
+  test("a secret is not lost: its dialog cannot be left while it is made, and closes only by its button", async () => {
+    await open({}, "/settings/tokens");
+    await button("Create token").click();
+    await dialog().getByLabel("Purpose").fill("Kept");
+    let answer = () => {};
+    const isHeld = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route("**/graphql", async (route, request) => {
+      if (request.postDataJSON().operationName === "CreateToken") await isHeld;
+      await route.fallback();
+    });
+    await button("Create token", dialog()).click();
+    await button("Close", dialog()).waitFor({ state: "detached" });
+    const leave = async () => {
+      // Chromium itself closes a dialog at the second Esc.
+      for (let times = 0; times < 3; times += 1) await page.keyboard.press("Escape");
+    };
+    await leave();
+    await button("Cancel", dialog()).click();
+    answer();
+    await dialog().getByText("Copy it now: it is shown only once.").waitFor();
+    await leave();
+    await page.mouse.click(5, 5);
+    expect(await dialog().getByLabel("API token").inputValue()).not.toBe("");
+    await button("I have copied it").click();
+    await thing("Kept").waitFor();
+    expect(await dialog().count()).toBe(0);
+  });
+
   test("a channel shows what the bot may, is checked again, connected and changed", async () => {
     await open({}, "/settings/channels");
     server.sandbox.control.loseUpdates();
