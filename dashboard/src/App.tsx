@@ -1,19 +1,23 @@
 import { ApolloProvider } from "@apollo/client/react";
-import { lazy, Suspense, useEffect, useMemo } from "react";
+import { Suspense, useEffect, useMemo } from "react";
 import { createApi } from "./api/client.js";
+import { ErrorBoundary } from "./shell/ErrorBoundary.js";
 import { Shell } from "./shell/Shell.js";
 import { accept, getToken, refuse, useSession } from "./shell/session.js";
+import { lazyPart } from "./ui/lazyPart.js";
 
-const SignIn = lazy(() => import("./pages/signIn/SignIn.js"));
+const SignIn = lazyPart(() => import("./pages/signIn/SignIn.js"));
 
 export function App() {
   const { token, isRefused, isAsking } = useSession();
   if (isAsking) return null;
   if (token !== null) return <SignedIn />;
   return (
-    <Suspense>
-      <SignIn isRefused={isRefused} />
-    </Suspense>
+    <ErrorBoundary>
+      <Suspense>
+        <SignIn isRefused={isRefused} />
+      </Suspense>
+    </ErrorBoundary>
   );
 }
 

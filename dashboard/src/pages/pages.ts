@@ -1,5 +1,6 @@
-import { type ComponentType, lazy } from "react";
+import type { ComponentType } from "react";
 import type en from "../i18n/en.json";
+import { lazyPart } from "../ui/lazyPart.js";
 
 interface Page {
   /** A pattern of wouter's: /links/:id. */
@@ -21,7 +22,7 @@ export const START: Page = {
   path: "/start",
   name: "start",
   isInNavigation: false,
-  Component: lazy(() => import("./start/StartPage.js")),
+  Component: lazyPart(() => import("./start/StartPage.js")),
 };
 
 /** Each page is a file of its own with its styles, loaded when it is shown first. */
@@ -31,40 +32,40 @@ export const PAGES: readonly Page[] = [
     name: "links",
     isInNavigation: true,
     hasFilter: true,
-    Component: lazy(() => import("./links/LinksPage.js")),
+    Component: lazyPart(() => import("./links/LinksPage.js")),
   },
   {
     path: "/links/:id",
     name: "link",
     isInNavigation: false,
     isOfChannel: true,
-    Component: lazy(() => import("./link/LinkPage.js")),
+    Component: lazyPart(() => import("./link/LinkPage.js")),
   },
   {
     path: "/performance",
     name: "performance",
     isInNavigation: true,
     hasFilter: true,
-    Component: lazy(() => import("./performance/PerformancePage.js")),
+    Component: lazyPart(() => import("./performance/PerformancePage.js")),
   },
   {
     path: "/requests",
     name: "requests",
     isInNavigation: true,
-    Component: lazy(() => import("./requests/RequestsPage.js")),
+    Component: lazyPart(() => import("./requests/RequestsPage.js")),
   },
   {
     path: "/bulk",
     name: "bulk",
     isInNavigation: true,
-    Component: lazy(() => import("./bulk/BulkPage.js")),
+    Component: lazyPart(() => import("./bulk/BulkPage.js")),
   },
   {
     path: "/settings/:section?",
     name: "settings",
     isInNavigation: true,
     isForAdmins: true,
-    Component: lazy(() => import("./settings/SettingsPage.js")),
+    Component: lazyPart(() => import("./settings/SettingsPage.js")),
   },
   START,
 ];

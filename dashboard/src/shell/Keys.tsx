@@ -1,10 +1,11 @@
-import { lazy, Suspense, useEffect, useState } from "react";
-import { ErrorBoundary } from "./ErrorBoundary.js";
+import { useEffect, useState } from "react";
+import { lazyPart } from "../ui/lazyPart.js";
 import { listenToKeys, useKey } from "./keys.js";
+import { LazyDialog } from "./LazyDialog.js";
 import type { PaletteChannel } from "./Palette.js";
 
-const Palette = lazy(() => import("./Palette.js"));
-const KeysDialog = lazy(() => import("./KeysDialog.js"));
+const Palette = lazyPart(() => import("./Palette.js"));
+const KeysDialog = lazyPart(() => import("./KeysDialog.js"));
 
 /** What keys open on every page. */
 export function Keys(props: {
@@ -19,11 +20,10 @@ export function Keys(props: {
   useKey("jump", () => setOpen("palette"));
   useKey("?", () => setOpen("keys"));
   return (
-    <ErrorBoundary>
-      <Suspense>
-        {open === "palette" && <Palette {...props} onClose={close} />}
-        {open === "keys" && <KeysDialog onClose={close} />}
-      </Suspense>
-    </ErrorBoundary>
+    open !== null && (
+      <LazyDialog key={open} onClose={close}>
+        {open === "palette" ? <Palette {...props} onClose={close} /> : <KeysDialog onClose={close} />}
+      </LazyDialog>
+    )
   );
 }

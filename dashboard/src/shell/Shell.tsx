@@ -1,10 +1,11 @@
 import { useQuery } from "@apollo/client/react";
-import { lazy, Suspense, useEffect } from "react";
-import { Route, Switch } from "wouter";
+import { Suspense, useEffect } from "react";
+import { Route, Switch, useLocation } from "wouter";
 import type { Connection } from "../api/connection.js";
 import { graphql } from "../api/gql/index.js";
 import { useI18n } from "../i18n/index.js";
-import { PAGES, START } from "../pages/pages.js";
+import { PAGES } from "../pages/pages.js";
+import { lazyPart } from "../ui/lazyPart.js";
 import { Toasts } from "../ui/Toasts.js";
 import {
   ChannelContext,
@@ -15,16 +16,17 @@ import {
 } from "./channel.js";
 import { ErrorBoundary } from "./ErrorBoundary.js";
 import { Keys } from "./Keys.js";
+import { LazyDialog } from "./LazyDialog.js";
 import { LoadFailed } from "./Lonely.js";
 import { Notices } from "./Notices.js";
 import { useSession } from "./session.js";
 import { TopBar } from "./TopBar.js";
 
 const nothingHere = () => import("./NothingHere.js");
-const NoPage = lazy(async () => ({ default: (await nothingHere()).NoPage }));
-const NoChannel = lazy(async () => ({ default: (await nothingHere()).NoChannel }));
-const UnknownChannel = lazy(async () => ({ default: (await nothingHere()).UnknownChannel }));
-const SignInAgain = lazy(() => import("./SignInAgain.js"));
+const NoPage = lazyPart(async () => ({ default: (await nothingHere()).NoPage }));
+const NoChannel = lazyPart(async () => ({ default: (await nothingHere()).NoChannel }));
+const UnknownChannel = lazyPart(async () => ({ default: (await nothingHere()).UnknownChannel }));
+const SignInAgain = lazyPart(() => import("./SignInAgain.js"));
 
 const SHELL = graphql(`
   query Shell($after: String) {
@@ -56,6 +58,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
   const { t } = useI18n();
   const { isRefused } = useSession();
   const { data, error, refetch, fetchMore } = useQuery(SHELL);
+  const [path] = useLocation();
   const asked = useAskedChannel();
   const channels = data?.channels.edges.map(({ node }) => node) ?? [];
   const after = data?.channels.pageInfo.hasNextPage ? data.channels.pageInfo.endCursor : null;
@@ -98,7 +101,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
             isAdmin: data?.viewer.role === "ADMIN",
           }}
         >
-          <ErrorBoundary>
+          <ErrorBoundary place={`${path} ${shown.telegramId}`}>
             <Suspense>
               <Switch>
                 {PAGES.map(({ path, Component }) => (
@@ -117,7 +120,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
         <LoadFailed error={error} onRetry={() => void refetch().catch(() => {})} />
       ) : (
         isComplete && (
-          <ErrorBoundary>
+          <ErrorBoundary place={`${path} ${asked}`}>
             <Suspense>
               {asked !== null ? (
                 <UnknownChannel asked={asked} channels={channels} />
@@ -132,9 +135,11 @@ export function Shell({ connection }: { readonly connection: Connection }) {
       )}
       <Toasts />
       <Keys channels={channels} channelId={shown?.telegramId} isAdmin={data?.viewer.role === "ADMIN"} />
-      <ErrorBoundary>
-        <Suspense>{isRefused && <SignInAgain />}</Suspense>
-      </ErrorBoundary>
+      {isRefused && (
+        <LazyDialog onClose={null}>
+          <SignInAgain />
+        </LazyDialog>
+      )}
     </>
   );
 }

@@ -1,16 +1,18 @@
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import type { ShellQuery } from "../api/gql/graphql.js";
 import { useI18n } from "../i18n/index.js";
 import { addressOf, navigationOf, PAGES } from "../pages/pages.js";
+import { Boundary } from "../ui/Boundary.js";
 import { Icon } from "../ui/Icon.js";
+import { lazyPart } from "../ui/lazyPart.js";
 import { Brand } from "./Brand.js";
 import { addressFor } from "./channel.js";
 import { press } from "./keys.js";
 import { LanguageChoice } from "./LanguageChoice.js";
 import { leave } from "./session.js";
 
-const PendingCount = lazy(() => import("./PendingCount.js"));
+const PendingCount = lazyPart(() => import("./PendingCount.js"));
 
 export function TopBar(props: {
   readonly channels: readonly { readonly id: string; readonly telegramId: number; readonly title: string }[];
@@ -55,10 +57,12 @@ export function TopBar(props: {
                 >
                   {t(`pages.${page.name}`)}
                   {page.name === "requests" && (
-                    <Suspense>
-                      {" "}
-                      <PendingCount channelId={channelId} />
-                    </Suspense>
+                    <Boundary place={path} instead={() => null}>
+                      <Suspense>
+                        {" "}
+                        <PendingCount channelId={channelId} />
+                      </Suspense>
+                    </Boundary>
                   )}
                 </Link>
               );

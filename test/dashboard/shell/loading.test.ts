@@ -2,7 +2,16 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import type { Response } from "playwright-core";
 import { expect, test } from "vitest";
 import { describeInChromium } from "../../support/chromium.js";
-import { open, page, shows, showsSummary, useDashboard } from "../../support/dashboardPage.js";
+import {
+  button,
+  dialog,
+  open,
+  page,
+  problems,
+  shows,
+  showsSummary,
+  useDashboard,
+} from "../../support/dashboardPage.js";
 
 /** The most script that the first page may load, compressed, in bytes. */
 const MOST_SCRIPT = 150_000;
@@ -30,6 +39,50 @@ describeInChromium("loading the dashboard", () => {
     expect(scripts.map((response) => response.url()).join()).not.toMatch(
       /LinkForm|QrDialog|RowMenu|SeriesChart|SettleDialog|TagsDialog/,
     );
+  });
+
+  /** Cuts off some of the built files. @returns what lets them through again */
+  async function cutOff(files: RegExp): Promise<() => Promise<void>> {
+    await page.route(files, (route) => route.abort());
+    return () => page.unroute(files);
+  }
+
+  test("a page whose files do not come leaves the others, and is loaded when it is shown again", async () => {
+    await open();
+    await showsSummary();
+    const restore = await cutOff(/assets\/requests/i);
+    const go = (name: RegExp) => page.getByRole("navigation").getByRole("link", { name }).click();
+    await go(/^Requests/);
+    await page.getByRole("heading", { name: "This page could not be loaded" }).waitFor();
+    await go(/^Links/);
+    await showsSummary();
+    await go(/^Requests/);
+    await page.getByRole("heading", { name: "This page could not be loaded" }).waitFor();
+    await restore();
+    await button("Try again").click();
+    await page.getByRole("heading", { name: "Requests", level: 1 }).waitFor();
+    // Its style sheet has come, too.
+    await shows(() =>
+      page.locator(".request-head").evaluate((element) => getComputedStyle(element).display),
+    ).toBe("flex");
+    problems.consoleMessages.splice(0);
+  });
+
+  test("a dialog whose files do not come leaves the page, and a page can be reloaded if trying again does not help", async () => {
+    await open();
+    await showsSummary();
+    const restore = await cutOff(/assets\/(palette|keysdialog)/i);
+    await page.keyboard.press("Control+k");
+    await dialog().getByRole("heading", { name: "This could not be loaded" }).waitFor();
+    await button("Try again", dialog()).click();
+    await button("Reload", dialog()).waitFor();
+    await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+    await showsSummary();
+    await restore();
+    await page.keyboard.press("Control+k");
+    await dialog().getByRole("combobox", { name: "Search or jump" }).waitFor();
+    problems.consoleMessages.splice(0);
   });
 
   test("the queries of the first screen are sent in one round", async () => {

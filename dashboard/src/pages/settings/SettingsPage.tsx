@@ -1,11 +1,12 @@
 import { useQuery } from "@apollo/client/react";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Link, useParams } from "wouter";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
 import { addressFor, useChannel } from "../../shell/channel.js";
 import { NoPage } from "../../shell/NothingHere.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import "../../parts/parts.css";
 import "./settings.css";
 
@@ -19,11 +20,11 @@ const MAY_SET = graphql(`
 `);
 
 const SECTIONS = [
-  { path: "tokens", isShared: false, Component: lazy(() => import("./TokensSection.js")) },
-  { path: "channels", isShared: false, Component: lazy(() => import("./ChannelsSection.js")) },
-  { path: "tag-types", isShared: true, Component: lazy(() => import("./TypesSection.js")) },
-  { path: "webhooks", isShared: false, Component: lazy(() => import("./WebhooksSection.js")) },
-  { path: "updates", isShared: true, Component: lazy(() => import("./UpdatesSection.js")) },
+  { path: "tokens", isShared: false, Component: lazyPart(() => import("./TokensSection.js")) },
+  { path: "channels", isShared: false, Component: lazyPart(() => import("./ChannelsSection.js")) },
+  { path: "tag-types", isShared: true, Component: lazyPart(() => import("./TypesSection.js")) },
+  { path: "webhooks", isShared: false, Component: lazyPart(() => import("./WebhooksSection.js")) },
+  { path: "updates", isShared: true, Component: lazyPart(() => import("./UpdatesSection.js")) },
 ] as const;
 
 /** What administrators set: who may use the server, where, and whom it tells. */

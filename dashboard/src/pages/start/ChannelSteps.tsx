@@ -1,5 +1,5 @@
 import { useQuery, useSubscription } from "@apollo/client/react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import { Link } from "wouter";
 import { failureOf } from "../../api/failure.js";
 import type { StartQuery } from "../../api/gql/graphql.js";
@@ -9,7 +9,9 @@ import { AddBot } from "../../parts/AddBot.js";
 import { BOT_STATE, BotState } from "../../parts/BotState.js";
 import { CopyField } from "../../parts/CopyField.js";
 import { addressFor, useChannel } from "../../shell/channel.js";
+import { LazyDialog } from "../../shell/LazyDialog.js";
 import { Icon } from "../../ui/Icon.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { TagChip } from "../../ui/TagChip.js";
@@ -18,8 +20,8 @@ import { TypesForm } from "./TypesForm.js";
 // The form of a link is the one of the page of links.
 import "../../parts/link/link.css";
 
-const CreateLink = lazy(() => import("../../parts/link/CreateLink.js"));
-const QrDialog = lazy(() => import("../../parts/link/QrDialog.js"));
+const CreateLink = lazyPart(() => import("../../parts/link/CreateLink.js"));
+const QrDialog = lazyPart(() => import("../../parts/link/QrDialog.js"));
 
 /** The channel, and its newest link of the bot's by which people can join. */
 const START = graphql(`
@@ -180,6 +182,7 @@ function LinkStep(props: {
   const { state, link, currency, tagChoices } = props;
   const { t } = useI18n();
   const [dialog, setDialog] = useState<"create" | "qr" | null>(null);
+  const close = () => setDialog(null);
   const name = link?.name ?? t("links.unnamed");
   return (
     <Step number={4} title={t("start.link")} state={state}>
@@ -213,8 +216,8 @@ function LinkStep(props: {
           </div>
         </>
       )}
-      <Suspense>
-        {dialog === "create" && (
+      {dialog === "create" && (
+        <LazyDialog onClose={close}>
           <CreateLink
             currency={currency}
             tagChoices={tagChoices}
@@ -222,11 +225,15 @@ function LinkStep(props: {
             isHidden={false}
             onShow={() => {}}
             onQr={() => setDialog("qr")}
-            onClose={() => setDialog(null)}
+            onClose={close}
           />
-        )}
-        {dialog === "qr" && link && <QrDialog url={link.url} name={name} onClose={() => setDialog(null)} />}
-      </Suspense>
+        </LazyDialog>
+      )}
+      {dialog === "qr" && link && (
+        <LazyDialog onClose={close}>
+          <QrDialog url={link.url} name={name} onClose={close} />
+        </LazyDialog>
+      )}
     </Step>
   );
 }

@@ -1,12 +1,14 @@
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { useI18n } from "../../i18n/index.js";
+import { Boundary } from "../Boundary.js";
 import { LoadProblem } from "../LoadProblem.js";
+import { lazyPart } from "../lazyPart.js";
 import { Segments } from "../Segments.js";
 import type { Bucket } from "./SeriesChart.js";
 import { SPANS, type Span, timeOf } from "./spans.js";
 import "./chart.css";
 
-const SeriesChart = lazy(() => import("./SeriesChart.js"));
+const SeriesChart = lazyPart(() => import("./SeriesChart.js"));
 
 /** The chart of joins and leaves, with the choice of its span. Its library is loaded while the numbers are. */
 export function ChartPanel(props: {
@@ -36,18 +38,24 @@ export function ChartPanel(props: {
       </header>
       {error && <LoadProblem title={t("series.failed")} error={error} onRetry={onRetry} />}
       {(buckets || !error) && (
-        <Suspense fallback={place}>
-          {buckets ? (
-            <SeriesChart
-              buckets={buckets}
-              unit={timeOf(span, timeZone).unit}
-              timeZone={timeZone}
-              label={label}
-            />
-          ) : (
-            place
+        <Boundary
+          instead={({ error: thrown, retry }) => (
+            <LoadProblem title={t("series.failed")} error={thrown} onRetry={retry} />
           )}
-        </Suspense>
+        >
+          <Suspense fallback={place}>
+            {buckets ? (
+              <SeriesChart
+                buckets={buckets}
+                unit={timeOf(span, timeZone).unit}
+                timeZone={timeZone}
+                label={label}
+              />
+            ) : (
+              place
+            )}
+          </Suspense>
+        </Boundary>
       )}
     </section>
   );
