@@ -1,9 +1,13 @@
-import { failureOf } from "../api/failure.js";
 import { useI18n } from "../i18n/index.js";
-import { Problem } from "../ui/Problem.js";
+import { LoadProblem } from "../ui/LoadProblem.js";
 
 /** Stands in the place of what is not loaded yet, or cannot be. */
-export function Loading({ error }: { readonly error: Error | undefined }) {
+export function Loading(props: {
+  readonly error?: Error | undefined;
+  readonly refetch?: () => Promise<unknown>;
+}) {
+  const { error, refetch } = props;
   const { t } = useI18n();
-  return error ? <Problem problem={failureOf(error)} /> : <p className="muted">{t("common.loading")}</p>;
+  if (!error) return <p className="muted">{t("common.loading")}</p>;
+  return <LoadProblem error={error} onRetry={() => void refetch?.().catch(() => {})} />;
 }

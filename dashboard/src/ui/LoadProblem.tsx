@@ -3,7 +3,8 @@ import { useI18n } from "../i18n/index.js";
 
 /** Says that a part of a page could not be loaded, and tries again. */
 export function LoadProblem(props: {
-  readonly title: string;
+  /** What could not be loaded, where that is not plain from the place. */
+  readonly title?: string;
   readonly error: Error;
   readonly onRetry: () => void;
 }) {

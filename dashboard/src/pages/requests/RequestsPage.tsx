@@ -75,7 +75,7 @@ export default function RequestsPage() {
     first: PAGE_SIZE,
   };
   const client = useApolloClient();
-  const { data, previousData, error, fetchMore } = useQuery(JOIN_REQUESTS, {
+  const { data, previousData, error, refetch, fetchMore } = useQuery(JOIN_REQUESTS, {
     variables,
     fetchPolicy: "cache-and-network",
   });
@@ -180,7 +180,7 @@ export default function RequestsPage() {
         </div>
         {list === undefined ? (
           <div className="request-note">
-            <Loading error={error} />
+            <Loading error={error} refetch={refetch} />
           </div>
         ) : requests.length === 0 ? (
           <p className="nothing">{state === "PENDING" ? t("requests.nonePending") : t("requests.none")}</p>

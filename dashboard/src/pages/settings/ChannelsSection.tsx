@@ -70,7 +70,7 @@ type Channel = ChannelRowFragment;
 /** Where the bot makes links, and what it may there. */
 export default function ChannelsSection() {
   const { t } = useI18n();
-  const { data, error } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
+  const { data, error, refetch } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
   const [dialog, setDialog] = useState<Channel | "connect" | null>(null);
   const close = () => setDialog(null);
   return (
@@ -84,7 +84,7 @@ export default function ChannelsSection() {
       }
     >
       {data === undefined ? (
-        <Loading error={error} />
+        <Loading error={error} refetch={refetch} />
       ) : (
         <ul className="card things">
           {data.channels.edges.map(({ cursor, node }) => (

@@ -71,7 +71,7 @@ export function Deliveries({ webhookId }: { readonly webhookId: string }) {
   const { t, number, dayAndTime } = useI18n();
   const client = useApolloClient();
   const [state, setState] = useState<WebhookDeliveryState | null>(null);
-  const { data, previousData, error, fetchMore } = useQuery(DELIVERIES, {
+  const { data, previousData, error, refetch, fetchMore } = useQuery(DELIVERIES, {
     variables: { id: webhookId, states: state && [state] },
     fetchPolicy: "cache-and-network",
   });
@@ -87,7 +87,7 @@ export function Deliveries({ webhookId }: { readonly webhookId: string }) {
   const { problem, isBusy, attempt } = useAttempt();
   const loaded = data ?? previousData;
   const list = loaded && listOf(loaded);
-  if (list === undefined) return <Loading error={error} />;
+  if (list === undefined) return <Loading error={error} refetch={refetch} />;
   const shown = list.edges.map((edge) => edge.node);
   const failed = shown.filter((one) => one.state === "FAILED").map(({ id }) => id);
   const sendAgain = (deliveryIds: string[]) =>

@@ -32,7 +32,7 @@ export default function SettingsPage() {
   const { t } = useI18n();
   const { role, isAdmin, channelId } = useChannel();
   const asked = useParams<{ section?: string }>().section;
-  const { data, error } = useQuery(MAY_SET);
+  const { data, error, refetch } = useQuery(MAY_SET);
   if (role !== undefined && !isAdmin)
     return (
       <main id="main" tabIndex={-1} className="settings">
@@ -59,11 +59,11 @@ export default function SettingsPage() {
       </nav>
       <main id="main" tabIndex={-1}>
         {section && data ? (
-          <Suspense fallback={<Loading error={undefined} />}>
+          <Suspense fallback={<Loading />}>
             <section.Component mayAll={mayAll} />
           </Suspense>
         ) : (
-          <Loading error={error} />
+          <Loading error={error} refetch={refetch} />
         )}
       </main>
     </div>

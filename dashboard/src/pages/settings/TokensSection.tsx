@@ -52,7 +52,7 @@ type Token = ApiTokenRowFragment;
 /** Who may use the server. */
 export default function TokensSection({ mayAll }: { readonly mayAll: boolean }) {
   const { t, number } = useI18n();
-  const { data, error } = useQuery(API_TOKENS, { fetchPolicy: "cache-and-network" });
+  const { data, error, refetch } = useQuery(API_TOKENS, { fetchPolicy: "cache-and-network" });
   const [isCreating, setIsCreating] = useState(false);
   const [revoked, setRevoked] = useState<Token | null>(null);
   const tokens = data?.apiTokens.map((token) => read(API_TOKEN_ROW, token)) ?? [];
@@ -69,7 +69,7 @@ export default function TokensSection({ mayAll }: { readonly mayAll: boolean }) 
       }
     >
       {data === undefined ? (
-        <Loading error={error} />
+        <Loading error={error} refetch={refetch} />
       ) : (
         <>
           <ul className="card things">

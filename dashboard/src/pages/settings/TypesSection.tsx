@@ -70,7 +70,7 @@ type Type = TypeListQuery["tagTypes"][number];
 /** The kinds of tags, which all channels share. */
 export default function TypesSection() {
   const { t } = useI18n();
-  const { data, previousData, error } = useQuery(TYPE_LIST, { fetchPolicy: "cache-and-network" });
+  const { data, previousData, error, refetch } = useQuery(TYPE_LIST, { fetchPolicy: "cache-and-network" });
   const shown = data ?? previousData;
   const [dialog, setDialog] = useState<{
     readonly kind: "edit" | "delete";
@@ -88,7 +88,7 @@ export default function TypesSection() {
       }
     >
       {shown === undefined ? (
-        <Loading error={error} />
+        <Loading error={error} refetch={refetch} />
       ) : shown.tagTypes.length === 0 ? (
         <p className="card nothing">{t("settings.types.none")}</p>
       ) : (

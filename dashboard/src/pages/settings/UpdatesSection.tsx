@@ -48,7 +48,7 @@ const MOST = 100;
 /** The updates of Telegram's that could not be understood or stored. */
 export default function UpdatesSection() {
   const { t, number, dayAndTime } = useI18n();
-  const { data, previousData, error, fetchMore } = useQuery(FAILED_UPDATES, {
+  const { data, previousData, error, refetch, fetchMore } = useQuery(FAILED_UPDATES, {
     fetchPolicy: "cache-and-network",
   });
   const [retry] = useMutation(RETRY, { refetchQueries: ["FailedUpdates"], awaitRefetchQueries: true });
@@ -90,7 +90,7 @@ export default function UpdatesSection() {
     >
       {problem && <Problem problem={problem} />}
       {list === undefined ? (
-        <Loading error={error} />
+        <Loading error={error} refetch={refetch} />
       ) : updates.length === 0 ? (
         <p className="card nothing">{t("settings.updates.none")}</p>
       ) : (

@@ -56,7 +56,7 @@ type OpenDialog =
 /** Whom the server tells of events, and what became of it. */
 export default function WebhooksSection({ mayAll }: { readonly mayAll: boolean }) {
   const { t } = useI18n();
-  const { data, error } = useQuery(WEBHOOKS, { fetchPolicy: "cache-and-network" });
+  const { data, error, refetch } = useQuery(WEBHOOKS, { fetchPolicy: "cache-and-network" });
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const close = () => setDialog(null);
   return (
@@ -70,7 +70,7 @@ export default function WebhooksSection({ mayAll }: { readonly mayAll: boolean }
       }
     >
       {data === undefined ? (
-        <Loading error={error} />
+        <Loading error={error} refetch={refetch} />
       ) : data.webhooks.length === 0 ? (
         <p className="card nothing">{t("settings.webhooks.none")}</p>
       ) : (
