@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { type Failure, failureOf } from "./failure.js";
 import type { ProblemFragment } from "./gql/graphql.js";
 import { type FragmentType, graphql, read } from "./gql/index.js";
@@ -67,18 +67,27 @@ export function useAttempt() {
   return { problem, isBusy, attempt };
 }
 
-/** The seconds left to wait, counted from the moment of the refusal; 0 if there is nothing to wait for. */
-export function useCountdown(problem: ProblemView | null): number {
+/** The seconds until an instant, counted down; 0 for none. @param instant what Date takes */
+export function useSecondsUntil(instant: string | number | null | undefined): number {
   const [left, setLeft] = useState(0);
   useEffect(() => {
-    if (problem?.__typename !== "RateLimitedError") return setLeft(0);
-    const end = Date.now() + problem.retryAfterSeconds * 1000;
+    if (instant == null) return setLeft(0);
+    const end = new Date(instant).getTime();
     const update = () => setLeft(Math.max(0, Math.ceil((end - Date.now()) / 1000)));
     update();
     const timer = setInterval(update, 250);
     return () => clearInterval(timer);
-  }, [problem]);
+  }, [instant]);
   return left;
+}
+
+/** The seconds left to wait, counted from the moment of the refusal; 0 if there is nothing to wait for. */
+export function useCountdown(problem: ProblemView | null): number {
+  const end = useMemo(
+    () => (problem?.__typename === "RateLimitedError" ? Date.now() + problem.retryAfterSeconds * 1000 : null),
+    [problem],
+  );
+  return useSecondsUntil(end);
 }
 
 /** The input field of a path: "tagIds" for "tagIds.1". */

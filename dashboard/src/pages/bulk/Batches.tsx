@@ -1,9 +1,11 @@
-import { useApolloClient, useMutation, useQuery, useSubscription } from "@apollo/client/react";
+import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
 import { useEffect, useState } from "react";
 import { evictLists } from "../../api/cache.js";
+import type { BatchFragment } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
-import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
+import { PROBLEM, reasonOf, requireResult, useAttempt, useSecondsUntil } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { Loading } from "../../parts/Loading.js";
 import { useChannel } from "../../shell/channel.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
@@ -23,6 +25,8 @@ const BATCH = graphql(`
   }
 `);
 
+const isRunning = ({ finishedAt }: BatchFragment): boolean => finishedAt == null;
+
 const BATCHES = graphql(`
   query Batches($channelId: TelegramID!) {
     inviteLinkBatches(channelId: $channelId, first: 20) {
@@ -30,14 +34,6 @@ const BATCHES = graphql(`
         id
         ...Batch
       }
-    }
-  }
-`);
-
-const BATCH_UPDATED = graphql(`
-  subscription BatchUpdated($id: ID!) {
-    inviteLinkBatchUpdated(id: $id) {
-      ...Batch
     }
   }
 `);
@@ -82,39 +78,45 @@ const NOT_MADE = graphql(`
   }
 `);
 
+/**
+ * Running batches are asked for while the page is visible. A subscription has only one batch, and would hold one of the six
+ * connections that a browser has to a server over HTTP/1.1.
+ */
+const ASK_EVERY_MS = 1000;
+
 /** The batches of the channel, whoever sent them. They go on without this page, and are found again. */
 export function Batches({ onAgain }: { readonly onAgain: (lines: string) => void }) {
   const { t } = useI18n();
   const { channelId } = useChannel();
-  const { data, error } = useQuery(BATCHES, { variables: { channelId }, fetchPolicy: "cache-and-network" });
+  const client = useApolloClient();
+  const { data, error, refetch, startPolling, stopPolling } = useQuery(BATCHES, {
+    variables: { channelId },
+    fetchPolicy: "cache-and-network",
+    skipPollAttempt: () => document.hidden,
+  });
   const batches = data?.inviteLinkBatches.nodes;
+  const runningCount = batches?.filter((batch) => isRunning(read(BATCH, batch))).length ?? 0;
+  const isAnyRunning = runningCount > 0;
+  useEffect(() => {
+    if (!isAnyRunning) return;
+    startPolling(ASK_EVERY_MS);
+    return stopPolling;
+  }, [isAnyRunning, startPolling, stopPolling]);
+  useEffect(() => {
+    if (runningCount === 0) return;
+    // The lists of links do not know the links of a batch that has ended, or goes on without this page.
+    return () => evictLists(client.cache);
+  }, [runningCount, client]);
   return (
     <section className="batches" aria-labelledby="batches">
       <h2 id="batches">{t("batch.batches")}</h2>
-      {error && !data && (
-        <p role="alert" className="problem">
-          {error.message}
-        </p>
-      )}
+      {error && !data && <Loading error={error} refetch={refetch} />}
       {batches?.length === 0 && <p className="muted">{t("batch.none")}</p>}
       {batches?.map((batch) => (
         <BatchCard key={batch.id} batch={batch} onAgain={onAgain} />
       ))}
     </section>
   );
-}
-
-/** The seconds until an instant, counted down; 0 for none. */
-function useSecondsUntil(instant: string | null | undefined): number {
-  const [left, setLeft] = useState(0);
-  useEffect(() => {
-    if (!instant) return setLeft(0);
-    const update = () => setLeft(Math.max(0, Math.ceil((Date.parse(instant) - Date.now()) / 1000)));
-    update();
-    const timer = setInterval(update, 500);
-    return () => clearInterval(timer);
-  }, [instant]);
-  return left;
 }
 
 function BatchCard(props: {
@@ -125,20 +127,12 @@ function BatchCard(props: {
   const batch = read(BATCH, props.batch);
   const { t, number, dayAndTime } = useI18n();
   const { canEdit } = useChannel();
-  const client = useApolloClient();
-  const isRunning = batch.finishedAt == null;
-  const { error } = useSubscription(BATCH_UPDATED, {
-    variables: { id: batch.id },
-    skip: !isRunning,
-    ignoreResults: true,
-    // The lists of links do not know the new ones.
-    onComplete: () => evictLists(client.cache),
-  });
+  const runs = isRunning(batch);
   const [cancel] = useMutation(CANCEL);
   const { problem, isBusy, attempt } = useAttempt();
-  const secondsLeft = useSecondsUntil(isRunning ? batch.waitingUntil : null);
+  const secondsLeft = useSecondsUntil(runs ? batch.waitingUntil : null);
   const ended = batch.madeCount + batch.failedCount + batch.uncertainCount;
-  const notMade = isRunning ? batch.failedCount + batch.uncertainCount : batch.totalCount - batch.madeCount;
+  const notMade = runs ? batch.failedCount + batch.uncertainCount : batch.totalCount - batch.madeCount;
   const stop = () =>
     attempt(async () => {
       const { data } = await cancel({ variables: { input: { id: batch.id } } });
@@ -156,15 +150,15 @@ function BatchCard(props: {
           {dayAndTime(batch.createdAt)}
         </time>
         <span className="spring" />
-        {isRunning && canEdit && batch.state === "RUNNING" && (
+        {runs && canEdit && batch.state === "RUNNING" && (
           <button type="button" aria-disabled={isBusy} onClick={() => void stop()}>
             {t("common.cancel")}
           </button>
         )}
       </header>
-      {isRunning && <progress max={batch.totalCount} value={ended} aria-label={t("bulk.progress")} />}
+      {runs && <progress max={batch.totalCount} value={ended} aria-label={t("bulk.progress")} />}
       <p role="status">
-        {isRunning
+        {runs
           ? secondsLeft > 0
             ? t("problem.RateLimitedError")
             : t("batch.running")
@@ -172,18 +166,13 @@ function BatchCard(props: {
             ? t("batch.cancelled", { made: number(batch.madeCount), total: number(batch.totalCount) })
             : t("batch.done", { made: number(batch.madeCount), total: number(batch.totalCount) })}
       </p>
-      {isRunning && (
+      {runs && (
         <p className="small muted">
           {t("bulk.done", { shown: number(ended), total: number(batch.totalCount) })}
           {secondsLeft > 0 && ` · ${t("problem.asksToWait", { count: secondsLeft })}`}
         </p>
       )}
       {problem && <Problem problem={problem} />}
-      {error && (
-        <p role="alert" className="problem">
-          {error.message}
-        </p>
-      )}
       {notMade > 0 && (
         <NotMade key={notMade} batchId={batch.id} count={notMade} onAgain={canEdit ? onAgain : null} />
       )}

@@ -1,19 +1,18 @@
-import { useQuery, useSubscription } from "@apollo/client/react";
+import { useQuery } from "@apollo/client/react";
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
-import { failureOf } from "../../api/failure.js";
 import type { StartQuery } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { AddBot } from "../../parts/AddBot.js";
 import { BOT_STATE, BotState } from "../../parts/BotState.js";
 import { CopyField } from "../../parts/CopyField.js";
+import { Loading } from "../../parts/Loading.js";
 import { addressFor, useChannel } from "../../shell/channel.js";
 import { LazyDialog } from "../../shell/LazyDialog.js";
 import { Icon } from "../../ui/Icon.js";
 import { lazyPart } from "../../ui/lazyPart.js";
 import { Name } from "../../ui/Name.js";
-import { Problem } from "../../ui/Problem.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { Step, type StepState } from "./Step.js";
 import { TypesForm } from "./TypesForm.js";
@@ -63,19 +62,10 @@ const START = graphql(`
   }
 `);
 
-/** The cache takes the numbers, which the page shows. */
-const FIRST_MEMBER = graphql(`
-  subscription FirstMember($channelId: TelegramID!) {
-    inviteLinkUpdated(channelId: $channelId) {
-      id
-      stats {
-        joinCount
-        joinRequestCount
-      }
-    }
-  }
-`);
-
+/**
+ * No subscription tells of the bot's rights. Until the first member has come, everything is asked for while the page is
+ * visible.
+ */
 const ASK_EVERY_MS = 3000;
 
 /** What there is to do in a channel that the server knows, up to the first member. */
@@ -83,19 +73,19 @@ export function ChannelSteps() {
   const { t } = useI18n();
   const { channelId, title } = useChannel();
   const [skipsTypes, setSkipsTypes] = useState(false);
-  const [isReady, setIsReady] = useState(false);
-  const { data, error } = useQuery(START, {
+  const [isDone, setIsDone] = useState(false);
+  const { data, error, refetch } = useQuery(START, {
     variables: { channelId },
-    // No subscription tells of the bot's rights.
-    pollInterval: isReady ? 0 : ASK_EVERY_MS,
+    pollInterval: isDone ? 0 : ASK_EVERY_MS,
     skipPollAttempt: () => document.hidden,
   });
   const status = data?.channel && read(BOT_STATE, data.channel).botStatus;
-  if ((status === "READY") !== isReady) setIsReady(status === "READY");
+  const isReady = status === "READY";
   const isPresent = status === "READY" || status === "MISSING_PERMISSION";
   const link = data?.inviteLinks.nodes[0];
   const hasLink = link !== undefined;
   const hasTypes = data !== undefined && data.tagTypes.length > 0;
+  if ((isReady && hasCame(link)) !== isDone) setIsDone(!isDone);
   const done = [isPresent, isReady, hasTypes || skipsTypes || hasLink, hasLink, hasCame(link)];
   const turn = done.indexOf(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another step's turn may have taken away what had the focus.
@@ -103,8 +93,7 @@ export function ChannelSteps() {
     if (document.activeElement === document.body)
       document.querySelector<HTMLElement>('[aria-current="step"] h2')?.focus();
   }, [turn]);
-  if (data === undefined)
-    return error ? <Problem problem={failureOf(error)} /> : <p>{t("common.loading")}</p>;
+  if (data === undefined) return <Loading error={error} refetch={refetch} />;
 
   const { channel, tagTypes, inviteLinks } = data;
   const stateOf = (index: number): StepState => (done[index] ? "done" : index === turn ? "now" : "later");
@@ -240,8 +229,6 @@ function LinkStep(props: {
 
 function MemberStep({ state, link }: { readonly state: StepState; readonly link: StartLink | undefined }) {
   const { t, number } = useI18n();
-  const { channelId } = useChannel();
-  useSubscription(FIRST_MEMBER, { variables: { channelId }, skip: link === undefined, ignoreResults: true });
   const { joinCount = 0, joinRequestCount = 0 } = link?.stats ?? {};
   return (
     <Step number={5} title={t("start.member")} state={state}>
