@@ -4,11 +4,12 @@ import { uuidv7 } from "uuidv7";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { Loading } from "../../parts/Loading.js";
 import { useChannel } from "../../shell/channel.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
-import { type ListedLink, MOST_LINKS, parseLinks } from "./parseLinks.js";
+import { type ListedLink, MOST_LINKS, nameOf, parseLinks } from "./parseLinks.js";
 import { keepList } from "./sentLists.js";
 
 const KNOWN = graphql(`
@@ -53,7 +54,7 @@ const CREATE_MANY = graphql(`
 const PREVIEWED = 200;
 
 const lineFor = ({ name, budget, tags }: ListedLink): string =>
-  [name, budget === "0" ? "" : budget, tags.map((tag) => tag.name).join(", ")].join("\t").trimEnd();
+  [name, budget === "0" ? "" : budget, tags.map(nameOf).join(", ")].join("\t").trimEnd();
 
 /** A list of links to be created, with a preview of what it says. */
 export function CreateMany(props: { readonly text: string; readonly onChange: (text: string) => void }) {
@@ -61,7 +62,7 @@ export function CreateMany(props: { readonly text: string; readonly onChange: (t
   const { t, number, money } = useI18n();
   const { channelId } = useChannel();
   const id = useId();
-  const { data } = useQuery(KNOWN, { variables: { channelId } });
+  const { data, error, refetch } = useQuery(KNOWN, { variables: { channelId } });
   const [create] = useMutation(CREATE_MANY, { refetchQueries: ["Batches"] });
   const { problem, isBusy, attempt } = useAttempt();
   // Sending the same list again, after an answer was lost, must not create its links twice.
@@ -153,6 +154,7 @@ export function CreateMany(props: { readonly text: string; readonly onChange: (t
         {problem && (
           <Problem problem={problem} fields={problem.__typename === "ValidationError" ? ["links"] : []} />
         )}
+        {error && !data && <Loading error={error} refetch={refetch} />}
         {links.length > 0 && (
           <>
             <p role="status">
@@ -195,7 +197,7 @@ export function CreateMany(props: { readonly text: string; readonly onChange: (t
                       </td>
                       <td className="amount">{money(link.budget, currency)}</td>
                       <td>
-                        <bdi dir="auto">{link.tags.map((tag) => tag.name).join(", ")}</bdi>
+                        <bdi dir="auto">{link.tags.map(nameOf).join(", ")}</bdi>
                       </td>
                     </tr>
                   ))}

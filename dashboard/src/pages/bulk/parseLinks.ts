@@ -14,7 +14,7 @@ export interface ListedLink {
   readonly name: string;
   /** An exact decimal. */
   readonly budget: string;
-  readonly tags: readonly { readonly id: string; readonly name: string }[];
+  readonly tags: readonly KnownTag[];
   readonly wrong: { readonly kind: Wrong; readonly text: string } | null;
 }
 
@@ -24,18 +24,22 @@ export interface KnownTag {
   readonly type: string;
 }
 
-/** The names that a pattern stands for: Ad {1-3} is Ad 1, Ad 2 and Ad 3, and {01-10} has zeros before. */
+/** The names that a pattern stands for: Ad {1-3} is Ad 1, Ad 2 and Ad 3, {3-1} counts down, and {01-10} has zeros before. */
 function namesOf(pattern: string): string[] {
   const [whole, first = "", last = ""] = /\{(\d+)-(\d+)\}/.exec(pattern) ?? [];
   if (whole === undefined) return [pattern];
   const [from, to] = [Number(first), Number(last)];
-  const length = first.startsWith("0") ? first.length : 0;
+  const length = [first, last].find((digits) => digits.startsWith("0"))?.length ?? 0;
+  const step = from <= to ? 1 : -1;
   // One too many is enough to say that there are too many.
-  const count = Math.min(Math.max(to - from + 1, 0), MOST_LINKS + 1);
+  const count = Math.min(Math.abs(to - from) + 1, MOST_LINKS + 1);
   return Array.from({ length: count }, (_, at) =>
-    pattern.replace(whole, String(from + at).padStart(length, "0")),
+    pattern.replace(whole, String(from + at * step).padStart(length, "0")),
   );
 }
+
+/** A tag as a list names it without doubt, whatever other types have. */
+export const nameOf = ({ type, name }: KnownTag): string => `${type}: ${name}`;
 
 /** The tags by their names, or by type and name as Platform: VK. @returns the first text that is no tag's name, if there is one */
 function tagsOf(text: string, known: readonly KnownTag[]) {
@@ -43,7 +47,7 @@ function tagsOf(text: string, known: readonly KnownTag[]) {
   for (const wanted of text.split(",").map((part) => part.trim().toLowerCase())) {
     if (wanted === "") continue;
     const found = known.filter(
-      ({ name, type }) => wanted === name.toLowerCase() || wanted === `${type}: ${name}`.toLowerCase(),
+      (tag) => wanted === tag.name.toLowerCase() || wanted === nameOf(tag).toLowerCase(),
     );
     const [tag] = found;
     if (tag === undefined || found.length > 1) return { tags, unknown: wanted };

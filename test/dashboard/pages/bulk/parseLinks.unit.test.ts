@@ -21,7 +21,8 @@ describe("a list of links", () => {
   test.each([
     ["Ad {1-3}", ["Ad 1", "Ad 2", "Ad 3"]],
     ["{08-10} ad", ["08 ad", "09 ad", "10 ad"]],
-    ["Ad {3-1}", []],
+    ["Ad {3-1}", ["Ad 3", "Ad 2", "Ad 1"]],
+    ["Ad {10-08}", ["Ad 10", "Ad 09", "Ad 08"]],
     ["Ad {1-x}", ["Ad {1-x}"]],
   ])("the pattern %s stands for %j", (pattern, names) => {
     expect(parseLinks(pattern, KNOWN).map(({ name }) => name)).toEqual(names);
