@@ -4,20 +4,25 @@ import { useChannel } from "../../shell/channel.js";
 import { Batches } from "./Batches.js";
 import { CreateMany } from "./CreateMany.js";
 import { ImportFile } from "./ImportFile.js";
+import { keepDraft, readDraft } from "./sentLists.js";
 import "./bulkPage.css";
 
 /** Creates many links at once, shows what has become of them, and imports existing ones. */
 export default function BulkPage() {
   const { t } = useI18n();
-  const { canEdit, isAdmin } = useChannel();
-  const [text, setText] = useState("");
+  const { channelId, canEdit, isAdmin } = useChannel();
+  const [text, setText] = useState(() => readDraft(channelId));
+  const change = (next: string) => {
+    setText(next);
+    keepDraft(channelId, next);
+  };
   return (
     <main id="main" tabIndex={-1} className="bulk-page">
       <h1>{t("pages.bulk")}</h1>
-      {canEdit && <CreateMany text={text} onChange={setText} />}
+      {canEdit && <CreateMany text={text} onChange={change} />}
       <Batches
         onAgain={(lines) => {
-          setText(lines);
+          change(text.trim() === "" ? lines : `${text.trimEnd()}\n${lines}`);
           document.querySelector("textarea")?.focus();
         }}
       />

@@ -7,6 +7,7 @@ import {
   open,
   overflow,
   page,
+  problems,
   server,
   shows,
   useDashboard,
@@ -51,6 +52,10 @@ describeInChromium("creating many links", () => {
       { kind: "too-many-requests", retryAfter: 300 },
       { method: "createChatInviteLink" },
     );
+    const streams: string[] = [];
+    page.on("request", (request) => {
+      if (request.headers()["accept"]?.includes("event-stream")) streams.push(request.postData() ?? "");
+    });
     await list().fill("Held {1-2}\t7\tVK");
     await button("Create 2 links").click();
     const waits = () =>
@@ -64,8 +69,42 @@ describeInChromium("creating many links", () => {
     await button("Cancel", batch("2 links")).click();
     await batch("2 links").getByText("Cancelled: 0 of 2 were created.").waitFor();
     await batch("2 links").getByText("2 not created").click();
+    await list().fill("More");
     await button("Put 2 links into the list again").click();
-    await shows(() => list().inputValue()).toBe("Held 1\t7\tVK\nHeld 2\t7\tVK");
+    await shows(() => list().inputValue()).toBe("More\nHeld 1\t7\tPlatform: VK\nHeld 2\t7\tPlatform: VK");
+    await page.getByText("3 links, $14.00 together.").waitFor();
+    // A browser has few connections to a server.
+    expect(streams).toEqual([]);
+  });
+
+  test("a list stays while another page is shown, and over a reload", async () => {
+    await list().fill("Kept\t5");
+    await page.getByRole("link", { name: "Links", exact: true }).click();
+    await page.getByTestId("count").waitFor();
+    await page.goBack();
+    await shows(() => list().inputValue()).toBe("Kept\t5");
+    await page.reload();
+    await shows(() => list().inputValue()).toBe("Kept\t5");
+    await list().fill("");
+    await page.reload();
+    await list().waitFor();
+    expect(await list().inputValue()).toBe("");
+  });
+
+  test("the tags that a list needs are loaded again after a failure", async () => {
+    let isAway = true;
+    await page.route("**/graphql", (route, request) =>
+      isAway && request.postDataJSON().operationName === "KnownForList"
+        ? route.fulfill({ status: 500, body: "{}" })
+        : route.fallback(),
+    );
+    await page.reload();
+    await list().fill("Name\t5\tVK");
+    await button("Try again").waitFor();
+    isAway = false;
+    await button("Try again").click();
+    await page.getByText("1 link, $5.00 together.").waitFor();
+    problems.consoleMessages.splice(0);
   });
 
   describe.each([
