@@ -1,6 +1,5 @@
 import { useApolloClient, useQuery } from "@apollo/client/react";
 import { useId, useState } from "react";
-import { evictLists } from "../../api/cache.js";
 import { messageOf } from "../../api/failure.js";
 import { graphql } from "../../api/gql/index.js";
 import { askRest } from "../../api/rest.js";
@@ -10,6 +9,7 @@ import { getToken } from "../../shell/session.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { saveFile } from "../../ui/saveFile.js";
+import { evictTypes } from "../settings/evictTypes.js";
 import { FIELDS, type Field, fieldOfColumn, isIgnored, readColumns } from "./csvHeader.js";
 
 const TYPES = graphql(`
@@ -37,10 +37,14 @@ interface Report {
   }[];
 }
 
-interface Chosen {
+/** What is to be imported, and how. Each change makes another one. */
+interface Order {
   readonly file: File;
   /** Null for JSON. */
   readonly columns: readonly string[] | null;
+  /** The fields by their columns; empty for a column without one. */
+  readonly mapping: ReadonlyMap<string, string>;
+  readonly isUpdate: boolean;
 }
 
 /** Imports links that exist in Telegram from a file: its columns are mapped, everything is checked, then it is stored. */
@@ -50,23 +54,23 @@ export function ImportFile() {
   const client = useApolloClient();
   const id = useId();
   const { data } = useQuery(TYPES);
-  const [chosen, setChosen] = useState<Chosen | null>(null);
-  const [mapping, setMapping] = useState<ReadonlyMap<string, string>>(new Map());
-  const [isUpdate, setIsUpdate] = useState(false);
-  const [report, setReport] = useState<Report | null>(null);
+  const [chosen, setChosen] = useState<Order | null>(null);
+  const [answer, setAnswer] = useState<{ readonly order: Order; readonly report: Report } | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
   const [isOver, setIsOver] = useState(false);
 
   async function choose(file: File | undefined): Promise<void> {
-    if (!file) return;
+    if (!file || isBusy) return;
     const columns = await readColumns(file);
-    setChosen({ file, columns });
-    setMapping(new Map(columns?.map((column) => [column, fieldOfColumn(column) ?? ""])));
-    setReport(null);
+    const mapping = new Map(columns?.map((column) => [column, fieldOfColumn(column) ?? ""]));
+    setChosen({ file, columns, mapping, isUpdate: chosen?.isUpdate ?? false });
     setProblem(null);
   }
 
+  // A check that another file or mapping was sent with says nothing about this one.
+  const report = answer !== null && answer.order === chosen ? answer.report : null;
+  const mapping: Order["mapping"] = chosen?.mapping ?? new Map();
   const open = chosen?.columns?.filter((column) => !isIgnored(column) && mapping.get(column) === "") ?? [];
   const taken = [...mapping.values()].filter((field) => field !== "");
   const twice = taken.find((field, index) => taken.indexOf(field) !== index);
@@ -75,11 +79,12 @@ export function ImportFile() {
 
   async function send(isDryRun: boolean): Promise<void> {
     if (!chosen || !canCheck || isBusy) return;
+    const order = chosen;
     setIsBusy(true);
     setProblem(null);
     const query = new URLSearchParams({
       channel_id: String(channelId),
-      update: String(isUpdate),
+      update: String(chosen.isUpdate),
       dry_run: String(isDryRun),
     });
     for (const [column, field] of mapping)
@@ -90,11 +95,11 @@ export function ImportFile() {
         headers: { "content-type": chosen.columns === null ? "application/x-ndjson" : "text/csv" },
         body: chosen.file,
       });
-      setReport(await response.json());
+      setAnswer({ order, report: await response.json() });
     } catch (error) {
       setProblem(messageOf(error, t("problem.Unreachable")));
     } finally {
-      if (!isDryRun) evictLists(client.cache);
+      if (!isDryRun) evictTypes(client.cache);
       setIsBusy(false);
     }
   }
@@ -133,7 +138,7 @@ export function ImportFile() {
       {chosen && (
         <>
           {chosen.columns && (
-            <fieldset className="mapping">
+            <fieldset className="mapping" disabled={isBusy}>
               <legend>{t("import.columns")}</legend>
               {chosen.columns.map((column, index) => (
                 <div key={column}>
@@ -147,10 +152,9 @@ export function ImportFile() {
                       id={`${id}-${index}`}
                       value={mapping.get(column) ?? ""}
                       aria-invalid={mapping.get(column) === "" || mapping.get(column) === twice}
-                      onChange={({ target }) => {
-                        setMapping(new Map([...mapping, [column, target.value]]));
-                        setReport(null);
-                      }}
+                      onChange={({ target }) =>
+                        setChosen({ ...chosen, mapping: new Map([...mapping, [column, target.value]]) })
+                      }
                     >
                       <option value="">{t("import.choose")}</option>
                       {FIELDS.map((field: Field) => (
@@ -177,11 +181,9 @@ export function ImportFile() {
           <label className="check">
             <input
               type="checkbox"
-              checked={isUpdate}
-              onChange={({ target }) => {
-                setIsUpdate(target.checked);
-                setReport(null);
-              }}
+              checked={chosen.isUpdate}
+              disabled={isBusy}
+              onChange={({ target }) => setChosen({ ...chosen, isUpdate: target.checked })}
             />
             {t("import.update")}
           </label>

@@ -60,6 +60,36 @@ describeInChromium("importing links from a file", () => {
     expect(download.suggestedFilename()).toBe("ads.csv report.json");
   });
 
+  test("a check of another mapping is not taken for one of this mapping, and new tag types are known at once", async () => {
+    await open({}, "/bulk");
+    await section()
+      .getByLabel("Drop a file here, or choose one")
+      .setInputFiles(file("url,name,tag:Season\nt.me/+ImportedFour1234,Four,Spring\n"));
+    await button("Check the file").click();
+    await button("Import 1 link").waitFor();
+    await section().getByLabel("name", { exact: true }).selectOption("External id");
+    await button("Import 1 link").waitFor({ state: "detached" });
+    expect(await section().getByText("The import would do this").count()).toBe(0);
+    let answer = () => {};
+    const isHeld = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route("**/import?*", async (route) => {
+      await isHeld;
+      await route.fallback();
+    });
+    await button("Check the file").click();
+    // What is sent cannot be changed meanwhile.
+    await shows(() => section().getByLabel("name", { exact: true }).isDisabled()).toBe(true);
+    answer();
+    await button("Import 1 link").click();
+    await section().getByText("The import is done").waitFor();
+    await section().getByLabel("Drop a file here, or choose one").setInputFiles(file("Address,Season\n"));
+    await shows(() => section().getByLabel("Season").locator("option").allInnerTexts()).toContain(
+      "Tags of Season",
+    );
+  });
+
   test("a dropped file is taken, and a row that cannot be read says why", async () => {
     await open({}, "/bulk");
     const data = await page.evaluateHandle(`(() => {
