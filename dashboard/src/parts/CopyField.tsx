@@ -1,11 +1,10 @@
 import { useId } from "react";
 import { useI18n } from "../i18n/index.js";
-import { canCopy } from "../ui/copyText.js";
 import { Icon } from "../ui/Icon.js";
 import { useCopied } from "../ui/useCopied.js";
 import "./parts.css";
 
-/** A text to be copied, such as an address or a secret. Where the browser does not copy, it is selected. */
+/** A text to be copied, such as an address or a secret. */
 export function CopyField({ label, value }: { readonly label: string; readonly value: string }) {
   const { t } = useI18n();
   const id = useId();
@@ -15,11 +14,9 @@ export function CopyField({ label, value }: { readonly label: string; readonly v
       <label htmlFor={id}>{label}</label>
       <div className="copy-line">
         <input id={id} readOnly value={value} dir="ltr" onFocus={({ target }) => target.select()} />
-        {canCopy() && (
-          <button type="button" data-copied={isCopied} onClick={() => copy(value)}>
-            <Icon name={isCopied ? "check" : "copy"} /> {isCopied ? t("links.copied") : t("links.copy")}
-          </button>
-        )}
+        <button type="button" data-copied={isCopied} onClick={() => copy(value)}>
+          <Icon name={isCopied ? "check" : "copy"} /> {isCopied ? t("links.copied") : t("links.copy")}
+        </button>
       </div>
       <span role="status" className="hidden">
         {isCopied && t("links.copied")}

@@ -4,7 +4,6 @@ import { type FragmentType, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { addressOfLink } from "../../shell/shortId.js";
-import { canCopy } from "../../ui/copyText.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
@@ -103,12 +102,11 @@ export const LinkRow = memo(function LinkRow(props: {
   );
 });
 
-/** The address, which a click copies where the browser allows it. */
+/** The address, which a click copies. */
 function Address({ url }: { readonly url: string }) {
   const { t } = useI18n();
   const [isCopied, copy] = useCopied();
   const shown = url.replace("https://", "");
-  if (!canCopy()) return <code>{shown}</code>;
   return (
     <button
       type="button"
