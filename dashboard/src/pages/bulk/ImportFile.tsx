@@ -5,7 +5,7 @@ import { graphql } from "../../api/gql/index.js";
 import { askRest } from "../../api/rest.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
-import { getToken } from "../../shell/session.js";
+import { getToken, refuse } from "../../shell/session.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { saveFile } from "../../ui/saveFile.js";
@@ -90,11 +90,15 @@ export function ImportFile() {
     for (const [column, field] of mapping)
       if (field !== "" && field !== fieldOfColumn(column)) query.append("map", `${field}=${column}`);
     try {
-      const response = await askRest(`/import?${query}`, getToken(), {
-        method: "POST",
-        headers: { "content-type": chosen.columns === null ? "application/x-ndjson" : "text/csv" },
-        body: chosen.file,
-      });
+      const response = await askRest(
+        `/import?${query}`,
+        { getToken, onRefused: refuse },
+        {
+          method: "POST",
+          headers: { "content-type": chosen.columns === null ? "application/x-ndjson" : "text/csv" },
+          body: chosen.file,
+        },
+      );
       setAnswer({ order, report: await response.json() });
     } catch (error) {
       setProblem(messageOf(error, t("problem.Unreachable")));

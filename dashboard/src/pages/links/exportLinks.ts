@@ -2,7 +2,7 @@ import { messageOf } from "../../api/failure.js";
 import type { InviteLinkFilter } from "../../api/gql/graphql.js";
 import { askRest } from "../../api/rest.js";
 import type { I18n } from "../../i18n/index.js";
-import { getToken } from "../../shell/session.js";
+import { getToken, refuse } from "../../shell/session.js";
 import { saveFile } from "../../ui/saveFile.js";
 import { toast } from "../../ui/toast.js";
 
@@ -12,7 +12,7 @@ async function exported(channelId: number, filter: InviteLinkFilter): Promise<st
     filter: JSON.stringify(filter),
     stats: "true",
   });
-  const response = await askRest(`/export?${query}`, getToken());
+  const response = await askRest(`/export?${query}`, { getToken, onRefused: refuse });
   return response.text();
 }
 

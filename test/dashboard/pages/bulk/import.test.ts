@@ -7,6 +7,7 @@ import {
   open,
   overflow,
   page,
+  problems,
   server,
   shows,
   useDashboard,
@@ -108,6 +109,18 @@ describeInChromium("importing links from a file", () => {
     await button("Check the file").click();
     await shows(counts).toEqual(["New\n0", "Updated\n0", "Unchanged\n0", "Refused\n1"]);
     expect(await section().getByRole("listitem").innerText()).toMatch(/^line 1 \S/);
+  });
+
+  test("a rejected token is asked for again", async () => {
+    await open({}, "/bulk");
+    await page.route("**/import?*", (route) => route.fulfill({ status: 401, json: { detail: "No." } }));
+    await section()
+      .getByLabel("Drop a file here, or choose one")
+      .setInputFiles(file("url\nt.me/+ImportedFive1234\n"));
+    await button("Check the file").click();
+    await page.getByRole("dialog", { name: "Sign in again" }).waitFor();
+    // The browser's own message about status 401.
+    for (const message of problems.consoleMessages.splice(0)) expect(message).toMatch(/401/);
   });
 
   test("an editor imports nothing", async () => {
