@@ -21,6 +21,7 @@ import { LoadFailed } from "./Lonely.js";
 import { Notices } from "./Notices.js";
 import { useSession } from "./session.js";
 import { TopBar } from "./TopBar.js";
+import { useTitle } from "./useTitle.js";
 
 const nothingHere = () => import("./NothingHere.js");
 const NoPage = lazyPart(async () => ({ default: (await nothingHere()).NoPage }));
@@ -53,6 +54,11 @@ const SHELL = graphql(`
   }
 `);
 
+function Title({ name }: { readonly name: string }) {
+  useTitle(name);
+  return null;
+}
+
 /** The frame around every page: it knows the user and the channels, and shows the page of the address. */
 export function Shell({ connection }: { readonly connection: Connection }) {
   const { t } = useI18n();
@@ -78,10 +84,6 @@ export function Shell({ connection }: { readonly connection: Connection }) {
   useEffect(() => {
     if (channelId !== undefined) rememberChannel(channelId, timeZone);
   }, [channelId, timeZone]);
-  useEffect(() => {
-    document.title = channel ? `${channel.title} · invite-links` : "invite-links";
-  }, [channel]);
-
   return (
     <>
       <a className="skip" href="#main">
@@ -104,12 +106,15 @@ export function Shell({ connection }: { readonly connection: Connection }) {
           <ErrorBoundary place={`${path} ${shown.telegramId}`}>
             <Suspense>
               <Switch>
-                {PAGES.map(({ path, Component }) => (
-                  <Route key={path} path={path}>
+                {PAGES.map(({ path: pattern, name, Component }) => (
+                  <Route key={pattern} path={pattern}>
+                    {/* Before the page, which may have a title of its own. */}
+                    <Title name={t(`pages.${name}`)} />
                     <Component key={shown.telegramId} />
                   </Route>
                 ))}
                 <Route>
+                  <Title name={t("lonely.noPage")} />
                   <NoPage channelId={shown.telegramId} />
                 </Route>
               </Switch>

@@ -1,6 +1,6 @@
 import { CombinedGraphQLErrors } from "@apollo/client";
 import { useQuery } from "@apollo/client/react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Link, useParams } from "wouter";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -10,7 +10,7 @@ import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js
 import { TAG_CHOICES } from "../../parts/link/TagPicker.js";
 import { addressFor, useChannel } from "../../shell/channel.js";
 import { Lonely } from "../../shell/Lonely.js";
-import { expandId } from "../../shell/shortId.js";
+import { useTitle } from "../../shell/useTitle.js";
 import { Icon } from "../../ui/Icon.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
@@ -68,14 +68,7 @@ export default function LinkPage() {
   const link = shown && read(SHOWN_LINK, shown);
   const currency = data?.channel?.currency ?? "USD";
   const name = link && (link.name ?? t("links.unnamed"));
-  useEffect(() => {
-    if (name == null) return;
-    const before = document.title;
-    document.title = `${name} · invite-links`;
-    return () => {
-      document.title = before;
-    };
-  }, [name]);
+  useTitle(name ?? undefined);
   const close = () => setDialog(null);
   // An id that is none at all is refused rather than not found.
   if (data?.inviteLink === null || (!data && CombinedGraphQLErrors.is(error)))

@@ -70,13 +70,13 @@ describeInChromium("the page of a link", () => {
       stats.costPerJoin === null ? "–" : dollars(stats.costPerJoin),
       stats.costPerActiveMember === null ? "–" : dollars(stats.costPerActiveMember),
     ]);
-    await shows(() => page.title()).toBe(`${link.name} · invite-links`);
+    await shows(() => page.title()).toBe(`${link.name} · Coffee & Code · invite-links`);
     expect(new URL(page.url()).pathname).toMatch(/^\/links\/[\w-]{22}$/);
     await page.reload();
     await page.getByRole("heading", { level: 1, name: link.name }).waitFor();
     await page.goBack();
     await shows(async () => (await names()).includes(link.name)).toBe(true);
-    await shows(() => page.title()).toMatch(/^Coffee & Code/);
+    await shows(() => page.title()).toBe("Links · Coffee & Code · invite-links");
   });
 
   test("the members come in pages, all of them or those who left", async () => {

@@ -73,9 +73,13 @@ describeInChromium("the address of the links", () => {
     await showsSummary();
   });
 
-  test("the title of the page names the channel", async () => {
+  test("the title names the page and the channel", async () => {
     await open();
-    await shows(() => page.title()).toBe("Coffee & Code · invite-links");
+    await shows(() => page.title()).toBe("Links · Coffee & Code · invite-links");
+    await page.getByRole("link", { name: "Settings" }).click();
+    await shows(() => page.title()).toBe("Settings · Coffee & Code · invite-links");
+    await page.goBack();
+    await shows(() => page.title()).toBe("Links · Coffee & Code · invite-links");
   });
 
   test("a form without changes cannot be saved, and of a revoked link only the budget and tags can be changed", async () => {
