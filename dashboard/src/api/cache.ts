@@ -14,7 +14,8 @@ export const createCache = (): InMemoryCache =>
       InviteLinkTotals: { merge: true },
       Query: {
         fields: {
-          channels: relayStylePagination(),
+          // The lists of the shell and of the settings have other fields, so that neither can go on with the other's pages.
+          channels: relayStylePagination(["first"]),
           memberEvents: relayStylePagination(["channelId", "filter"]),
           // The pages of a list are merged; another channel, filter or order is another list.
           inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]),

@@ -4,7 +4,8 @@ import { Route, Switch, useLocation } from "wouter";
 import type { Connection } from "../api/connection.js";
 import { graphql } from "../api/gql/index.js";
 import { useI18n } from "../i18n/index.js";
-import { PAGES, START } from "../pages/pages.js";
+import { PAGES } from "../pages/pages.js";
+import { useAllPages } from "../parts/useAllPages.js";
 import { lazyPart } from "../ui/lazyPart.js";
 import { Toasts } from "../ui/Toasts.js";
 import {
@@ -67,12 +68,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
   const [path] = useLocation();
   const asked = useAskedChannel();
   const channels = data?.channels.edges.map(({ node }) => node) ?? [];
-  const after = data?.channels.pageInfo.hasNextPage ? data.channels.pageInfo.endCursor : null;
-  useEffect(() => {
-    // If a page fails to load, the user can still choose among the loaded channels.
-    if (after != null) fetchMore({ variables: { after } }).catch(() => {});
-  }, [after, fetchMore]);
-  const isComplete = data !== undefined && after == null;
+  const isComplete = useAllPages(data?.channels, fetchMore);
   // Before the channels are known, the page of the channel is loaded already: all queries go in one round.
   const find = (id: number | null) =>
     channels.find(({ telegramId }) => telegramId === id) ??

@@ -6,6 +6,7 @@ import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt, useSecondsUntil } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
+import { useAllPages } from "../../parts/useAllPages.js";
 import { useChannel } from "../../shell/channel.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
@@ -197,10 +198,7 @@ function NotMade(props: {
   });
   const items = data?.node && "items" in data.node ? data.node.items : undefined;
   const notMade = items?.edges.map(({ node }) => node) ?? [];
-  const after = items?.pageInfo.hasNextPage ? items.pageInfo.endCursor : null;
-  useEffect(() => {
-    if (after != null) fetchMore({ variables: { after } }).catch(() => {});
-  }, [after, fetchMore]);
+  const isWhole = useAllPages(items, fetchMore);
   // Of an uncertain one, a second link might be made.
   const again = notMade.filter(({ state }) => state !== "UNCERTAIN");
   return (
@@ -218,7 +216,7 @@ function NotMade(props: {
           </li>
         ))}
       </ul>
-      {onAgain && again.length > 0 && after == null && (
+      {onAgain && again.length > 0 && isWhole && (
         <button
           type="button"
           onClick={() => onAgain(again.map(({ index, name }) => lineOf(batchId, index, name)).join("\n"))}

@@ -9,6 +9,7 @@ import { AddBot } from "../../parts/AddBot.js";
 import { BotState } from "../../parts/BotState.js";
 import { ConnectForm } from "../../parts/ConnectForm.js";
 import { Loading } from "../../parts/Loading.js";
+import { useAllPages } from "../../parts/useAllPages.js";
 import { addressFor } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { DialogForm } from "../../ui/DialogForm.js";
@@ -36,7 +37,7 @@ const CHANNEL_ROW = graphql(`
 
 const CHANNELS = graphql(`
   query Channels($after: String) {
-    channels(first: 100, after: $after) {
+    channels(first: 50, after: $after) {
       pageInfo {
         hasNextPage
         endCursor
@@ -70,7 +71,8 @@ type Channel = ChannelRowFragment;
 /** Where the bot makes links, and what it may there. */
 export default function ChannelsSection() {
   const { t } = useI18n();
-  const { data, error, refetch } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
+  const { data, error, refetch, fetchMore } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
+  useAllPages(data?.channels, fetchMore);
   const [dialog, setDialog] = useState<Channel | "connect" | null>(null);
   const close = () => setDialog(null);
   return (
@@ -99,6 +101,7 @@ export default function ChannelsSection() {
             <ConnectForm
               onConnected={({ title }) => {
                 close();
+                refetch().catch(() => {});
                 toast({ message: t("settings.channels.connected", { name: title }) });
               }}
             />

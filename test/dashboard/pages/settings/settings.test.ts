@@ -87,7 +87,15 @@ describeInChromium("the settings", () => {
     await dialog().getByText("Copy it now: it is shown only once.").waitFor();
     await leave();
     await page.mouse.click(5, 5);
-    expect(await dialog().getByLabel("API token").inputValue()).not.toBe("");
+    const secret = await dialog().getByLabel("API token").inputValue();
+    // Over plain HTTP, a page of another machine has no clipboard.
+    await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+    await button("Copy", dialog()).click();
+    await button("Copied", dialog()).waitFor();
+    const other = await page.context().newPage();
+    await other.goto(server.origin);
+    expect(await other.evaluate("navigator.clipboard.readText()")).toBe(secret);
+    await other.close();
     await button("I have copied it").click();
     await thing("Kept").waitFor();
     expect(await dialog().count()).toBe(0);
@@ -288,5 +296,25 @@ describeInChromium("the settings", () => {
     }
     await open({}, "/settings/nonsense");
     await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+  });
+
+  test("more channels than one query has are all shown, and a token can be made for each", async () => {
+    for (let index = 0; index < 110; index += 1) {
+      const chat = server.sandbox.control.addChat({ type: "channel", title: `Channel ${index}` });
+      await server.ask(`mutation { connectChannel(input: { chat: "${chat}" }) { __typename } }`);
+    }
+    const { data } = await server.ask("{ channels(first: 0) { totalCount } }");
+    const { totalCount } = data.channels;
+    expect(totalCount).toBeGreaterThan(110);
+    await open({}, "/settings/tokens");
+    await button("Create token").click();
+    await dialog().getByRole("radio", { name: "Only some channels" }).check();
+    await shows(() => dialog().getByRole("checkbox").count()).toBe(totalCount);
+    await page.goto(`${server.origin}/settings/channels`);
+    await shows(() => page.locator(".things > li").count()).toBe(totalCount);
+    // The list of the top bar is another one, and as long.
+    await shows(() => page.getByRole("combobox", { name: "Channel" }).locator("option").count()).toBe(
+      totalCount,
+    );
   });
 });
