@@ -1,8 +1,9 @@
-import { useMutation, useQuery } from "@apollo/client/react";
+import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
+import { reloadList } from "../../parts/reloadList.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { Section } from "./Section.js";
@@ -51,7 +52,8 @@ export default function UpdatesSection() {
   const { data, previousData, error, refetch, fetchMore } = useQuery(FAILED_UPDATES, {
     fetchPolicy: "cache-and-network",
   });
-  const [retry] = useMutation(RETRY, { refetchQueries: ["FailedUpdates"], awaitRefetchQueries: true });
+  const client = useApolloClient();
+  const [retry] = useMutation(RETRY);
   const { problem, isBusy, attempt } = useAttempt();
   const list = (data ?? previousData)?.failedUpdates;
   const updates = list?.edges.map(({ node }) => node) ?? [];
@@ -60,6 +62,7 @@ export default function UpdatesSection() {
       const { data: retried } = await retry({ variables: { input: { ids } } });
       const result = requireResult(retried?.retryFailedUpdates);
       if (result.__typename !== "RetryFailedUpdatesSuccess") return result;
+      await reloadList(client, FAILED_UPDATES, {}, (loaded) => loaded.failedUpdates);
       const { succeededCount: stored, failedCount: left } = result;
       toast({
         message: `${t("settings.updates.stored", { count: stored, shown: number(stored) })} ${
