@@ -79,7 +79,8 @@ export default function RequestsPage() {
     variables,
     fetchPolicy: "cache-and-network",
   });
-  const list = (data ?? previousData)?.joinRequests;
+  // The rows before stand until those of another filter are loaded, but not if that fails.
+  const list = (data ?? (error ? undefined : previousData))?.joinRequests;
   const requests = list?.edges.map(({ node }) => read(JOIN_REQUEST_ROW, node)) ?? [];
   const open = requests.filter((request) => request.state === "PENDING").map(({ id }) => id);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -146,7 +147,7 @@ export default function RequestsPage() {
         </label>
       </div>
       <WaitingLinks chosen={link} onChoose={(id) => setParameter("link", id)} />
-      <section className="card" aria-label={t("pages.requests")} aria-busy={data === undefined}>
+      <section className="card" aria-label={t("pages.requests")} aria-busy={data === undefined && !error}>
         <div className="request-head">
           {canEdit && open.length > 0 && (
             <label className="check">

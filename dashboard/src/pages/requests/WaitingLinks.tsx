@@ -9,24 +9,37 @@ import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { PolicyDialog } from "./PolicyDialog.js";
 
-const WAITING_LINKS = graphql(`
-  query WaitingLinks($channelId: TelegramID!) {
-    inviteLinks(channelId: $channelId, filter: { hasPendingJoinRequests: true }, first: 50) {
-      nodes {
-        id
-        name
-        isBotCreated
-        createsJoinRequest
-        stats {
-          pendingJoinRequestCount
+export const WAITING_LINKS = graphql(`
+  query WaitingLinks($channelId: TelegramID!, $after: String) {
+    inviteLinks(
+      channelId: $channelId
+      filter: { hasPendingJoinRequests: true }
+      first: 50
+      after: $after
+    ) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      edges {
+        cursor
+        node {
+          id
+          name
+          isBotCreated
+          createsJoinRequest
+          stats {
+            pendingJoinRequestCount
+          }
+          ...JoinRequestPolicy
         }
-        ...JoinRequestPolicy
       }
     }
   }
 `);
 
-export type WaitingLink = WaitingLinksQuery["inviteLinks"]["nodes"][number];
+export type WaitingLink = WaitingLinksQuery["inviteLinks"]["edges"][number]["node"];
 
 /** The links by which people wait, and who decides their requests. */
 export function WaitingLinks(props: {
@@ -37,12 +50,13 @@ export function WaitingLinks(props: {
   const { chosen, onChoose } = props;
   const { t, number } = useI18n();
   const { channelId, canEdit } = useChannel();
-  const { data, previousData } = useQuery(WAITING_LINKS, {
+  const { data, previousData, fetchMore } = useQuery(WAITING_LINKS, {
     variables: { channelId },
     fetchPolicy: "cache-and-network",
   });
   const [edited, setEdited] = useState<WaitingLink | null>(null);
-  const links = (data ?? previousData)?.inviteLinks.nodes ?? [];
+  const list = (data ?? previousData)?.inviteLinks;
+  const links = list?.edges.map(({ node }) => node) ?? [];
   return (
     <>
       {chosen !== null && (
@@ -52,9 +66,11 @@ export function WaitingLinks(props: {
           </button>
         </div>
       )}
-      {links.length > 0 && (
+      {list && links.length > 0 && (
         <details className="card waiting-links">
-          <summary>{t("requests.byLink", { count: links.length, shown: number(links.length) })}</summary>
+          <summary>
+            {t("requests.byLink", { count: list.totalCount, shown: number(list.totalCount) })}
+          </summary>
           <ul className="things">
             {links.map((link) => {
               const { id, name, stats } = link;
@@ -97,6 +113,18 @@ export function WaitingLinks(props: {
               );
             })}
           </ul>
+          {list.pageInfo.hasNextPage && (
+            <div className="request-note">
+              <button
+                type="button"
+                onClick={() =>
+                  void fetchMore({ variables: { after: list.pageInfo.endCursor } }).catch(() => {})
+                }
+              >
+                {t("links.showMore")}
+              </button>
+            </div>
+          )}
         </details>
       )}
       {edited && <PolicyDialog link={edited} onClose={() => setEdited(null)} />}

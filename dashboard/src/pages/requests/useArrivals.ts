@@ -2,6 +2,7 @@ import { useApolloClient, useQuery, useSubscription } from "@apollo/client/react
 import { useEffect, useRef } from "react";
 import { graphql } from "../../api/gql/index.js";
 import { useIsVisible } from "../../ui/useIsVisible.js";
+import { reloadCounts } from "./reloadCounts.js";
 
 /** The subscription goes on after this event, so that none is missed until it is connected. */
 const LAST_EVENT = graphql(`
@@ -41,9 +42,7 @@ export function useArrivals(channelId: number, isHeld: boolean, refetch: () => v
     timer.current = undefined;
     if (latest.current.isHeld) return gather();
     latest.current.refetch();
-    const active = new Set([...client.getObservableQueries().values()].map(({ queryName }) => queryName));
-    const include = ["PendingRequests", "WaitingLinks"].filter((name) => active.has(name));
-    client.refetchQueries({ include }).catch(() => {});
+    reloadCounts(client, channelId);
   };
   const gather = () => {
     timer.current ??= setTimeout(update, GATHER_MS);

@@ -5,7 +5,9 @@ import type { JoinRequestDecision } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
 import { toast } from "../../ui/toast.js";
+import { reloadCounts } from "./reloadCounts.js";
 
 const DECIDE = graphql(`
   mutation DecideRequests($input: DecideJoinRequestsInput!) {
@@ -31,8 +33,6 @@ const DECIDE = graphql(`
 const PORTION = 10;
 /** The longest wait, in seconds, after which what Telegram had no time for is decided by itself. */
 const LONGEST_WAIT = 60;
-/** What changes with decisions. */
-const MOVED = ["PendingRequests", "WaitingLinks"];
 
 export interface Progress {
   readonly done: number;
@@ -47,6 +47,7 @@ export type Decisions = ReturnType<typeof useDecisions>;
  */
 export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
   const { t, number } = useI18n();
+  const { channelId } = useChannel();
   const client = useApolloClient();
   const [run] = useMutation(DECIDE);
   const [progress, setProgress] = useState<Progress | null>(null);
@@ -54,12 +55,19 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
   const [problem, setProblem] = useState<ProblemView | null>(null);
   const isStopped = useRef(false);
   const isRunning = useRef(false);
+  const hasDecided = useRef(false);
   useEffect(
     () => () => {
       isStopped.current = true;
     },
     [],
   );
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with each step, the button that had the focus may be gone.
+  useEffect(() => {
+    if (hasDecided.current && document.activeElement === document.body)
+      document.getElementById("main")?.focus();
+  }, [progress]);
 
   /** @returns the seconds to wait before the next portion; null if nothing more can be decided */
   async function decidePortion(
@@ -90,7 +98,7 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
 
   async function decide(ids: readonly string[], decision: JoinRequestDecision): Promise<void> {
     if (isRunning.current || ids.length === 0) return;
-    isRunning.current = true;
+    isRunning.current = hasDecided.current = true;
     isStopped.current = false;
     const waiting = [...ids];
     const decided = new Set<string>();
@@ -120,10 +128,7 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
       toast({
         message: decision === "APPROVE" ? t("requests.approved", values) : t("requests.declined", values),
       });
-    const active = new Set([...client.getObservableQueries().values()].map(({ queryName }) => queryName));
-    client.refetchQueries({ include: MOVED.filter((name) => active.has(name)) }).catch(() => {});
-    // The buttons of what is decided are gone.
-    if (document.activeElement === document.body) document.getElementById("main")?.focus();
+    reloadCounts(client, channelId);
   }
 
   return {

@@ -85,7 +85,8 @@ export function Deliveries({ webhookId }: { readonly webhookId: string }) {
   }, [client, webhookId, state]);
   const [redeliver] = useMutation(REDELIVER);
   const { problem, isBusy, attempt } = useAttempt();
-  const loaded = data ?? previousData;
+  // The rows before stand until those of another state are loaded, but not if that fails.
+  const loaded = data ?? (error ? undefined : previousData);
   const list = loaded && listOf(loaded);
   if (list === undefined) return <Loading error={error} refetch={refetch} />;
   const shown = list.edges.map((edge) => edge.node);

@@ -8,6 +8,7 @@ import {
   open,
   overflow,
   page,
+  problems,
   server,
   shows,
   signIn,
@@ -69,6 +70,9 @@ describeInChromium("the page of requests", () => {
     await button(`Approve User ${first}`).click();
     await page.getByText("1 request was approved.").waitFor();
     await shows(async () => isMember(first)).toBe(true);
+    // The button that had the focus is gone.
+    await button(`Approve User ${first}`).waitFor({ state: "detached" });
+    await shows(() => page.evaluate("document.activeElement.id")).toBe("main");
 
     for (const id of [second, third]) await page.getByRole("checkbox", { name: `Select User ${id}` }).check();
     await button("Decline", page.getByRole("region", { name: "Selected requests" })).click();
@@ -121,6 +125,7 @@ describeInChromium("the page of requests", () => {
     await open({}, PAGE);
     await page.getByText(/^\d+ links? by which people wait$/).click();
     await button("Who decides the requests by Automatic").click();
+    expect(await button("Save", dialog()).isDisabled()).toBe(true);
     await dialog().getByRole("radio", { name: "The server approves" }).check();
     await button("Save", dialog()).click();
     await page.getByText("“Automatic” was changed.").waitFor();
@@ -139,6 +144,44 @@ describeInChromium("the page of requests", () => {
     await page.getByText(/^\d+ links? by which people wait$/).click();
     await page.getByText("The server approves after 1 hour").waitFor();
     expect(isMember(late)).toBe(false);
+  });
+
+  test("rows do not stay under a filter that could not be loaded", async () => {
+    const [waiting = 0] = range(6_400_001, 1);
+    ask(await makeGate("Filtered"), [waiting]);
+    await open({}, PAGE);
+    await person(waiting).waitFor();
+    let isAway = true;
+    await page.route("**/graphql", (route, request) =>
+      isAway && request.postDataJSON().operationName === "JoinRequests"
+        ? route.fulfill({ status: 500, body: "{}" })
+        : route.fallback(),
+    );
+    await page.getByRole("combobox", { name: "State" }).selectOption("All");
+    await button("Try again").waitFor();
+    await person(waiting).waitFor({ state: "detached" });
+    isAway = false;
+    await button("Try again").click();
+    await person(waiting).waitFor();
+    problems.consoleMessages.splice(0);
+  });
+
+  test("more links by which people wait are shown on demand", async () => {
+    const count = async (): Promise<number> => {
+      const { data } = await server.ask(
+        `{ inviteLinks(channelId: ${GROUP}, filter: { hasPendingJoinRequests: true }, first: 0) { totalCount } }`,
+      );
+      return data.inviteLinks.totalCount;
+    };
+    const totalCount = (await count()) + 51;
+    for (const id of range(6_500_001, 51)) ask(await makeGate(`Gate ${id}`), [id]);
+    await shows(count).toBe(totalCount);
+    await open({}, PAGE);
+    const waiting = page.locator(".waiting-links");
+    await waiting.getByText(`${totalCount} links by which people wait`).click();
+    await shows(() => waiting.locator("li").count()).toBe(50);
+    await button("Show more", waiting).click();
+    await shows(() => waiting.locator("li").count()).toBe(totalCount);
   });
 
   test("a viewer sees the requests and can decide nothing; the page is accessible in both schemes and in Russian", async () => {
