@@ -111,6 +111,8 @@ describeInChromium("the page of requests", () => {
     const release = server.sandbox.control.hold({ method: "approveChatJoinRequest" });
     await button("Approve", bar).click();
     await bar.getByRole("progressbar", { name: "0 of 55" }).waitFor();
+    // The button that had the focus is gone.
+    await shows(() => page.evaluate("document.activeElement.id")).toBe("main");
     release();
     await page.getByText("55 requests were approved.").waitFor();
     expect(people.every(isMember)).toBe(true);
