@@ -3,9 +3,9 @@ import { Suspense, useEffect } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import type { Connection } from "../api/connection.js";
 import { graphql } from "../api/gql/index.js";
+import { useAllPages } from "../api/useAllPages.js";
 import { useI18n } from "../i18n/index.js";
-import { PAGES } from "../pages/pages.js";
-import { useAllPages } from "../parts/useAllPages.js";
+import { PAGES, START } from "../pages/pages.js";
 import { lazyPart } from "../ui/lazyPart.js";
 import { Toasts } from "../ui/Toasts.js";
 import {
