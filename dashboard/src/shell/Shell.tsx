@@ -1,5 +1,5 @@
 import { useQuery } from "@apollo/client/react";
-import { Suspense, useEffect } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import type { Connection } from "../api/connection.js";
 import { graphql } from "../api/gql/index.js";
@@ -73,12 +73,16 @@ export function Shell({ connection }: { readonly connection: Connection }) {
   const find = (id: number | null) =>
     channels.find(({ telegramId }) => telegramId === id) ??
     (isComplete || id === null || !Number.isSafeInteger(id) ? undefined : { telegramId: id });
-  const shown = asked === null ? (find(rememberedChannel()) ?? channels[0]) : find(Number(asked));
+  // Another tab may remember another channel meanwhile.
+  const [last, setLast] = useState(rememberedChannel);
+  const shown = asked === null ? (find(last) ?? channels[0]) : find(Number(asked));
   const channel = shown && channels.find(({ telegramId }) => telegramId === shown.telegramId);
   const channelId = channel?.telegramId;
   const timeZone = channel?.timeZone;
   useEffect(() => {
-    if (channelId !== undefined) rememberChannel(channelId, timeZone);
+    if (channelId === undefined) return;
+    setLast(channelId);
+    rememberChannel(channelId, timeZone);
   }, [channelId, timeZone]);
   return (
     <>

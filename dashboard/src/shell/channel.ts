@@ -41,10 +41,8 @@ const KEY = "invite-links-channel";
 const ZONE_KEY = "invite-links-time-zone";
 const UNKNOWN_ZONE = "UTC";
 
-/** @param channelId null forgets the channel. */
-export function rememberChannel(channelId: number | null, timeZone = UNKNOWN_ZONE): void {
-  if (channelId === null) localStorage.removeItem(KEY);
-  else localStorage.setItem(KEY, String(channelId));
+export function rememberChannel(channelId: number, timeZone = UNKNOWN_ZONE): void {
+  localStorage.setItem(KEY, String(channelId));
   localStorage.setItem(ZONE_KEY, timeZone);
 }
 

@@ -10,6 +10,7 @@ import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js
 import { TAG_CHOICES } from "../../parts/link/TagPicker.js";
 import { addressFor, useChannel } from "../../shell/channel.js";
 import { Lonely } from "../../shell/Lonely.js";
+import { expandId } from "../../shell/shortId.js";
 import { useTitle } from "../../shell/useTitle.js";
 import { Icon } from "../../ui/Icon.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";

@@ -129,6 +129,20 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(budget).toMatch(/^€/);
     });
 
+    test("a tab keeps its channel while another tab shows another one", async () => {
+      const first = await open();
+      await showsSummary();
+      const second = await first.context().newPage();
+      await second.goto(server.origin);
+      const choice = second.getByRole("combobox", { name: "Channel", exact: true });
+      await choice.selectOption("Coffee & Code: the chat");
+      await second.getByRole("heading", { name: "Coffee & Code: the chat" }).waitFor();
+      await row("Friday quiz").getByRole("checkbox").check();
+      await first.getByRole("searchbox", { name: "Search links" }).fill("quiz");
+      await shows(() => rows().count()).toBe(1);
+      expect(await first.getByRole("heading", { level: 1 }).innerText()).toBe("Coffee & Code");
+    });
+
     test("the chart shows the budget of each tag of a type under the filter, and compares it to all links", async () => {
       await open();
       await page.getByLabel("Tag type of the chart").selectOption("Platform");
