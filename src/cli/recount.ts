@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Difference } from "../domain/links/counts/recount.js";
+import { CALLER } from "./caller.js";
 import { DATABASE_HELP, withDatabase } from "./database.js";
 import { chatIdOption } from "./idOptions.js";
 import { print, table } from "./output.js";
@@ -27,7 +28,7 @@ async function run({ channel, check = false }: Options): Promise<void> {
   const { NotFoundError } = await import("../domain/shared/errors.js");
   await withDatabase("Stop the server during the recount.", async ({ database }) => {
     const options = { chatId: channel ?? null, checkOnly: check };
-    const differences = await recount(database, options).catch((error: unknown) => {
+    const differences = await recount(database, options, CALLER).catch((error: unknown) => {
       throw error instanceof NotFoundError
         ? new Error(`There is no channel with the id ${channel} in the database.`)
         : error;

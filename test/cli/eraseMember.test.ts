@@ -5,6 +5,8 @@ import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { createDatabase } from "../../src/database/database.js";
 import { lockFolder } from "../../src/database/folder.js";
 import { UpdateIngestion } from "../../src/domain/members/updateIngestion.js";
+import { audit, SERVER } from "../../src/domain/shared/audit.js";
+import { newId } from "../../src/domain/shared/ids.js";
 import { received, telegramUpdate } from "../domain/members/updates.js";
 import { newChatId } from "../domain/support.js";
 import { openPool } from "../support/databases.js";
@@ -49,6 +51,18 @@ test(
       telegramUpdate({ ...usual, kind, user: PERSON, updateId: 10 + index, date: 1_780_000_000 + index }),
     );
     await ingestion.ingest(updates.map(received), null);
+    const others = [PERSON * 10, -PERSON];
+    await database.transaction((unit) =>
+      audit(
+        unit,
+        SERVER,
+        ...[PERSON, { from: PERSON, to: null }, ...others].map((creatorId) => ({
+          action: "inviteLink.update" as const,
+          subjectId: newId(),
+          change: { creatorId },
+        })),
+      ),
+    );
     await database.close();
 
     const erased = await eraseMember("--user", String(PERSON));
@@ -63,8 +77,18 @@ test(
           `select to_jsonb(t)::text as row from ${table} t`,
         );
         expect(rows.length, table).toBeGreaterThan(0);
-        expect(rows.filter(({ row }) => row.includes(String(PERSON)))).toEqual([]);
+        const named = rows.filter(({ row }) => new RegExp(`(?<![-\\d])${PERSON}(?!\\d)`).test(row));
+        expect(named).toEqual([]);
       }
+      const { rows: creators } = await sessions.query(
+        "select change -> 'creatorId' as creator from audit_entry where action = 'inviteLink.update' order by id",
+      );
+      const anybody = expect.toSatisfy((id) => id < 0 && id !== -PERSON);
+      expect(creators.map(({ creator }) => creator)).toEqual([
+        anybody,
+        { from: anybody, to: null },
+        ...others,
+      ]);
       const { rows } = await sessions.query("select join_count, leave_count from link_activity");
       expect(rows).toEqual([{ join_count: 1, leave_count: 1 }]);
       const { rows: entries } = await sessions.query(

@@ -43,6 +43,14 @@ test(
     expect(JSON.parse(repaired.stdout)).toEqual({ differences, repaired: true });
     const again = await recount("--check");
     expect([again.code, JSON.parse(again.stdout)]).toEqual([0, { differences: [], repaired: false }]);
+
+    const reopened = await openPool({ url: null, dataDir: folder });
+    const { rows } = await reopened.pool.query("select caller, action, subject_id, change from audit_entry");
+    await createDatabase(reopened).close();
+    const counters = [{ counter: "link_day", problem: expect.any(String), rows: 1 }];
+    expect(rows).toEqual([
+      { caller: "cli", action: "channel.recount", subject_id: id, change: { counters } },
+    ]);
   },
 );
 

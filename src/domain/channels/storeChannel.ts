@@ -33,6 +33,17 @@ const toChannel = (row: ChannelRow): Channel => ({
   createdAt: row.createdAt.toISOString(),
 });
 
+/** What is known of a channel before Telegram's data is stored. */
+interface StoredChannel {
+  readonly id: string;
+  readonly kind: ChatKind;
+  readonly title: string;
+  readonly username: string | null;
+  readonly currency: string;
+  /** Whether Telegram's data was stored before: a channel may be known from updates or an import only. */
+  readonly isConnected: boolean;
+}
+
 /**
  * Stores Telegram's data of a chat. A bot status and a currency that are not given stay as they are; a new channel has
  * the bot status UNKNOWN and the currency USD.
@@ -51,17 +62,21 @@ export async function storeChannel(
     ...(botStatus === undefined ? {} : { botStatus }),
   };
   return database.transaction(async (unit) => {
+    const [was] = await unit.query<StoredChannel>(sql`
+      select c.id, c.kind, c.title, c.username, c.currency,
+        exists (select from audit_entry a where a.subject_id = c.id and a.action = 'channel.store') as "isConnected"
+      from channel c where c.chat_id = ${chat.id}::bigint for no key update of c`);
     const row = await unit.prisma.channel.upsert({
       where: { chatId: BigInt(chat.id) },
       create: { id: newId(), chatId: BigInt(chat.id), createdAt: new Date(), ...seen },
       update: { updatedAt: new Date(), ...seen },
     });
-    await audit(unit, caller, {
-      action: "channel.store",
-      subjectId: row.id,
-      channelId: row.id,
-      change: seen,
-    });
+    // A change of the bot's status has an entry of its own, which a trigger writes.
+    const change = was
+      ? differences(was, { kind: row.kind, title: row.title, username: row.username, currency: row.currency })
+      : seen;
+    if (!was?.isConnected || Object.keys(change).length > 0)
+      await audit(unit, caller, { action: "channel.store", subjectId: row.id, channelId: row.id, change });
     return toChannel(row);
   });
 }

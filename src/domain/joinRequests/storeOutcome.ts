@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import { writeChanges } from "../members/writeChanges.js";
-import { auditDirectly } from "../shared/audit.js";
+import { type AuditEntry, auditDirectly } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { changeHistory, requestChanges } from "../stays/changes.js";
 import type { RequestOutcome } from "../stays/history.js";
@@ -34,7 +34,7 @@ const ACTIONS = {
   APPROVED: "joinRequest.approve",
   DECLINED: "joinRequest.decline",
   GONE: "joinRequest.lose",
-};
+} as const;
 
 /** What Telegram's answer says of a request. UNKNOWN: Telegram knows no request of the person. */
 export type Answer = RequestOutcome["outcome"] | "UNKNOWN";
@@ -87,12 +87,14 @@ export async function storeOutcome(
     update join_request set asked_decision = null where channel_id = ${channelId}::uuid and id = ${requestId}::uuid`);
   if (!changed) return null;
   await writeChanges(transaction, [change], new Map([[channelId, lastSequence]]), null);
-  const before = history.requests.find(({ id }) => id === requestId);
-  const entry = {
+  const before = history.requests.find(({ id }) => id === requestId)?.state ?? "PENDING";
+  // The update of the join that an approval led to may have been stored first.
+  const from = before === changed.state ? "PENDING" : before;
+  const entry: AuditEntry = {
     action: ACTIONS[outcome],
     subjectId: requestId,
     channelId,
-    change: { state: { from: before?.state ?? "PENDING", to: changed.state } },
+    change: { state: { from, to: changed.state } },
   };
   await auditDirectly(transaction, caller, [entry]);
   return channelId;

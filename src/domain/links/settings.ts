@@ -126,6 +126,12 @@ export function changedSettings(one: LinkSettings, other: LinkSettings): Partial
   return Object.fromEntries(keys.filter((key) => one[key] !== other[key]).map((key) => [key, other[key]]));
 }
 
+/** Settings as an audit entry shows them. */
+export const shownSettings = ({ expireDate, ...settings }: LinkSettings) => ({
+  ...settings,
+  expireDate: expireDate && new Date(expireDate * 1000).toISOString(),
+});
+
 /** Settings to change. A setting that is left out or undefined stays as it is; null removes it. */
 export interface ChangedSettings {
   readonly name?: string | null | undefined;

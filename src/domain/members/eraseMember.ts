@@ -1,7 +1,7 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
-import { auditDirectly } from "../shared/audit.js";
+import { type AuditEntry, auditDirectly } from "../shared/audit.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { ValidationError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
@@ -115,9 +115,15 @@ export async function eraseMember(
     await transaction.queryOnce(
       sql`update join_request set user_id = ${otherId}::bigint, bio = null where ${ofPerson}`,
     );
+    // The number before it, or a minus sign, would make it another person's id.
+    const id = `(?<![-\\d])${userId}(?!\\d)`;
+    await transaction.queryOnce(sql`
+      update audit_entry set change = jsonb_set(change, '{creatorId}',
+        regexp_replace((change->'creatorId')::text, ${id}, ${String(otherId)}, 'g')::jsonb)
+      where change ? 'creatorId' and (change->'creatorId')::text ~ ${id}`);
     const eventCount = events.length;
     // The entry names nobody: its subject is an id of its own.
-    const entry = { action: "member.erase", subjectId: newId(), change: { eventCount } };
+    const entry: AuditEntry = { action: "member.erase", subjectId: newId(), change: { eventCount } };
     await auditDirectly(transaction, caller, [entry]);
     return { eventCount };
   });

@@ -3,7 +3,7 @@ import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import type { UpdateChat } from "../../telegram/updates.js";
 import { CHAT_KINDS } from "../channels/storeChannel.js";
-import { auditDirectly, SERVER } from "../shared/audit.js";
+import { type AuditEntry, auditDirectly, differences, SERVER } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { compareMoments, type Moment } from "../stays/history.js";
 
@@ -85,12 +85,14 @@ async function learn(
   const ids = new Set(stored.map(({ id }) => id));
   const entries = rows
     .filter(({ id }) => ids.has(id))
-    .map(({ id, chatId, kind, title, username }) => ({
-      action: "channel.learn",
-      subjectId: id,
-      channelId: id,
-      change: { chatId, kind, title, username },
-    }));
+    .map(
+      ({ id, chatId, kind, title, username }): AuditEntry => ({
+        action: "channel.learn",
+        subjectId: id,
+        channelId: id,
+        change: { chatId, kind, title, username },
+      }),
+    );
   if (entries.length === 0) return;
   await auditDirectly(transaction, SERVER, entries);
 }
@@ -106,12 +108,18 @@ async function followNames(
     if (!latest) continue;
     const became = { title: latest.chat.title ?? title, username: latest.chat.username };
     if (became.title === title && became.username === username) continue;
-    await transaction.queryOnce(sql`
+    const changed = await transaction.queryOnce(sql`
       update channel set title = ${became.title}, username = ${became.username}, updated_at = now()
       where id = ${id}::uuid and not exists (
         select from (
           select occurred_at from member_event where channel_id = ${id}::uuid order by sequence desc limit 100
-        ) recent where occurred_at > ${latest.at}::timestamptz)`);
+        ) recent where occurred_at > ${latest.at}::timestamptz)
+      returning id`);
+    if (changed.length === 0) continue;
+    const change = differences({ title, username }, became);
+    await auditDirectly(transaction, SERVER, [
+      { action: "channel.update", subjectId: id, channelId: id, change },
+    ]);
   }
 }
 

@@ -4,7 +4,7 @@ import type { DirectTransaction } from "../../database/directTransaction.js";
 import { failureOf, unavailabilityOf } from "../../database/failures.js";
 import { MEMBER_EVENTS } from "../../database/presence.js";
 import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
-import { auditDirectly } from "../shared/audit.js";
+import { type AuditEntry, auditDirectly } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { newId } from "../shared/ids.js";
 import { type ArrayColumn, namesOf, type RecordType, recordsOf } from "../stays/arrays.js";
@@ -156,7 +156,11 @@ export class UpdateIngestion implements Ingestion {
             update?.content.kind === "unreadable" ? update.content.reason : "update_id",
           );
         const now = new Date().toISOString();
-        const entry = { action: "failedUpdate.retry", subjectId: id, change: { updateId: row.updateId } };
+        const entry: AuditEntry = {
+          action: "failedUpdate.retry",
+          subjectId: id,
+          change: { updateId: row.updateId },
+        };
         await auditDirectly(transaction, caller, [entry]);
         const channelIds = await storeMeaning(transaction, { botId: row.botId, now }, [update]);
         if (notifies && channelIds.size > 0) transaction.notify(MEMBER_EVENTS);

@@ -3,12 +3,31 @@ import type { UnitOfWork } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
 import type { Caller } from "./caller.js";
-import { newId } from "./ids.js";
+import { type IdKind, newId } from "./ids.js";
+
+/** The nouns of actions, each with the kind of node that the subject's id is of; null for a subject that is no node. */
+export const SUBJECT_KINDS = {
+  apiToken: "ApiToken",
+  channel: "Channel",
+  counter: null,
+  failedUpdate: "FailedUpdate",
+  inviteLink: "InviteLink",
+  inviteLinkBatch: "InviteLinkBatch",
+  joinRequest: "JoinRequest",
+  joinRequestPolicy: "InviteLink",
+  linkCreation: "UncertainCreation",
+  member: null,
+  tag: "Tag",
+  tagType: "TagType",
+  webhook: "Webhook",
+} as const satisfies Record<string, IdKind | null>;
+
+export type AuditAction = `${keyof typeof SUBJECT_KINDS}.${string}`;
 
 /** The record of one change. */
 export interface AuditEntry {
   /** Such as "inviteLink.create". */
-  readonly action: string;
+  readonly action: AuditAction;
   readonly subjectId: string;
   /** Left out or null for a subject that belongs to no channel. */
   readonly channelId?: string | null;
@@ -18,11 +37,14 @@ export interface AuditEntry {
 /** The caller of changes that the server makes by itself. */
 export const SERVER = { key: "server" } as const;
 
+/** A value as an audit entry shows it. */
+export type Scalar = string | number | boolean | null;
+
 /** The values that differ, each with its former and its new value, for an audit entry. */
 export function differences<Field extends string>(
-  was: Readonly<Record<NoInfer<Field>, string>>,
-  became: Readonly<Record<Field, string>>,
-): Record<string, { readonly from: string; readonly to: string }> {
+  was: Readonly<Record<NoInfer<Field>, Scalar>>,
+  became: Readonly<Record<Field, Scalar>>,
+): Record<string, { readonly from: Scalar; readonly to: Scalar }> {
   const fields = Object.keys(became) as Field[];
   return Object.fromEntries(
     fields

@@ -1,6 +1,6 @@
 import type { Prisma } from "../../database/generated/prisma/client.js";
 import { externalIdColumns } from "../links/settings.js";
-import { type AuditEntry, differences } from "../shared/audit.js";
+import { type AuditAction, type AuditEntry, differences, type Scalar } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { defaultColor } from "./colors.js";
@@ -89,6 +89,15 @@ function columnsOf({ creatorId, ...fields }: Partial<LinkFields>) {
 function textOf(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
   return String(value);
+}
+
+/** Columns that follow from others. */
+const KEYS: readonly string[] = ["nameKey", "externalIdKey"];
+
+/** A column's value as an audit entry shows it. */
+function shown(value: unknown): Scalar {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "bigint" ? Number(value) : (value as Scalar);
 }
 
 /** Plans what to write for a batch in which no link occurs twice. Rows that are planned count as existing from then on. */
@@ -188,10 +197,12 @@ export class ImportPlanner {
     if (names.length + addTagIds.length + removeTagIds.length === 0) return false;
     this.#takeExternalId(existing.channelId, existing.url, fields.externalId);
     this.plan.updates.push({ id: existing.id, data: { ...data, updatedAt: this.#now } });
-    const became = Object.fromEntries(names.map((name) => [name, textOf(columns[name])]));
-    const before = Object.fromEntries(names.map((name) => [name, textOf(was[name])]));
+    const shownOf = (link: Partial<Record<string, unknown>>) =>
+      Object.fromEntries(
+        names.filter((name) => !KEYS.includes(name)).map((name) => [name, shown(link[name])]),
+      );
     this.#audit("inviteLink.update", existing.id, existing.channelId, {
-      ...differences(before, became),
+      ...differences(shownOf(was), shownOf(columns)),
       ...(addTagIds.length > 0 ? { addTagIds } : {}),
       ...(removeTagIds.length > 0 ? { removeTagIds } : {}),
     });
@@ -261,7 +272,12 @@ export class ImportPlanner {
     return id;
   }
 
-  #audit(action: string, subjectId: string, channelId: string | null, change: AuditEntry["change"]): void {
+  #audit(
+    action: AuditAction,
+    subjectId: string,
+    channelId: string | null,
+    change: AuditEntry["change"],
+  ): void {
     this.plan.auditEntries.push({ action, subjectId, channelId, change });
   }
 }

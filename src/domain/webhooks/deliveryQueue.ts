@@ -3,7 +3,7 @@ import type { Database } from "../../database/database.js";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import type { Instant } from "../../database/instant.js";
 import { isPresent } from "../../database/presence.js";
-import { auditDirectly, SERVER } from "../shared/audit.js";
+import { type AuditEntry, auditDirectly, SERVER } from "../shared/audit.js";
 import { firstIdOf } from "../shared/ids.js";
 import {
   contentOf,
@@ -247,7 +247,11 @@ export class DeliveryQueue {
         update webhook set is_enabled = false, disabled_reason = ${reason}
         where id = ${webhookId}::uuid and url = ${url} and is_enabled returning id`);
       if (disabled.length === 0) return;
-      const entry = { action: "webhook.disable", subjectId: webhookId, change: { reason } };
+      const entry: AuditEntry = {
+        action: "webhook.disable",
+        subjectId: webhookId,
+        change: { isEnabled: { from: true, to: false }, reason },
+      };
       await auditDirectly(transaction, SERVER, [entry]);
     });
   }

@@ -90,7 +90,7 @@ await describeOnForms("servers that are killed at any moment", ["embedded"], (fo
         unit,
         SERVER,
         ...Array.from({ length: count }, () => ({
-          action: "inviteLink.revoke",
+          action: "inviteLink.revoke" as const,
           subjectId: newId(),
           channelId: channel.id,
           change: {},

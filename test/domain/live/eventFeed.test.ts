@@ -81,7 +81,12 @@ test("a subscriber who resumes far behind holds up nobody, and gets everything",
 
 test("subscribers of a channel that takes in another one get the other's events once, and none of their own again", async () => {
   const [old, remaining] = [await storeChannel(opened.database), await storeChannel(opened.database)];
-  const stored = { action: "channel.store", subjectId: remaining.id, channelId: remaining.id, change: {} };
+  const stored = {
+    action: "channel.store" as const,
+    subjectId: remaining.id,
+    channelId: remaining.id,
+    change: {},
+  };
   await opened.database.transaction((unit) => audit(unit, SERVER, stored));
   await storeJoins(old, 7);
   await storeJoins(remaining, 5);
@@ -132,7 +137,12 @@ test("a subscriber of a supergroup that is not known yet gets what comes after i
 test("a subscriber of a supergroup without events gets none of its group's after their merge", async () => {
   const { database } = opened;
   const [group, supergroup] = [await storeChannel(database), await storeChannel(database)];
-  const stored = { action: "channel.store", subjectId: supergroup.id, channelId: supergroup.id, change: {} };
+  const stored = {
+    action: "channel.store" as const,
+    subjectId: supergroup.id,
+    channelId: supergroup.id,
+    change: {},
+  };
   await database.transaction((unit) => audit(unit, SERVER, stored));
   await storeJoins(group, 3);
   const feed = newFeed();
@@ -154,7 +164,12 @@ test("a subscriber of a supergroup without events gets none of its group's after
 test("a subscriber whose last event a merge has dropped goes on with the event behind it", async () => {
   const { database } = opened;
   const [group, supergroup] = [await storeChannel(database), await storeChannel(database)];
-  const stored = { action: "channel.store", subjectId: supergroup.id, channelId: supergroup.id, change: {} };
+  const stored = {
+    action: "channel.store" as const,
+    subjectId: supergroup.id,
+    channelId: supergroup.id,
+    change: {},
+  };
   await database.transaction((unit) => audit(unit, SERVER, stored));
   const feed = newFeed();
   const live = await follow(feed, supergroup.chatId);

@@ -251,6 +251,30 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     await expectExactCounts();
   });
 
+  test("a new title of a chat has one audit entry, with the former title", async () => {
+    const chat = newChatId();
+    const joinOf = (user: number, title: string) => {
+      const update = telegramUpdate(seed(chat, user, "join")) as { chat_member: { chat: object } };
+      Object.assign(update.chat_member.chat, { title });
+      return received(update);
+    };
+    await ingestion.ingest([joinOf(1, "Old")], null);
+    await ingestion.ingest([joinOf(2, "New")], null);
+    await ingestion.ingest([joinOf(3, "New")], null);
+    const id = await channelOf(chat);
+    const entries = await query(sql`
+      select caller, action, channel_id as "channelId", change from audit_entry where subject_id = ${id}::uuid order by id`);
+    expect(entries).toMatchObject([
+      { caller: "server", action: "channel.learn" },
+      {
+        caller: "server",
+        action: "channel.update",
+        channelId: id,
+        change: { title: { from: "Old", to: "New" } },
+      },
+    ]);
+  });
+
   /** The bot's status changed. */
   const botStatus = (chat: number, second: number, became: string, mayInvite = true, type = "supergroup") => {
     updateId += 1;

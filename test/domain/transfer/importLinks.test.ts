@@ -150,7 +150,7 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
 
   test("an import stores an audit entry for every change", async () => {
     await importText(database, jsonLines(link("a", { tags: [{ type: "T", name: "N" }] })));
-    await importText(database, jsonLines(link("a", { budget: 5, tags: [] })), { update: true });
+    await importText(database, jsonLines(link("a", { name: "Ad", budget: 5, tags: [] })), { update: true });
     const entries = await database.prisma.auditEntry.findMany({ orderBy: { id: "asc" } });
     expect(entries.map(({ action }) => action)).toEqual([
       "channel.import",
@@ -162,7 +162,11 @@ await describeOnForms("an import", USUAL_FORMS, (form) => {
     const tag = await database.prisma.tag.findFirstOrThrow();
     expect(entries.at(-1)).toMatchObject({
       caller: "test",
-      change: { budget: { from: "0.00", to: "5.00" }, removeTagIds: [tag.id] },
+    });
+    expect(entries.at(-1)?.change).toEqual({
+      name: { from: null, to: "Ad" },
+      budget: { from: "0.00", to: "5.00" },
+      removeTagIds: [tag.id],
     });
   });
 

@@ -43,7 +43,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
         unit,
         SERVER,
         ...Array.from({ length: count }, () => ({
-          action: "inviteLink.revoke",
+          action: "inviteLink.revoke" as const,
           subjectId: newId(),
           channelId,
           change: {},
@@ -135,7 +135,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
       {
         caller: "server",
         action: "webhook.disable",
-        change: { reason: "No delivery has succeeded for five days." },
+        change: { isEnabled: { from: true, to: false }, reason: "No delivery has succeeded for five days." },
       },
     ]);
     await tell();

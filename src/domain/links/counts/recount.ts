@@ -1,6 +1,9 @@
 import type { Database } from "../../../database/database.js";
+import { type AuditEntry, auditMany, SERVER } from "../../shared/audit.js";
+import type { Caller } from "../../shared/caller.js";
 import type { Counter, FoundDifference } from "../../shared/counter.js";
 import { NotFoundError } from "../../shared/errors.js";
+import { newId } from "../../shared/ids.js";
 import { memberCounts } from "../../stays/memberCounts.js";
 import { linkCounts } from "./linkCounts.js";
 
@@ -38,15 +41,30 @@ async function describe({ prisma }: Database, found: readonly FoundDifference[])
   }));
 }
 
+/** One audit entry for each channel whose counters are corrected, and one for the counters of no channel. */
+const entriesOf = (found: readonly FoundDifference[]): AuditEntry[] =>
+  [...new Set(found.map(({ channelId }) => channelId))].map((channelId) => ({
+    action: channelId === null ? "counter.recount" : "channel.recount",
+    subjectId: channelId ?? newId(),
+    channelId,
+    change: {
+      counters: found
+        .filter((difference) => difference.channelId === channelId)
+        .map(({ counter, problem, rows }) => ({ counter, problem, rows })),
+    },
+  }));
+
 /**
  * Compares the counters with what they count and, unless `checkOnly`, repairs them.
  * @param chatId null for all channels
+ * @param caller who repairs them, for the audit
  * @returns the differences that were found
  * @throws NotFoundError for a chat whose channel is not known
  */
 export async function recount(
   database: Database,
   { chatId, checkOnly }: { readonly chatId: number | null; readonly checkOnly: boolean },
+  caller: Pick<Caller, "key"> = SERVER,
 ): Promise<Difference[]> {
   const channel =
     chatId === null ? null : await database.prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
@@ -56,5 +74,6 @@ export async function recount(
   const differences = await describe(database, found);
   if (checkOnly || found.length === 0) return differences;
   for (const counter of COUNTERS) await counter.repair(database, channelId);
+  await database.transaction((unit) => auditMany(unit, caller, entriesOf(found)));
   return differences;
 }

@@ -4,7 +4,6 @@ import type { Logger } from "../../../log.js";
 import { TelegramCallError } from "../../../telegram/failures.js";
 import type {
   Deadline,
-  LinkSettings,
   SendObserver,
   TelegramGateway,
   TelegramInviteLink,
@@ -12,7 +11,7 @@ import type {
 import type { CallerCache } from "../../access/callerCache.js";
 import { FollowedChat } from "../../channels/followedChat.js";
 import { BOT_STATUS, storeStatusAfterFailure } from "../../channels/storeChannel.js";
-import { type AuditEntry, audit } from "../../shared/audit.js";
+import { type AuditEntry, audit, differences } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import type { StorageGuard } from "../../shared/databaseErrors.js";
 import { NotFoundError, Problems, ValidationError } from "../../shared/errors.js";
@@ -40,6 +39,7 @@ import {
   mergeSettings,
   NO_SETTINGS,
   settingsOf,
+  shownSettings,
   storedSettings,
 } from "../settings.js";
 import { checkTags, distinct, parseTagIds, replaceTags } from "../tagging/linkTags.js";
@@ -261,7 +261,12 @@ export class LinkEditor {
       const taken =
         own.externalId != null && (await isTaken(unit, { ...stored, externalId: own.externalId }));
       const free = taken ? { ...own, externalId: undefined } : own;
-      await this.#storeOwnFields(unit, stored, free, locked.unconfirmed.maybeEdited ? settings : difference);
+      await this.#storeOwnFields(
+        unit,
+        stored,
+        free,
+        differences(shownSettings(settingsOf(link)), shownSettings(settings)),
+      );
     });
   }
 
@@ -332,7 +337,7 @@ export class LinkEditor {
         action: "inviteLink.revoke",
         subjectId: link.id,
         channelId,
-        change: { url: link.url },
+        change: { url: link.url, isRevoked: { from: false, to: true } },
       });
     });
   }
@@ -403,34 +408,26 @@ export class LinkEditor {
     unit: UnitOfWork,
     { id, channelId }: Pick<InviteLink, "id" | "channelId">,
     own: OwnFields,
-    settings: Partial<LinkSettings> = {},
+    settings: AuditEntry["change"] = {},
   ): Promise<void> {
-    const change: Record<string, unknown> = { ...settings };
-    if (own.budget !== undefined) {
-      const changed = await unit.execute(sql`
-        update invite_link set budget = ${own.budget}::numeric, updated_at = now()
-        where id = ${id}::uuid and budget <> ${own.budget}::numeric`);
-      if (changed > 0) change["budget"] = own.budget;
+    const [was] = await unit.query<{ budget: string; externalId: string | null }>(sql`
+      select budget, external_id as "externalId" from invite_link where id = ${id}::uuid for no key update`);
+    if (!was) throw new NotFoundError("invite link");
+    const became = { budget: own.budget ?? was.budget, externalId: own.externalId ?? null };
+    if (own.externalId === undefined) became.externalId = was.externalId;
+    const ownChange = differences(was, became);
+    if (Object.keys(ownChange).length > 0) {
+      const { externalId, externalIdKey } = externalIdColumns(became.externalId);
+      await unit.execute(sql`
+        update invite_link set budget = ${became.budget}::numeric, external_id = ${externalId},
+          external_id_key = ${externalIdKey}, updated_at = now()
+        where id = ${id}::uuid`);
     }
-    if (own.tagIds) {
-      const changed = await replaceTags(unit, { linkIds: [id], tagIds: own.tagIds });
-      if (changed.length > 0) change["tagIds"] = own.tagIds;
-    }
-    if (own.externalId !== undefined) {
-      const { externalId, externalIdKey } = externalIdColumns(own.externalId);
-      const changed = await unit.execute(sql`
-        update invite_link
-        set external_id = ${externalId}, external_id_key = ${externalIdKey}, updated_at = now()
-        where id = ${id}::uuid and external_id is distinct from ${externalId}`);
-      if (changed > 0) change["externalId"] = externalId;
-    }
+    const [tags] = own.tagIds ? await replaceTags(unit, { linkIds: [id], tagIds: own.tagIds }) : [];
+    const { addTagIds, removeTagIds } = tags ?? {};
+    const change = { ...settings, ...ownChange, ...(tags && { addTagIds, removeTagIds }) };
     if (Object.keys(change).length === 0) return;
-    await audit(unit, this.#caller, {
-      action: "inviteLink.update",
-      subjectId: id,
-      channelId,
-      change: change as AuditEntry["change"],
-    });
+    await audit(unit, this.#caller, { action: "inviteLink.update", subjectId: id, channelId, change });
   }
 
   /** Reads the link after its edit. */

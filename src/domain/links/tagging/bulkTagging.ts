@@ -1,5 +1,5 @@
 import type { Database } from "../../../database/database.js";
-import { audit } from "../../shared/audit.js";
+import { type AuditEntry, audit } from "../../shared/audit.js";
 import { type Caller, requireRole } from "../../shared/caller.js";
 import { NotFoundError, Problems } from "../../shared/errors.js";
 import { parseIds } from "../../shared/ids.js";
@@ -57,12 +57,14 @@ export class BulkTagging {
     await this.#database.transaction(async (unit) => {
       const tagging = { linkIds: ids, tagIds: distinct(added) };
       const changes = await changeTags(unit, tagging, distinct(removed));
-      const entries = changes.map(({ linkId: subjectId, ...change }) => ({
-        action: "inviteLink.setTags",
-        subjectId,
-        channelId,
-        change,
-      }));
+      const entries = changes.map(
+        ({ linkId: subjectId, ...change }): AuditEntry => ({
+          action: "inviteLink.setTags",
+          subjectId,
+          channelId,
+          change,
+        }),
+      );
       await audit(unit, this.#caller, ...entries);
     });
     // The links are read again. One that was deleted with its channel meanwhile is left out.

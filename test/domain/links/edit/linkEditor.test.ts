@@ -392,7 +392,7 @@ test("the bot status that a call shows is stored", async () => {
   expect(await status()).toBe("READY");
 });
 
-test("the audit entry of an edit has the changed fields and nothing else", async () => {
+test("the audit entry of an edit has the changed fields, before and after, and nothing else", async () => {
   const { database } = workshop.test;
   const tag = { id: newId(), name: "Audited", typeId: await storeTagType(database, "Auditing") };
   await storeTags(database, workshop.channelId, [tag]);
@@ -402,14 +402,32 @@ test("the audit entry of an edit has the changed fields and nothing else", async
   await server.editor().update({ id, name: "B", memberLimit: 9, budget: "0.00", tagIds: [] });
   await server.editor().update({ id, name: "B", memberLimit: null, budget: "5.00", tagIds: [] });
   await server.editor().update({ id, budget: "5.00", tagIds: [tag.id] });
+  const expireDate = new Date("2037-01-01");
+  await server.editor().update({ id, expireDate, externalId: "click-1", tagIds: [] });
+  await server.editor().update({ id, expireDate, externalId: "click-1", tagIds: [] });
   await server.editor().revoke({ id });
   await server.editor().revoke({ id });
   const action = "inviteLink.update";
   expect(await auditOf(id)).toEqual([
-    { action, change: { name: "B" } },
-    { action, change: { memberLimit: null, budget: "5.00" } },
-    { action, change: { tagIds: [tag.id] } },
-    { action: "inviteLink.revoke", change: { url: expect.stringContaining("t.me") } },
+    { action, change: { name: { from: "Made", to: "B" } } },
+    {
+      action,
+      change: { memberLimit: { from: 9, to: null }, budget: { from: "0.00", to: "5.00" } },
+    },
+    { action, change: { addTagIds: [tag.id], removeTagIds: [] } },
+    {
+      action,
+      change: {
+        expireDate: { from: null, to: "2037-01-01T00:00:00.000Z" },
+        externalId: { from: null, to: "click-1" },
+        addTagIds: [],
+        removeTagIds: [tag.id],
+      },
+    },
+    {
+      action: "inviteLink.revoke",
+      change: { url: expect.stringContaining("t.me"), isRevoked: { from: false, to: true } },
+    },
   ]);
 });
 
