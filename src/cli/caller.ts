@@ -1,9 +1,9 @@
-import type { Caller } from "../domain/shared/caller.js";
+import { type Caller, NAMES_WITHOUT_TOKEN } from "../domain/shared/caller.js";
 
 /** The command line has all rights, because its user can write to the database anyway. */
 export const CALLER: Caller = {
   key: "cli",
-  name: "Command line",
+  name: NAMES_WITHOUT_TOKEN.cli,
   role: "ADMIN",
   chatIds: null,
   telegramUserId: null,

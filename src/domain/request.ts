@@ -6,6 +6,7 @@ import { followMovedGrants } from "./access/movedGrants.js";
 import { Tokens } from "./access/tokens.js";
 import { ChannelActivities } from "./activity/channelActivity.js";
 import { Members } from "./activity/members.js";
+import { AuditEntries } from "./audit/auditEntries.js";
 import { Channels } from "./channels/channels.js";
 import { JoinRequestDecisions } from "./joinRequests/decideRequests.js";
 import { JoinRequests } from "./joinRequests/joinRequests.js";
@@ -97,6 +98,7 @@ interface Parts {
   tokens: Tokens;
   webhooks: Webhooks;
   deliveries: Deliveries;
+  auditEntries: AuditEntries;
 }
 
 /** Everything that a caller can do, for one request of any face: GraphQL, REST or the command line. */
@@ -289,5 +291,9 @@ export class DomainRequest {
   get deliveries(): Deliveries {
     this.#parts.deliveries ??= new Deliveries(this.#domain, this.caller);
     return this.#parts.deliveries;
+  }
+  get auditEntries(): AuditEntries {
+    this.#parts.auditEntries ??= new AuditEntries(this.#reading, this.caller, this.loaders);
+    return this.#parts.auditEntries;
   }
 }

@@ -13,6 +13,7 @@ import "./mutations/tag.js";
 import "./mutations/tagType.js";
 import "./mutations/webhook.js";
 import "./nodes/apiToken.js";
+import "./nodes/auditEntry.js";
 import "./nodes/channel.js";
 import "./nodes/failedUpdate.js";
 import "./nodes/inviteLink.js";

@@ -60,6 +60,7 @@ describeInChromium("GraphiQL in Chromium, without internet", () => {
       "Connect",
       "CreateTag",
       "CreateToken",
+      "Changes",
       "Viewer",
     ]);
     for (const name of names.filter((one) => one !== "Live")) {

@@ -1,6 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import type { Caller } from "../shared/caller.js";
+import { type Caller, NAMES_WITHOUT_TOKEN } from "../shared/caller.js";
 import type { CallerCache } from "./callerCache.js";
 import { hashSecret, sameHash } from "./secrets.js";
 import { chatIdsOf, type TokenRightsRow, tokenRightsColumns } from "./tokenRights.js";
@@ -14,7 +14,7 @@ interface TokenRow extends TokenRightsRow {
 
 const adminCaller = (): Caller => ({
   key: "admin",
-  name: "ADMIN_TOKEN",
+  name: NAMES_WITHOUT_TOKEN.admin,
   role: "ADMIN",
   chatIds: null,
   telegramUserId: null,

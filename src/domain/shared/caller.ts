@@ -17,6 +17,9 @@ export interface Caller {
   readonly telegramUserId: number | null;
 }
 
+/** The names of the callers that have no token. */
+export const NAMES_WITHOUT_TOKEN = { admin: "ADMIN_TOKEN", cli: "Command line" } as const;
+
 /** Gives a caller who may use a chat the chat's id after a migration. */
 export function moveChat(caller: Pick<Caller, "chatIds">, from: number, to: number): void {
   if (!caller.chatIds?.has(from)) return;

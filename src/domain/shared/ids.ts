@@ -69,6 +69,17 @@ export function parseId(kind: IdKind, text: string, field: string, problems: Pro
   return null;
 }
 
+/**
+ * Parses an id of any kind, which is a global id or a bare UUID.
+ * @returns the UUID; null if the text is not an id, which is added to `problems`.
+ */
+export function parseAnyId(text: string, field: string, problems: Problems): string | null {
+  const bare = text.length <= MAX_LENGTH ? text.toLowerCase() : "";
+  const id = UUID.test(bare) ? bare : (parseGlobalId(text)?.id ?? null);
+  if (id === null) problems.add(field, "This is no id.");
+  return id;
+}
+
 /** Parses a list of ids as parseId does. More than `most` are a problem of the whole list, and give an empty list. */
 export function parseIds(
   kind: IdKind,

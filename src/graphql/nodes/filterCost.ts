@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
 } from "graphql";
 import type { MemberEventFilter } from "../../domain/activity/members.js";
+import type { AuditFilter } from "../../domain/audit/auditEntries.js";
 import type { JoinRequestFilter } from "../../domain/joinRequests/joinRequests.js";
 import type { InviteLinkFilter } from "../../domain/links/query/filter.js";
 import type { InviteLinkOrder, InviteLinkOrderField } from "../../domain/links/query/order.js";
@@ -69,11 +70,22 @@ export function requestFilterCost(filter: JoinRequestFilter | null | undefined):
   return SCAN_COST * [states, inviteLinkIds].filter((condition) => condition != null).length;
 }
 
+/**
+ * The cost that a filter of audit entries adds. A subject has few entries, and channels and times have an index; of the entries
+ * of channels, the other conditions are about each.
+ */
+export function auditFilterCost(filter: AuditFilter | null | undefined): number {
+  const { subjectId, caller, actions } = filter ?? {};
+  if (subjectId != null) return 0;
+  return SCAN_COST * [caller, actions].filter((condition) => condition != null).length;
+}
+
 /** The additional cost of each count or sum over all rows of a list, by the list's arguments. */
 const SCANS: Readonly<Record<string, (args: Record<string, unknown>) => number>> = {
   // Bitmaps count tag groups, which the cost of the list includes already.
   inviteLinks: ({ filter }) => SCAN_COST * scansOf((filter ?? {}) as InviteLinkFilter),
   memberEvents: ({ filter }) => eventFilterCost(filter as MemberEventFilter | null | undefined),
+  auditEntries: ({ filter }) => auditFilterCost(filter as AuditFilter | null | undefined),
   joinRequests: ({ filter }) => requestFilterCost(filter as JoinRequestFilter | null | undefined),
   tags: ({ name }) => (name ? SCAN_COST : 0),
 };

@@ -421,6 +421,21 @@ export interface ExampleChannel {
   readonly second: { readonly typeId: string; readonly tagIds: readonly string[] };
 }
 
+const auditQuery = (chatId: number) => `# Who changed what in a channel, the latest first.
+query Changes {
+  auditEntries(filter: { channelId: ${chatId} }, first: 10) {
+    totalCount
+    nodes {
+      at
+      callerName
+      action
+      subjectId
+      change
+    }
+  }
+}
+`;
+
 /** The queries of GraphiQL's tabs. Null: there is no channel yet, so the examples begin with connecting one. */
 export function exampleQueries(example: ExampleChannel | null): string[] {
   if (example === null) return [viewerQuery, connectMutation("@your_channel")];
@@ -438,6 +453,7 @@ export function exampleQueries(example: ExampleChannel | null): string[] {
     connectMutation(String(example.chatId)),
     tagMutation(example),
     tokenMutation(example.chatId),
+    auditQuery(example.chatId),
     viewerQuery,
   ];
 }

@@ -174,10 +174,4 @@ await describeOnForms("administration of webhooks", USUAL_FORMS, (form) => {
     const next = await showWebhook(server, id, `first: 2, after: "${first.pageInfo.endCursor}"`);
     expect(next.deliveries.nodes.map((node) => node.id)).toEqual(all.slice(2, 4));
   });
-
-  it("answers a global id of an audit entry with null", async () => {
-    const id = Buffer.from("AuditEntry:01991000-0000-7000-8000-000000000010").toString("base64");
-    const { status, data } = await server.ask("query ($id: ID!) { node(id: $id) { id } }", { id });
-    expect({ status, data }).toEqual({ status: 200, data: { node: null } });
-  });
 });

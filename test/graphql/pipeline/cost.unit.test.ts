@@ -27,6 +27,25 @@ function filterCost(filter: object, selection: string): number {
   return complexityOf(query, { filter }) - complexityOf(query, { filter: {} });
 }
 
+describe("the cost of audit entries", () => {
+  const costUnder = (filter: object, selection = "nodes { id }") =>
+    complexityOf(
+      `query ($filter: AuditFilter) { auditEntries(first: 10, filter: $filter) { ${selection} } }`,
+      { filter },
+    );
+
+  test("a subject, a channel and a period add no cost, a caller and actions add 100 each", () => {
+    const plain = costUnder({});
+    expect(costUnder({ channelId: -1, from: "2026-01-01T00:00:00Z" })).toBe(plain);
+    expect(costUnder({ caller: "admin" })).toBe(plain + 100);
+    expect(costUnder({ caller: "admin", actions: ["tag.update"] })).toBe(plain + 200);
+    expect(costUnder({ subjectId: newId(), caller: "admin", actions: [] })).toBe(plain);
+    expect(costUnder({ caller: "admin" }, "totalCount nodes { id }")).toBe(
+      costUnder({}, "totalCount nodes { id }") + 200,
+    );
+  });
+});
+
 describe("the cost of filters and orderings", () => {
   test.each([
     ["a part of the name", { name: "x" }],
