@@ -5,7 +5,13 @@ import { expect, test } from "vitest";
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 const schema = buildSchema(read("schema.graphql"));
 
-const EXAMPLES = ["README.md", "docs/members.md", "docs/webhooks.md", "docs/rest.md"].flatMap((path) =>
+const EXAMPLES = [
+  "README.md",
+  "docs/members.md",
+  "docs/webhooks.md",
+  "docs/rest.md",
+  "docs/audit.md",
+].flatMap((path) =>
   [...read(path).matchAll(/^ *```graphql\n([\s\S]*?)```$/gm)].map(([, text = ""]) => ({
     path,
     text,
