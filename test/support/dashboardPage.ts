@@ -110,6 +110,23 @@ export const isFocused = (element: Locator): Promise<boolean> =>
 export const overflow = (): Promise<unknown> =>
   page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
+/**
+ * Holds back the answers to an operation until the returned function is called.
+ * @param status that of the answers then, in place of the server's own answers
+ */
+export async function holdAnswers(operationName: string, status?: number): Promise<() => void> {
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/graphql", async (route, request) => {
+    if (request.postDataJSON()?.operationName !== operationName) return route.fallback();
+    await released;
+    return status === undefined ? route.fallback() : route.fulfill({ status, body: "" });
+  });
+  return release;
+}
+
 /** Creates a link in the form and waits until the form is closed. */
 export async function createLink(name: string, amount = ""): Promise<void> {
   await button("Create link").click();

@@ -6,6 +6,7 @@ import { createCache } from "./cache.js";
 import { Connection, isUnreachable } from "./connection.js";
 import { probe } from "./probe.js";
 import { createEventsLink } from "./subscriptions.js";
+import { wholeLists } from "./wholeLists.js";
 
 /** What the client needs of the session. */
 export interface Credentials {
@@ -33,12 +34,15 @@ export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
       createEventsLink(getToken, connection, onRefused),
       ApolloLink.from([
+        wholeLists,
         createWatchLink(connection, onAccepted, onRefused),
         authorize,
         new HttpLink({ uri: "/graphql" }),
       ]),
     ),
     cache: createCache(),
+    // Several queries select from the same list, and one that is loaded again must not throw away what others have of it.
+    defaultOptions: { watchQuery: { refetchWritePolicy: "merge" } },
   });
   return { client, connection };
 }

@@ -27,6 +27,7 @@ export function LinkChart({ channelId, id }: { readonly channelId: number; reado
   const [span, setSpan] = useState<Span>(30);
   const { data, previousData, error, refetch } = useQuery(LINK_SERIES, {
     variables: { channelId, id, ...timeOf(span, timeZone) },
+    fetchPolicy: "cache-and-network",
   });
   return (
     <ChartPanel

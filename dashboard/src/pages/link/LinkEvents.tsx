@@ -44,6 +44,7 @@ export function LinkEvents(props: {
   const { t } = useI18n();
   const { data, error, refetch, fetchMore } = useQuery(LINK_EVENTS, {
     variables: { channelId, ids: [id], first: PAGE_SIZE },
+    fetchPolicy: "cache-and-network",
   });
   const list = data?.memberEvents;
   const pages = usePages(list, fetchMore);

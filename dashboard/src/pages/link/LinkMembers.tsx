@@ -48,6 +48,7 @@ export function LinkMembers({ channelId, id }: { readonly channelId: number; rea
   const [shown, setShown] = useState<Shown>("all");
   const { data, previousData, error, refetch, fetchMore } = useQuery(LINK_MEMBERS, {
     variables: { channelId, id, isActive: SHOWN[shown], first: PAGE_SIZE },
+    fetchPolicy: "cache-and-network",
   });
   const list = (data ?? previousData)?.inviteLink?.members;
   const pages = usePages(data?.inviteLink?.members, fetchMore);

@@ -65,6 +65,7 @@ export function BudgetChart(props: {
   const { data, previousData, error } = useQuery(BUDGETS, {
     variables: { channelId, filter: filterOf(view, timeZone), typeId: type?.id ?? "", withAll },
     skip: type === undefined,
+    fetchPolicy: "cache-and-network",
   });
   if (type === undefined) return null;
   const shown = data ?? previousData;

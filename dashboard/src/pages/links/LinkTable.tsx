@@ -45,7 +45,14 @@ const LINKS = graphql(`
 /** Loads pages of the list until it has as many rows as the view asks for. */
 function useLinks(channelId: number, timeZone: string, view: View) {
   const variables = { channelId, filter: filterOf(view, timeZone), orderBy: [view.order], first: PAGE_SIZE };
-  const { data, previousData, error, loading, fetchMore, refetch } = useQuery(LINKS, { variables });
+  // The cache may have more of the list than is shown. See api/wholeLists.ts.
+  const rows = useRef(view.rows);
+  rows.current = view.rows;
+  const { data, previousData, error, fetchMore, refetch } = useQuery(LINKS, {
+    variables,
+    context: { rows, queryDeduplication: false },
+    fetchPolicy: "cache-and-network",
+  });
   const list = data?.inviteLinks;
   const after = list?.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
   const missing = list ? view.rows - list.edges.length : 0;
@@ -62,7 +69,7 @@ function useLinks(channelId: number, timeZone: string, view: View) {
     currency: shown?.channel?.currency ?? "USD",
     hasMore: list !== undefined && (list.pageInfo.hasNextPage || list.edges.length > view.rows),
     isLoaded: shown !== undefined,
-    isBusy: loading || data === undefined || (after != null && missing > 0 && !failure),
+    isBusy: data === undefined || (after != null && missing > 0 && !failure),
     error: error ?? failure?.error,
     retry: () => (failure ? setFailed(null) : void refetch().catch(() => {})),
   };

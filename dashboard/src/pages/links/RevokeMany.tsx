@@ -1,11 +1,12 @@
 import { useApolloClient } from "@apollo/client/react";
 import { useEffect, useRef, useState } from "react";
-import { evictLists } from "../../api/cache.js";
+import { updateLists } from "../../api/cache.js";
 import { failureOf } from "../../api/failure.js";
 import { read } from "../../api/gql/index.js";
 import { isOutcomeUnknown, PROBLEM, type ProblemView, reasonOf, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { REVOKE } from "../../parts/link/RevokeLink.js";
+import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Name } from "../../ui/Name.js";
 import type { Picked } from "./selection.js";
@@ -33,6 +34,7 @@ export function RevokeMany(props: {
 }) {
   const { links, onDone, onClose } = props;
   const { t, number } = useI18n();
+  const { channelId } = useChannel();
   const client = useApolloClient();
   const [able] = useState(() => links.filter(({ isRevoked, isBotCreated }) => !isRevoked && isBotCreated));
   const [progress, setProgress] = useState<Progress | null>(null);
@@ -95,7 +97,7 @@ export function RevokeMany(props: {
       if (problem?.__typename === "Unreachable") break;
     }
     setProgress({ ...now, isRunning: false });
-    evictLists(client.cache);
+    updateLists(client, channelId);
   }
 
   const why = (problem: ProblemView): string =>

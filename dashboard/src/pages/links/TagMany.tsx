@@ -1,6 +1,6 @@
 import { useApolloClient, useQuery } from "@apollo/client/react";
 import { type SubmitEvent, useState } from "react";
-import { evictLists } from "../../api/cache.js";
+import { retagged, updateLists } from "../../api/cache.js";
 import type { SetInviteLinkTagsInput } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
@@ -63,7 +63,7 @@ export default function TagMany(props: {
   const { t, number } = useI18n();
   const { channelId } = useChannel();
   const client = useApolloClient();
-  const { data } = useQuery(TAG_CHOICES, { variables: { channelId } });
+  const { data } = useQuery(TAG_CHOICES, { variables: { channelId }, fetchPolicy: "cache-and-network" });
   const { problem, isBusy, attempt } = useAttempt();
   const [isAdding, setIsAdding] = useState(true);
   const [isChosen, setIsChosen] = useState(false);
@@ -82,7 +82,7 @@ export default function TagMany(props: {
       }
       return null;
     } finally {
-      evictLists(client.cache);
+      updateLists(client, channelId, retagged);
     }
   }
 

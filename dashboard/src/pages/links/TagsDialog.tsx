@@ -1,6 +1,6 @@
-import { useMutation, useQuery } from "@apollo/client/react";
+import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
 import { type SubmitEvent, useState } from "react";
-import { evictLists } from "../../api/cache.js";
+import { updateLists } from "../../api/cache.js";
 import type { TagsQuery } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
@@ -96,7 +96,10 @@ export default function TagsDialog({ onClose }: { readonly onClose: () => void }
   /** The last completed action, shown in the dialog: a message behind it would not be read. */
   const [done, setDone] = useState("");
   const { view, changeView } = useView();
-  const { data, previousData, error } = useQuery(TAGS, { variables: { channelId } });
+  const { data, previousData, error } = useQuery(TAGS, {
+    variables: { channelId },
+    fetchPolicy: "cache-and-network",
+  });
   const shown = data ?? previousData;
   return (
     <Dialog title={t("tags.title")} onClose={onClose}>
@@ -170,9 +173,10 @@ function TagForm(props: {
 }) {
   const { channelId, types, edited, onDone, onRemoved, onCancel } = props;
   const { t, number } = useI18n();
-  const [create] = useMutation(CREATE_TAG, { update: evictLists });
-  const [update] = useMutation(UPDATE_TAG, { update: evictLists });
-  const [remove] = useMutation(DELETE_TAG, { update: evictLists });
+  const client = useApolloClient();
+  const [create] = useMutation(CREATE_TAG);
+  const [update] = useMutation(UPDATE_TAG);
+  const [remove] = useMutation(DELETE_TAG);
   const { problem, isBusy, attempt } = useAttempt();
   const [isDeleting, setIsDeleting] = useState(false);
   const tag = edited?.counted.tag;
@@ -198,6 +202,7 @@ function TagForm(props: {
           : (await create({ variables: { input: { channelId, ...values } } })).data?.createTag,
       );
       if (result.__typename !== "CreateTagSuccess" && result.__typename !== "UpdateTagSuccess") return result;
+      updateLists(client, channelId);
       if (edited && edited.type !== values.tagTypeId) onRemoved(edited.counted.tag.id);
       const name = values.name;
       onDone(edited ? t("tags.changed", { name }) : t("tags.created", { name }));
@@ -210,6 +215,7 @@ function TagForm(props: {
       const { data } = await remove({ variables: { input: { id } } });
       const result = requireResult(data?.deleteTag);
       if (result.__typename !== "DeleteTagSuccess") return result;
+      updateLists(client, channelId);
       onRemoved(id);
       onDone(t("tags.deleted", { name }));
       return null;

@@ -98,6 +98,7 @@ export function Groups(props: {
   const { by, unit } = type ? { by: "TAG" as const, unit: "DAY" as const } : GROUPINGS[time];
   const { data, previousData, error, refetch } = useQuery(GROUPS, {
     variables: { ...variables, by, typeId: type?.id ?? null },
+    fetchPolicy: "cache-and-network",
   });
   const groups = sorted((data ?? previousData)?.inviteLinks.groups ?? [], order);
   const shown = isExpanded ? groups : groups.slice(0, MANY);

@@ -34,6 +34,7 @@ export function JoinsChart(props: {
   const { timeZone } = useChannel();
   const { data, previousData, error, refetch } = useQuery(JOINS, {
     variables: { ...variables, ...timeOf(span, timeZone) },
+    fetchPolicy: "cache-and-network",
   });
   return (
     <ChartPanel

@@ -51,8 +51,8 @@ export function useFilteredLinks() {
   const { channelId, timeZone } = useChannel();
   const { view, dropped, changeView } = useView();
   const variables = { channelId, filter: filterOf(view, timeZone) };
-  const summary = useQuery(SUMMARY, { variables });
-  const sums = useQuery(SUMS, { variables });
+  const summary = useQuery(SUMMARY, { variables, fetchPolicy: "cache-and-network" });
+  const sums = useQuery(SUMS, { variables, fetchPolicy: "cache-and-network" });
   const shown = summary.data ?? summary.previousData;
   const facets = shown?.inviteLinks.facets ?? [];
   return {

@@ -1,7 +1,7 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import { useState } from "react";
 import { uuidv7 } from "uuidv7";
-import { evictLists } from "../../api/cache.js";
+import { created, updateLists } from "../../api/cache.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { isOutcomeUnknown, PROBLEM, requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
@@ -53,7 +53,7 @@ export default function CreateLink(props: {
   const client = useApolloClient();
   // The key stays the same while the form is open, so that all retries together create one link.
   const [idempotencyKey] = useState(again?.idempotencyKey ?? uuidv7());
-  const [create] = useMutation(CREATE, { update: evictLists });
+  const [create] = useMutation(CREATE);
   const { problem, isBusy, attempt } = useAttempt();
   const submit = (values: LinkValues) =>
     attempt(async () => {
@@ -68,6 +68,7 @@ export default function CreateLink(props: {
       }
       forget(idempotencyKey);
       const link = read(SHOWN_LINK, result.inviteLink);
+      updateLists(client, channelId, created(link.id));
       onClose();
       toast({
         message: t("links.created", { name: values.name }),

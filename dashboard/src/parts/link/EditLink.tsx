@@ -1,12 +1,14 @@
 import type { ApolloClient } from "@apollo/client";
-import { useApolloClient, useMutation } from "@apollo/client/react";
-import { evictLists } from "../../api/cache.js";
+import { useApolloClient } from "@apollo/client/react";
+import { uuidv7 } from "uuidv7";
+import { retagged, updateLists } from "../../api/cache.js";
 import { messageOf } from "../../api/failure.js";
 import type { UpdateInviteLinkInput } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
 import { fromLocal, toLocal } from "../../i18n/format.js";
 import { type I18n, useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
@@ -50,26 +52,60 @@ function changesOf(link: ShownLink, values: LinkValues): Omit<UpdateInviteLinkIn
 
 type Changes = ReturnType<typeof changesOf>;
 
-/**
- * The edit that takes a change back; null if nothing or more than the budget and the tags changed. Those are stored here, but
- * what Telegram stores would have to be changed there again.
- */
+/** Whether only what is stored here changed, and nothing that Telegram stores. */
+const isLocal = ({ budget: _budget, tagIds: _tagIds, ...others }: Changes): boolean =>
+  Object.keys(others).length === 0;
+
+/** The edit that takes a change back; null if there is none, or if it would have to be made in Telegram again. */
 function inverseOf(link: ShownLink, changes: Changes): Changes | null {
-  const { budget, tagIds, ...others } = changes;
-  if (Object.keys(others).length > 0 || Object.keys(changes).length === 0) return null;
+  if (!isLocal(changes) || Object.keys(changes).length === 0) return null;
   return {
-    ...(budget !== undefined && { budget: link.budget }),
-    ...(tagIds !== undefined && { tagIds: link.tags.map(({ id }) => id) }),
+    ...(changes.budget !== undefined && { budget: link.budget }),
+    ...(changes.tagIds !== undefined && { tagIds: link.tags.map(({ id }) => id) }),
   };
 }
 
+/** Sends an edit. What is stored here alone is shown at once; updateLists says why. */
+async function send(client: ApolloClient, channelId: number, { id, ...changes }: UpdateInviteLinkInput) {
+  const { cache } = client;
+  const { budget, tagIds } = changes;
+  const guess = isLocal(changes) ? uuidv7() : null;
+  if (guess !== null)
+    cache.batch({
+      optimistic: guess,
+      update: () =>
+        cache.modify({
+          id: `InviteLink:${id}`,
+          fields: {
+            budget: (before) => budget ?? before,
+            tags: (before, { toReference }) =>
+              tagIds?.map((tag) => toReference({ __typename: "Tag", id: tag })) ?? before,
+          },
+        }),
+    });
+  try {
+    const { data } = await client.mutate({ mutation: UPDATE, variables: { input: { id, ...changes } } });
+    const result = requireResult(data?.updateInviteLink);
+    if (result.__typename === "UpdateInviteLinkSuccess")
+      updateLists(client, channelId, guess === null ? undefined : retagged);
+    return result;
+  } finally {
+    if (guess !== null) cache.removeOptimistic(guess);
+  }
+}
+
 /** Takes a change back, and says why where that is refused. It may happen long after the form was closed. */
-async function undo(client: ApolloClient, input: UpdateInviteLinkInput, name: string, t: I18n["t"]) {
+async function undo(
+  client: ApolloClient,
+  channelId: number,
+  input: UpdateInviteLinkInput,
+  name: string,
+  t: I18n["t"],
+) {
   const sayWhy = (reason: string) =>
     toast({ message: t("links.undoRefused", { name, reason }), isProblem: true });
   try {
-    const { data } = await client.mutate({ mutation: UPDATE, variables: { input }, update: evictLists });
-    const result = requireResult(data?.updateInviteLink);
+    const result = await send(client, channelId, input);
     if (result.__typename === "UpdateInviteLinkSuccess") toast({ message: t("links.undone", { name }) });
     else sayWhy(reasonOf(read(PROBLEM, result)));
   } catch (error) {
@@ -85,8 +121,8 @@ export default function EditLink(props: {
 }) {
   const { link, currency, tagChoices, onClose } = props;
   const { t } = useI18n();
+  const { channelId } = useChannel();
   const client = useApolloClient();
-  const [update] = useMutation(UPDATE, { update: evictLists });
   const [setPolicy] = useSetPolicy();
   const { problem, isBusy, attempt } = useAttempt();
   const name = link.name ?? t("links.unnamed");
@@ -100,8 +136,7 @@ export default function EditLink(props: {
       const changes = changesOf(link, values);
       const chosen = isNewPolicy(form) ? readPolicy(form) : null;
       if (Object.keys(changes).length > 0) {
-        const { data } = await update({ variables: { input: { id: link.id, ...changes } } });
-        const result = requireResult(data?.updateInviteLink);
+        const result = await send(client, channelId, { id: link.id, ...changes });
         if (result.__typename !== "UpdateInviteLinkSuccess") {
           refetchAfter(client, result);
           return result;
@@ -122,7 +157,7 @@ export default function EditLink(props: {
           ? [
               {
                 label: t("common.undo"),
-                run: () => void undo(client, { id: link.id, ...inverse }, values.name || name, t),
+                run: () => void undo(client, channelId, { id: link.id, ...inverse }, values.name || name, t),
               },
             ]
           : [],

@@ -1,8 +1,9 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
-import { evictLists } from "../../api/cache.js";
+import { revoked, updateLists } from "../../api/cache.js";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt, useCountdown } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
@@ -29,8 +30,9 @@ export const REVOKE = graphql(`
 export default function RevokeLink(props: { readonly link: ShownLink; readonly onClose: () => void }) {
   const { link, onClose } = props;
   const { t } = useI18n();
+  const { channelId } = useChannel();
   const client = useApolloClient();
-  const [revoke] = useMutation(REVOKE, { update: evictLists });
+  const [revoke] = useMutation(REVOKE);
   const { problem, isBusy, attempt } = useAttempt();
   const secondsLeft = useCountdown(problem);
   const name = link.name ?? t("links.unnamed");
@@ -43,6 +45,7 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
         refetchAfter(client, result);
         return result;
       }
+      updateLists(client, channelId, revoked(link.id));
       onClose();
       toast({ message: t("links.revoked", { name }) });
       return null;

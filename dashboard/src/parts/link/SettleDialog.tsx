@@ -1,9 +1,10 @@
-import { useMutation } from "@apollo/client/react";
+import { useApolloClient, useMutation } from "@apollo/client/react";
 import type { SubmitEvent } from "react";
-import { evictLists } from "../../api/cache.js";
+import { updateLists } from "../../api/cache.js";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Field } from "../../ui/Field.js";
 import { Name } from "../../ui/Name.js";
@@ -80,10 +81,11 @@ export default function SettleDialog(props: {
 function Creation(props: { readonly creation: UncertainCreation; readonly onSettled: () => void }) {
   const { creation, onSettled } = props;
   const { t, money, dayAndTime } = useI18n();
+  const { channelId } = useChannel();
+  const client = useApolloClient();
   const [resolve] = useMutation(RESOLVE, {
     update(cache) {
       cache.evict({ id: "ROOT_QUERY", fieldName: "uncertainCreations" });
-      evictLists(cache);
     },
   });
   const { problem, isBusy, attempt } = useAttempt();
@@ -92,6 +94,7 @@ function Creation(props: { readonly creation: UncertainCreation; readonly onSett
       const { data } = await resolve({ variables: { input: { id: creation.id, ...outcome } } });
       const result = requireResult(data?.resolveCreation);
       if (result.__typename !== "ResolveCreationSuccess") return result;
+      updateLists(client, channelId);
       onSettled();
       const { name } = creation;
       toast({ message: result.inviteLink ? t("links.created", { name }) : t("uncertain.dropped", { name }) });

@@ -1,7 +1,7 @@
-import { useMutation, useQuery } from "@apollo/client/react";
+import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
 import { Combobox } from "@base-ui/react/combobox";
 import { useEffect, useId, useRef, useState } from "react";
-import { evictLists } from "../../api/cache.js";
+import { updateLists } from "../../api/cache.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
@@ -135,6 +135,7 @@ function TypePicker(props: {
   const { typeId, typeName, tags, container } = props;
   const { t } = useI18n();
   const { channelId } = useChannel();
+  const client = useApolloClient();
   const inputId = useId();
   const root = useRef<HTMLDivElement>(null);
   const [typed, setTyped] = useState("");
@@ -142,7 +143,7 @@ function TypePicker(props: {
   const [chosen, setChosen] = useState<readonly Choice[]>(() =>
     tags.filter(({ id }) => props.chosen.has(id)),
   );
-  const [make] = useMutation(MAKE_TAG, { update: evictLists });
+  const [make] = useMutation(MAKE_TAG);
   const { problem, attempt } = useAttempt();
 
   // The form learns of a choice as it does of what is typed.
@@ -162,6 +163,7 @@ function TypePicker(props: {
       const { data } = await make({ variables: { input: { channelId, tagTypeId: typeId, name, color } } });
       const result = requireResult(data?.createTag);
       if (result.__typename !== "CreateTagSuccess") return result;
+      updateLists(client, channelId);
       setChosen([...before, { ...result.tag, tag: result.tag }]);
       return null;
     });

@@ -1,4 +1,5 @@
 import type { ApolloClient } from "@apollo/client";
+import { refetchShown } from "../../api/cache.js";
 import { type FragmentType, read } from "../../api/gql/index.js";
 import { isOutcomeUnknown, PROBLEM } from "../../api/problems.js";
 
@@ -14,6 +15,5 @@ export function refetchAfter(client: ApolloClient, refused: FragmentType<typeof 
     ...(isAboutBot ? ["Summary"] : []),
     ...(isOutcomeUnknown(problem) ? ["UncertainCreations"] : []),
   ];
-  const active = new Set([...client.getObservableQueries().values()].map(({ queryName }) => queryName));
-  client.refetchQueries({ include: include.filter((name) => active.has(name)) }).catch(() => {});
+  void refetchShown(client, include);
 }

@@ -1,5 +1,6 @@
 import { useApolloClient, useSubscription } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
+import { refetchShown } from "../../api/cache.js";
 import type { ChangedLinkFragment, ShownLinkFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useIsVisible } from "../../ui/useIsVisible.js";
@@ -39,9 +40,6 @@ const GATHER_MS = 1000;
 /** A join so much later than the last change of a link is why the link was sent. In milliseconds. */
 const APART_MS = 10_000;
 
-/** Whether a page did not listen for a while, so that what it shows from the cache may be old. */
-let isCacheOld = false;
-
 /**
  * Shows at once what others change in the links of a channel, and their numbers: the cache takes the new state of a link,
  * and lists and sums are fetched again. A hidden tab does not listen, and catches up later.
@@ -52,12 +50,16 @@ export function useChangedLinks(channelId: number, moved: Moved, onlyId?: string
   const isVisible = useIsVisible();
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const waiting = useRef(new Set<string>());
-  // A refetch of Apollo's would throw away what other queries have of the same list.
-  const fetchAgain = (names: readonly string[] | ReadonlySet<string>) => {
-    const wanted = new Set(names);
-    for (const { query, queryName, variables } of client.getObservableQueries().values())
-      if (queryName !== undefined && wanted.has(queryName))
-        client.query({ query, variables, fetchPolicy: "network-only" }).catch(() => {});
+  const wasHidden = useRef(false);
+  const gather = () => {
+    timer.current ??= setTimeout(async () => {
+      const names = [...waiting.current];
+      waiting.current.clear();
+      // A long list takes a while. It is not asked for twice at the same time.
+      await refetchShown(client, names);
+      timer.current = undefined;
+      if (waiting.current.size > 0) gather();
+    }, GATHER_MS);
   };
   const rowOf = (id: string) =>
     client.cache.readFragment({ fragment: SHOWN_LINK, fragmentName: "ShownLink", id: `InviteLink:${id}` });
@@ -87,20 +89,15 @@ export function useChangedLinks(channelId: number, moved: Moved, onlyId?: string
       const names = isCounted(before, rowOf(link.id), link) ? moved.counted : moved.changed;
       if (onlyId !== undefined && link.id !== onlyId) return;
       for (const name of names) waiting.current.add(name);
-      timer.current ??= setTimeout(() => {
-        timer.current = undefined;
-        fetchAgain(waiting.current);
-        waiting.current.clear();
-      }, GATHER_MS);
+      gather();
     },
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only what is shown again catches up.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only a tab that is shown again catches up.
   useEffect(() => {
-    if (!isVisible) return;
-    if (isCacheOld) fetchAgain(moved.changed);
-    isCacheOld = false;
+    if (isVisible && wasHidden.current) void refetchShown(client, moved.changed);
+    wasHidden.current = !isVisible;
     return () => {
-      isCacheOld = true;
+      waiting.current.clear();
       clearTimeout(timer.current);
       timer.current = undefined;
     };

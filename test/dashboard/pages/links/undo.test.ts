@@ -6,9 +6,11 @@ import {
   createLink,
   dialog,
   dollars,
+  holdAnswers,
   holdToast,
   open,
   page,
+  problems,
   row,
   server,
   shows,
@@ -46,6 +48,23 @@ describeInChromium("undoing a change", () => {
     await shows(() => row("Changeable").locator(".fact").allInnerTexts()).toEqual(["max 7 members"]);
     expect(await page.locator(".toast").last().innerText()).toContain("was changed");
     expect(await undo().count()).toBe(0);
+  });
+
+  test("a budget and tags are shown before the server has answered, and put back where it fails", async () => {
+    await open();
+    await createLink("Guessed", "100");
+    const release = await holdAnswers("UpdateLink", 500);
+    await button("Edit Guessed").click();
+    await dialog().getByLabel("Budget, USD").fill("250.50");
+    await chooseTag("Platform", "VK");
+    await button("Save", dialog()).click();
+    const cells = () => row("Guessed").locator("td.budget, td.tags").allInnerTexts();
+    await shows(cells).toEqual(["VK", dollars("250.50")]);
+    release();
+    await dialog().getByRole("alert").waitFor();
+    await shows(cells).toEqual(["", dollars("100")]);
+    // The browser's own message about status 500.
+    expect(problems.consoleMessages.splice(0).join()).toMatch(/500/);
   });
 
   test("an undo that is refused says why", async () => {
