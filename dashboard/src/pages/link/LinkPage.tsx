@@ -49,7 +49,11 @@ const LINK_PAGE = graphql(`
 const QUERIES = ["LinkPage", "LinkSeries", "LinkMembers", "LinkEvents"];
 const MOVED = { changed: QUERIES, counted: QUERIES };
 
-type OpenDialog = "revoke" | "duplicate" | { readonly edit: ShownLink } | { readonly qr: ShownLink };
+interface OpenDialog {
+  readonly kind: "edit" | "duplicate" | "revoke" | "qr";
+  /** The link as it was when the dialog was opened: what others change meanwhile is not among the user's changes. */
+  readonly link: ShownLink;
+}
 
 /** All about one link. */
 export default function LinkPage() {
@@ -59,18 +63,24 @@ export default function LinkPage() {
   const id = expandId("InviteLink", short);
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   useChangedLinks(channelId, MOVED, id);
-  const { data, error, refetch } = useQuery(LINK_PAGE, { variables: { channelId, id } });
-  // The link as it was when its form was opened: what others change meanwhile is not among the user's changes.
-  const edited = dialog !== null && typeof dialog === "object" && "edit" in dialog ? dialog.edit : null;
-  const needsTags = edited !== null || dialog === "duplicate";
-  const choices = useQuery(TAG_CHOICES, { variables: { channelId }, skip: !needsTags });
+  const { data, error, refetch } = useQuery(LINK_PAGE, {
+    variables: { channelId, id },
+    fetchPolicy: "cache-and-network",
+  });
+  const needsTags = dialog?.kind === "edit" || dialog?.kind === "duplicate";
+  const choices = useQuery(TAG_CHOICES, {
+    variables: { channelId },
+    skip: !needsTags,
+    fetchPolicy: "cache-and-network",
+  });
   const tagChoices = choices.data?.inviteLinks.facets ?? (choices.error ? [] : undefined);
   const shown = data?.inviteLink;
   const link = shown && read(SHOWN_LINK, shown);
   const currency = data?.channel?.currency ?? "USD";
   const name = link && (link.name ?? t("links.unnamed"));
   useTitle(name ?? undefined);
-  const close = () => setDialog(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   // An id that is none at all is refused rather than not found.
   if (data?.inviteLink === null || (!data && CombinedGraphQLErrors.is(error)))
     return (
@@ -107,17 +117,25 @@ export default function LinkPage() {
         {link && (
           <div className="link-actions">
             <CopyButton url={link.url} />
-            <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ qr: link })}>
+            <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ kind: "qr", link })}>
               <Icon name="qr" /> {t("links.qr")}
             </button>
             {canEdit && (
               <>
-                <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ edit: link })}>
+                <button
+                  type="button"
+                  aria-haspopup="dialog"
+                  onClick={() => setDialog({ kind: "edit", link })}
+                >
                   <Icon name="edit" /> {t("links.edit")}
                 </button>
                 {/* The form has no fields for a price, so a copy of a paid link would be free. */}
                 {!link.subscription && (
-                  <button type="button" aria-haspopup="dialog" onClick={() => setDialog("duplicate")}>
+                  <button
+                    type="button"
+                    aria-haspopup="dialog"
+                    onClick={() => setDialog({ kind: "duplicate", link })}
+                  >
                     <Icon name="copy" /> {t("link.duplicate")}
                   </button>
                 )}
@@ -126,7 +144,7 @@ export default function LinkPage() {
                     type="button"
                     className="danger"
                     aria-haspopup="dialog"
-                    onClick={() => setDialog("revoke")}
+                    onClick={() => setDialog({ kind: "revoke", link })}
                   >
                     <Icon name="revoke" /> {t("links.revoke")}
                   </button>
@@ -150,24 +168,24 @@ export default function LinkPage() {
         </div>
       </div>
       <Suspense>
-        {edited && tagChoices && (
-          <EditLink link={edited} currency={currency} tagChoices={tagChoices} onClose={close} />
+        {dialog?.kind === "edit" && tagChoices && (
+          <EditLink link={dialog.link} currency={currency} tagChoices={tagChoices} onClose={close} />
         )}
-        {dialog === "duplicate" && link && tagChoices && (
+        {dialog?.kind === "duplicate" && tagChoices && (
           <CreateLink
             currency={currency}
             tagChoices={tagChoices}
             again={null}
-            copied={valuesOf(link)}
+            copied={valuesOf(dialog.link)}
             isHidden={false}
             onShow={close}
-            onQr={(qr) => setDialog({ qr })}
+            onQr={(copy) => setDialog({ kind: "qr", link: copy })}
             onClose={close}
           />
         )}
-        {dialog === "revoke" && link && <RevokeLink link={link} onClose={close} />}
-        {dialog !== null && typeof dialog === "object" && "qr" in dialog && (
-          <QrDialog url={dialog.qr.url} name={dialog.qr.name ?? t("links.unnamed")} onClose={close} />
+        {dialog?.kind === "revoke" && <RevokeLink link={dialog.link} onClose={close} />}
+        {dialog?.kind === "qr" && (
+          <QrDialog url={dialog.link.url} name={dialog.link.name ?? t("links.unnamed")} onClose={close} />
         )}
       </Suspense>
     </main>

@@ -58,10 +58,11 @@ export default function BulkBar(props: {
   const { t, number } = useI18n();
   const { channelId, title, isAdmin } = useChannel();
   const client = useApolloClient();
-  const [dialog, setDialog] = useState<"tag" | "revoke" | null>(null);
+  const [dialog, setDialog] = useState<{ readonly kind: "tag" | "revoke" } | null>(null);
   const [isBusy, setIsBusy] = useState(false);
   const links = [...selected.values()];
-  const close = () => setDialog(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
 
   async function whileBusy(run: () => Promise<void>): Promise<void> {
     if (isBusy) return;
@@ -106,7 +107,7 @@ export default function BulkBar(props: {
         </button>
       )}
       <span className="spring" />
-      <button type="button" aria-haspopup="dialog" onClick={() => setDialog("tag")}>
+      <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ kind: "tag" })}>
         <Icon name="tag" /> {t("links.tags")}
       </button>
       {isAdmin && (
@@ -114,15 +115,20 @@ export default function BulkBar(props: {
           {t("bulk.export")}
         </button>
       )}
-      <button type="button" className="danger" aria-haspopup="dialog" onClick={() => setDialog("revoke")}>
+      <button
+        type="button"
+        className="danger"
+        aria-haspopup="dialog"
+        onClick={() => setDialog({ kind: "revoke" })}
+      >
         <Icon name="revoke" /> {t("bulk.revoke")}
       </button>
       <button type="button" className="quiet icon-button" aria-label={t("bulk.clear")} onClick={onClear}>
         <Icon name="close" />
       </button>
       <Suspense>
-        {dialog === "tag" && <TagMany links={links} onDone={onClear} onClose={close} />}
-        {dialog === "revoke" && <RevokeMany links={links} onDone={onClear} onClose={close} />}
+        {dialog?.kind === "tag" && <TagMany links={links} onDone={onClear} onClose={close} />}
+        {dialog?.kind === "revoke" && <RevokeMany links={links} onDone={onClear} onClose={close} />}
       </Suspense>
     </section>
   );

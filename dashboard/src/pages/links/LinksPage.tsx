@@ -40,7 +40,8 @@ export default function LinksPage() {
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   useChangedLinks(channelId, MOVED);
   const currency = channel?.currency ?? "";
-  const close = () => setDialog(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   useKey("n", canEdit ? () => setDialog({ kind: "create", again: null }) : null);
 
   return (

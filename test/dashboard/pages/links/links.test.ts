@@ -12,6 +12,7 @@ import {
   dialog,
   dollars,
   filters,
+  holdAnswers,
   isFocused,
   linksOfServer,
   nameList,
@@ -290,6 +291,21 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       expect(await page.getByRole("menuitem", { name: "Revoke link" }).count()).toBe(0);
       await page.keyboard.press("Escape");
       expect((await linksOfServer({ name: "To revoke" })).nodes).toMatchObject([{ isRevoked: true }]);
+    });
+
+    test("a request that ends after its dialog was left closes no other dialog", async () => {
+      await open();
+      await createLink("To leave");
+      const release = await holdAnswers("RevokeLink");
+      await choose("Revoke link", "To leave");
+      await button("Revoke link", dialog()).click();
+      await button("Cancel", dialog()).click();
+      await button("Create link").click();
+      await dialog().getByLabel("Name").fill("Half written");
+      release();
+      await page.getByText("“To leave” was revoked.").waitFor();
+      await row("To leave").waitFor({ state: "detached" });
+      expect(await dialog().getByLabel("Name").inputValue()).toBe("Half written");
     });
 
     test("a link can be copied, and its QR code contains its address", async () => {
