@@ -6,6 +6,7 @@ export const PAGE_SIZE = 20;
 /**
  * Loads pages of a list until it has as many rows as are wanted, also after its beginning was loaded again.
  * @param list undefined until it is loaded
+ * @param key what makes the list another one, which starts with its first rows
  */
 export function usePages(
   list:
@@ -15,8 +16,10 @@ export function usePages(
       }
     | undefined,
   fetchMore: (options: { variables: { after: string } }) => Promise<unknown>,
+  key = "",
 ) {
-  const [wanted, setWanted] = useState(PAGE_SIZE);
+  const [asked, setAsked] = useState({ key, rows: PAGE_SIZE });
+  const wanted = asked.key === key ? asked.rows : PAGE_SIZE;
   const [failed, setFailed] = useState<{ readonly after: string; readonly error: Error } | null>(null);
   const after = list?.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
   const missing = list ? wanted - list.edges.length : 0;
@@ -31,7 +34,7 @@ export function usePages(
     error: failure?.error,
     showMore: () => {
       setFailed(null);
-      setWanted((list?.edges.length ?? 0) + PAGE_SIZE);
+      setAsked({ key, rows: (list?.edges.length ?? 0) + PAGE_SIZE });
     },
   };
 }

@@ -51,7 +51,7 @@ export function LinkMembers({ channelId, id }: { readonly channelId: number; rea
     fetchPolicy: "cache-and-network",
   });
   const list = (data ?? previousData)?.inviteLink?.members;
-  const pages = usePages(data?.inviteLink?.members, fetchMore);
+  const pages = usePages(data?.inviteLink?.members, fetchMore, shown);
   const problem = error ?? pages.error;
   return (
     <section className="card panel" aria-label={t("link.members")} aria-busy={data === undefined}>
