@@ -1,14 +1,14 @@
 import { CombinedGraphQLErrors } from "@apollo/client";
 import { useQuery } from "@apollo/client/react";
 import { lazy, Suspense, useState } from "react";
-import { Link, useParams } from "wouter";
+import { Link, useParams, useSearch } from "wouter";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChangedLinks } from "../../parts/link/changedLinks.js";
 import type { LinkValues } from "../../parts/link/LinkForm.js";
 import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { TAG_CHOICES } from "../../parts/link/TagPicker.js";
-import { addressFor, useChannel } from "../../shell/channel.js";
+import { useChannel } from "../../shell/channel.js";
 import { Lonely } from "../../shell/Lonely.js";
 import { expandId } from "../../shell/shortId.js";
 import { useTitle } from "../../shell/useTitle.js";
@@ -55,6 +55,13 @@ interface OpenDialog {
   readonly link: ShownLink;
 }
 
+/** The codes of errors that say that there is no such link: an id that is none is refused. */
+const NOWHERE: readonly unknown[] = ["NOT_FOUND", "BAD_USER_INPUT"];
+
+const isNowhere = (error: unknown): boolean =>
+  CombinedGraphQLErrors.is(error) &&
+  error.errors.every(({ extensions }) => NOWHERE.includes(extensions?.["code"]));
+
 /** All about one link. */
 export default function LinkPage() {
   const { t } = useI18n();
@@ -63,7 +70,9 @@ export default function LinkPage() {
   const id = expandId("InviteLink", short);
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   useChangedLinks(channelId, MOVED, id);
-  const { data, error, refetch } = useQuery(LINK_PAGE, {
+  // The address has the filter and the order of the list that one came from.
+  const back = `/?${useSearch()}`;
+  const { data, previousData, error, refetch } = useQuery(LINK_PAGE, {
     variables: { channelId, id },
     fetchPolicy: "cache-and-network",
   });
@@ -74,26 +83,26 @@ export default function LinkPage() {
     fetchPolicy: "cache-and-network",
   });
   const tagChoices = choices.data?.inviteLinks.facets ?? (choices.error ? [] : undefined);
-  const shown = data?.inviteLink;
+  const loaded = data ?? (previousData?.inviteLink?.id === id ? previousData : undefined);
+  const shown = loaded?.inviteLink;
   const link = shown && read(SHOWN_LINK, shown);
-  const currency = data?.channel?.currency ?? "USD";
+  const currency = loaded?.channel?.currency ?? "USD";
   const name = link && (link.name ?? t("links.unnamed"));
   useTitle(name ?? undefined);
   // A request may end after its dialog was left for another one, which stays.
   const close = () => setDialog((shown) => (shown === dialog ? null : shown));
-  // An id that is none at all is refused rather than not found.
-  if (data?.inviteLink === null || (!data && CombinedGraphQLErrors.is(error)))
+  if (data?.inviteLink === null || isNowhere(error))
     return (
       <Lonely title={t("link.unknown")}>
         <p className="muted">{t("link.unknownHint")}</p>
-        <Link className="button" href={addressFor("/", channelId)}>
+        <Link className="button" href={back}>
           {t("lonely.toLinks")}
         </Link>
       </Lonely>
     );
   return (
     <main id="main" tabIndex={-1} className="link-page">
-      <Link className="back" href={addressFor("/", channelId)}>
+      <Link className="back" href={back}>
         <span aria-hidden="true">←</span> {t("pages.links")}
       </Link>
       {error && (

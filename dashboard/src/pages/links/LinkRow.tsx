@@ -17,6 +17,8 @@ export interface LinkAction {
 export const LinkRow = memo(function LinkRow(props: {
   readonly link: FragmentType<typeof SHOWN_LINK>;
   readonly channelId: number;
+  /** The filter and the order as parameters of an address, each with "&" before it, for the way back from the link's page. */
+  readonly search: string;
   readonly currency: string;
   readonly canEdit: boolean;
   readonly isSelected: boolean;
@@ -25,7 +27,7 @@ export const LinkRow = memo(function LinkRow(props: {
   /** Opens the menu of a link beside the button. */
   readonly onMenu: (button: HTMLElement, link: ShownLink) => void;
 }) {
-  const { channelId, currency, canEdit, isSelected, onSelect, onAct, onMenu } = props;
+  const { channelId, search, currency, canEdit, isSelected, onSelect, onAct, onMenu } = props;
   const { t, money, number, day, dayAndTime } = useI18n();
   const link = read(SHOWN_LINK, props.link);
   const name = link.name ?? t("links.unnamed");
@@ -44,7 +46,7 @@ export const LinkRow = memo(function LinkRow(props: {
               }
             />
           )}
-          <Link className="link-name" title={name} href={addressOfLink(link.id, channelId)}>
+          <Link className="link-name" title={name} href={addressOfLink(link.id, channelId) + search}>
             <Name>{name}</Name>
           </Link>
           <Facts link={link} />

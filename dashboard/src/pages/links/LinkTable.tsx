@@ -4,7 +4,7 @@ import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { type ChangeView, clearFilter } from "../../parts/filter/useView.js";
-import { filterOf, isFiltered, PAGE_SIZE, type View } from "../../parts/filter/view.js";
+import { filterOf, isFiltered, PAGE_SIZE, type View, writeView } from "../../parts/filter/view.js";
 import { SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { useChannel } from "../../shell/channel.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
@@ -108,6 +108,7 @@ export function LinkTable(props: {
     const { exportLinks } = await import("./exportLinks.js");
     await exportLinks({ channelId, title, filters: [filter], t });
   };
+  const search = writeView({ ...view, rows: PAGE_SIZE }).replace("?", "&");
   const showMore = () => onChange({ rows: edges.length + PAGE_SIZE }, "replace");
   const [name, joins, members, budget, created] = COLUMNS.map(({ field, title }) => (
     <SortHeader
@@ -154,6 +155,7 @@ export function LinkTable(props: {
                 key={node.id}
                 link={node}
                 channelId={channelId}
+                search={search}
                 currency={currency}
                 canEdit={canEdit}
                 isSelected={selected.has(node.id)}

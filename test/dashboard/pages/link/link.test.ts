@@ -179,6 +179,42 @@ describeInChromium("the page of a link", () => {
     await page.getByRole("heading", { name: "Coffee & Code: the chat" }).waitFor();
   });
 
+  test("an error of the server is shown as such, and Try again loads the link", async () => {
+    const { path } = await makeLink({ name: "Late" });
+    await open(ELSEWHERE, path);
+    await page.route("**/graphql", (route, request) =>
+      request.postDataJSON()?.operationName === "LinkPage"
+        ? route.fulfill({
+            json: { errors: [{ message: "Broken", extensions: { code: "INTERNAL_SERVER_ERROR" } }] },
+          })
+        : route.fallback(),
+    );
+    await signIn(server.token);
+    await page.getByRole("alert").getByText("The link could not be loaded. Broken").waitFor();
+    expect(await page.getByText("This link is not here").count()).toBe(0);
+    await page.unroute("**/graphql");
+    await button("Try again", page.getByRole("alert")).click();
+    await page.getByRole("heading", { level: 1, name: "Late" }).waitFor();
+    await page.getByRole("alert").waitFor({ state: "detached" });
+  });
+
+  test("the way back to the links has their filter and order", async () => {
+    await makeLink({ name: "Back b" });
+    await makeLink({ name: "Back a" });
+    await open({}, "/?search=back&state=all&order=NAME+ASC");
+    await shows(names).toEqual(["Back a", "Back b"]);
+    await page.getByRole("link", { name: "Back b" }).click();
+    await page.getByRole("heading", { level: 1, name: "Back b" }).waitFor();
+    await page.reload();
+    await page.locator(".back").click();
+    await shows(names).toEqual(["Back a", "Back b"]);
+    expect(new URL(page.url()).searchParams.get("order")).toBe("NAME ASC");
+    await page.goBack();
+    await page.getByRole("heading", { level: 1, name: "Back b" }).waitFor();
+    await page.goBack();
+    await shows(names).toEqual(["Back a", "Back b"]);
+  });
+
   test("a viewer sees all of it, and nothing that changes the link", async () => {
     const { path } = await makeLink({ name: "Only to see" });
     const secret = await server.makeToken({ role: "VIEWER" });
