@@ -1,4 +1,4 @@
-/** Numbers, amounts and times in one language. */
+/** Numbers, amounts and times in one language and time zone. */
 export interface Format {
   readonly number: (value: number) => string;
   readonly percent: (share: number) => string;
@@ -12,12 +12,12 @@ export interface Format {
 export const localeOf = (language: string): string =>
   navigator.languages.find((code) => code.split("-")[0] === language) ?? language;
 
-function createFormat(language: string): Format {
+function createFormat(language: string, timeZone: string | undefined): Format {
   const locale = localeOf(language);
   const numbers = new Intl.NumberFormat(locale);
   const percents = new Intl.NumberFormat(locale, { style: "percent" });
-  const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
-  const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+  const days = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
+  const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone });
   const currencies = new Map<string, Intl.NumberFormat>();
   const currencyFormat = (currency: string): Intl.NumberFormat => {
     const known = currencies.get(currency);
@@ -37,26 +37,18 @@ function createFormat(language: string): Format {
 
 const formats = new Map<string, Format>();
 
-/** Making a format of Intl takes a while, so each language has one set of them. */
-export function formatOf(language: string): Format {
-  const known = formats.get(language);
+/**
+ * Making a format of Intl takes a while, so each language has one set of them in each time zone.
+ * @param timeZone that of the browser if it is undefined
+ */
+export function formatOf(language: string, timeZone: string | undefined): Format {
+  const key = `${language} ${timeZone}`;
+  const known = formats.get(key);
   if (known) return known;
-  const format = createFormat(language);
-  formats.set(language, format);
+  const format = createFormat(language, timeZone);
+  formats.set(key, format);
   return format;
 }
-
-/** The value of a datetime-local field, in the browser's time zone; empty for no instant. */
-export function toLocal(instant: string | null | undefined): string {
-  if (!instant) return "";
-  const date = new Date(instant);
-  const shifted = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
-  return shifted.toISOString().slice(0, 16);
-}
-
-/** @param local the value of a datetime-local field; null is returned if it is empty. */
-export const fromLocal = (local: string): string | null =>
-  local === "" ? null : new Date(local).toISOString();
 
 /**
  * The exact decimal that a person has typed, in any usual form: 1500.5, 1,500.50, 1 500,50 and 1.500,50.

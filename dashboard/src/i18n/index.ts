@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from "react";
+import { createContext, useContext, useMemo, useSyncExternalStore } from "react";
 import type en from "./en.json";
 import { type Format, formatOf } from "./format.js";
 import { createTranslate, type Texts, type Translate } from "./translate.js";
@@ -30,13 +30,18 @@ function preferredLanguage(): Language {
   return navigator.languages.map((code) => code.slice(0, 2)).find(isLanguage) ?? "en";
 }
 
-/** The texts and formats of the language that is shown. */
-export interface I18n extends Format {
+interface ShownTexts {
   readonly language: Language;
   readonly t: Translate<typeof en>;
 }
 
-let shown: I18n | undefined;
+/** The texts and formats of the language that is shown. */
+export type I18n = ShownTexts & Format;
+
+/** The time zone in which times are written: the channel's. Undefined, outside of a channel, stands for the browser's. */
+export const TimeZoneContext = createContext<string | undefined>(undefined);
+
+let shown: ShownTexts | undefined;
 /** Whether more than the first page was shown, so that another language needs all of its texts at once. */
 let areAllNeeded = false;
 const listeners = new Set<() => void>();
@@ -76,7 +81,6 @@ async function show(language: Language): Promise<void> {
         );
         throw loading;
       }),
-      ...formatOf(language),
     };
     document.documentElement.lang = language;
     for (const listener of listeners) listener();
@@ -92,13 +96,18 @@ export function chooseLanguage(language: Language): Promise<void> {
   return show(language);
 }
 
-function i18n(): I18n {
+function shownTexts(): ShownTexts {
   if (shown === undefined) throw new Error("The texts are not loaded.");
   return shown;
 }
 
-export const useI18n = (): I18n =>
-  useSyncExternalStore((listener) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }, i18n);
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function useI18n(): I18n {
+  const texts = useSyncExternalStore(subscribe, shownTexts);
+  const timeZone = useContext(TimeZoneContext);
+  return useMemo(() => ({ ...texts, ...formatOf(texts.language, timeZone) }), [texts, timeZone]);
+}

@@ -27,11 +27,22 @@ export function dayAt(instant: number, timeZone: string): Day {
   return { year: clock.getUTCFullYear(), month: clock.getUTCMonth() + 1, day: clock.getUTCDate() };
 }
 
-/** The instant at which a day of a time zone begins. */
-export function beginningOf({ year, month, day }: Day, timeZone: string): string {
-  const midnight = Date.UTC(year, month - 1, day);
+/** The instant at which the clocks of a time zone show a time, which is given as if it were UTC. */
+function instantAt(clock: number, timeZone: string): string {
   const offset = (instant: number) => clockAt(instant, timeZone) - instant;
-  // The offset near midnight UTC may be that of the other side of a change of the clocks.
-  const near = midnight - offset(midnight);
-  return new Date(midnight - offset(near)).toISOString();
+  // The offset near that time in UTC may be that of the other side of a change of the clocks.
+  const near = clock - offset(clock);
+  return new Date(clock - offset(near)).toISOString();
 }
+
+/** The instant at which a day of a time zone begins. */
+export const beginningOf = ({ year, month, day }: Day, timeZone: string): string =>
+  instantAt(Date.UTC(year, month - 1, day), timeZone);
+
+/** The value of a datetime-local field by the clocks of a time zone; empty for no instant. */
+export const toLocal = (instant: string | null | undefined, timeZone: string): string =>
+  instant ? new Date(clockAt(Date.parse(instant), timeZone)).toISOString().slice(0, 16) : "";
+
+/** @param local the value of a datetime-local field; null is returned if it is empty. */
+export const fromLocal = (local: string, timeZone: string): string | null =>
+  local === "" ? null : instantAt(Date.parse(`${local}Z`), timeZone);

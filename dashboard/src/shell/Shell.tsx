@@ -4,7 +4,7 @@ import { Route, Switch, useLocation } from "wouter";
 import type { Connection } from "../api/connection.js";
 import { graphql } from "../api/gql/index.js";
 import { useAllPages } from "../api/useAllPages.js";
-import { useI18n } from "../i18n/index.js";
+import { TimeZoneContext, useI18n } from "../i18n/index.js";
 import { PAGES, START } from "../pages/pages.js";
 import { lazyPart } from "../ui/lazyPart.js";
 import { Toasts } from "../ui/Toasts.js";
@@ -103,23 +103,25 @@ export function Shell({ connection }: { readonly connection: Connection }) {
             isAdmin: data?.viewer.role === "ADMIN",
           }}
         >
-          <ErrorBoundary place={`${path} ${shown.telegramId}`}>
-            <Suspense>
-              <Switch>
-                {PAGES.map(({ path: pattern, name, Component }) => (
-                  <Route key={pattern} path={pattern}>
-                    {/* Before the page, which may have a title of its own. */}
-                    <Title name={t(`pages.${name}`)} />
-                    <Component key={shown.telegramId} />
+          <TimeZoneContext value={channel?.timeZone ?? rememberedZone(shown.telegramId)}>
+            <ErrorBoundary place={`${path} ${shown.telegramId}`}>
+              <Suspense>
+                <Switch>
+                  {PAGES.map(({ path: pattern, name, Component }) => (
+                    <Route key={pattern} path={pattern}>
+                      {/* Before the page, which may have a title of its own. */}
+                      <Title name={t(`pages.${name}`)} />
+                      <Component key={shown.telegramId} />
+                    </Route>
+                  ))}
+                  <Route>
+                    <Title name={t("lonely.noPage")} />
+                    <NoPage channelId={shown.telegramId} />
                   </Route>
-                ))}
-                <Route>
-                  <Title name={t("lonely.noPage")} />
-                  <NoPage channelId={shown.telegramId} />
-                </Route>
-              </Switch>
-            </Suspense>
-          </ErrorBoundary>
+                </Switch>
+              </Suspense>
+            </ErrorBoundary>
+          </TimeZoneContext>
         </ChannelContext>
       ) : error && !data ? (
         <LoadFailed error={error} onRetry={() => void refetch().catch(() => {})} />

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { beginningOf, dayAt } from "../../../dashboard/src/i18n/zone.js";
+import { beginningOf, dayAt, fromLocal, toLocal } from "../../../dashboard/src/i18n/zone.js";
 
 test.each([
   ["2026-03-29", "Europe/Berlin", "2026-03-28T23:00:00.000Z"],
@@ -34,4 +34,23 @@ test("the beginning of a day lies in that day, and the instant before it in anot
       },
     ),
   );
+});
+
+test.each([
+  ["2026-11-27T10:00:00.000Z", "UTC", "2026-11-27T10:00"],
+  ["2026-07-01T22:30:00.000Z", "Europe/Berlin", "2026-07-02T00:30"],
+  ["2026-12-31T18:15:00.000Z", "Asia/Kathmandu", "2027-01-01T00:00"],
+  ["2026-01-01T03:00:00.000Z", "America/New_York", "2025-12-31T22:00"],
+])("%s in %s is entered as %s", (instant, zone, local) => {
+  expect(toLocal(instant, zone)).toBe(local);
+  expect(fromLocal(local, zone)).toBe(instant);
+});
+
+test("no instant is an empty field", () => {
+  expect(toLocal(null, "UTC")).toBe("");
+  expect(fromLocal("", "UTC")).toBeNull();
+});
+
+test("a time that the clocks skip is an hour later", () => {
+  expect(fromLocal("2026-03-29T02:30", "Europe/Berlin")).toBe("2026-03-29T01:30:00.000Z");
 });

@@ -6,8 +6,8 @@ import { messageOf } from "../../api/failure.js";
 import type { UpdateInviteLinkInput } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
-import { fromLocal, toLocal } from "../../i18n/format.js";
 import { type I18n, useI18n } from "../../i18n/index.js";
+import { fromLocal, toLocal } from "../../i18n/zone.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
@@ -35,11 +35,11 @@ const UPDATE = graphql(`
 `);
 
 /** Only the properties that changed, so that Telegram is called only if one of its own properties changed. */
-function changesOf(link: ShownLink, values: LinkValues): Omit<UpdateInviteLinkInput, "id"> {
+function changesOf(link: ShownLink, values: LinkValues, timeZone: string): Omit<UpdateInviteLinkInput, "id"> {
   const { name, budget, expireDate, memberLimit, createsJoinRequest, tagIds } = values;
   const before = link.tags.map(({ id }) => id);
   // The form field has no seconds. An unchanged date is not sent, so that its seconds are kept.
-  const isSameExpiry = expireDate === fromLocal(toLocal(link.expireDate));
+  const isSameExpiry = expireDate === fromLocal(toLocal(link.expireDate, timeZone), timeZone);
   return {
     ...(name !== (link.name ?? "") && { name: name === "" ? null : name }),
     ...(Number(budget) !== Number(link.budget) && { budget }),
@@ -121,7 +121,7 @@ export default function EditLink(props: {
 }) {
   const { link, currency, tagChoices, onClose } = props;
   const { t } = useI18n();
-  const { channelId } = useChannel();
+  const { channelId, timeZone } = useChannel();
   const client = useApolloClient();
   const [setPolicy] = useSetPolicy();
   const { problem, isBusy, attempt } = useAttempt();
@@ -133,7 +133,7 @@ export default function EditLink(props: {
   };
   const submit = (values: LinkValues, form: HTMLFormElement) =>
     attempt(async () => {
-      const changes = changesOf(link, values);
+      const changes = changesOf(link, values, timeZone);
       const chosen = isNewPolicy(form) ? readPolicy(form) : null;
       if (Object.keys(changes).length > 0) {
         const result = await send(client, channelId, { id: link.id, ...changes });
@@ -170,7 +170,9 @@ export default function EditLink(props: {
         currency={currency}
         tagChoices={tagChoices}
         initial={link}
-        isChanged={(values, form) => Object.keys(changesOf(link, values)).length > 0 || isNewPolicy(form)}
+        isChanged={(values, form) =>
+          Object.keys(changesOf(link, values, timeZone)).length > 0 || isNewPolicy(form)
+        }
         submit={t("common.save")}
         problem={problem}
         isBusy={isBusy}

@@ -1,8 +1,10 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { FragmentType } from "../../api/gql/index.js";
 import { fieldProblem, type ProblemView, useCountdown } from "../../api/problems.js";
-import { fromLocal, parseAmount, toLocal } from "../../i18n/format.js";
+import { parseAmount } from "../../i18n/format.js";
 import { useI18n } from "../../i18n/index.js";
+import { fromLocal, toLocal } from "../../i18n/zone.js";
+import { useChannel } from "../../shell/channel.js";
 import { useCloseDialog } from "../../ui/Dialog.js";
 import { Field } from "../../ui/Field.js";
 import { Problem } from "../../ui/Problem.js";
@@ -24,14 +26,14 @@ export interface LinkValues {
 const FIELDS = ["name", "budget", "expireDate", "memberLimit", "createsJoinRequest", "tagIds"];
 
 /** @returns the values, and the fields whose values the page itself does not accept */
-function readForm(form: HTMLFormElement, initial: ShownLink | null) {
+function readForm(form: HTMLFormElement, initial: ShownLink | null, timeZone: string) {
   const data = new FormData(form);
   const text = (name: string) => String(data.get(name) ?? "").trim();
   const amount = parseAmount(text("budget"));
   const values: LinkValues = {
     name: text("name"),
     budget: amount ?? "0",
-    expireDate: fromLocal(text("expireDate")),
+    expireDate: fromLocal(text("expireDate"), timeZone),
     memberLimit: text("memberLimit") === "" ? null : Number(text("memberLimit")),
     // A disabled check box is not in the form's data.
     createsJoinRequest: isFixed(initial)
@@ -82,6 +84,7 @@ export function LinkForm(props: {
   } = props;
   const shown = values ?? initial;
   const { t } = useI18n();
+  const { timeZone } = useChannel();
   const close = useCloseDialog();
   const form = useRef<HTMLFormElement>(null);
   const secondsLeft = useCountdown(problem);
@@ -99,14 +102,14 @@ export function LinkForm(props: {
       className="fields"
       noValidate
       onInput={({ currentTarget }) => {
-        const read = readForm(currentTarget, initial);
+        const read = readForm(currentTarget, initial, timeZone);
         setName(read.values.name);
         if (isChanged) setCanSave(read.wrong.budget || isChanged(read.values, currentTarget));
       }}
       onSubmit={(event) => {
         event.preventDefault();
         if (isBusy || secondsLeft > 0 || !canSave) return;
-        const read = readForm(event.currentTarget, initial);
+        const read = readForm(event.currentTarget, initial, timeZone);
         setWrong(read.wrong);
         if (!read.wrong.name && !read.wrong.budget) onSubmit(read.values, event.currentTarget);
       }}
@@ -165,7 +168,9 @@ export function LinkForm(props: {
           name="expireDate"
           label={t("links.expires")}
           type="datetime-local"
-          defaultValue={toLocal(shown?.expireDate)}
+          hint={t("form.timeZone", { zone: timeZone })}
+          max="9999-12-31T23:59"
+          defaultValue={toLocal(shown?.expireDate, timeZone)}
           readOnly={fixed}
           problem={problem}
         />

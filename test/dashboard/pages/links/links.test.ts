@@ -293,6 +293,28 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       expect((await linksOfServer({ name: "To revoke" })).nodes).toMatchObject([{ isRevoked: true }]);
     });
 
+    test("times are shown and entered in the time zone of the channel, not of the browser", async () => {
+      await open({ timezoneId: "Pacific/Kiritimati" });
+      await button("Create link").click();
+      await dialog().getByLabel("Name").fill("Until noon");
+      await dialog().getByText("Time zone: UTC").waitFor();
+      await dialog().getByLabel("Expires").fill("2037-03-01T12:00");
+      await button("Create link", dialog()).click();
+      await dialog().waitFor({ state: "detached" });
+      await row("Until noon").getByText("expires Mar 1, 2037").waitFor();
+      const { data } = await server.ask(
+        `{ inviteLinks(channelId: ${CHANNEL}, filter: { name: "Until noon" }) { nodes { createdAt expireDate } } }`,
+      );
+      const [{ createdAt, expireDate }] = data.inviteLinks.nodes;
+      expect(expireDate).toBe("2037-03-01T12:00:00.000Z");
+      const written = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeZone: "UTC" });
+      expect(await row("Until noon").locator("td.created_at").innerText()).toBe(
+        written.format(new Date(createdAt)),
+      );
+      await button("Edit Until noon").click();
+      expect(await dialog().getByLabel("Expires").inputValue()).toBe("2037-03-01T12:00");
+    });
+
     test("a request that ends after its dialog was left closes no other dialog", async () => {
       await open();
       await createLink("To leave");
