@@ -3,13 +3,14 @@ import { useEffect, useRef, useState } from "react";
 import { updateLists } from "../../api/cache.js";
 import { failureOf } from "../../api/failure.js";
 import { read } from "../../api/gql/index.js";
-import { isOutcomeUnknown, PROBLEM, type ProblemView, reasonOf, requireResult } from "../../api/problems.js";
+import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { REVOKE } from "../../parts/link/RevokeLink.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Name } from "../../ui/Name.js";
 import type { Picked } from "./selection.js";
+import { why } from "./why.js";
 
 interface Refused {
   readonly link: Picked;
@@ -100,12 +101,6 @@ export function RevokeMany(props: {
     updateLists(client, channelId);
   }
 
-  const why = (problem: ProblemView): string =>
-    isOutcomeUnknown(problem)
-      ? t("problem.outcomeUnknown")
-      : problem.__typename === "Unreachable"
-        ? t("problem.Unreachable")
-        : reasonOf(problem);
   const count = able.length;
   const leftOut = links.length - count;
   const done = progress ? progress.revoked + progress.refused.length : 0;
@@ -155,7 +150,7 @@ export function RevokeMany(props: {
                   <strong>
                     <Name>{link.name ?? t("links.unnamed")}</Name>
                   </strong>{" "}
-                  {why(problem)}
+                  {why(problem, t)}
                 </li>
               ))}
             </ul>

@@ -1,9 +1,10 @@
 import { useApolloClient, useQuery } from "@apollo/client/react";
-import { type SubmitEvent, useState } from "react";
+import { type SubmitEvent, useEffect, useRef, useState } from "react";
 import { retagged, updateLists } from "../../api/cache.js";
+import { failureOf } from "../../api/failure.js";
 import type { SetInviteLinkTagsInput } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
-import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
+import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { TAG_CHOICES, TagPicker } from "../../parts/link/TagPicker.js";
 import { useChannel } from "../../shell/channel.js";
@@ -11,6 +12,7 @@ import { Dialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import type { Picked } from "./selection.js";
+import { why } from "./why.js";
 
 const SET_TAGS = graphql(`
   mutation SetLinkTags($input: SetInviteLinkTagsInput!) {
@@ -53,6 +55,20 @@ const changeOf = (ids: string[], tags: string[], isAdding: boolean): SetInviteLi
   removeTagIds: isAdding ? [] : tags,
 });
 
+const portionsOf = ({ ids, ...tags }: SetInviteLinkTagsInput): SetInviteLinkTagsInput[] =>
+  Array.from({ length: Math.ceil(ids.length / PORTION) }, (_, at) => ({
+    ids: ids.slice(at * PORTION, (at + 1) * PORTION),
+    ...tags,
+  }));
+
+/** What came of changes so far. */
+interface Changed {
+  /** The links that were changed. */
+  readonly ids: ReadonlySet<string>;
+  /** What takes the changes back, also those of which the answer was lost. */
+  readonly inverse: readonly SetInviteLinkTagsInput[];
+}
+
 /** Gives tags to many links, or takes them away. */
 export default function TagMany(props: {
   readonly links: readonly Picked[];
@@ -64,66 +80,115 @@ export default function TagMany(props: {
   const { channelId } = useChannel();
   const client = useApolloClient();
   const { data } = useQuery(TAG_CHOICES, { variables: { channelId }, fetchPolicy: "cache-and-network" });
-  const { problem, isBusy, attempt } = useAttempt();
+  const [problem, setProblem] = useState<ProblemView | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
   const [isAdding, setIsAdding] = useState(true);
   const [isChosen, setIsChosen] = useState(false);
-  const count = links.length;
+  const [changed, setChanged] = useState<Changed>({ ids: new Set(), inverse: [] });
+  const rest = links.filter(({ id }) => !changed.ids.has(id));
+  const count = rest.length;
+  const isOpen = useRef(false);
+  useEffect(() => {
+    isOpen.current = true;
+    return () => {
+      isOpen.current = false;
+    };
+  }, []);
 
-  /** Each portion is changed as a whole or not at all. @returns what was refused; null after a success */
-  async function change(wanted: readonly SetInviteLinkTagsInput[]) {
-    try {
-      for (const { ids, ...tags } of wanted) {
-        for (let at = 0; at < ids.length; at += PORTION) {
-          const input = { ids: ids.slice(at, at + PORTION), ...tags };
-          const { data: sent } = await client.mutate({ mutation: SET_TAGS, variables: { input } });
-          const result = requireResult(sent?.setInviteLinkTags);
-          if (result.__typename !== "SetInviteLinkTagsSuccess") return result;
-        }
+  /**
+   * Each portion is changed as a whole or not at all.
+   * @param goesOn asked before each portion
+   * @returns the links that were changed, those that may have been, and the first problem
+   */
+  async function change(wanted: readonly SetInviteLinkTagsInput[], goesOn: () => boolean) {
+    const ids = new Set<string>();
+    const touched = new Set<string>();
+    let first: ProblemView | null = null;
+    for (const input of wanted.flatMap(portionsOf)) {
+      if (!goesOn()) break;
+      try {
+        const { data: sent } = await client.mutate({ mutation: SET_TAGS, variables: { input } });
+        const result = requireResult(sent?.setInviteLinkTags);
+        if (result.__typename === "SetInviteLinkTagsSuccess") for (const id of input.ids) ids.add(String(id));
+        else first ??= read(PROBLEM, result);
+      } catch (error) {
+        for (const id of input.ids) touched.add(String(id));
+        first ??= failureOf(error);
+        // All others would fail in the same way.
+        break;
       }
-      return null;
-    } finally {
-      updateLists(client, channelId, retagged);
     }
+    updateLists(client, channelId, retagged);
+    return { ids, touched: new Set([...touched, ...ids]), problem: first };
   }
 
   async function undo(inverse: readonly SetInviteLinkTagsInput[]): Promise<void> {
-    const refused = await change(inverse).catch((error: Error) => error);
-    const reason =
-      refused === null ? null : refused instanceof Error ? refused.message : reasonOf(read(PROBLEM, refused));
-    toast(
-      reason === null
-        ? { message: t("bulk.tagsUndone") }
-        : { message: t("bulk.tagsNotUndone", { reason }), isProblem: true },
-    );
-  }
-
-  function submit(event: SubmitEvent<HTMLFormElement>): void {
-    event.preventDefault();
-    if (isBusy || !isChosen) return;
-    const tags = new FormData(event.currentTarget).getAll("tagIds").map(String);
-    void attempt(async () => {
-      const ids = links.map(({ id }) => id);
-      const refused = await change([changeOf(ids, tags, isAdding)]);
-      if (refused) return refused;
-      onClose();
-      onDone();
-      const inverse = inverseOf(links, tags, isAdding);
-      toast({
-        message: t("bulk.tagged", { count, shown: number(count) }),
-        actions: inverse.length > 0 ? [{ label: t("common.undo"), run: () => void undo(inverse) }] : [],
-      });
-      return null;
+    const { ids, problem: refused } = await change(inverse, () => true);
+    if (refused === null) return toast({ message: t("bulk.tagsUndone") });
+    const reason = why(refused, t);
+    const total = number(inverse.flatMap((input) => input.ids).length);
+    toast({
+      message:
+        ids.size === 0
+          ? t("bulk.tagsNotUndone", { reason })
+          : t("bulk.tagsPartlyUndone", { shown: number(ids.size), total, reason }),
+      isProblem: true,
     });
   }
 
+  /** Says what was done, and offers to take it back. */
+  function tell({ ids, inverse }: Changed): void {
+    if (ids.size === 0) return;
+    const message =
+      ids.size === links.length
+        ? t("bulk.tagged", { count: ids.size, shown: number(ids.size) })
+        : t("bulk.taggedPart", { shown: number(ids.size), total: number(links.length) });
+    const actions = inverse.length > 0 ? [{ label: t("common.undo"), run: () => void undo(inverse) }] : [];
+    toast({ message, actions });
+  }
+
+  async function submit(event: SubmitEvent<HTMLFormElement>): Promise<void> {
+    event.preventDefault();
+    if (isBusy || !isChosen) return;
+    const tags = new FormData(event.currentTarget).getAll("tagIds").map(String);
+    setIsBusy(true);
+    setProblem(null);
+    const wanted = rest.map(({ id }) => id);
+    const result = await change([changeOf(wanted, tags, isAdding)], () => isOpen.current);
+    const touched = rest.filter(({ id }) => result.touched.has(id));
+    const now = {
+      ids: new Set([...changed.ids, ...result.ids]),
+      inverse: [...inverseOf(touched, tags, isAdding), ...changed.inverse],
+    };
+    // The dialog was left meanwhile.
+    if (!isOpen.current) return tell(now);
+    setChanged(now);
+    setProblem(result.problem);
+    setIsBusy(false);
+    if (result.problem !== null) return;
+    onClose();
+    onDone();
+    tell(now);
+  }
+
+  const close = () => {
+    onClose();
+    if (!isBusy) tell(changed);
+  };
+
   return (
-    <Dialog title={t("bulk.tagTitle", { count, shown: number(count) })} onClose={onClose}>
+    <Dialog title={t("bulk.tagTitle", { count: links.length, shown: number(links.length) })} onClose={close}>
       <form
         className="fields"
-        onSubmit={submit}
+        onSubmit={(event) => void submit(event)}
         onInput={({ currentTarget }) => setIsChosen(new FormData(currentTarget).has("tagIds"))}
       >
         {problem && <Problem problem={problem} />}
+        {changed.ids.size > 0 && (
+          <p role="status" className="notice">
+            {t("bulk.taggedPart", { shown: number(changed.ids.size), total: number(links.length) })}
+          </p>
+        )}
         <fieldset>
           <legend className="hidden">{t("bulk.tagAction")}</legend>
           <div className="segments" data-transient>
@@ -142,7 +207,7 @@ export default function TagMany(props: {
         </fieldset>
         {data && <TagPicker choices={data.inviteLinks.facets} chosen={new Set()} problem={null} />}
         <footer className="dialog-foot">
-          <button type="button" onClick={onClose}>
+          <button type="button" onClick={close}>
             {t("common.cancel")}
           </button>
           <button type="submit" className="primary" aria-disabled={isBusy || !isChosen}>

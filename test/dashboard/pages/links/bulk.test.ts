@@ -16,6 +16,7 @@ import {
   open,
   overflow,
   page,
+  problems,
   row,
   rows,
   server,
@@ -94,6 +95,46 @@ describeInChromium("many links at once", () => {
     await button("Clear the selection", bar()).click();
     await shows(() => bar().count()).toBe(0);
     expect(await isFocused(page.getByRole("region", { name: "Links", exact: true }))).toBe(true);
+  });
+
+  test("tags that only a part of the links got are told, given to the rest and taken from all by Undo", async () => {
+    const many = 260;
+    const lines = Array.from({ length: many }, (_, at) => `t.me/+bulky${at}xxxxxxxxxxx,Bulky ${at}`);
+    const response = await fetch(`${server.origin}/import?channel_id=${CHANNEL}`, {
+      method: "POST",
+      headers: { "content-type": "text/csv", authorization: `Bearer ${server.token}` },
+      body: `url,name\n${lines.join("\n")}\n`,
+    });
+    expect(await response.json()).toMatchObject({ created: many });
+    const tagged = async () => {
+      const { nodes } = await linksOfServer({ search: "bulky" });
+      return nodes.filter((link: { tags: object[] }) => link.tags.length > 0).length;
+    };
+    await open({}, "/?search=bulky");
+    await shows(() => rows().count()).toBe(PAGE_SIZE);
+    await page.getByRole("checkbox", { name: "Select all links shown" }).check();
+    await button(`Select all ${many} that match`, bar()).click();
+    await button("Tags", bar()).click();
+    await chooseTag("Platform", "VK");
+    await page.route("**/graphql", (route, request) => {
+      const { operationName, variables } = request.postDataJSON() ?? {};
+      return operationName === "SetLinkTags" && variables.input.ids.length < 250
+        ? route.fulfill({ status: 500, body: "" })
+        : route.fallback();
+    });
+    await button(`Apply to ${many} links`, dialog()).click();
+    await dialog().getByText(`The tags of 250 of ${many} links were changed.`).waitFor();
+    expect(await dialog().getByRole("alert").count()).toBe(1);
+    // The browser's own message about status 500.
+    expect(problems.consoleMessages.splice(0).join()).toMatch(/500/);
+    await page.unroute("**/graphql");
+    await button("Apply to 10 links", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
+    await shows(tagged).toBe(100);
+    await holdToast(`The tags of ${many} links were changed.`);
+    await button("Undo").last().click();
+    await page.getByText("The change of the tags was undone.").waitFor();
+    expect(await tagged()).toBe(0);
   });
 
   test("many links are revoked after a question, and one that Telegram refuses is named with the reason", async () => {
