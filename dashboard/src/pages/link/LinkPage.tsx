@@ -189,6 +189,7 @@ export default function LinkPage() {
             isHidden={false}
             onShow={close}
             onQr={(copy) => setDialog({ kind: "qr", link: copy })}
+            onEdit={(copy) => setDialog({ kind: "edit", link: copy })}
             onClose={close}
           />
         )}

@@ -88,6 +88,7 @@ export default function LinksPage() {
             isHidden={isFiltered(view)}
             onShow={() => clearFilter(changeView)}
             onQr={(link) => setDialog({ kind: "qr", link })}
+            onEdit={(link) => setDialog({ kind: "edit", link })}
             onClose={close}
           />
         )}

@@ -6,11 +6,11 @@ import { read } from "../../api/gql/index.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { REVOKE } from "../../parts/link/RevokeLink.js";
+import { why } from "../../parts/link/why.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Name } from "../../ui/Name.js";
 import type { Picked } from "./selection.js";
-import { why } from "./why.js";
 
 interface Refused {
   readonly link: Picked;

@@ -7,12 +7,12 @@ import { graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { TAG_CHOICES, TagPicker } from "../../parts/link/TagPicker.js";
+import { why } from "../../parts/link/why.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import type { Picked } from "./selection.js";
-import { why } from "./why.js";
 
 const SET_TAGS = graphql(`
   mutation SetLinkTags($input: SetInviteLinkTagsInput!) {

@@ -2,8 +2,15 @@ import { useApolloClient, useMutation } from "@apollo/client/react";
 import { useState } from "react";
 import { uuidv7 } from "uuidv7";
 import { created, updateLists } from "../../api/cache.js";
+import { failureOf } from "../../api/failure.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
-import { isOutcomeUnknown, PROBLEM, requireResult, useAttempt } from "../../api/problems.js";
+import {
+  isOutcomeUnknown,
+  PROBLEM,
+  type ProblemView,
+  requireResult,
+  useAttempt,
+} from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
 import { copyText } from "../../ui/copyText.js";
@@ -12,9 +19,11 @@ import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
 import { LinkForm, type LinkValues } from "./LinkForm.js";
 import { forget, type LostCreation, remember } from "./lostCreations.js";
+import { BY_PEOPLE, isSamePolicy, type Policy, PolicyFields, readPolicy, useSetPolicy } from "./policy.js";
 import { SHOWN_LINK, type ShownLink } from "./shownLink.js";
 import type { TAG_CHOICE } from "./TagPicker.js";
 import { useUncertainCreations } from "./UncertainCreations.js";
+import { why } from "./why.js";
 
 const CREATE = graphql(`
   mutation CreateLink($input: CreateInviteLinkInput!) {
@@ -44,9 +53,11 @@ export default function CreateLink(props: {
   readonly again: LostCreation | null;
   readonly onShow: () => void;
   readonly onQr: (link: ShownLink) => void;
+  /** Edits the new link, where a page can. */
+  readonly onEdit?: (link: ShownLink) => void;
   readonly onClose: () => void;
 }) {
-  const { currency, tagChoices, isHidden, again, copied, onShow, onQr, onClose } = props;
+  const { currency, tagChoices, isHidden, again, copied, onShow, onQr, onEdit, onClose } = props;
   const { t } = useI18n();
   const { channelId, isAdmin } = useChannel();
   const uncertain = useUncertainCreations();
@@ -55,8 +66,20 @@ export default function CreateLink(props: {
   const [idempotencyKey] = useState(again?.idempotencyKey ?? uuidv7());
   const [create] = useMutation(CREATE);
   const { problem, isBusy, attempt } = useAttempt();
-  const submit = (values: LinkValues) =>
+  const [setPolicy] = useSetPolicy();
+  /** @returns why who decides was not set; null if it was */
+  async function setDecider(link: ShownLink, policy: Policy): Promise<ProblemView | null> {
+    try {
+      const { data } = await setPolicy({ variables: { input: { inviteLinkId: link.id, ...policy } } });
+      const result = requireResult(data?.setJoinRequestPolicy);
+      return result.__typename === "SetJoinRequestPolicySuccess" ? null : read(PROBLEM, result);
+    } catch (error) {
+      return failureOf(error);
+    }
+  }
+  const submit = (values: LinkValues, form: HTMLFormElement) =>
     attempt(async () => {
+      const policy = readPolicy(form) ?? BY_PEOPLE;
       const { data } = await create({ variables: { input: { channelId, idempotencyKey, ...values } } });
       const result = requireResult(data?.createInviteLink);
       if (result.__typename !== "CreateInviteLinkSuccess") {
@@ -69,7 +92,17 @@ export default function CreateLink(props: {
       forget(idempotencyKey);
       const link = read(SHOWN_LINK, result.inviteLink);
       updateLists(client, channelId, created(link.id));
+      // A policy can be set only for a link that exists.
+      const failed = isSamePolicy(policy, BY_PEOPLE) ? null : await setDecider(link, policy);
       onClose();
+      if (failed) {
+        toast({
+          message: t("requests.notSet", { name: values.name, reason: why(failed, t) }),
+          isProblem: true,
+          actions: onEdit ? [{ label: t("links.edit"), run: () => onEdit(link) }] : [],
+        });
+        return null;
+      }
       toast({
         message: t("links.created", { name: values.name }),
         actions: [
@@ -92,7 +125,9 @@ export default function CreateLink(props: {
         problem={problem}
         isBusy={isBusy}
         onSubmit={submit}
-      />
+      >
+        <PolicyFields policy={BY_PEOPLE} problem={null} />
+      </LinkForm>
     </Dialog>
   );
 }

@@ -13,7 +13,7 @@ import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
 import { refetchAfter } from "./afterRefusal.js";
 import { LinkForm, type LinkValues } from "./LinkForm.js";
-import { isSamePolicy, PolicyFields, readPolicy, useLinkPolicy, useSetPolicy } from "./policy.js";
+import { BY_PEOPLE, isSamePolicy, PolicyFields, readPolicy, useLinkPolicy, useSetPolicy } from "./policy.js";
 import type { ShownLink } from "./shownLink.js";
 import type { TAG_CHOICE } from "./TagPicker.js";
 
@@ -126,7 +126,8 @@ export default function EditLink(props: {
   const [setPolicy] = useSetPolicy();
   const { problem, isBusy, attempt } = useAttempt();
   const name = link.name ?? t("links.unnamed");
-  const policy = useLinkPolicy(link);
+  const known = useLinkPolicy(link);
+  const policy = link.createsJoinRequest ? known : BY_PEOPLE;
   const isNewPolicy = (form: HTMLFormElement) => {
     const chosen = readPolicy(form);
     return policy !== null && chosen !== null && !isSamePolicy(chosen, policy);

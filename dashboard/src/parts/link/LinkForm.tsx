@@ -66,7 +66,7 @@ export function LinkForm(props: {
   /** Whether there is something to save; without it there always is. */
   readonly isChanged?: (values: LinkValues, form: HTMLFormElement) => boolean;
   readonly onSubmit: (values: LinkValues, form: HTMLFormElement) => void;
-  /** Further fields, which whoever gives them reads from the form. */
+  /** Further fields where approval is required, which whoever gives them reads from the form. */
   readonly children?: ReactNode;
 }) {
   const {
@@ -91,6 +91,7 @@ export function LinkForm(props: {
   const [wrong, setWrong] = useState({ name: false, budget: false });
   const [canSave, setCanSave] = useState(isChanged === undefined);
   const [name, setName] = useState(shown?.name ?? "");
+  const [needsApproval, setNeedsApproval] = useState(shown?.createsJoinRequest ?? false);
   const fixed = isFixed(initial);
   useEffect(() => {
     if (problem || wrong.name || wrong.budget)
@@ -104,6 +105,7 @@ export function LinkForm(props: {
       onInput={({ currentTarget }) => {
         const read = readForm(currentTarget, initial, timeZone);
         setName(read.values.name);
+        setNeedsApproval(read.values.createsJoinRequest);
         if (isChanged) setCanSave(read.wrong.budget || isChanged(read.values, currentTarget));
       }}
       onSubmit={(event) => {
@@ -193,7 +195,7 @@ export function LinkForm(props: {
         chosen={new Set(values?.tagIds ?? initial?.tags.map(({ id }) => id))}
         problem={fieldProblem(problem, "tagIds")}
       />
-      {children}
+      {needsApproval && children}
       <footer className="dialog-foot">
         <button type="button" onClick={close}>
           {t("common.cancel")}

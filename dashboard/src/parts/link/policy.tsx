@@ -70,8 +70,11 @@ export function readPolicy(form: HTMLFormElement): Policy | null {
   if (decider === null) return null;
   return decider === "AUTOMATIC"
     ? { decider: "AUTOMATIC", approveAfterSeconds: Number(data.get("approveAfterSeconds")) }
-    : { decider: "PEOPLE", approveAfterSeconds: null };
+    : BY_PEOPLE;
 }
+
+/** The policy of a new link. */
+export const BY_PEOPLE: Policy = { decider: "PEOPLE", approveAfterSeconds: null };
 
 export const isSamePolicy = (one: Policy, other: Shown): boolean =>
   one.decider === other.decider && one.approveAfterSeconds === (other.approveAfterSeconds ?? null);

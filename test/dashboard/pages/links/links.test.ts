@@ -13,12 +13,14 @@ import {
   dollars,
   filters,
   holdAnswers,
+  holdToast,
   isFocused,
   linksOfServer,
   nameList,
   names,
   open,
   page,
+  problems,
   row,
   rows,
   server,
@@ -291,6 +293,41 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       expect(await page.getByRole("menuitem", { name: "Revoke link" }).count()).toBe(0);
       await page.keyboard.press("Escape");
       expect((await linksOfServer({ name: "To revoke" })).nodes).toMatchObject([{ isRevoked: true }]);
+    });
+
+    test("who decides requests is chosen at creation, and a failure of that says that the link exists", async () => {
+      const policyOf = async (name: string) => {
+        const { data } = await server.ask(
+          `{ inviteLinks(channelId: ${CHANNEL}, filter: { name: "${name}" }) { nodes {
+            joinRequestPolicy { decider approveAfterSeconds } } } }`,
+        );
+        return data.inviteLinks.nodes.map((link: { joinRequestPolicy: object }) => link.joinRequestPolicy);
+      };
+      const create = async (name: string) => {
+        await button("Create link").click();
+        await dialog().getByLabel("Name").fill(name);
+        expect(await dialog().getByText("People decide").count()).toBe(0);
+        await dialog().getByLabel("Require approval to join").check();
+        await dialog().getByLabel("The server approves").check();
+        await dialog().getByLabel("How long after the request").selectOption("3600");
+        await button("Create link", dialog()).click();
+        await dialog().waitFor({ state: "detached" });
+      };
+      await open();
+      await create("Approved later");
+      await page.getByText("“Approved later” was created.").waitFor();
+      expect(await policyOf("Approved later")).toEqual([{ decider: "AUTOMATIC", approveAfterSeconds: 3600 }]);
+
+      const release = await holdAnswers("SetPolicy", 500);
+      release();
+      await create("Half made");
+      await holdToast("“Half made” was created, but not who decides its requests");
+      // The browser's own message about status 500.
+      expect(problems.consoleMessages.splice(0).join()).toMatch(/500/);
+      expect(await policyOf("Half made")).toEqual([{ decider: "PEOPLE", approveAfterSeconds: null }]);
+      await button("Edit", page.locator(".toast").last()).click();
+      await dialog().getByRole("heading", { name: "Edit Half made" }).waitFor();
+      expect(await dialog().getByLabel("People decide").isChecked()).toBe(true);
     });
 
     test("times are shown and entered in the time zone of the channel, not of the browser", async () => {
