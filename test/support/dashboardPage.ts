@@ -36,8 +36,11 @@ export function useDashboard({ isPerTest = false, startServer = () => startTestS
   });
 }
 
-/** Opens the dashboard in a browser of its own, with an address that may be cut off from its path. */
-export async function open(options: BrowserContextOptions = {}, path = "/"): Promise<Page> {
+/**
+ * Opens the dashboard in a browser of its own, with an address that may be cut off from its path.
+ * @param now the time at which the browser's clock stands still; without it, the clock goes
+ */
+export async function open(options: BrowserContextOptions = {}, path = "/", now?: Date): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     locale: "en-US",
@@ -46,6 +49,7 @@ export async function open(options: BrowserContextOptions = {}, path = "/"): Pro
   });
   page = await context.newPage();
   problems = await watchPage(page, server.origin);
+  if (now) await page.clock.setFixedTime(now);
   await page.goto(`${server.origin}${path}`);
   return page;
 }

@@ -4,6 +4,7 @@ import { Tiles } from "../../parts/filter/Tiles.js";
 import { useFilteredLinks } from "../../parts/filter/useFilteredLinks.js";
 import { useChangedLinks } from "../../parts/link/changedLinks.js";
 import { useChannel } from "../../shell/channel.js";
+import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
 import { Groups } from "./Groups.js";
 import { JoinsChart } from "./JoinsChart.js";
@@ -19,7 +20,7 @@ export default function PerformancePage() {
   const { t } = useI18n();
   const { channelId, title } = useChannel();
   const links = useFilteredLinks();
-  const { view, variables, channel, types, isBusy } = links;
+  const { view, variables, channel, types, isBusy, error, retry } = links;
   const { span, by, order, change } = usePerformanceView();
   useChangedLinks(channelId, MOVED);
   return (
@@ -28,6 +29,7 @@ export default function PerformancePage() {
       title={t("pages.performance")}
       subtitle={title === undefined ? "…" : <Name>{title}</Name>}
     >
+      {error && <LoadProblem title={t("performance.sumsFailed")} error={error} onRetry={retry} />}
       <section className="overview card" aria-label={t("links.overview")} aria-busy={isBusy}>
         <Tiles links={links} />
       </section>

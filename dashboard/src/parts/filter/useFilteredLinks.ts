@@ -70,6 +70,8 @@ export function useFilteredLinks() {
     /** Whether the numbers are still those of another filter. */
     isBusy: summary.data === undefined || sums.data === undefined,
     isRefused: CombinedGraphQLErrors.is(summary.error),
+    error: summary.error ?? sums.error,
+    retry: () => void Promise.all([summary.refetch(), sums.refetch()]).catch(() => {}),
   };
 }
 
