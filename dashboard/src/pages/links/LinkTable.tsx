@@ -1,11 +1,12 @@
 import { useQuery } from "@apollo/client/react";
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { type ChangeView, clearFilter } from "../../parts/filter/useView.js";
 import { filterOf, isFiltered, PAGE_SIZE, type View, writeView } from "../../parts/filter/view.js";
 import { SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
+import { SortHeader } from "../../parts/SortHeader.js";
 import { useChannel } from "../../shell/channel.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { type LinkAction, LinkRow } from "./LinkRow.js";
@@ -110,19 +111,25 @@ export function LinkTable(props: {
   };
   const search = writeView({ ...view, rows: PAGE_SIZE }).replace("?", "&");
   const showMore = () => onChange({ rows: edges.length + PAGE_SIZE }, "replace");
-  const [name, joins, members, budget, created] = COLUMNS.map(({ field, title }) => (
-    <SortHeader
-      key={field}
-      field={field}
-      title={t(`columns.${title}`)}
-      order={view.order}
-      onOrder={(order) => onChange({ order })}
-    >
-      {canEdit && field === "NAME" && (
-        <SelectShown shown={shownLinks} selected={selected} onSelect={select} />
-      )}
-    </SortHeader>
-  ));
+  const { order } = view;
+  const [name, joins, members, budget, created] = COLUMNS.map(({ field, title }) => {
+    const isDescending = order.field === field ? order.direction === "DESC" : null;
+    // The first click sorts names in ascending order, amounts and dates in descending order.
+    const direction = (isDescending ?? field === "NAME") ? "ASC" : "DESC";
+    return (
+      <SortHeader
+        key={field}
+        className={field.toLowerCase()}
+        title={t(`columns.${title}`)}
+        isDescending={isDescending}
+        onSort={() => onChange({ order: { field, direction } })}
+      >
+        {canEdit && field === "NAME" && (
+          <SelectShown shown={shownLinks} selected={selected} onSelect={select} />
+        )}
+      </SortHeader>
+    );
+  });
   return (
     <section ref={list} tabIndex={-1} className="card links" aria-label={t("pages.links")} aria-busy={isBusy}>
       {error && <LoadProblem title={t("links.loadFailed")} error={error} onRetry={retry} />}
@@ -297,34 +304,5 @@ function More({ isBusy, onMore }: { readonly isBusy: boolean; readonly onMore: (
     <button ref={button} type="button" disabled={isBusy} onClick={onMore}>
       {t("links.showMore")}
     </button>
-  );
-}
-
-/** A column header that sorts the list; a second click reverses the order. */
-function SortHeader(props: {
-  readonly field: InviteLinkOrderField;
-  readonly title: string;
-  readonly order: View["order"];
-  readonly onOrder: (order: View["order"]) => void;
-  /** What stands before the title. */
-  readonly children: ReactNode;
-}) {
-  const { field, title, order, onOrder, children } = props;
-  const isSorted = order.field === field;
-  const isDescending = order.direction === "DESC";
-  // The first click sorts names in ascending order, amounts and dates in descending order.
-  const direction = isSorted ? (isDescending ? "ASC" : "DESC") : field === "NAME" ? "ASC" : "DESC";
-  return (
-    <th
-      scope="col"
-      className={field.toLowerCase()}
-      aria-sort={isSorted ? (isDescending ? "descending" : "ascending") : "none"}
-    >
-      {children}
-      <button type="button" className="head" onClick={() => onOrder({ field, direction })}>
-        {title}
-        {isSorted && <span aria-hidden="true">{isDescending ? "↓" : "↑"}</span>}
-      </button>
-    </th>
   );
 }

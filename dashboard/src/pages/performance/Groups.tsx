@@ -5,6 +5,7 @@ import type { GroupsQuery, InviteLinkFilter, InviteLinkGrouping } from "../../ap
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { type View, writeView } from "../../parts/filter/view.js";
+import { SortHeader } from "../../parts/SortHeader.js";
 import { useChannel } from "../../shell/channel.js";
 import { bucketNames, type Unit } from "../../ui/chart/bucketNames.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
@@ -147,19 +148,24 @@ export function Groups(props: {
         <table className="groups">
           <thead>
             <tr>
-              {COLUMNS.map((column) => (
-                <SortHeader
-                  key={column}
-                  column={column}
-                  title={
-                    column === "name"
-                      ? (type?.name ?? t("columns.created_at"))
-                      : t(`performance.columns.${column}`)
-                  }
-                  order={order}
-                  onOrder={(next) => onChange({ order: next })}
-                />
-              ))}
+              {COLUMNS.map((column) => {
+                const isDescending = order.column === column ? order.isDescending : null;
+                // The first click sorts names and costs in ascending order: the cheapest are what one looks for.
+                const next = isDescending === null ? column !== "name" && column !== "cost" : !isDescending;
+                return (
+                  <SortHeader
+                    key={column}
+                    data-column={column}
+                    title={
+                      column === "name"
+                        ? (type?.name ?? t("columns.created_at"))
+                        : t(`performance.columns.${column}`)
+                    }
+                    isDescending={isDescending}
+                    onSort={() => onChange({ order: { column, isDescending: next } })}
+                  />
+                );
+              })}
             </tr>
           </thead>
           <tbody>
@@ -211,30 +217,5 @@ export function Groups(props: {
       )}
       {type && groups.length > 0 && <p className="small muted">{t("chart.several", { type: type.name })}</p>}
     </section>
-  );
-}
-
-/** A column header that sorts the groups; a second click reverses the order. */
-function SortHeader(props: {
-  readonly column: Column;
-  readonly title: string;
-  readonly order: Order;
-  readonly onOrder: (order: Order) => void;
-}) {
-  const { column, title, order, onOrder } = props;
-  const isSorted = order.column === column;
-  // The first click sorts names and costs in ascending order: the cheapest are what one looks for.
-  const isDescending = isSorted ? !order.isDescending : column !== "name" && column !== "cost";
-  return (
-    <th
-      scope="col"
-      data-column={column}
-      aria-sort={isSorted ? (order.isDescending ? "descending" : "ascending") : "none"}
-    >
-      <button type="button" className="head" onClick={() => onOrder({ column, isDescending })}>
-        <span dir="auto">{title}</span>
-        {isSorted && <span aria-hidden="true">{order.isDescending ? "↓" : "↑"}</span>}
-      </button>
-    </th>
   );
 }

@@ -1,12 +1,11 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import { revoked, updateLists } from "../../api/cache.js";
 import { graphql } from "../../api/gql/index.js";
-import { requireResult, useAttempt, useCountdown } from "../../api/problems.js";
+import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
-import { Dialog } from "../../ui/Dialog.js";
-import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
+import { Confirm } from "../Confirm.js";
 import { refetchAfter } from "./afterRefusal.js";
 import type { ShownLink } from "./shownLink.js";
 
@@ -34,11 +33,9 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
   const client = useApolloClient();
   const [revoke] = useMutation(REVOKE);
   const { problem, isBusy, attempt } = useAttempt();
-  const secondsLeft = useCountdown(problem);
   const name = link.name ?? t("links.unnamed");
-  const submit = () => {
-    if (secondsLeft > 0) return;
-    void attempt(async () => {
+  const submit = () =>
+    attempt(async () => {
       const { data } = await revoke({ variables: { input: { id: link.id } } });
       const result = requireResult(data?.revokeInviteLink);
       if (result.__typename !== "RevokeInviteLinkSuccess") {
@@ -50,24 +47,16 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
       toast({ message: t("links.revoked", { name }) });
       return null;
     });
-  };
   return (
-    <Dialog title={t("links.revokeTitle", { name })} onClose={onClose}>
-      {problem && <Problem problem={problem} />}
+    <Confirm
+      title={t("links.revokeTitle", { name })}
+      action={t("links.revoke")}
+      problem={problem}
+      isBusy={isBusy}
+      onConfirm={submit}
+      onClose={onClose}
+    >
       <p>{t("links.revokeHint")}</p>
-      <footer className="dialog-foot">
-        <button type="button" data-first onClick={onClose}>
-          {t("common.cancel")}
-        </button>
-        <button
-          type="button"
-          className="primary danger"
-          aria-disabled={isBusy || secondsLeft > 0}
-          onClick={submit}
-        >
-          {secondsLeft > 0 ? t("problem.asksToWait", { count: secondsLeft }) : t("links.revoke")}
-        </button>
-      </footer>
-    </Dialog>
+    </Confirm>
   );
 }
