@@ -9,7 +9,7 @@ import { Icon } from "../../ui/Icon.js";
 import { toast } from "../../ui/toast.js";
 import { exportLinks } from "./exportLinks.js";
 import { RevokeMany } from "./RevokeMany.js";
-import type { Picked, Selection } from "./selection.js";
+import type { SelectedLink, Selection } from "./selection.js";
 import "./bulk.css";
 
 const TagMany = lazy(() => import("./TagMany.js"));
@@ -75,7 +75,7 @@ export default function BulkBar(props: {
   }
 
   async function selectAll(): Promise<void> {
-    const all = new Map<string, Picked>();
+    const all = new Map<string, SelectedLink>();
     let after: string | null | undefined = null;
     do {
       const variables: AllLinksQueryVariables = { channelId, filter, after };

@@ -10,10 +10,10 @@ import { why } from "../../parts/link/why.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Name } from "../../ui/Name.js";
-import type { Picked } from "./selection.js";
+import type { SelectedLink } from "./selection.js";
 
 interface Refused {
-  readonly link: Picked;
+  readonly link: SelectedLink;
   readonly problem: ProblemView;
 }
 
@@ -22,13 +22,13 @@ interface Progress {
   readonly revoked: number;
   readonly refused: readonly Refused[];
   /** Not tried yet. */
-  readonly rest: readonly Picked[];
+  readonly rest: readonly SelectedLink[];
   readonly isRunning: boolean;
 }
 
 /** Revokes links one after another, and says of each that was not revoked why. */
 export function RevokeMany(props: {
-  readonly links: readonly Picked[];
+  readonly links: readonly SelectedLink[];
   /** Called when all is done. */
   readonly onDone: () => void;
   readonly onClose: () => void;
@@ -58,7 +58,7 @@ export function RevokeMany(props: {
   }
 
   /** @returns why the link was not revoked; null if it was */
-  async function revoke({ id }: Picked): Promise<ProblemView | null> {
+  async function revoke({ id }: SelectedLink): Promise<ProblemView | null> {
     for (;;) {
       try {
         const { data } = await client.mutate({ mutation: REVOKE, variables: { input: { id } } });
@@ -74,7 +74,7 @@ export function RevokeMany(props: {
     }
   }
 
-  async function start(wanted: readonly Picked[]): Promise<void> {
+  async function start(wanted: readonly SelectedLink[]): Promise<void> {
     isStopped.current = false;
     const revoked = progress?.revoked ?? 0;
     let now: Progress = {

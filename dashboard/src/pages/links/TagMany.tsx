@@ -12,7 +12,7 @@ import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
-import type { Picked } from "./selection.js";
+import type { SelectedLink } from "./selection.js";
 
 const SET_TAGS = graphql(`
   mutation SetLinkTags($input: SetInviteLinkTagsInput!) {
@@ -33,7 +33,7 @@ const PORTION = 250;
 
 /** The changes that take one back: each link loses or gets only the tags that it really got or lost. */
 function inverseOf(
-  links: readonly Picked[],
+  links: readonly SelectedLink[],
   chosen: readonly string[],
   isAdding: boolean,
 ): SetInviteLinkTagsInput[] {
@@ -71,7 +71,7 @@ interface Changed {
 
 /** Gives tags to many links, or takes them away. */
 export default function TagMany(props: {
-  readonly links: readonly Picked[];
+  readonly links: readonly SelectedLink[];
   readonly onDone: () => void;
   readonly onClose: () => void;
 }) {

@@ -88,7 +88,7 @@ type CountedTag = TagsQuery["inviteLinks"]["facets"][number]["tags"][number];
 /** The tag that the form edits; null for a new one. */
 type Edited = { readonly type: string; readonly counted: CountedTag } | null;
 
-/** Creates, renames, recolours and deletes the tags of a channel. */
+/** Creates, renames, recolors and deletes the tags of a channel. */
 export default function TagsDialog({ onClose }: { readonly onClose: () => void }) {
   const { t, number } = useI18n();
   const { channelId } = useChannel();
@@ -160,7 +160,7 @@ export default function TagsDialog({ onClose }: { readonly onClose: () => void }
 }
 
 const FIELDS = ["name", "color", "tagTypeId"];
-const NEW_COLOUR = "#4f46e5";
+const NEW_COLOR = "#4f46e5";
 
 function TagForm(props: {
   readonly channelId: number;
@@ -254,9 +254,9 @@ function TagForm(props: {
         </label>
         <Field
           name="color"
-          label={t("tags.colour")}
+          label={t("tags.color")}
           type="color"
-          defaultValue={tag?.color ?? NEW_COLOUR}
+          defaultValue={tag?.color ?? NEW_COLOR}
           problem={problem}
         />
       </div>

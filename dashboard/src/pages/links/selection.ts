@@ -2,10 +2,10 @@ import { useCallback, useRef, useState } from "react";
 import type { ShownLink } from "../../parts/link/shownLink.js";
 
 /** What is known of a selected link, which need not be among the rows shown. */
-export type Picked = Pick<ShownLink, "id" | "name" | "isRevoked" | "isBotCreated"> & {
+export type SelectedLink = Pick<ShownLink, "id" | "name" | "isRevoked" | "isBotCreated"> & {
   readonly tags: readonly { readonly id: string }[];
 };
-export type Selection = ReadonlyMap<string, Picked>;
+export type Selection = ReadonlyMap<string, SelectedLink>;
 
 const NONE: Selection = new Map();
 
@@ -14,7 +14,7 @@ const NONE: Selection = new Map();
  * @param shown the rows shown, from which a range is taken
  * @param list what makes the list another one, whose selection begins empty
  */
-export function useSelection(shown: readonly Picked[], list: string) {
+export function useSelection(shown: readonly SelectedLink[], list: string) {
   const [state, setState] = useState({ list, selected: NONE });
   const selected = state.list === list ? state.selected : NONE;
   const now = useRef({ shown, selected, list });

@@ -67,7 +67,7 @@ const MAKE_TAG = graphql(`
 `);
 
 /** The colors of tags that are made in passing, one after another. */
-const COLOURS = ["#4f46e5", "#0f9d76", "#c2410c", "#be185d", "#0369a1", "#7c3aed", "#4d7c0f", "#b45309"];
+const COLORS = ["#4f46e5", "#0f9d76", "#c2410c", "#be185d", "#0369a1", "#7c3aed", "#4d7c0f", "#b45309"];
 
 interface Choice {
   readonly id: string;
@@ -159,7 +159,7 @@ function TypePicker(props: {
   const choices = isNew ? [...tags, { id: "", name, tag: null }] : tags;
   const makeTag = (before: readonly Choice[]) =>
     attempt(async () => {
-      const color = COLOURS[tags.length % COLOURS.length] ?? "#4f46e5";
+      const color = COLORS[tags.length % COLORS.length] ?? "#4f46e5";
       const { data } = await make({ variables: { input: { channelId, tagTypeId: typeId, name, color } } });
       const result = requireResult(data?.createTag);
       if (result.__typename !== "CreateTagSuccess") return result;
