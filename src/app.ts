@@ -24,6 +24,8 @@ import { readinessProbe } from "./database/readinessProbe.js";
 import { guardTransactions } from "./database/transactionGuard.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { CallerCache } from "./domain/access/callerCache.js";
+import { RateLimit } from "./domain/access/rateLimit.js";
+import { rateLimitStore } from "./domain/access/rateLimitStore.js";
 import { batchFeed } from "./domain/links/batches/batchFollower.js";
 import { CreationIntents } from "./domain/links/create/creationIntents.js";
 import { EditLocks } from "./domain/links/edit/editLocks.js";
@@ -431,6 +433,10 @@ async function buildDomain(
     editLocks: new EditLocks(database, presence, pendingWork),
     pendingWork,
     storageGuard: databaseHealth,
+    rateLimit:
+      config.rateLimit === null
+        ? null
+        : new RateLimit(config.rateLimit, rateLimitStore(config.rateLimit, pool, databaseHealth)),
     webhooks: {
       allowPrivate: config.webhookAllowPrivate,
       resolve: lookUp,
@@ -506,6 +512,7 @@ async function mountFaces(
       persisted: persistedDocuments(config, log, examples),
     }),
     bearer,
+    rateLimit: domain.rateLimit,
     streamReport: metrics.streamReport,
     graphiql: examples && { sandboxToken, hasDashboard, examples },
   });

@@ -64,6 +64,8 @@ export interface Config {
   readonly webhookAllowPrivate: boolean;
   /** The only GraphQL documents that clients may execute, by their hashes; null if they may execute any. */
   readonly trustedDocuments: ReadonlyMap<string, string> | null;
+  /** The cost that an API token may spend in a minute; null for no limit. */
+  readonly rateLimit: number | null;
 }
 
 interface Variable<T> {
@@ -195,6 +197,7 @@ const VARIABLES = {
       .pipe(z.custom<ReadonlyMap<string, string>>((map) => map !== null)),
     accepts: "a readable JSON file of { hash: document }",
   },
+  RATE_LIMIT: { schema: integer(1, 1_000_000_000), accepts: "a whole number from 1 to 1000000000" },
 } satisfies Record<string, Variable<unknown>>;
 
 type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
@@ -290,6 +293,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     eventsKeptDays: values.EVENTS_KEPT_DAYS ?? null,
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE ?? false,
     trustedDocuments: values.TRUSTED_DOCUMENTS ?? null,
+    rateLimit: values.RATE_LIMIT ?? null,
   };
 }
 

@@ -10,6 +10,7 @@ import { UpdateNotStoredError, WebhookUpdates } from "./background/updates/webho
 import type { Config } from "./config.js";
 import type { BackgroundSession } from "./database/dedicatedSession.js";
 import type { Presence } from "./database/presence.js";
+import { pruneRateLimits } from "./domain/access/rateLimitStore.js";
 import { checkUpdateGaps, pruneInbox } from "./domain/members/inbox.js";
 import { OldPersons } from "./domain/members/oldPersons.js";
 import type { Domain } from "./domain/request.js";
@@ -97,6 +98,12 @@ function backgroundJobs({ config, log, domain, session }: ReceptionParts): reado
       run: () => checkUpdateGaps(database, gateway.botId),
     },
     { name: "delete old updates", everyMs: HOUR_MS, needsLease: false, run: () => pruneInbox(database) },
+    {
+      name: "delete old rate limits",
+      everyMs: HOUR_MS,
+      needsLease: false,
+      run: () => pruneRateLimits(database),
+    },
     ...(eventsKeptDays === null
       ? []
       : [

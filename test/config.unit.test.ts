@@ -40,6 +40,7 @@ const DEFAULTS = {
   webhookAllowPrivate: false,
   isSandboxQuiet: false,
   trustedDocuments: null,
+  rateLimit: null,
 };
 
 const folder = mkdtempSync(join(tmpdir(), "invite-links-config-"));
@@ -76,6 +77,7 @@ const NAMES = [
   "EVENTS_KEPT_DAYS",
   "WEBHOOK_ALLOW_PRIVATE",
   "TRUSTED_DOCUMENTS",
+  "RATE_LIMIT",
 ] as const;
 const SECRETS = new Set([
   "DATABASE_URL",
@@ -156,6 +158,8 @@ describe("readConfig", () => {
     ],
     [{ EVENTS_KEPT_DAYS: "90" }, { eventsKeptDays: 90 }],
     [{ WEBHOOK_ALLOW_PRIVATE: "on" }, { webhookAllowPrivate: true }],
+    [{ RATE_LIMIT: "1" }, { rateLimit: 1 }],
+    [{ RATE_LIMIT: "1000000000" }, { rateLimit: 1_000_000_000 }],
     [
       { TRUSTED_DOCUMENTS: manifest('{ "a": "{ viewer { name } }" }') },
       { trustedDocuments: new Map([["a", "{ viewer { name } }"]]) },
@@ -230,6 +234,10 @@ describe("readConfig", () => {
     ["TRUSTED_DOCUMENTS", manifest('{ "a": 1 }')],
     ["TRUSTED_DOCUMENTS", manifest('{ "": "{ viewer { name } }" }')],
     ["EVENTS_KEPT_DAYS", "1.5"],
+    ["RATE_LIMIT", "0"],
+    ["RATE_LIMIT", "-5"],
+    ["RATE_LIMIT", "10.5"],
+    ["RATE_LIMIT", "1000000001"],
     ["TELEGRAM_API_ROOT", "api.telegram.org"],
     ["TELEGRAM_API_ROOT", "ftp://x"],
     ["TELEGRAM_UPDATES", "push"],

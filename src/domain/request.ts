@@ -3,6 +3,7 @@ import type { Logger } from "../log.js";
 import type { TelegramGateway } from "../telegram/gateway.js";
 import type { CallerCache } from "./access/callerCache.js";
 import { followMovedGrants } from "./access/movedGrants.js";
+import type { RateLimit, RemainingLimit } from "./access/rateLimit.js";
 import { Tokens } from "./access/tokens.js";
 import { ChannelActivities } from "./activity/channelActivity.js";
 import { Members } from "./activity/members.js";
@@ -53,6 +54,8 @@ export interface Domain {
   readonly ingestion: UpdateIngestion;
   /** What the subscriptions of all requests share. */
   readonly live: Live;
+  /** Null: callers are not limited. */
+  readonly rateLimit: RateLimit | null;
   readonly webhooks: WebhookServices;
   /** This server process; see database/presence.ts. */
   readonly serverId: string;
@@ -171,6 +174,11 @@ export class DomainRequest {
   get bot(): { readonly id: number; readonly username: string; readonly name: string } | null {
     const { bot, botId } = this.#domain.gateway;
     return bot && { id: botId, ...bot };
+  }
+
+  /** What the caller may still spend in this minute; null if it is not limited. */
+  async remainingLimit(): Promise<RemainingLimit | null> {
+    return this.#domain.rateLimit?.look(this.caller) ?? null;
   }
 
   get loaders(): Loaders {

@@ -13,6 +13,7 @@ import { type Connections, trackConnections } from "./lifecycle/connections.js";
 import { addDrain } from "./lifecycle/drain.js";
 import { addMethods } from "./lifecycle/methods.js";
 import { addOptions } from "./lifecycle/options.js";
+import { RATE_LIMIT_HEADERS } from "./lifecycle/rateLimitHeaders.js";
 import { onRequestFinished } from "./lifecycle/requestFinished.js";
 import { RequestRefusedError } from "./lifecycle/requestFormat.js";
 import { addRequestRecord, type RequestRecord, requestRecordOf } from "./lifecycle/requestRecord.js";
@@ -261,7 +262,7 @@ async function addCors(server: FastifyInstance, origins: readonly string[]): Pro
   await server.register(cors, {
     origin: [...origins],
     methods: ["GET", "POST", "PATCH"],
-    exposedHeaders: ["x-request-id", "retry-after"],
+    exposedHeaders: ["x-request-id", "retry-after", ...RATE_LIMIT_HEADERS],
     maxAge: 600,
   });
 }

@@ -1,6 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
-import { type Caller, NAMES_WITHOUT_TOKEN } from "../shared/caller.js";
+import { ADMIN_KEY, type Caller, NAMES_WITHOUT_TOKEN } from "../shared/caller.js";
 import type { CallerCache } from "./callerCache.js";
 import { hashSecret, sameHash } from "./secrets.js";
 import { chatIdsOf, type TokenRightsRow, tokenRightsColumns } from "./tokenRights.js";
@@ -13,7 +13,7 @@ interface TokenRow extends TokenRightsRow {
 }
 
 const adminCaller = (): Caller => ({
-  key: "admin",
+  key: ADMIN_KEY,
   name: NAMES_WITHOUT_TOKEN.admin,
   role: "ADMIN",
   chatIds: null,

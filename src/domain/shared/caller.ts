@@ -5,6 +5,9 @@ import { ForbiddenError } from "./errors.js";
 export const ROLES = ["VIEWER", "EDITOR", "ADMIN"] as const;
 export type Role = (typeof ROLES)[number];
 
+/** The key of the caller with the ADMIN_TOKEN. */
+export const ADMIN_KEY = "admin";
+
 /** Who makes a request. The caller's rights are decided from this alone. */
 export interface Caller {
   /** 'token:<id>', 'admin' for ADMIN_TOKEN, or 'cli': identifies the caller in creation intents and audit entries. */

@@ -122,8 +122,11 @@ export class RateLimitedError extends UserError {
   readonly code = "RATE_LIMITED";
   readonly retryAfterSeconds: number;
 
-  constructor(retryAfterSeconds: number) {
-    super(`Telegram or this server asks to wait ${retryAfterSeconds} s. Nothing was done; try again then.`);
+  constructor(
+    retryAfterSeconds: number,
+    message = `Telegram or this server asks to wait ${retryAfterSeconds} s. Nothing was done; try again then.`,
+  ) {
+    super(message);
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }

@@ -63,6 +63,12 @@ export const databaseUnavailable = ({ retryAfterSeconds }: DatabaseUnavailableEr
   headers: { "Retry-After": String(retryAfterSeconds) },
 });
 
+/** 429 in every media type, for a caller who has spent the limit of the minute. */
+export const rateLimited = ({ retryAfterSeconds }: RateLimitedError): HttpExtension => ({
+  status: 429,
+  headers: { "Retry-After": String(retryAfterSeconds) },
+});
+
 /** Whether an error says that the database is unavailable. */
 export const isOfDatabase = (error: GraphQLError): boolean =>
   error.extensions["code"] === "DATABASE_UNAVAILABLE";

@@ -9,7 +9,7 @@ import {
 import { type RightsLoss, RightsWatch } from "../../domain/access/rightsWatch.js";
 import { resultUnreadable } from "../../domain/links/persistResult.js";
 import type { Domain } from "../../domain/request.js";
-import { DatabaseUnavailableError, ForbiddenError } from "../../domain/shared/errors.js";
+import { DatabaseUnavailableError, ForbiddenError, RateLimitedError } from "../../domain/shared/errors.js";
 import { GraphQLContext } from "../builder/context.js";
 import type { OperationVariables } from "../executor/executor.js";
 import { jsonOf } from "../executor/json.js";
@@ -20,6 +20,7 @@ import {
   type HttpExtension,
   isOfDatabase,
   locatedAs,
+  rateLimited,
   shortened,
   toShown,
   withoutSuggestions,
@@ -87,6 +88,8 @@ class OperationRun {
   readonly #started = performance.now();
   /** Undefined until the document was read and one of its operations chosen. */
   operation: PreparedOperation | undefined;
+  /** What it costs the caller, once it has passed all checks. */
+  cost = 0;
 
   constructor(request: OperationRequest) {
     this.request = request;
@@ -154,7 +157,7 @@ export class Operations {
       checkVariables(given);
       checkExtensions(parameters.extensions);
       const variables: OperationVariables = { given, coerced: operation.readVariables(given) };
-      operation.checkCost(given);
+      run.cost = operation.checkCost(given);
       return { document: operation.document, execute: () => this.#execute(run, operation, variables) };
     } catch (error) {
       const errors = this.#refusal(error, request);
@@ -187,6 +190,7 @@ export class Operations {
     let context: GraphQLContext | undefined;
     let result: OperationResult;
     try {
+      if (this.#domain.rateLimit) await this.#domain.rateLimit.spend(request.caller, run.cost);
       context = new GraphQLContext(this.#domain, request);
       const isSubscription = operation.definition.operation === OperationTypeNode.SUBSCRIPTION;
       const made = isSubscription
@@ -197,7 +201,10 @@ export class Operations {
     } catch (error) {
       result = this.#unexpected(error, request);
     }
-    run.end(true, [...codesOf(result), ...(context?.givenErrors ?? []).map(({ code }) => code)]);
+    run.end(context !== undefined, [
+      ...codesOf(result),
+      ...(context?.givenErrors ?? []).map(({ code }) => code),
+    ]);
     return result;
   }
 
@@ -302,7 +309,8 @@ export class Operations {
   #unexpected(error: unknown, { requestId, log }: OperationRequest): RefusedOperation {
     const originalError = error instanceof Error ? error : new Error(String(error));
     const unexpected = new GraphQLError("unexpected", { originalError });
-    return { errors: [complete(toShown(unexpected, requestId, log), { http: { status: 500 } })] };
+    const http = error instanceof RateLimitedError ? rateLimited(error) : { status: 500 };
+    return { errors: [complete(toShown(unexpected, requestId, log), { http })] };
   }
 
   #worded(error: GraphQLError): GraphQLError {

@@ -128,10 +128,11 @@ export class PreparedOperation {
   }
 
   /**
+   * What the operation costs.
    * @param given the variables as the client sent them.
-   * @throws GraphQLError for an operation that is too deep or too costly with these variables.
+   * @throws GraphQLError for an argument that does not fit its type.
    */
-  checkCost(given: Variables): void {
+  costOf(given: Variables): Cost {
     // The default applies to an absent variable, not to null.
     const key = [
       ...this.#costVariables.map((name) => JSON.stringify(given[name]) ?? "absent"),
@@ -142,6 +143,16 @@ export class PreparedOperation {
       cost = costOf(this.#schema, this.document, this.definition, given);
       if (key.length <= MAX_KEY) this.#costs.set(key, cost);
     }
+    return cost;
+  }
+
+  /**
+   * @returns the cost with these variables, as the client sent them.
+   * @throws GraphQLError for an operation that is too deep or too costly.
+   */
+  checkCost(given: Variables): number {
+    const cost = this.costOf(given);
     checkCost(cost);
+    return cost.complexity;
   }
 }

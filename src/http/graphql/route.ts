@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { GraphQLError } from "graphql";
 import { createYoga, type YogaServerInstance } from "graphql-yoga";
+import type { RateLimit } from "../../domain/access/rateLimit.js";
 import { toUserError } from "../../domain/shared/databaseErrors.js";
 import { DatabaseUnavailableError } from "../../domain/shared/errors.js";
 import { fastPaths } from "../../fastPaths.js";
@@ -15,6 +16,7 @@ import { authenticate } from "../lifecycle/authenticate.js";
 import type { BearerTokens } from "../lifecycle/bearer.js";
 import { clientAbortSignal } from "../lifecycle/clientAbort.js";
 import { refuseOtherMethods } from "../lifecycle/methods.js";
+import { addRateLimitHeaders } from "../lifecycle/rateLimitHeaders.js";
 import {
   addRequestFormat,
   isNestedTooDeep,
@@ -33,6 +35,8 @@ export const GRAPHQL_PATH = "/graphql";
 export interface GraphQLRouteOptions {
   readonly operations: Operations;
   readonly bearer: BearerTokens;
+  /** Null: callers are not limited. */
+  readonly rateLimit: RateLimit | null;
   readonly streamReport: StreamReport;
   /** Null: GraphiQL is not served. */
   readonly graphiql: GraphiQLOptions | null;
@@ -236,7 +240,7 @@ class GraphQLHandler {
 /** GraphQL over HTTP, with server-sent events for subscriptions, and GraphiQL for a browser. */
 export function addGraphQL(
   server: FastifyInstance,
-  { operations, bearer, streamReport, graphiql }: GraphQLRouteOptions,
+  { operations, bearer, rateLimit, streamReport, graphiql }: GraphQLRouteOptions,
 ): void {
   const { handle, streams } = new GraphQLHandler(operations, streamReport);
   server.addHook("preClose", async () => {
@@ -256,6 +260,7 @@ export function addGraphQL(
       answers: RESPONSE_TYPES,
       parse: (_request, text, done) => done(null, text),
     });
+    addRateLimitHeaders(endpoint, rateLimit);
     endpoint.setErrorHandler(handleError);
     endpoint.route({ url: GRAPHQL_PATH, method: ["GET", "POST"], handler: handle });
     refuseOtherMethods(endpoint, [GRAPHQL_PATH]);

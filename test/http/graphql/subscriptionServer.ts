@@ -286,7 +286,8 @@ export async function startSubscriptionServer(
   const authentication = new Authentication(database, callerCache, ADMIN_TOKEN, () => {});
   const server = await createServer({ log: logger, corsOrigins: [], onFinished: metrics.recordRequest });
   const streamReport = { onOpen() {}, onClose() {} };
-  addGraphQL(server, { operations, bearer: new BearerTokens(authentication), streamReport, graphiql: null });
+  const bearer = new BearerTokens(authentication);
+  addGraphQL(server, { operations, bearer, rateLimit: null, streamReport, graphiql: null });
   await server.listen({ port: 0, host: "127.0.0.1" });
   const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}/graphql`;
   const tokens = new Tokens({ database, callerCache }, ADMIN);
