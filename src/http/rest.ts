@@ -6,6 +6,7 @@ import { authenticate } from "./lifecycle/authenticate.js";
 import type { BearerTokens } from "./lifecycle/bearer.js";
 import { clientAbortSignal } from "./lifecycle/clientAbort.js";
 import { refuseOtherMethods } from "./lifecycle/methods.js";
+import { addRateLimitHeaders } from "./lifecycle/rateLimitHeaders.js";
 import { addRequestFormat } from "./lifecycle/requestFormat.js";
 import { requestRecordOf } from "./lifecycle/requestRecord.js";
 import type { OpenRequest, RestEndpoint } from "./rest/endpoint.js";
@@ -15,6 +16,7 @@ import { addLinks } from "./rest/routes/links.js";
 import { addTags } from "./rest/routes/tags.js";
 import { addTransfer } from "./rest/routes/transfer.js";
 import type { SpoolLimits } from "./rest/spool.js";
+import { costOfCall } from "./rest/twins.js";
 import { refuseMalformed, validatorCompiler } from "./rest/validation.js";
 
 export interface RestOptions {
@@ -31,9 +33,11 @@ export async function addRest(
   server: FastifyInstance,
   { domain, bearer, spoolLimits }: RestOptions,
 ): Promise<void> {
-  const openRequest: OpenRequest = (request, reply) => {
+  const { rateLimit } = domain;
+  const openRequest: OpenRequest = async (request, reply, twin) => {
     const { caller } = requestRecordOf(request);
     if (caller === null) throw new TypeError("An unauthenticated request reached a route.");
+    if (rateLimit) await rateLimit.spend(caller, costOfCall(twin, rateLimit.limit));
     return new DomainRequest(domain, {
       caller,
       log: request.log as Logger,
@@ -51,6 +55,7 @@ export async function addRest(
       "onRequest",
       authenticate(bearer, (reply) => refuse(reply, 401, "UNAUTHENTICATED", "Unauthorized")),
     );
+    addRateLimitHeaders(inside, rateLimit);
     endpoint.addHook("preHandler", refuseMalformed);
     endpoint.setErrorHandler<Error>((error, request, reply) => {
       domain.storageGuard.recordFailure(error);

@@ -62,7 +62,7 @@ const REFUSALS = {
   415: ["The body is not application/json, is not in UTF-8, or is compressed.", RefusalShape],
   422: ["Some values are not acceptable; detail lists all of them.", InvalidShape],
   429: [
-    "Telegram or this server asks the client to wait for Retry-After seconds. With the code RATE_LIMITED, too many wrong API tokens came from the client's address.",
+    "Telegram or this server asks the client to wait for Retry-After seconds: among other reasons, because the token has spent its limit of the minute, or because too many wrong API tokens came from the client's address.",
     CodedShape,
   ],
   500: ["Something went wrong on the server.", MaskedShape],
@@ -170,6 +170,9 @@ const notFound = ({ what }: NotFoundError): string =>
 const send = (reply: FastifyReply, status: number, refusal: object): FastifyReply =>
   reply.code(status).header("content-type", "application/json; charset=utf-8").send(JSON.stringify(refusal));
 
+/** Statuses that the former API did not have. Their bodies name a code. */
+const CODED: ReadonlySet<number> = new Set([406, 429]);
+
 function sendUserError(error: UserError, reply: FastifyReply): FastifyReply {
   const { status, detail = error.message } = TABLE[error.code];
   if (error instanceof ValidationError) {
@@ -183,7 +186,7 @@ function sendUserError(error: UserError, reply: FastifyReply): FastifyReply {
     const { timedOut, outcomeUnknown } = error;
     return send(reply, timedOut ? 504 : status, { detail, outcome_unknown: outcomeUnknown });
   }
-  return send(reply, status, { detail });
+  return send(reply, status, CODED.has(status) ? { detail, code: error.code } : { detail });
 }
 
 /** Refuses a request before it reaches the domain. */
@@ -191,9 +194,6 @@ export function refuse(reply: FastifyReply, status: number, code: string, detail
   requestRecordOf(reply.request).codes.push(code);
   return send(reply, status, { detail });
 }
-
-/** Statuses that the former API did not have. Their bodies name a code. */
-const CODED: ReadonlySet<number> = new Set([406, 429]);
 
 function refuseForm(error: RequestRefusedError, reply: FastifyReply): FastifyReply {
   const { statusCode, code, message: detail, headers } = error;

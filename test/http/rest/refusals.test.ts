@@ -143,7 +143,10 @@ describe("refusals of Telegram in REST", () => {
       { method: "createChatInviteLink" },
     );
     const answer = await callerOf(() => own)("POST", "/invite_links", { body: NEW });
-    expect([answer.status, answer.body]).toEqual([429, { detail: expect.stringContaining("30 s") }]);
+    expect([answer.status, answer.body]).toEqual([
+      429,
+      { detail: expect.stringContaining("30 s"), code: "RATE_LIMITED" },
+    ]);
     expect(answer.headers.get("retry-after")).toBe("30");
     await own.stop();
   });

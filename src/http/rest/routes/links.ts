@@ -16,6 +16,7 @@ import {
 } from "../fields.js";
 import { sendPage, toNumbered } from "../page.js";
 import { LinkPageShape, LinkShape, showLink } from "../shapes.js";
+import { TWINS } from "../twins.js";
 
 const chatId = telegramId("The Telegram chat id of the channel.");
 
@@ -73,10 +74,15 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
       response: answers(200, "The link.", LinkShape, 404),
     },
     handler: async (request, reply) => {
-      const { links, loaders, linkStatistics } = openRequest(request, reply);
-      const link = await links.find(request.params.invite_link_id, request.query.channel_id);
+      const { channel_id: channelId, stats } = request.query;
+      const { invite_link_id: linkId } = request.params;
+      const { links, loaders, linkStatistics } = await openRequest(request, reply, {
+        document: TWINS.getInviteLink,
+        variables: { id: linkId, channelId, stats },
+      });
+      const link = await links.find(linkId, channelId);
       if (link === null) throw new NotFoundError("invite link");
-      const counts = request.query.stats ? { stats: await linkStatistics.withCounts(link) } : {};
+      const counts = stats ? { stats: await linkStatistics.withCounts(link) } : {};
       return reply.send(showLink({ ...link, tags: await loaders.tagsOf(link), ...counts }));
     },
   });
@@ -103,7 +109,6 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
       response: answers(200, "A page of links.", LinkPageShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { links } = openRequest(request, reply);
       const {
         channel_id,
         name,
@@ -113,21 +118,27 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
         ...pageRequest
       } = request.query;
       const { tags, links_ids } = request.body ?? {};
+      const filter = {
+        name,
+        creatorId: creator_id,
+        tagGroups: tags?.map((group) => ({
+          tagTypeId: group.tag_type_id,
+          withoutType: group.without_type,
+          tagIds: group.tags,
+        })),
+        ids: links_ids?.length ? links_ids : null,
+      };
+      const { links } = await openRequest(request, reply, {
+        document: TWINS.listInviteLinks,
+        variables: { channelId: channel_id, filter, stats: withStats },
+        size: pageRequest.limit,
+      });
       const found = await links.numberedPage({
         ...toNumbered(pageRequest),
         chatId: channel_id,
         withStats,
         orderBy: ordersOf(ordered_fields),
-        filter: {
-          name,
-          creatorId: creator_id,
-          tagGroups: tags?.map((group) => ({
-            tagTypeId: group.tag_type_id,
-            withoutType: group.without_type,
-            tagIds: group.tags,
-          })),
-          ids: links_ids?.length ? links_ids : null,
-        },
+        filter,
       });
       return sendPage(reply, pageRequest, found, showLink);
     },
@@ -150,8 +161,11 @@ export function addLinks(endpoint: RestEndpoint, openRequest: OpenRequest): void
       response: answers(201, "The new link.", LinkShape, 403, 408, 409, 413, 415, 502, 504),
     },
     handler: async (request, reply) => {
-      const { linkCreator, loaders } = openRequest(request, reply);
       const { body, headers } = request;
+      const { linkCreator, loaders } = await openRequest(request, reply, {
+        document: TWINS.createInviteLink,
+        variables: { input: { channelId: body.channel_id, name: body.name } },
+      });
       const link = await linkCreator.create({
         chatId: body.channel_id,
         name: body.name,

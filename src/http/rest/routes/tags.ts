@@ -6,6 +6,7 @@ import { answers } from "../errors.js";
 import { id, orderedFields, ordersOf, paging, telegramId } from "../fields.js";
 import { sendPage, toNumbered } from "../page.js";
 import { showTag, showType, TagPageShape, TagShape, TypesShape } from "../shapes.js";
+import { TWINS } from "../twins.js";
 
 const chatId = telegramId("The Telegram chat id of the channel.");
 const name = z.string().meta({ description: "1 to 64 characters, unique in its channel and type." });
@@ -39,8 +40,12 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
       response: answers(200, "A page of tags.", TagPageShape, 403),
     },
     handler: async (request, reply) => {
-      const { tags } = openRequest(request, reply);
       const { channel_id, name, type_id, ordered_fields, ...pageRequest } = request.query;
+      const { tags } = await openRequest(request, reply, {
+        document: TWINS.listTags,
+        variables: { channelId: channel_id, name, typeId: type_id },
+        size: pageRequest.limit,
+      });
       const page = await tags.numberedPage({
         ...toNumbered(pageRequest),
         chatId: channel_id,
@@ -63,9 +68,12 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
       response: answers(201, "The new tag.", TagShape, 403, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { tagCommands } = openRequest(request, reply);
-      const { channel_id, name, color, tag_type_id } = request.body;
-      const tag = await tagCommands.create({ chatId: channel_id, name, color, tagTypeId: tag_type_id });
+      const { channel_id: chatId, name, color, tag_type_id: tagTypeId } = request.body;
+      const { tagCommands } = await openRequest(request, reply, {
+        document: TWINS.createTag,
+        variables: { input: { channelId: chatId, name, color, tagTypeId } },
+      });
+      const tag = await tagCommands.create({ chatId, name, color, tagTypeId });
       return reply.code(201).send(showTag({ ...tag, links: [] }));
     },
   });
@@ -80,7 +88,9 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
       response: answers(200, "The types.", TypesShape),
     },
     handler: async (request, reply) => {
-      const types = await openRequest(request, reply).tagTypes.list();
+      const twin = { document: TWINS.listTagTypes, variables: {} };
+      const { tagTypes } = await openRequest(request, reply, twin);
+      const types = await tagTypes.list();
       return reply.send(types.map(showType));
     },
   });
@@ -96,8 +106,9 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
       response: answers(200, "The tag.", TagShape, 404),
     },
     handler: async (request, reply) => {
-      const { tags } = openRequest(request, reply);
-      return reply.send(showTag(found(await tags.findWithLinks(request.params.tag_id))));
+      const { tag_id: id } = request.params;
+      const { tags } = await openRequest(request, reply, { document: TWINS.getTag, variables: { id } });
+      return reply.send(showTag(found(await tags.findWithLinks(id))));
     },
   });
 
@@ -113,8 +124,11 @@ export function addTags(endpoint: RestEndpoint, openRequest: OpenRequest): void 
       response: answers(200, "The tag.", TagShape, 403, 404, 408, 413, 415),
     },
     handler: async (request, reply) => {
-      const { tagCommands, tags } = openRequest(request, reply);
       const { channel_id, name, color, type_id } = request.query;
+      const { tagCommands, tags } = await openRequest(request, reply, {
+        document: TWINS.updateTag,
+        variables: { input: { id: request.params.tag_id, name, color, tagTypeId: type_id } },
+      });
       const { id } = await tagCommands.update({
         id: request.params.tag_id,
         chatId: channel_id,

@@ -13,6 +13,7 @@ import { answers } from "../errors.js";
 import { flag, telegramId } from "../fields.js";
 import { linkFilter } from "../linkFilter.js";
 import { SPOOL_LIMITS, type SpoolLimits, spool } from "../spool.js";
+import { EVERYTHING } from "../twins.js";
 
 /** A streamed answer is ended if its client reads nothing for this long, in milliseconds. */
 const STALL_MS = 60_000;
@@ -113,7 +114,8 @@ export function addTransfer(
       checkForm(request, BODIES, ["text/csv", "application/x-ndjson", "application/json"]),
     handler: async (request, reply) => {
       const { channel_id, format, filter, stats } = request.query;
-      const exported = await openRequest(request, reply).linkTransfer.openExport({
+      const { linkTransfer } = await openRequest(request, reply, EVERYTHING);
+      const exported = await linkTransfer.openExport({
         chatId: channel_id,
         filter,
         withStats: stats,
@@ -160,7 +162,7 @@ export function addTransfer(
     preParsing: async (request) => checkForm(request, BODIES, ["application/json"]),
     handler: async (request, reply) => {
       const { channel_id: chatId = null, update, dry_run: dryRun, map } = request.query;
-      const { linkTransfer } = openRequest(request, reply);
+      const { linkTransfer } = await openRequest(request, reply, EVERYTHING);
       linkTransfer.requireImport(chatId);
       const columns = columnsOf(map);
       if (imports >= MAX_IMPORTS) throw new RateLimitedError(RETRY_SECONDS);
