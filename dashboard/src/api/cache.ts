@@ -23,6 +23,7 @@ export const createCache = (): InMemoryCache =>
           inviteLinks: relayStylePagination(["channelId", "filter", "orderBy"]),
           joinRequests: relayStylePagination(["channelId", "filter"]),
           failedUpdates: relayStylePagination(),
+          auditEntries: relayStylePagination(["filter"]),
         },
       },
       Webhook: { fields: { deliveries: relayStylePagination(["states"]) } },

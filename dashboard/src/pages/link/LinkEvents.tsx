@@ -5,6 +5,8 @@ import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { PAGE_SIZE, usePages } from "../../parts/usePages.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
+import { Entry } from "./Entry.js";
+import { Change, CREATIONS, useLinkChanges } from "./LinkChange.js";
 import { usePerson } from "./person.js";
 
 const LINK_EVENT = graphql(`
@@ -34,24 +36,41 @@ const LINK_EVENTS = graphql(`
   }
 `);
 
-/** What happened by a link, the latest first, down to its creation. */
+/** What happened by a link and to it, the latest first, down to its creation. */
 export function LinkEvents(props: {
   readonly channelId: number;
   readonly id: string;
   readonly createdAt: string | undefined;
+  readonly currency: string;
 }) {
-  const { channelId, id, createdAt } = props;
+  const { channelId, id, createdAt, currency } = props;
   const { t } = useI18n();
   const { data, error, refetch, fetchMore } = useQuery(LINK_EVENTS, {
     variables: { channelId, ids: [id], first: PAGE_SIZE },
-    fetchPolicy: "cache-and-network",
   });
+  const changes = useLinkChanges(id);
   const list = data?.memberEvents;
   const pages = usePages(list, fetchMore);
-  const problem = error ?? pages.error;
+  const problem = error ?? pages.error ?? changes.error;
   const latest = list?.edges[0]?.node;
   const news = useNews(latest?.id, list !== undefined);
   const textOf = useText();
+  const events = (list?.edges ?? []).map(({ node }) => ({ id: node.id, event: read(LINK_EVENT, node) }));
+  const end = pages.hasMore ? Date.parse(events.at(-1)?.event.occurredAt ?? "") : 0;
+  const entries = [
+    ...events.map(({ id: key, event }) => ({
+      at: Date.parse(event.occurredAt),
+      entry: <Event key={key} event={event} />,
+    })),
+    // Those before the last event that is loaded stand among the events that are not.
+    ...changes.list
+      .filter(({ at }) => Date.parse(at) >= end)
+      .map((change) => ({
+        at: Date.parse(change.at),
+        entry: <Change key={change.id} change={change} currency={currency} />,
+      })),
+  ].sort((one, other) => other.at - one.at);
+  const isCreationTold = changes.list.some(({ action }) => CREATIONS.includes(action));
   return (
     <section className="card panel" aria-label={t("link.history")} aria-busy={data === undefined}>
       <h2>{t("link.history")}</h2>
@@ -59,17 +78,19 @@ export function LinkEvents(props: {
         <LoadProblem
           title={t("link.historyFailed")}
           error={problem}
-          onRetry={() => (pages.error ? pages.showMore() : void refetch().catch(() => {}))}
+          onRetry={() => {
+            if (pages.error) pages.showMore();
+            else void refetch().catch(() => {});
+            if (changes.error) changes.reload();
+          }}
         />
       )}
       <span role="status" className="hidden">
         {news && latest && textOf(read(LINK_EVENT, latest))}
       </span>
       <ol className="events">
-        {list?.edges.map(({ node }) => (
-          <Event key={node.id} event={read(LINK_EVENT, node)} />
-        ))}
-        {list && !pages.hasMore && createdAt !== undefined && (
+        {entries.map(({ entry }) => entry)}
+        {list && !pages.hasMore && createdAt !== undefined && !isCreationTold && (
           <Entry kind="CREATED" text={t("event.CREATED")} at={createdAt} />
         )}
       </ol>
@@ -104,16 +125,4 @@ function useText(): (event: LinkEventFragment) => string {
 function Event({ event }: { readonly event: LinkEventFragment }) {
   const textOf = useText();
   return <Entry kind={event.kind} text={textOf(event)} at={event.occurredAt} />;
-}
-
-function Entry(props: { readonly kind: string; readonly text: string; readonly at: string }) {
-  const { dayAndTime } = useI18n();
-  return (
-    <li data-kind={props.kind}>
-      <span>{props.text}</span>
-      <time className="small muted" dateTime={props.at}>
-        {dayAndTime(props.at)}
-      </time>
-    </li>
-  );
 }

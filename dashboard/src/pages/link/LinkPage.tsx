@@ -46,7 +46,7 @@ const LINK_PAGE = graphql(`
 `);
 
 /** The tags of the channel, for the forms. */
-const QUERIES = ["LinkPage", "LinkSeries", "LinkMembers", "LinkEvents"];
+const QUERIES = ["LinkPage", "LinkSeries", "LinkMembers", "LinkEvents", "LinkChanges"];
 const MOVED = { changed: QUERIES, counted: QUERIES };
 
 interface OpenDialog {
@@ -173,7 +173,7 @@ export default function LinkPage() {
         <LinkMembers channelId={channelId} id={id} />
         <div className="link-side">
           {shown && <LinkDetails link={shown} />}
-          <LinkEvents channelId={channelId} id={id} createdAt={link?.createdAt} />
+          <LinkEvents channelId={channelId} id={id} createdAt={link?.createdAt} currency={currency} />
         </div>
       </div>
       <Suspense>

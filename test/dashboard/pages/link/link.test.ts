@@ -97,7 +97,8 @@ describeInChromium("the page of a link", () => {
     await open({}, path);
     await shows(() => tile("joins")).toBe("0");
     await members().getByText("Nobody yet.").waitFor();
-    await event("The link was created").waitFor();
+    const { data: caller } = await server.ask("{ viewer { name } }");
+    await event(`${caller.viewer.name} created the link`).waitFor();
     server.sandbox.control.join(CHANNEL, person(8_200_001), { url });
     await shows(() => tile("joins")).toBe("1");
     await shows(() => tile("costPerJoin")).toBe("$9.00");
@@ -124,6 +125,7 @@ describeInChromium("the page of a link", () => {
     await dialog().getByLabel("Budget, USD").fill("77");
     await button("Save", dialog()).click();
     await shows(() => tile("budget")).toBe("$77.00");
+    await event("Budget: $5.00 → $77.00").waitFor();
     await button("Duplicate").click();
     expect(await dialog().getByLabel("Name").inputValue()).toBe("To handle");
     expect(await dialog().getByLabel("Member limit").inputValue()).toBe("7");
