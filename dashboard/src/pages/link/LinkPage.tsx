@@ -45,7 +45,7 @@ const LINK_PAGE = graphql(`
   }
 `);
 
-/** The tags of the channel, for the forms. */
+/** The queries of the page that a changed link may move. */
 const QUERIES = ["LinkPage", "LinkSeries", "LinkMembers", "LinkEvents", "LinkChanges"];
 const MOVED = { changed: QUERIES, counted: QUERIES };
 
