@@ -56,7 +56,6 @@ const FIRST_TEXTS = [
   "role",
   "lonely",
   "toast",
-  "problem",
   "bot",
   "uncertain",
   "state",

@@ -19,7 +19,7 @@ export function LoadFailed({ error, onRetry }: { readonly error: Error; readonly
   return (
     <Lonely title={t("lonely.loadFailed")}>
       <p role="alert" className="muted">
-        {messageOf(error, t("problem.Unreachable"))}
+        {messageOf(error, t("common.unreachable"))}
       </p>
       <button type="button" onClick={onRetry}>
         {t("common.tryAgain")}

@@ -8,9 +8,9 @@ export function NoPage({ channelId }: { readonly channelId: number }) {
   const { t } = useI18n();
   return (
     <Lonely title={t("lonely.noPage")}>
-      <p className="muted">{t("lonely.noPageHint")}</p>
+      <p className="muted">{t("nothingHere.noPageHint")}</p>
       <Link className="button" href={addressFor("/", channelId)}>
-        {t("lonely.toLinks")}
+        {t("nothingHere.toLinks")}
       </Link>
     </Lonely>
   );
@@ -23,8 +23,8 @@ export function UnknownChannel(props: {
 }) {
   const { t } = useI18n();
   return (
-    <Lonely title={t("lonely.unknownChannel")}>
-      <p className="muted">{t("lonely.unknownChannelHint", { channel: props.asked })}</p>
+    <Lonely title={t("nothingHere.unknownChannel")}>
+      <p className="muted">{t("nothingHere.unknownChannelHint", { channel: props.asked })}</p>
       <ul className="lonely-list">
         {props.channels.slice(0, 10).map(({ telegramId, title }) => (
           <li key={telegramId}>
@@ -42,8 +42,8 @@ export function UnknownChannel(props: {
 export function NoChannel() {
   const { t } = useI18n();
   return (
-    <Lonely title={t("lonely.noChannel")}>
-      <p className="muted">{t("lonely.noChannelHint")}</p>
+    <Lonely title={t("nothingHere.noChannel")}>
+      <p className="muted">{t("nothingHere.noChannelHint")}</p>
     </Lonely>
   );
 }

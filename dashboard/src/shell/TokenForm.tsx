@@ -48,7 +48,7 @@ export function TokenForm(props: {
       </label>
       {isWrong && (
         <p id={problemId} role="alert" className="problem">
-          {answer === "refused" ? t("signIn.refused") : t("problem.Unreachable")}
+          {answer === "refused" ? t("signIn.refused") : t("common.unreachable")}
         </p>
       )}
       <button type="submit" className="primary" aria-disabled={isBusy}>

@@ -13,7 +13,7 @@ export function LoadProblem(props: {
   return (
     <div role="alert" className="problem">
       <span className="spring">
-        {title} {messageOf(error, t("problem.Unreachable"))}
+        {title} {messageOf(error, t("common.unreachable"))}
       </span>
       <button type="button" onClick={onRetry}>
         {t("common.tryAgain")}

@@ -16,7 +16,11 @@ export function Problem(props: {
     <div role="alert" className="problem" data-type={problem.__typename}>
       <Icon name="alert" />
       <div>
-        <strong>{t(`problem.${problem.__typename}`)}</strong>
+        <strong>
+          {problem.__typename === "Unreachable"
+            ? t("common.unreachable")
+            : t(`problem.${problem.__typename}`)}
+        </strong>
         <Explanation problem={problem} fields={fields} ifUnknown={ifUnknown} />
       </div>
     </div>

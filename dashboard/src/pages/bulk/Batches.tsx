@@ -1,8 +1,8 @@
 import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
 import { useEffect, useState } from "react";
-import { evictLists } from "../../api/cache.js";
 import type { BatchFragment } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { evictLists } from "../../api/listUpdates.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt, useSecondsUntil } from "../../api/problems.js";
 import { useAllPages } from "../../api/useAllPages.js";
 import { useI18n } from "../../i18n/index.js";

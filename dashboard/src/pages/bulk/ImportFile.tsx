@@ -101,7 +101,7 @@ export function ImportFile() {
       );
       setAnswer({ order, report: await response.json() });
     } catch (error) {
-      setProblem(messageOf(error, t("problem.Unreachable")));
+      setProblem(messageOf(error, t("common.unreachable")));
     } finally {
       if (!isDryRun) evictTypes(client.cache);
       setIsBusy(false);

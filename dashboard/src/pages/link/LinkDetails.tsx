@@ -29,8 +29,8 @@ export function LinkDetails(props: { readonly link: FragmentType<typeof LINK_DET
     [t("columns.created_at"), time(link.createdAt)],
     [t("link.creator"), link.creatorId == null ? null : String(link.creatorId)],
     [t("link.changed"), time(link.updatedAt)],
-    [t("links.expires"), time(link.expireDate)],
-    [t("links.memberLimit"), link.memberLimit == null ? null : number(link.memberLimit)],
+    [t("form.expires"), time(link.expireDate)],
+    [t("form.memberLimit"), link.memberLimit == null ? null : number(link.memberLimit)],
     [t("link.firstJoin"), time(link.stats.firstJoinAt)],
     [t("link.lastJoin"), time(link.stats.lastJoinAt)],
   ];

@@ -96,7 +96,7 @@ export default function LinkPage() {
       <Lonely title={t("link.unknown")}>
         <p className="muted">{t("link.unknownHint")}</p>
         <Link className="button" href={back}>
-          {t("lonely.toLinks")}
+          {t("nothingHere.toLinks")}
         </Link>
       </Lonely>
     );

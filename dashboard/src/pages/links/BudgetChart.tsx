@@ -115,7 +115,7 @@ export function BudgetChart(props: {
       </div>
       {error && (
         <p role="alert" className="problem">
-          {t("chart.failed", { reason: messageOf(error, t("problem.Unreachable")) })}
+          {t("chart.failed", { reason: messageOf(error, t("common.unreachable")) })}
         </p>
       )}
       {rows(bars.slice(0, MANY))}

@@ -68,7 +68,7 @@ export default function BulkBar(props: {
     if (isBusy) return;
     setIsBusy(true);
     await run().catch((error: unknown) => {
-      const reason = messageOf(error, t("problem.Unreachable"));
+      const reason = messageOf(error, t("common.unreachable"));
       toast({ message: t("bulk.selectFailed", { reason }), isProblem: true });
     });
     setIsBusy(false);

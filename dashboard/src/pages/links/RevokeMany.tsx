@@ -1,8 +1,8 @@
 import { useApolloClient } from "@apollo/client/react";
 import { useEffect, useRef, useState } from "react";
-import { updateLists } from "../../api/cache.js";
 import { failureOf } from "../../api/failure.js";
 import { read } from "../../api/gql/index.js";
+import { updateLists } from "../../api/listUpdates.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { REVOKE } from "../../parts/link/RevokeLink.js";

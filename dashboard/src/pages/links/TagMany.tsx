@@ -1,9 +1,9 @@
 import { useApolloClient, useQuery } from "@apollo/client/react";
 import { type SubmitEvent, useEffect, useRef, useState } from "react";
-import { retagged, updateLists } from "../../api/cache.js";
 import { failureOf } from "../../api/failure.js";
 import type { SetInviteLinkTagsInput } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
+import { retagged, updateLists } from "../../api/listUpdates.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { TAG_CHOICES, TagPicker } from "../../parts/link/TagPicker.js";

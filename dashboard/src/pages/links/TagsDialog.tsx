@@ -1,8 +1,8 @@
 import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
 import { type SubmitEvent, useState } from "react";
-import { updateLists } from "../../api/cache.js";
 import type { TagsQuery } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
+import { updateLists } from "../../api/listUpdates.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useView } from "../../parts/filter/useView.js";

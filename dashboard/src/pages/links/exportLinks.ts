@@ -34,7 +34,7 @@ export async function exportLinks(wanted: {
     // Spreadsheets know UTF-8 by this mark, which reading the answer as a text took away.
     saveFile(`${title ?? channelId} links.csv`, new Blob(["\ufeff", ...parts], { type: "text/csv" }));
   } catch (error) {
-    const reason = messageOf(error, t("problem.Unreachable"));
+    const reason = messageOf(error, t("common.unreachable"));
     toast({ message: t("links.exportFailed", { reason }), isProblem: true });
   }
 }

@@ -48,7 +48,7 @@ function PolicyForm(props: {
       const result = requireResult(data?.setJoinRequestPolicy);
       if (result.__typename !== "SetJoinRequestPolicySuccess") return result;
       onClose();
-      toast({ message: t("links.changed", { name }) });
+      toast({ message: t("form.changed", { name }) });
       return null;
     });
   return (

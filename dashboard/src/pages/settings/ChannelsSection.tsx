@@ -160,7 +160,7 @@ function ChannelRow(props: { readonly channel: Channel; readonly onEdit: (channe
 function EditChannel({ channel, onClose }: { readonly channel: Channel; readonly onClose: () => void }) {
   const { t } = useI18n();
   return (
-    <Dialog title={t("links.editTitle", { name: channel.title })} onClose={onClose}>
+    <Dialog title={t("form.editTitle", { name: channel.title })} onClose={onClose}>
       <ChannelForm channel={channel} onClose={onClose} />
     </Dialog>
   );

@@ -174,7 +174,7 @@ function TypeForm({ type, onClose }: { readonly type: Type | null; readonly onCl
     >
       <Field
         name="name"
-        label={t("links.name")}
+        label={t("form.name")}
         hint={t("settings.types.nameHint")}
         defaultValue={type?.name ?? ""}
         required

@@ -135,7 +135,7 @@ export function ChannelSteps() {
       {isReady && (
         <p>
           <Link className={turn < 0 ? "button primary" : "button"} href={addressFor("/", channelId)}>
-            {t("lonely.toLinks")}
+            {t("nothingHere.toLinks")}
           </Link>
         </p>
       )}

@@ -1,9 +1,9 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import { useState } from "react";
 import { uuidv7 } from "uuidv7";
-import { created, updateLists } from "../../api/cache.js";
 import { failureOf } from "../../api/failure.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { created, updateLists } from "../../api/listUpdates.js";
 import {
   isOutcomeUnknown,
   PROBLEM,
@@ -104,11 +104,11 @@ export default function CreateLink(props: {
         return null;
       }
       toast({
-        message: t("links.created", { name: values.name }),
+        message: t("form.created", { name: values.name }),
         actions: [
           { label: t("links.copyLink"), run: () => void copyText(link.url) },
           { label: t("links.qr"), run: () => onQr(link) },
-          ...(isHidden ? [{ label: t("links.showIt"), run: onShow }] : []),
+          ...(isHidden ? [{ label: t("form.showIt"), run: onShow }] : []),
         ],
       });
       return null;

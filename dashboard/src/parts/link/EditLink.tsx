@@ -1,10 +1,10 @@
 import type { ApolloClient } from "@apollo/client";
 import { useApolloClient } from "@apollo/client/react";
 import { uuidv7 } from "uuidv7";
-import { retagged, updateLists } from "../../api/cache.js";
 import { messageOf } from "../../api/failure.js";
 import type { UpdateInviteLinkInput } from "../../api/gql/graphql.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { retagged, updateLists } from "../../api/listUpdates.js";
 import { PROBLEM, reasonOf, requireResult, useAttempt } from "../../api/problems.js";
 import { type I18n, useI18n } from "../../i18n/index.js";
 import { fromLocal, toLocal } from "../../i18n/zone.js";
@@ -103,13 +103,13 @@ async function undo(
   t: I18n["t"],
 ) {
   const sayWhy = (reason: string) =>
-    toast({ message: t("links.undoRefused", { name, reason }), isProblem: true });
+    toast({ message: t("form.undoRefused", { name, reason }), isProblem: true });
   try {
     const result = await send(client, channelId, input);
-    if (result.__typename === "UpdateInviteLinkSuccess") toast({ message: t("links.undone", { name }) });
+    if (result.__typename === "UpdateInviteLinkSuccess") toast({ message: t("form.undone", { name }) });
     else sayWhy(reasonOf(read(PROBLEM, result)));
   } catch (error) {
-    sayWhy(messageOf(error, t("problem.Unreachable")));
+    sayWhy(messageOf(error, t("common.unreachable")));
   }
 }
 
@@ -153,7 +153,7 @@ export default function EditLink(props: {
       // A changed policy would stay.
       const inverse = chosen ? null : inverseOf(link, changes);
       toast({
-        message: t("links.changed", { name: values.name || name }),
+        message: t("form.changed", { name: values.name || name }),
         actions: inverse
           ? [
               {
@@ -166,7 +166,7 @@ export default function EditLink(props: {
       return null;
     });
   return (
-    <Dialog title={t("links.editTitle", { name })} onClose={onClose}>
+    <Dialog title={t("form.editTitle", { name })} onClose={onClose}>
       <LinkForm
         currency={currency}
         tagChoices={tagChoices}

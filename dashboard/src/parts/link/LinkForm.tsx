@@ -120,16 +120,16 @@ export function LinkForm(props: {
         <Problem
           problem={problem}
           fields={FIELDS}
-          {...(initial === null && { ifUnknown: t("uncertain.inForm") })}
+          {...(initial === null && { ifUnknown: t("settle.inForm") })}
         />
       )}
       {fixed && (
-        <p className="notice">{initial?.isRevoked ? t("links.revokedFixed") : t("links.foreignFixed")}</p>
+        <p className="notice">{initial?.isRevoked ? t("form.revokedFixed") : t("form.foreignFixed")}</p>
       )}
       <Field
         name="name"
-        label={t("links.name")}
-        hint={t("links.nameHint")}
+        label={t("form.name")}
+        hint={t("form.nameHint")}
         defaultValue={shown?.name ?? ""}
         readOnly={fixed}
         required={initial === null}
@@ -139,13 +139,13 @@ export function LinkForm(props: {
       />
       {uncertainNames.includes(name) && (
         <p role="status" className="notice">
-          {t("uncertain.sameName")}
+          {t("settle.sameName")}
         </p>
       )}
       <div className="pair">
         <Field
           name="budget"
-          label={t("links.budgetIn", { currency })}
+          label={t("form.budgetIn", { currency })}
           defaultValue={shown?.budget ?? ""}
           placeholder="0.00"
           inputMode="decimal"
@@ -155,12 +155,12 @@ export function LinkForm(props: {
         />
         <Field
           name="memberLimit"
-          label={t("links.memberLimit")}
+          label={t("form.memberLimit")}
           type="number"
           min={1}
           max={99999}
           defaultValue={shown?.memberLimit ?? ""}
-          placeholder={t("links.noLimit")}
+          placeholder={t("form.noLimit")}
           readOnly={fixed}
           problem={problem}
         />
@@ -168,7 +168,7 @@ export function LinkForm(props: {
       <div className="pair">
         <Field
           name="expireDate"
-          label={t("links.expires")}
+          label={t("form.expires")}
           type="datetime-local"
           hint={t("form.timeZone", { zone: timeZone })}
           max="9999-12-31T23:59"
@@ -184,7 +184,7 @@ export function LinkForm(props: {
             disabled={fixed}
             aria-invalid={fieldProblem(problem, "createsJoinRequest") !== null}
           />
-          {t("links.requireApproval")}
+          {t("form.requireApproval")}
           {fieldProblem(problem, "createsJoinRequest") !== null && (
             <span className="field-problem">{fieldProblem(problem, "createsJoinRequest")}</span>
           )}

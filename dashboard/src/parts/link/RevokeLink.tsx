@@ -1,6 +1,6 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
-import { revoked, updateLists } from "../../api/cache.js";
 import { graphql } from "../../api/gql/index.js";
+import { revoked, updateLists } from "../../api/listUpdates.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
@@ -44,19 +44,19 @@ export default function RevokeLink(props: { readonly link: ShownLink; readonly o
       }
       updateLists(client, channelId, revoked(link.id));
       onClose();
-      toast({ message: t("links.revoked", { name }) });
+      toast({ message: t("form.revoked", { name }) });
       return null;
     });
   return (
     <Confirm
-      title={t("links.revokeTitle", { name })}
+      title={t("form.revokeTitle", { name })}
       action={t("links.revoke")}
       problem={problem}
       isBusy={isBusy}
       onConfirm={submit}
       onClose={onClose}
     >
-      <p>{t("links.revokeHint")}</p>
+      <p>{t("form.revokeHint")}</p>
     </Confirm>
   );
 }

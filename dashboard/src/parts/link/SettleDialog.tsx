@@ -1,7 +1,7 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import type { SubmitEvent } from "react";
-import { updateLists } from "../../api/cache.js";
 import { graphql } from "../../api/gql/index.js";
+import { updateLists } from "../../api/listUpdates.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
@@ -39,8 +39,8 @@ export default function SettleDialog(props: {
   const { t } = useI18n();
   const count = creations.length + lost.length;
   return (
-    <Dialog title={t("uncertain.title")} onClose={onClose}>
-      <p className="muted">{t("uncertain.hint")}</p>
+    <Dialog title={t("settle.title")} onClose={onClose}>
+      <p className="muted">{t("settle.hint")}</p>
       <ul className="uncertain">
         {creations.map((creation) => (
           <Creation key={creation.id} creation={creation} onSettled={() => count === 1 && onClose()} />
@@ -50,7 +50,7 @@ export default function SettleDialog(props: {
             <h3>
               <Name>{one.values.name}</Name>
             </h3>
-            <p className="small muted">{t("uncertain.askAdmin")}</p>
+            <p className="small muted">{t("settle.askAdmin")}</p>
             <div className="dialog-foot">
               <button
                 type="button"
@@ -97,7 +97,7 @@ function Creation(props: { readonly creation: UncertainCreation; readonly onSett
       updateLists(client, channelId);
       onSettled();
       const { name } = creation;
-      toast({ message: result.inviteLink ? t("links.created", { name }) : t("uncertain.dropped", { name }) });
+      toast({ message: result.inviteLink ? t("form.created", { name }) : t("settle.dropped", { name }) });
       return null;
     });
   function submit(event: SubmitEvent<HTMLFormElement>): void {
@@ -117,16 +117,16 @@ function Creation(props: { readonly creation: UncertainCreation; readonly onSett
       <form onSubmit={submit}>
         <Field
           name="url"
-          label={t("uncertain.url")}
+          label={t("settle.url")}
           placeholder="https://t.me/+…"
           autoComplete="off"
           problem={problem}
         />
         <button type="submit" aria-disabled={isBusy}>
-          {t("uncertain.store")}
+          {t("settle.store")}
         </button>
         <button type="button" aria-disabled={isBusy} onClick={() => void settle({ notMade: true })}>
-          {t("uncertain.notMade")}
+          {t("settle.notMade")}
         </button>
       </form>
     </li>

@@ -1,8 +1,8 @@
 import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
 import { Combobox } from "@base-ui/react/combobox";
 import { useEffect, useId, useRef, useState } from "react";
-import { updateLists } from "../../api/cache.js";
 import { type FragmentType, graphql, read } from "../../api/gql/index.js";
+import { updateLists } from "../../api/listUpdates.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
@@ -203,7 +203,7 @@ function TypePicker(props: {
                   <TagChip tag={choice.tag} />
                   <Combobox.ChipRemove
                     className="quiet icon-button tiny"
-                    aria-label={t("links.removeTag", { name: choice.name })}
+                    aria-label={t("form.removeTag", { name: choice.name })}
                   >
                     <Icon name="close" />
                   </Combobox.ChipRemove>
@@ -213,7 +213,7 @@ function TypePicker(props: {
           <Combobox.Input
             id={inputId}
             data-transient
-            placeholder={chosen.length === 0 ? t("links.findOrMakeTag") : undefined}
+            placeholder={chosen.length === 0 ? t("form.findOrMakeTag") : undefined}
             onKeyDown={(event) => {
               // Escape closes the list, not the dialog around it.
               if (event.key === "Escape" && isOpen) event.preventDefault();
@@ -229,7 +229,7 @@ function TypePicker(props: {
               <Combobox.List>
                 {(choice: Choice) => (
                   <Combobox.Item key={choice.id} value={choice}>
-                    {choice.tag ? <TagChip tag={choice.tag} /> : t("links.makeTag", { name: choice.name })}
+                    {choice.tag ? <TagChip tag={choice.tag} /> : t("form.makeTag", { name: choice.name })}
                     <Combobox.ItemIndicator>
                       <Icon name="check" />
                     </Combobox.ItemIndicator>

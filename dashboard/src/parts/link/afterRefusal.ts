@@ -1,7 +1,7 @@
 import type { ApolloClient } from "@apollo/client";
-import { refetchShown } from "../../api/cache.js";
 import { type FragmentType, read } from "../../api/gql/index.js";
 import { isOutcomeUnknown, PROBLEM } from "../../api/problems.js";
+import { refetchShown } from "../../api/refetchShown.js";
 
 /**
  * Loads what a refused action has shown to be different: the bot's rights, or that it is unknown whether a link was

@@ -1,8 +1,8 @@
 import { useApolloClient, useSubscription } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
-import { refetchShown } from "../../api/cache.js";
 import type { ChangedLinkFragment, ShownLinkFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
+import { refetchShown } from "../../api/refetchShown.js";
 import { useIsVisible } from "../../ui/useIsVisible.js";
 import { SHOWN_LINK } from "./shownLink.js";
 

@@ -6,5 +6,5 @@ export const why = (problem: ProblemView, t: I18n["t"]): string =>
   isOutcomeUnknown(problem)
     ? t("problem.outcomeUnknown")
     : problem.__typename === "Unreachable"
-      ? t("problem.Unreachable")
+      ? t("common.unreachable")
       : reasonOf(problem);
