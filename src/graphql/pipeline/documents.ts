@@ -13,7 +13,7 @@ import {
 } from "graphql";
 import { LRUCache } from "lru-cache";
 import { complete } from "./errors.js";
-import { maxAliasesRule } from "./limits.js";
+import { checkDirectives, maxAliasesRule } from "./limits.js";
 import { checkFragments, checkTokens } from "./nesting.js";
 import { PreparedOperation } from "./preparedOperation.js";
 
@@ -57,7 +57,9 @@ const RULES: readonly ValidationRule[] = [
 function parseDocument(query: string): DocumentNode {
   try {
     checkTokens(query);
-    return parse(query);
+    const document = parse(query);
+    checkDirectives(document);
+    return document;
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     throw complete(error, { code: "GRAPHQL_PARSE_FAILED" });

@@ -9,6 +9,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   type ValidationContext,
+  visit,
 } from "graphql";
 import { computedUnderFilters } from "../nodes/filterCost.js";
 import { costOfSums } from "../nodes/sumsCost.js";
@@ -26,6 +27,8 @@ export const LIMITS = {
   /** Values in all variables together, or in the extensions: texts, numbers, lists and objects. */
   values: 50_000,
   aliases: 30,
+  /** Directives at one place. There are @skip and @include, each at most once. */
+  directives: 4,
   /** Selected fields, each multiplied by the sizes of the pages around it. */
   cost: 25_000,
 } as const;
@@ -67,6 +70,24 @@ export function maxAliasesRule(context: ValidationContext): ASTVisitor {
 /** The error for a document that is not read to its end, because it is too long. */
 export const tooLong = (what: "characters" | "tokens"): GraphQLError =>
   refusal("QUERY_TOO_LONG", `The document has more than ${LIMITS[what]} ${what}.`);
+
+/**
+ * Limits the directives at one place, each of which would be an error of its own. To be called before validation.
+ * @throws GraphQLError
+ */
+export function checkDirectives(document: DocumentNode): void {
+  visit(document, {
+    enter(node) {
+      const count = "directives" in node ? (node.directives?.length ?? 0) : 0;
+      if (count > LIMITS.directives) {
+        throw refusal(
+          "QUERY_TOO_MANY_DIRECTIVES",
+          `The document has ${count} directives at one place; at most ${LIMITS.directives} are accepted.`,
+        );
+      }
+    },
+  });
+}
 
 /** Gives errors about arguments their code. Computing the cost reads the arguments before the execution does. */
 function readingArguments<T>(count: () => T): T {

@@ -148,6 +148,7 @@ describe("limits on GraphQL requests", () => {
       { query: `{ ${Array.from({ length: 31 }, (_, index) => `a${index}: viewer { name }`).join(" ")} }` },
       "QUERY_TOO_MANY_ALIASES",
     ],
+    ["directives", { query: `{ viewer { name ${"@unknown ".repeat(5)} } }` }, "QUERY_TOO_MANY_DIRECTIVES"],
     ["tokens", { query: `{ ${"viewer { name } ".repeat(600)} }` }, "QUERY_TOO_LONG"],
     [
       "cost",
