@@ -18,15 +18,12 @@ export function addHealth(server: FastifyInstance, readiness: Readiness): void {
     const updates = readiness.updates();
     const database = readiness.stopping() ? "stopping" : await readiness.database();
     const ready = database === "ok";
-    return reply
-      .code(ready ? 200 : 503)
-      .header("cache-control", "no-store")
-      .send({
-        status: ready ? "ok" : database,
-        database,
-        migrations: ready ? "ok" : database,
-        telegram: readiness.telegram(),
-        updates: await updates,
-      });
+    return reply.code(ready ? 200 : 503).send({
+      status: ready ? "ok" : database,
+      database,
+      migrations: ready ? "ok" : database,
+      telegram: readiness.telegram(),
+      updates: await updates,
+    });
   });
 }

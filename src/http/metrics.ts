@@ -4,9 +4,6 @@ import type { Registry } from "prom-client";
 /** Serves /metrics in the text format of Prometheus. */
 export function addMetrics(server: FastifyInstance, registry: Registry): void {
   server.get("/metrics", async (_request, reply) =>
-    reply
-      .header("content-type", registry.contentType)
-      .header("cache-control", "no-store")
-      .send(await registry.metrics()),
+    reply.header("content-type", registry.contentType).send(await registry.metrics()),
   );
 }

@@ -220,6 +220,8 @@ function addHooks(server: FastifyInstance, log: Logger): void {
   server.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
+    // Some caches ignore that an answer depends on the token. Files that never change replace this header.
+    reply.header("cache-control", "no-store");
     try {
       checkHeaders(request);
     } catch (error) {

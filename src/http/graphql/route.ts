@@ -228,7 +228,7 @@ class GraphQLHandler {
       .headers({
         "content-type": EVENT_STREAM,
         // No proxy may keep events back.
-        "cache-control": "no-cache, no-transform",
+        "cache-control": "no-store, no-transform",
         "x-accel-buffering": "no",
         // A stream is the connection's last response: a closing server waits for no further request on the connection.
         connection: "close",
