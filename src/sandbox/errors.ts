@@ -19,6 +19,8 @@ export interface ErrorParameters {
 
 export const unauthorized = () => new BotApiError(401, "Unauthorized: invalid token specified");
 export const notFound = () => new BotApiError(404, "Not Found");
+/** The sandbox's own: Telegram answers web pages, too. */
+export const fromWebPage = () => new BotApiError(403, "Forbidden: the sandbox answers no web page");
 export const internalError = () => new BotApiError(500, "Internal Server Error");
 export const bodyTooLarge = () => new BotApiError(413, "Request Entity Too Large");
 export const unreadableBody = () => new BotApiError(400, "Bad Request: can't parse parameters");

@@ -4,7 +4,14 @@ import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { readParameters } from "./body.js";
 import type { Calls } from "./calls.js";
-import { BotApiError, internalError, notFound, tooManyRequests, unauthorized } from "./errors.js";
+import {
+  BotApiError,
+  fromWebPage,
+  internalError,
+  notFound,
+  tooManyRequests,
+  unauthorized,
+} from "./errors.js";
 import type { Faults, SandboxFault } from "./faults.js";
 import { findMethod, type MethodContext } from "./methods.js";
 import { Parameters } from "./parameters.js";
@@ -19,6 +26,18 @@ interface Answer {
   type: "application/json" | "text/html";
   body: string;
 }
+
+const LOCAL_HOST = /^(localhost|127\.0\.0\.1)(:\d{1,5})?$/i;
+
+/**
+ * Whether a web page in a browser of this machine may have sent a request. The sandbox's token is public, so a page could
+ * otherwise act as the bot, for example send the updates elsewhere by setWebhook. Another Host than this machine is that of
+ * a page whose name was made to lead here.
+ */
+const isOfWebPage = ({ headers }: IncomingMessage): boolean =>
+  headers.origin !== undefined ||
+  ![undefined, "none"].includes(headers["sec-fetch-site"] as string | undefined) ||
+  !LOCAL_HOST.test(headers.host ?? "");
 
 /** The Bot API over HTTP: `/bot<token>/<method>`. */
 export class HttpServer {
@@ -51,6 +70,9 @@ export class HttpServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (isOfWebPage(request)) {
+      return send(response, errorAnswer(fromWebPage()));
+    }
     const called = parsePath(request.url ?? "");
     if (!called) {
       return send(response, errorAnswer(notFound()));

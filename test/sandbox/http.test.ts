@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { describe, expect, it } from "vitest";
 import { CHANNEL, refusal, setup } from "./support.js";
 
@@ -47,6 +49,29 @@ describe("the sandbox over HTTP", () => {
       expect(response.status).toBe(status);
       expect(await response.json()).toEqual({ ok: false, error_code: status, description });
     }
+  });
+
+  it("refuses web pages, whose requests a browser of this machine sends", async () => {
+    const { sandbox } = await setup();
+    const { port, pathname } = new URL(`${sandbox.apiRoot}/bot${sandbox.bot.token}/setWebhook`);
+    const path = `${pathname}?url=https://evil.example`;
+    const statusFor = async (headers: Record<string, string>) => {
+      const asked = request({ host: "127.0.0.1", port, path, headers }).end();
+      const [response] = (await once(asked, "response")) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    for (const headers of [
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { "sec-fetch-site": "cross-site" },
+      { host: `rebound.example:${port}` },
+    ]) {
+      expect(await statusFor(headers as Record<string, string>)).toBe(403);
+    }
+    expect(sandbox.control.calls()).toEqual([]);
+    for (const headers of [{}, { host: `localhost:${port}` }, { "sec-fetch-site": "none" }])
+      expect(await statusFor(headers as Record<string, string>)).toBe(200);
   });
 
   it("refuses bodies that it cannot read", async () => {
