@@ -6,7 +6,7 @@
 import "@swc/core";
 
 /** All sources may import these: the log, the configuration's type, the parser of database addresses, the fast paths' switches, the documents of a command, and parsers/. */
-const SHARED = "^src/((log|config|databaseAddress|fastPaths|batchDocuments)[.]ts$|parsers/)";
+const SHARED = "^src/((log|config|databaseAddress|fastPaths|batchDocuments|terminalText)[.]ts$|parsers/)";
 
 /**
  * @param {string} name
@@ -87,7 +87,7 @@ export default {
       severity: "error",
       from: { path: "^src/(index|cli/telegram)[.]ts$" },
       to: {
-        path: "^(node_modules/(?!commander/)|src/(?!index[.]ts$|cli/(telegram|errors|output)[.]ts$|telegram/|parsers/))",
+        path: "^(node_modules/(?!commander/)|src/(?!(index|terminalText)[.]ts$|cli/(telegram|errors|output)[.]ts$|telegram/|parsers/))",
         reachable: true,
       },
     },

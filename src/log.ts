@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type Logger, pino } from "pino";
 import type { LogLevel } from "./config.js";
 import { readDatabaseAddress } from "./databaseAddress.js";
+import { terminalText } from "./terminalText.js";
 
 export type { Logger } from "pino";
 
@@ -39,7 +40,7 @@ export function createLog({ level, format, secrets, write }: LogOptions): Logger
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line) => write(scrub(format ? (format(JSON.parse(line)) ?? line) : line)) },
+    { write: (line) => write(scrub(format ? terminalText(format(JSON.parse(line)) ?? line) : line)) },
   );
 }
 

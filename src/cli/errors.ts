@@ -1,4 +1,5 @@
 import { getSystemErrorMap } from "node:util";
+import { terminalText } from "../terminalText.js";
 
 /** Wrong arguments, which give the exit code 2. All other errors give 1. */
 export class UsageError extends Error {
@@ -10,7 +11,7 @@ const BOT_TOKEN = /\d{3,}(:|%3A)[\w-]{6,}/gi;
 
 /** Puts a message on one line and hides bot tokens. */
 export const toLine = (message: string): string =>
-  message.replace(/\s+/g, " ").trim().replace(BOT_TOKEN, "[secret]");
+  terminalText(message.replace(/\s+/g, " ").trim().replace(BOT_TOKEN, "[secret]"));
 
 /** What an error says. An error of the operating system about a file names the file and the reason, without the call. */
 export function messageOf(error: unknown): string {

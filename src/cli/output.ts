@@ -1,11 +1,13 @@
+import { terminalText } from "../terminalText.js";
+
 /** Prints a result to stdout: `readable` on a terminal, otherwise the result as one line of JSON. */
 export function print(result: unknown, readable: string): void {
-  process.stdout.write(`${process.stdout.isTTY ? readable : JSON.stringify(result)}\n`);
+  process.stdout.write(`${process.stdout.isTTY ? terminalText(readable) : JSON.stringify(result)}\n`);
 }
 
 /** Prints a line to stderr that is not part of the result. */
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${terminalText(line)}\n`);
 }
 
 /** Aligns the columns of a table. The first row is the heading. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { toLine } from "../../src/cli/errors.js";
-import { print, table } from "../../src/cli/output.js";
+import { note, print, table } from "../../src/cli/output.js";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -25,6 +25,21 @@ describe("the output of a command", () => {
         ["6", "Long name", ""],
       ]),
     ).toBe("ID     NAME       ROLE\n12345  A          ADMIN\n6      Long name");
+  });
+
+  test("the output on a terminal has no control character that a text of somebody else contains", () => {
+    const written: unknown[] = [];
+    for (const stream of [process.stdout, process.stderr])
+      vi.spyOn(stream, "write").mockImplementation((text) => written.push(text) > 0);
+    const before = process.stdout.isTTY;
+    process.stdout.isTTY = true;
+    const hostile = "a\u001b[2K\rb\u009b1A\u0007\tc\nd";
+    print({}, hostile);
+    process.stdout.isTTY = before;
+    note(hostile);
+    const shown = "a\ufffd[2K\ufffdb\ufffd1A\ufffd\tc\nd\n";
+    expect(written).toEqual([shown, shown]);
+    expect(toLine(hostile)).toBe("a\ufffd[2K b\ufffd1A\ufffd c d");
   });
 
   test("the output of an error is one line without a bot token", () => {
