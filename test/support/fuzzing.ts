@@ -307,10 +307,11 @@ function sampleOf(
   return Object.fromEntries(fields);
 }
 
-/** One operation for each argument of a root field, or field of an input below it, and each odd value. */
+/** One operation for each argument of a root field, or field of an input below it, and each of `values`. */
 export function* everyArgument(
   schema: GraphQLSchema,
   existing: ExistingValues,
+  values: readonly unknown[] = ODD_VALUES,
 ): Generator<FuzzedOperation & { what: string }> {
   const roots = [
     ["query", schema.getQueryType()],
@@ -320,7 +321,7 @@ export function* everyArgument(
     for (const field of Object.values(root?.getFields() ?? {})) {
       for (const meant of field.args) {
         for (const path of pathsOf(meant.type)) {
-          for (const odd of ODD_VALUES) {
+          for (const odd of values) {
             const given = field.args.filter((arg) => arg === meant || isNonNullType(arg.type));
             const variables = Object.fromEntries(
               given.map((arg) => [arg.name, sampleOf(arg.type, existing, arg === meant ? path : null, odd)]),
