@@ -1,5 +1,5 @@
 import { CsvError, parse } from "csv-parse/sync";
-import { linesOf, MAX_LINE_LENGTH, TOO_LONG } from "./text.js";
+import { linesOf, MAX_LINE_LENGTH, TOO_LONG, turns } from "./text.js";
 
 /** A record of a CSV file, or the reason why a line is not readable. */
 export interface CsvRecord {
@@ -41,9 +41,11 @@ export async function* csvRecords(
   fits: (cells: readonly string[]) => boolean,
 ): AsyncGenerator<CsvRecord> {
   const lines = linesOf(texts);
+  const turn = turns();
   /** Lines to be read again, the next one last. */
   const again: [number: number, line: string][] = [];
   for (;;) {
+    await turn();
     const first = again.pop() ?? (await lines.next()).value;
     if (first === undefined) return;
     const [line, begin] = first as [number, string];

@@ -2,7 +2,7 @@ import type { SourceRow } from "../domain/transfer/importLinks.js";
 import type { ColumnMap } from "./columnMap.js";
 import { checkMap, readJsonRecord } from "./jsonLines.js";
 import { SourceError } from "./sourceError.js";
-import { cutTooLong } from "./text.js";
+import { cutTooLong, turns } from "./text.js";
 
 /**
  * Splits a JSON array into the texts of its items, by counting brackets outside of strings. A streaming JSON parser would
@@ -52,9 +52,11 @@ export async function* readJsonArray(
   map: ColumnMap,
 ): AsyncGenerator<SourceRow> {
   checkMap(map);
+  const turn = turns();
   let number = 0;
   let empty: SourceRow | undefined;
   for await (const item of itemsOf(texts)) {
+    await turn();
     if (empty) yield empty;
     number += 1;
     const row = { place: `item ${number}`, record: readJsonRecord(item, map) };

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { SourceError } from "./sourceError.js";
 
 /** The longest line of a link, in UTF-16 units. Longer lines are cut, so that memory stays bounded. */
@@ -52,18 +53,41 @@ export const TOO_LONG = {
 /** Cuts a text to one character more than allowed, which still shows that it was too long. */
 export const cutTooLong = (text: string): string => text.slice(0, MAX_LINE_LENGTH + 1);
 
+/** How long rows may be read before other work of the process gets a turn, in milliseconds. */
+const TURN_MS = 10;
+
+/**
+ * Creates a function to be awaited before each row. Now and then it waits until other requests were served: a chunk of a
+ * file can hold tens of thousands of rows, and reading them waits for nothing else.
+ */
+export function turns(): () => Promise<void> | undefined {
+  let began = performance.now();
+  return () => {
+    if (performance.now() - began < TURN_MS) return undefined;
+    return nextTurn().then(() => {
+      began = performance.now();
+    });
+  };
+}
+
+const isEnded = (line: string): boolean => line.endsWith("\n") || line.endsWith("\r");
+
 /** Splits a text into lines, each with its number and its line end. A line that is too long is cut. */
 export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<[number: number, line: string]> {
+  const turn = turns();
   let number = 0;
   let rest = "";
   for await (const text of texts) {
+    // Searching the cut line again for each of its texts would take quadratic time.
+    if (rest.length > MAX_LINE_LENGTH && !isEnded(rest) && !/[\r\n]/.test(text)) continue;
     const lines = (rest + text).split(LINE_END);
     rest = lines.pop() ?? "";
     for (const line of lines) {
       number += 1;
+      await turn();
       yield [number, line];
     }
-    rest = cutTooLong(rest);
+    if (!isEnded(rest)) rest = cutTooLong(rest);
   }
   if (rest !== "") yield [number + 1, rest];
 }
