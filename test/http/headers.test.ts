@@ -1,3 +1,5 @@
+import { request } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildDashboard } from "../support/dashboard.js";
 import { CHANNEL, startTestServer, type TestServer } from "../support/server.js";
@@ -47,4 +49,25 @@ describe("the headers of answers", () => {
       expect(policy).toContain("base-uri 'none'; form-action 'none'");
     }
   });
+});
+
+test("no file outside of the folders of the pages is sent", async () => {
+  /** fetch() would resolve the dots. */
+  const answerTo = (path: string) =>
+    new Promise<[status: number | undefined, body: string]>((resolve, reject) => {
+      request(server.origin, { path }, (response) => {
+        text(response).then((body) => resolve([response.statusCode, body]), reject);
+      })
+        .on("error", reject)
+        .end();
+    });
+  for (const folder of ["/assets", "/docs/static"]) {
+    for (const up of ["..", "%2e%2e", "..%2f..", "%2e%2e%2f%2e%2e", "..%5c..", "%252e%252e"]) {
+      for (const file of ["documents.json", "package.json", "main.js", "etc/passwd"]) {
+        const [status, body] = await answerTo(`${folder}/${up}/${file}`);
+        expect([400, 403, 404]).toContain(status);
+        expect(JSON.parse(body)).toEqual(expect.objectContaining({ detail: expect.any(String) }));
+      }
+    }
+  }
 });
