@@ -80,13 +80,17 @@ describe("the packed package", () => {
         !/^(dist|prisma\/migrations)\/.+[.](js|d[.]ts|sql|toml)$/.test(path),
     );
     expect(rest.sort()).toEqual([
+      "CHANGELOG.md",
       "LICENSE",
       "README.md",
+      "SECURITY.md",
       "docs/database.md",
       "docs/import-export.md",
       "docs/members.md",
       "docs/oint.md",
       "docs/rest.md",
+      "docs/security.md",
+      "docs/versions.md",
       "docs/webhooks.md",
       "package.json",
       "prisma/sample.json",
