@@ -387,7 +387,7 @@ describe("GraphiQL", () => {
     const isSubscription = (query: string) => /^subscription /m.test(query);
     expect(queries.filter(isSubscription)).toHaveLength(1);
     const others = queries.filter((query) => !isSubscription(query));
-    expect(others).toHaveLength(13);
+    expect(others).toHaveLength(14);
     for (const query of others) {
       const { data, errors } = await server.ask(query);
       expect(errors).toBeUndefined();
