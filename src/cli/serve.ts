@@ -18,6 +18,8 @@ The server is configured by environment variables:
   WEBHOOK_ALLOW_PRIVATE    whether webhooks may go to http:// and to private addresses: on or off (default: off)
   ADMIN_TOKEN              an API token with the role ADMIN, of 24 characters or more
                            (default: created and shown at the first start)
+  RATE_LIMIT               the cost that a token may spend in a minute (default: no limit)
+  TRUSTED_DOCUMENTS        a JSON file of { hash: document }: the only GraphQL documents that run (default: any)
   NODE_ENV                 development, production or test (default: development)
   GRAPHIQL                 whether GraphiQL is served: on or off (default: on, in production off)
   CORS_ORIGINS             comma-separated origins that browsers may call from (default: none)

@@ -84,6 +84,7 @@ describe("the packed package", () => {
       "LICENSE",
       "README.md",
       "SECURITY.md",
+      "docs/audit.md",
       "docs/database.md",
       "docs/import-export.md",
       "docs/members.md",
