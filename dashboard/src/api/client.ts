@@ -22,9 +22,18 @@ export interface Api {
   readonly connection: Connection;
 }
 
+/** How long other subscriptions may take to go on after the first, in milliseconds. */
+const GATHER_MS = 200;
+
 export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api {
   /** Fetches again what is on the page, also what had failed: a query in error does not do so by itself. */
   const refetch = () => void client.refetchQueries({ include: "active" }).catch(() => {});
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** The subscriptions of a page go on at the same time, and what they have missed is fetched once. */
+  const catchUp = () => {
+    clearTimeout(timer);
+    timer = setTimeout(refetch, GATHER_MS);
+  };
   const connection = new Connection(async () => (await probe(getToken())) !== "unreachable", refetch);
   const authorize = new SetContextLink(({ headers }) => ({
     headers: { ...headers, authorization: `Bearer ${getToken()}` },
@@ -32,7 +41,7 @@ export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api
   const client = new ApolloClient({
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
-      createEventsLink(getToken, connection, onRefused),
+      createEventsLink(getToken, connection, onRefused, catchUp),
       ApolloLink.from([
         wholeLists,
         createWatchLink(connection, onAccepted, onRefused),

@@ -18,11 +18,13 @@ const isRefusal = ({ errors }: ApolloLink.Result): boolean =>
  * user has signed in again.
  * @param getToken the API token of the moment
  * @param onRefused called when the server rejects the token
+ * @param onResumed called when a subscription goes on after a break, in which events may have been missed
  */
 export const createEventsLink = (
   getToken: () => string,
   connection: Connection,
   onRefused: () => void,
+  onResumed: () => void,
 ): ApolloLink =>
   new ApolloLink(
     ({ query, variables, operationName }) =>
@@ -32,6 +34,7 @@ export const createEventsLink = (
         /** The token and the status of the last attempt to connect; the status is null without an answer. */
         let token = "";
         let status: number | null = null;
+        let wasConnected = false;
 
         const anotherToken = async () => {
           onRefused();
@@ -63,6 +66,12 @@ export const createEventsLink = (
               await connection.restored();
             },
             onMessage: () => connection.restore(),
+            on: {
+              connected: () => {
+                if (wasConnected) onResumed();
+                wasConnected = true;
+              },
+            },
           });
           let isRefused = false;
           stop = client.subscribe(
