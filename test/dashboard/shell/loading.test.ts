@@ -8,6 +8,7 @@ import {
   open,
   page,
   problems,
+  rows,
   shows,
   showsSummary,
   useDashboard,
@@ -71,16 +72,45 @@ describeInChromium("loading the dashboard", () => {
   test("a dialog whose files do not come leaves the page, and a page can be reloaded if trying again does not help", async () => {
     await open();
     await showsSummary();
-    const restore = await cutOff(/assets\/(palette|keysdialog)/i);
+    const jump = () => page.keyboard.press("Control+k");
+    const create = () => button("Create link").click();
+    const more = () =>
+      rows()
+        .first()
+        .getByRole("button", { name: /^More actions/ })
+        .click();
+    for (const [file, show, isShown] of [
+      [/assets\/(palette|keysdialog)/i, jump, dialog().getByRole("combobox", { name: "Search or jump" })],
+      [/assets\/createlink/i, create, dialog().getByLabel("Name")],
+      [/assets\/rowmenu/i, more, page.getByRole("menuitem", { name: "QR code" })],
+    ] as const) {
+      const restore = await cutOff(file);
+      await show();
+      await dialog().getByRole("heading", { name: "This could not be loaded" }).waitFor();
+      await button("Try again", dialog()).click();
+      await button("Reload", dialog()).waitFor();
+      await page.keyboard.press("Escape");
+      await dialog().waitFor({ state: "detached" });
+      await showsSummary();
+      await restore();
+      await show();
+      await isShown.waitFor();
+      await page.keyboard.press("Escape");
+      await isShown.waitFor({ state: "detached" });
+    }
+    problems.consoleMessages.splice(0);
+  });
+
+  test("a dialog whose texts do not come leaves the page, and trying again loads them", async () => {
+    await open();
+    await showsSummary();
+    // The texts of the first page are loaded already.
+    const restore = await cutOff(/assets\/en-/);
     await page.keyboard.press("Control+k");
     await dialog().getByRole("heading", { name: "This could not be loaded" }).waitFor();
-    await button("Try again", dialog()).click();
-    await button("Reload", dialog()).waitFor();
-    await page.keyboard.press("Escape");
-    await dialog().waitFor({ state: "detached" });
-    await showsSummary();
+    await button("Close", dialog()).waitFor();
     await restore();
-    await page.keyboard.press("Control+k");
+    await button("Try again", dialog()).click();
     await dialog().getByRole("combobox", { name: "Search or jump" }).waitFor();
     problems.consoleMessages.splice(0);
   });

@@ -1,6 +1,6 @@
 import { CombinedGraphQLErrors } from "@apollo/client";
 import { useQuery } from "@apollo/client/react";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { Link, useParams, useSearch } from "wouter";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -9,11 +9,13 @@ import type { LinkValues } from "../../parts/link/LinkForm.js";
 import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { TAG_CHOICES } from "../../parts/link/TagPicker.js";
 import { useChannel } from "../../shell/channel.js";
+import { LazyDialog } from "../../shell/LazyDialog.js";
 import { Lonely } from "../../shell/Lonely.js";
 import { expandId } from "../../shell/shortId.js";
 import { useTitle } from "../../shell/useTitle.js";
 import { Icon } from "../../ui/Icon.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { useCopied } from "../../ui/useCopied.js";
@@ -25,10 +27,10 @@ import { LinkTiles } from "./LinkTiles.js";
 import "../../parts/link/link.css";
 import "./link.css";
 
-const CreateLink = lazy(() => import("../../parts/link/CreateLink.js"));
-const EditLink = lazy(() => import("../../parts/link/EditLink.js"));
-const RevokeLink = lazy(() => import("../../parts/link/RevokeLink.js"));
-const QrDialog = lazy(() => import("../../parts/link/QrDialog.js"));
+const CreateLink = lazyPart(() => import("../../parts/link/CreateLink.js"));
+const EditLink = lazyPart(() => import("../../parts/link/EditLink.js"));
+const RevokeLink = lazyPart(() => import("../../parts/link/RevokeLink.js"));
+const QrDialog = lazyPart(() => import("../../parts/link/QrDialog.js"));
 
 const LINK_PAGE = graphql(`
   query LinkPage($channelId: TelegramID!, $id: ID!) {
@@ -176,28 +178,30 @@ export default function LinkPage() {
           <LinkEvents channelId={channelId} id={id} createdAt={link?.createdAt} currency={currency} />
         </div>
       </div>
-      <Suspense>
-        {dialog?.kind === "edit" && tagChoices && (
-          <EditLink link={dialog.link} currency={currency} tagChoices={tagChoices} onClose={close} />
-        )}
-        {dialog?.kind === "duplicate" && tagChoices && (
-          <CreateLink
-            currency={currency}
-            tagChoices={tagChoices}
-            again={null}
-            copied={valuesOf(dialog.link)}
-            isHidden={false}
-            onShow={close}
-            onQr={(copy) => setDialog({ kind: "qr", link: copy })}
-            onEdit={(copy) => setDialog({ kind: "edit", link: copy })}
-            onClose={close}
-          />
-        )}
-        {dialog?.kind === "revoke" && <RevokeLink link={dialog.link} onClose={close} />}
-        {dialog?.kind === "qr" && (
-          <QrDialog url={dialog.link.url} name={dialog.link.name ?? t("links.unnamed")} onClose={close} />
-        )}
-      </Suspense>
+      {dialog && (
+        <LazyDialog key={dialog.kind} onClose={close}>
+          {dialog.kind === "edit" && tagChoices && (
+            <EditLink link={dialog.link} currency={currency} tagChoices={tagChoices} onClose={close} />
+          )}
+          {dialog.kind === "duplicate" && tagChoices && (
+            <CreateLink
+              currency={currency}
+              tagChoices={tagChoices}
+              again={null}
+              copied={valuesOf(dialog.link)}
+              isHidden={false}
+              onShow={close}
+              onQr={(copy) => setDialog({ kind: "qr", link: copy })}
+              onEdit={(copy) => setDialog({ kind: "edit", link: copy })}
+              onClose={close}
+            />
+          )}
+          {dialog.kind === "revoke" && <RevokeLink link={dialog.link} onClose={close} />}
+          {dialog.kind === "qr" && (
+            <QrDialog url={dialog.link.url} name={dialog.link.name ?? t("links.unnamed")} onClose={close} />
+          )}
+        </LazyDialog>
+      )}
     </main>
   );
 }

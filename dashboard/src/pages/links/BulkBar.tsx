@@ -1,18 +1,20 @@
 import { useApolloClient } from "@apollo/client/react";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { messageOf } from "../../api/failure.js";
 import type { AllLinksQueryVariables, InviteLinkFilter } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
+import { LazyDialog } from "../../shell/LazyDialog.js";
 import { Icon } from "../../ui/Icon.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import { toast } from "../../ui/toast.js";
 import { exportLinks } from "./exportLinks.js";
 import { RevokeMany } from "./RevokeMany.js";
 import type { SelectedLink, Selection } from "./selection.js";
 import "./bulk.css";
 
-const TagMany = lazy(() => import("./TagMany.js"));
+const TagMany = lazyPart(() => import("./TagMany.js"));
 
 const ALL_LINKS = graphql(`
   query AllLinks($channelId: TelegramID!, $filter: InviteLinkFilter, $after: String) {
@@ -126,10 +128,12 @@ export default function BulkBar(props: {
       <button type="button" className="quiet icon-button" aria-label={t("bulk.clear")} onClick={onClear}>
         <Icon name="close" />
       </button>
-      <Suspense>
-        {dialog?.kind === "tag" && <TagMany links={links} onDone={onClear} onClose={close} />}
-        {dialog?.kind === "revoke" && <RevokeMany links={links} onDone={onClear} onClose={close} />}
-      </Suspense>
+      {dialog?.kind === "tag" && (
+        <LazyDialog onClose={close}>
+          <TagMany links={links} onDone={onClear} onClose={close} />
+        </LazyDialog>
+      )}
+      {dialog?.kind === "revoke" && <RevokeMany links={links} onDone={onClear} onClose={close} />}
     </section>
   );
 }

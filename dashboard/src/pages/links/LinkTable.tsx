@@ -1,5 +1,5 @@
 import { useQuery } from "@apollo/client/react";
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { Suspense, useCallback, useEffect, useRef, useState } from "react";
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -8,12 +8,15 @@ import { filterOf, isFiltered, PAGE_SIZE, type View, writeView } from "../../par
 import { SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { SortHeader } from "../../parts/SortHeader.js";
 import { useChannel } from "../../shell/channel.js";
+import { LazyDialog } from "../../shell/LazyDialog.js";
+import { Boundary } from "../../ui/Boundary.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import { type LinkAction, LinkRow } from "./LinkRow.js";
 import { type Selection, useSelection } from "./selection.js";
 
-const BulkBar = lazy(() => import("./BulkBar.js"));
-const RowMenu = lazy(() => import("./RowMenu.js"));
+const BulkBar = lazyPart(() => import("./BulkBar.js"));
+const RowMenu = lazyPart(() => import("./RowMenu.js"));
 
 const LINKS = graphql(`
   query Links(
@@ -100,6 +103,7 @@ export function LinkTable(props: {
   const { edges, currency, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, timeZone, view);
   const [menu, setMenu] = useState<{ readonly button: HTMLElement; readonly link: ShownLink } | null>(null);
   const openMenu = useCallback((button: HTMLElement, link: ShownLink) => setMenu({ button, link }), []);
+  const closeMenu = () => setMenu(null);
   const list = useKeptFocus();
   const filter = filterOf(view, timeZone);
   const shownLinks = edges.map(({ node }) => read(SHOWN_LINK, node));
@@ -205,30 +209,34 @@ export function LinkTable(props: {
           {hasMore && <More key={edges.length} isBusy={isBusy} onMore={showMore} />}
         </footer>
       )}
-      <Suspense>
-        {selected.size > 0 && (
-          <BulkBar
-            selected={selected}
-            filter={filter}
-            list={listKey}
-            totalCount={totalCount}
-            onSelect={select}
-            onClear={() => {
-              select(new Map());
-              list.current?.focus();
-            }}
-          />
-        )}
-        {menu && (
+      {selected.size > 0 && (
+        <Boundary instead={() => null}>
+          <Suspense>
+            <BulkBar
+              selected={selected}
+              filter={filter}
+              list={listKey}
+              totalCount={totalCount}
+              onSelect={select}
+              onClear={() => {
+                select(new Map());
+                list.current?.focus();
+              }}
+            />
+          </Suspense>
+        </Boundary>
+      )}
+      {menu && (
+        <LazyDialog key={menu.link.id} onClose={closeMenu}>
           <RowMenu
             button={menu.button}
             link={menu.link}
             canEdit={canEdit}
             onAct={onAct}
-            onClose={() => setMenu(null)}
+            onClose={closeMenu}
           />
-        )}
-      </Suspense>
+        </LazyDialog>
+      )}
     </section>
   );
 }

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { useI18n } from "../../i18n/index.js";
 import { FilteredPage } from "../../parts/filter/FilteredPage.js";
 import { useFilteredLinks } from "../../parts/filter/useFilteredLinks.js";
@@ -9,19 +9,22 @@ import type { LostCreation } from "../../parts/link/lostCreations.js";
 import { UncertainCreations } from "../../parts/link/UncertainCreations.js";
 import { useChannel } from "../../shell/channel.js";
 import { useKey } from "../../shell/keys.js";
+import { LazyDialog } from "../../shell/LazyDialog.js";
+import { Boundary } from "../../ui/Boundary.js";
 import { Icon } from "../../ui/Icon.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import { Name } from "../../ui/Name.js";
 import type { LinkAction } from "./LinkRow.js";
 import { LinkTable } from "./LinkTable.js";
 import { Overview } from "./Overview.js";
 import "./links.css";
 
-const BotNotice = lazy(() => import("./BotNotice.js"));
-const CreateLink = lazy(() => import("../../parts/link/CreateLink.js"));
-const EditLink = lazy(() => import("../../parts/link/EditLink.js"));
-const RevokeLink = lazy(() => import("../../parts/link/RevokeLink.js"));
-const QrDialog = lazy(() => import("../../parts/link/QrDialog.js"));
-const TagsDialog = lazy(() => import("./TagsDialog.js"));
+const BotNotice = lazyPart(() => import("./BotNotice.js"));
+const CreateLink = lazyPart(() => import("../../parts/link/CreateLink.js"));
+const EditLink = lazyPart(() => import("../../parts/link/EditLink.js"));
+const RevokeLink = lazyPart(() => import("../../parts/link/RevokeLink.js"));
+const QrDialog = lazyPart(() => import("../../parts/link/QrDialog.js"));
+const TagsDialog = lazyPart(() => import("./TagsDialog.js"));
 
 type OpenDialog =
   | LinkAction
@@ -69,9 +72,13 @@ export default function LinksPage() {
         }
         notices={
           <>
-            <Suspense>
-              {channel !== null && channel.botStatus !== "READY" && <BotNotice channel={channel} />}
-            </Suspense>
+            {channel !== null && channel.botStatus !== "READY" && (
+              <Boundary instead={() => null}>
+                <Suspense>
+                  <BotNotice channel={channel} />
+                </Suspense>
+              </Boundary>
+            )}
             <UncertainCreations onRepeat={(again) => setDialog({ kind: "create", again })} />
           </>
         }
@@ -79,28 +86,30 @@ export default function LinksPage() {
         <Overview links={links} />
         <LinkTable view={view} onChange={changeView} totalCount={totalCount} onAct={setDialog} />
       </FilteredPage>
-      <Suspense>
-        {dialog?.kind === "create" && (
-          <CreateLink
-            currency={currency}
-            tagChoices={facets}
-            again={dialog.again}
-            isHidden={isFiltered(view)}
-            onShow={() => clearFilter(changeView)}
-            onQr={(link) => setDialog({ kind: "qr", link })}
-            onEdit={(link) => setDialog({ kind: "edit", link })}
-            onClose={close}
-          />
-        )}
-        {dialog?.kind === "edit" && (
-          <EditLink link={dialog.link} currency={currency} tagChoices={facets} onClose={close} />
-        )}
-        {dialog?.kind === "revoke" && <RevokeLink link={dialog.link} onClose={close} />}
-        {dialog?.kind === "qr" && (
-          <QrDialog url={dialog.link.url} name={dialog.link.name ?? t("links.unnamed")} onClose={close} />
-        )}
-        {dialog?.kind === "tags" && <TagsDialog onClose={close} />}
-      </Suspense>
+      {dialog && (
+        <LazyDialog key={dialog.kind} onClose={close}>
+          {dialog.kind === "create" && (
+            <CreateLink
+              currency={currency}
+              tagChoices={facets}
+              again={dialog.again}
+              isHidden={isFiltered(view)}
+              onShow={() => clearFilter(changeView)}
+              onQr={(link) => setDialog({ kind: "qr", link })}
+              onEdit={(link) => setDialog({ kind: "edit", link })}
+              onClose={close}
+            />
+          )}
+          {dialog.kind === "edit" && (
+            <EditLink link={dialog.link} currency={currency} tagChoices={facets} onClose={close} />
+          )}
+          {dialog.kind === "revoke" && <RevokeLink link={dialog.link} onClose={close} />}
+          {dialog.kind === "qr" && (
+            <QrDialog url={dialog.link.url} name={dialog.link.name ?? t("links.unnamed")} onClose={close} />
+          )}
+          {dialog.kind === "tags" && <TagsDialog onClose={close} />}
+        </LazyDialog>
+      )}
     </>
   );
 }

@@ -1,7 +1,10 @@
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useState } from "react";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
+import { LazyDialog } from "../../shell/LazyDialog.js";
+import { Boundary } from "../../ui/Boundary.js";
 import { Icon } from "../../ui/Icon.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import { useMedia } from "../../ui/useMedia.js";
 import { FilterChips } from "./FilterChips.js";
 import { Filters } from "./Filters.js";
@@ -9,8 +12,8 @@ import { Search } from "./Search.js";
 import type { FilteredLinks } from "./useFilteredLinks.js";
 import "./filter.css";
 
-const DroppedNotice = lazy(() => import("./DroppedNotice.js"));
-const FiltersDialog = lazy(() => import("./FiltersDialog.js"));
+const DroppedNotice = lazyPart(() => import("./DroppedNotice.js"));
+const FiltersDialog = lazyPart(() => import("./FiltersDialog.js"));
 
 /** The width from which the filters stand beside the page. */
 const WIDE = "(min-width: 70rem)";
@@ -31,6 +34,7 @@ export function FilteredPage(props: {
   const { t } = useI18n();
   const { channelId } = useChannel();
   const [isOpen, setIsOpen] = useState(false);
+  const close = () => setIsOpen(false);
   const isWide = useMedia(WIDE);
   const isOdd = isRefused || dropped.length > 0;
   const [wasOdd, setWasOdd] = useState(isOdd);
@@ -60,29 +64,31 @@ export function FilteredPage(props: {
         {notices}
         {/* Always there, since screen readers announce what is added to it. */}
         <div role="status">
-          <Suspense>
-            {wasOdd && (
-              <DroppedNotice
-                channelId={channelId}
-                view={view}
-                dropped={dropped}
-                isRefused={isRefused}
-                onChange={changeView}
-              />
-            )}
-          </Suspense>
+          {wasOdd && (
+            <Boundary instead={() => null}>
+              <Suspense>
+                <DroppedNotice
+                  channelId={channelId}
+                  view={view}
+                  dropped={dropped}
+                  isRefused={isRefused}
+                  onChange={changeView}
+                />
+              </Suspense>
+            </Boundary>
+          )}
         </div>
         <Search search={view.search} onChange={(search) => changeView({ search }, "replace")} />
         <FilterChips view={view} onChange={changeView} facets={facets} />
         {children}
       </main>
-      <Suspense>
-        {isOpen && !isWide && (
-          <FiltersDialog count={totalCount ?? 0} onClose={() => setIsOpen(false)}>
+      {isOpen && !isWide && (
+        <LazyDialog onClose={close}>
+          <FiltersDialog count={totalCount ?? 0} onClose={close}>
             {filters}
           </FiltersDialog>
-        )}
-      </Suspense>
+        </LazyDialog>
+      )}
     </div>
   );
 }

@@ -1,13 +1,15 @@
 import { useQuery } from "@apollo/client/react";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import type { UncertainCreationsQuery } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
+import { LazyDialog } from "../../shell/LazyDialog.js";
 import { Icon } from "../../ui/Icon.js";
+import { lazyPart } from "../../ui/lazyPart.js";
 import { type LostCreation, useLostCreations } from "./lostCreations.js";
 
-const SettleDialog = lazy(() => import("./SettleDialog.js"));
+const SettleDialog = lazyPart(() => import("./SettleDialog.js"));
 
 const UNCERTAIN_CREATIONS = graphql(`
   query UncertainCreations {
@@ -41,6 +43,7 @@ export function UncertainCreations({ onRepeat }: { readonly onRepeat: (lost: Los
   const creations = useUncertainCreations();
   const lost = useLostCreations().filter((one) => one.channelId === channelId);
   const [isOpen, setIsOpen] = useState(false);
+  const close = () => setIsOpen(false);
   const count = creations.length + lost.length;
   if (count === 0) return null;
   return (
@@ -52,16 +55,11 @@ export function UncertainCreations({ onRepeat }: { readonly onRepeat: (lost: Los
           {t("uncertain.open")}
         </button>
       </div>
-      <Suspense>
-        {isOpen && (
-          <SettleDialog
-            creations={creations}
-            lost={lost}
-            onRepeat={onRepeat}
-            onClose={() => setIsOpen(false)}
-          />
-        )}
-      </Suspense>
+      {isOpen && (
+        <LazyDialog onClose={close}>
+          <SettleDialog creations={creations} lost={lost} onRepeat={onRepeat} onClose={close} />
+        </LazyDialog>
+      )}
     </>
   );
 }
