@@ -68,7 +68,7 @@ export function Dialog(props: {
           {title}
         </h2>
         {onClose && (
-          <button type="button" className="quiet icon-button" aria-label={t("dialog.close")} onClick={close}>
+          <button type="button" className="quiet icon-button" aria-label={t("common.close")} onClick={close}>
             <Icon name="close" />
           </button>
         )}

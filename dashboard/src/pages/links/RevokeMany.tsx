@@ -173,7 +173,7 @@ export function RevokeMany(props: {
                   </button>
                 )}
                 <button type="button" className="primary" onClick={close}>
-                  {t("dialog.close")}
+                  {t("common.close")}
                 </button>
               </>
             )}
