@@ -9,9 +9,9 @@ interface ListKey {
   readonly orderBy?: readonly InviteLinkOrder[];
 }
 
-/** A list of links in the cache. Where only counts and sums are selected, it has no rows. */
+/** A list of links in the cache. Where only counts and sums are selected, its rows are an empty array, or none. */
 interface List {
-  readonly edges?: readonly { readonly node: Reference }[];
+  readonly edges?: readonly { readonly node: Reference; readonly cursor?: string }[];
 }
 
 /** What a mutation makes of a list with rows; null if only the server knows. */
@@ -29,7 +29,7 @@ export const created =
   (id: string): ListUpdate =>
   (list, key, toReference) => {
     const node = toReference({ __typename: "InviteLink", id });
-    if (!list.edges || !node || !isNewestFirst(key)) return null;
+    if (!list.edges?.length || !node || !isNewestFirst(key)) return null;
     // A creation that is repeated may have brought it before.
     return { ...list, edges: [{ node }, ...list.edges.filter((edge) => edge.node.__ref !== node.__ref)] };
   };
@@ -38,13 +38,13 @@ export const revoked =
   (id: string): ListUpdate =>
   (list, { filter }, toReference) => {
     const link = toReference({ __typename: "InviteLink", id });
-    return list.edges && filter?.isRevoked === false
+    return list.edges?.length && filter?.isRevoked === false
       ? { ...list, edges: list.edges.filter(({ node }) => node.__ref !== link?.__ref) }
       : null;
   };
 
 /** For links of which the budget or the tags were changed. */
-export const retagged: ListUpdate = (list, key) => (list.edges && isNewestFirst(key) ? list : null);
+export const retagged: ListUpdate = (list, key) => (list.edges?.length && isNewestFirst(key) ? list : null);
 
 const keyOf = (storeFieldName: string): ListKey =>
   JSON.parse(storeFieldName.slice(storeFieldName.indexOf(":") + 1));

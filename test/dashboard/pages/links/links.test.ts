@@ -281,6 +281,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await button("Revoke link", dialog()).click();
       await dialog().waitFor({ state: "detached" });
       await shows(() => row("To revoke").count()).toBe(0);
+      await showsSummary();
       // It was the first row, and the focus goes to the one that is first now.
       const [next] = await names();
       await shows(() =>
