@@ -11,7 +11,7 @@ interface ListKey {
 
 /** A list of links in the cache. Where only counts and sums are selected, its rows are an empty array, or none. */
 interface List {
-  readonly edges?: readonly { readonly node: Reference; readonly cursor?: string }[];
+  readonly edges?: readonly { readonly node: Reference; readonly cursor: string }[];
 }
 
 /** What a mutation makes of a list with rows; null if only the server knows. */
@@ -31,7 +31,9 @@ export const created =
     const node = toReference({ __typename: "InviteLink", id });
     if (!list.edges?.length || !node || !isNewestFirst(key)) return null;
     // A creation that is repeated may have brought it before.
-    return { ...list, edges: [{ node }, ...list.edges.filter((edge) => edge.node.__ref !== node.__ref)] };
+    const others = list.edges.filter((edge) => edge.node.__ref !== node.__ref);
+    // A row without a cursor would make the list incomplete. The pagination of the cache ignores an empty one.
+    return { ...list, edges: [{ node, cursor: "" }, ...others] };
   };
 
 export const revoked =

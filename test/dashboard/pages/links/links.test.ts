@@ -231,6 +231,17 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(() => row("Made here").innerText()).toContain("max 5 members");
     });
 
+    test("a new link is shown before the list is loaded again", async () => {
+      await open();
+      await showsSummary();
+      await shows(() => rows().count()).toBeGreaterThan(0);
+      const release = await holdAnswers("Links");
+      await createLink("Shown at once");
+      await shows(async () => (await names())[0]).toBe("Shown at once");
+      release();
+      await showsSummary();
+    });
+
     test("the message after a creation copies the link and shows it where the filter hides it, and goes away", async () => {
       await open();
       await page.clock.install();
