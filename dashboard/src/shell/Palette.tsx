@@ -71,6 +71,8 @@ export default function Palette(props: {
   const { data } = useQuery(FOUND, {
     variables: { channelId: channelId ?? 0, search },
     skip: channelId === undefined || search === "",
+    // Others may have made a link since the text was searched before.
+    fetchPolicy: "cache-and-network",
   });
   // What an earlier text found is not shown, since Enter would open it.
   const found = wanted === search ? (data?.inviteLinks.nodes ?? []) : [];

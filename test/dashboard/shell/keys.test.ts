@@ -91,6 +91,25 @@ describeInChromium("search and keys", () => {
     });
   });
 
+  test("the palette finds a link that others made after the same text was searched before", async () => {
+    const find = async () => {
+      await page.keyboard.press("Control+k");
+      await palette().fill("Made by others");
+    };
+    const answered = page.waitForResponse(
+      (response) => response.request().postDataJSON()?.operationName === "FoundLinks",
+    );
+    await find();
+    await (await answered).finished();
+    await dialog().getByText("Nothing is found.").waitFor();
+    await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+    const create = `mutation { createInviteLink(input: { channelId: ${CHANNEL}, name: "Made by others" }) { __typename } }`;
+    expect((await server.ask(create)).data.createInviteLink.__typename).toBe("CreateInviteLinkSuccess");
+    await find();
+    await dialog().getByRole("option", { name: "Made by others" }).waitFor();
+  });
+
   test("the palette leads to a page whose address has a part that may be left out", async () => {
     await page.keyboard.press("Control+k");
     await palette().fill("settings");
