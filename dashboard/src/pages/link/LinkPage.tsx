@@ -64,12 +64,16 @@ const isNowhere = (error: unknown): boolean =>
   CombinedGraphQLErrors.is(error) &&
   error.errors.every(({ extensions }) => NOWHERE.includes(extensions?.["code"]));
 
-/** All about one link. */
+/** All about one link. Another link begins anew: without a dialog, and with the first rows of its lists. */
 export default function LinkPage() {
-  const { t } = useI18n();
-  const { channelId, canEdit } = useChannel();
   const { id: short = "" } = useParams<{ id: string }>();
   const id = expandId("InviteLink", short);
+  return <OneLink key={id} id={id} />;
+}
+
+function OneLink({ id }: { readonly id: string }) {
+  const { t } = useI18n();
+  const { channelId, canEdit } = useChannel();
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   useChangedLinks(channelId, MOVED, id);
   // The address has the filter and the order of the list that one came from.
@@ -85,12 +89,12 @@ export default function LinkPage() {
     fetchPolicy: "cache-and-network",
   });
   const tagChoices = choices.data?.inviteLinks.facets ?? (choices.error ? [] : undefined);
-  const loaded = data ?? (previousData?.inviteLink?.id === id ? previousData : undefined);
+  const loaded = data ?? previousData;
   const shown = loaded?.inviteLink;
   const link = shown && read(SHOWN_LINK, shown);
   const currency = loaded?.channel?.currency ?? "USD";
   const name = link && (link.name ?? t("links.unnamed"));
-  useTitle(name ?? undefined);
+  useTitle(name ?? t("pages.link"));
   // A request may end after its dialog was left for another one, which stays.
   const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   if (data?.inviteLink === null || isNowhere(error))

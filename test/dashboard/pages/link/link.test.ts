@@ -7,6 +7,7 @@ import {
   dialog,
   dollars,
   ELSEWHERE,
+  holdAnswers,
   names,
   open,
   overflow,
@@ -48,7 +49,7 @@ async function busiest() {
 const tile = (id: string): Promise<string> => page.getByTestId(id).innerText();
 const members = () => page.getByRole("region", { name: "Members" });
 const history = () => page.getByRole("region", { name: "History" });
-const event = (text: string) => history().locator("li").getByText(text, { exact: true });
+const event = (text: string | RegExp) => history().locator("li").getByText(text, { exact: true });
 
 describeInChromium("the page of a link", () => {
   useDashboard();
@@ -77,6 +78,29 @@ describeInChromium("the page of a link", () => {
     await page.goBack();
     await shows(async () => (await names()).includes(link.name)).toBe(true);
     await shows(() => page.title()).toBe("Links · Coffee & Code · invite-links");
+  });
+
+  test("another link that the palette leads to has nothing of the one before", async () => {
+    const before = await busiest();
+    const name = "Next to see";
+    await makeLink({ name });
+    await open({}, pathOf(before.id));
+    await shows(() => members().locator("tbody tr").count()).toBe(20);
+    await shows(() => history().locator("li").count()).toBeGreaterThan(1);
+    await shows(() => page.title()).toMatch(before.name);
+    const releases = [await holdAnswers("LinkMembers"), await holdAnswers("LinkPage")];
+    await page.keyboard.press("Control+k");
+    await dialog().getByRole("combobox", { name: "Search or jump" }).fill(name);
+    await dialog().getByRole("option", { name }).click();
+    await dialog().waitFor({ state: "detached" });
+    await shows(() => page.title()).toBe("Link · Coffee & Code · invite-links");
+    await event(/ created the link$/).waitFor();
+    expect(await members().locator("tbody tr").count()).toBe(0);
+    expect(await history().getByRole("status").innerText()).toBe("");
+    for (const release of releases) release();
+    await page.getByRole("heading", { level: 1, name }).waitFor();
+    await members().getByText("Nobody yet.").waitFor();
+    await shows(() => page.title()).toBe(`${name} · Coffee & Code · invite-links`);
   });
 
   test("the members come in pages, all of them or those who left", async () => {
