@@ -1,6 +1,7 @@
 import { useQuery } from "@apollo/client/react";
 import { useState } from "react";
 import { graphql } from "../../api/gql/index.js";
+import { isAwaited, shownData } from "../../api/shownData.js";
 import { useChannel } from "../../shell/channel.js";
 import { ChartPanel } from "../../ui/chart/ChartPanel.js";
 import { type Span, timeOf } from "../../ui/chart/spans.js";
@@ -25,18 +26,18 @@ const LINK_SERIES = graphql(`
 export function LinkChart({ channelId, id }: { readonly channelId: number; readonly id: string }) {
   const { timeZone } = useChannel();
   const [span, setSpan] = useState<Span>(30);
-  const { data, previousData, error, refetch } = useQuery(LINK_SERIES, {
+  const series = useQuery(LINK_SERIES, {
     variables: { channelId, id, ...timeOf(span, timeZone) },
     fetchPolicy: "cache-and-network",
   });
   return (
     <ChartPanel
-      buckets={(data ?? previousData)?.inviteLink?.stats.series}
+      buckets={shownData(series)?.inviteLink?.stats.series}
       span={span}
       timeZone={timeZone}
-      isBusy={data === undefined}
-      error={error}
-      onRetry={() => void refetch().catch(() => {})}
+      isBusy={isAwaited(series)}
+      error={series.error}
+      onRetry={() => void series.refetch().catch(() => {})}
       onSpan={setSpan}
     />
   );

@@ -2,6 +2,7 @@ import { useQuery } from "@apollo/client/react";
 import { useState } from "react";
 import type { LinkMemberFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
+import { isAwaited, shownData } from "../../api/shownData.js";
 import { useI18n } from "../../i18n/index.js";
 import { PAGE_SIZE, usePages } from "../../parts/usePages.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
@@ -46,15 +47,15 @@ type Shown = keyof typeof SHOWN;
 export function LinkMembers({ channelId, id }: { readonly channelId: number; readonly id: string }) {
   const { t } = useI18n();
   const [shown, setShown] = useState<Shown>("all");
-  const { data, previousData, error, refetch, fetchMore } = useQuery(LINK_MEMBERS, {
+  const members = useQuery(LINK_MEMBERS, {
     variables: { channelId, id, isActive: SHOWN[shown], first: PAGE_SIZE },
     fetchPolicy: "cache-and-network",
   });
-  const list = (data ?? previousData)?.inviteLink?.members;
-  const pages = usePages(data?.inviteLink?.members, fetchMore, shown);
-  const problem = error ?? pages.error;
+  const list = shownData(members)?.inviteLink?.members;
+  const pages = usePages(members.data?.inviteLink?.members, members.fetchMore, shown);
+  const problem = members.error ?? pages.error;
   return (
-    <section className="card panel" aria-label={t("link.members")} aria-busy={data === undefined}>
+    <section className="card panel" aria-label={t("link.members")} aria-busy={isAwaited(members)}>
       <header className="panel-head">
         <h2>{t("link.members")}</h2>
         <Segments
@@ -68,7 +69,7 @@ export function LinkMembers({ channelId, id }: { readonly channelId: number; rea
         <LoadProblem
           title={t("link.membersFailed")}
           error={problem}
-          onRetry={() => (pages.error ? pages.showMore() : void refetch().catch(() => {}))}
+          onRetry={() => (pages.error ? pages.showMore() : void members.refetch().catch(() => {}))}
         />
       )}
       {list && list.edges.length > 0 ? (

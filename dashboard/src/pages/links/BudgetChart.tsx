@@ -1,10 +1,11 @@
 import { useQuery } from "@apollo/client/react";
 import { type ReactNode, useState } from "react";
-import { messageOf } from "../../api/failure.js";
 import { graphql } from "../../api/gql/index.js";
+import { isAwaited, shownData } from "../../api/shownData.js";
 import { useI18n } from "../../i18n/index.js";
 import { filterOf, isFiltered, type View } from "../../parts/filter/view.js";
 import { useChannel } from "../../shell/channel.js";
+import { LoadProblem } from "../../ui/LoadProblem.js";
 import { TagChip } from "../../ui/TagChip.js";
 
 /** The links that match, and all links of the channel, by the tags of one type. */
@@ -62,13 +63,13 @@ export function BudgetChart(props: {
   // An unknown id stands for the first type.
   const type = types.find(({ id }) => id === view.chart) ?? types[0];
   const withAll = isCompared && isFiltered(view);
-  const { data, previousData, error } = useQuery(BUDGETS, {
+  const budgets = useQuery(BUDGETS, {
     variables: { channelId, filter: filterOf(view, timeZone), typeId: type?.id ?? "", withAll },
     skip: type === undefined,
     fetchPolicy: "cache-and-network",
   });
   if (type === undefined) return null;
-  const shown = data ?? previousData;
+  const shown = shownData(budgets);
   const all = new Map(shown?.all?.groups.map(({ tag, totals }) => [tag?.id, totals.budget]));
   // Numbers give only the order and the lengths; the amounts shown are the server's exact texts.
   const bars: Bar[] = (shown?.inviteLinks.groups ?? [])
@@ -90,7 +91,7 @@ export function BudgetChart(props: {
     </ul>
   );
   return (
-    <div className="chart" aria-busy={data === undefined}>
+    <div className="chart" aria-busy={isAwaited(budgets)}>
       <div className="chart-head">
         <label>
           <span className="hidden">{t("chart.type")}</span>
@@ -113,10 +114,12 @@ export function BudgetChart(props: {
           </label>
         )}
       </div>
-      {error && (
-        <p role="alert" className="problem">
-          {t("chart.failed", { reason: messageOf(error, t("common.unreachable")) })}
-        </p>
+      {budgets.error && (
+        <LoadProblem
+          title={t("chart.failed")}
+          error={budgets.error}
+          onRetry={() => void budgets.refetch().catch(() => {})}
+        />
       )}
       {rows(bars.slice(0, MANY))}
       {bars.length > MANY && (

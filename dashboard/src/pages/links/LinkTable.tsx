@@ -2,8 +2,10 @@ import { useQuery } from "@apollo/client/react";
 import { Suspense, useCallback, useEffect, useRef, useState } from "react";
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
+import { isAwaited, shownData } from "../../api/shownData.js";
 import { useI18n } from "../../i18n/index.js";
-import { type ChangeView, clearFilter } from "../../parts/filter/useView.js";
+import type { FilteredLinks } from "../../parts/filter/useFilteredLinks.js";
+import { clearFilter } from "../../parts/filter/useView.js";
 import { filterOf, isFiltered, PAGE_SIZE, type View, writeView } from "../../parts/filter/view.js";
 import { SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { SortHeader } from "../../parts/SortHeader.js";
@@ -52,11 +54,12 @@ function useLinks(channelId: number, timeZone: string, view: View) {
   // The cache may have more of the list than is shown. See api/wholeLists.ts.
   const rows = useRef(view.rows);
   rows.current = view.rows;
-  const { data, previousData, error, fetchMore, refetch } = useQuery(LINKS, {
+  const links = useQuery(LINKS, {
     variables,
     context: { rows, queryDeduplication: false },
     fetchPolicy: "cache-and-network",
   });
+  const { data, error, fetchMore, refetch } = links;
   const list = data?.inviteLinks;
   const after = list?.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
   const missing = list ? view.rows - list.edges.length : 0;
@@ -67,13 +70,13 @@ function useLinks(channelId: number, timeZone: string, view: View) {
     if (after == null || missing <= 0 || failure) return;
     fetchMore({ variables: { after } }).catch((error: Error) => setFailed({ after, error }));
   }, [after, missing, failure, fetchMore]);
-  const shown = data ?? previousData;
+  const shown = shownData(links);
   return {
     edges: shown?.inviteLinks.edges.slice(0, view.rows) ?? [],
     currency: shown?.channel?.currency ?? "USD",
     hasMore: list !== undefined && (list.pageInfo.hasNextPage || list.edges.length > view.rows),
     isLoaded: shown !== undefined,
-    isBusy: data === undefined || (after != null && missing > 0 && !failure),
+    isBusy: isAwaited(links) || (after != null && missing > 0 && !failure),
     error: error ?? failure?.error,
     retry: () => (failure ? setFailed(null) : void refetch().catch(() => {})),
   };
@@ -91,13 +94,11 @@ const COLUMNS: readonly {
 ];
 
 export function LinkTable(props: {
-  readonly view: View;
-  readonly onChange: ChangeView;
-  /** Undefined until it is loaded. */
-  readonly totalCount: number | undefined;
+  readonly links: FilteredLinks;
   readonly onAct: (action: LinkAction) => void;
 }) {
-  const { view, onChange, totalCount, onAct } = props;
+  const { links, onAct } = props;
+  const { view, changeView: onChange, totalCount } = links;
   const { t, number } = useI18n();
   const { channelId, title, timeZone, canEdit, isAdmin } = useChannel();
   const { edges, currency, hasMore, isLoaded, isBusy, error, retry } = useLinks(channelId, timeZone, view);
@@ -105,6 +106,7 @@ export function LinkTable(props: {
   const openMenu = useCallback((button: HTMLElement, link: ShownLink) => setMenu({ button, link }), []);
   const closeMenu = () => setMenu(null);
   const list = useKeptFocus();
+  const problem = error ?? links.error;
   const filter = filterOf(view, timeZone);
   const shownLinks = edges.map(({ node }) => read(SHOWN_LINK, node));
   const listKey = JSON.stringify(filter);
@@ -136,7 +138,17 @@ export function LinkTable(props: {
   });
   return (
     <section ref={list} tabIndex={-1} className="card links" aria-label={t("pages.links")} aria-busy={isBusy}>
-      {error && <LoadProblem title={t("links.loadFailed")} error={error} onRetry={retry} />}
+      {/* The sums above mostly fail together with the rows. One message is enough then. */}
+      {problem && (
+        <LoadProblem
+          title={error ? t("links.loadFailed") : t("links.sumsFailed")}
+          error={problem}
+          onRetry={() => {
+            if (error) retry();
+            if (links.error) links.retry();
+          }}
+        />
+      )}
       {edges.length > 0 ? (
         <table>
           <thead>

@@ -39,7 +39,7 @@ export default function LinksPage() {
   const { t } = useI18n();
   const { channelId, title, username, canEdit } = useChannel();
   const links = useFilteredLinks();
-  const { view, changeView, channel, totalCount, facets } = links;
+  const { view, changeView, channel, facets } = links;
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   useChangedLinks(channelId, MOVED);
   const currency = channel?.currency ?? "";
@@ -84,7 +84,7 @@ export default function LinksPage() {
         }
       >
         <Overview links={links} />
-        <LinkTable view={view} onChange={changeView} totalCount={totalCount} onAct={setDialog} />
+        <LinkTable links={links} onAct={setDialog} />
       </FilteredPage>
       {dialog && (
         <LazyDialog key={dialog.kind} onClose={close}>

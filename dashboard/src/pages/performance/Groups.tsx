@@ -3,6 +3,7 @@ import { type ReactNode, useState } from "react";
 import { Link } from "wouter";
 import type { GroupsQuery, InviteLinkFilter, InviteLinkGrouping } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
+import { isAwaited, shownData } from "../../api/shownData.js";
 import { useI18n } from "../../i18n/index.js";
 import { type View, writeView } from "../../parts/filter/view.js";
 import { SortHeader } from "../../parts/SortHeader.js";
@@ -97,11 +98,11 @@ export function Groups(props: {
   const type = isTime(props.by) ? undefined : (types.find(({ id }) => id === props.by) ?? types[0]);
   const time = isTime(props.by) ? props.by : "month";
   const { by, unit } = type ? { by: "TAG" as const, unit: "DAY" as const } : GROUPINGS[time];
-  const { data, previousData, error, refetch } = useQuery(GROUPS, {
+  const query = useQuery(GROUPS, {
     variables: { ...variables, by, typeId: type?.id ?? null },
     fetchPolicy: "cache-and-network",
   });
-  const groups = sorted((data ?? previousData)?.inviteLinks.groups ?? [], order);
+  const groups = sorted(shownData(query)?.inviteLinks.groups ?? [], order);
   const shown = isExpanded ? groups : groups.slice(0, MANY);
   const measured = order.column === "name" ? "budget" : order.column;
   const longest = Math.max(...groups.map((group) => VALUES[measured](group) ?? 0), 0);
@@ -122,7 +123,7 @@ export function Groups(props: {
     );
   };
   return (
-    <section className="card panel" aria-label={t("performance.groups")} aria-busy={data === undefined}>
+    <section className="card panel" aria-label={t("performance.groups")} aria-busy={isAwaited(query)}>
       <header className="panel-head">
         <h2>{t("performance.groups")}</h2>
         <Segments
@@ -135,15 +136,15 @@ export function Groups(props: {
           onChoose={(chosen) => onChange({ by: chosen })}
         />
       </header>
-      {error && (
+      {query.error && (
         <LoadProblem
           title={t("performance.failed")}
-          error={error}
-          onRetry={() => void refetch().catch(() => {})}
+          error={query.error}
+          onRetry={() => void query.refetch().catch(() => {})}
         />
       )}
       {groups.length === 0 ? (
-        <p className="empty">{data ? t("links.noMatch") : !error && t("common.loading")}</p>
+        <p className="empty">{query.data ? t("links.noMatch") : !query.error && t("common.loading")}</p>
       ) : (
         <table className="groups">
           <thead>

@@ -1,6 +1,7 @@
 import { useQuery } from "@apollo/client/react";
 import type { InviteLinkFilter } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
+import { isAwaited, shownData } from "../../api/shownData.js";
 import { useChannel } from "../../shell/channel.js";
 import { ChartPanel } from "../../ui/chart/ChartPanel.js";
 import { type Span, timeOf } from "../../ui/chart/spans.js";
@@ -32,18 +33,18 @@ export function JoinsChart(props: {
 }) {
   const { variables, span, onSpan } = props;
   const { timeZone } = useChannel();
-  const { data, previousData, error, refetch } = useQuery(JOINS, {
+  const joins = useQuery(JOINS, {
     variables: { ...variables, ...timeOf(span, timeZone) },
     fetchPolicy: "cache-and-network",
   });
   return (
     <ChartPanel
-      buckets={(data ?? previousData)?.inviteLinks.series}
+      buckets={shownData(joins)?.inviteLinks.series}
       span={span}
       timeZone={timeZone}
-      isBusy={data === undefined}
-      error={error}
-      onRetry={() => void refetch().catch(() => {})}
+      isBusy={isAwaited(joins)}
+      error={joins.error}
+      onRetry={() => void joins.refetch().catch(() => {})}
       onSpan={onSpan}
     />
   );

@@ -29,7 +29,7 @@ export default function PerformancePage() {
       title={t("pages.performance")}
       subtitle={title === undefined ? "…" : <Name>{title}</Name>}
     >
-      {error && <LoadProblem title={t("performance.sumsFailed")} error={error} onRetry={retry} />}
+      {error && <LoadProblem title={t("links.sumsFailed")} error={error} onRetry={retry} />}
       <section className="overview card" aria-label={t("links.overview")} aria-busy={isBusy}>
         <Tiles links={links} />
       </section>

@@ -1,6 +1,7 @@
 import { CombinedGraphQLErrors } from "@apollo/client";
 import { useQuery } from "@apollo/client/react";
 import { graphql } from "../../api/gql/index.js";
+import { isAwaited, shownData } from "../../api/shownData.js";
 import { useChannel } from "../../shell/channel.js";
 import { useView } from "./useView.js";
 import { filterOf } from "./view.js";
@@ -53,8 +54,9 @@ export function useFilteredLinks() {
   const variables = { channelId, filter: filterOf(view, timeZone) };
   const summary = useQuery(SUMMARY, { variables, fetchPolicy: "cache-and-network" });
   const sums = useQuery(SUMS, { variables, fetchPolicy: "cache-and-network" });
-  const shown = summary.data ?? summary.previousData;
-  const facets = shown?.inviteLinks.facets ?? [];
+  // The channel is the same under every filter. The tags stay even under an error, so that another filter can be chosen.
+  const known = summary.data ?? summary.previousData;
+  const facets = known?.inviteLinks.facets ?? [];
   return {
     view,
     /** Parameters of the address without a meaning. */
@@ -62,13 +64,13 @@ export function useFilteredLinks() {
     changeView,
     variables,
     /** Null until it is loaded, or if the channel is not known yet. */
-    channel: shown?.channel ?? null,
-    totalCount: shown?.inviteLinks.totalCount,
-    totals: (sums.data ?? sums.previousData)?.inviteLinks.totals,
+    channel: known?.channel ?? null,
+    totalCount: shownData(summary)?.inviteLinks.totalCount,
+    totals: shownData(sums)?.inviteLinks.totals,
     facets,
     types: facets.map(({ type }) => type),
     /** Whether the numbers are still those of another filter. */
-    isBusy: summary.data === undefined || sums.data === undefined,
+    isBusy: isAwaited(summary) || isAwaited(sums),
     isRefused: CombinedGraphQLErrors.is(summary.error),
     error: summary.error ?? sums.error,
     retry: () => void Promise.all([summary.refetch(), sums.refetch()]).catch(() => {}),

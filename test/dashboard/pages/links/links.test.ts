@@ -8,6 +8,7 @@ import {
   button,
   choose,
   chooseTag,
+  count,
   createLink,
   dialog,
   dollars,
@@ -118,6 +119,52 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await showsSummary();
       await page.goForward();
       await shows(names).toEqual(memes);
+    });
+
+    test("nothing of another filter stands under an error, and trying again loads all that failed", async () => {
+      await open();
+      await showsSummary();
+      await shows(() => rows().count()).toBeGreaterThan(0);
+      const alerts = page.getByRole("alert");
+      const failing = async (operations: readonly string[]) => {
+        for (const name of operations) (await holdAnswers(name, 500))();
+      };
+      await failing(["Links", "Summary", "Sums"]);
+      await tagFilter("YouTube").click();
+      await alerts.getByText("The links could not be loaded.").waitFor();
+      await shows(() => rows().count()).toBe(0);
+      await shows(async () => [await count(), await budget()]).toEqual(["–", "–"]);
+      expect(await alerts.count()).toBe(1);
+      await page.unroute("**/graphql");
+      await button("Try again", alerts).click();
+      const filter = { ...ACTIVE, tagGroups: [{ tagTypeId: PLATFORM, tagIds: [YOUTUBE] }] };
+      await showsSummary(filter);
+      await shows(names).toEqual(nameList(await linksOfServer(filter)));
+      await alerts.waitFor({ state: "detached" });
+
+      await failing(["Sums"]);
+      await tagFilter("No Creative").click();
+      await alerts.getByText("The sums could not be loaded.").waitFor();
+      await shows(budget).toBe("–");
+      await page.unroute("**/graphql");
+      await button("Try again", alerts).click();
+      const without = {
+        ...ACTIVE,
+        tagGroups: [...filter.tagGroups, { tagTypeId: CREATIVE, withoutType: true }],
+      };
+      await showsSummary(without);
+      await alerts.waitFor({ state: "detached" });
+
+      await failing(["Budgets"]);
+      await tagFilter("Meme").click();
+      await alerts.getByText("The budgets could not be loaded.").waitFor();
+      await shows(() => page.locator(".bars li").count()).toBe(0);
+      await page.unroute("**/graphql");
+      await button("Try again", alerts).click();
+      await shows(() => page.locator(".bars li").count()).toBeGreaterThan(0);
+      await alerts.waitFor({ state: "detached" });
+      // The browser's own messages about status 500.
+      expect(problems.consoleMessages.splice(0).join()).toMatch(/500/);
     });
 
     test("choosing another channel shows its links in its currency", async () => {
