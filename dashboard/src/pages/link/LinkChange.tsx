@@ -52,7 +52,10 @@ type Changed = Partial<Record<string, unknown>>;
 
 /** Who changed a link, the latest first. */
 export function useLinkChanges(id: string) {
-  const { data, error, refetch, fetchMore } = useQuery(LINK_CHANGES, { variables: { id } });
+  const { data, error, refetch, fetchMore } = useQuery(LINK_CHANGES, {
+    variables: { id },
+    fetchPolicy: "cache-and-network",
+  });
   useAllPages(data?.auditEntries, fetchMore);
   return {
     list: (data?.auditEntries.edges ?? []).map(({ node }) => read(LINK_CHANGE, node)),

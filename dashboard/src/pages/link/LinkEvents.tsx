@@ -2,6 +2,7 @@ import { useQuery } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
 import type { LinkEventFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
+import { isAwaited } from "../../api/shownData.js";
 import { useI18n } from "../../i18n/index.js";
 import { PAGE_SIZE, usePages } from "../../parts/usePages.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
@@ -45,15 +46,16 @@ export function LinkEvents(props: {
 }) {
   const { channelId, id, createdAt, currency } = props;
   const { t } = useI18n();
-  const { data, error, refetch, fetchMore } = useQuery(LINK_EVENTS, {
+  const { data, error, loading, refetch, fetchMore } = useQuery(LINK_EVENTS, {
     variables: { channelId, ids: [id], first: PAGE_SIZE },
+    fetchPolicy: "cache-and-network",
   });
   const changes = useLinkChanges(id);
   const list = data?.memberEvents;
   const pages = usePages(list, fetchMore);
   const problem = error ?? pages.error ?? changes.error;
   const latest = list?.edges[0]?.node;
-  const news = useNews(latest?.id, list !== undefined);
+  const news = useNews(latest?.id, list !== undefined && !loading);
   const textOf = useText();
   const events = (list?.edges ?? []).map(({ node }) => ({ id: node.id, event: read(LINK_EVENT, node) }));
   const end = pages.hasMore ? Date.parse(events.at(-1)?.event.occurredAt ?? "") : 0;
@@ -72,7 +74,7 @@ export function LinkEvents(props: {
   ].sort((one, other) => other.at - one.at);
   const isCreationTold = changes.list.some(({ action }) => CREATIONS.includes(action));
   return (
-    <section className="card panel" aria-label={t("link.history")} aria-busy={data === undefined}>
+    <section className="card panel" aria-label={t("link.history")} aria-busy={isAwaited({ data, error })}>
       <h2>{t("link.history")}</h2>
       {problem && (
         <LoadProblem

@@ -137,6 +137,23 @@ describeInChromium("the page of a link", () => {
     await page.getByRole("img", { name: "1 joined, 1 left" }).waitFor();
   });
 
+  test("the history of a link that is shown again has what happened meanwhile", async () => {
+    const name = "Left for a while";
+    const { id, url, path } = await makeLink({ name, budget: "5" });
+    await open({}, path);
+    await event(/ created the link$/).waitFor();
+    await page.locator(".back").click();
+    await row(name).waitFor();
+    await server.ask(`mutation { updateInviteLink(input: { id: "${id}", budget: "7" }) { __typename } }`);
+    server.sandbox.control.join(CHANNEL, person(8_200_002), { url });
+    await shows(() => row(name).locator(".join_count").innerText()).toBe("1");
+    await row(name).getByRole("link", { name }).click();
+    await event("User 8200002 joined").waitFor();
+    await event("Budget: $5.00 → $7.00").waitFor();
+    // It is no news any more.
+    expect(await history().getByRole("status").innerText()).toBe("");
+  });
+
   test("a link is copied, edited, duplicated and revoked on its page", async () => {
     const { url, path } = await makeLink({ name: "To handle", budget: "5", memberLimit: 7 });
     await open({}, path);
