@@ -3,13 +3,14 @@ import { Autocomplete } from "@base-ui/react/autocomplete";
 import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { graphql } from "../api/gql/index.js";
-import { chooseLanguage, LANGUAGES, type Language, useI18n } from "../i18n/index.js";
+import { LANGUAGES, type Language, useI18n } from "../i18n/index.js";
 import { addressOf, navigationOf } from "../pages/pages.js";
 import { Dialog } from "../ui/Dialog.js";
 import { Icon } from "../ui/Icon.js";
 import { Name } from "../ui/Name.js";
 import { addressFor } from "./channel.js";
 import { hasKey, press } from "./keys.js";
+import { switchLanguage } from "./LanguageChoice.js";
 import { leave } from "./session.js";
 import { addressOfLink } from "./shortId.js";
 import "./palette.css";
@@ -101,7 +102,7 @@ export default function Palette(props: {
           label: name,
           note: t("shell.language"),
           icon: "chevron",
-          run: () => void chooseLanguage(code as Language),
+          run: () => void switchLanguage(code as Language, t),
         }),
       ),
     { id: "leave", label: t("shell.signOut"), icon: "leave", run: leave },

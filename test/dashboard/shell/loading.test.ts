@@ -115,6 +115,26 @@ describeInChromium("loading the dashboard", () => {
     problems.consoleMessages.splice(0);
   });
 
+  test("an export and a language whose files do not come say so, and come when they are chosen again", async () => {
+    await open();
+    await showsSummary();
+    const restore = await cutOff(/assets\/(exportlinks|ru-)/i);
+    await button("Export CSV").click();
+    const messages = page.locator(".toast");
+    await messages.getByText("The links could not be exported. The server cannot be reached.").waitFor();
+    const language = page.getByRole("combobox", { name: "Language" });
+    await language.selectOption("Русский");
+    await messages.getByText("The server cannot be reached.", { exact: true }).waitFor();
+    expect(await language.inputValue()).toBe("en");
+    await restore();
+    const download = page.waitForEvent("download");
+    await button("Export CSV").click();
+    await download;
+    await language.selectOption("Русский");
+    await page.getByRole("searchbox", { name: "Поиск ссылок" }).waitFor();
+    problems.consoleMessages.splice(0);
+  });
+
   test("the queries of the first screen are sent in one round", async () => {
     await open();
     await showsSummary();

@@ -66,12 +66,15 @@ export default function BulkBar(props: {
   // A request may end after its dialog was left for another one, which stays.
   const close = () => setDialog((shown) => (shown === dialog ? null : shown));
 
-  async function whileBusy(run: () => Promise<void>): Promise<void> {
+  async function whileBusy(
+    run: () => Promise<void>,
+    failed: "bulk.selectFailed" | "links.exportFailed",
+  ): Promise<void> {
     if (isBusy) return;
     setIsBusy(true);
     await run().catch((error: unknown) => {
       const reason = messageOf(error, t("common.unreachable"));
-      toast({ message: t("bulk.selectFailed", { reason }), isProblem: true });
+      toast({ message: t(failed, { reason }), isProblem: true });
     });
     setIsBusy(false);
   }
@@ -95,7 +98,6 @@ export default function BulkBar(props: {
       channelId,
       title,
       filters: portionsOf(ids).map((portion) => ({ ids: portion })),
-      t,
     });
 
   return (
@@ -104,7 +106,11 @@ export default function BulkBar(props: {
         {t("bulk.selected", { count: selected.size, shown: number(selected.size) })}
       </strong>
       {totalCount > selected.size && (
-        <button type="button" className="quiet slim" onClick={() => void whileBusy(selectAll)}>
+        <button
+          type="button"
+          className="quiet slim"
+          onClick={() => void whileBusy(selectAll, "bulk.selectFailed")}
+        >
           {t("bulk.selectAll", { count: totalCount, shown: number(totalCount) })}
         </button>
       )}
@@ -113,7 +119,7 @@ export default function BulkBar(props: {
         <Icon name="tag" /> {t("links.tags")}
       </button>
       {isAdmin && (
-        <button type="button" onClick={() => void whileBusy(exportSelected)}>
+        <button type="button" onClick={() => void whileBusy(exportSelected, "links.exportFailed")}>
           {t("bulk.export")}
         </button>
       )}

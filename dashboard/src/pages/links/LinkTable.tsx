@@ -1,5 +1,6 @@
 import { useQuery } from "@apollo/client/react";
 import { Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { messageOf } from "../../api/failure.js";
 import type { InviteLinkOrderField } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { isAwaited, shownData } from "../../api/shownData.js";
@@ -14,6 +15,7 @@ import { LazyDialog } from "../../shell/LazyDialog.js";
 import { Boundary } from "../../ui/Boundary.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { lazyPart } from "../../ui/lazyPart.js";
+import { toast } from "../../ui/toast.js";
 import { type LinkAction, LinkRow } from "./LinkRow.js";
 import { type Selection, useSelection } from "./selection.js";
 
@@ -112,8 +114,13 @@ export function LinkTable(props: {
   const listKey = JSON.stringify(filter);
   const { selected, select, toggle } = useSelection(shownLinks, listKey);
   const exportAll = async () => {
-    const { exportLinks } = await import("./exportLinks.js");
-    await exportLinks({ channelId, title, filters: [filter], t });
+    try {
+      const { exportLinks } = await import("./exportLinks.js");
+      await exportLinks({ channelId, title, filters: [filter] });
+    } catch (failure) {
+      const reason = messageOf(failure, t("common.unreachable"));
+      toast({ message: t("links.exportFailed", { reason }), isProblem: true });
+    }
   };
   const search = writeView({ ...view, rows: PAGE_SIZE }).replace("?", "&");
   const showMore = () => onChange({ rows: edges.length + PAGE_SIZE }, "replace");

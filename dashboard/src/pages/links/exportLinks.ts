@@ -1,10 +1,7 @@
-import { messageOf } from "../../api/failure.js";
 import type { InviteLinkFilter } from "../../api/gql/graphql.js";
 import { askRest } from "../../api/rest.js";
-import type { I18n } from "../../i18n/index.js";
 import { getToken, refuse } from "../../shell/session.js";
 import { saveFile } from "../../ui/saveFile.js";
-import { toast } from "../../ui/toast.js";
 
 async function exported(channelId: number, filter: InviteLinkFilter): Promise<string> {
   const query = new URLSearchParams({
@@ -21,20 +18,14 @@ export async function exportLinks(wanted: {
   readonly channelId: number;
   readonly title: string | undefined;
   readonly filters: readonly InviteLinkFilter[];
-  readonly t: I18n["t"];
 }): Promise<void> {
-  const { channelId, title, filters, t } = wanted;
-  try {
-    const parts: string[] = [];
-    for (const filter of filters) {
-      const text = await exported(channelId, filter);
-      // All parts have the same header.
-      parts.push(parts.length === 0 ? text : text.slice(text.indexOf("\n") + 1));
-    }
-    // Spreadsheets know UTF-8 by this mark, which reading the answer as a text took away.
-    saveFile(`${title ?? channelId} links.csv`, new Blob(["\ufeff", ...parts], { type: "text/csv" }));
-  } catch (error) {
-    const reason = messageOf(error, t("common.unreachable"));
-    toast({ message: t("links.exportFailed", { reason }), isProblem: true });
+  const { channelId, title, filters } = wanted;
+  const parts: string[] = [];
+  for (const filter of filters) {
+    const text = await exported(channelId, filter);
+    // All parts have the same header.
+    parts.push(parts.length === 0 ? text : text.slice(text.indexOf("\n") + 1));
   }
+  // Spreadsheets know UTF-8 by this mark, which reading the answer as a text took away.
+  saveFile(`${title ?? channelId} links.csv`, new Blob(["\ufeff", ...parts], { type: "text/csv" }));
 }
