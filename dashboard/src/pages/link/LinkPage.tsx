@@ -6,6 +6,7 @@ import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChangedLinks } from "../../parts/link/changedLinks.js";
 import type { LinkValues } from "../../parts/link/LinkForm.js";
+import { BY_PEOPLE, useLinkPolicy } from "../../parts/link/policy.js";
 import { Facts, SHOWN_LINK, type ShownLink } from "../../parts/link/shownLink.js";
 import { TAG_CHOICES } from "../../parts/link/TagPicker.js";
 import { useChannel } from "../../shell/channel.js";
@@ -88,6 +89,9 @@ function OneLink({ id }: { readonly id: string }) {
     skip: !needsTags,
     fetchPolicy: "cache-and-network",
   });
+  const policy = useLinkPolicy(
+    dialog?.kind === "duplicate" && dialog.link.createsJoinRequest ? dialog.link.id : null,
+  );
   const tagChoices = choices.data?.inviteLinks.facets ?? (choices.error ? [] : undefined);
   const loaded = data ?? previousData;
   const shown = loaded?.inviteLink;
@@ -187,12 +191,12 @@ function OneLink({ id }: { readonly id: string }) {
           {dialog.kind === "edit" && tagChoices && (
             <EditLink link={dialog.link} currency={currency} tagChoices={tagChoices} onClose={close} />
           )}
-          {dialog.kind === "duplicate" && tagChoices && (
+          {dialog.kind === "duplicate" && tagChoices && policy !== undefined && (
             <CreateLink
               currency={currency}
               tagChoices={tagChoices}
               again={null}
-              copied={valuesOf(dialog.link)}
+              copied={{ values: valuesOf(dialog.link), policy: policy ?? BY_PEOPLE }}
               isHidden={false}
               onShow={close}
               onQr={(copy) => setDialog({ kind: "qr", link: copy })}

@@ -47,8 +47,8 @@ export default function CreateLink(props: {
   readonly tagChoices: readonly FragmentType<typeof TAG_CHOICE>[];
   /** Whether the filter may hide the new link. */
   readonly isHidden: boolean;
-  /** The values to begin with, those of another link. */
-  readonly copied?: LinkValues;
+  /** What to begin with, that of another link. */
+  readonly copied?: Pick<LostCreation, "values" | "policy">;
   /** A creation whose answer was lost, to be repeated; null for a new one. */
   readonly again: LostCreation | null;
   readonly onShow: () => void;
@@ -67,6 +67,7 @@ export default function CreateLink(props: {
   const [create] = useMutation(CREATE);
   const { problem, isBusy, attempt } = useAttempt();
   const [setPolicy] = useSetPolicy();
+  const start = again ?? copied;
   /** @returns why who decides was not set; null if it was */
   async function setDecider(link: ShownLink, policy: Policy): Promise<ProblemView | null> {
     try {
@@ -86,7 +87,7 @@ export default function CreateLink(props: {
         refetchAfter(client, result);
         // Administrators see all such creations on the page.
         if (!isAdmin && isOutcomeUnknown(read(PROBLEM, result)))
-          remember({ idempotencyKey, channelId, values });
+          remember({ idempotencyKey, channelId, values, policy });
         return result;
       }
       forget(idempotencyKey);
@@ -119,14 +120,14 @@ export default function CreateLink(props: {
         currency={currency}
         tagChoices={tagChoices}
         initial={null}
-        values={again?.values ?? copied ?? null}
+        values={start?.values ?? null}
         uncertainNames={again ? [] : uncertain.map(({ name }) => name)}
         submit={t("links.create")}
         problem={problem}
         isBusy={isBusy}
         onSubmit={submit}
       >
-        <PolicyFields policy={BY_PEOPLE} problem={null} />
+        <PolicyFields policy={start?.policy ?? BY_PEOPLE} problem={null} />
       </LinkForm>
     </Dialog>
   );

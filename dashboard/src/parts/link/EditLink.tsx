@@ -126,11 +126,13 @@ export default function EditLink(props: {
   const [setPolicy] = useSetPolicy();
   const { problem, isBusy, attempt } = useAttempt();
   const name = link.name ?? t("links.unnamed");
-  const known = useLinkPolicy(link);
+  // Nobody can decide here the requests by a revoked link, or by one of another administrator.
+  const isDecided = link.createsJoinRequest && link.isBotCreated && !link.isRevoked;
+  const known = useLinkPolicy(isDecided ? link.id : null);
   const policy = link.createsJoinRequest ? known : BY_PEOPLE;
   const isNewPolicy = (form: HTMLFormElement) => {
     const chosen = readPolicy(form);
-    return policy !== null && chosen !== null && !isSamePolicy(chosen, policy);
+    return policy != null && chosen !== null && !isSamePolicy(chosen, policy);
   };
   const submit = (values: LinkValues, form: HTMLFormElement) =>
     attempt(async () => {

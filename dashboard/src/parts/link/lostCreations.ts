@@ -1,11 +1,13 @@
 import { useSyncExternalStore } from "react";
 import type { LinkValues } from "./LinkForm.js";
+import type { Policy } from "./policy.js";
 
 /** A creation of this tab of which the answer was lost. Repeating it with its key never makes a second link. */
 export interface LostCreation {
   readonly idempotencyKey: string;
   readonly channelId: number;
   readonly values: LinkValues;
+  readonly policy: Policy;
 }
 
 /** The key in sessionStorage, so that a reload does not forget them. */

@@ -39,19 +39,19 @@ const LINK_POLICY = graphql(`
   }
 `);
 
-/** Who decides the requests by a link; null until it is loaded, and for a link whose requests nobody can decide here. */
-export function useLinkPolicy(link: {
-  readonly id: string;
-  readonly createsJoinRequest: boolean;
-  readonly isBotCreated: boolean;
-  readonly isRevoked: boolean;
-}): Shown | null {
-  const { data } = useQuery(LINK_POLICY, {
-    variables: { id: link.id },
-    skip: !link.createsJoinRequest || !link.isBotCreated || link.isRevoked,
+/**
+ * Who decides the requests by a link.
+ * @param id null where that is not asked
+ * @returns undefined until it is loaded; null if it is not asked or could not be loaded
+ */
+export function useLinkPolicy(id: string | null): Shown | null | undefined {
+  const { data, error } = useQuery(LINK_POLICY, {
+    variables: { id: id ?? "" },
+    skip: id === null,
     fetchPolicy: "cache-and-network",
   });
-  return data?.inviteLink ? read(JOIN_REQUEST_POLICY, data.inviteLink).joinRequestPolicy : null;
+  if (data?.inviteLink) return read(JOIN_REQUEST_POLICY, data.inviteLink).joinRequestPolicy;
+  return id === null || data || error ? null : undefined;
 }
 
 export const useSetPolicy = () => useMutation(SET_POLICY);

@@ -183,6 +183,29 @@ describeInChromium("the page of a link", () => {
     expect(await button("Revoke link").count()).toBe(0);
   });
 
+  test("the copy of a link that asks for approval begins with who decides its requests", async () => {
+    const { id, path } = await makeLink({ name: "Decided", createsJoinRequest: true });
+    const decide = `mutation { setJoinRequestPolicy(
+      input: { inviteLinkId: "${id}", decider: AUTOMATIC, approveAfterSeconds: 3600 }) { __typename } }`;
+    expect((await server.ask(decide)).data.setJoinRequestPolicy.__typename).toBe(
+      "SetJoinRequestPolicySuccess",
+    );
+    await open({}, path);
+    await button("Duplicate").click();
+    await dialog().getByLabel("Name").fill("Decided as well");
+    expect(await dialog().getByLabel("The server approves").isChecked()).toBe(true);
+    expect(await dialog().getByLabel("How long after the request").inputValue()).toBe("3600");
+    await button("Create link", dialog()).click();
+    await page.getByText("“Decided as well” was created.").waitFor();
+    const { data } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}, filter: { name: "Decided as well" }) { nodes {
+        joinRequestPolicy { decider approveAfterSeconds } } } }`,
+    );
+    expect(data.inviteLinks.nodes).toEqual([
+      { joinRequestPolicy: { decider: "AUTOMATIC", approveAfterSeconds: 3600 } },
+    ]);
+  });
+
   test("a form whose tags could not be loaded leaves the tags, and sends only what its user changed", async () => {
     const { data } = await server.ask(`{ tags(channelId: ${CHANNEL}, first: 2) { nodes { id name } } }`);
     const tags: { id: string; name: string }[] = data.tags.nodes;

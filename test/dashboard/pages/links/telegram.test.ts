@@ -132,6 +132,9 @@ describeInChromium("the dashboard when Telegram fails", () => {
     fail({ kind: "cut", effect: "after" });
     await button("Create link").click();
     await dialog().getByLabel("Name").fill("Mine");
+    await dialog().getByLabel("Require approval to join").check();
+    await dialog().getByLabel("The server approves").check();
+    await dialog().getByLabel("How long after the request").selectOption("3600");
     await button("Create link", dialog()).click();
     await shows(type).toBe("TelegramUnavailableError");
     await button("Cancel", dialog()).click();
@@ -140,6 +143,7 @@ describeInChromium("the dashboard when Telegram fails", () => {
     await button("Settle").click();
     await button("Try again", dialog()).click();
     expect(await dialog().getByLabel("Name").inputValue()).toBe("Mine");
+    expect(await dialog().getByLabel("How long after the request").inputValue()).toBe("3600");
     await button("Create link", dialog()).click();
     await shows(type).toBe("TelegramUnavailableError");
     const { data } = await server.ask("{ uncertainCreations { id } }");
