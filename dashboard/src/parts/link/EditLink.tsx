@@ -181,7 +181,8 @@ export default function EditLink(props: {
         isBusy={isBusy}
         onSubmit={submit}
       >
-        {policy && <PolicyFields policy={policy} problem={problem} />}
+        {/* Another policy from the network begins anew, so that the one before is not among the user's changes. */}
+        {policy && <PolicyFields key={JSON.stringify(policy)} policy={policy} problem={problem} />}
       </LinkForm>
     </Dialog>
   );

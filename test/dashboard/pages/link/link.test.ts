@@ -206,6 +206,35 @@ describeInChromium("the page of a link", () => {
     ]);
   });
 
+  test("who decides requests follows what another one set while the form was opened", async () => {
+    const { id, path } = await makeLink({ name: "Decided twice", createsJoinRequest: true });
+    const decide = async (input: string) => {
+      const { data } = await server.ask(
+        `mutation { setJoinRequestPolicy(input: { inviteLinkId: "${id}", ${input} }) { __typename } }`,
+      );
+      expect(data.setJoinRequestPolicy.__typename).toBe("SetJoinRequestPolicySuccess");
+    };
+    await open({}, path);
+    await button("Edit").click();
+    await dialog().getByLabel("People decide").waitFor();
+    await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+    await decide("decider: AUTOMATIC, approveAfterSeconds: 3600");
+    const release = await holdAnswers("LinkPolicy");
+    await button("Edit").click();
+    // What the cache has is shown first.
+    await shows(() => dialog().getByLabel("People decide").isChecked()).toBe(true);
+    release();
+    await shows(() => dialog().getByLabel("The server approves").isChecked()).toBe(true);
+    await dialog().getByLabel("Name").fill("Decided by the server");
+    const sent: string[] = [];
+    page.on("request", (request) => sent.push(request.postDataJSON()?.operationName));
+    await button("Save", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
+    expect(sent).toContain("UpdateLink");
+    expect(sent).not.toContain("SetPolicy");
+  });
+
   test("a form whose tags could not be loaded leaves the tags, and sends only what its user changed", async () => {
     const { data } = await server.ask(`{ tags(channelId: ${CHANNEL}, first: 2) { nodes { id name } } }`);
     const tags: { id: string; name: string }[] = data.tags.nodes;
