@@ -1,8 +1,8 @@
 import { Menu } from "@base-ui/react/menu";
 import { useI18n } from "../../i18n/index.js";
 import type { ShownLink } from "../../parts/link/shownLink.js";
-import { copyText } from "../../ui/copyText.js";
 import { Icon } from "../../ui/Icon.js";
+import { useCopied } from "../../ui/useCopied.js";
 import type { LinkAction } from "./LinkRow.js";
 
 /** What can be done with a link, beside the button that opened it. The table has one menu for all rows. */
@@ -15,6 +15,7 @@ export default function RowMenu(props: {
 }) {
   const { button, link, canEdit, onAct, onClose } = props;
   const { t } = useI18n();
+  const [, copy] = useCopied();
   function act(kind: LinkAction["kind"]): void {
     // The dialog returns the focus to where it was, which must not be an entry of the closed menu.
     button.focus();
@@ -25,7 +26,7 @@ export default function RowMenu(props: {
       <Menu.Portal container={button.closest("section")}>
         <Menu.Positioner anchor={button} align="end" sideOffset={4} className="menu-place">
           <Menu.Popup className="menu" finalFocus={() => button} aria-label={t("links.more")}>
-            <Menu.Item onClick={() => void copyText(link.url)}>
+            <Menu.Item onClick={() => copy(link.url)}>
               <Icon name="copy" /> {t("links.copyLink")}
             </Menu.Item>
             <Menu.Item onClick={() => act("qr")}>

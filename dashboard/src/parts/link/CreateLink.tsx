@@ -13,9 +13,9 @@ import {
 } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useChannel } from "../../shell/channel.js";
-import { copyText } from "../../ui/copyText.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { toast } from "../../ui/toast.js";
+import { useCopied } from "../../ui/useCopied.js";
 import { refetchAfter } from "./afterRefusal.js";
 import { LinkForm, type LinkValues } from "./LinkForm.js";
 import { forget, type LostCreation, remember } from "./lostCreations.js";
@@ -59,6 +59,7 @@ export default function CreateLink(props: {
 }) {
   const { currency, tagChoices, isHidden, again, copied, onShow, onQr, onEdit, onClose } = props;
   const { t } = useI18n();
+  const [, copy] = useCopied();
   const { channelId, isAdmin } = useChannel();
   const uncertain = useUncertainCreations();
   const client = useApolloClient();
@@ -107,7 +108,7 @@ export default function CreateLink(props: {
       toast({
         message: t("form.created", { name: values.name }),
         actions: [
-          { label: t("links.copyLink"), run: () => void copyText(link.url) },
+          { label: t("links.copyLink"), run: () => copy(link.url) },
           { label: t("links.qr"), run: () => onQr(link) },
           ...(isHidden ? [{ label: t("form.showIt"), run: onShow }] : []),
         ],

@@ -452,6 +452,23 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       expect(decode(Uint8ClampedArray.from(data), width, height)?.data).toBe(url);
     });
 
+    test("a browser that does not allow copying is reported, from the menu of a row and after a creation", async () => {
+      await open();
+      await showsSummary();
+      await page.evaluate(
+        "navigator.clipboard.writeText = () => Promise.reject(new Error()); document.execCommand = () => false;",
+      );
+      const refused = page.locator(".toast").filter({ hasText: "The browser does not allow copying." });
+      const [name] = await names();
+      await choose("Copy link", name ?? "");
+      await refused.waitFor();
+      await button("Dismiss the message", refused).click();
+      await refused.waitFor({ state: "detached" });
+      await createLink("Not to copy");
+      await button("Copy link", page.locator(".toast")).click();
+      await refused.waitFor();
+    });
+
     test("a link can be created with the keyboard alone", async () => {
       await open();
       await button("Create link").focus();
