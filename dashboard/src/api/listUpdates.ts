@@ -54,9 +54,9 @@ const keyOf = (storeFieldName: string): ListKey =>
 /**
  * Called after a mutation of a channel's links or tags, whose returned object Apollo has updated by its id. The mutation
  * may also move lists, counts and sums. A list whose new rows are certain is changed in the cache: a new link is the first
- * of the newest, a revoked one is not among the active, and budgets and tags order no list by time. All else that is shown is
- * loaded again, and its old rows stay until then, so that neither the length nor the focus is lost. What is not shown is
- * loaded again when it is ("cache-and-network"), and other channels are left alone.
+ * of the newest, a revoked one is not among the active, and budgets and tags order no list by time. All else that is shown,
+ * also each count and sum, is loaded again, and what was there stays until then, so that neither the length nor the focus is
+ * lost. What is not shown is loaded again when it is ("cache-and-network"), and other channels are left alone.
  *
  * Only budgets and tags have optimistic responses. They are stored here alone, while Telegram may refuse any other change.
  */
@@ -87,7 +87,7 @@ export function updateLists(client: ApolloClient, channelId: number, update: Lis
     .catch(() => {});
 }
 
-/** Evicts all lists of links, none of which is shown. */
+/** Evicts all lists of links, which are loaded when they are shown next. */
 export function evictLists(cache: ApolloCache): void {
   cache.evict({ id: "ROOT_QUERY", fieldName: "inviteLinks" });
   cache.gc();

@@ -5,7 +5,7 @@ import { areKeysOn, hasKey, type Key, turnKeys } from "./keys.js";
 import "./palette.css";
 
 const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
-export const JUMP = isApple ? "⌘K" : "Ctrl K";
+const JUMP = isApple ? "⌘K" : "Ctrl K";
 
 const ALL: readonly { readonly key: Key; readonly text: "search" | "create" | "jump" | "help" }[] = [
   { key: "/", text: "search" },

@@ -25,7 +25,7 @@ export function useChannel(): ShownChannel {
 }
 
 /** The parameter of an address that names the channel by its Telegram chat id. */
-export const CHANNEL_PARAMETER = "channel";
+const CHANNEL_PARAMETER = "channel";
 
 /** The channel in the address as it stands there; null if there is none. */
 export const useAskedChannel = (): string | null => new URLSearchParams(useSearch()).get(CHANNEL_PARAMETER);

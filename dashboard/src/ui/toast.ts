@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from "react";
 
 /** A message about what was done, which goes away by itself. */
-export interface Toast {
+interface Toast {
   readonly message: string;
   /** Whether it says what was not done. */
   readonly isProblem?: boolean;

@@ -35,7 +35,7 @@ export const PAGE_SIZE = 40;
 /** The browser keeps all rows of the page in memory, so an address must not ask for more. */
 const MAX_ROWS = 5000;
 
-export const NEWEST_FIRST: View["order"] = { field: "CREATED_AT", direction: "DESC" };
+const NEWEST_FIRST: View["order"] = { field: "CREATED_AT", direction: "DESC" };
 export const UNFILTERED = {
   groups: [],
   search: "",
@@ -49,7 +49,7 @@ const TAGS = "tags.";
 /** Parameters of the address that do not belong to the view. */
 const OTHERS = ["channel", "by", "sort", "span"];
 
-export interface ReadAddress {
+interface ReadAddress {
   readonly view: View;
   /** The parameters that are unknown or have no valid value, and so have no effect. */
   readonly dropped: readonly string[];
