@@ -1,6 +1,5 @@
 import { useMutation, useQuery } from "@apollo/client/react";
-import { useId, useMemo, useState } from "react";
-import { uuidv7 } from "uuidv7";
+import { useId, useMemo } from "react";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
@@ -10,7 +9,7 @@ import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { type ListedLink, MOST_LINKS, nameOf, parseLinks } from "./parseLinks.js";
-import { keepList } from "./sentLists.js";
+import { clearSent, keepDraft, keepList, sendingKey, useDraft } from "./sentLists.js";
 
 const KNOWN = graphql(`
   query KnownForList($channelId: TelegramID!) {
@@ -57,16 +56,17 @@ const lineFor = ({ name, budget, tags }: ListedLink): string =>
   [name, budget === "0" ? "" : budget, tags.map(nameOf).join(", ")].join("\t").trimEnd();
 
 /** A list of links to be created, with a preview of what it says. */
-export function CreateMany(props: { readonly text: string; readonly onChange: (text: string) => void }) {
-  const { text, onChange } = props;
+export function CreateMany() {
   const { t, number, money } = useI18n();
   const { channelId } = useChannel();
+  const text = useDraft(channelId);
   const id = useId();
-  const { data, error, refetch } = useQuery(KNOWN, { variables: { channelId } });
+  const { data, error, refetch } = useQuery(KNOWN, {
+    variables: { channelId },
+    fetchPolicy: "cache-and-network",
+  });
   const [create] = useMutation(CREATE_MANY, { refetchQueries: ["Batches"] });
   const { problem, isBusy, attempt } = useAttempt();
-  // Sending the same list again, after an answer was lost, must not create its links twice.
-  const [sent, setSent] = useState({ text: "", key: "" });
   const links = useMemo(() => {
     const facets = data?.inviteLinks.facets ?? [];
     return parseLinks(
@@ -96,13 +96,11 @@ export function CreateMany(props: { readonly text: string; readonly onChange: (t
 
   const send = () =>
     attempt(async () => {
-      const key = sent.text === text ? sent.key : uuidv7();
-      setSent({ text, key });
       const { data: answer } = await create({
         variables: {
           input: {
             channelId,
-            idempotencyKey: key,
+            idempotencyKey: sendingKey(channelId, text),
             links: links.map(({ name, budget: amount, tags }) => ({
               name,
               budget: amount,
@@ -114,8 +112,7 @@ export function CreateMany(props: { readonly text: string; readonly onChange: (t
       const result = requireResult(answer?.createInviteLinks);
       if (result.__typename !== "CreateInviteLinksSuccess") return result;
       keepList(result.batch.id, links.map(lineFor));
-      setSent({ text: "", key: "" });
-      onChange("");
+      clearSent(channelId, text);
       toast({ message: t("batch.sent", { count: links.length, shown: number(links.length) }) });
       return null;
     });
@@ -138,9 +135,10 @@ export function CreateMany(props: { readonly text: string; readonly onChange: (t
             dir="auto"
             spellCheck={false}
             value={text}
+            readOnly={isBusy}
             placeholder={t("batch.example")}
             aria-describedby={`${id}-hint`}
-            onChange={({ target }) => onChange(target.value)}
+            onChange={({ target }) => keepDraft(channelId, target.value)}
             onKeyDown={(event) => {
               // The tab between two cells is pasted; the key itself moves the focus.
               if (event.key === "Enter" && (event.ctrlKey || event.metaKey))

@@ -12,6 +12,7 @@ import {
   shows,
   useDashboard,
 } from "../../../support/dashboardPage.js";
+import { CHANNEL } from "../../../support/server.js";
 
 const list = () => page.getByRole("textbox", { name: "Links, one in each line" });
 const batch = (title: string) => page.getByRole("article", { name: title, exact: true }).first();
@@ -89,6 +90,51 @@ describeInChromium("creating many links", () => {
     await page.reload();
     await list().waitFor();
     expect(await list().inputValue()).toBe("");
+  });
+
+  test("a list whose answer was not waited for is created once, however often it is sent", async () => {
+    const batchCount = async () => {
+      const { data } = await server.ask(`{ inviteLinkBatches(channelId: ${CHANNEL}) { totalCount } }`);
+      return data.inviteLinkBatches.totalCount;
+    };
+    const isBusy = () => button("Create 2 links").getAttribute("aria-disabled");
+    // The server has the list, but its answers do not come.
+    await page.route("**/graphql", async (route, request) => {
+      if (request.postDataJSON().operationName === "CreateLinks") await route.fetch();
+      else await route.fallback();
+    });
+    await list().fill("Once {1-2}");
+    await button("Create 2 links").click();
+    await shows(batchCount).toBe(1);
+    expect(await isBusy()).toBe("true");
+    expect(await list().isEditable()).toBe(false);
+    await page.getByRole("link", { name: "Links", exact: true }).click();
+    await page.getByTestId("count").waitFor();
+    await page.goBack();
+    await shows(isBusy).toBe("false");
+    const sent = page.waitForRequest((request) => request.postDataJSON()?.operationName === "CreateLinks");
+    await button("Create 2 links").click();
+    await sent;
+    await page.unroute("**/graphql");
+    await page.reload();
+    await shows(isBusy).toBe("false");
+    await button("Create 2 links").click();
+    await shows(() => list().inputValue()).toBe("");
+    await batch("2 links").getByText("Done: 2 of 2 were created.").waitFor();
+    expect(await batchCount()).toBe(1);
+  });
+
+  test("a list knows a tag that was made since the page was shown first", async () => {
+    await list().fill("Name\t5\tlate");
+    await page.getByText("1 link has a mistake.").waitFor();
+    const { data } = await server.ask("{ tagTypes { id } }");
+    await server.ask(`mutation ($input: CreateTagInput!) { createTag(input: $input) { __typename } }`, {
+      input: { channelId: CHANNEL, tagTypeId: data.tagTypes[0].id, name: "late", color: "#4f46e5" },
+    });
+    await page.getByRole("link", { name: "Links", exact: true }).click();
+    await page.getByTestId("count").waitFor();
+    await page.goBack();
+    await page.getByText("1 link, $5.00 together.").waitFor();
   });
 
   test("the tags that a list needs are loaded again after a failure", async () => {
