@@ -115,10 +115,10 @@ export const overflow = (): Promise<unknown> =>
   page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
 /**
- * Holds back the answers to an operation until the returned function is called.
- * @param status that of the answers then, in place of the server's own answers
+ * Holds back the requests of an operation until the returned function is called.
+ * @param status that of the answers then, in place of sending the requests to the server
  */
-export async function holdAnswers(operationName: string, status?: number): Promise<() => void> {
+export async function holdRequests(operationName: string, status?: number): Promise<() => void> {
   let release = (): void => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;

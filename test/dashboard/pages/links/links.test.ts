@@ -13,7 +13,7 @@ import {
   dialog,
   dollars,
   filters,
-  holdAnswers,
+  holdRequests,
   holdToast,
   isFocused,
   linksOfServer,
@@ -377,7 +377,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await page.getByText("“Approved later” was created.").waitFor();
       expect(await policyOf("Approved later")).toEqual([{ decider: "AUTOMATIC", approveAfterSeconds: 3600 }]);
 
-      const release = await holdAnswers("SetPolicy", 500);
+      const release = await holdRequests("SetPolicy", 500);
       release();
       await create("Half made");
       await holdToast("“Half made” was created, but not who decides its requests");
@@ -414,7 +414,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     test("a request that ends after its dialog was left closes no other dialog", async () => {
       await open();
       await createLink("To leave");
-      const release = await holdAnswers("RevokeLink");
+      const release = await holdRequests("RevokeLink");
       await choose("Revoke link", "To leave");
       await button("Revoke link", dialog()).click();
       await button("Cancel", dialog()).click();

@@ -6,7 +6,7 @@ import {
   createLink,
   dialog,
   dollars,
-  holdAnswers,
+  holdRequests,
   holdToast,
   open,
   page,
@@ -53,7 +53,7 @@ describeInChromium("undoing a change", () => {
   test("a budget and tags are shown before the server has answered, and put back where it fails", async () => {
     await open();
     await createLink("Guessed", "100");
-    const release = await holdAnswers("UpdateLink", 500);
+    const release = await holdRequests("UpdateLink", 500);
     await button("Edit Guessed").click();
     await dialog().getByLabel("Budget, USD").fill("250.50");
     await chooseTag("Platform", "VK");
