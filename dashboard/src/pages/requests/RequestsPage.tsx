@@ -1,5 +1,5 @@
 import { useApolloClient, useQuery } from "@apollo/client/react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useSearch } from "wouter";
 import { navigate } from "wouter/use-browser-location";
 import type { JoinRequestState } from "../../api/gql/graphql.js";
@@ -88,17 +88,23 @@ export default function RequestsPage() {
   const decisions = useDecisions((decided) =>
     setSelected((before) => new Set([...before].filter((id) => !decided.has(id)))),
   );
+  const chosen = open.filter((id) => selected.has(id));
   // What is selected stays until it is decided, since a shorter list would have a part of it.
-  useArrivals(channelId, decisions.progress !== null || selected.size > 0, () => {
+  useArrivals(channelId, decisions.progress !== null || chosen.length > 0, () => {
     const first = Math.min(MOST, Math.max(PAGE_SIZE, requests.length));
     reloadList(client, JOIN_REQUESTS, { ...variables, first }, (loaded) => loaded.joinRequests).catch(
       () => {},
     );
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another list has nothing selected.
-  useEffect(() => setSelected(new Set()), [channelId, state, link]);
+  const filter = `${state} ${link}`;
+  const shownFilter = useRef(filter);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list has nothing selected, and nothing that failed.
+  useEffect(() => {
+    shownFilter.current = filter;
+    setSelected(new Set());
+    decisions.forget();
+  }, [filter]);
 
-  const chosen = open.filter((id) => selected.has(id));
   const toggle = (id: string) =>
     setSelected((before) => {
       const next = new Set(before);
@@ -110,7 +116,7 @@ export default function RequestsPage() {
     try {
       let page = list?.pageInfo;
       const ids = [...open];
-      while (page?.hasNextPage && ids.length < MOST_SELECTED) {
+      while (shownFilter.current === filter && page?.hasNextPage && ids.length < MOST_SELECTED) {
         const more = await fetchMore({ variables: { first: MOST, after: page.endCursor } });
         page = more.data?.joinRequests.pageInfo;
         for (const { node } of more.data?.joinRequests.edges ?? []) {
@@ -118,7 +124,7 @@ export default function RequestsPage() {
           if (its === "PENDING") ids.push(id);
         }
       }
-      setSelected(new Set(ids));
+      if (shownFilter.current === filter) setSelected(new Set(ids));
     } catch {
       // The shell says that the server cannot be reached; what is selected stays.
     } finally {

@@ -136,6 +136,11 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
     failures,
     problem,
     decide,
+    /** Forgets what could not be decided. */
+    forget() {
+      setFailures(new Map());
+      setProblem(null);
+    },
     stop() {
       isStopped.current = true;
     },

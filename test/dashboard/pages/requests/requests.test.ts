@@ -5,6 +5,7 @@ import {
   button,
   dialog,
   ELSEWHERE,
+  holdRequests,
   open,
   overflow,
   page,
@@ -118,6 +119,40 @@ describeInChromium("the page of requests", () => {
     expect(people.every(isMember)).toBe(true);
     await shows(countShown).toBe("0 requests");
     await page.getByText("Nobody waits.").waitFor();
+  });
+
+  test("new requests arrive although one that was selected was decided elsewhere, and its failure leaves with its list", async () => {
+    const url = await makeGate("Elsewhere");
+    const [withdrawn = 0, next = 0] = range(6_600_001, 2);
+    ask(url, [withdrawn]);
+    await open({}, PAGE);
+    await page.getByRole("checkbox", { name: `Select User ${withdrawn}` }).check();
+    server.sandbox.control.declineJoinRequest(GROUP, withdrawn);
+    const bar = page.getByRole("region", { name: "Selected requests" });
+    await button("Approve", bar).click();
+    await bar.getByText("1 request could not be decided.").waitFor();
+    ask(url, [next]);
+    await person(next).waitFor();
+    await page.getByRole("combobox", { name: "State" }).selectOption("All");
+    await bar.waitFor({ state: "hidden" });
+  });
+
+  test("all of a list are not selected once another list is shown", async () => {
+    const url = await makeGate("Left");
+    ask(url, range(6_700_001, 55));
+    await open({}, PAGE);
+    await page.getByText(/^\d+ links? by which people wait$/).click();
+    await button("Show only these: Left").click();
+    await shows(countShown).toBe("55 requests");
+    const release = await holdRequests("JoinRequests");
+    await button("Select all 55 requests").click();
+    await button("Show requests by all links").click();
+    release();
+    await button("Show requests by all links").waitFor({ state: "detached" });
+    // The list would stay as it is while something in it is selected.
+    ask(url, [6_700_056]);
+    await person(6_700_056).waitFor();
+    expect(await page.getByRole("checkbox", { checked: true }).count()).toBe(0);
   });
 
   test("the server can decide by itself: set on this page, and in the form of a link", async () => {
