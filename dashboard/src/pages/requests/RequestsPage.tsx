@@ -1,4 +1,4 @@
-import { useApolloClient, useQuery } from "@apollo/client/react";
+import { useQuery } from "@apollo/client/react";
 import { useEffect, useRef, useState } from "react";
 import { useSearch } from "wouter";
 import { navigate } from "wouter/use-browser-location";
@@ -6,7 +6,6 @@ import type { JoinRequestState } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
-import { reloadList } from "../../parts/reloadList.js";
 import { useChannel } from "../../shell/channel.js";
 import { DecisionBar } from "./DecisionBar.js";
 import { JOIN_REQUEST_ROW, RequestRow } from "./RequestRow.js";
@@ -74,7 +73,6 @@ export default function RequestsPage() {
     linkIds: link === null ? null : [link],
     first: PAGE_SIZE,
   };
-  const client = useApolloClient();
   const { data, previousData, error, refetch, fetchMore } = useQuery(JOIN_REQUESTS, {
     variables,
     fetchPolicy: "cache-and-network",
@@ -91,10 +89,7 @@ export default function RequestsPage() {
   const chosen = open.filter((id) => selected.has(id));
   // What is selected stays until it is decided, since a shorter list would have a part of it.
   useArrivals(channelId, decisions.progress !== null || chosen.length > 0, () => {
-    const first = Math.min(MOST, Math.max(PAGE_SIZE, requests.length));
-    reloadList(client, JOIN_REQUESTS, { ...variables, first }, (loaded) => loaded.joinRequests).catch(
-      () => {},
-    );
+    refetch().catch(() => {});
   });
   const filter = `${state} ${link}`;
   const shownFilter = useRef(filter);

@@ -9,12 +9,12 @@ import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { PolicyDialog } from "./PolicyDialog.js";
 
-export const WAITING_LINKS = graphql(`
-  query WaitingLinks($channelId: TelegramID!, $after: String) {
+const WAITING_LINKS = graphql(`
+  query WaitingLinks($channelId: TelegramID!, $first: Int, $after: String) {
     inviteLinks(
       channelId: $channelId
       filter: { hasPendingJoinRequests: true }
-      first: 50
+      first: $first
       after: $after
     ) {
       totalCount
@@ -51,7 +51,7 @@ export function WaitingLinks(props: {
   const { t, number } = useI18n();
   const { channelId, canEdit } = useChannel();
   const { data, previousData, fetchMore } = useQuery(WAITING_LINKS, {
-    variables: { channelId },
+    variables: { channelId, first: 50 },
     fetchPolicy: "cache-and-network",
   });
   const [edited, setEdited] = useState<WaitingLink | null>(null);

@@ -42,7 +42,7 @@ export function useArrivals(channelId: number, isHeld: boolean, refetch: () => v
     timer.current = undefined;
     if (latest.current.isHeld) return gather();
     latest.current.refetch();
-    reloadCounts(client, channelId);
+    reloadCounts(client);
   };
   const gather = () => {
     timer.current ??= setTimeout(update, GATHER_MS);

@@ -5,7 +5,6 @@ import type { JoinRequestDecision } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
-import { useChannel } from "../../shell/channel.js";
 import { toast } from "../../ui/toast.js";
 import { reloadCounts } from "./reloadCounts.js";
 
@@ -47,7 +46,6 @@ export type Decisions = ReturnType<typeof useDecisions>;
  */
 export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
   const { t, number } = useI18n();
-  const { channelId } = useChannel();
   const client = useApolloClient();
   const [run] = useMutation(DECIDE);
   const [progress, setProgress] = useState<Progress | null>(null);
@@ -128,7 +126,7 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
       toast({
         message: decision === "APPROVE" ? t("requests.approved", values) : t("requests.declined", values),
       });
-    reloadCounts(client, channelId);
+    reloadCounts(client);
   }
 
   return {

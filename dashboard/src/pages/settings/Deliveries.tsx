@@ -1,21 +1,20 @@
-import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
-import { useEffect, useState } from "react";
+import { useMutation, useQuery } from "@apollo/client/react";
+import { useState } from "react";
 import type { DeliveriesQuery, WebhookDeliveryState } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
-import { reloadList } from "../../parts/reloadList.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 
 const DELIVERIES = graphql(`
-  query Deliveries($id: ID!, $states: [WebhookDeliveryState!], $after: String) {
+  query Deliveries($id: ID!, $states: [WebhookDeliveryState!], $first: Int, $after: String) {
     node(id: $id) {
       __typename
       ... on Webhook {
         id
-        deliveries(first: 50, after: $after, states: $states) {
+        deliveries(first: $first, after: $after, states: $states) {
           totalCount
           pageInfo {
             hasNextPage
@@ -69,20 +68,13 @@ const listOf = ({ node }: DeliveriesQuery) => (node?.__typename === "Webhook" ? 
 /** What became of the events of a webhook, the latest first. */
 export function Deliveries({ webhookId }: { readonly webhookId: string }) {
   const { t, number, dayAndTime } = useI18n();
-  const client = useApolloClient();
   const [state, setState] = useState<WebhookDeliveryState | null>(null);
   const { data, previousData, error, refetch, fetchMore } = useQuery(DELIVERIES, {
-    variables: { id: webhookId, states: state && [state] },
+    variables: { id: webhookId, states: state && [state], first: 50 },
     fetchPolicy: "cache-and-network",
+    pollInterval: ASK_EVERY_MS,
+    skipPollAttempt: () => document.hidden,
   });
-  useEffect(() => {
-    const reload = () => {
-      if (document.hidden) return;
-      reloadList(client, DELIVERIES, { id: webhookId, states: state && [state] }, listOf).catch(() => {});
-    };
-    const timer = setInterval(reload, ASK_EVERY_MS);
-    return () => clearInterval(timer);
-  }, [client, webhookId, state]);
   const [redeliver] = useMutation(REDELIVER);
   const { problem, isBusy, attempt } = useAttempt();
   // The rows before stand until those of another state are loaded, but not if that fails.

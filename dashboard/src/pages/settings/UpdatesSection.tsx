@@ -1,16 +1,15 @@
-import { useApolloClient, useMutation, useQuery } from "@apollo/client/react";
+import { useMutation, useQuery } from "@apollo/client/react";
 import { graphql } from "../../api/gql/index.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
-import { reloadList } from "../../parts/reloadList.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import { Section } from "./Section.js";
 
 const FAILED_UPDATES = graphql(`
-  query FailedUpdates($after: String) {
-    failedUpdates(first: 50, after: $after) {
+  query FailedUpdates($first: Int, $after: String) {
+    failedUpdates(first: $first, after: $after) {
       totalCount
       pageInfo {
         hasNextPage
@@ -50,9 +49,9 @@ const MOST = 100;
 export default function UpdatesSection() {
   const { t, number, dayAndTime } = useI18n();
   const { data, previousData, error, refetch, fetchMore } = useQuery(FAILED_UPDATES, {
+    variables: { first: 50 },
     fetchPolicy: "cache-and-network",
   });
-  const client = useApolloClient();
   const [retry] = useMutation(RETRY);
   const { problem, isBusy, attempt } = useAttempt();
   const list = (data ?? previousData)?.failedUpdates;
@@ -62,7 +61,7 @@ export default function UpdatesSection() {
       const { data: retried } = await retry({ variables: { input: { ids } } });
       const result = requireResult(retried?.retryFailedUpdates);
       if (result.__typename !== "RetryFailedUpdatesSuccess") return result;
-      await reloadList(client, FAILED_UPDATES, {}, (loaded) => loaded.failedUpdates);
+      await refetch();
       const { succeededCount: stored, failedCount: left } = result;
       toast({
         message: `${t("settings.updates.stored", { count: stored, shown: number(stored) })} ${
