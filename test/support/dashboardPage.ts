@@ -131,6 +131,20 @@ export async function holdRequests(operationName: string, status?: number): Prom
   return release;
 }
 
+/** Has the server fail at an operation until the returned function is called, which also forgets what the browser said. */
+export async function failRequests(operationName: string): Promise<() => void> {
+  let isFailing = true;
+  await page.route("**/graphql", (route, request) =>
+    isFailing && request.postDataJSON()?.operationName === operationName
+      ? route.fulfill({ status: 500, body: "{}" })
+      : route.fallback(),
+  );
+  return () => {
+    isFailing = false;
+    problems.consoleMessages.splice(0);
+  };
+}
+
 /** Creates a link in the form and waits until the form is closed. */
 export async function createLink(name: string, amount = ""): Promise<void> {
   await button("Create link").click();

@@ -6,6 +6,7 @@ import { graphql } from "../api/gql/index.js";
 import { useAllPages } from "../api/useAllPages.js";
 import { TimeZoneContext, useI18n } from "../i18n/index.js";
 import { PAGES, START } from "../pages/pages.js";
+import { LoadProblem } from "../ui/LoadProblem.js";
 import { lazyPart } from "../ui/lazyPart.js";
 import { Toasts } from "../ui/Toasts.js";
 import {
@@ -68,7 +69,7 @@ export function Shell({ connection }: { readonly connection: Connection }) {
   const [path] = useLocation();
   const asked = useAskedChannel();
   const channels = data?.channels.edges.map(({ node }) => node) ?? [];
-  const isComplete = useAllPages(data?.channels, fetchMore);
+  const { isWhole: isComplete, ...pages } = useAllPages(data?.channels, fetchMore);
   // Before the channels are known, the page of the channel is loaded already: all queries go in one round.
   const find = (id: number | null) =>
     channels.find(({ telegramId }) => telegramId === id) ??
@@ -91,6 +92,9 @@ export function Shell({ connection }: { readonly connection: Connection }) {
       </a>
       <TopBar channels={channels} channelId={shown?.telegramId} viewer={data?.viewer} />
       <Notices connection={connection} />
+      {pages.error && (
+        <LoadProblem title={`${t("lonely.loadFailed")}.`} error={pages.error} onRetry={pages.retry} />
+      )}
       {shown ? (
         <ChannelContext
           value={{

@@ -8,6 +8,7 @@ import { useAllPages } from "../../api/useAllPages.js";
 import { useI18n } from "../../i18n/index.js";
 import { Loading } from "../../parts/Loading.js";
 import { useChannel } from "../../shell/channel.js";
+import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { lineOf } from "./sentLists.js";
@@ -191,32 +192,39 @@ function NotMade(props: {
   const { batchId, count, onAgain } = props;
   const { t, number } = useI18n();
   const [isOpen, setIsOpen] = useState(false);
-  const { data, fetchMore } = useQuery(NOT_MADE, {
+  const { data, error, refetch, fetchMore } = useQuery(NOT_MADE, {
     variables: { id: batchId },
     skip: !isOpen,
     fetchPolicy: "network-only",
   });
   const items = data?.node && "items" in data.node ? data.node.items : undefined;
   const notMade = items?.edges.map(({ node }) => node) ?? [];
-  const isWhole = useAllPages(items, fetchMore);
+  const pages = useAllPages(items, fetchMore);
+  const problem = error ?? pages.error;
   // Of an uncertain one, a second link might be made.
   const again = notMade.filter(({ state }) => state !== "UNCERTAIN");
   return (
     <details onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
       <summary>{t("batch.notMade", { count, shown: number(count) })}</summary>
       <ul className="refused">
-        {notMade.map(({ index, name, state, error }) => (
+        {notMade.map(({ index, name, state, error: reason }) => (
           <li key={index}>
             <strong>
               <Name>{name}</Name>
             </strong>{" "}
-            {error
-              ? `${state === "UNCERTAIN" ? t("problem.outcomeUnknown") : reasonOf(read(PROBLEM, error))}`
+            {reason
+              ? `${state === "UNCERTAIN" ? t("problem.outcomeUnknown") : reasonOf(read(PROBLEM, reason))}`
               : t("batch.wasCancelled")}
           </li>
         ))}
       </ul>
-      {onAgain && again.length > 0 && isWhole && (
+      {problem && (
+        <LoadProblem
+          error={problem}
+          onRetry={() => (pages.error ? pages.retry() : void refetch().catch(() => {}))}
+        />
+      )}
+      {onAgain && again.length > 0 && pages.isWhole && (
         <button
           type="button"
           onClick={() => onAgain(again.map(({ index, name }) => lineOf(batchId, index, name)).join("\n"))}

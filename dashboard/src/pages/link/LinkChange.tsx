@@ -56,11 +56,11 @@ export function useLinkChanges(id: string) {
     variables: { id },
     fetchPolicy: "cache-and-network",
   });
-  useAllPages(data?.auditEntries, fetchMore);
+  const pages = useAllPages(data?.auditEntries, fetchMore);
   return {
     list: (data?.auditEntries.edges ?? []).map(({ node }) => read(LINK_CHANGE, node)),
-    error,
-    reload: () => void refetch().catch(() => {}),
+    error: error ?? pages.error,
+    reload: () => (pages.error ? pages.retry() : void refetch().catch(() => {})),
   };
 }
 

@@ -6,6 +6,7 @@ import { graphql, read } from "../../api/gql/index.js";
 import { retagged, updateLists } from "../../api/listUpdates.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
+import { Loading } from "../../parts/Loading.js";
 import { TAG_CHOICES, TagPicker } from "../../parts/link/TagPicker.js";
 import { why } from "../../parts/link/why.js";
 import { useChannel } from "../../shell/channel.js";
@@ -79,7 +80,14 @@ export default function TagMany(props: {
   const { t, number } = useI18n();
   const { channelId } = useChannel();
   const client = useApolloClient();
-  const { data } = useQuery(TAG_CHOICES, { variables: { channelId }, fetchPolicy: "cache-and-network" });
+  const {
+    data,
+    error: loadError,
+    refetch,
+  } = useQuery(TAG_CHOICES, {
+    variables: { channelId },
+    fetchPolicy: "cache-and-network",
+  });
   const [problem, setProblem] = useState<ProblemView | null>(null);
   const [isBusy, setIsBusy] = useState(false);
   const [isAdding, setIsAdding] = useState(true);
@@ -205,7 +213,11 @@ export default function TagMany(props: {
             ))}
           </div>
         </fieldset>
-        {data && <TagPicker choices={data.inviteLinks.facets} chosen={new Set()} problem={null} />}
+        {data ? (
+          <TagPicker choices={data.inviteLinks.facets} chosen={new Set()} problem={null} />
+        ) : (
+          <Loading error={loadError} refetch={refetch} />
+        )}
         <footer className="dialog-foot">
           <button type="button" onClick={close}>
             {t("common.cancel")}

@@ -10,6 +10,7 @@ import { withoutTag } from "../../parts/filter/view.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Field } from "../../ui/Field.js";
+import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
 import { Problem } from "../../ui/Problem.js";
 import { TagChip } from "../../ui/TagChip.js";
@@ -96,7 +97,7 @@ export default function TagsDialog({ onClose }: { readonly onClose: () => void }
   /** The last completed action, shown in the dialog: a message behind it would not be read. */
   const [done, setDone] = useState("");
   const { view, changeView } = useView();
-  const { data, previousData, error } = useQuery(TAGS, {
+  const { data, previousData, error, refetch } = useQuery(TAGS, {
     variables: { channelId },
     fetchPolicy: "cache-and-network",
   });
@@ -106,11 +107,7 @@ export default function TagsDialog({ onClose }: { readonly onClose: () => void }
       <p role="status" className={done === "" ? "hidden" : "done"}>
         {done}
       </p>
-      {error && (
-        <p role="alert" className="problem">
-          {error.message}
-        </p>
-      )}
+      {error && <LoadProblem error={error} onRetry={() => void refetch().catch(() => {})} />}
       {shown && shown.tagTypes.length === 0 && <p>{t("tags.noTypes")}</p>}
       {shown && shown.tagTypes.length > 0 && (
         <TagForm

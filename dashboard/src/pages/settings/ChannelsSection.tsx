@@ -15,6 +15,7 @@ import { Dialog } from "../../ui/Dialog.js";
 import { DialogForm } from "../../ui/DialogForm.js";
 import { Field } from "../../ui/Field.js";
 import { Icon } from "../../ui/Icon.js";
+import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
 import { toast } from "../../ui/toast.js";
 import { Section } from "./Section.js";
@@ -72,7 +73,7 @@ type Channel = ChannelRowFragment;
 export default function ChannelsSection() {
   const { t } = useI18n();
   const { data, error, refetch, fetchMore } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
-  useAllPages(data?.channels, fetchMore);
+  const pages = useAllPages(data?.channels, fetchMore);
   const [dialog, setDialog] = useState<Channel | "connect" | null>(null);
   const close = () => setDialog(null);
   return (
@@ -88,11 +89,14 @@ export default function ChannelsSection() {
       {data === undefined ? (
         <Loading error={error} refetch={refetch} />
       ) : (
-        <ul className="card things">
-          {data.channels.edges.map(({ cursor, node }) => (
-            <ChannelRow key={cursor} channel={read(CHANNEL_ROW, node)} onEdit={setDialog} />
-          ))}
-        </ul>
+        <>
+          <ul className="card things">
+            {data.channels.edges.map(({ cursor, node }) => (
+              <ChannelRow key={cursor} channel={read(CHANNEL_ROW, node)} onEdit={setDialog} />
+            ))}
+          </ul>
+          {pages.error && <LoadProblem error={pages.error} onRetry={pages.retry} />}
+        </>
       )}
       {dialog === "connect" ? (
         <Dialog title={t("settings.channels.connect")} onClose={close}>

@@ -3,11 +3,11 @@ import { violationsOf } from "../../../support/accessibility.js";
 import { describeInChromium } from "../../../support/chromium.js";
 import {
   button,
+  failRequests,
   linksOfServer,
   open,
   overflow,
   page,
-  problems,
   server,
   shows,
   useDashboard,
@@ -69,7 +69,11 @@ describeInChromium("creating many links", () => {
     expect(await violationsOf(page)).toEqual([]);
     await button("Cancel", batch("2 links")).click();
     await batch("2 links").getByText("Cancelled: 0 of 2 were created.").waitFor();
+    const restore = await failRequests("NotMade");
     await batch("2 links").getByText("2 not created").click();
+    await button("Try again", batch("2 links")).waitFor();
+    restore();
+    await button("Try again", batch("2 links")).click();
     await list().fill("More");
     await button("Put 2 links into the list again").click();
     await shows(() => list().inputValue()).toBe("More\nHeld 1\t7\tPlatform: VK\nHeld 2\t7\tPlatform: VK");
@@ -138,19 +142,13 @@ describeInChromium("creating many links", () => {
   });
 
   test("the tags that a list needs are loaded again after a failure", async () => {
-    let isAway = true;
-    await page.route("**/graphql", (route, request) =>
-      isAway && request.postDataJSON().operationName === "KnownForList"
-        ? route.fulfill({ status: 500, body: "{}" })
-        : route.fallback(),
-    );
+    const restore = await failRequests("KnownForList");
     await page.reload();
     await list().fill("Name\t5\tVK");
     await button("Try again").waitFor();
-    isAway = false;
+    restore();
     await button("Try again").click();
     await page.getByText("1 link, $5.00 together.").waitFor();
-    problems.consoleMessages.splice(0);
   });
 
   describe.each([

@@ -6,6 +6,7 @@ import {
   count,
   createLink,
   dialog,
+  failRequests,
   filters,
   names,
   open,
@@ -22,6 +23,26 @@ import { CHANNEL, PLATFORM } from "../../../support/server.js";
 
 describeInChromium("the tags of a channel", () => {
   useDashboard();
+
+  test("what dialogs show of the tags is loaded again after a failure", async () => {
+    await open();
+    const restoreChoices = await failRequests("TagChoices");
+    await page.getByRole("checkbox", { name: "Select all links shown" }).check();
+    await button("Tags", page.getByRole("region", { name: "Selected links" })).click();
+    await button("Try again", dialog()).waitFor();
+    restoreChoices();
+    await button("Try again", dialog()).click();
+    await dialog().getByRole("combobox", { name: "Platform" }).waitFor();
+    await button("Cancel", dialog()).click();
+    await button("Clear the selection").click();
+
+    const restoreTags = await failRequests("Tags");
+    await button("Tags").click();
+    await button("Try again", dialog()).waitFor();
+    restoreTags();
+    await button("Try again", dialog()).click();
+    await dialog().getByRole("textbox", { name: "New tag" }).waitFor();
+  });
 
   test("tags are created, changed and deleted, also on the links that have them", async () => {
     await open();

@@ -5,11 +5,11 @@ import {
   button,
   dialog,
   ELSEWHERE,
+  failRequests,
   holdRequests,
   open,
   overflow,
   page,
-  problems,
   server,
   shows,
   signIn,
@@ -188,19 +188,13 @@ describeInChromium("the page of requests", () => {
     ask(await makeGate("Filtered"), [waiting]);
     await open({}, PAGE);
     await person(waiting).waitFor();
-    let isAway = true;
-    await page.route("**/graphql", (route, request) =>
-      isAway && request.postDataJSON().operationName === "JoinRequests"
-        ? route.fulfill({ status: 500, body: "{}" })
-        : route.fallback(),
-    );
+    const restore = await failRequests("JoinRequests");
     await page.getByRole("combobox", { name: "State" }).selectOption("All");
     await button("Try again").waitFor();
     await person(waiting).waitFor({ state: "detached" });
-    isAway = false;
+    restore();
     await button("Try again").click();
     await person(waiting).waitFor();
-    problems.consoleMessages.splice(0);
   });
 
   test("more links by which people wait are shown on demand", async () => {

@@ -12,6 +12,7 @@ import {
   open,
   overflow,
   page,
+  problems,
   server,
   shows,
   showsSummary,
@@ -313,8 +314,24 @@ describeInChromium("the settings", () => {
     await page.goto(`${server.origin}/settings/channels`);
     await shows(() => page.locator(".things > li").count()).toBe(totalCount);
     // The list of the top bar is another one, and as long.
-    await shows(() => page.getByRole("combobox", { name: "Channel" }).locator("option").count()).toBe(
-      totalCount,
+    const channelCount = () => page.getByRole("combobox", { name: "Channel" }).locator("option").count();
+    await shows(channelCount).toBe(totalCount);
+    // Both say it if only a part comes, and try again.
+    let isFailing = true;
+    await page.route("**/graphql", (route, request) =>
+      isFailing && request.postDataJSON()?.variables?.after
+        ? route.fulfill({ status: 500, body: "{}" })
+        : route.fallback(),
     );
+    await page.reload();
+    const again = button("Try again");
+    await shows(() => again.count()).toBe(2);
+    expect(await channelCount()).toBe(100);
+    problems.consoleMessages.splice(0);
+    isFailing = false;
+    await again.last().click();
+    await shows(() => page.locator(".things > li").count()).toBe(totalCount);
+    await again.click();
+    await shows(channelCount).toBe(totalCount);
   });
 });
