@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useReducer, useRef, useState } from "react";
 import { type ProblemView, useCountdown } from "../api/problems.js";
 import { useI18n } from "../i18n/index.js";
 import { useCloseDialog } from "./Dialog.js";
@@ -23,19 +23,28 @@ export function DialogForm(props: {
   const form = useRef<HTMLFormElement>(null);
   const secondsLeft = useCountdown(problem);
   const [canSend, setCanSend] = useState(props.isChanged === undefined);
+  const [inputs, countInput] = useReducer((count: number) => count + 1, 0);
+  const [sendings, countSending] = useReducer((count: number) => count + 1, 0);
   const isHeld = isBusy || secondsLeft > 0;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: an input may add fields, which are read once they are rendered.
   useEffect(() => {
-    if (problem) form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [problem]);
+    if (form.current && inputs > 0) setCanSend(isChanged(form.current));
+  }, [inputs]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the server or the page itself may find a value wrong.
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [problem, sendings]);
   return (
     <form
       ref={form}
       className="fields"
       noValidate
-      onInput={({ currentTarget }) => setCanSend(isChanged(currentTarget))}
+      onInput={countInput}
       onSubmit={(event) => {
         event.preventDefault();
-        if (!isHeld && isChanged(event.currentTarget)) onSubmit(event.currentTarget);
+        if (isHeld || !isChanged(event.currentTarget)) return;
+        onSubmit(event.currentTarget);
+        countSending();
       }}
     >
       {problem && <Problem problem={problem} fields={fields} />}

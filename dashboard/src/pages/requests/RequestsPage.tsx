@@ -147,7 +147,14 @@ export default function RequestsPage() {
           </select>
         </label>
       </div>
-      <WaitingLinks chosen={link} onChoose={(id) => setParameter("link", id)} />
+      <WaitingLinks
+        chosen={link}
+        onChoose={(id) => {
+          setParameter("link", id);
+          // The button that was pressed goes away.
+          document.getElementById("main")?.focus();
+        }}
+      />
       <section className="card" aria-label={t("pages.requests")} aria-busy={data === undefined && !error}>
         <div className="request-head">
           {canEdit && open.length > 0 && (

@@ -106,6 +106,7 @@ describeInChromium("the page of requests", () => {
     await page.getByText(/^\d+ links? by which people wait$/).click();
     await button("Show only these: Crowd").click();
     await shows(countShown).toBe("55 requests");
+    expect(await page.evaluate("document.activeElement.id")).toBe("main");
     await button("Select all 55 requests").click();
     const bar = page.getByRole("region", { name: "Selected requests" });
     await bar.getByText("55 selected").waitFor();
@@ -149,6 +150,7 @@ describeInChromium("the page of requests", () => {
     await button("Show requests by all links").click();
     release();
     await button("Show requests by all links").waitFor({ state: "detached" });
+    expect(await page.evaluate("document.activeElement.id")).toBe("main");
     // The list would stay as it is while something in it is selected.
     ask(url, [6_700_056]);
     await person(6_700_056).waitFor();
@@ -163,6 +165,9 @@ describeInChromium("the page of requests", () => {
     await page.getByText(/^\d+ links? by which people wait$/).click();
     await button("Who decides the requests by Automatic").click();
     expect(await button("Save", dialog()).isDisabled()).toBe(true);
+    await dialog().getByRole("radio", { name: "The server approves" }).check();
+    await dialog().getByRole("radio", { name: "People decide" }).check();
+    await shows(() => button("Save", dialog()).isDisabled()).toBe(true);
     await dialog().getByRole("radio", { name: "The server approves" }).check();
     await button("Save", dialog()).click();
     await page.getByText("“Automatic” was changed.").waitFor();

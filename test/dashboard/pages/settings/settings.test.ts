@@ -35,6 +35,7 @@ describeInChromium("the settings", () => {
     await button("Create token").click();
     await button("Create token", dialog()).click();
     await dialog().getByText("Enter a name.").waitFor();
+    await shows(() => isFocused(dialog().getByLabel("Purpose"))).toBe(true);
     await dialog().getByLabel("Purpose").fill("Buyer’s script");
     await dialog()
       .getByRole("radio", { name: /^editor/ })
@@ -191,7 +192,8 @@ describeInChromium("the settings", () => {
 
       await button(`Edit ${url}`).click();
       expect(await button("Save", dialog()).isDisabled()).toBe(true);
-      await dialog().getByRole("checkbox", { name: "Member stayed" }).check();
+      const stayed = dialog().getByRole("checkbox", { name: "Member stayed" });
+      await stayed.check();
       await dialog().getByLabel("Member stayed for, in hours").fill("");
       await button("Save", dialog()).click();
       await dialog().getByText("Enter the hours, such as 24.").waitFor();
@@ -200,6 +202,18 @@ describeInChromium("the settings", () => {
       await page.getByText("The webhook was changed.").waitFor();
       const { data: changed } = await server.ask("{ webhooks { holdSeconds } }");
       expect(changed.webhooks).toEqual([{ holdSeconds: 1800 }]);
+      // Without a change there is nothing to save, also if a field went away and came back.
+      await button(`Edit ${url}`).click();
+      await stayed.uncheck();
+      await shows(() => button("Save", dialog()).isDisabled()).toBe(false);
+      await stayed.check();
+      await shows(() => button("Save", dialog()).isDisabled()).toBe(true);
+      await dialog().getByRole("radio", { name: "Only some channels" }).check();
+      await shows(() => button("Save", dialog()).isDisabled()).toBe(false);
+      await dialog().getByRole("radio", { name: "All channels" }).check();
+      await shows(() => button("Save", dialog()).isDisabled()).toBe(true);
+      await button("Cancel", dialog()).click();
+      await button("Discard", dialog()).click();
 
       await button(`Switch off ${url}`).click();
       await button(`Switch on ${url}`).waitFor();
