@@ -54,7 +54,7 @@ export function RequestRow(props: {
               className="badge"
               data-kind={state === "APPROVED" ? "good" : state === "DECLINED" ? "ended" : "plain"}
             >
-              {t(`requests.states.${state}`)}
+              {t(`requests.decided.${state}`)}
             </span>
           )}
         </p>

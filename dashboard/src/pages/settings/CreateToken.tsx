@@ -103,7 +103,7 @@ function TokenForm(props: {
         maxLength={100}
         autoComplete="off"
         problem={problem}
-        wrong={wrongName ? t("form.required") : undefined}
+        wrong={wrongName ? t("settings.tokens.nameRequired") : undefined}
       />
       <fieldset className="choice">
         <legend>{t("settings.tokens.role")}</legend>

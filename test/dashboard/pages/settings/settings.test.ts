@@ -34,7 +34,7 @@ describeInChromium("the settings", () => {
     await heading("API tokens").waitFor();
     await button("Create token").click();
     await button("Create token", dialog()).click();
-    await dialog().getByText("Enter a name.").waitFor();
+    await dialog().getByText("Enter a purpose.").waitFor();
     await shows(() => isFocused(dialog().getByLabel("Purpose"))).toBe(true);
     await dialog().getByLabel("Purpose").fill("Buyer’s script");
     await dialog()
