@@ -429,10 +429,9 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
     test("a link can be copied, and its QR code contains its address", async () => {
       await open();
       const [{ name, url }] = (await linksOfServer()).nodes;
-      await row(name)
-        .getByRole("button", { name: `Copy ${url.replace("https://", "")}` })
-        .click();
-      await row(name).getByText("Copied").waitFor();
+      const copy = row(name).getByRole("button", { name: `Copy ${url.replace("https://", "")}` });
+      // The row says so for two seconds.
+      await Promise.all([row(name).getByText("Copied").waitFor(), copy.click()]);
       expect(await page.evaluate("navigator.clipboard.readText()")).toBe(url);
       await choose("QR code", name);
       const image = page.getByAltText(`QR code of ${url}`);
