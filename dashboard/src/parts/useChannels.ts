@@ -23,7 +23,7 @@ const CHANNEL_NAMES = graphql(`
   }
 `);
 
-export type NamedChannel = ChannelNamesQuery["channels"]["edges"][number]["node"];
+type NamedChannel = ChannelNamesQuery["channels"]["edges"][number]["node"];
 
 /**
  * The channels that the token may use.

@@ -5,7 +5,7 @@ export const MOST_LINKS = 1000;
 /** As many code points as Telegram takes in a name. */
 const MOST_IN_NAME = 32;
 
-export type Wrong = "name" | "tooLong" | "budget" | "tag";
+type Wrong = "name" | "tooLong" | "budget" | "tag";
 
 /** A link of the list, with what is wrong with it. */
 export interface ListedLink {

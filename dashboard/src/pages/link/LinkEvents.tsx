@@ -5,10 +5,10 @@ import { graphql, read } from "../../api/gql/index.js";
 import { isAwaited } from "../../api/shownData.js";
 import { useI18n } from "../../i18n/index.js";
 import { PAGE_SIZE, usePages } from "../../parts/usePages.js";
+import { usePerson } from "../../parts/usePerson.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Entry } from "./Entry.js";
 import { Change, CREATIONS, useLinkChanges } from "./LinkChange.js";
-import { usePerson } from "./person.js";
 
 const LINK_EVENT = graphql(`
   fragment LinkEvent on MemberEvent {

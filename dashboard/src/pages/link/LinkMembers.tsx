@@ -5,9 +5,9 @@ import { graphql, read } from "../../api/gql/index.js";
 import { isAwaited, shownData } from "../../api/shownData.js";
 import { useI18n } from "../../i18n/index.js";
 import { PAGE_SIZE, usePages } from "../../parts/usePages.js";
+import { usePerson } from "../../parts/usePerson.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Segments } from "../../ui/Segments.js";
-import { usePerson } from "./person.js";
 
 const LINK_MEMBER = graphql(`
   fragment LinkMember on Membership {

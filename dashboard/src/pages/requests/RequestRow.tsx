@@ -1,6 +1,7 @@
 import type { JoinRequestDecision, JoinRequestRowFragment } from "../../api/gql/graphql.js";
 import { graphql } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { usePerson } from "../../parts/usePerson.js";
 import { Name } from "../../ui/Name.js";
 
 export const JOIN_REQUEST_ROW = graphql(`
@@ -33,8 +34,7 @@ export function RequestRow(props: {
   const { t, dayAndTime } = useI18n();
   const { userId, bio, requestedAt, decidedAt, state, inviteLink } = request;
   const isOpen = state === "PENDING";
-  // Of a person nothing but the id is known here; that of an erased person is negative.
-  const person = userId < 0 ? t("requests.erased") : t("requests.person", { id: String(userId) });
+  const person = usePerson()(userId);
   return (
     <li data-state={state}>
       {canEdit && isOpen && (

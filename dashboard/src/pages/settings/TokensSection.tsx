@@ -13,7 +13,7 @@ import { toast } from "../../ui/toast.js";
 import { CreateToken } from "./CreateToken.js";
 import { Section } from "./Section.js";
 
-export const API_TOKEN_ROW = graphql(`
+const API_TOKEN_ROW = graphql(`
   fragment ApiTokenRow on ApiToken {
     id
     name

@@ -14,7 +14,7 @@ import { Deliveries } from "./Deliveries.js";
 import { Section } from "./Section.js";
 import { UPDATE_WEBHOOK, WebhookDialog } from "./WebhookDialog.js";
 
-export const WEBHOOK_ROW = graphql(`
+const WEBHOOK_ROW = graphql(`
   fragment WebhookRow on Webhook {
     id
     url

@@ -1,4 +1,4 @@
-import { useI18n } from "../../i18n/index.js";
+import { useI18n } from "../i18n/index.js";
 
 /** How a person is called: the server knows the Telegram user id alone, and of an erased person not even that. */
 export function usePerson(): (userId: number) => string {
