@@ -4,6 +4,7 @@ import { describeInChromium } from "../../../support/chromium.js";
 import {
   button,
   failRequests,
+  holdRequests,
   linksOfServer,
   open,
   overflow,
@@ -78,6 +79,13 @@ describeInChromium("creating many links", () => {
     await button("Put 2 links into the list again").click();
     await shows(() => list().inputValue()).toBe("More\nHeld 1\t7\tPlatform: VK\nHeld 2\t7\tPlatform: VK");
     await page.getByText("3 links, $14.00 together.").waitFor();
+    // What is put into the list while it is sent stays there.
+    const release = await holdRequests("CreateLinks");
+    await button("Create 3 links").click();
+    await button("Put 2 links into the list again").click();
+    await button("Create 5 links").waitFor();
+    release();
+    await shows(() => list().inputValue()).toBe("Held 1\t7\tPlatform: VK\nHeld 2\t7\tPlatform: VK");
     // A browser has few connections to a server.
     expect(streams).toEqual([]);
   });
