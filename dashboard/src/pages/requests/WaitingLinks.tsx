@@ -3,6 +3,7 @@ import { useState } from "react";
 import type { WaitingLinksQuery } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
+import { Loading } from "../../parts/Loading.js";
 import { JOIN_REQUEST_POLICY, PolicyText } from "../../parts/link/policy.js";
 import { useChannel } from "../../shell/channel.js";
 import { Icon } from "../../ui/Icon.js";
@@ -50,7 +51,7 @@ export function WaitingLinks(props: {
   const { chosen, onChoose } = props;
   const { t, number } = useI18n();
   const { channelId, canEdit } = useChannel();
-  const { data, previousData, fetchMore } = useQuery(WAITING_LINKS, {
+  const { data, previousData, error, refetch, fetchMore } = useQuery(WAITING_LINKS, {
     variables: { channelId, first: 50 },
     fetchPolicy: "cache-and-network",
   });
@@ -66,6 +67,7 @@ export function WaitingLinks(props: {
           </button>
         </div>
       )}
+      {error && !list && <Loading error={error} refetch={refetch} />}
       {list && links.length > 0 && (
         <details className="card waiting-links">
           <summary>

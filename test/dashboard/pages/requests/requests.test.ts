@@ -202,7 +202,7 @@ describeInChromium("the page of requests", () => {
     await person(waiting).waitFor();
   });
 
-  test("more links by which people wait are shown on demand", async () => {
+  test("the links by which people wait are loaded again after a failure, and more are shown on demand", async () => {
     const count = async (): Promise<number> => {
       const { data } = await server.ask(
         `{ inviteLinks(channelId: ${GROUP}, filter: { hasPendingJoinRequests: true }, first: 0) { totalCount } }`,
@@ -213,6 +213,11 @@ describeInChromium("the page of requests", () => {
     for (const id of range(6_500_001, 51)) ask(await makeGate(`Gate ${id}`), [id]);
     await shows(count).toBe(totalCount);
     await open({}, PAGE);
+    const restore = await failRequests("WaitingLinks");
+    await page.reload();
+    await button("Try again").waitFor();
+    restore();
+    await button("Try again").click();
     const waiting = page.locator(".waiting-links");
     await waiting.getByText(`${totalCount} links by which people wait`).click();
     await shows(() => waiting.locator("li").count()).toBe(50);
