@@ -7,7 +7,7 @@ import {
   dialog,
   dollars,
   ELSEWHERE,
-  holdAnswers,
+  holdRequests,
   names,
   open,
   overflow,
@@ -88,7 +88,7 @@ describeInChromium("the page of a link", () => {
     await shows(() => members().locator("tbody tr").count()).toBe(20);
     await shows(() => history().locator("li").count()).toBeGreaterThan(1);
     await shows(() => page.title()).toMatch(before.name);
-    const releases = [await holdAnswers("LinkMembers"), await holdAnswers("LinkPage")];
+    const releases = [await holdRequests("LinkMembers"), await holdRequests("LinkPage")];
     await page.keyboard.press("Control+k");
     await dialog().getByRole("combobox", { name: "Search or jump" }).fill(name);
     await dialog().getByRole("option", { name }).click();
@@ -220,7 +220,7 @@ describeInChromium("the page of a link", () => {
     await page.keyboard.press("Escape");
     await dialog().waitFor({ state: "detached" });
     await decide("decider: AUTOMATIC, approveAfterSeconds: 3600");
-    const release = await holdAnswers("LinkPolicy");
+    const release = await holdRequests("LinkPolicy");
     await button("Edit").click();
     // What the cache has is shown first.
     await shows(() => dialog().getByLabel("People decide").isChecked()).toBe(true);

@@ -127,7 +127,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await shows(() => rows().count()).toBeGreaterThan(0);
       const alerts = page.getByRole("alert");
       const failing = async (operations: readonly string[]) => {
-        for (const name of operations) (await holdAnswers(name, 500))();
+        for (const name of operations) (await holdRequests(name, 500))();
       };
       await failing(["Links", "Summary", "Sums"]);
       await tagFilter("YouTube").click();
@@ -282,7 +282,7 @@ describeInChromium("the dashboard in Chromium, without internet", () => {
       await open();
       await showsSummary();
       await shows(() => rows().count()).toBeGreaterThan(0);
-      const release = await holdAnswers("Links");
+      const release = await holdRequests("Links");
       await createLink("Shown at once");
       await shows(async () => (await names())[0]).toBe("Shown at once");
       release();
