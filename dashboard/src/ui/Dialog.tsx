@@ -10,6 +10,24 @@ export const useCloseDialog = (): (() => void) => useContext(CloseContext);
 /** Where a dialog puts the focus: on what is marked so, or else on its first field. */
 const FIRST = "[data-first], input:not([type=hidden], :disabled, [readonly]), select:not(:disabled)";
 
+/** The dialogs above one: those that stand later in the page. */
+const dialogsAbove = (one: HTMLDialogElement): HTMLDialogElement[] =>
+  [...document.querySelectorAll("dialog")].filter(
+    (other) => one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING,
+  );
+
+/** Opens a dialog again in its place: what is opened last would be above all others. */
+function reopen(element: HTMLDialogElement): void {
+  const focused = document.activeElement;
+  element.showModal();
+  for (const above of dialogsAbove(element)) {
+    if (!above.open) continue;
+    above.close();
+    above.showModal();
+    if (focused instanceof HTMLElement && above.contains(focused)) focused.focus();
+  }
+}
+
 /**
  * A modal dialog, open while it is rendered. The browser keeps the focus inside and returns it afterwards. Before input
  * is thrown away, the dialog asks.
@@ -57,10 +75,10 @@ export function Dialog(props: {
         close();
       }}
       onClose={() => {
-        // Chromium closes a dialog at the second Esc, whatever was said to the first.
+        // Chromium closes a dialog at the second Esc, whatever was said to the first, and with it the one below.
         if (!dialog.current || dialog.current.open) return;
-        dialog.current.showModal();
-        close();
+        reopen(dialog.current);
+        if (dialogsAbove(dialog.current).length === 0) close();
       }}
     >
       <header className="dialog-head">
