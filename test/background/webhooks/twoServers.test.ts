@@ -35,8 +35,9 @@ await describeOnForms("webhooks on two servers", ["server"], (form) => {
     const second = await Receiver.listen();
     for (const server of servers) {
       const { id } = await makeWebhook(server, receiver.url, ["MEMBER_JOINED"]);
-      await join();
+      // The delivery may arrive before the join is told.
       const before = receiver.received.length;
+      await join();
       await receiver.got(before + 1);
       const through = server === one ? other : one;
       await change(through, "updateWebhook", { id, url: second.url });
