@@ -66,13 +66,28 @@ function parseDocument(query: string): DocumentNode {
   }
 }
 
+/** @throws DocumentRefusedError */
+function validDocument(schema: GraphQLSchema, query: string): DocumentNode {
+  try {
+    const document = parseDocument(query);
+    checkFragments(schema, document);
+    const errors = validate(schema, document, RULES, { maxErrors: MAX_VALIDATION_ERRORS });
+    if (errors.length > 0) throw new DocumentRefusedError(errors);
+    return document;
+  } catch (error) {
+    if (error instanceof GraphQLError) throw new DocumentRefusedError([error]);
+    throw error;
+  }
+}
+
 /** Why a document cannot be executed with a schema; null if it can. */
 export function problemOf(schema: GraphQLSchema, query: string): string | null {
   try {
-    const [error] = validate(schema, parseDocument(query), RULES, { maxErrors: 1 });
-    return error?.message ?? null;
+    validDocument(schema, query);
+    return null;
   } catch (error) {
-    return error instanceof GraphQLError ? error.message : String(error);
+    if (!(error instanceof DocumentRefusedError)) throw error;
+    return error.errors[0]?.message ?? error.message;
   }
 }
 
@@ -112,21 +127,8 @@ export class Documents {
   }
 
   #read(query: string): CachedDocument {
-    const cached = { document: this.#validDocument(query), operations: new Map() };
+    const cached = { document: validDocument(this.#schema, query), operations: new Map() };
     this.#cache.set(query, cached);
     return cached;
-  }
-
-  #validDocument(query: string): DocumentNode {
-    try {
-      const document = parseDocument(query);
-      checkFragments(this.#schema, document);
-      const errors = validate(this.#schema, document, RULES, { maxErrors: MAX_VALIDATION_ERRORS });
-      if (errors.length > 0) throw new DocumentRefusedError(errors);
-      return document;
-    } catch (error) {
-      if (error instanceof GraphQLError) throw new DocumentRefusedError([error]);
-      throw error;
-    }
   }
 }
