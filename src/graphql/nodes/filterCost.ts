@@ -58,16 +58,20 @@ const SORTED: readonly InviteLinkOrderField[] = ["ACTIVE_COUNT", "LAST_JOIN_AT"]
 export const orderCost = (orderBy: readonly InviteLinkOrder[] | null | undefined): number =>
   orderBy && (orderBy.length > 1 || orderBy.some(({ field }) => SORTED.includes(field))) ? SCAN_COST : 0;
 
+/** The cost of conditions of which each is about every row; one that is absent or null costs nothing. */
+const scansFor = (...conditions: readonly unknown[]): number =>
+  SCAN_COST * conditions.filter((condition) => condition != null).length;
+
 /** The cost that a filter of member events adds. Links and persons have an index; the other conditions are about each event. */
 export function eventFilterCost(filter: MemberEventFilter | null | undefined): number {
   const { kinds, occurredFrom, occurredTo } = filter ?? {};
-  return SCAN_COST * [kinds, occurredFrom ?? occurredTo].filter((condition) => condition != null).length;
+  return scansFor(kinds, occurredFrom ?? occurredTo);
 }
 
 /** The cost that a filter of join requests adds. An index serves the order by time; the other conditions are about each request. */
 export function requestFilterCost(filter: JoinRequestFilter | null | undefined): number {
   const { states, inviteLinkIds } = filter ?? {};
-  return SCAN_COST * [states, inviteLinkIds].filter((condition) => condition != null).length;
+  return scansFor(states, inviteLinkIds);
 }
 
 /**
@@ -76,8 +80,7 @@ export function requestFilterCost(filter: JoinRequestFilter | null | undefined):
  */
 export function auditFilterCost(filter: AuditFilter | null | undefined): number {
   const { subjectId, caller, actions } = filter ?? {};
-  if (subjectId != null) return 0;
-  return SCAN_COST * [caller, actions].filter((condition) => condition != null).length;
+  return subjectId == null ? scansFor(caller, actions) : 0;
 }
 
 /** The additional cost of each count or sum over all rows of a list, by the list's arguments. */
