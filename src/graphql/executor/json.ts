@@ -19,3 +19,7 @@ export function jsonOf(value: unknown): Json {
 export const bytesOf = (json: Json): Buffer => Buffer.from(json, "latin1");
 
 export const parseJson = (json: Json): unknown => JSON.parse(bytesOf(json).toString());
+
+/** Whether a value that was read from JSON is an object, and no list. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

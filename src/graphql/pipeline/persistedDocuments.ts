@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { GraphQLError } from "graphql";
 import { LRUCache } from "lru-cache";
+import { isObject } from "../executor/json.js";
 import type { HttpExtension } from "./errors.js";
 import type { OperationParameters } from "./operation.js";
 
@@ -11,9 +12,6 @@ const VERSION = 1;
 
 /** In every media type, so that no cache or client takes the refusal for a result. */
 const REFUSED: HttpExtension = { status: 400 };
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Whether a request names its document by a hash, with or without the document's text. */
 export const namesHash = (extensions: unknown): boolean =>

@@ -5,12 +5,11 @@
 //   in yogaPlugin.ts, and `yogaShortcut` in fastPaths.ts.
 
 import type { FastifyRequest } from "fastify";
+import { isObject } from "../../graphql/executor/json.js";
 import type { OperationParameters } from "../../graphql/pipeline/operation.js";
 import { namesHash } from "../../graphql/pipeline/persistedDocuments.js";
 
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parse(text: string): unknown {
   try {
