@@ -12,12 +12,15 @@ export function DialogForm(props: {
   readonly isBusy: boolean;
   /** The name of the button that sends the form. */
   readonly submit: string;
+  /** Advice if the outcome of sending it is unknown. */
+  readonly ifUnknown?: string;
   /** Whether there is something to save; without it there always is. */
   readonly isChanged?: (form: HTMLFormElement) => boolean;
+  readonly onInput?: (form: HTMLFormElement) => void;
   readonly onSubmit: (form: HTMLFormElement) => void;
   readonly children: ReactNode;
 }) {
-  const { problem, fields, isBusy, submit, isChanged = () => true, onSubmit, children } = props;
+  const { problem, fields, isBusy, submit, isChanged = () => true, onInput, onSubmit, children } = props;
   const { t } = useI18n();
   const close = useCloseDialog();
   const form = useRef<HTMLFormElement>(null);
@@ -39,7 +42,10 @@ export function DialogForm(props: {
       ref={form}
       className="fields"
       noValidate
-      onInput={countInput}
+      onInput={({ currentTarget }) => {
+        onInput?.(currentTarget);
+        countInput();
+      }}
       onSubmit={(event) => {
         event.preventDefault();
         if (isHeld || !isChanged(event.currentTarget)) return;
@@ -47,7 +53,7 @@ export function DialogForm(props: {
         countSending();
       }}
     >
-      {problem && <Problem problem={problem} fields={fields} />}
+      {problem && <Problem problem={problem} fields={fields} ifUnknown={props.ifUnknown} />}
       {children}
       <footer className="dialog-foot">
         <button type="button" onClick={close}>

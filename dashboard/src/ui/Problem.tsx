@@ -8,7 +8,7 @@ export function Problem(props: {
   /** Fields that show their own messages. */
   readonly fields?: readonly string[];
   /** Advice if the outcome is unknown. */
-  readonly ifUnknown?: string;
+  readonly ifUnknown?: string | undefined;
 }) {
   const { problem, fields = [], ifUnknown } = props;
   const { t } = useI18n();

@@ -1,13 +1,12 @@
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { FragmentType } from "../../api/gql/index.js";
-import { fieldProblem, type ProblemView, useCountdown } from "../../api/problems.js";
+import { fieldProblem, type ProblemView } from "../../api/problems.js";
 import { parseAmount } from "../../i18n/format.js";
 import { useI18n } from "../../i18n/index.js";
 import { fromLocal, toLocal } from "../../i18n/zone.js";
 import { useChannel } from "../../shell/channel.js";
-import { useCloseDialog } from "../../ui/Dialog.js";
+import { DialogForm } from "../../ui/DialogForm.js";
 import { Field } from "../../ui/Field.js";
-import { Problem } from "../../ui/Problem.js";
 import type { ShownLink } from "./shownLink.js";
 import { type TAG_CHOICE, TagPicker } from "./TagPicker.js";
 
@@ -85,44 +84,32 @@ export function LinkForm(props: {
   const shown = values ?? initial;
   const { t } = useI18n();
   const { timeZone } = useChannel();
-  const close = useCloseDialog();
-  const form = useRef<HTMLFormElement>(null);
-  const secondsLeft = useCountdown(problem);
   const [wrong, setWrong] = useState({ name: false, budget: false });
-  const [canSave, setCanSave] = useState(isChanged === undefined);
   const [name, setName] = useState(shown?.name ?? "");
   const [needsApproval, setNeedsApproval] = useState(shown?.createsJoinRequest ?? false);
   const fixed = isFixed(initial);
-  useEffect(() => {
-    if (problem || wrong.name || wrong.budget)
-      form.current?.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
-  }, [problem, wrong]);
+  const read = (form: HTMLFormElement) => readForm(form, initial, timeZone);
   return (
-    <form
-      ref={form}
-      className="fields"
-      noValidate
-      onInput={({ currentTarget }) => {
-        const read = readForm(currentTarget, initial, timeZone);
-        setName(read.values.name);
-        setNeedsApproval(read.values.createsJoinRequest);
-        if (isChanged) setCanSave(read.wrong.budget || isChanged(read.values, currentTarget));
+    <DialogForm
+      problem={problem}
+      fields={FIELDS}
+      isBusy={isBusy}
+      submit={submit}
+      {...(initial === null && { ifUnknown: t("settle.inForm") })}
+      {...(isChanged && {
+        isChanged: (form) => read(form).wrong.budget || isChanged(read(form).values, form),
+      })}
+      onInput={(form) => {
+        const { values: given } = read(form);
+        setName(given.name);
+        setNeedsApproval(given.createsJoinRequest);
       }}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (isBusy || secondsLeft > 0 || !canSave) return;
-        const read = readForm(event.currentTarget, initial, timeZone);
-        setWrong(read.wrong);
-        if (!read.wrong.name && !read.wrong.budget) onSubmit(read.values, event.currentTarget);
+      onSubmit={(form) => {
+        const { values: given, wrong: found } = read(form);
+        setWrong(found);
+        if (!found.name && !found.budget) onSubmit(given, form);
       }}
     >
-      {problem && (
-        <Problem
-          problem={problem}
-          fields={FIELDS}
-          {...(initial === null && { ifUnknown: t("settle.inForm") })}
-        />
-      )}
       {fixed && (
         <p className="notice">{initial?.isRevoked ? t("form.revokedFixed") : t("form.foreignFixed")}</p>
       )}
@@ -196,18 +183,6 @@ export function LinkForm(props: {
         problem={fieldProblem(problem, "tagIds")}
       />
       {needsApproval && children}
-      <footer className="dialog-foot">
-        <button type="button" onClick={close}>
-          {t("common.cancel")}
-        </button>
-        <button type="submit" className="primary" aria-disabled={isBusy || secondsLeft > 0 || !canSave}>
-          {secondsLeft > 0
-            ? t("problem.asksToWait", { count: secondsLeft })
-            : problem
-              ? t("common.tryAgain")
-              : submit}
-        </button>
-      </footer>
-    </form>
+    </DialogForm>
   );
 }
