@@ -1,15 +1,15 @@
 import { Webhook } from "standardwebhooks";
 import { globalId } from "../../domain/shared/ids.js";
 import { addressOf, bodyOf } from "../../domain/webhooks/deliveryContent.js";
-import type { DueDelivery, Receiver } from "../../domain/webhooks/deliveryQueue.js";
+import type { DueDelivery } from "../../domain/webhooks/deliveryQueue.js";
 import type { ReceiverRequest } from "./receiverCalls.js";
 
 const USER_AGENT = "invite-links-webhooks/1";
 
 /** The request of an attempt. A STANDARD delivery is signed at each attempt, since the signature holds the time. */
 export function requestOf(
-  { webhookId, url, secret }: Receiver,
-  { id, content, person }: DueDelivery,
+  webhookId: string,
+  { id, url, secret, content, person }: DueDelivery,
   now: Date,
 ): ReceiverRequest {
   const deliveryId = globalId("WebhookDelivery", id);

@@ -1,10 +1,5 @@
 import { unavailabilityOf } from "../../database/failures.js";
-import type {
-  AttemptOutcome,
-  DeliveryQueue,
-  QueueStatus,
-  Receiver,
-} from "../../domain/webhooks/deliveryQueue.js";
+import type { AttemptOutcome, DeliveryQueue, QueueStatus } from "../../domain/webhooks/deliveryQueue.js";
 import type { Logger } from "../../log.js";
 import { pause, within } from "../updates/pause.js";
 import type { ReceiverCalls } from "./receiverCalls.js";
@@ -167,13 +162,13 @@ export class WebhookSender {
     const held = [...this.#sendings.keys()];
     const started = performance.now();
     if (held.length > 0 && started - this.#renewedAt >= this.#times.renewMs) {
-      this.#update(held, await queue.renew(held));
+      this.#wakeSendings(held, await queue.renew(held));
       this.#renewedAt = started;
-    } else if (held.length > 0) this.#update(held, await queue.read(held));
+    } else if (held.length > 0) this.#wakeSendings(held, await queue.read(held));
     this.#keepHouseNow();
     this.#isUsed = await queue.isUsed();
     if (!this.#isUsed) return;
-    for (const receiver of await queue.claim([...this.#sendings.keys()])) this.#open(receiver, started);
+    for (const id of await queue.claim([...this.#sendings.keys()])) this.#open(id, started);
   }
 
   /** Beside the looks, which it must not hold up. */
@@ -183,17 +178,17 @@ export class WebhookSender {
     });
   }
 
-  #update(held: readonly string[], receivers: readonly Receiver[]): void {
-    const known = new Map(receivers.map((receiver) => [receiver.webhookId, receiver]));
+  /** @param kept those of the webhooks that this server still has and that are on. */
+  #wakeSendings(held: readonly string[], kept: readonly string[]): void {
+    const known = new Set(kept);
     for (const webhookId of held) {
-      const receiver = known.get(webhookId);
       const sending = this.#sendings.get(webhookId)?.sending;
-      if (receiver) sending?.update(receiver);
+      if (known.has(webhookId)) sending?.wake();
       else sending?.stop();
     }
   }
 
-  #open(receiver: Receiver, at: number): void {
+  #open(webhookId: string, at: number): void {
     if (this.#sendings.size === 0) this.#renewedAt = at;
     const { queue, calls, onAttempt, log } = this.#options;
     const host: SendingHost = {
@@ -205,16 +200,16 @@ export class WebhookSender {
       insist: (work) => this.#insist(work),
       onAttempt,
     };
-    const sending = new WebhookSending(host, receiver);
+    const sending = new WebhookSending(host, webhookId);
     const done = sending
       .run()
       .catch((error: unknown) => log.error({ err: error }, "sending to a webhook failed unexpectedly"))
       .then(() => {
-        this.#sendings.delete(receiver.webhookId);
-        this.#idle.push(receiver.webhookId);
+        this.#sendings.delete(webhookId);
+        this.#idle.push(webhookId);
         this.wake();
       });
-    this.#sendings.set(receiver.webhookId, { sending, done });
+    this.#sendings.set(webhookId, { sending, done });
   }
 
   async #insist<T>(work: () => Promise<T>): Promise<T | undefined> {

@@ -4,7 +4,6 @@ import type {
   DeliveryQueue,
   DueDelivery,
   FinishedAttempt,
-  Receiver,
 } from "../../domain/webhooks/deliveryQueue.js";
 import { pause } from "../updates/pause.js";
 import { requestOf } from "./deliveryRequest.js";
@@ -54,23 +53,22 @@ export class WebhookSending {
   readonly #aborted = new AbortController();
   /** Deliveries that are being sent, or whose outcome is not stored yet. */
   readonly #begun = new Set<string>();
-  #receiver: Receiver;
+  readonly #webhookId: string;
   #window = 1;
   #running = 0;
   #finished: Outcome[] = [];
   #isStoring = false;
   #onProgress = (): void => {};
 
-  constructor(host: SendingHost, receiver: Receiver) {
+  constructor(host: SendingHost, webhookId: string) {
     this.#host = host;
-    this.#receiver = receiver;
+    this.#webhookId = webhookId;
     // Each attempt that runs listens.
     setMaxListeners(MAX_CONNECTIONS, this.#aborted.signal);
   }
 
-  /** Something may have become due, and the address may have changed. */
-  update(receiver: Receiver): void {
-    this.#receiver = receiver;
+  /** Looks for deliveries again, because something may have become due. */
+  wake(): void {
     this.#onProgress();
   }
 
@@ -92,7 +90,7 @@ export class WebhookSending {
     while (await this.#takeSlot()) {
       const limit = Math.min(MAX_TAKEN, this.#window * TAKEN_PER_ATTEMPT);
       const due = await this.#host.insist(() =>
-        this.#host.queue.take(this.#receiver.webhookId, [...this.#begun], limit),
+        this.#host.queue.take(this.#webhookId, [...this.#begun], limit),
       );
       const gathered = due?.length === limit ? undefined : pause(this.#host.gatherMs, this.#stopped.signal);
       const hasBegun = await this.#beginAll(due ?? []);
@@ -158,17 +156,16 @@ export class WebhookSending {
   /** Makes an attempt. Never fails. */
   async #attempt(delivery: DueDelivery, onBegun: () => void): Promise<void> {
     const { calls, slots } = this.#host;
-    const { url } = this.#receiver;
-    const request = requestOf(this.#receiver, delivery, new Date());
+    const request = requestOf(this.#webhookId, delivery, new Date());
     const outcome = await calls.call(request, onBegun, this.#aborted.signal);
     slots.give();
     this.#running -= 1;
     if (this.#aborted.signal.aborted) this.#begun.delete(delivery.id);
-    else this.#end(url, delivery, outcome);
+    else this.#end(delivery, outcome);
     this.#onProgress();
   }
 
-  #end(url: string, { id, failureCount, dueAt }: DueDelivery, outcome: AttemptOutcome): void {
+  #end({ id, url, failureCount, dueAt }: DueDelivery, outcome: AttemptOutcome): void {
     this.#window = outcome.isDelivered ? Math.min(this.#window + 1, MAX_CONNECTIONS) : 1;
     this.#host.onAttempt(outcome);
     this.#finished.push({ url, attempt: { ...outcome, id, failureCount, dueAt } });
@@ -183,8 +180,7 @@ export class WebhookSending {
       const { url } = first;
       const finished = this.#finished.filter((outcome) => outcome.url === url).map(({ attempt }) => attempt);
       this.#finished = this.#finished.filter((outcome) => outcome.url !== url);
-      const { webhookId } = this.#receiver;
-      const isOver = await insist(() => queue.finish(webhookId, url, finished));
+      const isOver = await insist(() => queue.finish(this.#webhookId, url, finished));
       if (finished.some(({ status }) => status === GONE))
         await this.#disable(url, `The receiver answered ${GONE} (Gone).`);
       else if (isOver) await this.#disable(url, "No delivery has succeeded for five days.");
@@ -198,6 +194,6 @@ export class WebhookSending {
   /** Begins no further attempt. If the webhook has another address by now, its next look finds what is due. */
   async #disable(url: string, reason: string): Promise<void> {
     this.#stopped.abort();
-    await this.#host.insist(() => this.#host.queue.disable(this.#receiver.webhookId, url, reason));
+    await this.#host.insist(() => this.#host.queue.disable(this.#webhookId, url, reason));
   }
 }

@@ -12,20 +12,14 @@ import {
   type ToldEvent,
   type ToldPerson,
 } from "./deliveryContent.js";
-import type { WebhookFormat } from "./webhook.js";
 
-/** How a webhook's deliveries are sent. */
-export interface Receiver {
-  readonly webhookId: string;
-  readonly url: string;
-  readonly format: WebhookFormat;
-  /** Null for POSTBACK. */
-  readonly secret: string | null;
-}
-
-/** A delivery whose time has come. */
+/** A delivery whose time has come, with its webhook's address as it was when the delivery was taken. */
 export interface DueDelivery {
   readonly id: string;
+  /** With macros for POSTBACK. */
+  readonly url: string;
+  /** Null for POSTBACK. */
+  readonly secret: string | null;
   readonly content: DeliveryContent;
   readonly person: ToldPerson;
   /** Since it was stored or sent again by hand. */
@@ -80,6 +74,8 @@ const pauseAfter = (failures: number): number | null => {
 
 interface DueRow extends ToldEvent {
   readonly id: string;
+  readonly url: string;
+  readonly secret: string | null;
   readonly failureCount: number;
   readonly attemptCount: number;
   readonly dueAt: Instant | null;
@@ -91,6 +87,8 @@ interface DueRow extends ToldEvent {
   /** Whether the webhook is still told of the channel and, before the first attempt, of the type. */
   readonly isWanted: boolean;
 }
+
+const idsOf = (rows: readonly { readonly id: string }[]): string[] => rows.map(({ id }) => id);
 
 function personOf({ eventType, userId }: DueRow): ToldPerson {
   if (!isAboutMember(eventType)) return "nobody";
@@ -123,9 +121,10 @@ export class DeliveryQueue {
   /**
    * Takes the leases of webhooks that have something to send and that no other server sends.
    * @param held the webhooks whose leases this server has
+   * @returns the webhooks whose leases were taken
    */
-  async claim(held: readonly string[]): Promise<Receiver[]> {
-    return this.#session.query<Receiver>(sql`
+  async claim(held: readonly string[]): Promise<string[]> {
+    const claimed = await this.#session.query<{ id: string }>(sql`
       with due as (
         select w.id from webhook w where w.is_enabled and w.id <> all(${held}::uuid[]) and (
           exists (select from webhook_delivery d where d.webhook_id = w.id and d.state = 'QUEUED')
@@ -140,28 +139,29 @@ export class DeliveryQueue {
         on conflict (webhook_id) do update set owner_id = excluded.owner_id, expires_at = excluded.expires_at
         where l.owner_id = excluded.owner_id or l.expires_at < clock_timestamp()
           or not ${isPresent(sql`l.owner_id::text`)}
-        returning webhook_id
+        returning webhook_id as id
       )
-      select w.id as "webhookId", w.url, w.format, w.secret from claimed join webhook w on w.id = claimed.webhook_id`);
+      select id from claimed`);
+    return idsOf(claimed);
   }
 
-  /** @returns how the webhooks are sent whose leases this server still has and that are on. */
-  async read(held: readonly string[]): Promise<Receiver[]> {
-    return this.#session.query<Receiver>(sql`
-      select w.id as "webhookId", w.url, w.format, w.secret
-      from webhook_lease l join webhook w on w.id = l.webhook_id
+  /** @returns those webhooks whose leases this server still has and that are on. */
+  async read(held: readonly string[]): Promise<string[]> {
+    const kept = await this.#session.query<{ id: string }>(sql`
+      select w.id from webhook_lease l join webhook w on w.id = l.webhook_id
       where l.webhook_id = any(${held}::uuid[]) and l.owner_id = ${this.#serverId}::uuid and w.is_enabled`);
+    return idsOf(kept);
   }
 
   /** Prolongs this server's leases. @returns as `read` does */
-  async renew(held: readonly string[]): Promise<Receiver[]> {
-    return this.#session.query<Receiver>(sql`
+  async renew(held: readonly string[]): Promise<string[]> {
+    const renewed = await this.#session.query<{ id: string }>(sql`
       with renewed as (
         update webhook_lease set expires_at = clock_timestamp() + ${LEASE_SECONDS} * interval '1 second'
         where webhook_id = any(${held}::uuid[]) and owner_id = ${this.#serverId}::uuid returning webhook_id
       )
-      select w.id as "webhookId", w.url, w.format, w.secret
-      from renewed join webhook w on w.id = renewed.webhook_id where w.is_enabled`);
+      select w.id from renewed join webhook w on w.id = renewed.webhook_id where w.is_enabled`);
+    return idsOf(renewed);
   }
 
   async release(webhookIds: readonly string[]): Promise<void> {
@@ -199,7 +199,8 @@ export class DeliveryQueue {
       }
       const content = row.content ?? contentOf(row);
       if (row.content === null) made.push({ id: row.id, content });
-      taken.push({ id: row.id, content, person, failureCount: row.failureCount, dueAt: row.dueAt });
+      const { id, url, secret } = row;
+      taken.push({ id, url, secret, content, person, failureCount: row.failureCount, dueAt: row.dueAt });
     }
     if (made.length > 0 || dropped.length > 0 || unwanted.length > 0)
       await this.#prepare(made, dropped, unwanted);
@@ -305,7 +306,7 @@ export class DeliveryQueue {
     // LATERAL with OFFSET 0 has PostgreSQL look everything up by the indexes, whatever it believes about the tables.
     return this.#session.query<DueRow>(sql`
       with mine as materialized (
-        select w.id, w.chat_ids, w.event_types from webhook w join webhook_lease l on l.webhook_id = w.id
+        select w.id, w.url, w.secret, w.chat_ids, w.event_types from webhook w join webhook_lease l on l.webhook_id = w.id
         where w.id = ${webhookId}::uuid and w.is_enabled and l.owner_id = ${this.#serverId}::uuid
           and l.expires_at > clock_timestamp()
       ), due as materialized (
@@ -323,7 +324,7 @@ export class DeliveryQueue {
         ) d
         order by since, state, position limit ${limit}
       ), told as materialized (
-        select d.*, c.chat_id, e.user_id, e.path, e.attribution, e.is_rejoin, e.is_removal, e.link_id,
+        select d.*, mine.url, mine.secret, c.chat_id, e.user_id, e.path, e.attribution, e.is_rejoin, e.is_removal, e.link_id,
           case when d.event_type = 'MEMBER_STAYED' and d.attempt_count = 0 then exists (
             select from (
               select join_sequence, left_at from membership where channel_id = e.channel_id and user_id = e.user_id
@@ -348,7 +349,7 @@ export class DeliveryQueue {
         select id, webhook_link(id) as link
         from (select distinct link_id as id from told where content is null and link_id is not null) l
       )
-      select t.id, t.event_type::text as "eventType", t.event_id as "eventId", t.occurred_at as "occurredAt",
+      select t.id, t.url, t.secret, t.event_type::text as "eventType", t.event_id as "eventId", t.occurred_at as "occurredAt",
         coalesce(t.chat_id, 0) as "chatId", t.failure_count as "failureCount", t.attempt_count as "attemptCount", t.due_at as "dueAt",
         t.content, t.data, t.user_id as "userId", t.path::text, t.attribution::text, t.is_rejoin as "isRejoin",
         t.is_removal as "isRemoval", link.link, t.has_stayed as "hasStayed",

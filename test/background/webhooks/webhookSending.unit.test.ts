@@ -1,16 +1,12 @@
 import { expect, it } from "vitest";
 import { Slots } from "../../../src/background/webhooks/slots.js";
 import { type SendingHost, WebhookSending } from "../../../src/background/webhooks/webhookSending.js";
-import type { DueDelivery, Receiver } from "../../../src/domain/webhooks/deliveryQueue.js";
+import type { DueDelivery } from "../../../src/domain/webhooks/deliveryQueue.js";
 
-const RECEIVER: Receiver = {
-  webhookId: "a webhook",
-  url: "http://127.0.0.1:1/",
-  format: "POSTBACK",
-  secret: null,
-};
 const DUE: DueDelivery = {
   id: "01991000-0000-7000-8000-000000000010",
+  url: "http://127.0.0.1:1/",
+  secret: null,
   content: { type: "link.created", id: "", occurredAt: "2026-11-27T00:00:00.000Z", channelId: 1, data: {} },
   person: "nobody",
   failureCount: 0,
@@ -39,7 +35,7 @@ function sendingOf(rest: Partial<SendingHost>) {
     onAttempt: () => {},
     ...rest,
   } as unknown as SendingHost;
-  return { sending: new WebhookSending(host, RECEIVER), host, sent };
+  return { sending: new WebhookSending(host, "a webhook"), host, sent };
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -56,7 +52,7 @@ it("an attempt that has waited for others begins only with a lease that is certa
   await turn();
   expect(sent).toEqual([]);
   isCertain = true;
-  sending.update(RECEIVER);
+  sending.wake();
   await run;
   expect(sent).toEqual([DUE.id]);
   // The slot is free again.
@@ -79,4 +75,24 @@ it("a sending that is stopped while deliveries are taken is over when they are",
   await run;
   expect(sent).toEqual([]);
   await host.slots.take();
+});
+
+it("a delivery goes to the address that its webhook had when it was taken", async () => {
+  const urls: string[] = [];
+  const { sending } = sendingOf({
+    queue: {
+      take: async () =>
+        [{ ...DUE, url: `http://127.0.0.1:1/${urls.length}` }].slice(Math.floor(urls.length / 2)),
+      finish: async () => false,
+    } as unknown as SendingHost["queue"],
+    calls: {
+      call: async ({ url }, onBegun) => {
+        onBegun();
+        urls.push(url);
+        return { isDelivered: true, status: 204, error: null };
+      },
+    },
+  });
+  await sending.run();
+  expect(urls).toEqual(["http://127.0.0.1:1/0", "http://127.0.0.1:1/1"]);
 });
