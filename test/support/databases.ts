@@ -15,12 +15,13 @@ import type { ServerAnswer } from "./globalSetup.js";
 export type DatabaseForm = "embedded" | "server";
 
 const onlyServer = process.env["TEST_DATABASE"] === "server";
+const onlyEmbedded = process.env["TEST_DATABASE"] === "embedded";
 
 /** The forms for a suite that needs any database: the embedded one or, with TEST_DATABASE=server, the server. */
 export const USUAL_FORMS: readonly DatabaseForm[] = onlyServer ? ["server"] : ["embedded"];
 
-/** The forms for a suite that must pass on every form. With TEST_DATABASE=server this is the server alone. */
-export const ALL_FORMS: readonly DatabaseForm[] = onlyServer ? ["server"] : ["embedded", "server"];
+/** The forms for a suite that must pass on every form, as far as TEST_DATABASE asks for them. */
+export const ALL_FORMS: readonly DatabaseForm[] = ["embedded", "server"];
 
 const raise = (error: Error): never => {
   throw error;
@@ -42,6 +43,7 @@ function askForServer(): Promise<ServerAnswer> {
  */
 export async function missingForm(form: DatabaseForm): Promise<string | null> {
   if (form === "embedded") return null;
+  if (onlyEmbedded) return "TEST_DATABASE=embedded";
   const answer = await askForServer();
   if (!("reason" in answer)) return null;
   if (onlyServer) throw new Error(`TEST_DATABASE=server: ${answer.reason}`);
@@ -49,8 +51,8 @@ export async function missingForm(form: DatabaseForm): Promise<string | null> {
 }
 
 /**
- * Registers a suite for each form. Await it at the top level of a test file. A missing form is one skipped test. With
- * TEST_DATABASE=server a suite for several forms runs on the server alone.
+ * Registers a suite for each form. Await it at the top level of a test file. A missing form is one skipped test, and so is
+ * the server with TEST_DATABASE=embedded. With TEST_DATABASE=server a suite for several forms runs on the server alone.
  */
 export async function describeOnForms(
   title: string,
