@@ -2,6 +2,7 @@ import { checkServer } from "./checks.js";
 import { applyMigrations } from "./migrations.js";
 import { type DatabasePool, type ServerOptions, serverPool, sessionConfig } from "./pools.js";
 import { prepareSchema } from "./schemaRights.js";
+import { keepTablesAnalyzed } from "./tableStatistics.js";
 import { WaitingPool } from "./waitingPool.js";
 
 export { DatabaseUnreachableError, DatabaseUnusableError } from "./refusals.js";
@@ -26,7 +27,10 @@ export async function openDatabase(
     const { embeddedPool } = await import("./embedded.js");
     const pool = await embeddedPool(location.folder, onError);
     try {
-      return { pool, migrations: await applyMigrations(pool.pool) };
+      const migrations = await applyMigrations(pool.pool);
+      const endAnalysis = await keepTablesAnalyzed(pool.pool, onError);
+      const close = () => endAnalysis().then(pool.close);
+      return { pool: { ...pool, close }, migrations };
     } catch (error) {
       await pool.close();
       throw error;
