@@ -170,12 +170,11 @@ await describeOnForms("the log lines within a request", ALL_FORMS, (form) => {
       await send("alone-make", MAKE);
       const [read, make] = [told("alone-read"), told("alone-make")];
       const written = (requestId: string) => told(requestId).join("\n");
-      // Hand-written SQL, Prisma, batched loaders, and a transaction with a call to Telegram in between.
+      // Hand-written SQL, Prisma, batched loaders, and a transaction after a call to Telegram.
       expect(written("alone-read")).toMatch(/from invite_link l/);
       expect(written("alone-read")).toMatch(/FROM "public"."api_token"/);
       expect(written("alone-read")).toMatch(/from invite_link_tag/);
-      expect(written("alone-make")).toMatch(/INSERT INTO "public"."audit_entry"/);
-      expect(make).toContain("COMMIT");
+      expect(written("alone-make")).toMatch(/insert into audit_entry/);
       expect(make).toContain("createChatInviteLink");
 
       const from = server.log.length;

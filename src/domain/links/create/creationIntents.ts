@@ -1,5 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import sql, { type Sql } from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
 import { failureOf } from "../../../database/failures.js";
 import type { CreationState, LinkCreation, Prisma } from "../../../database/generated/prisma/client.js";
@@ -120,14 +121,14 @@ export class CreationIntents {
       const id = newId();
       this.#running.add(id);
       try {
-        const data = this.#prepared(id, { ...request, caller: caller.key, channelId });
+        const intent = this.#insertOf(id, { ...request, caller: caller.key, channelId });
         const { externalId } = request.arguments;
         if (typeof externalId !== "string") {
-          await this.#database.prisma.linkCreation.create({ data });
+          await this.#database.query(intent);
         } else {
           await this.#database.transaction(async (unit) => {
             await requireFreeExternalId(unit, channelId, externalId);
-            await unit.prisma.linkCreation.create({ data });
+            await unit.execute(intent);
           });
         }
         return { creationId: id };
@@ -147,18 +148,17 @@ export class CreationIntents {
     request: Omit<IntentRequest, "idempotencyKey">,
   ): Promise<void> {
     this.#running.add(id);
-    await unit.prisma.linkCreation.create({ data: this.#prepared(id, { ...request, idempotencyKey: null }) });
+    await unit.execute(this.#insertOf(id, { ...request, idempotencyKey: null }));
   }
 
-  #prepared(id: string, request: IntentRequest): Prisma.LinkCreationUncheckedCreateInput {
-    return {
-      id,
-      ...request,
-      state: "PREPARED",
-      ownerId: this.#presence.id,
-      botId: BigInt(this.#botId),
-      createdAt: new Date(),
-    };
+  /** The statement that stores a new intent. */
+  #insertOf(id: string, request: IntentRequest): Sql {
+    return sql`
+      insert into link_creation (id, caller, idempotency_key, arguments_hash, arguments, state, owner_id, channel_id, bot_id,
+        created_at)
+      values (${id}::uuid, ${request.caller}, ${request.idempotencyKey}, ${request.argumentsHash},
+        ${JSON.stringify(request.arguments)}::jsonb, 'PREPARED', ${this.#presence.id}::uuid, ${request.channelId}::uuid,
+        ${this.#botId}, ${new Date().toISOString()}::timestamptz)`;
   }
 
   /**
@@ -196,11 +196,12 @@ export class CreationIntents {
    */
   sendingOf(id: string): SendObserver {
     const move = async (from: CreationState[], to: CreationState): Promise<void> => {
-      const { count } = await this.#database.prisma.linkCreation.updateMany({
-        where: { id, state: { in: from }, ownerId: this.#presence.id },
-        data: { state: to, updatedAt: new Date() },
-      });
-      if (count === 1) return;
+      const moved = await this.#database.query(sql`
+        update link_creation set state = ${to}::creation_state, updated_at = ${new Date().toISOString()}::timestamptz
+        where id = ${id}::uuid and state = any(${from}::text[]::creation_state[])
+          and owner_id = ${this.#presence.id}::uuid
+        returning 1 as one`);
+      if (moved.length === 1) return;
       throw new IdempotencyConflictError(
         "Another server has taken over this request. Repeat it to get its outcome.",
       );
@@ -210,14 +211,6 @@ export class CreationIntents {
       beforeSend: () => move(["PREPARED", "SENT"], "SENT"),
       rateLimited: () => move(["SENT"], "PREPARED"),
     };
-  }
-
-  /** Marks an intent as ANSWERED, in the transaction that stores the link. */
-  async markAnswered(unit: UnitOfWork, id: string, linkId: string): Promise<void> {
-    await unit.prisma.linkCreation.update({
-      where: { id },
-      data: { state: "ANSWERED", linkId, updatedAt: new Date() },
-    });
   }
 
   /**

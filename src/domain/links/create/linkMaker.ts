@@ -120,12 +120,7 @@ export class LinkMaker {
       createdAt: new Date(),
     };
     const result = {
-      store: () =>
-        database.transaction(async (unit) => {
-          const id = await storeCreatedLink(unit, created);
-          await creationIntents.markAnswered(unit, creationId, id);
-          return id;
-        }),
+      store: () => database.directTransaction((transaction) => storeCreatedLink(transaction, created)),
       // If the mark cannot be stored either, the intent stays SENT and is found abandoned, with the same outcome.
       giveUp: () => creationIntents.markUncertain(creationId, "the link could not be stored"),
       answer,

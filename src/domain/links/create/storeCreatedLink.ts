@@ -1,8 +1,9 @@
-import * as z from "zod";
+import sql, { type Sql } from "sql-template-tag";
 import type { UnitOfWork } from "../../../database/database.js";
+import type { Instant } from "../../../database/instant.js";
 import type { LinkSettings, TelegramInviteLink } from "../../../telegram/gateway.js";
 import { BOT_STATUS } from "../../channels/storeChannel.js";
-import { audit } from "../../shared/audit.js";
+import { auditMany } from "../../shared/audit.js";
 import type { Caller } from "../../shared/caller.js";
 import { newId } from "../../shared/ids.js";
 import { NotStorableError } from "../persistResult.js";
@@ -31,7 +32,8 @@ export interface CreatedLink {
   readonly answer: TelegramInviteLink;
 }
 
-const Tagged = z.object({ tagIds: z.array(z.string()) });
+/** A transaction's hand-written statements. */
+type Statements = Pick<UnitOfWork, "query">;
 
 /** The link belongs to another creation, or was stored before this creation began: so this creation did not create it. */
 export class ForeignLinkError extends NotStorableError {
@@ -43,83 +45,88 @@ export class ForeignLinkError extends NotStorableError {
  * by then, so the link is stored without it.
  */
 async function freeExternalId(
-  { prisma }: UnitOfWork,
+  { query }: Statements,
   channelId: string,
   url: string,
   externalId: string | null,
 ): Promise<string | null> {
   if (externalId === null) return null;
-  const taken = await prisma.inviteLink.findFirst({
-    where: { channelId, externalId, NOT: { url } },
-    select: { id: true },
-  });
-  return taken === null ? externalId : null;
+  const taken = await query(sql`
+    select from invite_link where channel_id = ${channelId}::uuid and external_id = ${externalId} and url <> ${url}`);
+  return taken.length === 0 ? externalId : null;
+}
+
+interface Intent {
+  readonly channelId: string;
+  /** Null unless the link is stored already. */
+  readonly linkId: string | null;
+  readonly createdAt: Instant;
+  readonly tagIds: readonly string[];
+  readonly botStatus: string;
 }
 
 /**
- * Stores a link that Telegram has created, with its tags.
+ * Stores a link that Telegram has created, with its tags, and marks its creation intent as ANSWERED.
  * @returns the link's id; the stored one if an earlier try, whose COMMIT was not confirmed, stored it already.
  * @throws ForeignLinkError
  */
-export async function storeCreatedLink(unit: UnitOfWork, created: CreatedLink): Promise<string> {
-  const { prisma } = unit;
+export async function storeCreatedLink(statements: Statements, created: CreatedLink): Promise<string> {
+  const { query } = statements;
   const { creationId, botId, caller, creatorId, createdAt, spec, answer } = created;
   // The intent is read again: a chat migration may have merged its channel and tags into others, and an earlier try may
   // have stored the link.
-  const {
-    channelId,
-    linkId,
-    channel,
-    createdAt: begunAt,
-    arguments: requested,
-  } = await prisma.linkCreation.findUniqueOrThrow({
-    where: { id: creationId },
-    select: {
-      channelId: true,
-      linkId: true,
-      createdAt: true,
-      arguments: true,
-      channel: { select: { botStatus: true } },
-    },
-  });
-  if (linkId !== null) return linkId;
-  const [id, now] = [newId(), new Date()];
-  const { settings } = spec;
-  const externalId = await freeExternalId(unit, channelId, answer.invite_link, spec.externalId);
-  const state = {
-    botId: BigInt(botId),
-    ...storedSettings(answer, settings),
-    subscriptionPrice: spec.subscriptionPrice,
-    budget: spec.budget,
-    ...(externalId === null ? {} : externalIdColumns(externalId)),
-    creatorId: BigInt(creatorId ?? answer.creator?.id ?? botId),
-    isBotCreated: true,
-  };
+  const [intent] = await query<Intent>(sql`
+    select i.channel_id as "channelId", i.link_id as "linkId", i.created_at as "createdAt",
+      i.arguments->'tagIds' as "tagIds", c.bot_status as "botStatus"
+    from link_creation i join channel c on c.id = i.channel_id where i.id = ${creationId}::uuid`);
+  if (!intent) throw new Error(`The intent ${creationId} is not there.`);
+  if (intent.linkId !== null) return intent.linkId;
+  const { channelId } = intent;
+  const url = answer.invite_link;
+  const settings = storedSettings(answer, spec.settings);
+  const { externalId, externalIdKey } = externalIdColumns(
+    await freeExternalId(statements, channelId, url, spec.externalId),
+  );
+  const id = newId();
+  const now = new Date().toISOString();
   // The link may be stored already, from an update of Telegram's that came before the answer.
-  const link = await prisma.inviteLink.upsert({
-    where: { channelId_url: { channelId, url: answer.invite_link } },
-    create: { id, channelId, url: answer.invite_link, createdAt, ...state },
-    update: { updatedAt: now, ...state },
-    select: { id: true, createdAt: true },
-  });
+  const [link] = await query<{ id: string; createdAt: Instant }>(sql`
+    insert into invite_link as l (id, channel_id, url, bot_id, name, name_key, creates_join_request, expire_date,
+      member_limit, is_revoked, subscription_price, budget, external_id, external_id_key, creator_id, is_bot_created,
+      created_at)
+    values (${id}::uuid, ${channelId}::uuid, ${url}, ${botId}, ${settings.name}, ${settings.nameKey},
+      ${settings.createsJoinRequest}, ${settings.expireDate}, ${settings.memberLimit},
+      ${settings.isRevoked === true}, ${spec.subscriptionPrice}, ${spec.budget}, ${externalId}, ${externalIdKey},
+      ${creatorId ?? answer.creator?.id ?? botId}, true, ${createdAt.toISOString()})
+    on conflict (channel_id, url) do update set bot_id = excluded.bot_id, name = excluded.name,
+      name_key = excluded.name_key, creates_join_request = excluded.creates_join_request,
+      expire_date = excluded.expire_date, member_limit = excluded.member_limit,
+      is_revoked = l.is_revoked or excluded.is_revoked, subscription_price = excluded.subscription_price,
+      budget = excluded.budget, external_id = coalesce(excluded.external_id, l.external_id),
+      external_id_key = coalesce(excluded.external_id_key, l.external_id_key), creator_id = excluded.creator_id,
+      is_bot_created = true, updated_at = ${now}
+    returning id, created_at as "createdAt"`);
+  if (!link) throw new Error("The link was not stored.");
   if (link.id !== id) {
-    const other = await prisma.linkCreation.findUnique({ where: { linkId: link.id }, select: { id: true } });
-    if (other !== null || link.createdAt < begunAt) throw new ForeignLinkError(answer.invite_link);
+    const others = await query(sql`select from link_creation where link_id = ${link.id}::uuid`);
+    if (others.length > 0 || link.createdAt < intent.createdAt) throw new ForeignLinkError(url);
   }
-  const tagIds = await addTags(unit, link.id, Tagged.parse(requested).tagIds);
-  if (channel.botStatus !== BOT_STATUS.ready) {
-    await prisma.channel.update({
-      where: { id: channelId },
-      data: { botStatus: BOT_STATUS.ready, updatedAt: now },
-    });
-  }
+  const tagIds = intent.tagIds.length === 0 ? [] : await addTags(statements, link.id, intent.tagIds);
+  if (intent.botStatus !== BOT_STATUS.ready)
+    await query(sql`
+      update channel set bot_status = ${BOT_STATUS.ready}, updated_at = ${now} where id = ${channelId}::uuid`);
+  await query(sql`
+    update link_creation set state = 'ANSWERED', link_id = ${link.id}::uuid, updated_at = ${now}
+    where id = ${creationId}::uuid`);
   const change = {
-    url: answer.invite_link,
-    name: state.name,
+    url,
+    name: settings.name,
     budget: spec.budget,
     tagIds,
     ...(externalId === null ? {} : { externalId }),
   };
-  await audit(unit, caller, { action: "inviteLink.create", subjectId: link.id, channelId, change });
+  const execute = async (statement: Sql) => (await query(statement)).length;
+  const entry = { action: "inviteLink.create", subjectId: link.id, channelId, change } as const;
+  await auditMany({ execute }, caller, [entry]);
   return link.id;
 }

@@ -145,7 +145,6 @@ export class UncertainCreations {
           spec: linkSpecOf(creation),
           answer: { invite_link: url },
         });
-        await this.#creationIntents.markAnswered(unit, id, linkId);
         const change = { made: true, url };
         await audit(unit, this.#caller, { action: "linkCreation.resolve", subjectId: id, channelId, change });
         return linkId;

@@ -58,7 +58,7 @@ const insertTags = ({ linkIds, tagIds }: Tagging): Sql => sql`
 
 /** Adds tags to a link. @returns those that were added. */
 export async function addTags(
-  unit: UnitOfWork,
+  unit: Pick<UnitOfWork, "query">,
   linkId: string,
   tagIds: readonly string[],
 ): Promise<string[]> {

@@ -302,12 +302,12 @@ describe("storing a created link", () => {
   test("a created link is stored when the database comes back after its request was answered", async () => {
     patienceMs = 400;
     const { database } = test_;
-    const transaction = database.transaction;
-    database.transaction = async () => {
+    const { directTransaction } = database;
+    database.directTransaction = async () => {
       throw new Error("the database restarts");
     };
     await expect(creatorOn().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
-    database.transaction = transaction;
+    database.directTransaction = directTransaction;
     await expect.poll(async () => (await creation()).state).toBe("ANSWERED");
     expect((await creatorOn().create(input)).url).toContain("t.me");
     expect(calls).toBe(1);
@@ -337,6 +337,16 @@ describe("a creation whose database fails", () => {
     vi.restoreAllMocks();
   });
 
+  /** Runs work before each statement that marks an intent as SENT. */
+  function beforeMark(work: () => void | Promise<void>): void {
+    const { database } = test_;
+    const query = database.query;
+    vi.spyOn(database, "query").mockImplementation(async (statement, use) => {
+      if (statement.text.includes("update link_creation set state")) await work();
+      return query(statement, use) as never;
+    });
+  }
+
   test("a failure that cannot be stored neither delays Telegram's answer nor leaves the creation uncertain", async () => {
     failing = 2;
     answer = async () => {
@@ -363,22 +373,16 @@ describe("a creation whose database fails", () => {
   });
 
   test("a database that fails before the call keeps the call from being sent, and the error names the database", async () => {
-    updateMany.mockImplementationOnce(async () => {
+    beforeMark(() => {
       throw away();
     });
-    // Without a key, the mark as sent is the first of these statements.
-    const unmarked = creatorOn().create({ ...input, idempotencyKey: null });
-    await expect(unmarked).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    await expect(creatorOn().create(input)).rejects.toMatchObject({ code: "ECONNREFUSED" });
     expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
   });
 
   test("a database that takes all the time of a creation is not reported as Telegram's failure", async () => {
     patienceMs = 300;
-    const { linkCreation } = test_.database.prisma;
-    updateMany.mockImplementationOnce(async (query: never) => {
-      await delay(400);
-      return linkCreation.findFirst().then(() => ({ count: query ? 1 : 0 }));
-    });
+    beforeMark(() => delay(400));
     await expect(creatorOn().create(input)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
     expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
   });
