@@ -13,11 +13,14 @@ import { countsOf, record } from "./latencies.mjs";
  * @property {number} connections
  * @property {number} milliseconds after which no request is sent; requests in flight are waited for
  * @property {boolean} writes true: responses to the same request may differ in length
+ * @property {number} [perSecond] requests to send in a second, at even distances; without it each connection sends its next
+ *   request as soon as it has its answer
  *
  * @typedef {object} Slice
  * @property {number} answers
  * @property {number} milliseconds from the start to the last response
- * @property {number[]} latencies see latencies.mjs
+ * @property {number[]} latencies see latencies.mjs; a request that had to wait for a free connection counts from the time at
+ *   which it should have been sent
  * @property {string | null} failure what is wrong with the first incorrect response; null if all are correct
  */
 
@@ -56,7 +59,7 @@ function chunked(data, from) {
 const lengths = new Map();
 
 /** @param {Order} order @returns {Promise<Slice>} */
-function slice({ port, requests, connections, milliseconds, writes }) {
+function slice({ port, requests, connections, milliseconds, writes, perSecond }) {
   const wires = requests.map((text) => Buffer.from(text));
   const latencies = countsOf();
   const started = process.hrtime.bigint();
@@ -93,11 +96,18 @@ function slice({ port, requests, connections, milliseconds, writes }) {
           resolve(undefined);
           return;
         }
+        const due = perSecond === undefined ? 0 : (next * 1000) / perSecond;
         index = next % wires.length;
         next += 1;
+        const early = due - sinceStart();
+        if (early > 0) setTimeout(send, early);
+        else send(perSecond === undefined ? undefined : due);
+      };
+      /** @param {number} [due] when it should have been sent */
+      const send = (due = sinceStart()) => {
         parts = [];
         [wanted, got] = [0, 0];
-        asked = sinceStart();
+        asked = due;
         socket.write(/** @type {Buffer} */ (wires[index]));
       };
       const fail = (/** @type {string} */ reason) => {

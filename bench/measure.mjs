@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { restore, withDatabase } from "./data.mjs";
 import { percentile } from "./latencies.mjs";
 import { cpuOf, cpuOfPostgres, memoryOf, postmasterOf } from "./processes.mjs";
+import { spread } from "./ratios.mjs";
 import { Running, startTelegram } from "./servers.mjs";
 import { countingWire } from "./wire.mjs";
 import { picker, WORKLOADS } from "./workloads.mjs";
@@ -33,6 +34,7 @@ const MAX_SINGLE_MS = 3000;
  * @property {number[]} rates responses per second, by round
  * @property {number} p50
  * @property {number} p99
+ * @property {number | null} calmP99 at half of the highest load that this server and the limit both bear; null: not measured
  * @property {number} nodeCpu CPU time of the server's process for one response
  * @property {number} postgresCpu CPU time of all processes of PostgreSQL for one response
  * @property {number[]} nodeCpuByRound
@@ -256,7 +258,8 @@ function rotations(workloads) {
 /**
  * @typedef {Options & { servers: Running[], facts: Facts, load: Load, postmaster: number | null,
  *   counts: Record<string, Record<string, { statements: number, rows: number }>> }} Context
- * @typedef {{ name: string, server: Running, order: import("./load.mjs").Order, slices: Sliced[] }} Racer
+ * @typedef {{ name: string, server: Running, order: import("./load.mjs").Order, slices: Sliced[],
+ *   calm: number[][] }} Racer
  */
 
 /**
@@ -297,7 +300,7 @@ async function prepareRace(name, { servers, facts, seed, say, ...context }) {
       milliseconds: context.slice,
       writes: workload.writes === true,
     };
-    racing.push({ name, server, order, slices: [] });
+    racing.push({ name, server, order, slices: [], calm: [] });
   }
   return { left, racing };
 }
@@ -340,7 +343,14 @@ async function measureTogether(names, context) {
     for (const racer of racing) racer.slices.push(await run(racer));
   }
 
-  for (const { name, server, slices } of racing) {
+  for (const name of names)
+    await measureCalm(
+      racing.filter((racer) => racer.name === name),
+      run,
+      rounds,
+    );
+
+  for (const { name, server, slices, calm } of racing) {
     const answers = slices.reduce((sum, one) => sum + one.answers, 0);
     const each = (/** @type {"node" | "postgres"} */ key) =>
       slices.reduce((sum, one) => sum + one[key], 0) / answers;
@@ -351,6 +361,7 @@ async function measureTogether(names, context) {
       rates: slices.map((one) => (one.answers * 1000) / one.milliseconds),
       p50: percentile(latencies, 0.5),
       p99: percentile(latencies, 0.99),
+      calmP99: calm.length === 0 ? null : percentile(calm, 0.99),
       nodeCpu: each("node"),
       postgresCpu: each("postgres"),
       nodeCpuByRound: byRound("node"),
@@ -363,3 +374,25 @@ async function measureTogether(names, context) {
 }
 
 /** @typedef {import("./load.mjs").Slice & { node: number, postgres: number }} Sliced */
+
+/**
+ * Sends this server and the limit half of the highest load that both bear, in rotation, and adds the latencies to `calm`.
+ * @param {readonly Racer[]} racing of one workload
+ * @param {(racer: Racer) => Promise<Sliced>} run
+ * @param {number} rounds
+ */
+async function measureCalm(racing, run, rounds) {
+  const compared = racing.filter(({ server }) => server.name === "limit" || server.name === "ours");
+  // The limit stores a row where this server creates a link in Telegram.
+  if (compared.length < 2 || compared.some(({ order }) => order.writes)) return;
+  const highest = compared.map(
+    ({ slices }) => spread(slices.map((one) => (one.answers * 1000) / one.milliseconds)).median,
+  );
+  const perSecond = Math.min(...highest) / 2;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const racer of compared) {
+      const { latencies } = await run({ ...racer, order: { ...racer.order, perSecond } });
+      racer.calm.push(latencies);
+    }
+  }
+}

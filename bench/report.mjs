@@ -61,13 +61,14 @@ function workloadTable(results) {
   const best = bestPeer(results, PEERS);
   const rows = Object.entries(results).map(([name, one]) => {
     const { title = name, peer } = CANDIDATES[name] ?? {};
-    if ("left" in one) return [title, `left out: ${one.left}`, ...new Array(8).fill("")];
+    if ("left" in one) return [title, `left out: ${one.left}`, ...new Array(9).fill("")];
     const own = name !== "limit" && !peer;
     return [
       own ? `**${title}**` : title,
       short(spread(one.rates).median),
       short(one.p50),
       short(one.p99),
+      short(one.calmP99),
       short(one.nodeCpu),
       short(one.postgresCpu),
       number(one.statements, 1),
@@ -82,6 +83,7 @@ function workloadTable(results) {
       "requests/s",
       "p50 ms",
       "p99 ms",
+      "p99 ms at half load",
       "CPU ms Node.js",
       "CPU ms PostgreSQL",
       "statements",
@@ -360,6 +362,8 @@ numbers are in results.json.
 - All servers run at once and get short slices of load in rotation. "times the limit" and "times the best peer" compare
   requests per second within one round; the tables show the median and, in brackets, the smallest and largest round. Every
   response is checked.
+- "p99 ms at half load": the limit and this server get half of the highest load that both bear, at even distances. A request
+  that finds all connections busy counts from the time at which it should have been sent.
 - Statements (BEGIN and COMMIT included) and rows are counted in the protocol between server and PostgreSQL, before the load.
   CPU time is the system's measure for the server's process and for all processes of PostgreSQL.
 `;

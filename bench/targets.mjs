@@ -13,6 +13,10 @@ const OF_THE_LIMIT = [
   ["W3", 0.5, 0.65],
 ];
 const AHEAD = new Map([["W1", 1.3]]);
+/** Our p99 at half load, in multiples of the limit's. */
+const CALM_P99 = 2;
+/** CPU milliseconds of Node.js for the creation of a link. */
+const CREATION_MS = 3;
 /** CPU milliseconds of PostgreSQL in which a channel of a million links must be counted. */
 const COUNTING_MS = 100;
 const COUNTED = { W1t: "totalCount", W5: "facets", W6: "totals" };
@@ -54,6 +58,18 @@ export function targetsOf(runs, peers) {
     });
   }
 
+  for (const name of Object.keys(WORKLOADS)) {
+    const [one, other] = [ours(main, name), measured(main.workloads[name], "limit")];
+    if (one?.calmP99 == null || other?.calmP99 == null) continue;
+    const found = one.calmP99 / other.calmP99;
+    targets.push({
+      what: `${name}, times the limit's p99 at half load`,
+      wanted: `at most ${CALM_P99}`,
+      found: found.toFixed(2),
+      reached: found <= CALM_P99,
+    });
+  }
+
   const [first, deep] = [ours(main, "W1"), ours(main, "W4")];
   if (first !== null && deep !== null) {
     const found = ratio(first, deep);
@@ -76,6 +92,14 @@ export function targetsOf(runs, peers) {
       reached: found === null ? null : found <= 2,
     });
   }
+
+  const creation = ours(main, "W7")?.nodeCpu;
+  targets.push({
+    what: "W7 (creation of a link), CPU ms of Node.js",
+    wanted: `under ${CREATION_MS}`,
+    found: creation?.toFixed(2) ?? "–",
+    reached: creation === undefined ? null : creation < CREATION_MS,
+  });
 
   const counted = runs.find(({ links }) => inLargest(links) >= MILLION);
   const links = counted === undefined ? MILLION : inLargest(counted.links);
