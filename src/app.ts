@@ -21,6 +21,7 @@ import { openDatabase } from "./database/open.js";
 import type { DatabasePool } from "./database/pools.js";
 import { announcePresence, type Presence } from "./database/presence.js";
 import { readinessProbe } from "./database/readinessProbe.js";
+import type { OnStatement } from "./database/statementEvents.js";
 import { guardTransactions } from "./database/transactionGuard.js";
 import { Authentication } from "./domain/access/authentication.js";
 import { CallerCache } from "./domain/access/callerCache.js";
@@ -271,15 +272,21 @@ async function openPool(config: Config, log: Logger, failures: ConnectionFailure
   return pool;
 }
 
+/** Counts each statement in the metrics, and logs it for debugging. */
+const reportOfStatements =
+  ({ log, metrics }: Start): OnStatement =>
+  (event) => {
+    metrics.recordStatement(event);
+    (logOfRequest() ?? log).debug({ statement: event.name, sql: event.text, ms: event.milliseconds }, "sql");
+  };
+
 /** Marks the database as this bot's or the sandbox's, and shows other servers that this one is alive. */
 async function registerServer(
-  { config, log, closers, metrics, connectionFailures }: Start,
+  context: Start,
   pool: DatabasePool,
 ): Promise<{ database: Database; presence: Presence }> {
-  const opened = createDatabase(pool, (event) => {
-    metrics.recordStatement(event);
-    (logOfRequest() ?? log).debug({ sql: event.text, ms: event.milliseconds }, "sql");
-  });
+  const { config, closers, connectionFailures } = context;
+  const opened = createDatabase(pool, reportOfStatements(context));
   const database = config.production ? opened : guardTransactions(opened);
   closers.push(() => database.close());
   await markDatabaseOwner(database, config.telegram?.botId ?? null);
@@ -447,9 +454,9 @@ async function buildDomain(
 }
 
 /** The session of the lease for updates and of the work beside requests. */
-function openBackgroundSession({ closers }: Start, pool: DatabasePool): BackgroundSession {
-  const session = backgroundSession(pool);
-  closers.push(() => session.close());
+function openBackgroundSession(context: Start, pool: DatabasePool): BackgroundSession {
+  const session = backgroundSession(pool, reportOfStatements(context));
+  context.closers.push(() => session.close());
   return session;
 }
 

@@ -3,6 +3,8 @@ import sql, { raw, type Sql } from "sql-template-tag";
 import { listShareOf, type ShareSize } from "./fairShare.js";
 import type { DatabasePool } from "./pools.js";
 import { liftTimeLimit } from "./session.js";
+import { statement } from "./statement.js";
+import { nameOf } from "./statementEvents.js";
 
 /** The rows of one snapshot, read in portions. */
 export interface RowStream<Row> {
@@ -105,33 +107,35 @@ export class CursorReader {
     const isHeld = this.#isHeld;
     this.#opened += 1;
     const cursor = raw(`reading_${this.#opened}`);
+    // A cursor's statement and its portions share the name.
+    const tag = statement(nameOf(rows));
     const session = await pool.connect();
-    const inSession: Run = (statement) => this.#run(session, statement);
+    const inSession: Run = (one) => this.#run(session, one);
     const release = () =>
-      inSession(sql`rollback`).then(
+      inSession(statement("cursor_rollback")`rollback`).then(
         () => session.release(),
         (error: Error) => session.release(error),
       );
     let head: Head;
     try {
-      await inSession(sql`begin isolation level repeatable read, read only`);
+      await inSession(statement("cursor_begin")`begin isolation level repeatable read, read only`);
       await liftTimeLimit(session);
       const [row] = (await inSession(count)) as Head[];
       if (!row) throw new TypeError("The statement that counts a list selects one row.");
       head = row;
       const hold = isHeld ? sql`with hold` : sql`without hold`;
-      await inSession(sql`declare ${cursor} no scroll cursor ${hold} for ${rows}`);
-      if (isHeld) await inSession(sql`commit`);
+      await inSession(tag`declare ${cursor} no scroll cursor ${hold} for ${rows}`);
+      if (isHeld) await inSession(statement("cursor_commit")`commit`);
     } catch (error) {
       await release();
       throw error;
     }
     if (isHeld) session.release();
-    const run: Run = isHeld ? (statement) => this.#run(pool, statement) : inSession;
-    const end = isHeld ? () => run(sql`close ${cursor}`) : release;
+    const run: Run = isHeld ? (one) => this.#run(pool, one) : inSession;
+    const end = isHeld ? () => run(statement("cursor_close")`close ${cursor}`) : release;
     return {
       head,
-      rows: this.#rowStream<Row>(() => run(sql`fetch ${raw(String(size))} from ${cursor}`), end, reader),
+      rows: this.#rowStream<Row>(() => run(tag`fetch ${raw(String(size))} from ${cursor}`), end, reader),
     };
   }
 

@@ -8,14 +8,9 @@ import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
 import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from "./maintenance.js";
 import type { DatabasePool } from "./pools.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
+import { nameFromText, nameOf, type OnStatement, runReported, withName } from "./statementEvents.js";
 import { StatementNames } from "./statementNames.js";
 import { UnitQueries } from "./unitQueries.js";
-
-/** One statement that ran, without its values. */
-export interface StatementEvent {
-  readonly text: string;
-  readonly milliseconds: number;
-}
 
 /**
  * A transaction of Prisma and hand-written SQL. Its work must not use the database in any other way: the embedded database
@@ -122,11 +117,14 @@ function reportBeforeRollback<T>(
   });
 }
 
+/** Gives the error of a statement that runs through Prisma the statement's name. Prisma's event reports the statement. */
+const named = <Result>(statement: Sql, running: Promise<Result>): Promise<Result> =>
+  running.catch((error: unknown) => {
+    throw withName(error, nameOf(statement));
+  });
+
 /** Prisma's client and hand-written SQL over one pool. Closing the database closes the pool. */
-export function createDatabase(
-  databasePool: DatabasePool,
-  onStatement: (event: StatementEvent) => void = () => {},
-): Database {
+export function createDatabase(databasePool: DatabasePool, onStatement: OnStatement = () => {}): Database {
   const { pool, schema, unlimited, close } = databasePool;
   const unitQueries = new UnitQueries();
   const prisma = new PrismaClient({
@@ -134,18 +132,22 @@ export function createDatabase(
     log: [{ emit: "event", level: "query" }],
     errorFormat: "minimal",
   });
-  prisma.$on("query", ({ query, duration }) => onStatement({ text: query, milliseconds: duration }));
+  prisma.$on("query", ({ query, duration }) =>
+    onStatement({ name: nameFromText(query), text: query, milliseconds: duration }),
+  );
   const names = new StatementNames(schema);
   const generation = new PlanGeneration();
   const run = async (
     session: Pick<DatabasePool["quick"], "query">,
-    { text, values }: Sql,
+    statement: Sql,
     use?: StatementUse,
   ): Promise<unknown[]> => {
-    const started = performance.now();
-    const name = use ? names.nameOf(text) : undefined;
-    const { rows } = await session.query(name === undefined ? { text, values } : { name, text, values });
-    onStatement({ text, milliseconds: performance.now() - started });
+    const { text, values } = statement;
+    const name = nameOf(statement);
+    const prepared = use ? names.nameOf(name, text) : undefined;
+    const { rows } = await runReported(onStatement, { name, text }, () =>
+      session.query(prepared === undefined ? { text, values } : { name: prepared, text, values }),
+    );
     return rows;
   };
   const sessionsFor = (use?: StatementUse) => {
@@ -184,8 +186,10 @@ export function createDatabase(
               reported(
                 work({
                   prisma: client,
-                  execute: (statement) => client.$executeRawUnsafe(statement.text, ...statement.values),
-                  query: async <Row>(statement: Sql) => (await unitQueries.run(client, statement)) as Row[],
+                  execute: (statement) =>
+                    named(statement, client.$executeRawUnsafe(statement.text, ...statement.values)),
+                  query: async <Row>(statement: Sql) =>
+                    (await named(statement, unitQueries.run(client, statement))) as Row[],
                 }),
               ),
             unlimited ? UNLIMITED_TRANSACTION : TRANSACTION,
@@ -194,8 +198,8 @@ export function createDatabase(
       ),
     directTransaction: (work) =>
       retryOnConflict(() => runDirectTransaction({ pool, names, generation, onStatement }, work)),
-    snapshot: (work) => readSnapshot(pool, work),
-    maintenance: (mode, work) => runMaintenance(pool, mode, work),
+    snapshot: (work) => readSnapshot({ pool, onStatement }, work),
+    maintenance: (mode, work) => runMaintenance({ pool, onStatement }, mode, work),
     async close() {
       await prisma.$disconnect();
       await close();

@@ -2,6 +2,7 @@ import type pg from "pg";
 import type { Sql } from "sql-template-tag";
 import { failureOf } from "./failures.js";
 import type { DatabasePool } from "./pools.js";
+import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
 
 /** Thrown for a statement on a session that was given up. */
 export class NoAnswerError extends Error {
@@ -78,15 +79,20 @@ export interface BackgroundSession {
 }
 
 /** Opens the session at its first statement. On the embedded database its only session is used. */
-export function backgroundSession({ pool, dedicatedSession }: DatabasePool): BackgroundSession {
-  const onPool = async ({ text, values }: pg.QueryConfig) =>
-    (await pool.query(text, values)).rows as unknown[];
-  if (dedicatedSession === null) {
-    return {
-      query: async <Row>({ text, values }: Sql) => (await onPool({ text, values })) as Row[],
-      close: () => {},
+export function backgroundSession(
+  { pool, dedicatedSession }: DatabasePool,
+  onStatement: OnStatement = () => {},
+): BackgroundSession {
+  const reporting =
+    (run: (config: pg.QueryConfig) => Promise<unknown[]>): BackgroundSession["query"] =>
+    async <Row>(statement: Sql) => {
+      const { text, values } = statement;
+      return (await runReported(onStatement, { name: nameOf(statement), text }, () =>
+        run({ text, values }),
+      )) as Row[];
     };
-  }
+  const onPool = async (config: pg.QueryConfig): Promise<unknown[]> => (await pool.query(config)).rows;
+  if (dedicatedSession === null) return { query: reporting(onPool), close: () => {} };
   const session = new DedicatedSession(() => dedicatedSession("invite-links background"));
   /** A client runs one statement at a time, so each waits for the one before it. */
   let last: Promise<unknown> = Promise.resolve();
@@ -96,15 +102,15 @@ export function backgroundSession({ pool, dedicatedSession }: DatabasePool): Bac
     return turn;
   };
   return {
-    async query<Row>({ text, values }: Sql) {
+    query: reporting(async (config) => {
       try {
-        return (await inTurn(() => session.query({ text, values }))) as Row[];
+        return await inTurn(() => session.query(config));
       } catch (error) {
         // The role has no session left, so a session of the pool is used.
         if (failureOf(error).kind !== "busy") throw error;
-        return (await onPool({ text, values })) as Row[];
+        return onPool(config);
       }
-    },
+    }),
     close: () => session.close(),
   };
 }

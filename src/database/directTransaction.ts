@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { Sql } from "sql-template-tag";
+import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
 import type { StatementNames } from "./statementNames.js";
 
 /**
@@ -59,7 +60,7 @@ interface DirectSessions {
   readonly pool: pg.Pool;
   readonly names: StatementNames;
   readonly generation: PlanGeneration;
-  readonly onStatement: (event: { readonly text: string; readonly milliseconds: number }) => void;
+  readonly onStatement: OnStatement;
 }
 
 export async function runDirectTransaction<T>(
@@ -69,21 +70,20 @@ export async function runDirectTransaction<T>(
   const session = await pool.connect();
   const notified = new Set<string>();
   const suffix = `_${generation.next()}`;
-  const nameOf = (text: string): string | undefined => {
-    const name = names.nameOf(text);
-    return name === undefined ? undefined : name + suffix;
-  };
-  const run = async <Row>({ text, values }: Sql, name: string | undefined): Promise<Row[]> => {
-    const started = performance.now();
-    const { rows } = await session.query(name === undefined ? { text, values } : { name, text, values });
-    onStatement({ text, milliseconds: performance.now() - started });
+  const run = async <Row>(statement: Sql, isPrepared: boolean): Promise<Row[]> => {
+    const { text, values } = statement;
+    const name = nameOf(statement);
+    const prepared = isPrepared ? names.nameOf(name, text) : undefined;
+    const { rows } = await runReported(onStatement, { name, text }, () =>
+      session.query(prepared === undefined ? { text, values } : { name: prepared + suffix, text, values }),
+    );
     return rows as Row[];
   };
   try {
     await session.query(BEGIN);
     const result = await work({
-      query: (statement) => run(statement, nameOf(statement.text)),
-      queryOnce: (statement) => run(statement, undefined),
+      query: (statement) => run(statement, true),
+      queryOnce: (statement) => run(statement, false),
       notify: (channel) => notified.add(channel),
     });
     const notifications = [...notified].map((channel) => `notify ${pg.escapeIdentifier(channel)}; `);

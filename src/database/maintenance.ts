@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import type { Sql } from "sql-template-tag";
+import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
 
 /** Hand-written SQL in one transaction. Values are decoded as by Database.query. */
 export interface MaintenanceSession {
@@ -34,8 +35,13 @@ const CONFLICTS: readonly unknown[] = ["55P03", "40P01", "40001"];
 /** The longest time of a timer, in milliseconds. With 0, pg would use the limit of its pool. */
 const NO_QUERY_TIMEOUT_MS = 2 ** 31 - 1;
 
+interface MaintenanceSessions {
+  readonly pool: pg.Pool;
+  readonly onStatement: OnStatement;
+}
+
 async function runOnce<T>(
-  pool: pg.Pool,
+  { pool, onStatement }: MaintenanceSessions,
   mode: MaintenanceMode,
   work: (session: MaintenanceSession) => Promise<T>,
 ): Promise<T> {
@@ -53,7 +59,12 @@ async function runOnce<T>(
     await query("set local statement_timeout = 0");
     if (mode === "write") await query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
     const result = await work({
-      query: async <Row>({ text, values }: Sql) => (await query(text, values)) as Row[],
+      query: async <Row>(statement: Sql) => {
+        const { text, values } = statement;
+        return (await runReported(onStatement, { name: nameOf(statement), text }, () =>
+          query(text, values),
+        )) as Row[];
+      },
     });
     await query("commit");
     session.release();
@@ -70,13 +81,13 @@ async function runOnce<T>(
 
 /** Runs one transaction of an operator's command, without the time limits of requests. */
 export async function runMaintenance<T>(
-  pool: pg.Pool,
+  sessions: MaintenanceSessions,
   mode: MaintenanceMode,
   work: (session: MaintenanceSession) => Promise<T>,
 ): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await runOnce(pool, mode, work);
+      return await runOnce(sessions, mode, work);
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (tries === MAX_TRIES || !CONFLICTS.includes(code)) throw error;

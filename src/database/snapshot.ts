@@ -1,6 +1,8 @@
 import type pg from "pg";
-import type { Sql } from "sql-template-tag";
+import { raw, type Sql } from "sql-template-tag";
 import { liftTimeLimit } from "./session.js";
+import { statement } from "./statement.js";
+import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
 
 /** The database as it was at one moment. Values are decoded as by Database.query. */
 export interface Snapshot {
@@ -9,30 +11,45 @@ export interface Snapshot {
   portions<Row>(statement: Sql, size: number): AsyncGenerator<Row[]>;
 }
 
-function snapshotOf(session: pg.PoolClient): Snapshot {
-  const query = async <Row>(text: string, values: unknown[] = []) =>
-    (await session.query({ text, values })).rows as Row[];
+function snapshotOf(session: pg.PoolClient, onStatement: OnStatement): Snapshot {
+  const query = async <Row>(one: Sql): Promise<Row[]> => {
+    const { text, values } = one;
+    const { rows } = await runReported(onStatement, { name: nameOf(one), text }, () =>
+      session.query({ text, values }),
+    );
+    return rows as Row[];
+  };
   return {
-    query: (statement) => query(statement.text, statement.values),
-    async *portions<Row>(statement: Sql, size: number) {
-      await query(`declare portions no scroll cursor for ${statement.text}`, statement.values);
+    query,
+    async *portions<Row>(selected: Sql, size: number) {
+      // A cursor's statement and its portions share the name.
+      const tag = statement(nameOf(selected));
+      await query(tag`declare portions no scroll cursor for ${selected}`);
       for (;;) {
-        const rows = await query<Row>(`fetch forward ${size} from portions`);
+        const rows = await query<Row>(tag`fetch forward ${raw(String(size))} from portions`);
         if (rows.length > 0) yield rows;
         if (rows.length < size) break;
       }
-      await query("close portions");
+      await query(statement("snapshot_close")`close portions`);
     },
   };
 }
 
+interface SnapshotSessions {
+  readonly pool: pg.Pool;
+  readonly onStatement: OnStatement;
+}
+
 /** Lets `work` read one snapshot. Occupies a session of the pool meanwhile. */
-export async function readSnapshot<T>(pool: pg.Pool, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+export async function readSnapshot<T>(
+  { pool, onStatement }: SnapshotSessions,
+  work: (snapshot: Snapshot) => Promise<T>,
+): Promise<T> {
   const session = await pool.connect();
   try {
     await session.query("begin isolation level repeatable read, read only");
     await liftTimeLimit(session);
-    const result = await work(snapshotOf(session));
+    const result = await work(snapshotOf(session, onStatement));
     await session.query("commit");
     session.release();
     return result;

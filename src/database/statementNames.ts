@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 
 /** A prepared statement takes memory in every session, here and in PostgreSQL. */
 const MAX_NAMES = 500;
-const HASH_BYTES = 16;
+const HASH_BYTES = 9;
 
 /**
- * Names of prepared statements. A name is a hash of the text and the schema, so that one name never means two statements,
- * even across servers and versions.
+ * Names of prepared statements: the statement's name and a hash of its text and the schema, so that one name never means two
+ * statements, even across servers and versions.
  */
 export class StatementNames {
   readonly #schema: string;
@@ -17,11 +17,11 @@ export class StatementNames {
   }
 
   /** @returns undefined when there are too many names already. */
-  nameOf(text: string): string | undefined {
+  nameOf(statementName: string, text: string): string | undefined {
     let name = this.#names.get(text);
     if (name === undefined && this.#names.size < MAX_NAMES) {
       const hash = createHash("sha256").update(`${this.#schema}\0${text}`).digest();
-      name = `invite_links_${hash.subarray(0, HASH_BYTES).toString("base64url")}`;
+      name = `${statementName}_${hash.subarray(0, HASH_BYTES).toString("base64url")}`;
       this.#names.set(text, name);
     }
     return name;

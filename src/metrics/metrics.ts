@@ -3,8 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { TELEGRAM_STATES, type TelegramState } from "../background/telegramHealth.js";
 import type { BatchEvent } from "../background/updates/intake.js";
 import type { ReceiverStatus } from "../background/updates/updateReceiver.js";
-import type { StatementEvent } from "../database/database.js";
+
 import type { DatabasePool } from "../database/pools.js";
+import type { StatementEvent } from "../database/statementEvents.js";
 import type { ItemOutcome } from "../domain/links/batches/batchMaker.js";
 import type { AttemptOutcome, QueueStatus } from "../domain/webhooks/deliveryQueue.js";
 import type { OperationEvent } from "../graphql/pipeline/operation.js";
@@ -16,6 +17,8 @@ import { BoundedNames } from "./boundedNames.js";
 
 /** The buckets of durations, in seconds. A mutation waits for Telegram for up to 15 s. */
 const DURATIONS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
+/** There are some three hundred names of statements, so their histograms are coarse. Seconds. */
+const STATEMENT_DURATIONS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
 const MAX_OPERATION_NAMES = 200;
 /** Updates in one batch: 100 at most by polling, 1,000 by webhook. */
 const BATCH_SIZES = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
@@ -80,8 +83,9 @@ export class Metrics {
   });
   readonly #statementSeconds = new Histogram({
     name: "invite_links_sql_statement_duration_seconds",
-    help: "Successful SQL statements. Hand-written statements include the wait for a connection.",
-    buckets: DURATIONS,
+    help: "Successful SQL statements by name. Hand-written statements include the wait for a connection.",
+    labelNames: ["statement"],
+    buckets: STATEMENT_DURATIONS,
     registers: [this.registry],
   });
   readonly #callSeconds = new Histogram({
@@ -236,8 +240,8 @@ export class Metrics {
     });
   }
 
-  readonly recordStatement = ({ milliseconds }: StatementEvent): void =>
-    this.#statementSeconds.observe(milliseconds / 1000);
+  readonly recordStatement = ({ name, milliseconds }: StatementEvent): void =>
+    this.#statementSeconds.observe({ statement: name }, milliseconds / 1000);
 
   readonly recordCall = ({ method, failure, milliseconds }: CallEvent): void =>
     this.#callSeconds.observe({ method, outcome: failure?.kind ?? "ok" }, milliseconds / 1000);

@@ -285,13 +285,13 @@ await describeOnForms("an embedded database with unusual defaults", ["embedded"]
 });
 
 describe("the name of a prepared statement", () => {
-  it("depends only on the text and the schema", () => {
+  it("is the statement's name with a hash of only the text and the schema", () => {
     const [one, two] = [new StatementNames("public"), new StatementNames("public")];
-    two.nameOf("select 2");
-    const name = one.nameOf("select 1");
-    expect(two.nameOf("select 1")).toBe(name);
-    expect(name).toMatch(/^[\w-]{20,62}$/);
-    expect(one.nameOf("select 2")).not.toBe(name);
-    expect(new StatementNames("other").nameOf("select 1")).not.toBe(name);
+    two.nameOf("tag_by_id", "select 2");
+    const name = one.nameOf("tag_by_id", "select 1");
+    expect(two.nameOf("tag_by_id", "select 1")).toBe(name);
+    expect(name).toMatch(/^tag_by_id_[\w-]{12}$/);
+    expect(one.nameOf("tag_by_id", "select 2")).not.toBe(name);
+    expect(new StatementNames("other").nameOf("tag_by_id", "select 1")).not.toBe(name);
   });
 });

@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { describe, inject, it } from "vitest";
-import { createDatabase, type Database, type StatementEvent } from "../../src/database/database.js";
+import { createDatabase, type Database } from "../../src/database/database.js";
 import { embeddedPool } from "../../src/database/embedded.js";
 import { type DatabasePool, serverPool } from "../../src/database/pools.js";
+import type { StatementEvent } from "../../src/database/statementEvents.js";
 import { guardTransactions } from "../../src/database/transactionGuard.js";
 import type { ServerAnswer } from "./globalSetup.js";
 

@@ -131,10 +131,13 @@ export async function startTestServer(
       const before = log.length;
       const { errors } = await ask(query, variables);
       if (errors) throw new Error(JSON.stringify(errors));
-      return log
-        .slice(before)
-        .filter(({ msg }) => msg === "sql")
-        .map(({ sql }) => String(sql));
+      return (
+        log
+          .slice(before)
+          // Statements of the work beside requests have no request id.
+          .filter(({ msg, requestId }) => msg === "sql" && requestId !== undefined)
+          .map(({ sql }) => String(sql))
+      );
     },
     async makeToken(input) {
       const { data } = await ask(

@@ -71,10 +71,11 @@ await describeOnForms("a long REST list", USUAL_FORMS, (form) => {
   const rest = (answer: IncomingMessage): Promise<any> => json(answer);
   /** The number of lists that are being read. */
   const readings = () => {
-    const logged = server.log.filter(({ msg }) => msg === "sql").map(({ sql }) => String(sql));
-    const ended = form === "embedded" ? /^close reading_/ : /^rollback$/;
+    const logged = server.log.filter(({ msg }) => msg === "sql");
+    const ended = form === "embedded" ? "cursor_close" : "cursor_rollback";
     return (
-      logged.filter((one) => /^declare/.test(one)).length - logged.filter((one) => ended.test(one)).length
+      logged.filter(({ sql }) => String(sql).startsWith("declare")).length -
+      logged.filter(({ statement }) => statement === ended).length
     );
   };
   const allRead = () => vi.waitFor(() => expect(readings()).toBe(0), PATIENCE);
