@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import sql from "sql-template-tag";
 import * as z from "zod";
 import type { Database, UnitOfWork } from "./database/database.js";
 import type { Instant } from "./database/instant.js";
+import { statement } from "./database/statement.js";
 import { newId } from "./domain/shared/ids.js";
 import { foldName } from "./domain/shared/text.js";
 import type { SandboxSeed, TelegramUser } from "./sandbox/sandbox.js";
@@ -105,7 +105,7 @@ export function toSandbox(sample: Sample, now: Date, visits: readonly SampleVisi
  * count since then, and an update of each channel is part of the history.
  */
 async function historyMissingSince(unit: UnitOfWork, sample: Sample): Promise<Date | null> {
-  const [found] = await unit.query<{ since: Instant | null }>(sql`
+  const [found] = await unit.query<{ since: Instant | null }>(statement("sample_history_since")`
     select min(since) as since from channel_activity
     where channel_id = any(${sample.channels.map(({ id }) => id)}::uuid[])
     having bool_and(last_update_at is null)`);
@@ -160,7 +160,7 @@ export async function fillWithSample(
         createdAt: now,
       })),
     });
-    await unit.execute(sql`update channel_activity set since = ${now}`);
+    await unit.execute(statement("sample_begin_history")`update channel_activity set since = ${now}`);
     await prisma.tagType.createMany({
       data: sample.tagTypes.map(({ id, name }) => ({ id, name, nameKey: foldName(name), createdAt: now })),
     });

@@ -3,6 +3,7 @@ import sql from "sql-template-tag";
 import type { BackgroundSession } from "../database/dedicatedSession.js";
 import { unavailabilityOf } from "../database/failures.js";
 import { isPresent } from "../database/presence.js";
+import { statement } from "../database/statement.js";
 import {
   BatchMaker,
   type BatchMakerServices,
@@ -68,7 +69,7 @@ export class LinkBatchRunner {
     await this.#looking;
     await Promise.all(this.#running.values());
     const { session, serverId } = this.#options;
-    await session.query(sql`
+    await session.query(statement("link_batches_release")`
       update link_batch set owner_id = null where owner_id = ${serverId}::uuid and finished_at is null`);
   }
 
@@ -89,7 +90,7 @@ export class LinkBatchRunner {
   /** Ends the creations of servers that have died, which nobody goes on with: they keep their external ids until then. */
   async #endAbandoned(): Promise<void> {
     const { session, serverId, creationIntents } = this.#options;
-    const rows = await session.query<{ id: string }>(sql`
+    const rows = await session.query<{ id: string }>(statement("link_creations_abandoned")`
       select id from link_creation where state in ('PREPARED', 'SENT') and owner_id <> ${serverId}::uuid
         and not ${isPresent(sql`owner_id::text`)}`);
     for (const { id } of rows) await creationIntents.endAbandoned(id);
@@ -99,12 +100,12 @@ export class LinkBatchRunner {
   async #take(): Promise<string[]> {
     const { session, serverId } = this.#options;
     const own = sql`${serverId}::uuid`;
-    await session.query(sql`
+    await session.query(statement("link_batches_take")`
       update link_batch set owner_id = ${own} where id in (
         select id from link_batch b where b.finished_at is null
           and (b.owner_id is null or b.owner_id <> ${own} and not ${isPresent(sql`b.owner_id::text`)})
         order by id for update skip locked)`);
-    const rows = await session.query<{ id: string }>(sql`
+    const rows = await session.query<{ id: string }>(statement("link_batches_own")`
       select id from link_batch where finished_at is null and owner_id = ${own} order by id`);
     return rows.map(({ id }) => id);
   }

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "../database/database.js";
+import { statement } from "../database/statement.js";
 import type { Hold, HoldStore } from "../telegram/holds.js";
 
 interface Row {
@@ -21,7 +21,8 @@ export class DatabaseHoldStore implements HoldStore {
 
   async live(): Promise<readonly Hold[]> {
     const rows = await this.#database.query<Row>(
-      sql`select method, chat, (extract(epoch from until - clock_timestamp()) * 1000)::float8 as milliseconds
+      statement("telegram_holds_live")`
+        select method, chat, (extract(epoch from until - clock_timestamp()) * 1000)::float8 as milliseconds
         from telegram_hold where until > clock_timestamp()`,
       "frequent and quick",
     );
@@ -38,8 +39,10 @@ export class DatabaseHoldStore implements HoldStore {
       .map(({ method, chat, milliseconds }) => ({ method: method ?? "", chat: chat ?? "", milliseconds }))
       .sort((a, b) => (`${a.method} ${a.chat}` < `${b.method} ${b.chat}` ? -1 : 1));
     try {
-      await this.#database.query(sql`delete from telegram_hold where until < now()`);
-      await this.#database.query(sql`
+      await this.#database.query(
+        statement("telegram_holds_prune")`delete from telegram_hold where until < now()`,
+      );
+      await this.#database.query(statement("telegram_holds_add")`
         insert into telegram_hold (method, chat, until)
         select method, chat, clock_timestamp() + milliseconds * interval '1 millisecond'
         from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (method text, chat text, milliseconds float8)

@@ -5,6 +5,7 @@ import { readDatabaseAddress } from "../databaseAddress.js";
 import { sessionConfig } from "./pools.js";
 import { connectionRefusal, DatabaseUnreachableError, DatabaseUnusableError, refuse } from "./refusals.js";
 import { retryUntilLimitIsLifted, SessionClient } from "./session.js";
+import { type NamedStatement, statement } from "./statement.js";
 import { isSessionLimit, SESSION_WAIT_MS } from "./waitingPool.js";
 
 /** PostgreSQL 14, by server_version_num. */
@@ -40,15 +41,16 @@ async function plainSession(url: string, variable: string, waitMs = SESSION_WAIT
 }
 
 /** Selects one row. Lifts the role's default time limit for this transaction only. */
-async function selectRow<Row>(session: pg.Client, select: string): Promise<Row | undefined> {
-  const text = `set local statement_timeout = 0; ${select}`;
+async function selectRow<Row>(session: pg.Client, select: NamedStatement): Promise<Row | undefined> {
+  const text = `set local statement_timeout = 0; ${select.text}`;
   // For a text of two statements `pg` gives two results, contrary to its types.
   const results = (await retryUntilLimitIsLifted(() => session.query(text))) as unknown as pg.QueryResult[];
   return results[1]?.rows[0];
 }
 
 const processId = async (session: pg.Client): Promise<unknown> =>
-  (await selectRow<{ pid: number }>(session, "select pg_backend_pid() as pid"))?.pid;
+  (await selectRow<{ pid: number }>(session, statement("check_process")`select pg_backend_pid() as pid`))
+    ?.pid;
 
 /**
  * Whether the statements of two clients can run in one session of PostgreSQL, as behind a pooler in transaction or
@@ -67,7 +69,9 @@ async function isShared(one: pg.Client, other: pg.Client): Promise<boolean> {
 async function checkVersionAndEncoding(session: pg.Client, variable: string): Promise<void> {
   const found = await selectRow<{ version: number; shown: string; encoding: string }>(
     session,
-    `select current_setting('server_version_num')::int as version, current_setting('server_version') as shown,
+    statement(
+      "check_version",
+    )`select current_setting('server_version_num')::int as version, current_setting('server_version') as shown,
        current_setting('server_encoding') as encoding`,
   );
   if (!found) return;
@@ -141,7 +145,8 @@ async function checkedSessionOnce(url: string, variable: string): Promise<pg.Cli
   try {
     await session.connect();
     const { rows } = await session.query<{ readOnly: string; standby: boolean }>(
-      "select current_setting('transaction_read_only') as \"readOnly\", pg_is_in_recovery() as standby",
+      statement("check_writable")`
+        select current_setting('transaction_read_only') as "readOnly", pg_is_in_recovery() as standby`.text,
     );
     if (rows[0]?.readOnly !== "off")
       throw refuse(
@@ -158,13 +163,15 @@ async function checkedSessionOnce(url: string, variable: string): Promise<pg.Cli
 /** Whether two sessions use the same database of the same server: one session sees a lock that the other holds. */
 async function isSameDatabase(one: pg.Client, other: pg.Client): Promise<boolean> {
   const key = randomInt(2 ** 31);
-  await one.query("select pg_advisory_lock($1, $1)", [key]);
-  const { rowCount } = await other.query(
-    `select from pg_locks where locktype = 'advisory' and granted and objsubid = 2 and classid = $1 and objid = $1
-       and database = (select oid from pg_database where datname = current_database())`,
-    [key],
-  );
-  await one.query("select pg_advisory_unlock($1, $1)", [key]);
+  const lock = statement("check_lock")`select pg_advisory_lock(${key}, ${key})`;
+  const find = statement("check_find_lock")`
+    select from pg_locks where locktype = 'advisory' and granted and objsubid = 2
+      and classid = ${key} and objid = ${key}
+      and database = (select oid from pg_database where datname = current_database())`;
+  const unlock = statement("check_unlock")`select pg_advisory_unlock(${key}, ${key})`;
+  await one.query(lock.text, lock.values);
+  const { rowCount } = await other.query(find.text, find.values);
+  await one.query(unlock.text, unlock.values);
   return rowCount === 1;
 }
 

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "./database.js";
+import { statement } from "./statement.js";
 
 /** The database belongs to another bot or to the sandbox. */
 export class ForeignDatabaseError extends Error {
@@ -19,7 +19,7 @@ export class ForeignDatabaseError extends Error {
  */
 export async function markDatabaseOwner(database: Database, botId: number | null): Promise<void> {
   // Prisma's upsert could fail when replicas start together.
-  await database.query(sql`
+  await database.query(statement("installation_mark_owner")`
     insert into installation (id, bot_id, created_at) values (1, ${botId}::bigint, now()) on conflict do nothing`);
   const marked = await database.prisma.installation.findUniqueOrThrow({ where: { id: 1 } });
   const owner = marked.botId === null ? null : Number(marked.botId);

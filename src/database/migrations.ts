@@ -8,6 +8,8 @@ import {
 } from "@prisma/driver-adapter-utils";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
 import pg from "pg";
+import { raw } from "sql-template-tag";
+import { statement } from "./statement.js";
 
 const PRISMA_FOLDER = new URL("../../prisma/", import.meta.url);
 const NO_FILTERS: bindings.SchemaFilter = { externalTables: [], externalEnums: [] };
@@ -94,16 +96,16 @@ class ScriptKeepingAdapter extends PrismaPg {
   }
 }
 
-/** Prisma's table of applied migrations in our schema; null if it does not exist. */
-const MIGRATIONS_TABLE = "to_regclass(format('%I._prisma_migrations', $1::text))";
-
 /** Whether Prisma's table lists every migration as finished and unchanged. This is so at most starts. */
 async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schema: string): Promise<boolean> {
-  const exists = await pool.query(`select ${MIGRATIONS_TABLE} is not null as "exists"`, [schema]);
+  const { text, values } = statement("migrations_have_table")`
+    select to_regclass(format('%I._prisma_migrations', ${schema}::text)) is not null as "exists"`;
+  const exists = await pool.query(text, values);
   if (exists.rows[0]?.exists !== true) return false;
   const applied = await pool.query<{ migration_name: string; checksum: string }>(
-    `select migration_name, checksum from ${pg.escapeIdentifier(schema)}._prisma_migrations
-     where finished_at is not null and rolled_back_at is null`,
+    statement("migrations_applied")`
+      select migration_name, checksum from ${raw(pg.escapeIdentifier(schema))}._prisma_migrations
+      where finished_at is not null and rolled_back_at is null`.text,
   );
   const checksums = new Map(applied.rows.map((row) => [row.migration_name, row.checksum]));
   return migrations.migrationDirectories.every(({ path, migrationFile }) => {

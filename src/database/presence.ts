@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
-import sql, { type Sql } from "sql-template-tag";
+import sql, { raw, type Sql } from "sql-template-tag";
 import type { DatabasePool } from "./pools.js";
 import { DatabaseUnusableError } from "./refusals.js";
+import { statement } from "./statement.js";
 import { isSessionLimit } from "./waitingPool.js";
 
 /**
@@ -74,8 +75,9 @@ export async function announcePresence(
     });
     await joining.connect();
     if (left) return joining.end();
-    await joining.query("select pg_advisory_lock(hashtextextended($1, 0))", [id]);
-    await joining.query(`listen ${MEMBER_EVENTS}`);
+    const { text, values } = statement("presence_lock")`select pg_advisory_lock(hashtextextended(${id}, 0))`;
+    await joining.query(text, values);
+    await joining.query(statement("presence_listen")`listen ${raw(MEMBER_EVENTS)}`.text);
     // Events that were stored while the session was away were not notified.
     onNotified();
   };
@@ -89,7 +91,7 @@ export async function announcePresence(
     id,
     async isAlive(other) {
       if (other === id) return true;
-      const { text, values } = sql`select ${isPresent(sql`${other}`)} as alive`;
+      const { text, values } = statement("presence_is_alive")`select ${isPresent(sql`${other}`)} as alive`;
       const { rows } = await pool.query<{ alive: boolean }>(text, values);
       return rows[0]?.alive === true;
     },

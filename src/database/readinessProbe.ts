@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DedicatedSession, NoAnswerError } from "./dedicatedSession.js";
 import { failureOf } from "./failures.js";
 import type { DatabasePool } from "./pools.js";
+import { statement } from "./statement.js";
 
 /** Finds out whether the database can be used, independently of requests. */
 export interface ReadinessProbe {
@@ -15,12 +16,14 @@ export interface ReadinessProbe {
 /** Milliseconds; allows /readyz to answer within 3 s. */
 const TIME_LIMIT_MS = 2000;
 
+const READ = statement("readiness_read")`select 1`.text;
+
 /**
  * Writes a row and rolls it back by an error, in one statement, which works behind any pooler. TRUNCATE gives the table
  * new files, so that the row needs new disk space and not the space of a dead row. While another session uses the table
  * (another server's probe, a backup), or if the role may not truncate it, only the row is written: no session waits.
  */
-const WRITE = `do $$
+const WRITE = statement("readiness_write")`do $$
 begin
   begin
     lock table write_probe in access exclusive mode nowait;
@@ -32,7 +35,7 @@ begin
   raise exception using errcode = 'IL001';
 exception when sqlstate 'IL001' then
   null;
-end $$`;
+end $$`.text;
 
 /** The error of a probe without an answer. */
 const noAnswer = (): NoAnswerError =>
@@ -61,19 +64,19 @@ function onServer(
   dedicatedSession: NonNullable<DatabasePool["dedicatedSession"]>,
 ): ReadinessProbe {
   const session = new DedicatedSession(() => dedicatedSession("invite-links readiness"));
-  const ask = async (statement: string): Promise<void> => {
+  const ask = async (text: string): Promise<void> => {
     try {
-      await session.query(statement);
+      await session.query(text);
     } catch (error) {
       // The role has no session left, so a session of the pool is used.
       if (failureOf(error).kind !== "busy") throw error;
-      await pool.query(statement);
+      await pool.query(text);
     }
   };
   // The time limit includes opening a session and waiting for one.
-  const askInTime = (statement: string) => withinLimit(ask(statement), () => session.abandon());
+  const askInTime = (text: string) => withinLimit(ask(text), () => session.abandon());
   return {
-    read: () => askInTime("select 1"),
+    read: () => askInTime(READ),
     write: () => askInTime(WRITE),
     close: () => session.close(),
   };

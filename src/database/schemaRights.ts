@@ -1,5 +1,7 @@
 import pg from "pg";
+import { raw } from "sql-template-tag";
 import { refuse } from "./refusals.js";
+import { statement } from "./statement.js";
 
 interface Rights {
   readonly schemaExists: boolean;
@@ -13,8 +15,8 @@ interface Rights {
  * @throws DatabaseUnusableError if the role lacks a right.
  */
 export async function prepareSchema(pool: pg.Pool, schema: string): Promise<void> {
-  const { rows } = await pool.query<Rights>(
-    `select n.oid is not null as "schemaExists",
+  const { text, values } = statement("schema_rights")`
+    select n.oid is not null as "schemaExists",
        has_database_privilege(current_database(), 'CREATE') as "mayMakeSchema",
        coalesce(has_schema_privilege(n.oid, 'CREATE') and has_schema_privilege(n.oid, 'USAGE'), false) as "mayMakeTables",
        not exists (
@@ -22,9 +24,8 @@ export async function prepareSchema(pool: pg.Pool, schema: string): Promise<void
          where c.relnamespace = n.oid and books.relnamespace = n.oid and c.relkind = 'r'
            and not pg_has_role(c.relowner, 'USAGE')
        ) as "ownsTables"
-     from (select $1::text as name) wanted left join pg_namespace n on n.nspname = wanted.name`,
-    [schema],
-  );
+     from (select ${schema}::text as name) wanted left join pg_namespace n on n.nspname = wanted.name`;
+  const { rows } = await pool.query<Rights>(text, values);
   const [rights] = rows;
   const named = JSON.stringify(schema);
   if (rights?.schemaExists === false) {
@@ -35,7 +36,9 @@ export async function prepareSchema(pool: pg.Pool, schema: string): Promise<void
       );
     try {
       // Replicas that start together may all try to create the schema.
-      await pool.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`);
+      await pool.query(
+        statement("schema_create")`create schema if not exists ${raw(pg.escapeIdentifier(schema))}`.text,
+      );
     } catch (error) {
       const { code } = error as { code?: string };
       if (code === "23505" || code === "42P06") return;

@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import { unavailabilityOf } from "../../database/failures.js";
+import { statement } from "../../database/statement.js";
 import {
   type DeciderServices,
   type OpenRequest,
@@ -231,7 +231,7 @@ export class AutomaticApprovals {
    * @param without channels that are left out
    */
   #due(without: readonly string[]): Promise<OpenRequest[]> {
-    return this.#session.query<OpenRequest>(sql`
+    return this.#session.query<OpenRequest>(statement("join_requests_due_for_approval")`
       select r.id, r.channel_id as "channelId", c.chat_id as "chatId", r.user_id as "userId", null as mark
       from join_request_policy p
       join link_activity a on a.link_id = p.link_id and a.pending_join_request_count > 0

@@ -3,6 +3,7 @@ import { uuidv7 } from "uuidv7";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import type { Instant } from "../../database/instant.js";
 import { isPresent, type Presence } from "../../database/presence.js";
+import { statement } from "../../database/statement.js";
 
 /** How long a lease lasts without a renewal, in milliseconds. */
 const LEASE_MS = 10_000;
@@ -57,9 +58,8 @@ export class ReceiverLease {
 
   /** Must be called once before all others. */
   async prepare(): Promise<void> {
-    await this.#session.query(
-      sql`insert into update_receiver (bot_id) values (${this.#botId}) on conflict do nothing`,
-    );
+    await this.#session.query(statement("update_lease_prepare")`
+      insert into update_receiver (bot_id) values (${this.#botId}) on conflict do nothing`);
   }
 
   async read(): Promise<LeaseState> {
@@ -72,7 +72,7 @@ export class ReceiverLease {
     const state = stateOf(row);
     if (row.isLive && row.ownerId !== this.serverId) return { term: null, state };
     // Of several servers that read the same row, one takes the lease. A renewal meanwhile changes expires_at.
-    const [taken] = await this.#session.query<{ term: number }>(sql`
+    const [taken] = await this.#session.query<{ term: number }>(statement("update_lease_acquire")`
       update update_receiver set owner_id = ${this.serverId}::uuid, term = term + 1,
         expires_at = clock_timestamp() + ${this.#leaseMs} * interval '1 millisecond'
       where bot_id = ${this.#botId} and term = ${row.term}
@@ -88,7 +88,7 @@ export class ReceiverLease {
    * @returns false if another server has taken the lease
    */
   async renew(term: number, askedMsAgo: number | null): Promise<boolean> {
-    const rows = await this.#session.query(sql`
+    const rows = await this.#session.query(statement("update_lease_renew")`
       with held as (
         select last_asked_at, clock_timestamp() - ${askedMsAgo}::float8 * interval '1 millisecond' as asked
         from update_receiver where bot_id = ${this.#botId} and term = ${term} for update
@@ -106,20 +106,18 @@ export class ReceiverLease {
 
   /** Gives the lease back, so that another server takes it at once. */
   async release(term: number): Promise<void> {
-    await this.#session.query(
-      sql`update update_receiver set owner_id = null, expires_at = null where bot_id = ${this.#botId} and term = ${term}`,
-    );
+    await this.#session.query(statement("update_lease_release")`
+      update update_receiver set owner_id = null, expires_at = null where bot_id = ${this.#botId} and term = ${term}`);
   }
 
   /** Stores what the webhook is registered with; null if it was removed. */
   async storeWebhookHash(hash: Uint8Array | null): Promise<void> {
-    await this.#session.query(
-      sql`update update_receiver set webhook_hash = ${hash} where bot_id = ${this.#botId}`,
-    );
+    await this.#session.query(statement("update_lease_store_webhook")`
+      update update_receiver set webhook_hash = ${hash} where bot_id = ${this.#botId}`);
   }
 
   async #row(): Promise<Row> {
-    const [row] = await this.#session.query<Row>(sql`
+    const [row] = await this.#session.query<Row>(statement("update_lease_read")`
       select term, owner_id as "ownerId", expires_at as "expiresAt",
         coalesce(expires_at > clock_timestamp()
           and (owner_id = ${this.serverId}::uuid or ${isPresent(sql`owner_id::text`)}), false) as "isLive",

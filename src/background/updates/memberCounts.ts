@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
+import { statement } from "../../database/statement.js";
 import type { CallerCache } from "../../domain/access/callerCache.js";
 import { FollowedChat } from "../../domain/channels/followedChat.js";
 import { TelegramCallError } from "../../telegram/failures.js";
@@ -79,7 +79,7 @@ export class MemberCounts {
     const now = Date.now();
     for (const [id, at] of this.#failed) if (at < now - REMEMBERED_MS) this.#failed.delete(id);
     const ago = [...this.#failed.values()].map((at) => now - at);
-    return this.#session.query<{ id: string; chatId: number }>(sql`
+    return this.#session.query<{ id: string; chatId: number }>(statement("channel_member_counts_due")`
       select c.id, c.chat_id as "chatId" from channel c join channel_activity a on a.channel_id = c.id
         left join unnest(${[...this.#failed.keys()]}::uuid[], ${ago}::float8[]) as failed (id, ago) on failed.id = c.id
         cross join lateral (
@@ -92,7 +92,7 @@ export class MemberCounts {
 
   /** The balance that belongs to a count tells later how many joins and leaves were counted since. */
   async #store(chatId: number, count: number): Promise<void> {
-    await this.#session.query(sql`
+    await this.#session.query(statement("channel_member_count_store")`
       update channel_activity a set member_count = ${count}::int, member_count_at = now(),
         member_count_balance = join_count - leave_count,
         first_member_count = coalesce(first_member_count, ${count}::int),

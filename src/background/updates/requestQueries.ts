@@ -1,4 +1,4 @@
-import sql from "sql-template-tag";
+import { statement } from "../../database/statement.js";
 import { type DeciderServices, RequestDecider } from "../../domain/joinRequests/requestDecider.js";
 import { guardedSending, UNRECORDED } from "../../domain/links/persistResult.js";
 import { SERVER } from "../../domain/shared/audit.js";
@@ -91,7 +91,7 @@ export class RequestQueries {
     const { database, storageGuard } = this.#services;
     try {
       storageGuard.requireWritable();
-      const [found] = await database.query<{ id: string }>(sql`
+      const [found] = await database.query<{ id: string }>(statement("join_request_approved_at_once")`
         select r.id from channel c join join_request r on r.channel_id = c.id
         join join_request_policy p on p.link_id = r.link_id
         where c.chat_id = ${chat.id}::bigint and r.user_id = ${userId}::bigint and r.update_id = ${updateId}::bigint

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { ADMIN_KEY, type Caller, NAMES_WITHOUT_TOKEN } from "../shared/caller.js";
 import type { CallerCache } from "./callerCache.js";
 import { hashSecret, sameHash } from "./secrets.js";
@@ -53,7 +53,7 @@ export class Authentication {
 
   async #read(hash: Uint8Array): Promise<Caller | null> {
     const [token] = await this.#database.query<TokenRow>(
-      sql`
+      statement("token_authenticate")`
       select t.id, t.name, ${tokenRightsColumns}, t.telegram_user_id as "telegramUserId",
         coalesce(t.last_used_at < now() - interval '1 minute', true) as "usedLongAgo"
       from api_token t where t.secret_hash = ${Buffer.from(hash)} and t.revoked_at is null`,

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { type Caller, moveChat } from "../shared/caller.js";
 import { tokenIdOf } from "./tokenRights.js";
 
@@ -15,7 +15,7 @@ export async function followMovedGrants(database: Reading, caller: Caller): Prom
   if (caller.chatIds === null || tokenId === null) return false;
   const own = [...caller.chatIds];
   const moved = await database.query<{ from: number; to: number }>(
-    sql`
+    statement("token_grants_moved")`
     select (a.change->>'from')::bigint as "from", g.chat_id as "to"
     from channel_grant g join channel c on c.chat_id = g.chat_id
       join audit_entry a on a.subject_id = c.id and a.action = 'channel.migrate'

@@ -4,9 +4,10 @@ import {
   RateLimiterPostgres,
   RLWrapperTimeouts,
 } from "rate-limiter-flexible";
-import sql from "sql-template-tag";
+import { raw } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DatabasePool } from "../../database/pools.js";
+import { statement } from "../../database/statement.js";
 import type { StorageGuard } from "../shared/databaseErrors.js";
 import { WINDOW_SECONDS } from "./rateLimit.js";
 
@@ -28,7 +29,8 @@ export function rateLimitStore(
   const memory = new RateLimiterMemory(options);
   if (embedded) return memory;
   const client = {
-    async query({ text, values }: { text: string; values: unknown[] }) {
+    async query({ text: unnamed, values }: { text: string; values: unknown[] }) {
+      const { text } = statement("rate_limit_count")`${raw(unnamed)}`;
       storageGuard.requireWritable();
       try {
         return await pool.query({ text, values });
@@ -52,5 +54,7 @@ export function rateLimitStore(
 
 /** Deletes the rows of windows that have ended. */
 export async function pruneRateLimits(database: Database): Promise<void> {
-  await database.query(sql`delete from rate_limit where expire < ${Date.now() - KEPT_MS}::bigint`);
+  await database.query(
+    statement("rate_limits_prune")`delete from rate_limit where expire < ${Date.now() - KEPT_MS}::bigint`,
+  );
 }

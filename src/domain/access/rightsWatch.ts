@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { type Caller, moveChat, ROLES, type Role } from "../shared/caller.js";
 import { chatIdsOf, type TokenRightsRow, tokenIdOf, tokenRightsColumns } from "./tokenRights.js";
 
@@ -136,7 +136,7 @@ export class RightsWatch {
   /** The rights of the tokens that are still valid, by token id. */
   async #read(tokenIds: ReadonlySet<string>): Promise<Map<string, Rights>> {
     const rows = await this.#database.query<TokenRow>(
-      sql`
+      statement("token_rights_watch")`
       select t.id, ${tokenRightsColumns}
       from api_token t where t.id = any(${[...tokenIds]}::uuid[]) and t.revoked_at is null`,
       "frequent and quick",
@@ -163,7 +163,7 @@ export class RightsWatch {
     }
     if (missing.size === 0) return [];
     return this.#database.query<Migration>(
-      sql`
+      statement("channel_migrations_watch")`
       select (a.change->>'from')::bigint as "from", c.chat_id as "to"
       from channel c join audit_entry a on a.subject_id = c.id and a.action = 'channel.migrate'
       where c.chat_id = any(${[...granted]}::bigint[]) and a.change->>'from' = any(${[...missing].map(String)}::text[])`,

@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
+import { statement } from "../../database/statement.js";
 import { audit, SERVER } from "../shared/audit.js";
 import { type Caller, type Role, requireRole } from "../shared/caller.js";
 import { ForbiddenError, NotFoundError, Problems } from "../shared/errors.js";
@@ -72,7 +72,7 @@ export async function insertOwnToken(database: Database, name: string, secret: s
 /** As insertOwnToken, but only if there is no token yet, also if servers start together. @returns whether it was stored. */
 export async function insertFirstToken(database: Database, secret: string): Promise<boolean> {
   return database.transaction(async (unit) => {
-    await unit.execute(sql`lock table api_token in share row exclusive mode`);
+    await unit.execute(statement("tokens_lock_for_first")`lock table api_token in share row exclusive mode`);
     if ((await unit.prisma.apiToken.count()) > 0) return false;
     await insert(unit, SERVER, { name: "First token", role: "ADMIN", chatIds: null }, secret);
     return true;
