@@ -2,6 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import { type Database, retryOnConflict, type UnitOfWork } from "../../database/database.js";
 import { isWriteConflict } from "../../database/failures.js";
 import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
+import { statement } from "../../database/statement.js";
 import type { CallerCache } from "../access/callerCache.js";
 import { audit, SERVER } from "../shared/audit.js";
 import { type Caller, moveChat } from "../shared/caller.js";
@@ -17,7 +18,7 @@ const MAX_TRIES = 3;
 async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Promise<void> {
   const twins = sql`from tag o join tag n on n.channel_id = ${to}::uuid and n.type_id = o.type_id and n.name_key = o.name_key
     where o.channel_id = ${from}::uuid`;
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_retag_links")`
     insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
     select lt.link_id, twin.id, twin.channel_id, twin.type_id, lt.created_at
     from (select o.id as old_id, n.id, n.channel_id, n.type_id ${twins}) twin
@@ -29,24 +30,28 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
       select coalesce(jsonb_agg(coalesce(twin.id::text, tag_id.value) order by coalesce(twin.id::text, tag_id.value)), '[]')
       from jsonb_array_elements_text(${stored} -> 'tagIds') tag_id (value)
       left join (select o.id as old_id, n.id ${twins}) twin on twin.old_id = tag_id.value::uuid))`;
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_batch_items")`
     update link_batch_item i set arguments = ${withTwins(sql`i.arguments`)}
     from link_batch b
     where b.id = i.batch_id and b.channel_id = ${from}::uuid and i.state = 'WAITING' and i.arguments -> 'tagIds' <> '[]'`);
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_creation_tags")`
     update link_creation k set arguments = ${withTwins(sql`k.arguments`)}
     where k.channel_id = ${from}::uuid and k.state in ('PREPARED', 'SENT', 'UNCERTAIN')
       and k.arguments -> 'tagIds' <> '[]'`);
   // Tags are locked in the order of their ids everywhere, which prevents deadlocks.
-  await unit.execute(sql`select from tag where id in (select o.id ${twins}) order by id for update`);
-  await unit.execute(sql`delete from tag where id in (select o.id ${twins})`);
-  await unit.execute(sql`update tag set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_lock_tags")`
+    select from tag where id in (select o.id ${twins}) order by id for update`);
+  await unit.execute(
+    statement("channel_merge_drop_tags")`delete from tag where id in (select o.id ${twins})`,
+  );
+  await unit.execute(statement("channel_merge_move_tags")`
+    update tag set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  await unit.execute(statement("channel_merge_rename_hidden_urls")`
     update invite_link l set url = l.url || '#' || l.id from invite_link other
     where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid and other.url = l.url
       and l.url like '%...%' and (l.name, l.creator_id) is distinct from (other.name, other.creator_id)`);
   // Where both channels have a link, the row that this server created is kept; the other one holds only what an update showed.
-  const links = await unit.query<MergedLink>(sql`
+  const links = await unit.query<MergedLink>(statement("channel_merge_find_links")`
     select case when l.is_bot_created and not other.is_bot_created then other.id else l.id end as dropped,
       case when l.is_bot_created and not other.is_bot_created then l.id else other.id end as kept
     from invite_link l join invite_link other on other.url = l.url
@@ -55,19 +60,24 @@ async function merge(unit: UnitOfWork, { from, to, older }: MergedChannels): Pro
   const dropped = links.map((link) => link.dropped);
   await keepSettings(unit, { from, to }, links);
   await keepCreations(unit, links);
-  await unit.execute(sql`delete from invite_link where id = any(${dropped}::uuid[])`);
-  await unit.execute(sql`update invite_link set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
-  await unit.execute(sql`update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
-  await unit.execute(sql`update link_batch set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  await unit.execute(
+    statement("channel_merge_drop_links")`delete from invite_link where id = any(${dropped}::uuid[])`,
+  );
+  await unit.execute(statement("channel_merge_move_links")`
+    update invite_link set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  await unit.execute(statement("channel_merge_move_creations")`
+    update link_creation set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+  await unit.execute(statement("channel_merge_move_batches")`
+    update link_batch set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   await mergeMembers(unit, { from, to, older });
   // Those that wait are found by the index of each webhook; what is over finds its channel by the audit entry.
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_move_deliveries")`
     update webhook_delivery set channel_id = ${to}::uuid where id = any(array(
       select d.id from webhook w cross join lateral (
         select id, channel_id from webhook_delivery where webhook_id = w.id and state = any('{QUEUED,SCHEDULED}') offset 0
       ) d where d.channel_id = ${from}::uuid
     ))`);
-  await unit.execute(sql`delete from channel where id = ${from}::uuid`);
+  await unit.execute(statement("channel_merge_drop_channel")`delete from channel where id = ${from}::uuid`);
 }
 
 /**
@@ -81,12 +91,12 @@ async function keepSettings(
 ): Promise<void> {
   const pairs = sql`unnest(${links.map(({ dropped }) => dropped)}::uuid[], ${links.map(({ kept }) => kept)}::uuid[])
     as pair (dropped, kept)`;
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_add_link_tags")`
     insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
     select k.id, lt.tag_id, lt.channel_id, lt.type_id, k.created_at
     from ${pairs} join invite_link k on k.id = pair.kept join invite_link_tag lt on lt.link_id = pair.dropped
     on conflict do nothing`);
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_keep_settings")`
     update invite_link k set
       budget = case when k.budget = 0 then d.budget else k.budget end,
       external_id = coalesce(k.external_id, d.external_id),
@@ -94,7 +104,7 @@ async function keepSettings(
     from ${pairs} join invite_link d on d.id = pair.dropped
     where k.id = pair.kept`);
   // An external id names one link of a channel. Where both channels have used it, the channel that remains keeps its link's.
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_clear_external_ids")`
     update invite_link l set external_id = null, external_id_key = null
     from invite_link other
     where l.channel_id = ${from}::uuid and other.channel_id = ${to}::uuid and other.external_id = l.external_id
@@ -105,9 +115,9 @@ async function keepSettings(
 async function keepCreations(unit: UnitOfWork, links: readonly MergedLink[]): Promise<void> {
   const pairs = sql`unnest(${links.map(({ dropped }) => dropped)}::uuid[], ${links.map(({ kept }) => kept)}::uuid[])
     as pair (dropped, kept)`;
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_point_batch_items")`
     update link_batch_item i set link_id = pair.kept from ${pairs} where i.link_id = pair.dropped`);
-  await unit.execute(sql`
+  await unit.execute(statement("channel_merge_point_creations")`
     update link_creation k set link_id = pair.kept from ${pairs}
     where k.link_id = pair.dropped
       and not exists (select from link_creation other where other.link_id = pair.kept)`);
@@ -115,7 +125,7 @@ async function keepCreations(unit: UnitOfWork, links: readonly MergedLink[]): Pr
 
 /** Whether a channel was stored only because updates came from its chat: nobody has connected it or knows its id. */
 async function isOnlyLearned(unit: UnitOfWork, channelId: string): Promise<boolean> {
-  const entries = await unit.query<{ action: string }>(sql`
+  const entries = await unit.query<{ action: string }>(statement("channel_merge_how_stored")`
     select distinct action from audit_entry
     where subject_id = ${channelId}::uuid and action in ('channel.learn', 'channel.store')`);
   return entries.length === 1 && entries[0]?.action === "channel.learn";
@@ -154,13 +164,14 @@ export async function followMigration(
   const migrate = () =>
     database.transaction(async (unit) => {
       // Updates are stored under these locks, which come before all others.
-      const activities = await unit.query<{ channelId: string; lastSequence: number }>(sql`
+      const activities = await unit.query<{ channelId: string; lastSequence: number }>(statement(
+        "chat_migration_lock_activity",
+      )`
       select channel_id as "channelId", last_sequence as "lastSequence" from channel_activity where channel_id in (
         select id from channel where chat_id = any(${chatIds}::bigint[])
       ) order by channel_id for update`);
-      await unit.execute(
-        sql`select from channel where chat_id = any(${chatIds}::bigint[]) order by id for update`,
-      );
+      await unit.execute(statement("chat_migration_lock_channels")`
+        select from channel where chat_id = any(${chatIds}::bigint[]) order by id for update`);
       const [old, existing] = await Promise.all(
         chatIds.map((id) => unit.prisma.channel.findUnique({ where: { chatId: BigInt(id) } })),
       );
@@ -172,12 +183,13 @@ export async function followMigration(
           data: { chatId: BigInt(toChatId), kind: "SUPERGROUP", updatedAt: new Date() },
         });
       }
-      await unit.execute(sql`
+      await unit.execute(statement("chat_migration_add_grants")`
       insert into channel_grant (token_id, chat_id)
       select token_id, ${toChatId}::bigint from channel_grant where chat_id = ${fromChatId}::bigint
       on conflict do nothing`);
-      await unit.execute(sql`delete from channel_grant where chat_id = ${fromChatId}::bigint`);
-      await unit.execute(sql`
+      await unit.execute(statement("chat_migration_drop_grants")`
+        delete from channel_grant where chat_id = ${fromChatId}::bigint`);
+      await unit.execute(statement("chat_migration_webhooks")`
       update webhook set chat_ids = array(
         select distinct case id when ${fromChatId}::bigint then ${toChatId}::bigint else id end from unnest(chat_ids) as chat (id)
       ) where ${fromChatId}::bigint = any(chat_ids)`);

@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Channel as ChannelRow } from "../../database/generated/prisma/client.js";
+import { statement } from "../../database/statement.js";
 import type { TelegramFailure } from "../../telegram/failures.js";
 import type { TelegramBotStatus, TelegramChat } from "../../telegram/gateway.js";
 import { audit, differences } from "../shared/audit.js";
@@ -62,7 +62,7 @@ export async function storeChannel(
     ...(botStatus === undefined ? {} : { botStatus }),
   };
   return database.transaction(async (unit) => {
-    const [was] = await unit.query<StoredChannel>(sql`
+    const [was] = await unit.query<StoredChannel>(statement("channel_lock_stored")`
       select c.id, c.kind, c.title, c.username, c.currency,
         exists (select from audit_entry a where a.subject_id = c.id and a.action = 'channel.store') as "isConnected"
       from channel c where c.chat_id = ${chat.id}::bigint for no key update of c`);
@@ -98,7 +98,9 @@ export async function storeChannelSettings(
   settings: Partial<ChannelSettings>,
 ): Promise<Channel> {
   return database.transaction(async (unit) => {
-    await unit.execute(sql`select from channel where id = ${id}::uuid for no key update`);
+    await unit.execute(
+      statement("channel_lock_settings")`select from channel where id = ${id}::uuid for no key update`,
+    );
     const row = id && (await unit.prisma.channel.findUnique({ where: { id } }));
     if (!row || !mayUseChannel(caller, Number(row.chatId))) throw new NotFoundError("channel");
     const change = differences(row, settings as ChannelSettings);

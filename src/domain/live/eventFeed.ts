@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { type MemberEvent, memberEventColumns } from "../activity/memberEvent.js";
 import { ChannelFeed, type Place } from "./channelFeed.js";
 import { type FollowedChannel, findFollowedChannel } from "./followedChannel.js";
@@ -77,7 +77,7 @@ export class EventFeed {
   /** The next events after a place; null if the event at the place is not there any more. */
   async read(channelId: string, place: Place): Promise<readonly MemberEvent[] | null> {
     const rows = await this.#database.query<MemberEvent>(
-      sql`
+      statement("event_feed_read")`
       select ${memberEventColumns} from member_event e join channel c on c.id = e.channel_id
       where e.channel_id = ${channelId}::uuid and e.sequence >= ${place.sequence}::bigint
       order by e.sequence limit ${MAX_READ}::int`,
@@ -96,7 +96,7 @@ export class EventFeed {
       const feeds = [...this.#channels];
       try {
         const rows = await this.#database.query<Row>(
-          sql`
+          statement("event_feed_read_all")`
           select feed.channel_id as "feedId", c.id is null as "isGone", ${memberEventColumns}
           from unnest(${feeds.map(([id]) => id)}::uuid[], ${feeds.map(([, { last }]) => last.sequence)}::bigint[])
               as feed (channel_id, last)

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import type { Place } from "./channelFeed.js";
 
 /** The channel of a chat to whose events somebody subscribes. */
@@ -39,7 +39,7 @@ export async function findFollowedChannel(
   chatId: number,
   eventId: string | null,
 ): Promise<FollowedChannel | null> {
-  const [row] = await database.query<Row>(sql`
+  const [row] = await database.query<Row>(statement("event_feed_find_channel")`
     select c.id as "channelId", c.chat_id as "chatId", a.last_sequence as "lastSequence", l.id as "lastEventId",
       e.sequence as "nearestSequence", e.id as "nearestId",
       b.sequence as "beginningSequence", b.id as "beginningId"

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { type InviteLink, inviteLinkColumns } from "../links/inviteLink.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import { firstIdOf } from "../shared/ids.js";
@@ -121,7 +122,7 @@ export class LinkFeed {
 
   /** The links of a channel that changed since a read that did not include the channel, and perhaps some that changed before. */
   async changedSince(channelId: string, { transaction, at }: ReadBeginning): Promise<string[]> {
-    const rows = await this.#database.query<{ linkId: string }>(sql`
+    const rows = await this.#database.query<{ linkId: string }>(statement("link_feed_changed_since")`
       select l.link_id as "linkId" from member_event e cross join lateral (${linksOfEvent}) l
       where e.channel_id = ${channelId}::uuid and e.id >= ${firstIdOf(at - MARGIN_MS)}::uuid and l.link_id is not null
       union
@@ -151,7 +152,8 @@ export class LinkFeed {
 
   async #readLinks(ids: readonly string[]): Promise<(InviteLink | null)[]> {
     const links = await this.#database.query<InviteLink>(
-      sql`select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
+      statement("link_feed_links")`
+        select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
         where l.id = any(${[...new Set(ids)]}::uuid[])`,
       "frequent",
     );
@@ -184,7 +186,7 @@ export class LinkFeed {
     // Null reads no entries, only where the next read begins.
     const from = this.#transaction;
     const rows = await this.#database.query<AuditRow>(
-      sql`
+      statement("link_feed_audit")`
       select a.id, a.channel_id as "channelId", a.subject_id as "linkId", s.oldest
       from (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest) s
       left join audit_entry a on a.channel_id = any(${[...this.#channels.keys()]}::uuid[])
@@ -201,7 +203,7 @@ export class LinkFeed {
   async #readChannels(): Promise<void> {
     const channels = [...this.#channels];
     const rows = await this.#database.query<ChannelRow>(
-      sql`
+      statement("link_feed_channels")`
       select watched.channel_id as "channelId", a.channel_id is null as "isGone", a.last_sequence as sequence,
         coalesce(changed.link_ids, '{}') as "linkIds"
       from unnest(${channels.map(([id]) => id)}::uuid[], ${channels.map(([, { sequence }]) => sequence)}::bigint[])

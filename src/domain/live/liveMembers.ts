@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import type { BatchFeed } from "../links/batches/batchFollower.js";
 import { type Caller, mayUseChannel, moveChat, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
@@ -85,7 +85,7 @@ export class LiveMembers {
   }
 
   async #hasLink(channel: FollowedChannel | null, linkId: string): Promise<boolean> {
-    const rows = await this.#database.query(sql`
+    const rows = await this.#database.query(statement("live_members_has_link")`
       select from invite_link where id = ${linkId}::uuid and channel_id = ${channel?.channelId ?? null}::uuid`);
     return rows.length > 0;
   }

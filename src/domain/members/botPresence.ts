@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
+import { statement } from "../../database/statement.js";
 import { BOT_STATUS } from "../channels/storeChannel.js";
 import { type BotStatusChange, storeAbsences } from "../stays/absences.js";
 
@@ -21,7 +21,7 @@ export async function storeBotStatuses(
     const latest = await storeAbsences(session, botId, channelId, changes);
     if (!latest || changes.every(({ updateId }) => updateId !== latest.updateId)) continue;
     const status = BOT_STATUS[latest.status];
-    await transaction.queryOnce(sql`
+    await transaction.queryOnce(statement("channel_store_bot_status")`
       update channel set bot_status = ${status}::bot_status, updated_at = now()
       where id = ${channelId}::uuid and bot_status <> ${status}::bot_status`);
   }

@@ -1,6 +1,7 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
+import { statement } from "../../database/statement.js";
 import { type AuditEntry, auditDirectly } from "../shared/audit.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { ValidationError } from "../shared/errors.js";
@@ -28,12 +29,14 @@ async function eraseUpdates(
   transaction: DirectTransaction,
   { table, where, userId, otherId }: ErasedUpdates,
 ): Promise<void> {
-  const rows = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(sql`
+  const rows = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(statement(
+    "member_erase_find_updates",
+  )`
     select bot_id as "botId", update_id as "updateId", body from ${table} where ${where}`);
   if (rows.length === 0) return;
   const ids = onePerson(userId, otherId);
   const bodies = rows.map(({ body }) => JSON.stringify(replacePersonIds(body, ids)));
-  await transaction.queryOnce(sql`
+  await transaction.queryOnce(statement("member_erase_updates")`
     update ${table} u set body = erased.body,
       user_id = case when u.user_id = ${userId}::bigint then ${otherId}::bigint else u.user_id end,
       actor_id = case when u.actor_id = ${userId}::bigint then ${otherId}::bigint else u.actor_id end
@@ -52,7 +55,7 @@ async function lockChannelsOf(transaction: DirectTransaction, userId: number): P
     select c.id from channel c cross join lateral (
       select from ${table} t where t.channel_id = c.id and t.${column} = ${userId}::bigint limit 1
     ) found`;
-  const rows = await transaction.queryOnce<{ id: string }>(sql`
+  const rows = await transaction.queryOnce<{ id: string }>(statement("member_erase_lock_channels")`
     select channel_id as id from channel_activity where channel_id = any(array(
       ${known(sql`membership`, sql`user_id`)} union all ${known(sql`join_request`, sql`user_id`)}
       union all ${known(sql`member_event`, sql`actor_id`)}
@@ -81,7 +84,7 @@ export async function eraseMember(
   return database.directTransaction(async (transaction) => {
     const channelIds = await lockChannelsOf(transaction, userId);
     const [number] = await transaction.queryOnce<{ otherId: number }>(
-      sql`select nextval('erased_person') as "otherId"`,
+      statement("member_erase_number")`select nextval('erased_person') as "otherId"`,
     );
     if (!number) throw new Error("The sequence erased_person gave no number.");
     const { otherId } = number;
@@ -100,7 +103,7 @@ export async function eraseMember(
       await eraseUpdates(transaction, { table, where, userId, otherId });
     const ofPerson = sql`channel_id = any(${channelIds}::uuid[]) and user_id = ${userId}::bigint`;
     // A person's member events are found by the stays and requests that they tell of.
-    const events = await transaction.queryOnce(sql`
+    const events = await transaction.queryOnce(statement("member_erase_events")`
       update member_event e set user_id = ${otherId}::bigint
       from (
         select channel_id, unnest(array[join_sequence, leave_sequence]) as sequence from membership where ${ofPerson}
@@ -108,16 +111,16 @@ export async function eraseMember(
       ) told
       where e.channel_id = told.channel_id and e.sequence = told.sequence and e.user_id = ${userId}::bigint
       returning 1 as one`);
-    await transaction.queryOnce(sql`
+    await transaction.queryOnce(statement("member_erase_actors")`
       update member_event set actor_id = ${otherId}::bigint
       where channel_id = any(${channelIds}::uuid[]) and actor_id = ${userId}::bigint`);
-    await transaction.queryOnce(sql`update membership set user_id = ${otherId}::bigint where ${ofPerson}`);
-    await transaction.queryOnce(
-      sql`update join_request set user_id = ${otherId}::bigint, bio = null where ${ofPerson}`,
-    );
+    await transaction.queryOnce(statement("member_erase_memberships")`
+      update membership set user_id = ${otherId}::bigint where ${ofPerson}`);
+    await transaction.queryOnce(statement("member_erase_requests")`
+      update join_request set user_id = ${otherId}::bigint, bio = null where ${ofPerson}`);
     // The number before it, or a minus sign, would make it another person's id.
     const id = `(?<![-\\d])${userId}(?!\\d)`;
-    await transaction.queryOnce(sql`
+    await transaction.queryOnce(statement("member_erase_audit")`
       update audit_entry set change = jsonb_set(change, '{creatorId}',
         regexp_replace((change->'creatorId')::text, ${id}, ${String(otherId)}, 'g')::jsonb)
       where change ? 'creatorId' and (change->'creatorId')::text ~ ${id}`);

@@ -1,6 +1,7 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import { newId } from "../shared/ids.js";
 import { BOT_IDS, deleteMarks } from "./marks.js";
 
@@ -24,7 +25,7 @@ export async function pruneInbox(database: Database, now = new Date()): Promise<
   const before = new Date(now.getTime() - INBOX_DAYS * 86_400_000).toISOString();
   let count = 0;
   for (;;) {
-    const deleted = await database.query(sql`
+    const deleted = await database.query(statement("inbox_prune")`
       delete from telegram_update where ctid = any(array(
         select ctid from telegram_update where received_at < ${before}::timestamptz limit ${PORTION}
       )) returning 1 as one`);
@@ -63,12 +64,14 @@ interface ComparedId {
  * @returns how many gaps were found
  */
 export async function checkUpdateGaps(database: Database, botId: number, now = new Date()): Promise<number> {
-  const [receiver] = await database.query<{ checked: number | null }>(readChecked(botId));
+  const [receiver] = await database.query<{ checked: number | null }>(
+    statement("update_gaps_checked")`${readChecked(botId)}`,
+  );
   const checked = receiver?.checked ?? null;
   const start = await findStart(database, botId, checked, now);
   if (start === null) return 0;
   // Higher ids from before a quiet time are not compared. A jump that is not missing ids is no gap.
-  const compared = await database.query<ComparedId>(sql`
+  const compared = await database.query<ComparedId>(statement("update_gaps_compare")`
     select before, after, before_at as "beforeAt", after_at as "afterAt", is_jump as "isJump"
     from (
       select *, coalesce(after - before > 1 and after - before <= ${LONGEST_JUMP}
@@ -91,21 +94,21 @@ export async function checkUpdateGaps(database: Database, botId: number, now = n
   const end = open ? open.before : (compared.at(-1)?.after ?? null);
   if (end === null || end === checked) return 0;
   return database.transaction(async (unit) => {
-    await unit.execute(
-      sql`insert into update_receiver (bot_id) values (${botId}::bigint) on conflict do nothing`,
+    await unit.execute(statement("update_gaps_prepare")`
+      insert into update_receiver (bot_id) values (${botId}::bigint) on conflict do nothing`);
+    const [locked] = await unit.query<{ checked: number | null }>(
+      statement("update_gaps_lock")`${readChecked(botId)} for update`,
     );
-    const [locked] = await unit.query<{ checked: number | null }>(sql`${readChecked(botId)} for update`);
     // Another server has compared the same ids meanwhile.
     if (locked?.checked !== checked) return 0;
     for (const { beforeAt, afterAt } of missing) {
-      await unit.execute(sql`
+      await unit.execute(statement("update_gaps_store")`
         insert into coverage_gap (id, bot_id, reason, from_at, to_at)
         values (${newId()}::uuid, ${botId}::bigint, 'UPDATES_MISSING', least(${beforeAt}::timestamptz, ${afterAt}::timestamptz),
           greatest(${beforeAt}::timestamptz, ${afterAt}::timestamptz))`);
     }
-    await unit.execute(
-      sql`update update_receiver set checked_update_id = ${end}::bigint where bot_id = ${botId}::bigint`,
-    );
+    await unit.execute(statement("update_gaps_store_checked")`
+      update update_receiver set checked_update_id = ${end}::bigint where bot_id = ${botId}::bigint`);
     return missing.length;
   });
 }
@@ -121,13 +124,13 @@ async function findStart(
   now: Date,
 ): Promise<StoredId | null> {
   const lowest = async (condition: Sql): Promise<StoredId | null> => {
-    const [first] = await database.query<StoredId>(sql`
+    const [first] = await database.query<StoredId>(statement("update_gaps_first")`
       select update_id as "updateId", received_at as "receivedAt" from telegram_update
       where bot_id = ${botId}::bigint and ${condition} order by update_id limit 1`);
     return first ?? null;
   };
   if (checked === null) return lowest(sql`true`);
-  const [quiet] = await database.query<{ since: Instant | null }>(sql`
+  const [quiet] = await database.query<{ since: Instant | null }>(statement("update_gaps_quiet_since")`
     select max(received_at) + make_interval(days => ${QUIET_DAYS}) as since from telegram_update
     where bot_id = ${botId}::bigint and update_id between ${checked}::bigint and ${checked + LONGEST_JUMP}::bigint`);
   const since = quiet?.since ?? null;

@@ -1,6 +1,7 @@
 import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import type { UpdateChat } from "../../telegram/updates.js";
 import { CHAT_KINDS } from "../channels/storeChannel.js";
 import { type AuditEntry, auditDirectly, differences, SERVER } from "../shared/audit.js";
@@ -42,7 +43,7 @@ class ChannelGoneError extends Error {
 }
 
 const readChannels = (transaction: DirectTransaction, chatIds: readonly number[]) =>
-  transaction.query<ChannelRow>(sql`
+  transaction.query<ChannelRow>(statement("learned_chats_channels")`
     select id, chat_id as "chatId", title, username from channel
     where chat_id = any(${`{${chatIds.join(",")}}`}::bigint[])`);
 
@@ -52,7 +53,9 @@ async function readMigrated(
   chatIds: readonly number[],
 ): Promise<Map<number, string>> {
   if (chatIds.length === 0) return new Map();
-  const rows = await transaction.queryOnce<{ chatId: number; channelId: string }>(sql`
+  const rows = await transaction.queryOnce<{ chatId: number; channelId: string }>(statement(
+    "learned_chats_migrated",
+  )`
     select (a.change->>'from')::bigint as "chatId", c.id as "channelId"
     from audit_entry a join channel c on c.id = a.channel_id
     where a.action = 'channel.migrate' and (a.change->>'from')::bigint = any(${chatIds}::bigint[])
@@ -75,7 +78,7 @@ async function learn(
       title: chat.title ?? String(chat.id),
       username: chat.username,
     }));
-  const stored = await transaction.queryOnce<{ id: string }>(sql`
+  const stored = await transaction.queryOnce<{ id: string }>(statement("learned_chats_insert")`
     insert into channel (id, chat_id, kind, title, username, created_at)
     select id, "chatId", kind::chat_kind, title, username, ${now}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json)
@@ -108,7 +111,7 @@ async function followNames(
     if (!latest) continue;
     const became = { title: latest.chat.title ?? title, username: latest.chat.username };
     if (became.title === title && became.username === username) continue;
-    const changed = await transaction.queryOnce(sql`
+    const changed = await transaction.queryOnce(statement("learned_chats_follow_names")`
       update channel set title = ${became.title}, username = ${became.username}, updated_at = now()
       where id = ${id}::uuid and not exists (
         select from (
@@ -152,7 +155,7 @@ export async function lockChannels(
 /** Locks the channels of chats if all of them are known. Otherwise nothing is locked or returned. */
 const lockKnown = (transaction: DirectTransaction, chatIds: readonly number[]): Promise<LockedRow[]> => {
   const ids = sql`any(${`{${chatIds.join(",")}}`}::bigint[])`;
-  return transaction.query<LockedRow>(sql`
+  return transaction.query<LockedRow>(statement("channel_lock_known")`
     select c.id, c.chat_id as "chatId", c.title, c.username, a.last_sequence as "lastSequence"
     from channel c join channel_activity a on a.channel_id = c.id
     where c.chat_id = ${ids}
@@ -180,7 +183,7 @@ async function learnAndLock(
     }
   }
   const channelIds = [...new Set(ids.values())];
-  const locked = await transaction.query<LockedChannel>(sql`
+  const locked = await transaction.query<LockedChannel>(statement("channels_lock_activity")`
     select channel_id as id, last_sequence as "lastSequence" from channel_activity
     where channel_id = any(${`{${channelIds.join(",")}}`}::uuid[])
     order by channel_id for no key update`);

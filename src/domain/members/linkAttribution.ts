@@ -1,6 +1,7 @@
 import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import type { UpdateLink } from "../../telegram/updates.js";
 import { type AuditEntry, auditDirectly, SERVER } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
@@ -124,7 +125,7 @@ async function readKnown(transaction: DirectTransaction, named: readonly NamedLi
   const known: KnownLink[] = [];
   if (whole.length > 0) {
     known.push(
-      ...(await transaction.query<KnownLink>(sql`
+      ...(await transaction.query<KnownLink>(statement("attribution_links_by_url")`
         select l.* from ${rowsOf("named", COLUMNS, whole)} cross join lateral (
           select ${knownColumns} from invite_link l
           where l.channel_id = named.channel_id and l.url = named.beginning offset 0
@@ -134,7 +135,7 @@ async function readKnown(transaction: DirectTransaction, named: readonly NamedLi
   if (shortened.length > 0) {
     // The column's collation orders addresses by code points: "~" comes after each character of an address.
     known.push(
-      ...(await transaction.query<KnownLink>(sql`
+      ...(await transaction.query<KnownLink>(statement("attribution_links_by_beginning")`
         select l.* from ${rowsOf("named", COLUMNS, shortened)} cross join lateral (
           select ${knownColumns} from invite_link l
           where l.channel_id = named.channel_id and l.url >= named.beginning
@@ -166,7 +167,7 @@ async function learn(
     isBotCreated: link.creatorId === botId,
     isRevoked: link.isRevoked,
   }));
-  const stored = await transaction.queryOnce(sql`
+  const stored = await transaction.queryOnce(statement("attribution_learn_links")`
     insert into invite_link (id, channel_id, bot_id, url, name, name_key, creates_join_request, expire_date,
       member_limit, subscription_price, creator_id, is_bot_created, is_revoked, created_at)
     select id, "channelId", ${botId}::bigint, url, name, "nameKey", "createsJoinRequest", "expireDate",

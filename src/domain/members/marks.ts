@@ -1,5 +1,6 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 
 /** All bots of which there are updates, each found by one look at the index. */
 export const BOT_IDS = sql`
@@ -20,7 +21,7 @@ export const nameInInbox = (told: Sql): Sql => sql`
 /** Deletes marks, which are needed only as long as a join that they end may still come. @param where of the alias `mark` */
 export async function deleteMarks(database: Database, where: Sql): Promise<void> {
   // A mark is a row of the index on (channel_id, link_id, joined_at) without a link and a join.
-  await database.query(sql`
+  await database.query(statement("membership_marks_delete")`
     with marks as (
       delete from membership m using (
         select o.channel_id, o.id from channel c cross join lateral (

@@ -2,6 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import { deleteMarks, nameInInbox } from "./marks.js";
 import { allPersons, replacePersonIds } from "./personIds.js";
 
@@ -72,7 +73,7 @@ export class OldPersons {
   /** The channels with an old event among the next ones that were not passed, and the sequence up to which they were. */
   async #findChannels(before: Instant): Promise<{ readonly id: string; readonly after: number }[]> {
     const passed = [...this.#passed];
-    return this.#database.query(sql`
+    return this.#database.query(statement("old_persons_find_channels")`
       select c.id, coalesce(e.sequence, 0) as after from channel c
       left join unnest(
         ${passed.map(([id]) => id)}::uuid[], ${passed.map(([, { sequence }]) => sequence)}::bigint[],
@@ -106,7 +107,7 @@ export class OldPersons {
 
   /** Goes hour by hour: the index has no order within an hour, so that all updates of it are read for each portion. */
   async #forgetUpdates(table: Sql, before: Instant): Promise<void> {
-    const [first] = await this.#database.query<{ at: Instant | null }>(sql`
+    const [first] = await this.#database.query<{ at: Instant | null }>(statement("old_persons_first_update")`
       select min(received_at) as at from ${table}
       where received_at >= ${this.#updatesPassed ?? "-infinity"}::timestamptz and received_at < ${before}::timestamptz`);
     if (!first?.at) return;
@@ -132,7 +133,7 @@ export class OldPersons {
     table: Sql,
     where: Sql,
   ): Promise<StoredUpdate | undefined> {
-    const updates = await transaction.queryOnce<StoredUpdate>(sql`
+    const updates = await transaction.queryOnce<StoredUpdate>(statement("old_persons_lock_updates")`
       select bot_id as "botId", update_id as "updateId", received_at as "receivedAt", body from ${table}
       where ${where} order by received_at, bot_id, update_id limit ${PORTION} for update`);
     const ids = new Set<number>();
@@ -141,9 +142,10 @@ export class OldPersons {
       return id;
     });
     for (const { body } of updates) replacePersonIds(body, collecting);
-    const numbers = await transaction.queryOnce<{ id: number; number: number }>(
-      sql`select id, nextval('erased_person') as number from unnest(${[...ids]}::bigint[]) as person (id)`,
-    );
+    const numbers = await transaction.queryOnce<{ id: number; number: number }>(statement(
+      "old_persons_numbers",
+    )`
+      select id, nextval('erased_person') as number from unnest(${[...ids]}::bigint[]) as person (id)`);
     const numberOf = new Map(numbers.map(({ id, number }) => [id, number]));
     const forgetting = allPersons((id) => numberOf.get(id) ?? id);
     const changed = updates.flatMap((update) => {
@@ -151,7 +153,7 @@ export class OldPersons {
       return body === JSON.stringify(update.body) ? [] : [{ ...update, body }];
     });
     if (changed.length === 0) return updates.at(-1);
-    await transaction.queryOnce(sql`
+    await transaction.queryOnce(statement("old_persons_forget_updates")`
       update ${table} u set body = forgotten.body, user_id = null, actor_id = null
       from unnest(
         ${changed.map(({ botId }) => botId)}::bigint[], ${changed.map(({ updateId }) => updateId)}::bigint[],
@@ -164,16 +166,15 @@ export class OldPersons {
 
   async #forgetPortion(channelId: string, after: number, before: string): Promise<Portion> {
     return this.#database.directTransaction(async (transaction) => {
-      await transaction.query(
-        sql`select from channel_activity where channel_id = ${channelId}::uuid for no key update`,
-      );
+      await transaction.query(statement("old_persons_lock_channel")`
+        select from channel_activity where channel_id = ${channelId}::uuid for no key update`);
       const events = await transaction.query<{
         sequence: number;
         id: string;
         isOld: boolean;
         userId: number;
         actorId: number | null;
-      }>(sql`
+      }>(statement("old_persons_events")`
         select sequence, id, user_id as "userId", actor_id as "actorId", occurred_at < ${before}::timestamptz as "isOld"
         from member_event where channel_id = ${channelId}::uuid and sequence > ${after}::bigint
         order by sequence limit ${PORTION}`);
@@ -192,7 +193,7 @@ export class OldPersons {
       const numbers = sql`(
         select id, nextval('erased_person') as number from unnest(${[...ids]}::bigint[]) as person (id)
       )`;
-      await transaction.query(sql`
+      await transaction.query(statement("old_persons_forget")`
         with persons as materialized ${numbers},
           events as (
             update member_event e set

@@ -1,8 +1,8 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import { failureOf, unavailabilityOf } from "../../database/failures.js";
 import { MEMBER_EVENTS } from "../../database/presence.js";
+import { statement } from "../../database/statement.js";
 import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
 import { type AuditEntry, auditDirectly } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
@@ -100,7 +100,7 @@ export async function setAside(
   updates: readonly SetAside[],
 ): Promise<void> {
   for (const { update, reason } of updates) {
-    await transaction.queryOnce(sql`
+    await transaction.queryOnce(statement("update_set_aside")`
       insert into failed_update (id, bot_id, update_id, received_at, reason, user_id, actor_id, body)
       values (${newId()}::uuid, ${botId}::bigint, ${update.updateId}::bigint, ${now}::timestamptz, ${reason},
         ${update.userId}::bigint, ${update.actorId}::bigint, ${bodyOf(update)}::json)
@@ -147,7 +147,11 @@ export class UpdateIngestion implements Ingestion {
     const { database, onStored, notifies } = this.#options;
     try {
       const stored = await database.directTransaction(async (transaction) => {
-        const [row] = await transaction.queryOnce<{ botId: number; updateId: number; body: unknown }>(sql`
+        const [row] = await transaction.queryOnce<{
+          botId: number;
+          updateId: number;
+          body: unknown;
+        }>(statement("failed_update_take")`
           delete from failed_update where id = ${id}::uuid returning bot_id as "botId", update_id as "updateId", body`);
         if (!row) return new Set<string>();
         const update = readUpdate(row.body);
@@ -171,7 +175,8 @@ export class UpdateIngestion implements Ingestion {
     } catch (error) {
       if (unavailabilityOf(error) !== null) throw error;
       const reason = error instanceof StillUnreadableError ? error.message : reasonOf(error);
-      await database.query(sql`update failed_update set reason = ${reason} where id = ${id}::uuid`);
+      await database.query(statement("failed_update_store_reason")`
+        update failed_update set reason = ${reason} where id = ${id}::uuid`);
       return false;
     }
   }
@@ -247,7 +252,7 @@ export class UpdateIngestion implements Ingestion {
     // JSON is full of quotes, which an array would have to escape, and JSON.stringify writes no line breaks.
     const bodies = updates.map(bodyOf).join("\n");
     const arrived = updates.map((update): Arrived => ({ update, isSetAside: failure !== null }));
-    const inserted = await transaction.query<{ updateId: number }>(sql`
+    const inserted = await transaction.query<{ updateId: number }>(statement("updates_store")`
       insert into telegram_update (bot_id, received_at, ${namesOf(LEDGER_COLUMNS)}, body)
       select ${botId}::bigint, ${now}::timestamptz, ${namesOf(LEDGER_COLUMNS)}, body::json
       from rows from (
@@ -270,7 +275,7 @@ export class UpdateIngestion implements Ingestion {
   }
 
   async #holdTerm(transaction: DirectTransaction, { term }: PollerTerm): Promise<void> {
-    const held = await transaction.query(sql`
+    const held = await transaction.query(statement("update_lease_hold")`
       select from update_receiver where bot_id = ${this.#options.botId}::bigint and term = ${term}::bigint for share`);
     if (held.length === 0) throw new PollerTermOverError("Another server polls Telegram's updates by now.");
   }

@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import {
   correctionsOf,
   type PersonChange,
@@ -48,7 +48,7 @@ export async function writeChanges(
     }
   }
   const [links, linkQuarters, channelQuarters, activities] = addCounts([...channels.values()], now);
-  await transaction.query(sql`
+  await transaction.query(statement("member_changes_store")`
     with events as (${insertEvents(events)}), stays as (${upsertStays(stays)}),
       requests as (${upsertRequests(requests)}), links as (${links}), link_quarters as (${linkQuarters}),
       channel_quarters as (${channelQuarters})

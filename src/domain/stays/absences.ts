@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import { type BotStatusUpdate, readUpdate } from "../../telegram/updates.js";
 import { newId } from "../shared/ids.js";
 import { compareMoments, type Moment } from "./history.js";
@@ -43,7 +43,7 @@ async function readChatIds(
   session: Session,
   channelId: string,
 ): Promise<{ chatId: number; isPresent: boolean }[]> {
-  return session.query(sql`
+  return session.query(statement("bot_absences_chat_ids")`
     with recursive chat (chat_id, is_present) as (
       select chat_id, true from channel where id = ${channelId}::uuid
       union
@@ -59,7 +59,7 @@ async function readStored(
   botId: number,
   chatIds: readonly number[],
 ): Promise<BotStatusChange[]> {
-  const rows = await session.query<{ body: unknown }>(sql`
+  const rows = await session.query<{ body: unknown }>(statement("bot_absences_updates")`
     select body from telegram_update
     where chat_id = any(${chatIds}::bigint[]) and bot_id = ${botId}::bigint`);
   return rows.flatMap(({ body }) => {
@@ -106,17 +106,17 @@ export async function storeAbsences(
   const changes = await readChanges(session, botId, channelId, arrived);
   const [first] = changes;
   if (!first) return null;
-  const [earlier = null] = await session.query<Absence>(sql`
+  const [earlier = null] = await session.query<Absence>(statement("bot_absences_earlier")`
     select from_at as "from", to_at as "to" from coverage_gap
     where channel_id = ${channelId}::uuid and bot_id = ${botId}::bigint and reason = 'BOT_ABSENT'
       and from_at < ${first.at}::timestamptz
     order by from_at desc limit 1`);
-  await session.query(sql`
+  await session.query(statement("bot_absences_drop")`
     delete from coverage_gap
     where channel_id = ${channelId}::uuid and bot_id = ${botId}::bigint and reason = 'BOT_ABSENT'
       and from_at >= ${earlier?.from ?? first.at}::timestamptz`);
   for (const { from, to } of absencesOf(earlier, changes)) {
-    await session.query(sql`
+    await session.query(statement("bot_absences_store")`
       insert into coverage_gap (id, bot_id, channel_id, reason, from_at, to_at) values (
         ${newId()}::uuid, ${botId}::bigint, ${channelId}::uuid, 'BOT_ABSENT', ${from}::timestamptz,
         ${to}::timestamptz)`);
@@ -126,7 +126,7 @@ export async function storeAbsences(
 
 /** Derives the absences of a channel anew after another one has been merged into it: its chat ids tell of one sequence. */
 export async function mergeAbsences(session: Session, channelId: string): Promise<void> {
-  const bots = await session.query<{ botId: number }>(sql`
+  const bots = await session.query<{ botId: number }>(statement("bot_absences_bots")`
     select distinct bot_id as "botId" from coverage_gap
     where channel_id = ${channelId}::uuid and reason = 'BOT_ABSENT'`);
   for (const { botId } of bots) await storeAbsences(session, botId, channelId, []);

@@ -1,6 +1,7 @@
 import sql, { join, raw, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { MaintenanceSession } from "../../database/maintenance.js";
+import { statement } from "../../database/statement.js";
 import type { Counter, FoundDifference } from "../shared/counter.js";
 import type { Session } from "./rows.js";
 
@@ -242,7 +243,9 @@ interface MemberDifference extends FoundDifference {
 async function findDifferences(session: Session, channelId: string | null): Promise<MemberDifference[]> {
   const found: MemberDifference[] = [];
   for (const { counter, problem, wrong, isRepairable } of CHECKS) {
-    const rows = await session.query<{ channelId: string; rows: number; example: string }>(sql`
+    const rows = await session.query<{ channelId: string; rows: number; example: string }>(statement(
+      "member_counts_find_differences",
+    )`
       select channel_id as "channelId", count(*) as rows, min(example) as example
       from (${wrong(channelId)}) wrong group by channel_id order by channel_id`);
     for (const row of rows)
@@ -261,8 +264,8 @@ async function rewrite(session: Session, table: CounterTable, channelId: string)
   const columns = [...table.keys, ...table.counts];
   const ofTable =
     table === LINK_QUARTER ? quartersOfLinks([channelId]) : sql`channel_id = ${channelId}::uuid`;
-  await session.query(sql`delete from ${raw(table.table)} where ${ofTable}`);
-  await session.query(sql`
+  await session.query(statement("member_counts_clear")`delete from ${raw(table.table)} where ${ofTable}`);
+  await session.query(statement("member_counts_fill")`
     insert into ${raw(table.table)} (${names(columns)})
     select ${names(columns)} from (${table.expected(channelId)}) expected`);
 }
@@ -280,7 +283,7 @@ async function reset(session: Session, table: CounterTable, channelId: string): 
     );
   const key = raw(table.keys.at(-1) ?? "");
   const target = raw(table.table);
-  await session.query(sql`
+  await session.query(statement("member_counts_reset")`
     update ${target} stored set ${set("expected")}
     from ${target} same left join (${table.expected(channelId)}) expected using (${names(table.keys)})
     where stored.${key} = same.${key} and stored.channel_id = ${channelId}::uuid
@@ -289,12 +292,12 @@ async function reset(session: Session, table: CounterTable, channelId: string): 
 
 /** Gives each link of a channel its row, and takes the channel's rows from others. */
 async function placeLinkRows(session: Session, channelId: string): Promise<void> {
-  await session.query(sql`
+  await session.query(statement("member_counts_place_links")`
     insert into link_activity (link_id, channel_id) select id, channel_id from invite_link
     where channel_id = ${channelId}::uuid
     on conflict (link_id) do update set channel_id = excluded.channel_id
       where link_activity.channel_id <> excluded.channel_id`);
-  await session.query(sql`
+  await session.query(statement("member_counts_drop_links")`
     delete from link_activity a where channel_id = ${channelId}::uuid
       and not exists (select from invite_link l where l.id = a.link_id and l.channel_id = a.channel_id)`);
 }
@@ -317,12 +320,12 @@ async function repairTable(
   table: CounterTable,
   channelId: string,
 ): Promise<void> {
-  await session.query(
-    sql`select from channel_activity where channel_id = ${channelId}::uuid for no key update`,
-  );
+  await session.query(statement("member_counts_lock_channel")`
+    select from channel_activity where channel_id = ${channelId}::uuid for no key update`);
   // Rows of links that are not the channel's as well.
   if (table === LINK_QUARTER)
-    await session.query(sql`delete from link_quarter where channel_id = ${channelId}::uuid`);
+    await session.query(statement("member_counts_clear_link_quarters")`
+      delete from link_quarter where channel_id = ${channelId}::uuid`);
   await recountTable(session, table, channelId);
 }
 

@@ -1,4 +1,5 @@
 import sql, { raw } from "sql-template-tag";
+import { statement } from "../../database/statement.js";
 import {
   changeHistory,
   correctionsOf,
@@ -51,14 +52,13 @@ export async function mergeLinks(
   const pairs = DROPPED_AND_KEPT(links);
   for (const table of [sql`membership`, sql`member_event`, sql`join_request`]) {
     // The indexes begin with the channel.
-    await session.query(sql`
+    await session.query(statement("member_merge_point_rows")`
       update ${table} m set link_id = kept from ${pairs}
       where m.channel_id = any(${[from, to]}::uuid[]) and m.link_id = dropped`);
   }
-  await session.query(
-    sql`delete from link_quarter where link_id = any(${links.map(({ dropped }) => dropped)}::uuid[])`,
-  );
-  await session.query(sql`
+  await session.query(statement("member_merge_drop_link_quarters")`
+    delete from link_quarter where link_id = any(${links.map(({ dropped }) => dropped)}::uuid[])`);
+  await session.query(statement("member_merge_policies")`
     insert into join_request_policy (link_id, channel_id, approve_after_seconds)
     select kept, ${to}::uuid, approve_after_seconds from join_request_policy join ${pairs} on link_id = dropped
     on conflict do nothing`);
@@ -67,20 +67,19 @@ export async function mergeLinks(
 /** Moves the sequences of the newer channel behind those of the older one, and everything into the channel that remains. */
 async function moveRows(session: Session, { from, to, older }: MergedChannels): Promise<void> {
   const newer = older === from ? to : from;
-  const [activity] = await session.query<{ lastSequence: number }>(
-    sql`select last_sequence as "lastSequence" from channel_activity where channel_id = ${older}::uuid`,
-  );
+  const [activity] = await session.query<{ lastSequence: number }>(statement("member_merge_older_sequence")`
+    select last_sequence as "lastSequence" from channel_activity where channel_id = ${older}::uuid`);
   const offset = activity?.lastSequence ?? 0;
   // By way of negative numbers, because a number may be taken until its own event has moved.
-  await session.query(
-    sql`update member_event set sequence = -sequence - ${offset}::bigint where channel_id = ${newer}::uuid`,
-  );
-  await session.query(sql`update member_event set sequence = -sequence where channel_id = ${newer}::uuid`);
-  await session.query(sql`
+  await session.query(statement("member_merge_shift_events")`
+    update member_event set sequence = -sequence - ${offset}::bigint where channel_id = ${newer}::uuid`);
+  await session.query(statement("member_merge_settle_events")`
+    update member_event set sequence = -sequence where channel_id = ${newer}::uuid`);
+  await session.query(statement("member_merge_shift_memberships")`
     update membership set join_sequence = join_sequence + ${offset}::bigint,
       leave_sequence = leave_sequence + ${offset}::bigint
     where channel_id = ${newer}::uuid`);
-  await session.query(sql`
+  await session.query(statement("member_merge_shift_requests")`
     update join_request set sequence = sequence + ${offset}::bigint,
       decline_sequence = decline_sequence + ${offset}::bigint
     where channel_id = ${newer}::uuid`);
@@ -91,10 +90,12 @@ async function moveRows(session: Session, { from, to, older }: MergedChannels): 
     sql`join_request_policy`,
     sql`coverage_gap`,
   ]) {
-    await session.query(sql`update ${table} set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
+    await session.query(statement("member_merge_move_rows")`
+      update ${table} set channel_id = ${to}::uuid where channel_id = ${from}::uuid`);
   }
-  await session.query(sql`delete from link_quarter where ${quartersOfLinks([from, to])}`);
-  await session.query(sql`
+  await session.query(statement("member_merge_clear_link_quarters")`
+    delete from link_quarter where ${quartersOfLinks([from, to])}`);
+  await session.query(statement("member_merge_clear_channel_quarters")`
     delete from channel_quarter where channel_id = any(${[from, to]}::uuid[])`);
 }
 
@@ -104,7 +105,7 @@ async function moveRows(session: Session, { from, to, older }: MergedChannels): 
  */
 async function mergeActivity(session: Session, { from, to, older }: MergedChannels): Promise<void> {
   const newer = older === from ? to : from;
-  await session.query(sql`
+  await session.query(statement("member_merge_activity")`
     update channel_activity a set
       since = least(o.since, n.since), last_update_at = greatest(o.last_update_at, n.last_update_at),
       last_sequence = o.last_sequence + n.last_sequence,
@@ -124,7 +125,7 @@ async function readCommonPersons(session: Session, { from, to }: MergedChannels)
   const of = (channelId: string) => sql`
     select user_id from membership where channel_id = ${channelId}::uuid
     union select user_id from join_request where channel_id = ${channelId}::uuid`;
-  const rows = await session.query<{ userId: number }>(sql`
+  const rows = await session.query<{ userId: number }>(statement("member_merge_common_persons")`
     select user_id as "userId" from (${of(from)}) f join (${of(to)}) t using (user_id) order by user_id`);
   return rows.map(({ userId }) => userId);
 }
@@ -138,19 +139,18 @@ async function mergeHistories(
   const persons = userIds.map((userId) => ({ channelId, userId }));
   const histories = await readHistories(session, persons);
   const changes = histories.map((history): PersonChange => changeHistory(history, NO_NEWS));
-  const [activity] = await session.query<{ lastSequence: number }>(
-    sql`select last_sequence as "lastSequence" from channel_activity where channel_id = ${channelId}::uuid`,
-  );
+  const [activity] = await session.query<{ lastSequence: number }>(statement("member_merge_last_sequence")`
+    select last_sequence as "lastSequence" from channel_activity where channel_id = ${channelId}::uuid`);
   const events = tellNewEvents(changes, new Map([[channelId, activity?.lastSequence ?? 0]]));
-  await session.query(insertEvents(events));
+  await session.query(statement("member_merge_insert_events")`${insertEvents(events)}`);
   const stays = changes.flatMap((change) =>
     stayChanges(change).come.map((stay) => ({ person: change.after, stay })),
   );
-  await session.query(upsertStays(stays));
+  await session.query(statement("member_merge_store_memberships")`${upsertStays(stays)}`);
   const requests = changes.flatMap((change) =>
     requestChanges(change).come.map((request) => ({ person: change.after, request })),
   );
-  await session.query(upsertRequests(requests));
+  await session.query(statement("member_merge_store_requests")`${upsertRequests(requests)}`);
   const joined = changes.flatMap(({ before, after }) => {
     const kept = new Set(after.stays.map(({ id }) => id));
     return before.stays.flatMap(({ id }) => (id === null || kept.has(id) ? [] : [id]));
@@ -177,22 +177,21 @@ async function dropEvents(
   if (twice.length === 0) return;
   const dropped = twice.map((event) => event.dropped).sort((one, other) => one - other);
   // An inferred leave has no actor.
-  await session.query(sql`
+  await session.query(statement("member_merge_keep_actors")`
     update member_event kept set actor_id = coalesce(kept.actor_id, other.actor_id)
     from unnest(${twice.map(({ kept }) => kept)}::bigint[], ${twice.map((event) => event.dropped)}::bigint[])
         as pair (kept, dropped)
       join member_event other on other.channel_id = ${channelId}::uuid and other.sequence = pair.dropped
     where kept.channel_id = ${channelId}::uuid and kept.sequence = pair.kept`);
-  await session.query(sql`
+  await session.query(statement("member_merge_drop_events")`
     delete from member_event where channel_id = ${channelId}::uuid and sequence = any(${dropped}::bigint[])`);
   const behind = (column: string) =>
     sql`channel_id = ${channelId}::uuid and ${raw(column)} > ${dropped[0]}::bigint`;
   const moved = (column: string) => sql`${raw(column)} - width_bucket(${raw(column)}, ${dropped}::bigint[])`;
   // By way of negative numbers, because a number may be taken until its own event has moved.
-  await session.query(
-    sql`update member_event set sequence = -(${moved("sequence")}) where ${behind("sequence")}`,
-  );
-  await session.query(sql`
+  await session.query(statement("member_merge_close_gaps")`
+    update member_event set sequence = -(${moved("sequence")}) where ${behind("sequence")}`);
+  await session.query(statement("member_merge_settle_gaps")`
     update member_event set sequence = -sequence where channel_id = ${channelId}::uuid and sequence < 0`);
   for (const [table, column] of [
     ["membership", "join_sequence"],
@@ -200,9 +199,8 @@ async function dropEvents(
     ["join_request", "sequence"],
     ["join_request", "decline_sequence"],
   ] as const)
-    await session.query(
-      sql`update ${raw(table)} set ${raw(column)} = ${moved(column)} where ${behind(column)}`,
-    );
+    await session.query(statement("member_merge_follow_gaps")`
+      update ${raw(table)} set ${raw(column)} = ${moved(column)} where ${behind(column)}`);
 }
 
 /**

@@ -6,6 +6,7 @@ import type {
   JoinRequestState,
 } from "../../database/generated/prisma/client.js";
 import type { Instant } from "../../database/instant.js";
+import { type NamedStatement, statement } from "../../database/statement.js";
 import { newId } from "../shared/ids.js";
 import { type ArrayColumn, namesOf, recordsOf, rowsOf } from "./arrays.js";
 import type { EventCorrection, EventRow, PersonHistory } from "./changes.js";
@@ -21,7 +22,7 @@ export const personKey = ({ channelId, userId }: PersonKey): string => `${channe
 
 /** Runs statements of a transaction. */
 export interface Session {
-  query<Row>(statement: Sql): Promise<Row[]>;
+  query<Row>(statement: NamedStatement): Promise<Row[]>;
 }
 
 interface MembershipRow extends PersonKey {
@@ -104,7 +105,7 @@ export async function readHistories(
   persons: readonly PersonKey[],
 ): Promise<PersonHistory[]> {
   const asked = rowsOf("person", PERSON_COLUMNS, persons);
-  const memberships = await session.query<MembershipRow>(sql`
+  const memberships = await session.query<MembershipRow>(statement("member_history_stays")`
     select m.* from ${asked} cross join lateral (
       select m.channel_id as "channelId", m.user_id as "userId", m.id, m.link_id as "linkId",
         m.joined_at as "joinedAt", m.left_at as "leftAt", m.join_update_id as "joinUpdateId",
@@ -114,7 +115,7 @@ export async function readHistories(
         m.is_first_by_link as "isFirstByLink"
       from membership m where m.channel_id = person.channel_id and m.user_id = person.user_id offset 0
     ) m`);
-  const requests = await session.query<RequestRow>(sql`
+  const requests = await session.query<RequestRow>(statement("member_history_requests")`
     select r.* from ${asked} cross join lateral (
       select r.channel_id as "channelId", r.user_id as "userId", r.id, r.link_id as "linkId", r.attribution,
         r.requested_at as "requestedAt", r.decided_at as "decidedAt", r.update_id as "updateId", r.sequence,
@@ -262,7 +263,7 @@ const CORRECTION_COLUMNS: readonly ArrayColumn<CorrectionRow>[] = [
 ];
 
 /** Corrects member events that are stored. */
-export const correctEvents = (corrections: readonly EventCorrection[]): Sql => sql`
+export const correctEvents = (corrections: readonly EventCorrection[]) => statement("member_events_correct")`
   update member_event e set
     actor_id = case when c.has_actor then c.actor_id else e.actor_id end,
     link_id = c.link_id, occurred_at = c.occurred_at, attribution = c.attribution, is_removal = c.is_removal,
@@ -275,6 +276,8 @@ export const correctEvents = (corrections: readonly EventCorrection[]): Sql => s
   where e.channel_id = c.channel_id and e.sequence = c.sequence`;
 
 /** Deletes memberships that have become part of others. */
-export const deleteStays = (channelIds: readonly string[], ids: readonly string[]): Sql => sql`
+export const deleteStays = (channelIds: readonly string[], ids: readonly string[]) => statement(
+  "memberships_delete",
+)`
   delete from membership m using unnest(${channelIds}::uuid[], ${ids}::uuid[]) as gone (channel_id, id)
   where m.channel_id = gone.channel_id and m.id = gone.id`;
