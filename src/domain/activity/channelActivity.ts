@@ -2,6 +2,7 @@ import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import type { Channel } from "../channels/channel.js";
 import { batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
 import { type Buckets, bucketsOf, type SeriesArguments } from "../time/buckets.js";
@@ -65,7 +66,8 @@ export class ChannelActivities {
     this.#database = database;
     this.#counts = new DataLoader<string, ActivityCounts>(async (ids) => {
       const rows = await database.query<ActivityCounts>(
-        sql`select ${countColumns} from channel_activity a where ${isOneOf(sql`a.channel_id`, ids, UUID)}`,
+        statement("channel_activity_by_id")`
+          select ${countColumns} from channel_activity a where ${isOneOf(sql`a.channel_id`, ids, UUID)}`,
         batchUse(ids),
       );
       const found = inKeyOrder(ids, rows, ({ channelId }) => channelId);
@@ -99,7 +101,9 @@ export class ChannelActivities {
 
   /** A gap without a channel is one of all channels. */
   async #readGaps(ids: readonly string[]): Promise<CoverageGap[][]> {
-    const rows = await this.#database.query<CoverageGap & { channelId: string }>(sql`
+    const rows = await this.#database.query<CoverageGap & { channelId: string }>(statement(
+      "channel_coverage_gaps",
+    )`
       select given.channel_id as "channelId", gap.from_at as "from", gap.to_at as "to", gap.reason
       from unnest(${ids}::uuid[]) as given (channel_id)
       cross join lateral (
@@ -113,7 +117,7 @@ export class ChannelActivities {
   }
 
   async #readSeries(ids: readonly string[], buckets: Buckets): Promise<SeriesBucket[][]> {
-    const rows = await this.#database.query<SeriesRow & { channelId: string }>(sql`
+    const rows = await this.#database.query<SeriesRow & { channelId: string }>(statement("channel_series")`
       select q.channel_id as "channelId", ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins,
         sum(q.leave_count) as leaves, sum(q.unknown_leave_count) as "unknownLeaves",
         sum(q.join_request_count) as requests

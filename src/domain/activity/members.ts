@@ -1,8 +1,9 @@
 import type DataLoader from "dataloader";
 import sql, { join, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
-import { type CountedPage, readList } from "../paging/list.js";
+import { type CountedPage, type ListStatements, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
 import { type Caller, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
@@ -68,6 +69,12 @@ function conditionsOf(filter: MemberEventFilter, channelId: Sql): Sql[] {
   return conditions;
 }
 
+const STATEMENTS: ListStatements = {
+  page: statement("member_events_page"),
+  exists: statement("member_events_beyond"),
+  count: statement("member_events_count"),
+};
+
 /** Member events and memberships, for one request. */
 export class Members {
   readonly #database: Database;
@@ -79,11 +86,13 @@ export class Members {
     this.#database = database;
     this.#caller = caller;
     this.#events = loaderById<MemberEvent>(database, caller, {
+      statement: statement("member_events_by_id"),
       columns: memberEventColumns,
       table: sql`member_event`,
       alias: sql`e`,
     });
     this.#memberships = loaderById<Membership>(database, caller, {
+      statement: statement("memberships_by_id"),
       columns: membershipColumns,
       table: sql`membership`,
       alias: sql`m`,
@@ -112,6 +121,7 @@ export class Members {
     const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
     const conditions = conditionsOf(filter ?? {}, channelId);
     const list = {
+      statements: STATEMENTS,
       columns: memberEventColumns,
       table: sql`member_event e`,
       alias: sql`e`,

@@ -2,12 +2,13 @@ import DataLoader from "dataloader";
 import sql, { join, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import { readVisible, readVisibleByKey } from "../access/movedGrants.js";
 import type { Loaders } from "../links/linkLoaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import type { Scan } from "../paging/filteredScan.js";
-import { type CountedPage, readList } from "../paging/list.js";
+import { type CountedPage, type ListStatements, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
 import { anyOf, limitOf } from "../paging/page.js";
 import { type Caller, NAMES_WITHOUT_TOKEN, requireChannel, visible } from "../shared/caller.js";
@@ -140,6 +141,12 @@ const UNFILTERED = sql`length(a.action) > 0`;
 const all = (conditions: readonly (Sql | null)[]): Sql =>
   join([sql`true`, ...conditions.filter((condition) => condition !== null)], " and ");
 
+const STATEMENTS: ListStatements = {
+  page: statement("audit_entries_page"),
+  exists: statement("audit_entries_beyond"),
+  count: statement("audit_entries_count"),
+};
+
 /** Audit entries, for one request. */
 export class AuditEntries {
   readonly #database: Database;
@@ -157,7 +164,7 @@ export class AuditEntries {
         await readVisibleByKey(database, caller, ids, () => {
           const channels = this.#channels(null);
           const isVisible = channels === null ? sql`true` : sql`a.channel_id = any(${channels})`;
-          return database.query<StoredEntry>(sql`
+          return database.query<StoredEntry>(statement("audit_entries_by_id")`
             select ${columns} from audit_entry a ${joins} where a.id = any(${ids}::uuid[]) and ${isVisible}`);
         }),
         ({ id }) => id,
@@ -186,7 +193,7 @@ export class AuditEntries {
       );
     if (chatId !== null) requireChannel(this.#caller, chatId);
     return readVisible(this.#database, this.#caller, () => {
-      const list = { columns, joins, table: sql`audit_entry a`, alias: sql`a` };
+      const list = { statements: STATEMENTS, columns, joins, table: sql`audit_entry a`, alias: sql`a` };
       return readList(this.#database, { ...list, ...this.#rows(conditions, chatId) }, LATEST_FIRST, request);
     });
   }

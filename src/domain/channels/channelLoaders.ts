@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { readVisibleByKey } from "../access/movedGrants.js";
 import { BIGINT, batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
 import { type Caller, visible } from "../shared/caller.js";
@@ -17,7 +18,8 @@ export function createChannelLoaders(database: Database, caller: Caller): Channe
   const channelsWhere = (condition: Sql, keys: readonly unknown[]) =>
     readVisibleByKey(database, caller, keys, () =>
       database.query<Channel>(
-        sql`select ${channelColumns} from channel c where ${condition} and ${visible(caller, sql`c.chat_id`)}`,
+        statement("channels_by_key")`
+          select ${channelColumns} from channel c where ${condition} and ${visible(caller, sql`c.chat_id`)}`,
         batchUse(keys),
       ),
     );

@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { parseChat } from "../../parsers/telegramId.js";
 import { UnreadableValueError } from "../../parsers/unreadable.js";
 import { TelegramCallError } from "../../telegram/failures.js";
@@ -7,7 +8,7 @@ import type { Deadline, TelegramBotStatus, TelegramChat, TelegramGateway } from 
 import type { CallerCache } from "../access/callerCache.js";
 import { readVisible } from "../access/movedGrants.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
-import { type CountedPage, readList } from "../paging/list.js";
+import { type CountedPage, type ListStatements, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
 import { type Caller, requireChannel, requireRole, visible } from "../shared/caller.js";
 import { BotNotInChannelError, Problems, TelegramRejectedError, ValidationError } from "../shared/errors.js";
@@ -71,6 +72,12 @@ interface ChannelsShared {
   readonly gateway: TelegramGateway;
 }
 
+const STATEMENTS: ListStatements = {
+  page: statement("channels_page"),
+  exists: statement("channels_beyond"),
+  count: statement("channels_count"),
+};
+
 /** Channels, for one request. */
 export class Channels {
   readonly #shared: ChannelsShared;
@@ -103,6 +110,7 @@ export class Channels {
       readList(
         this.#database,
         {
+          statements: STATEMENTS,
           columns: channelColumns,
           alias: sql`c`,
           table: sql`channel c`,

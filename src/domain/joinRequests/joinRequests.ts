@@ -1,10 +1,11 @@
 import DataLoader from "dataloader";
 import sql, { join, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { loaderById } from "../activity/byId.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
-import { type CountedPage, readList } from "../paging/list.js";
+import { type CountedPage, type ListStatements, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
 import { type Caller, requireChannel } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
@@ -63,6 +64,12 @@ function conditionsOf(filter: JoinRequestFilter): Sql[] {
   return conditions;
 }
 
+const STATEMENTS: ListStatements = {
+  page: statement("join_requests_page"),
+  exists: statement("join_requests_beyond"),
+  count: statement("join_requests_count"),
+};
+
 /** Requests to join, and how links have them decided, for one request. */
 export class JoinRequests {
   readonly #database: Database;
@@ -74,12 +81,15 @@ export class JoinRequests {
     this.#database = database;
     this.#caller = caller;
     this.#byId = loaderById(database, caller, {
+      statement: statement("join_requests_by_id"),
       columns: joinRequestColumns,
       table: sql`join_request`,
       alias: sql`r`,
     });
     this.#approveAfter = new DataLoader(async (linkIds) => {
-      const rows = await database.query<{ linkId: string; seconds: number }>(sql`
+      const rows = await database.query<{ linkId: string; seconds: number }>(statement(
+        "join_request_policies_by_link",
+      )`
         select link_id as "linkId", approve_after_seconds as seconds from join_request_policy
         where link_id = any(${linkIds}::uuid[])`);
       return inKeyOrder(linkIds, rows, ({ linkId }) => linkId).map((row) => row?.seconds ?? null);
@@ -110,6 +120,7 @@ export class JoinRequests {
     const request = readPageArguments(args);
     const channelId = sql`(select id from channel where chat_id = ${chatId}::bigint)`;
     const list = {
+      statements: STATEMENTS,
       columns: joinRequestColumns,
       table: sql`join_request r`,
       alias: sql`r`,

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import type { InviteLink } from "../links/inviteLink.js";
 import type { Loaders } from "../links/linkLoaders.js";
 import { auditMany } from "../shared/audit.js";
@@ -69,7 +69,9 @@ export class JoinRequestPolicies {
   async #store({ id }: InviteLink, seconds: number | null): Promise<void> {
     await this.#database.transaction(async (unit) => {
       // The lock puts two changes of one policy one after the other.
-      const [link] = await unit.query<{ channelId: string; before: number | null }>(sql`
+      const [link] = await unit.query<{ channelId: string; before: number | null }>(statement(
+        "join_request_policy_lock",
+      )`
         select l.channel_id as "channelId", p.approve_after_seconds as before
         from invite_link l left join join_request_policy p on p.link_id = l.id
         where l.id = ${id}::uuid for no key update of l`);
@@ -78,8 +80,10 @@ export class JoinRequestPolicies {
       if (before === seconds) return;
       await unit.execute(
         seconds === null
-          ? sql`delete from join_request_policy where link_id = ${id}::uuid`
-          : sql`
+          ? statement(
+              "join_request_policy_delete",
+            )`delete from join_request_policy where link_id = ${id}::uuid`
+          : statement("join_request_policy_set")`
               insert into join_request_policy (link_id, channel_id, approve_after_seconds)
               values (${id}::uuid, ${channelId}::uuid, ${seconds}::int)
               on conflict (link_id) do update set approve_after_seconds = excluded.approve_after_seconds`,

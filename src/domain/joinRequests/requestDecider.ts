@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import { unavailabilityOf } from "../../database/failures.js";
+import { statement } from "../../database/statement.js";
 import type { Logger } from "../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../telegram/failures.js";
 import type { Deadline, SendObserver, TelegramGateway } from "../../telegram/gateway.js";
@@ -96,7 +96,7 @@ export class RequestDecider {
   }
 
   #record(requests: readonly JoinRequest[]): Promise<{ id: string; mark: string | null }[]> {
-    return this.#services.database.query(sql`
+    return this.#services.database.query(statement("join_requests_record_decision")`
       with before as (
           select channel_id, id, asked_decision from join_request
           where channel_id = any(${requests.map(({ channelId }) => channelId)}::uuid[])
@@ -118,7 +118,7 @@ export class RequestDecider {
     // The channel may have been merged into another one, whose rows are new.
     const followed = this.#chat(first.chatId).id;
     try {
-      await this.#services.database.query(sql`
+      await this.#services.database.query(statement("join_requests_take_back_decision")`
         update join_request r set asked_decision = null
         from unnest(${own.map(({ id }) => id)}::uuid[], ${own.map(({ mark }) => mark)}::text[]) as own (id, mark)
         where r.id = own.id and r.asked_decision = 'DECLINE' and (

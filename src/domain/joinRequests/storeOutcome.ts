@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import { writeChanges } from "../members/writeChanges.js";
 import { type AuditEntry, auditDirectly } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
@@ -15,7 +15,7 @@ interface Located {
 }
 
 async function locate(transaction: DirectTransaction, requestId: string): Promise<Located | undefined> {
-  const [found] = await transaction.queryOnce<Located>(sql`
+  const [found] = await transaction.queryOnce<Located>(statement("join_request_locate")`
     select r.channel_id as "channelId", r.user_id as "userId" from channel c cross join lateral (
       select r.channel_id, r.user_id from join_request r where r.channel_id = c.id and r.id = ${requestId}::uuid offset 0
     ) r`);
@@ -24,7 +24,7 @@ async function locate(transaction: DirectTransaction, requestId: string): Promis
 
 /** @returns the last sequence of the channel's events; null if the channel was merged into another one meanwhile. */
 async function lockChannel(transaction: DirectTransaction, channelId: string): Promise<number | null> {
-  const [row] = await transaction.queryOnce<{ lastSequence: number }>(sql`
+  const [row] = await transaction.queryOnce<{ lastSequence: number }>(statement("join_request_lock_channel")`
     select last_sequence as "lastSequence" from channel_activity where channel_id = ${channelId}::uuid
     for no key update`);
   return row?.lastSequence ?? null;
@@ -55,7 +55,7 @@ async function outcomeOfUnknown(
   channelId: string,
   { requestId, mark }: ToldAnswer,
 ): Promise<"DECLINED" | "GONE"> {
-  const asked = await transaction.queryOnce(sql`
+  const asked = await transaction.queryOnce(statement("join_request_decline_changed")`
     select from join_request where channel_id = ${channelId}::uuid and id = ${requestId}::uuid
       and asked_decision = 'DECLINE' and xmin::text is distinct from ${mark}::text`);
   return asked.length > 0 ? "DECLINED" : "GONE";
@@ -83,7 +83,7 @@ export async function storeOutcome(
   const news = { transitions: [], requests: [], outcomes: [{ requestId, outcome, at }] };
   const change = changeHistory(history, news);
   const changed = requestChanges(change).come.find(({ id }) => id === requestId);
-  await transaction.queryOnce(sql`
+  await transaction.queryOnce(statement("join_request_clear_decision")`
     update join_request set asked_decision = null where channel_id = ${channelId}::uuid and id = ${requestId}::uuid`);
   if (!changed) return null;
   await writeChanges(transaction, [change], new Map([[channelId, lastSequence]]), null);

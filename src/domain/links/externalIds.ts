@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
 import type { UnitOfWork } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 
 /** What already has an external id, so that it may keep it. */
 interface Holder {
@@ -12,7 +13,7 @@ interface Holder {
  * until its end.
  */
 export async function lockExternalIds(unit: UnitOfWork, channelIds: readonly string[]): Promise<void> {
-  await unit.execute(sql`
+  await unit.execute(statement("external_ids_lock_channels")`
     select from channel where id = any(${channelIds}::uuid[]) order by id for no key update`);
 }
 
@@ -36,7 +37,7 @@ export const reservedExternalIds = (
   channelIds: readonly string[],
   externalIds: readonly string[],
 ): Promise<{ channelId: string; externalId: string }[]> =>
-  database.query(reserved(channelIds, externalIds, null));
+  database.query(statement("external_ids_reserved")`${reserved(channelIds, externalIds, null)}`);
 
 /** Of some external ids, those that are taken in a channel: those that a link has or will get. */
 export async function takenExternalIds(
@@ -46,7 +47,7 @@ export async function takenExternalIds(
   { linkId, creationId }: Holder = {},
 ): Promise<Set<string>> {
   if (externalIds.length === 0) return new Set();
-  const rows = await database.query<{ externalId: string }>(sql`
+  const rows = await database.query<{ externalId: string }>(statement("external_ids_taken")`
     select channel_id as "channelId", external_id as "externalId" from invite_link
     where channel_id = ${channelId}::uuid and external_id = any(${externalIds}::text[])
       and id is distinct from ${linkId ?? null}::uuid

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { readVisibleByKey } from "../access/movedGrants.js";
 import type { ChannelLoaders } from "../channels/channelLoaders.js";
 import { batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
@@ -23,7 +24,7 @@ export const createLinkLoaders = (database: Database, caller: Caller): LinkLoade
       ids,
       await readVisibleByKey(database, caller, ids, () =>
         database.query<InviteLink>(
-          sql`
+          statement("links_by_id")`
         select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
         where ${isOneOf(sql`l.id`, ids, UUID)} and ${visible(caller, sql`c.chat_id`)}`,
           batchUse(ids),

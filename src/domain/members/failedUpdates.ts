@@ -2,9 +2,10 @@ import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
+import { statement } from "../../database/statement.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
-import { type CountedPage, readList } from "../paging/list.js";
+import { type CountedPage, type ListStatements, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { Problems } from "../shared/errors.js";
@@ -39,6 +40,12 @@ function requireEveryRight(caller: Caller): void {
   requireEveryChannel(caller);
 }
 
+const STATEMENTS: ListStatements = {
+  page: statement("failed_updates_page"),
+  exists: statement("failed_updates_beyond"),
+  count: statement("failed_updates_count"),
+};
+
 /** The updates that were set aside, for one request. */
 export class FailedUpdates {
   readonly #database: Database;
@@ -53,9 +60,8 @@ export class FailedUpdates {
     this.#byId = new DataLoader(async (ids) =>
       inKeyOrder(
         ids,
-        await database.query<FailedUpdate>(
-          sql`select ${FAILED_UPDATE} from failed_update f where f.id = any(${ids}::uuid[])`,
-        ),
+        await database.query<FailedUpdate>(statement("failed_updates_by_id")`
+          select ${FAILED_UPDATE} from failed_update f where f.id = any(${ids}::uuid[])`),
         ({ id }) => id,
       ),
     );
@@ -71,6 +77,7 @@ export class FailedUpdates {
   async page(args: PageArguments): Promise<CountedPage<FailedUpdate>> {
     requireEveryRight(this.#caller);
     const list = {
+      statements: STATEMENTS,
       columns: FAILED_UPDATE,
       alias: sql`f`,
       table: sql`failed_update f`,

@@ -1,6 +1,7 @@
 import sql, { empty, type Sql } from "sql-template-tag";
 import type { RowStream } from "../../database/cursorReader.js";
 import type { Database, StatementUse } from "../../database/database.js";
+import type { NamedStatement, StatementTag } from "../../database/statement.js";
 import { RateLimitedError } from "../shared/errors.js";
 import { lazy } from "../shared/lazy.js";
 import type { PageRequest } from "./arguments.js";
@@ -15,8 +16,18 @@ export interface CountedPage<Row> extends Page<Row> {
   totalCount(): Promise<number>;
 }
 
+/** The names of the statements that read a list. */
+export interface ListStatements {
+  /** Reads rows: a page, or all of them in portions. */
+  readonly page: StatementTag;
+  /** Finds out whether there are rows beyond a page. */
+  readonly exists: StatementTag;
+  readonly count: StatementTag;
+}
+
 /** A list that statements read, in its parts. */
 export interface SqlList extends FilteredRows {
+  readonly statements: ListStatements;
   readonly columns: Sql;
   /** Joins that `columns` need. They neither add nor remove a row. */
   readonly joins?: Sql;
@@ -26,16 +37,20 @@ export interface SqlList extends FilteredRows {
   readonly scan?: Scan | null;
   /** Skips the rows before a numbered page; undefined: rowOffset does. */
   readonly skip?: RowSkip | undefined;
-  /** Builds a statement that gives one row with the `count` of the list's rows; undefined: the rows are counted. */
+  /** Builds the text of a statement that gives one row with the `count` of the list's rows; undefined: the rows are counted. */
   readonly count?: (() => Sql) | undefined;
 }
 
-const countOf = ({ with: prefix = empty, table, where, count }: SqlList): Sql =>
-  count?.() ?? sql`${prefix} select count(*) as count from ${table} where ${where}`;
+const countOf = ({ statements, with: prefix = empty, table, where, count }: SqlList): NamedStatement =>
+  statements.count`${count?.() ?? sql`${prefix} select count(*) as count from ${table} where ${where}`}`;
 
 /** Columns and joins are looked up for the slice's rows only, not for the skipped rows. */
-const selectSlice = ({ columns, joins = empty }: SqlList, scan: Scan, slice: Slice): Sql =>
-  sql`select ${columns} from ${scan.rows(slice)} ${joins} order by ${slice.orderBy}`;
+const selectSlice = (
+  { statements, columns, joins = empty }: SqlList,
+  scan: Scan,
+  slice: Slice,
+): NamedStatement =>
+  statements.page`select ${columns} from ${scan.rows(slice)} ${joins} order by ${slice.orderBy}`;
 
 /** Reads a page of a list: one statement for its rows, one more for each requested property that the rows do not show. */
 export async function readList<Row>(
@@ -52,7 +67,7 @@ export async function readList<Row>(
       return database.query<Row>(selectSlice(list, scan, { ...slice, hidesLimit }), use);
     },
     exists: async (ranges) => {
-      const found = await database.query(sql`select from ${scan.any(ranges)} limit 1`);
+      const found = await database.query(list.statements.exists`select from ${scan.any(ranges)} limit 1`);
       return found.length > 0;
     },
   };
@@ -124,7 +139,7 @@ export async function readNumberedList<Row>(
     return { total: counted[0]?.count ?? 0, rows };
   }
   const part = size === null ? empty : sql`limit ${size}::bigint offset ${offset}::bigint`;
-  const rows = sql`${prefix}
+  const rows = list.statements.page`${prefix}
     select ${columns} from ${table} ${joins} where ${where} order by ${orderBy(ordering)} ${part}`;
   const opened = await database.read<Row>({ count, rows }, Math.min(maxRows, MAX_PORTION));
   if (opened === null) throw new RateLimitedError(RETRY_SECONDS);

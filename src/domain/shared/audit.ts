@@ -1,7 +1,7 @@
-import sql from "sql-template-tag";
 import type { UnitOfWork } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
+import { statement } from "../../database/statement.js";
 import type { Caller } from "./caller.js";
 import { type IdKind, newId } from "./ids.js";
 
@@ -60,7 +60,7 @@ export async function auditMany(
   entries: readonly AuditEntry[],
 ): Promise<void> {
   const rows = JSON.stringify(entries.map((entry) => ({ id: newId(), ...entry })));
-  await unit.execute(sql`
+  await unit.execute(statement("audit_entries_insert")`
     insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
     select id, now(), ${caller.key}, action, "subjectId", "channelId", change
     from json_to_recordset(${rows}::json)

@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
 import type { Tag as TagRow } from "../../database/generated/prisma/client.js";
+import { statement } from "../../database/statement.js";
 import { audit, differences } from "../shared/audit.js";
 import { type Caller, mayUseChannel, requireChannel, requireRole } from "../shared/caller.js";
 import { NotFoundError, Problems } from "../shared/errors.js";
@@ -40,7 +40,7 @@ function readColor(text: string, problems: Problems): string {
  * @returns null if there is no such type, which is added to `problems`.
  */
 async function lockType(unit: UnitOfWork, id: string, problems: Problems): Promise<TagType | null> {
-  await unit.execute(sql`select from tag_type where id = ${id}::uuid for key share`);
+  await unit.execute(statement("tag_lock_type")`select from tag_type where id = ${id}::uuid for key share`);
   const type = await unit.prisma.tagType.findUnique({ where: { id } });
   if (!type) problems.add("tagTypeId", "There is no such tag type.");
   return type;
@@ -51,7 +51,9 @@ async function lockType(unit: UnitOfWork, id: string, problems: Problems): Promi
  * @returns null if the chat has no channel, which is added to `problems`.
  */
 async function lockChannel(unit: UnitOfWork, chatId: number, problems: Problems) {
-  await unit.execute(sql`select from channel where chat_id = ${chatId}::bigint for key share`);
+  await unit.execute(
+    statement("tag_lock_channel")`select from channel where chat_id = ${chatId}::bigint for key share`,
+  );
   const channel = await unit.prisma.channel.findUnique({ where: { chatId: BigInt(chatId) } });
   if (!channel)
     problems.add("channelId", "This channel is not known yet; connect it first, with connectChannel.");
@@ -74,7 +76,7 @@ async function untagLinks(unit: UnitOfWork, caller: Caller, tagId: string): Prom
   // The statement makes the ids, because a tag can have very many links.
   const beginning = idBeginning(Date.now());
   const change = JSON.stringify({ addTagIds: [], removeTagIds: [tagId] });
-  await unit.execute(sql`
+  await unit.execute(statement("tag_untag_links")`
     with untagged as (
       delete from invite_link_tag where tag_id = ${tagId}::uuid returning link_id, channel_id
     )
@@ -197,7 +199,7 @@ export class TagCommands {
    * @throws NotFoundError if there is no such tag or the caller may not see it.
    */
   async #lock(unit: UnitOfWork, id: string | null, chatId?: number): Promise<Tag> {
-    await unit.execute(sql`select from tag where id = ${id}::uuid for update`);
+    await unit.execute(statement("tag_lock")`select from tag where id = ${id}::uuid for update`);
     const found =
       id &&
       (await unit.prisma.tag.findUnique({

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { readVisibleByKey } from "../access/movedGrants.js";
 import { BIGINT, batchUse, inKeyOrder, isOneOf, UUID } from "../paging/batchLoading.js";
 import { type Caller, visible } from "../shared/caller.js";
@@ -42,7 +43,7 @@ export const readTags = <Row extends Tag>(
 ): Promise<Row[]> =>
   readVisibleByKey(database, caller, ids, () =>
     database.query<Row>(
-      sql`
+      statement("tags_by_id")`
     select ${columns} from tag t ${tagJoins}
     where ${isOneOf(sql`t.id`, ids, UUID)} and ${visible(caller, sql`c.chat_id`)}`,
       batchUse(ids),
@@ -70,14 +71,15 @@ export const createTagTypeLoaders = (database: Database, caller: Caller): TagTyp
     inKeyOrder(
       ids,
       await database.query<TagType>(
-        sql`select ${tagTypeColumns} from tag_type y where ${isOneOf(sql`y.id`, ids, UUID)}`,
+        statement("tag_types_by_id")`
+          select ${tagTypeColumns} from tag_type y where ${isOneOf(sql`y.id`, ids, UUID)}`,
         batchUse(ids),
       ),
       ({ id }) => id,
     ),
   ),
   tagsOfChat: new DataLoader<number, readonly TypeWithTags[]>(async (chatIds) => {
-    const rows = await database.query<Tag>(sql`
+    const rows = await database.query<Tag>(statement("tags_by_channel")`
       select ${tagColumns} from tag t ${tagJoins}
       where ${isOneOf(sql`c.chat_id`, chatIds, BIGINT)} and ${visible(caller, sql`c.chat_id`)}
       order by y.name_key, y.id, t.name_key, t.id`);

@@ -1,10 +1,12 @@
 import sql, { join } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import type { ChannelLoaders } from "../channels/channelLoaders.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import {
   type CountedPage,
   emptyList,
+  type ListStatements,
   type NumberedPage,
   type NumberedPageArguments,
   readList,
@@ -56,6 +58,12 @@ export interface NumberedTagPageArguments extends NumberedPageArguments, TagSele
   readonly orderBy: readonly TagOrder[];
 }
 
+const STATEMENTS: ListStatements = {
+  page: statement("tags_page"),
+  exists: statement("tags_beyond"),
+  count: statement("tags_count"),
+};
+
 /** Reads tags, for one request. */
 export class Tags {
   readonly #database: Database;
@@ -83,9 +91,8 @@ export class Tags {
   async findWithLinks(id: string): Promise<TagWithLinks | null> {
     const tag = await this.find(id);
     if (tag === null) return null;
-    const [found] = await this.#database.query<TagWithLinks>(
-      sql`select ${tagColumns}, ${linksOfTagColumn} from tag t ${tagJoins} where t.id = ${tag.id}::uuid`,
-    );
+    const [found] = await this.#database.query<TagWithLinks>(statement("tag_with_links")`
+      select ${tagColumns}, ${linksOfTagColumn} from tag t ${tagJoins} where t.id = ${tag.id}::uuid`);
     return found ?? null;
   }
 
@@ -126,6 +133,7 @@ export class Tags {
     if (type !== null) conditions.push(sql`t.type_id = ${type}::uuid`);
     if (name) conditions.push(sql`strpos(t.name_key, ${foldName(name)}) > 0`);
     return {
+      statements: STATEMENTS,
       columns: tagColumns,
       table: sql`tag t`,
       alias: sql`t`,

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { audit, differences } from "../shared/audit.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { NotFoundError, Problems, ValidationError } from "../shared/errors.js";
@@ -28,7 +28,7 @@ export class TagTypes {
   /** All types, sorted by name. */
   list(): Promise<TagType[]> {
     return this.#database.query<TagType>(
-      sql`select ${tagTypeColumns} from tag_type y order by y.name_key, y.id`,
+      statement("tag_types_list")`select ${tagTypeColumns} from tag_type y order by y.name_key, y.id`,
     );
   }
 
@@ -109,7 +109,7 @@ export class TagTypes {
 
   /** Reads a type and locks it until the transaction ends. @throws NotFoundError */
   async #lock(unit: UnitOfWork, id: string | null): Promise<TagType> {
-    await unit.execute(sql`select from tag_type where id = ${id}::uuid for update`);
+    await unit.execute(statement("tag_type_lock")`select from tag_type where id = ${id}::uuid for update`);
     const type = id && (await unit.prisma.tagType.findUnique({ where: { id } }));
     if (!type) throw new NotFoundError("tag type");
     return type;

@@ -1,5 +1,6 @@
 import sql, { empty, join, raw, type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { type LinkSelection, selected } from "../links/selection.js";
 import { costPer, type MemberCounts, statsOfLinkColumn } from "../links/stats/memberCounts.js";
 import { NotFoundError, RateLimitedError } from "../shared/errors.js";
@@ -61,7 +62,7 @@ const exportedColumns = join(
 );
 
 /** Selects a channel's links with their tags, the oldest first. */
-const exportedRows = ({ with: prefix, where }: Selected, hasStats: boolean): Sql => sql`
+const exportedRows = ({ with: prefix, where }: Selected, hasStats: boolean) => statement("export_links")`
   ${prefix} select ${exportedColumns},
     coalesce((
       select json_agg(json_build_object('type', y.name, 'name', t.name, 'color', t.color)
@@ -99,7 +100,8 @@ export async function openExport(
 ): Promise<OpenExport> {
   const links = selected(selection);
   const statements = {
-    count: sql`${links.with} select count(*) as count,
+    count: statement("export_head")`
+      ${links.with} select count(*) as count,
       array(${tagTypesOf(selection.channelId)}) as "tagTypes"
       from invite_link l where ${links.where}`,
     rows: exportedRows(links, hasStats),
@@ -130,12 +132,14 @@ export async function exportLinks(
   { stats: hasStats = false }: { readonly stats?: boolean } = {},
 ): Promise<void> {
   await database.snapshot(async (snapshot) => {
-    const [channel] = await snapshot.query<{ id: string; total: number }>(sql`
+    const [channel] = await snapshot.query<{ id: string; total: number }>(statement("export_channel")`
       select c.id, (select count(*) from invite_link l where l.channel_id = c.id) as total
       from channel c where c.chat_id = ${chatId}::bigint`);
     if (!channel) throw new NotFoundError("channel");
     const channelId = sql`${channel.id}`;
-    const types = await snapshot.query<{ name: string }>(tagTypesOf(channelId));
+    const types = await snapshot.query<{ name: string }>(
+      statement("export_tag_types")`${tagTypesOf(channelId)}`,
+    );
     const portions = snapshot.portions<ExportedRow>(
       exportedRows({ with: empty, where: sql`l.channel_id = ${channelId}::uuid` }, hasStats),
       PORTION,

@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import { type Database, retryOnConflict, type UnitOfWork } from "../../database/database.js";
 import { isWriteConflict } from "../../database/failures.js";
+import { statement } from "../../database/statement.js";
 import { lockExternalIds } from "../links/externalIds.js";
 import { EXTERNAL_ID_TAKEN } from "../links/settings.js";
 import { type Caller, mayUseEveryChannel } from "../shared/caller.js";
@@ -87,7 +87,7 @@ async function lockExternalIdsOf(unit: UnitOfWork, batch: readonly TransferLink[
 
 /** Locks the existing links of a batch against changes, ordered by id, so that two imports do not deadlock. */
 async function lockLinks(unit: UnitOfWork, batch: readonly TransferLink[]): Promise<void> {
-  await unit.execute(sql`
+  await unit.execute(statement("import_lock_links")`
     select from invite_link l join channel c on c.id = l.channel_id
     where c.chat_id = any(${batch.map(({ chatId }) => chatId)}::bigint[])
       and l.url = any(${batch.map(({ url }) => url)}::text[])

@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { UnitOfWork } from "../../database/database.js";
+import { statement } from "../../database/statement.js";
 import { auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import type { ImportPlan, LinkTag, NewLink } from "./importPlan.js";
@@ -10,7 +10,7 @@ import type { ImportPlan, LinkTag, NewLink } from "./importPlan.js";
 // Rows that come in hundreds are written by hand-written SQL: Prisma takes several times as long as the database.
 
 async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<void> {
-  await unit.execute(sql`
+  await unit.execute(statement("import_write_links")`
     insert into invite_link (id, channel_id, url, name, name_key, budget, created_at, creator_id, expire_date,
       member_limit, creates_join_request, subscription_price, is_bot_created, is_revoked, external_id, external_id_key)
     select id, "channelId", url, name, "nameKey", budget, "createdAt", "creatorId", "expireDate",
@@ -26,7 +26,7 @@ async function writeLinks(unit: UnitOfWork, links: readonly NewLink[]): Promise<
 
 /** A tag that was deleted or got another type meanwhile violates a foreign key, and the batch is planned again. */
 async function addTags(unit: UnitOfWork, added: readonly LinkTag[]): Promise<void> {
-  await unit.execute(sql`
+  await unit.execute(statement("import_add_tags")`
     insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
     select l.id, "tagId", "channelId", "typeId", l.created_at
     from json_to_recordset(${JSON.stringify(added)}::json)

@@ -2,19 +2,19 @@ import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { Instant } from "../../database/instant.js";
-import { MEMBER_EVENTS } from "../../database/presence.js";
+import { statement } from "../../database/statement.js";
 import { readVisibleByKey } from "../access/movedGrants.js";
 import { type PageArguments, readPageArguments } from "../paging/arguments.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import type { Scan } from "../paging/filteredScan.js";
-import { type CountedPage, readList } from "../paging/list.js";
+import { type CountedPage, type ListStatements, readList } from "../paging/list.js";
 import type { Ordering } from "../paging/ordering.js";
 import { anyOf, limitOf } from "../paging/page.js";
 import { audit } from "../shared/audit.js";
 import { type Caller, requireRole, visible } from "../shared/caller.js";
 import { NotFoundError, Problems } from "../shared/errors.js";
 import { parseIds } from "../shared/ids.js";
-import { visibleWebhooks, type WebhookEventType } from "./webhook.js";
+import { visibleWebhooks, type WebhookEventType, wakeServers } from "./webhook.js";
 import type { WebhookServices } from "./webhooks.js";
 
 /** The states that callers see. The table tells apart what waits for its first attempt and what waits for a time. */
@@ -104,6 +104,12 @@ function scanOf(webhookId: string, states: readonly string[], isVisible: Sql): S
   };
 }
 
+const STATEMENTS: ListStatements = {
+  page: statement("webhook_deliveries_page"),
+  exists: statement("webhook_deliveries_beyond"),
+  count: statement("webhook_deliveries_count"),
+};
+
 /** The deliveries of webhooks, for one request. */
 export class Deliveries {
   readonly #database: Database;
@@ -134,6 +140,7 @@ export class Deliveries {
     const stored = [...new Set((states ?? DELIVERY_STATES).flatMap((state) => STORED_STATES[state]))];
     const isVisible = ofVisibleChannel(this.#caller);
     const list = {
+      statements: STATEMENTS,
       columns: deliveryColumns,
       alias: sql`d`,
       table: sql`webhook_delivery d`,
@@ -165,17 +172,19 @@ export class Deliveries {
     problems.check();
     await this.#database.transaction(async (unit) => {
       // No chat migration comes between, nor a change of the webhook. Channels are locked before webhooks everywhere.
-      const channels = await unit.query<{ chatId: number }>(sql`
+      const channels = await unit.query<{ chatId: number }>(statement("redelivery_lock_channels")`
         select c.chat_id as "chatId" from channel c where c.id = any(array(
           select ${presentChannel} from webhook_delivery d where d.id = any(${distinct}::uuid[])
         )) order by c.id for share`);
-      const [webhook] = await unit.query<{ chatIds: readonly number[] | null }>(sql`
+      const [webhook] = await unit.query<{ chatIds: readonly number[] | null }>(statement(
+        "redelivery_lock_webhook",
+      )`
         select to_json(chat_ids) as "chatIds" from webhook where id = ${webhookId}::uuid for share`);
       if (!channels.every(({ chatId }) => webhook?.chatIds?.includes(chatId) ?? true))
         problems.add("deliveryIds", "The webhook is not told of this channel any more.");
       problems.check();
       // The content is made when a delivery is taken for its first attempt.
-      await unit.execute(sql`
+      await unit.execute(statement("redelivery_schedule")`
         update webhook_delivery d set state = 'SCHEDULED', due_at = now(), failure_count = 0, delivered_at = null,
           channel_id = ${presentChannel}
         where d.id = any(${distinct}::uuid[]) and (d.state <> 'QUEUED' or d.content is not null)
@@ -183,7 +192,7 @@ export class Deliveries {
       const change = { deliveryIds: distinct };
       if (webhookId)
         await audit(unit, this.#caller, { action: "webhook.redeliver", subjectId: webhookId, change });
-      await unit.execute(sql`select pg_notify(${MEMBER_EVENTS}::text, '')`);
+      await wakeServers(unit);
     });
     this.#onChanged();
     const deliveries = await this.#visible(distinct);
@@ -192,7 +201,7 @@ export class Deliveries {
 
   #visible(ids: readonly string[]): Promise<WebhookDelivery[]> {
     return readVisibleByKey(this.#database, this.#caller, ids, () =>
-      this.#database.query<WebhookDelivery>(sql`
+      this.#database.query<WebhookDelivery>(statement("webhook_deliveries_by_id")`
       select ${deliveryColumns} from webhook_delivery d join webhook w on w.id = d.webhook_id
       where d.id = any(${ids}::uuid[]) and ${visibleWebhooks(this.#caller)}
         and ${ofVisibleChannel(this.#caller)}`),

@@ -3,6 +3,7 @@ import type { Database } from "../../database/database.js";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import type { Instant } from "../../database/instant.js";
 import { isPresent } from "../../database/presence.js";
+import { statement } from "../../database/statement.js";
 import { type AuditEntry, auditDirectly, SERVER } from "../shared/audit.js";
 import { firstIdOf } from "../shared/ids.js";
 import {
@@ -113,7 +114,7 @@ export class DeliveryQueue {
   /** Whether any webhook is on. */
   async isUsed(): Promise<boolean> {
     const [row] = await this.#session.query<{ isUsed: boolean }>(
-      sql`select exists (select from webhook where is_enabled) as "isUsed"`,
+      statement("webhooks_are_used")`select exists (select from webhook where is_enabled) as "isUsed"`,
     );
     return row?.isUsed === true;
   }
@@ -124,7 +125,7 @@ export class DeliveryQueue {
    * @returns the webhooks whose leases were taken
    */
   async claim(held: readonly string[]): Promise<string[]> {
-    const claimed = await this.#session.query<{ id: string }>(sql`
+    const claimed = await this.#session.query<{ id: string }>(statement("webhook_leases_claim")`
       with due as (
         select w.id from webhook w where w.is_enabled and w.id <> all(${held}::uuid[]) and (
           exists (select from webhook_delivery d where d.webhook_id = w.id and d.state = 'QUEUED')
@@ -147,7 +148,7 @@ export class DeliveryQueue {
 
   /** @returns those webhooks whose leases this server still has and that are on. */
   async read(held: readonly string[]): Promise<string[]> {
-    const kept = await this.#session.query<{ id: string }>(sql`
+    const kept = await this.#session.query<{ id: string }>(statement("webhook_leases_read")`
       select w.id from webhook_lease l join webhook w on w.id = l.webhook_id
       where l.webhook_id = any(${held}::uuid[]) and l.owner_id = ${this.#serverId}::uuid and w.is_enabled`);
     return idsOf(kept);
@@ -155,7 +156,7 @@ export class DeliveryQueue {
 
   /** Prolongs this server's leases. @returns as `read` does */
   async renew(held: readonly string[]): Promise<string[]> {
-    const renewed = await this.#session.query<{ id: string }>(sql`
+    const renewed = await this.#session.query<{ id: string }>(statement("webhook_leases_renew")`
       with renewed as (
         update webhook_lease set expires_at = clock_timestamp() + ${LEASE_SECONDS} * interval '1 second'
         where webhook_id = any(${held}::uuid[]) and owner_id = ${this.#serverId}::uuid returning webhook_id
@@ -165,7 +166,7 @@ export class DeliveryQueue {
   }
 
   async release(webhookIds: readonly string[]): Promise<void> {
-    await this.#session.query(sql`
+    await this.#session.query(statement("webhook_leases_release")`
       delete from webhook_lease
       where webhook_id = any(${webhookIds}::uuid[]) and owner_id = ${this.#serverId}::uuid`);
   }
@@ -220,7 +221,7 @@ export class DeliveryQueue {
       return { id, due: dueAt, state, status, error, failures, pause };
     });
     const isFailing = !attempts.some(({ isDelivered }) => isDelivered);
-    const rows = await this.#session.query<{ isOver: boolean }>(sql`
+    const rows = await this.#session.query<{ isOver: boolean }>(statement("webhook_delivery_finish")`
       with told as (
         update webhook_delivery d set status = o.status, error = o.error, attempt_count = d.attempt_count + 1,
           (state, failure_count, due_at, delivered_at) = (
@@ -244,7 +245,7 @@ export class DeliveryQueue {
   /** Switches a webhook off, with an audit entry by the server, unless it has another address by now. */
   async disable(webhookId: string, url: string, reason: string): Promise<void> {
     await this.#database.directTransaction(async (transaction) => {
-      const disabled = await transaction.queryOnce(sql`
+      const disabled = await transaction.queryOnce(statement("webhook_disable")`
         update webhook set is_enabled = false, disabled_reason = ${reason}
         where id = ${webhookId}::uuid and url = ${url} and is_enabled returning id`);
       if (disabled.length === 0) return;
@@ -258,7 +259,7 @@ export class DeliveryQueue {
   }
 
   async status(): Promise<QueueStatus> {
-    const [row] = await this.#session.query<QueueStatus>(sql`
+    const [row] = await this.#session.query<QueueStatus>(statement("webhook_queue_status")`
       select count(*)::int as waiting,
         coalesce(greatest(extract(epoch from clock_timestamp() - min(created_at)), 0), 0)::float8 as "lagSeconds"
       from (
@@ -279,7 +280,7 @@ export class DeliveryQueue {
     await this.#deleteWhere(sql`d.id < ${before}::uuid
       and greatest(d.created_at, d.occurred_at, d.due_at, d.delivered_at) < ${end}::timestamptz`);
     // Goes from one webhook's deliveries to the next one's by the index.
-    const orphans = await this.#database.query<{ id: string }>(sql`
+    const orphans = await this.#database.query<{ id: string }>(statement("webhook_deliveries_orphaned")`
       with recursive known as (
         (select webhook_id as id from webhook_delivery order by webhook_id limit 1)
         union all
@@ -294,7 +295,7 @@ export class DeliveryQueue {
   async #deleteWhere(condition: Sql): Promise<void> {
     let deleted: unknown[];
     do {
-      deleted = await this.#database.query(sql`
+      deleted = await this.#database.query(statement("webhook_deliveries_delete")`
         delete from webhook_delivery where id = any(array(
           select d.id from webhook_delivery d where ${condition} limit ${PORTION}
         )) returning 1 as one`);
@@ -304,7 +305,7 @@ export class DeliveryQueue {
   #due(webhookId: string, begun: readonly string[], limit: number): Promise<DueRow[]> {
     // A person who is still a member keeps the id there when the event loses it; then the join's link and time lead there.
     // LATERAL with OFFSET 0 has PostgreSQL look everything up by the indexes, whatever it believes about the tables.
-    return this.#session.query<DueRow>(sql`
+    return this.#session.query<DueRow>(statement("webhook_deliveries_due")`
       with mine as materialized (
         select w.id, w.url, w.secret, w.chat_ids, w.event_types from webhook w join webhook_lease l on l.webhook_id = w.id
         where w.id = ${webhookId}::uuid and w.is_enabled and l.owner_id = ${this.#serverId}::uuid
@@ -363,7 +364,7 @@ export class DeliveryQueue {
     dropped: readonly string[],
     unwanted: readonly string[],
   ): Promise<void> {
-    await this.#session.query(sql`
+    await this.#session.query(statement("webhook_deliveries_drop")`
       with dropped as (delete from webhook_delivery where id = any(${dropped}::uuid[])),
         unwanted as (
           update webhook_delivery set state = 'FAILED', due_at = null, error = ${UNWANTED}

@@ -1,6 +1,9 @@
 import sql, { type Sql } from "sql-template-tag";
+import type { UnitOfWork } from "../../database/database.js";
 import type { WebhookEventType, WebhookFormat } from "../../database/generated/prisma/client.js";
 import type { Instant } from "../../database/instant.js";
+import { MEMBER_EVENTS } from "../../database/presence.js";
+import { statement } from "../../database/statement.js";
 import type { Caller } from "../shared/caller.js";
 
 export type { WebhookEventType, WebhookFormat };
@@ -35,3 +38,7 @@ export function visibleWebhooks({ role, chatIds }: Caller): Sql {
   if (role !== "ADMIN") return sql`false`;
   return chatIds === null ? sql`true` : sql`w.chat_ids <@ ${[...chatIds]}::bigint[]`;
 }
+
+/** Has every server look at the webhooks at once. */
+export const wakeServers = (unit: UnitOfWork): Promise<number> =>
+  unit.execute(statement("webhooks_wake_servers")`select pg_notify(${MEMBER_EVENTS}::text, '')`);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../database/database.js";
-import { MEMBER_EVENTS } from "../../database/presence.js";
+import { statement } from "../../database/statement.js";
 import { readVisible, readVisibleByKey } from "../access/movedGrants.js";
 import { inKeyOrder } from "../paging/batchLoading.js";
 import { type AuditEntry, audit } from "../shared/audit.js";
@@ -16,6 +16,7 @@ import {
   type Webhook,
   type WebhookEventType,
   type WebhookFormat,
+  wakeServers,
   webhookColumns,
 } from "./webhook.js";
 import { checkUrl, type UrlRules } from "./webhookUrl.js";
@@ -88,14 +89,10 @@ const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 const settingsColumns = ({ url, eventTypes, chatIds, holdSeconds, isEnabled }: Settings): Sql => sql`
   ${url}::text, ${eventTypes}::text[]::webhook_event_type[], ${chatIds}::bigint[], ${holdSeconds}::int, ${isEnabled}::boolean`;
 
-/** Has every server look at the webhooks at once. */
-const wakeServers = (unit: UnitOfWork) => unit.execute(sql`select pg_notify(${MEMBER_EVENTS}::text, '')`);
-
 async function presentChats(unit: UnitOfWork, chatIds: readonly number[]): Promise<number[]> {
-  await unit.execute(
-    sql`select from channel where chat_id = any(${chatIds}::bigint[]) order by id for share`,
-  );
-  const moved = await unit.query<{ from: number; to: number }>(sql`
+  await unit.execute(statement("webhook_lock_channels")`
+    select from channel where chat_id = any(${chatIds}::bigint[]) order by id for share`);
+  const moved = await unit.query<{ from: number; to: number }>(statement("webhook_channels_moved")`
     select (a.change->>'from')::bigint as "from", c.chat_id as "to"
     from audit_entry a join channel c on c.id = a.channel_id
     where a.action = 'channel.migrate' and (a.change->>'from')::bigint = any(${chatIds}::bigint[])
@@ -120,7 +117,7 @@ export class Webhooks {
       inKeyOrder(
         ids,
         await readVisibleByKey(database, caller, ids, () =>
-          database.query<Webhook>(sql`
+          database.query<Webhook>(statement("webhooks_by_id")`
           select ${webhookColumns} from webhook w where w.id = any(${ids}::uuid[]) and ${visibleWebhooks(caller)}`),
         ),
         ({ id }) => id,
@@ -137,9 +134,8 @@ export class Webhooks {
   async list(): Promise<Webhook[]> {
     requireRole(this.#caller, "ADMIN");
     return readVisible(this.#database, this.#caller, () =>
-      this.#database.query<Webhook>(
-        sql`select ${webhookColumns} from webhook w where ${visibleWebhooks(this.#caller)} order by w.id`,
-      ),
+      this.#database.query<Webhook>(statement("webhooks_list")`
+        select ${webhookColumns} from webhook w where ${visibleWebhooks(this.#caller)} order by w.id`),
     );
   }
 
@@ -166,7 +162,7 @@ export class Webhooks {
     const secret = format === "STANDARD" ? `whsec_${randomBytes(SECRET_BYTES).toString("base64")}` : null;
     const webhook = await this.#database.transaction(async (unit) => {
       const stored = { ...settings, chatIds: await this.#ownChats(unit, settings.chatIds) };
-      const [created] = await unit.query<Webhook>(sql`
+      const [created] = await unit.query<Webhook>(statement("webhook_insert")`
         insert into webhook as w (id, format, secret, created_at, url, event_types, chat_ids, hold_seconds, is_enabled)
         values (${id}::uuid, ${format}::webhook_format, ${secret}, now(), ${settingsColumns(stored)})
         returning ${webhookColumns}`);
@@ -210,7 +206,7 @@ export class Webhooks {
     problems.check();
     await this.#database.transaction(async (unit) => {
       // Its deliveries are deleted later, by the server's background work: there may be very many.
-      const [deleted] = await unit.query<Webhook>(sql`
+      const [deleted] = await unit.query<Webhook>(statement("webhook_delete")`
         delete from webhook w where w.id = ${id}::uuid and ${visibleWebhooks(this.#caller)} returning ${webhookColumns}`);
       if (!deleted) throw new NotFoundError("webhook");
       const change = { ...shown(deleted), format: deleted.format };
@@ -228,7 +224,7 @@ export class Webhooks {
     problems: Problems,
   ): Promise<Webhook> {
     const chatIds = input.chatIds === undefined ? undefined : await this.#ownChats(unit, input.chatIds);
-    const [was] = await unit.query<Webhook>(sql`
+    const [was] = await unit.query<Webhook>(statement("webhook_lock")`
       select ${webhookColumns} from webhook w
       where w.id = ${id}::uuid and ${visibleWebhooks(this.#caller)} for update`);
     if (!was) throw new NotFoundError("webhook");
@@ -245,17 +241,17 @@ export class Webhooks {
     if (Object.keys(change).length === 0) return was;
     const isResumed = !was.isEnabled && became.isEnabled;
     if (isResumed)
-      await unit.execute(sql`
+      await unit.execute(statement("webhook_drop_hold_deliveries")`
         delete from webhook_delivery where webhook_id = ${id}::uuid and state = 'SCHEDULED'
           and event_type = 'MEMBER_STAYED' and attempt_count = 0 and due_at < now()`);
     if (change["eventTypes"] || change["channelIds"])
-      await unit.execute(sql`
+      await unit.execute(statement("webhook_drop_unwanted")`
         delete from webhook_delivery d using channel c
         where d.webhook_id = ${id}::uuid and d.state in ('QUEUED', 'SCHEDULED') and d.attempt_count = 0
           and c.id = d.channel_id
           and not (d.event_type = any(${became.eventTypes}::text[]::webhook_event_type[])
             and coalesce(c.chat_id = any(${became.chatIds}::bigint[]), true))`);
-    const [stored] = await unit.query<Webhook>(sql`
+    const [stored] = await unit.query<Webhook>(statement("webhook_store")`
       update webhook w set (url, event_types, chat_ids, hold_seconds, is_enabled) = (${settingsColumns(became)}),
         disabled_reason = case when ${isResumed} then null else disabled_reason end,
         failing_since = case when ${isResumed || was.url !== became.url} then null else failing_since end
@@ -283,7 +279,9 @@ export class Webhooks {
   async #checkUrl(url: string, format: WebhookFormat, problems: Problems): Promise<void> {
     const namesType = format === "POSTBACK" && macrosOf(url).some((macro) => tagTypeOf(macro) !== null);
     const types = namesType
-      ? await this.#database.query<{ name: string }>(sql`select name from tag_type`)
+      ? await this.#database.query<{ name: string }>(
+          statement("webhook_tag_type_names")`select name from tag_type`,
+        )
       : [];
     const { allowPrivate, resolve } = this.#services;
     const rules: UrlRules = { allowPrivate, tagTypeNames: types.map(({ name }) => name), resolve };

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import DataLoader from "dataloader";
-import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { unavailabilityOf } from "../../../database/failures.js";
+import { statement } from "../../../database/statement.js";
 import { inKeyOrder } from "../../paging/batchLoading.js";
 import { type LinkBatch, linkBatchColumns, linkBatchJoins } from "./linkBatch.js";
 
@@ -20,7 +20,7 @@ export type BatchFeed = DataLoader<string, LinkBatch | null>;
 export const batchFeed = (database: Pick<Database, "query">): BatchFeed =>
   new DataLoader(
     async (ids) => {
-      const batches = await database.query<LinkBatch>(sql`
+      const batches = await database.query<LinkBatch>(statement("link_batches_follow")`
         select ${linkBatchColumns} from link_batch b ${linkBatchJoins} where b.id = any(${[...new Set(ids)]}::uuid[])`);
       return inKeyOrder(ids, batches, ({ id }) => id);
     },

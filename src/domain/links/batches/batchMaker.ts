@@ -1,6 +1,7 @@
 import sql from "sql-template-tag";
 import type { UnitOfWork } from "../../../database/database.js";
 import type { Prisma } from "../../../database/generated/prisma/client.js";
+import { statement } from "../../../database/statement.js";
 import type { Logger } from "../../../log.js";
 import { TelegramCallError, type TelegramFailure } from "../../../telegram/failures.js";
 import type { SendObserver } from "../../../telegram/gateway.js";
@@ -140,14 +141,14 @@ export class BatchMaker {
   /** Finds the next item of a batch and stores the intent of its creation. @param creationId null: no intent is stored */
   async #claim(unit: UnitOfWork, batchId: string, creationId: string | null): Promise<Claim> {
     const { creationIntents, gateway, serverId } = this.#services;
-    const [batch] = await unit.query<BatchRow>(sql`
+    const [batch] = await unit.query<BatchRow>(statement("link_batch_claim")`
       select b.state, b.channel_id as "channelId", c.chat_id as "chatId", b.caller, b.creator_id as "creatorId",
         b.waiting_until as "waitingUntil"
       from link_batch b join channel c on c.id = b.channel_id
       where b.id = ${batchId}::uuid and b.owner_id = ${serverId}::uuid and b.finished_at is null
       for no key update of b`);
     if (!batch) return { kind: "over" };
-    const [item] = await unit.query<ItemRow>(sql`
+    const [item] = await unit.query<ItemRow>(statement("link_batch_next_item")`
       select i.position, i.arguments, i.creation_id as "creationId", k.id is not null as "isBegun"
       from link_batch_item i
       left join link_creation k on k.id = i.creation_id and k.state in ('PREPARED', 'SENT')
@@ -167,7 +168,7 @@ export class BatchMaker {
     const stored = item.arguments as Prisma.InputJsonObject;
     const request = { caller, channelId, arguments: stored, argumentsHash: hashOf(stored) };
     await creationIntents.prepareIn(unit, creationId, request);
-    await unit.execute(sql`
+    await unit.execute(statement("link_batch_begin_item")`
       update link_batch_item set creation_id = ${creationId}::uuid
       where batch_id = ${batchId}::uuid and position = ${item.position}::int`);
     return { kind: "begun", creationId, batch, item };
@@ -183,7 +184,7 @@ export class BatchMaker {
     const until = milliseconds === 0 ? null : Date.now() + milliseconds;
     const stored = waitingUntil === null ? null : Date.parse(waitingUntil);
     if (until === stored || (until !== null && stored !== null && Math.abs(until - stored) < SAME_MS)) return;
-    await unit.execute(sql`
+    await unit.execute(statement("link_batch_wait")`
       update link_batch set
         waiting_until = clock_timestamp() + ${until === null ? null : milliseconds}::float8 * interval '1 millisecond'
       where id = ${batchId}::uuid`);
@@ -225,12 +226,12 @@ export class BatchMaker {
     const isForAll = failure.kind === "notInChat" || failure.kind === "missingRights";
     const { database, serverId } = this.#services;
     const failed = await database.transaction(async (unit) => {
-      const owned = await unit.query(sql`
+      const owned = await unit.query(statement("link_batch_lock_failed")`
         select from link_batch where id = ${batchId}::uuid and owner_id = ${serverId}::uuid for no key update`);
       // Another server that took the batch over may be creating the next link.
       const others = sql`not exists (
         select from link_creation k where k.id = i.creation_id and k.state in ('PREPARED', 'SENT'))`;
-      return unit.execute(sql`
+      return unit.execute(statement("link_batch_fail_items")`
         update link_batch_item i set state = 'FAILED', failure = ${JSON.stringify(failure)}::jsonb
         where batch_id = ${batchId}::uuid and state = 'WAITING'
           and (creation_id = ${creationId}::uuid or ${isForAll && owned.length > 0 ? others : sql`false`})`);
@@ -260,7 +261,7 @@ export class BatchMaker {
 }
 
 async function finish(unit: UnitOfWork, batchId: string): Promise<void> {
-  await unit.execute(sql`
+  await unit.execute(statement("link_batch_finish")`
     update link_batch set state = case state when 'RUNNING' then 'DONE' else state end,
       finished_at = clock_timestamp(), waiting_until = null, owner_id = null
     where id = ${batchId}::uuid`);

@@ -2,11 +2,12 @@ import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
 import { failureOf } from "../../../database/failures.js";
+import { statement } from "../../../database/statement.js";
 import { readVisibleByKey } from "../../access/movedGrants.js";
 import type { Channel } from "../../channels/channel.js";
 import { type PageArguments, readPageArguments } from "../../paging/arguments.js";
 import { inKeyOrder } from "../../paging/batchLoading.js";
-import { type CountedPage, readList } from "../../paging/list.js";
+import { type CountedPage, type ListStatements, readList } from "../../paging/list.js";
 import type { Ordering } from "../../paging/ordering.js";
 import { auditMany } from "../../shared/audit.js";
 import { type Caller, requireChannel, requireRole, visible } from "../../shared/caller.js";
@@ -79,6 +80,18 @@ interface CheckedBatch {
   readonly items: readonly { readonly arguments: object; readonly externalId: string | null }[];
 }
 
+const BATCHES: ListStatements = {
+  page: statement("link_batches_page"),
+  exists: statement("link_batches_beyond"),
+  count: statement("link_batches_count"),
+};
+
+const ITEMS: ListStatements = {
+  page: statement("link_batch_items_page"),
+  exists: statement("link_batch_items_beyond"),
+  count: statement("link_batch_items_count"),
+};
+
 /**
  * Batches of links, for one request. A batch is stored with all its items at once; BatchMaker creates the links afterwards,
  * with the same creation intents as single links.
@@ -104,7 +117,7 @@ export class LinkBatches {
         inKeyOrder(
           ids,
           await readVisibleByKey(reading, caller, ids, () =>
-            reading.query<LinkBatch>(sql`
+            reading.query<LinkBatch>(statement("link_batches_by_id")`
               select ${linkBatchColumns} from link_batch b ${linkBatchJoins}
               where b.id = any(${ids}::uuid[]) and ${visible(caller, sql`c.chat_id`)}`),
           ),
@@ -131,6 +144,7 @@ export class LinkBatches {
     requireChannel(this.#caller, chatId);
     const request = readPageArguments(args);
     const list = {
+      statements: BATCHES,
       columns: linkBatchColumns,
       table: sql`link_batch b`,
       alias: sql`b`,
@@ -152,6 +166,7 @@ export class LinkBatches {
     const chosen =
       states == null ? sql`true` : sql`i.state = any(${states}::text[]::link_batch_item_state[])`;
     const list = {
+      statements: ITEMS,
       columns: linkBatchItemColumns,
       table: sql`link_batch_item i`,
       alias: sql`i`,
@@ -220,11 +235,13 @@ export class LinkBatches {
     problems.check();
     if (!id || !(await this.find(id))) throw new NotFoundError("batch of links");
     const cancelled = await this.#services.database.transaction(async (unit) => {
-      const [batch] = await unit.query<{ channelId: string; state: string }>(sql`
+      const [batch] = await unit.query<{ channelId: string; state: string }>(statement(
+        "link_batch_lock_to_cancel",
+      )`
         select channel_id as "channelId", state from link_batch where id = ${id}::uuid for no key update`);
       if (batch?.state !== "RUNNING") return this.#read(unit, id);
       await cancelWaiting(unit, id);
-      await unit.execute(sql`
+      await unit.execute(statement("link_batch_cancel")`
         update link_batch b set state = 'CANCELLED', waiting_until = null, finished_at = case when not exists (
           select from link_batch_item where batch_id = b.id and state = 'WAITING') then clock_timestamp() end
         where id = ${id}::uuid`);
@@ -265,7 +282,9 @@ export class LinkBatches {
   /** The batch of an earlier request with the same key. @throws IdempotencyConflictError if its arguments differ. */
   async #findEarlier(idempotencyKey: string | null, argumentsHash: Uint8Array): Promise<LinkBatch | null> {
     if (idempotencyKey === null) return null;
-    const [row] = await this.#services.database.query<{ id: string; hash: string }>(sql`
+    const [row] = await this.#services.database.query<{ id: string; hash: string }>(statement(
+      "link_batch_find_earlier",
+    )`
       select id, encode(arguments_hash, 'hex') as hash from link_batch
       where caller = ${this.#caller.key} and idempotency_key = ${idempotencyKey}
         and (finished_at is null or finished_at > now() - ${KEY_LIFE})`);
@@ -298,23 +317,23 @@ export class LinkBatches {
   async #insert(unit: UnitOfWork, id: string, batch: CheckedBatch): Promise<void> {
     const { chatId, idempotencyKey, argumentsHash, items } = batch;
     const { key: caller, telegramUserId } = this.#caller;
-    const [channel] = await unit.query<{ id: string }>(sql`
+    const [channel] = await unit.query<{ id: string }>(statement("link_batch_lock_channel")`
       select id from channel where chat_id = ${chatId}::bigint for key share`);
     if (!channel) throw new ValidationError([{ field: "channelId", message: "The channel has another id." }]);
     await refuseTaken(unit, channel.id, items);
     if (idempotencyKey !== null) {
-      await unit.execute(sql`
+      await unit.execute(statement("link_batch_free_key")`
         update link_batch set idempotency_key = null
         where caller = ${caller} and idempotency_key = ${idempotencyKey} and finished_at <= now() - ${KEY_LIFE}`);
     }
-    await unit.execute(sql`
+    await unit.execute(statement("link_batch_insert")`
       insert into link_batch (id, channel_id, caller, creator_id, idempotency_key, arguments_hash, state, owner_id,
         item_count, created_at)
       values (${id}::uuid, ${channel.id}::uuid, ${caller}, ${telegramUserId}::bigint, ${idempotencyKey},
         decode(${Buffer.from(argumentsHash).toString("hex")}, 'hex'), 'RUNNING', ${this.#services.serverId}::uuid,
         ${items.length}::int, clock_timestamp())`);
     const rows = JSON.stringify(items.map((item, position) => ({ position, ...item })));
-    await unit.execute(sql`
+    await unit.execute(statement("link_batch_insert_items")`
       insert into link_batch_item (batch_id, position, arguments, external_id, state)
       select ${id}::uuid, position, arguments, "externalId", 'WAITING'
       from jsonb_to_recordset(${rows}::jsonb) as item (position int, arguments jsonb, "externalId" text)`);
@@ -329,7 +348,7 @@ export class LinkBatches {
   }
 
   async #read(unit: UnitOfWork, id: string): Promise<LinkBatch> {
-    const [batch] = await unit.query<LinkBatch>(sql`
+    const [batch] = await unit.query<LinkBatch>(statement("link_batch_read")`
       select ${linkBatchColumns} from link_batch b ${linkBatchJoins} where b.id = ${id}::uuid`);
     if (!batch) throw new NotFoundError("batch of links");
     return batch;
@@ -353,7 +372,7 @@ async function refuseTaken(unit: UnitOfWork, channelId: string, items: CheckedBa
 
 /** Cancels the items of a batch that wait, except one whose call may be sent. */
 export async function cancelWaiting(unit: UnitOfWork, batchId: string): Promise<void> {
-  await unit.execute(sql`
+  await unit.execute(statement("link_batch_cancel_items")`
     update link_batch_item i set state = 'CANCELLED' where i.batch_id = ${batchId}::uuid and i.state = 'WAITING'
       and not exists (select from link_creation k where k.id = i.creation_id and k.state in ('PREPARED', 'SENT'))`);
 }

@@ -1,4 +1,5 @@
 import type { Database } from "../../../database/database.js";
+import { statement } from "../../../database/statement.js";
 import type { Tag, TagType, TypeWithTags } from "../../tags/tag.js";
 import type { LinkSelection } from "../selection.js";
 import { countStatements } from "./countStatements.js";
@@ -40,7 +41,7 @@ interface FacetRow {
 
 /** The counts for the facets of the selected links. */
 export async function countFacets(database: Database, selection: LinkSelection): Promise<FacetCounts> {
-  const rows = await database.query<FacetRow>(countStatements.facets(selection));
+  const rows = await database.query<FacetRow>(statement("link_facets")`${countStatements.facets(selection)}`);
   return new Map(rows.map(({ id, count }) => [id, count]));
 }
 
@@ -49,7 +50,9 @@ export async function countFacets(database: Database, selection: LinkSelection):
  * so that type's facet counts all links of the channel.
  */
 export async function countFacetsOfTags(database: Database, tags: readonly Tag[]): Promise<FacetCounts[]> {
-  const rows = await database.query<FacetRow & { tagId: string }>(countStatements.facetsOfTags(tags));
+  const rows = await database.query<FacetRow & { tagId: string }>(
+    statement("tag_link_facets")`${countStatements.facetsOfTags(tags)}`,
+  );
   const counts = new Map(tags.map(({ id }) => [id, new Map<string, number>()]));
   for (const { tagId, id, count } of rows) counts.get(tagId)?.set(id, count);
   return tags.map(({ id }) => counts.get(id) ?? new Map());

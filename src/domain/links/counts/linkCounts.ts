@@ -1,6 +1,7 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import type { MaintenanceSession } from "../../../database/maintenance.js";
+import { statement } from "../../../database/statement.js";
 import type { Counter, FoundDifference } from "../../shared/counter.js";
 
 // Compares the counters of links (the migration `counts`) with the links, and repairs them. Triggers keep the counters
@@ -184,7 +185,7 @@ async function findDifferences(
       rows: number;
       example: string;
       blockIds: number[] | null;
-    }>(sql`
+    }>(statement("link_counts_find_differences")`
       select channel_id as "channelId", count(*) as rows, min(example) as example,
         json_agg(distinct block_id) filter (where block_id is not null) as "blockIds"
       from (${wrong(channelId)}) wrong group by channel_id order by channel_id`);
@@ -195,13 +196,14 @@ async function findDifferences(
 
 /** Blocks all writers of links and their tags until the transaction ends. Readers are not blocked. */
 const stopWriters = ({ query }: MaintenanceSession) =>
-  query(sql`lock table tag, invite_link, invite_link_tag in share row exclusive mode`);
+  query(statement("link_counts_stop_writers")`
+    lock table tag, invite_link, invite_link_tag in share row exclusive mode`);
 
 /** Gives places to some of the channel's links that have no place of their own. @returns how many links. */
 async function placeLinks(session: MaintenanceSession, channelId: string): Promise<number> {
   await stopWriters(session);
   // `filled` comes first, so that no place is given out twice.
-  await session.query(sql`
+  await session.query(statement("link_counts_trim_blocks")`
     update link_block b set filled = least(greatest(b.filled, 0, used.places), 8192)
     from (
       select own.id, coalesce(max(p.place) filter (where p.place ${IN_BLOCK}) + 1, 0) as places
@@ -209,7 +211,7 @@ async function placeLinks(session: MaintenanceSession, channelId: string): Promi
       where own.channel_id = ${channelId}::uuid group by own.id
     ) used
     where used.id = b.id and b.filled <> least(greatest(b.filled, 0, used.places), 8192)`);
-  const [row] = await session.query<{ ids: string[] }>(sql`
+  const [row] = await session.query<{ ids: string[] }>(statement("link_counts_find_unplaced")`
     select coalesce(array_agg(id), '{}') as ids from (
       select l.id from invite_link l
       left join link_place p on p.link_id = l.id left join link_block b on b.id = p.block_id
@@ -223,8 +225,12 @@ async function placeLinks(session: MaintenanceSession, channelId: string): Promi
     ) misplaced`);
   const ids = row?.ids ?? [];
   if (ids.length > 0) {
-    await session.query(sql`delete from link_place where link_id = any(${ids}::uuid[])`);
-    await session.query(sql`select enter_links(${channelId}::uuid, ${ids}::uuid[])`);
+    await session.query(
+      statement("link_counts_drop_places")`delete from link_place where link_id = any(${ids}::uuid[])`,
+    );
+    await session.query(
+      statement("link_counts_enter_links")`select enter_links(${channelId}::uuid, ${ids}::uuid[])`,
+    );
   }
   return ids.length;
 }
@@ -232,7 +238,7 @@ async function placeLinks(session: MaintenanceSession, channelId: string): Promi
 /** Removes the places of links that do not exist. @param channelId null for the places whose block does not exist either. */
 async function removeStrayPlaces(session: MaintenanceSession, channelId: string | null): Promise<void> {
   await stopWriters(session);
-  await session.query(sql`
+  await session.query(statement("link_counts_drop_stray_places")`
     delete from link_place where link_id in (
       select p.link_id from link_place p
       left join invite_link l on l.id = p.link_id left join link_block b on b.id = p.block_id
@@ -247,7 +253,7 @@ async function recomputeBlock(session: MaintenanceSession, blockId: number): Pro
     from link_place p join invite_link l on l.id = p.link_id
     join link_block b on b.id = p.block_id and b.channel_id = l.channel_id
     where p.block_id = ${blockId}::bigint and p.place ${IN_BLOCK}`;
-  await session.query(sql`
+  await session.query(statement("link_counts_recompute_block")`
     update link_block b set links = coalesce(expected.links, ${NONE}),
       filled = least(greatest(b.filled, 0, expected.filled), 8192)
     from (select places(place, 1) as links, coalesce(max(place) + 1, 0) as filled from (${links}) p) expected
@@ -257,16 +263,20 @@ async function recomputeBlock(session: MaintenanceSession, blockId: number): Pro
     [CARRIED_TYPES, TYPES],
     [BUDGET_DIGITS, BUDGETS],
   ] as const) {
-    await session.query(sql`delete from ${table} where block_id = ${blockId}::bigint`);
-    await session.query(sql`
+    await session.query(
+      statement("link_counts_clear_block")`delete from ${table} where block_id = ${blockId}::bigint`,
+    );
+    await session.query(statement("link_counts_fill_block")`
       insert into ${table} (block_id, ${key}, links) select block_id, key, links from (${expected(links)}) expected`);
   }
 }
 
 async function recountDays(session: MaintenanceSession, channelId: string): Promise<void> {
   await stopWriters(session);
-  await session.query(sql`delete from link_day where channel_id = ${channelId}::uuid`);
-  await session.query(sql`
+  await session.query(
+    statement("link_counts_clear_days")`delete from link_day where channel_id = ${channelId}::uuid`,
+  );
+  await session.query(statement("link_counts_fill_days")`
     insert into link_day (channel_id, day, links)
     select channel_id, utc_day(created_at), count(*) from invite_link where channel_id = ${channelId}::uuid
     group by channel_id, utc_day(created_at) order by 2`);

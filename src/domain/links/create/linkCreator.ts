@@ -1,6 +1,6 @@
-import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import { failureOf } from "../../../database/failures.js";
+import { statement } from "../../../database/statement.js";
 import type { Logger } from "../../../log.js";
 import { TelegramCallError } from "../../../telegram/failures.js";
 import type { Deadline, TelegramGateway } from "../../../telegram/gateway.js";
@@ -218,7 +218,7 @@ export class LinkCreator {
 
   /** Reads a link that this request, or an earlier one with its key, created. */
   async #readLink(linkId: string): Promise<InviteLink> {
-    const [link] = await this.#database.query<InviteLink>(sql`
+    const [link] = await this.#database.query<InviteLink>(statement("link_read_created")`
       select ${inviteLinkColumns} from invite_link l join channel c on c.id = l.channel_id
       where l.id = ${linkId}::uuid`);
     if (!link) throw new Error(`The link ${linkId} of an answered creation is not there.`);

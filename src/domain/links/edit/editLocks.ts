@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
 import type { Presence } from "../../../database/presence.js";
+import { type NamedStatement, statement } from "../../../database/statement.js";
 import type { Deadline, SendObserver } from "../../../telegram/gateway.js";
 import { NotFoundError, RateLimitedError } from "../../shared/errors.js";
 import type { PendingWork } from "../../shared/pendingWork.js";
@@ -28,7 +29,9 @@ const NOTHING_UNCONFIRMED: UnconfirmedEdits = { maybeEdited: false, maybeRevoked
  * Records unconfirmed edits of a link and unlocks it. A server that has the lock loses it, and notices that when it next
  * writes.
  */
-const unlockUnconfirmed = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdits): Sql => sql`
+const unlockUnconfirmed = (linkId: string, { maybeEdited, maybeRevoked }: UnconfirmedEdits) => statement(
+  "link_unlock_unconfirmed",
+)`
   insert into link_change (link_id, maybe_edited, maybe_revoked, created_at)
   select id, ${maybeEdited}::boolean, ${maybeRevoked}::boolean, now() from invite_link where id = ${linkId}::uuid
   on conflict (link_id) do update set owner_id = null,
@@ -79,7 +82,7 @@ export class LockedLink {
   async confirm(store: (unit: UnitOfWork) => Promise<void>): Promise<void> {
     await this.#database.transaction(async (unit) => {
       await store(unit);
-      const removed = await unit.execute(sql`delete from link_change where ${this.#ownLock}`);
+      const removed = await unit.execute(this.#removeLock());
       // Another server took this one for dead and edited the link as well: nobody knows whose call came last.
       if (removed === 0)
         await unit.execute(unlockUnconfirmed(this.linkId, { ...NOTHING_UNCONFIRMED, maybeEdited: true }));
@@ -104,17 +107,18 @@ export class LockedLink {
   async unlock(): Promise<void> {
     const { maybeEdited, maybeRevoked } = this.#current;
     await this.#database.query(
-      maybeEdited || maybeRevoked
-        ? unlockUnconfirmed(this.linkId, this.#current)
-        : sql`delete from link_change where ${this.#ownLock}`,
+      maybeEdited || maybeRevoked ? unlockUnconfirmed(this.linkId, this.#current) : this.#removeLock(),
     );
+  }
+
+  #removeLock(): NamedStatement {
+    return statement("link_unlock")`delete from link_change where ${this.#ownLock}`;
   }
 
   /** @returns false if this server no longer has the lock. */
   async #record(kind: UnconfirmedKind, value: boolean): Promise<boolean> {
-    const changed = await this.#database.query(
-      sql`update link_change set ${COLUMNS[kind]} = ${value}::boolean where ${this.#ownLock} returning link_id`,
-    );
+    const changed = await this.#database.query(statement("link_lock_record")`
+      update link_change set ${COLUMNS[kind]} = ${value}::boolean where ${this.#ownLock} returning link_id`);
     return changed.length > 0;
   }
 }
@@ -180,14 +184,14 @@ export class EditLocks {
     // The owner whose lock may be taken over. A row of this server was left behind, because #lockedHere has no such link.
     let abandonedBy = this.#presence.id;
     for (;;) {
-      const [row] = await this.#database.query<UnconfirmedEdits>(sql`
+      const [row] = await this.#database.query<UnconfirmedEdits>(statement("link_lock_take")`
         insert into link_change (link_id, owner_id, created_at)
         select id, ${this.#presence.id}::uuid, now() from invite_link where id = ${linkId}::uuid
         on conflict (link_id) do update set owner_id = excluded.owner_id, created_at = excluded.created_at
           where link_change.owner_id is null or link_change.owner_id = ${abandonedBy}::uuid
         returning maybe_edited as "maybeEdited", maybe_revoked as "maybeRevoked"`);
       if (row) return new LockedLink(this.#database, this.#presence.id, linkId, row);
-      const [other] = await this.#database.query<{ ownerId: string | null }>(sql`
+      const [other] = await this.#database.query<{ ownerId: string | null }>(statement("link_lock_owner")`
         select c.owner_id as "ownerId" from invite_link l left join link_change c on c.link_id = l.id
         where l.id = ${linkId}::uuid`);
       if (!other) throw new NotFoundError("invite link");

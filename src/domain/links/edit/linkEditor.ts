@@ -1,5 +1,5 @@
-import sql from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
+import { statement } from "../../../database/statement.js";
 import type { Logger } from "../../../log.js";
 import { TelegramCallError } from "../../../telegram/failures.js";
 import type {
@@ -410,7 +410,9 @@ export class LinkEditor {
     own: OwnFields,
     settings: AuditEntry["change"] = {},
   ): Promise<void> {
-    const [was] = await unit.query<{ budget: string; externalId: string | null }>(sql`
+    const [was] = await unit.query<{ budget: string; externalId: string | null }>(statement(
+      "link_edit_lock_own_fields",
+    )`
       select budget, external_id as "externalId" from invite_link where id = ${id}::uuid for no key update`);
     if (!was) throw new NotFoundError("invite link");
     const became = { budget: own.budget ?? was.budget, externalId: own.externalId ?? null };
@@ -418,7 +420,7 @@ export class LinkEditor {
     const ownChange = differences(was, became);
     if (Object.keys(ownChange).length > 0) {
       const { externalId, externalIdKey } = externalIdColumns(became.externalId);
-      await unit.execute(sql`
+      await unit.execute(statement("link_edit_store_own_fields")`
         update invite_link set budget = ${became.budget}::numeric, external_id = ${externalId},
           external_id_key = ${externalIdKey}, updated_at = now()
         where id = ${id}::uuid`);
@@ -441,7 +443,7 @@ export class LinkEditor {
 
   /** @throws NotFoundError if the link was deleted with its channel meanwhile. */
   async #read(id: string): Promise<EditableLink> {
-    const [link] = await this.#database.query<EditableLink>(sql`
+    const [link] = await this.#database.query<EditableLink>(statement("link_edit_read")`
       select ${inviteLinkColumns}, l.bot_id as "botId"
       from invite_link l join channel c on c.id = l.channel_id where l.id = ${id}::uuid`);
     if (!link) throw new NotFoundError("invite link");

@@ -1,9 +1,11 @@
 import sql from "sql-template-tag";
 import type { StatementUse } from "../../../database/database.js";
+import { statement } from "../../../database/statement.js";
 import { fastPaths } from "../../../fastPaths.js";
-import type { SqlList } from "../../paging/list.js";
+import type { ListStatements, SqlList } from "../../paging/list.js";
 import type { Ordering } from "../../paging/ordering.js";
 import { countStatements } from "../counts/countStatements.js";
+import { linksCount } from "../counts/totals.js";
 import { linkColumnsOfChat } from "../inviteLink.js";
 import { type LinkSelection, selected } from "../selection.js";
 import { joinCountsOfFew, memberCountColumns } from "../stats/memberCounts.js";
@@ -11,6 +13,12 @@ import { linksWithCounters, orderedColumns, scanByActivity } from "./activityOrd
 import { dayOffsets } from "./dayOffsets.js";
 import { isByActivity, type OrderedLink } from "./order.js";
 import { tagMergeScan } from "./tagMergeScan.js";
+
+const STATEMENTS: ListStatements = {
+  page: statement("links_page"),
+  exists: statement("links_beyond"),
+  count: linksCount,
+};
 
 /** The keys of an order that have an index, not counting the id. */
 const MAX_INDEXED_KEYS = 1;
@@ -39,7 +47,7 @@ export function linkList(
 ): SqlList {
   const { channelId, conditions, groups } = selection;
   const hasAllLinks = conditions.length === 0 && groups.length === 0;
-  const rows = { ...selected(selection), alias: sql`l` };
+  const rows = { ...selected(selection), statements: STATEMENTS, alias: sql`l` };
   const use = pageUse(selection, ordering);
   const count = () => countStatements.count(selection);
   const own = linkColumnsOfChat(chatId);

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
+import { statement } from "../../../database/statement.js";
 import { anyOf, limitOf, type PageSource, type Slice } from "../../paging/page.js";
 import { SharedPages } from "../../paging/sharedPages.js";
 import type { Tag } from "../../tags/tag.js";
@@ -92,7 +93,7 @@ export class TagLinkLoaders {
 
   async #readRows(tags: readonly Tag[], slice: Slice): Promise<InviteLink[][]> {
     // OFFSET 0 makes PostgreSQL look each link up by its id: it cannot know how short the slices are.
-    const rows = await this.#database.query<InviteLink & { tagId: string }>(sql`
+    const rows = await this.#database.query<InviteLink & { tagId: string }>(statement("tag_links_page")`
       select batch.tag_id as "tagId", ${inviteLinkColumns}
       from ${batchOfTags(tags)}
       cross join lateral (
@@ -108,7 +109,7 @@ export class TagLinkLoaders {
   }
 
   async #readExistence(tags: readonly Tag[], condition: Sql): Promise<boolean[]> {
-    const rows = await this.#database.query<{ tagId: string }>(sql`
+    const rows = await this.#database.query<{ tagId: string }>(statement("tag_links_beyond")`
       select batch.tag_id as "tagId" from ${batchOfTags(tags)}
       where exists (select from ${linksOfBatchTag} and ${condition})`);
     const found = new Set(rows.map(({ tagId }) => tagId));

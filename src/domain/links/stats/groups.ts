@@ -1,6 +1,7 @@
 import sql, { empty, type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
 import type { Instant } from "../../../database/instant.js";
+import { statement } from "../../../database/statement.js";
 import { ValidationError } from "../../shared/errors.js";
 import { lazy } from "../../shared/lazy.js";
 import type { Tag } from "../../tags/tag.js";
@@ -49,7 +50,7 @@ const tooManyGroups = () =>
 
 /** The days of UTC on which links of the lists were created, in order, as many as `most`. */
 async function daysOfCreation(database: Database, lists: LinkLists, most: number): Promise<number[]> {
-  const rows = await database.query<{ day: string }>(sql`
+  const rows = await database.query<{ day: string }>(statement("link_groups_days")`
     ${lists.with} select day::text as day from (${lists.days}) found order by found.day limit ${most}::int`);
   return rows.map(({ day }) => Date.parse(`${day}T00:00:00Z`));
 }
@@ -134,7 +135,7 @@ async function readGroups(
 ): Promise<Map<string | null, LinkGroup[]> | null> {
   const plan = await planOf(database, lists, grouped);
   if (plan === null) return null;
-  const rows = await database.query<GroupRow>(sql`
+  const rows = await database.query<GroupRow>(statement("link_groups_page")`
     ${lists.with}
     select g.* from (
       select g.*, row_number() over (partition by g.list order by ${plan.order}) as place from (

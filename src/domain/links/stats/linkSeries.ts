@@ -1,5 +1,6 @@
 import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
+import { statement } from "../../../database/statement.js";
 import type { Buckets } from "../../time/buckets.js";
 import { beforeEnd, bucketOf, type SeriesBucket, type SeriesRow, toSeries } from "../../time/series.js";
 import type { LinkSelection } from "../selection.js";
@@ -31,7 +32,7 @@ async function readSums(
   buckets: Buckets,
 ): Promise<Map<string | null, SeriesRow[]>> {
   const key = sql`(${keyOf(source)})::text`;
-  const rows = await database.query<SumRow & { key: string | null }>(sql`
+  const rows = await database.query<SumRow & { key: string | null }>(statement("link_series_by_key")`
     ${source.with}
     select ${key} as key, ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins, sum(q.leave_count) as leaves,
       0 as "unknownLeaves", sum(q.join_request_count) as requests
@@ -72,7 +73,7 @@ async function readSelection(
     from channel_quarter q where q.channel_id = ${selection.channelId}::uuid and q.has_link and ${isRest}`;
   const inSpan = sql`q.quarter >= ${buckets.borders[0]}::int`;
   const sums = sql`sum(q.join_count) as joins, sum(q.leave_count) as leaves, sum(q.join_request_count) as requests`;
-  const rows = await database.query<SumRow>(sql`
+  const rows = await database.query<SumRow>(statement("link_series_selected")`
     ${source.with}
     select bucket, sum(joins)::bigint as joins, sum(leaves)::bigint as leaves, 0 as "unknownLeaves",
       sum(requests)::bigint as requests
@@ -100,7 +101,7 @@ export async function seriesOfSelection(
   buckets: Buckets,
 ): Promise<SeriesBucket[]> {
   if (!hasEveryLink(selection)) return toSeries(buckets, await readSelection(database, selection, buckets));
-  const rows = await database.query<SeriesRow>(sql`
+  const rows = await database.query<SeriesRow>(statement("link_series_of_channel")`
     select ${bucketOf(buckets)} as bucket, sum(q.join_count) as joins, sum(q.leave_count) as leaves,
       0 as "unknownLeaves", sum(q.join_request_count) as requests
     from channel_quarter q

@@ -1,6 +1,7 @@
 import DataLoader from "dataloader";
 import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
+import { statement } from "../../../database/statement.js";
 import { type Membership, membershipColumns } from "../../activity/membership.js";
 import { type PageArguments, readPageArguments } from "../../paging/arguments.js";
 import { batchUse, inKeyOrder, isOneOf, UUID } from "../../paging/batchLoading.js";
@@ -49,7 +50,7 @@ function membersOfLinks(database: Database, condition = sql`true`): ListsOfKeys<
   return {
     idOf: ({ id }) => id,
     async rows(links, slice) {
-      const rows = await database.query<Membership>(sql`
+      const rows = await database.query<Membership>(statement("link_members_page")`
         select ${membershipColumns} from ${givenLinks(links)}
         cross join lateral (
           select m.* from membership m where ${ofLink} and ${anyOf(slice.ranges)}
@@ -62,7 +63,7 @@ function membersOfLinks(database: Database, condition = sql`true`): ListsOfKeys<
       return links.map(({ id }) => members.get(id) ?? []);
     },
     async exists(links, range) {
-      const rows = await database.query<{ linkId: string }>(sql`
+      const rows = await database.query<{ linkId: string }>(statement("link_members_beyond")`
         select batch.link_id as "linkId" from ${givenLinks(links)}
         where exists (select from membership m where ${ofLink} and ${range})`);
       const found = new Set(rows.map(({ linkId }) => linkId));
@@ -94,7 +95,8 @@ export class LinkStatistics {
     this.#counts = loaderByLink(async (links) => {
       const ids = links.map(({ id }) => id);
       const rows = await database.query<MemberCounts & { linkId: string }>(
-        sql`select a.link_id as "linkId", ${memberCountColumns} from link_activity a
+        statement("link_activity_by_id")`
+          select a.link_id as "linkId", ${memberCountColumns} from link_activity a
           where ${isOneOf(sql`a.link_id`, ids, UUID)}`,
         batchUse(ids),
       );

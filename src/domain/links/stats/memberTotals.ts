@@ -1,5 +1,6 @@
-import sql, { type Sql } from "sql-template-tag";
+import sql from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
+import { type NamedStatement, statement } from "../../../database/statement.js";
 import { lazy } from "../../shared/lazy.js";
 import type { Tag } from "../../tags/tag.js";
 import type { LinkSelection } from "../selection.js";
@@ -15,8 +16,8 @@ export interface MemberTotals {
   removedCount(): Promise<number>;
 }
 
-async function readSums(database: Database, statement: Sql): Promise<MemberSums> {
-  const [row] = await database.query<MemberSums>(statement);
+async function readSums(database: Database, sums: NamedStatement): Promise<MemberSums> {
+  const [row] = await database.query<MemberSums>(sums);
   return row ?? NO_SUMS;
 }
 
@@ -27,7 +28,7 @@ export function totalMembers(database: Database, selection: LinkSelection): Memb
     const sums = lazy(() =>
       readSums(
         database,
-        sql`
+        statement("links_member_sums_of_channel")`
         select coalesce(sum(q.join_count), 0) as "joinCount", coalesce(sum(q.leave_count), 0) as "leaveCount",
           coalesce(sum(q.removed_count), 0) as "removedCount",
           coalesce(sum(q.join_count - q.leave_count), 0) as "activeCount",
@@ -42,7 +43,8 @@ export function totalMembers(database: Database, selection: LinkSelection): Memb
   const sums = lazy(() =>
     readSums(
       database,
-      sql`${prefix} select ${memberSumColumns(sql`a`)}
+      statement("links_member_sums")`
+        ${prefix} select ${memberSumColumns(sql`a`)}
         from (select l.id from ${from} where ${where} offset 0) s join link_activity a on a.link_id = s.id`,
     ),
   );
@@ -51,7 +53,7 @@ export function totalMembers(database: Database, selection: LinkSelection): Memb
 
 /** The members of the links of each tag, in the order of the tags. One statement. */
 export async function totalMembersOfTags(database: Database, tags: readonly Tag[]): Promise<MemberSums[]> {
-  const rows = await database.query<MemberSums & { tagId: string }>(sql`
+  const rows = await database.query<MemberSums & { tagId: string }>(statement("tag_member_sums")`
     select lt.tag_id as "tagId", ${memberSumColumns(sql`a`)}
     from invite_link_tag lt join link_activity a on a.link_id = lt.link_id
     where lt.tag_id = any(${tags.map(({ id }) => id)}::uuid[]) group by lt.tag_id`);

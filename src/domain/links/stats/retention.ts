@@ -1,5 +1,6 @@
 import sql, { empty, join, raw, type Sql } from "sql-template-tag";
 import type { Database } from "../../../database/database.js";
+import { type NamedStatement, statement } from "../../../database/statement.js";
 import { quarterAt, quartersOfDays } from "../../time/quarters.js";
 import type { LinkSelection } from "../selection.js";
 import { groupBy, hasEveryLink, keyOf, type LinkSource, linkedRows, partOfChannel } from "./linkSource.js";
@@ -62,7 +63,9 @@ export async function readRetention(
   source: LinkSource,
   now: Date,
 ): Promise<Map<string | null, readonly Retention[]>> {
-  const rows = await database.query<{ key: string | null; counts: number[] }>(sql`
+  const rows = await database.query<{ key: string | null; counts: number[] }>(statement(
+    "link_retention_by_key",
+  )`
     ${source.with}
     select (${keyOf(source)})::text as key, ${sums((days) => sql`s.quarter >= ${endOf(now, days)}`)} as counts
     from (${rowsOfSource(source, now)}) s ${groupBy(source)}`);
@@ -78,13 +81,17 @@ export async function retentionOfSelection(
   const ofChannel = sql`
     from channel_quarter q where q.channel_id = ${selection.channelId}::uuid and q.has_link`;
   const isOver = (days: number) => sql`s.quarter < ${endOf(now, days)}`;
-  const read = async (statement: Sql) => (await database.query<{ counts: number[] }>(statement))[0]?.counts;
+  const read = async (sum: NamedStatement) => (await database.query<{ counts: number[] }>(sum))[0]?.counts;
   if (hasEveryLink(selection)) {
     const all = sql`select q.* ${ofChannel} and q.quarter < ${endOf(now, RETENTION_DAYS[0])}`;
-    return retentionOf((await read(sql`select ${sums(isOver)} as counts from (${all}) s`)) ?? []);
+    return retentionOf(
+      (await read(
+        statement("link_retention_of_channel")`select ${sums(isOver)} as counts from (${all}) s`,
+      )) ?? [],
+    );
   }
   const source = partOfChannel(selection);
-  const counts = await read(sql`
+  const counts = await read(statement("link_retention_selected")`
     ${source.with}
     select ${sums((days) => sql`s.quarter >= ${endOf(now, days)}`)} as counts
     from (

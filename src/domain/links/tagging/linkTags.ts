@@ -1,5 +1,6 @@
 import sql, { type Sql } from "sql-template-tag";
 import type { UnitOfWork } from "../../../database/database.js";
+import { statement } from "../../../database/statement.js";
 import { type Problems, ValidationError } from "../../shared/errors.js";
 import { parseIds } from "../../shared/ids.js";
 import type { Loaders } from "../linkLoaders.js";
@@ -62,7 +63,9 @@ export async function addTags(
   linkId: string,
   tagIds: readonly string[],
 ): Promise<string[]> {
-  const added = await unit.query<{ tag_id: string }>(insertTags({ linkIds: [linkId], tagIds }));
+  const added = await unit.query<{ tag_id: string }>(
+    statement("link_tags_add")`${insertTags({ linkIds: [linkId], tagIds })}`,
+  );
   return added.map(({ tag_id }) => tag_id);
 }
 
@@ -77,8 +80,9 @@ export interface TagChange {
 async function retag(unit: UnitOfWork, tagging: Tagging, isRemoved: Sql): Promise<TagChange[]> {
   const ids = sql`${tagging.linkIds}::uuid[]`;
   // Ordered by id, so that two requests that tag the same links do not deadlock.
-  await unit.execute(sql`select from invite_link where id = any(${ids}) order by id for no key update`);
-  return unit.query<TagChange>(sql`
+  await unit.execute(statement("link_tags_lock_links")`
+    select from invite_link where id = any(${ids}) order by id for no key update`);
+  return unit.query<TagChange>(statement("link_tags_replace")`
     with removed as (
       delete from invite_link_tag where link_id = any(${ids}) and ${isRemoved} returning link_id, tag_id
     ), added as (${insertTags(tagging)}), changed as (
@@ -107,7 +111,7 @@ export async function changeTags(
   removedIds: readonly string[],
 ): Promise<TagChange[]> {
   const changes = await retag(unit, tagging, sql`tag_id = any(${removedIds}::uuid[])`);
-  const tooMany = await unit.execute(sql`
+  const tooMany = await unit.execute(statement("link_tags_too_many")`
     select link_id from invite_link_tag where link_id = any(${tagging.linkIds}::uuid[])
     group by link_id having count(*) > ${MAX_TAGS}::int`);
   if (tooMany === 0) return changes;
