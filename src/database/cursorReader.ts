@@ -1,10 +1,9 @@
 import type { PoolClient } from "pg";
-import sql, { raw, type Sql } from "sql-template-tag";
+import sql, { raw } from "sql-template-tag";
 import { listShareOf, type ShareSize } from "./fairShare.js";
 import type { DatabasePool } from "./pools.js";
 import { liftTimeLimit } from "./session.js";
-import { statement } from "./statement.js";
-import { nameOf } from "./statementEvents.js";
+import { type NamedStatement, statement } from "./statement.js";
 
 /** The rows of one snapshot, read in portions. */
 export interface RowStream<Row> {
@@ -16,8 +15,8 @@ export interface RowStream<Row> {
 
 export interface CursorStatements {
   /** Selects one row with the column `count`, and with whatever else must be of the same moment. */
-  readonly count: Sql;
-  readonly rows: Sql;
+  readonly count: NamedStatement;
+  readonly rows: NamedStatement;
 }
 
 /** The row of CursorStatements.count. */
@@ -35,9 +34,9 @@ const EMBEDDED_SHARE: ShareSize = { all: 4, ofOne: 2 };
 /** A slow client may occupy a session, or disk space, for this long; milliseconds. */
 const TIME_LIMIT_MS = 600_000;
 
-type Run = (statement: Sql) => Promise<unknown[]>;
+type Run = (statement: NamedStatement) => Promise<unknown[]>;
 /** Runs a statement in one session or, given the pool, in any session. */
-type RunIn = (session: Pick<PoolClient, "query">, statement: Sql) => Promise<unknown[]>;
+type RunIn = (session: Pick<PoolClient, "query">, statement: NamedStatement) => Promise<unknown[]>;
 
 /**
  * Reads long lists through database cursors, with constant memory. On a server each list occupies a session and its
@@ -108,7 +107,7 @@ export class CursorReader {
     this.#opened += 1;
     const cursor = raw(`reading_${this.#opened}`);
     // A cursor's statement and its portions share the name.
-    const tag = statement(nameOf(rows));
+    const tag = statement(rows.statementName);
     const session = await pool.connect();
     const inSession: Run = (one) => this.#run(session, one);
     const release = () =>

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Sql } from "sql-template-tag";
 import { type Counted, CursorReader, type CursorStatements, type OpenedList } from "./cursorReader.js";
 import { type DirectTransaction, PlanGeneration, runDirectTransaction } from "./directTransaction.js";
 import { failureOf } from "./failures.js";
@@ -8,7 +7,8 @@ import { type Prisma, PrismaClient } from "./generated/prisma/client.js";
 import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from "./maintenance.js";
 import type { DatabasePool } from "./pools.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
-import { nameFromText, nameOf, type OnStatement, runReported, withName } from "./statementEvents.js";
+import type { NamedStatement } from "./statement.js";
+import { nameFromText, type OnStatement, runReported, withName } from "./statementEvents.js";
 import { StatementNames } from "./statementNames.js";
 import { UnitQueries } from "./unitQueries.js";
 
@@ -19,9 +19,9 @@ import { UnitQueries } from "./unitQueries.js";
 export interface UnitOfWork {
   readonly prisma: Prisma.TransactionClient;
   /** Runs hand-written SQL. @returns the number of rows that were changed or selected. */
-  execute(statement: Sql): Promise<number>;
+  execute(statement: NamedStatement): Promise<number>;
   /** Runs hand-written SQL. Values are decoded as by Database.query. */
-  query<Row>(statement: Sql): Promise<Row[]>;
+  query<Row>(statement: NamedStatement): Promise<Row[]>;
 }
 
 /**
@@ -34,7 +34,7 @@ export type StatementUse = "frequent" | "frequent and quick";
 export interface Database {
   readonly prisma: PrismaClient;
   /** Runs hand-written SQL. A bigint comes as a safe number, numeric as text, timestamptz as an Instant. */
-  query<Row>(statement: Sql, use?: StatementUse): Promise<Row[]>;
+  query<Row>(statement: NamedStatement, use?: StatementUse): Promise<Row[]>;
   /**
    * Runs `work` in one transaction. `work` is repeated from its beginning after a conflict with another transaction
    * (at COMMIT as well) and when a row is missing that it changes or refers to.
@@ -118,9 +118,9 @@ function reportBeforeRollback<T>(
 }
 
 /** Gives the error of a statement that runs through Prisma the statement's name. Prisma's event reports the statement. */
-const named = <Result>(statement: Sql, running: Promise<Result>): Promise<Result> =>
+const named = <Result>(statement: NamedStatement, running: Promise<Result>): Promise<Result> =>
   running.catch((error: unknown) => {
-    throw withName(error, nameOf(statement));
+    throw withName(error, statement.statementName);
   });
 
 /** Prisma's client and hand-written SQL over one pool. Closing the database closes the pool. */
@@ -139,11 +139,11 @@ export function createDatabase(databasePool: DatabasePool, onStatement: OnStatem
   const generation = new PlanGeneration();
   const run = async (
     session: Pick<DatabasePool["quick"], "query">,
-    statement: Sql,
+    statement: NamedStatement,
     use?: StatementUse,
   ): Promise<unknown[]> => {
     const { text, values } = statement;
-    const name = nameOf(statement);
+    const name = statement.statementName;
     const prepared = use ? names.nameOf(name, text) : undefined;
     const { rows } = await runReported(onStatement, { name, text }, () =>
       session.query(prepared === undefined ? { text, values } : { name: prepared, text, values }),
@@ -158,7 +158,7 @@ export function createDatabase(databasePool: DatabasePool, onStatement: OnStatem
   // Costly reads share the sessions that no long list occupies. A held cursor occupies none.
   const share = new FairShare(() => shareOf(databasePool.size - cursorReader.occupied));
   /** Runs a statement; one that can be costly waits for its reader's turn. */
-  const runInTurn = (reader: Reader, statement: Sql, use?: StatementUse): Promise<unknown[]> => {
+  const runInTurn = (reader: Reader, statement: NamedStatement, use?: StatementUse): Promise<unknown[]> => {
     if (use === "frequent and quick") return run(databasePool.quick, statement, use);
     if (use === undefined) return share.run(reader, () => run(pool, statement, use));
     const { frequent } = databasePool;
@@ -171,11 +171,11 @@ export function createDatabase(databasePool: DatabasePool, onStatement: OnStatem
     prisma,
     forReader: (reader) => ({
       ...database,
-      query: async <Row>(statement: Sql, use?: StatementUse) =>
+      query: async <Row>(statement: NamedStatement, use?: StatementUse) =>
         (await runInTurn(reader, statement, use)) as Row[],
       read: (statements, size) => cursorReader.begin(statements, size, reader.key),
     }),
-    query: async <Row>(statement: Sql, use?: StatementUse) =>
+    query: async <Row>(statement: NamedStatement, use?: StatementUse) =>
       (await run(sessionsFor(use), statement, use)) as Row[],
     read: (statements, size) => cursorReader.begin(statements, size),
     transaction: (work) =>
@@ -188,7 +188,7 @@ export function createDatabase(databasePool: DatabasePool, onStatement: OnStatem
                   prisma: client,
                   execute: (statement) =>
                     named(statement, client.$executeRawUnsafe(statement.text, ...statement.values)),
-                  query: async <Row>(statement: Sql) =>
+                  query: async <Row>(statement: NamedStatement) =>
                     (await named(statement, unitQueries.run(client, statement))) as Row[],
                 }),
               ),

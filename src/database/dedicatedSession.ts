@@ -1,8 +1,8 @@
 import type pg from "pg";
-import type { Sql } from "sql-template-tag";
 import { failureOf } from "./failures.js";
 import type { DatabasePool } from "./pools.js";
-import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
+import type { NamedStatement } from "./statement.js";
+import { type OnStatement, runReported } from "./statementEvents.js";
 
 /** Thrown for a statement on a session that was given up. */
 export class NoAnswerError extends Error {
@@ -74,7 +74,7 @@ export class DedicatedSession {
 /** Runs the statements of background work, which therefore never waits for requests, nor a request for it. */
 export interface BackgroundSession {
   /** Values come as from Database.query. */
-  query<Row>(statement: Sql): Promise<Row[]>;
+  query<Row>(statement: NamedStatement): Promise<Row[]>;
   close(): void;
 }
 
@@ -85,9 +85,9 @@ export function backgroundSession(
 ): BackgroundSession {
   const reporting =
     (run: (config: pg.QueryConfig) => Promise<unknown[]>): BackgroundSession["query"] =>
-    async <Row>(statement: Sql) => {
+    async <Row>(statement: NamedStatement) => {
       const { text, values } = statement;
-      return (await runReported(onStatement, { name: nameOf(statement), text }, () =>
+      return (await runReported(onStatement, { name: statement.statementName, text }, () =>
         run({ text, values }),
       )) as Row[];
     };

@@ -1,6 +1,6 @@
 import pg from "pg";
-import type { Sql } from "sql-template-tag";
-import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
+import type { NamedStatement } from "./statement.js";
+import { type OnStatement, runReported } from "./statementEvents.js";
 import type { StatementNames } from "./statementNames.js";
 
 /**
@@ -12,9 +12,9 @@ export interface DirectTransaction {
    * Runs a statement, which is prepared. The number of texts must be small and must not depend on callers. Values come as
    * from Database.query.
    */
-  query<Row>(statement: Sql): Promise<Row[]>;
+  query<Row>(statement: NamedStatement): Promise<Row[]>;
   /** Runs a statement that is rare, or whose text is not always the same. It is planned each time. */
-  queryOnce<Row>(statement: Sql): Promise<Row[]>;
+  queryOnce<Row>(statement: NamedStatement): Promise<Row[]>;
   /** Notifies the listeners of a channel at the commit. */
   notify(channel: string): void;
 }
@@ -70,9 +70,9 @@ export async function runDirectTransaction<T>(
   const session = await pool.connect();
   const notified = new Set<string>();
   const suffix = `_${generation.next()}`;
-  const run = async <Row>(statement: Sql, isPrepared: boolean): Promise<Row[]> => {
+  const run = async <Row>(statement: NamedStatement, isPrepared: boolean): Promise<Row[]> => {
     const { text, values } = statement;
-    const name = nameOf(statement);
+    const name = statement.statementName;
     const prepared = isPrepared ? names.nameOf(name, text) : undefined;
     const { rows } = await runReported(onStatement, { name, text }, () =>
       session.query(prepared === undefined ? { text, values } : { name: prepared + suffix, text, values }),

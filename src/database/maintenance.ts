@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
-import type { Sql } from "sql-template-tag";
-import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
+import type { NamedStatement } from "./statement.js";
+import { type OnStatement, runReported } from "./statementEvents.js";
 
 /** Hand-written SQL in one transaction. Values are decoded as by Database.query. */
 export interface MaintenanceSession {
-  query<Row>(statement: Sql): Promise<Row[]>;
+  query<Row>(statement: NamedStatement): Promise<Row[]>;
 }
 
 /**
@@ -59,9 +59,9 @@ async function runOnce<T>(
     await query("set local statement_timeout = 0");
     if (mode === "write") await query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
     const result = await work({
-      query: async <Row>(statement: Sql) => {
+      query: async <Row>(statement: NamedStatement) => {
         const { text, values } = statement;
-        return (await runReported(onStatement, { name: nameOf(statement), text }, () =>
+        return (await runReported(onStatement, { name: statement.statementName, text }, () =>
           query(text, values),
         )) as Row[];
       },

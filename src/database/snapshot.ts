@@ -1,29 +1,29 @@
 import type pg from "pg";
-import { raw, type Sql } from "sql-template-tag";
+import { raw } from "sql-template-tag";
 import { liftTimeLimit } from "./session.js";
-import { statement } from "./statement.js";
-import { nameOf, type OnStatement, runReported } from "./statementEvents.js";
+import { type NamedStatement, statement } from "./statement.js";
+import { type OnStatement, runReported } from "./statementEvents.js";
 
 /** The database as it was at one moment. Values are decoded as by Database.query. */
 export interface Snapshot {
-  query<Row>(statement: Sql): Promise<Row[]>;
+  query<Row>(statement: NamedStatement): Promise<Row[]>;
   /** Reads the rows on demand, `size` at a time. Only one such statement may be open. */
-  portions<Row>(statement: Sql, size: number): AsyncGenerator<Row[]>;
+  portions<Row>(statement: NamedStatement, size: number): AsyncGenerator<Row[]>;
 }
 
 function snapshotOf(session: pg.PoolClient, onStatement: OnStatement): Snapshot {
-  const query = async <Row>(one: Sql): Promise<Row[]> => {
+  const query = async <Row>(one: NamedStatement): Promise<Row[]> => {
     const { text, values } = one;
-    const { rows } = await runReported(onStatement, { name: nameOf(one), text }, () =>
+    const { rows } = await runReported(onStatement, { name: one.statementName, text }, () =>
       session.query({ text, values }),
     );
     return rows as Row[];
   };
   return {
     query,
-    async *portions<Row>(selected: Sql, size: number) {
+    async *portions<Row>(selected: NamedStatement, size: number) {
       // A cursor's statement and its portions share the name.
-      const tag = statement(nameOf(selected));
+      const tag = statement(selected.statementName);
       await query(tag`declare portions no scroll cursor for ${selected}`);
       for (;;) {
         const rows = await query<Row>(tag`fetch forward ${raw(String(size))} from portions`);

@@ -48,8 +48,8 @@ function createTag(name: string): StatementTag {
 const tags = new Map<string, StatementTag>();
 
 /**
- * The template tag for the statement with this name: statement("tag_lock")`select from tag where …`. PostgreSQL gets the name
- * in a comment behind the first keyword. A name belongs to one statement, whose texts may differ in filters and order.
+ * The template tag for the statement with this name: statement("…")`select …`. PostgreSQL gets the name in a comment behind the
+ * first keyword. A name belongs to one statement, whose texts may differ in filters and order.
  */
 export function statement(name: string): StatementTag {
   let tag = tags.get(name);

@@ -1,6 +1,3 @@
-import type { Sql } from "sql-template-tag";
-import { NamedStatement } from "./statement.js";
-
 /** One statement that ran, without its values. */
 export interface StatementEvent {
   /** The name of a hand-written statement, or the name of a statement of Prisma by its verb and table. */
@@ -10,10 +7,6 @@ export interface StatementEvent {
 }
 
 export type OnStatement = (event: StatementEvent) => void;
-
-/** The name of a statement that has none yet. */
-export const nameOf = (statement: Sql): string =>
-  statement instanceof NamedStatement ? statement.statementName : "unnamed";
 
 /** Gives an error the name of its statement, which log lines show as `err.statement`. @returns the error */
 export function withName(error: unknown, name: string): unknown {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Sql } from "sql-template-tag";
 import type { Database, StatementUse } from "./database.js";
+import type { NamedStatement } from "./statement.js";
 
 /** A fault of this program: the work of a transaction used the database in another way than through the transaction. */
 export class OutsideTransactionError extends Error {
@@ -48,7 +48,7 @@ export function guardTransactions(database: Database): Database {
       requireNoTransaction();
       return database.prisma;
     },
-    query<Row>(statement: Sql, use?: StatementUse) {
+    query<Row>(statement: NamedStatement, use?: StatementUse) {
       requireNoTransaction();
       return database.query<Row>(statement, use);
     },

@@ -1,11 +1,11 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { SqlQuery, SqlResultSet, Transaction } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
-import type { Sql } from "sql-template-tag";
 import type { Prisma } from "./generated/prisma/client.js";
+import type { NamedStatement } from "./statement.js";
 
 interface UnitQuery {
-  readonly statement: Sql;
+  readonly statement: NamedStatement;
   result?: { readonly rows: unknown[] } | { readonly error: unknown };
 }
 
@@ -23,7 +23,7 @@ export class UnitQueries {
   #count = 0;
 
   /** Runs a statement in a transaction. @throws as Database.query */
-  async run(client: Prisma.TransactionClient, statement: Sql): Promise<unknown[]> {
+  async run(client: Prisma.TransactionClient, statement: NamedStatement): Promise<unknown[]> {
     this.#count += 1;
     const key = `${this.#prefix} ${this.#count}`;
     const query: UnitQuery = { statement };

@@ -1,4 +1,3 @@
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { CursorReader } from "../../src/database/cursorReader.js";
 import {
@@ -8,10 +7,11 @@ import {
   type PreparedDatabase,
   prepareTestDatabase,
 } from "../support/databases.js";
+import { testStatement } from "../support/statement.js";
 
 const numbers = (to: number) => ({
-  count: sql`select count(*) as count from generate_series(1, ${to}::int)`,
-  rows: sql`select n from generate_series(1, ${to}::int) n`,
+  count: testStatement`select count(*) as count from generate_series(1, ${to}::int)`,
+  rows: testStatement`select n from generate_series(1, ${to}::int) n`,
 });
 
 await describeOnForms("a cursor reader", ALL_FORMS, (form) => {
@@ -61,14 +61,16 @@ await describeOnForms("a cursor reader", ALL_FORMS, (form) => {
 
   test("opens at most four lists, two of one reader, and frees its session after a failed statement", async () => {
     const some = readerOf();
-    const broken = { ...numbers(1), rows: sql`select 1 / 0 as n from generate_series(1, 3)` };
+    const broken = { ...numbers(1), rows: testStatement`select 1 / 0 as n from generate_series(1, 3)` };
     for (let time = 0; time < 5; time += 1) {
       const outcome = some
         .begin(broken, 2)
         .then((begun) => begun?.rows.next().finally(() => begun.rows.close()));
       await expect(outcome).rejects.toThrow("division by zero");
     }
-    await expect(some.begin({ ...numbers(1), count: sql`select nothing` }, 2)).rejects.toThrow("nothing");
+    await expect(some.begin({ ...numbers(1), count: testStatement`select nothing` }, 2)).rejects.toThrow(
+      "nothing",
+    );
     expect(occupied()).toBe(0);
     const two = await Promise.all([begin(some, "one"), begin(some, "one")]);
     expect(await some.begin(numbers(1), 2, "one")).toBeNull();

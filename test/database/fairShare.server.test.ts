@@ -1,15 +1,15 @@
 import pg from "pg";
-import sql from "sql-template-tag";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createDatabase, type Database } from "../../src/database/database.js";
 import type { Reader } from "../../src/database/fairShare.js";
 import { type DatabasePool, serverPool } from "../../src/database/pools.js";
 import { fastPaths } from "../../src/fastPaths.js";
 import { describeOnForms, type PreparedDatabase, prepareTestDatabase } from "../support/databases.js";
+import { testStatement } from "../support/statement.js";
 
 const KEY = 42;
 /** Statements of this kind end only after `release`. */
-const HELD = sql`select pg_advisory_lock_shared(${KEY}::bigint)::text, pg_advisory_unlock_shared(${KEY}::bigint), 1 as done`;
+const HELD = testStatement`select pg_advisory_lock_shared(${KEY}::bigint)::text, pg_advisory_unlock_shared(${KEY}::bigint), 1 as done`;
 /**
  * Ten sessions for requests. Four of them are pipelined, two for each kind of frequent statement, which leaves six in the
  * pool; without pipelined sessions the pool has all ten. Costly reads may have half of the pool, one reader half of that.
@@ -53,7 +53,7 @@ await describeOnForms("a reader's database", ["server"], (form) => {
   const poolOf = (sessions: number): DatabasePool => serverPool(prepared.url as string, raise, { sessions });
   const release = () => holder.query("select pg_advisory_unlock($1)", [KEY]);
   const ONE = [{ one: 1 }];
-  const one = sql`select 1 as one`;
+  const one = testStatement`select 1 as one`;
   /** The number of sessions in which a HELD statement runs. */
   const runningHeld = async () => {
     const { rows } = await holder.query<{ count: number }>(
@@ -144,8 +144,8 @@ await describeOnForms("a reader's database", ["server"], (form) => {
     await release();
     const database = open(poolOf(sessions));
     const numbers = (to: number) => ({
-      count: sql`select count(*) as count from generate_series(1, ${to}::int)`,
-      rows: sql`select n from generate_series(1, ${to}::int) n`,
+      count: testStatement`select count(*) as count from generate_series(1, ${to}::int)`,
+      rows: testStatement`select n from generate_series(1, ${to}::int) n`,
     });
     const readers = ["a", "b", "c"].map((key) => database.forReader(readerOf(key)));
     const begun = await readers[0]?.read<{ n: number }>(numbers(5), 2);

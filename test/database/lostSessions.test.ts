@@ -1,14 +1,17 @@
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Database } from "../../src/database/database.js";
 import { failureOf } from "../../src/database/failures.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
+import { testStatement } from "../support/statement.js";
 
 /** Work that occupies a session of the pool, and a further read in that session. */
 const WORK: Readonly<Record<string, (database: Database, lose: () => Promise<unknown>) => Promise<unknown>>> =
   {
     async "a long list is read in"(database, lose) {
-      const begun = await database.read({ count: sql`select 1 as count`, rows: sql`select 1` }, 1);
+      const begun = await database.read(
+        { count: testStatement`select 1 as count`, rows: testStatement`select 1` },
+        1,
+      );
       await lose();
       try {
         return await begun?.rows.next();
@@ -19,18 +22,18 @@ const WORK: Readonly<Record<string, (database: Database, lose: () => Promise<unk
     "a snapshot is read in": (database, lose) =>
       database.snapshot(async ({ query }) => {
         await lose();
-        return query(sql`select 1`);
+        return query(testStatement`select 1`);
       }),
     "an operator's work is done in": (database, lose) =>
       database.maintenance("snapshot", async ({ query }) => {
         await lose();
-        return query(sql`select 1`);
+        return query(testStatement`select 1`);
       }),
     "a transaction has": (database, lose) =>
       database.transaction(async ({ query }) => {
-        await query(sql`select 1`);
+        await query(testStatement`select 1`);
         await lose();
-        return query(sql`select 1`);
+        return query(testStatement`select 1`);
       }),
   };
 
@@ -51,6 +54,6 @@ await describeOnForms("a session that PostgreSQL ends", ["server"], () => {
       );
     const error = await WORK[title]?.(test.database, lose).catch((thrown: unknown) => thrown);
     expect(failureOf(error).kind).toBe("unreachable");
-    expect(await test.database.query(sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    expect(await test.database.query(testStatement`select 1 as one`)).toEqual([{ one: 1 }]);
   });
 });

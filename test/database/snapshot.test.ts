@@ -1,7 +1,7 @@
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../src/database/database.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
+import { testStatement } from "../support/statement.js";
 
 await describeOnForms("a snapshot", ALL_FORMS, (form) => {
   let opened: TestDatabase;
@@ -13,7 +13,7 @@ await describeOnForms("a snapshot", ALL_FORMS, (form) => {
   });
   afterAll(() => opened.close());
 
-  const numbers = sql`select n from number where n > ${0}::int order by n`;
+  const numbers = testStatement`select n from number where n > ${0}::int order by n`;
 
   test("is read in portions on demand", async () => {
     const portions = await database.snapshot(async (snapshot) => {
@@ -35,7 +35,9 @@ await describeOnForms("a snapshot", ALL_FORMS, (form) => {
         for await (const _ of snapshot.portions(numbers, 4)) throw new Error("enough");
       }),
     ).rejects.toThrow("enough");
-    await expect(database.snapshot((snapshot) => snapshot.query(sql`select nothing`))).rejects.toThrow();
+    await expect(
+      database.snapshot((snapshot) => snapshot.query(testStatement`select nothing`)),
+    ).rejects.toThrow();
     expect(opened.pool.totalCount).toBe(opened.pool.idleCount);
     expect(await database.query(numbers)).toHaveLength(10);
   });

@@ -1,9 +1,9 @@
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { UnitOfWork } from "../../src/database/database.js";
 import { failureOf, unavailabilityOf } from "../../src/database/failures.js";
 import { newId } from "../../src/domain/shared/ids.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
+import { testStatement } from "../support/statement.js";
 
 await describeOnForms("concurrent transactions", ["server"], () => {
   let open: TestDatabase;
@@ -17,7 +17,7 @@ await describeOnForms("concurrent transactions", ["server"], () => {
       await prisma.tagType.update({ where: { id }, data: { name } });
     },
     "by hand": async (unit: UnitOfWork, id: string, name: string) => {
-      await unit.execute(sql`update tag_type set name = ${name} where id = ${id}::uuid`);
+      await unit.execute(testStatement`update tag_type set name = ${name} where id = ${id}::uuid`);
     },
   };
 
@@ -67,15 +67,15 @@ await describeOnForms("concurrent transactions", ["server"], () => {
         database.transaction(async (unit) => {
           tries += 1;
           // Simulates a database with this default.
-          await unit.execute(sql`set transaction isolation level serializable`);
+          await unit.execute(testStatement`set transaction isolation level serializable`);
           const [row] = await unit.query<{ rows: string }>(
-            sql`select count(*)::text as rows from tag_type where name = ${nameKey}`,
+            testStatement`select count(*)::text as rows from tag_type where name = ${nameKey}`,
           );
           arrived += 1;
           if (arrived === count) allHere();
           await together;
           const place = Number(row?.rows);
-          await unit.execute(sql`
+          await unit.execute(testStatement`
             insert into tag_type (id, name, name_key, created_at)
             values (${newId()}::uuid, ${nameKey}, ${`${nameKey} ${newId()}`}, now())`);
           return place;
@@ -92,7 +92,7 @@ await describeOnForms("concurrent transactions", ["server"], () => {
     await database.prisma.tagType.create({
       data: { id, name: "Locked", nameKey: id, createdAt: new Date() },
     });
-    const lock = sql`select from tag_type where id = ${id}::uuid for update`;
+    const lock = testStatement`select from tag_type where id = ${id}::uuid for update`;
     let unfreeze = () => {};
     const frozen = new Promise<void>((resolve) => {
       unfreeze = resolve;

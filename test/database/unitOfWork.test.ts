@@ -1,11 +1,12 @@
-import sql, { type Sql } from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database, UnitOfWork } from "../../src/database/database.js";
 import { failureOf } from "../../src/database/failures.js";
+import type { NamedStatement } from "../../src/database/statement.js";
 import { OutsideTransactionError } from "../../src/database/transactionGuard.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
+import { testStatement } from "../support/statement.js";
 
-const VALUES = sql`
+const VALUES = testStatement`
   select 7::int as int4, 1234567890123::bigint as int8, 12.50::numeric as amount, true as flag, 'a'::text as words,
     null::text as nothing, 0.5::float8 as real, '2026-11-21 18:58:00.5+00'::timestamptz as instant,
     '2026-11-21'::date as day, '{"a": [1]}'::json as document, '\\x00ff'::bytea as bytes,
@@ -38,7 +39,7 @@ await describeOnForms("a unit of work", ALL_FORMS, (form) => {
   });
   afterAll(() => open.close());
 
-  const queryInUnit = <Row>(statement: Sql): Promise<Row[]> =>
+  const queryInUnit = <Row>(statement: NamedStatement): Promise<Row[]> =>
     database.transaction((unit) => unit.query<Row>(statement));
 
   test("a unit of work decodes every type of a row as the database does outside of it", async () => {
@@ -48,7 +49,7 @@ await describeOnForms("a unit of work", ALL_FORMS, (form) => {
   });
 
   test("a unit of work takes values as the database does outside of it", async () => {
-    const statement = sql`
+    const statement = testStatement`
       select ${12}::int as number, ${"12.50"}::numeric as amount, ${["a", "b"]}::text[] as texts,
         ${Buffer.from("b")}::bytea as bytes, ${null}::text as nothing, ${new Date(0)}::timestamptz as instant`;
     const rows = await queryInUnit(statement);
@@ -59,7 +60,7 @@ await describeOnForms("a unit of work", ALL_FORMS, (form) => {
   test("queries of a unit of work that run at once each get their own rows", async () => {
     const numbers = Array.from({ length: 20 }, (_, index) => index);
     const rows = await database.transaction((unit) =>
-      Promise.all(numbers.map((number) => unit.query(sql`select ${number}::int as number`))),
+      Promise.all(numbers.map((number) => unit.query(testStatement`select ${number}::int as number`))),
     );
     expect(rows).toEqual(numbers.map((number) => [{ number }]));
   });
@@ -70,39 +71,42 @@ await describeOnForms("a unit of work", ALL_FORMS, (form) => {
       await unit.prisma.tagType.create({
         data: { id: crypto.randomUUID(), name, nameKey: name, createdAt: new Date() },
       });
-      expect(await unit.query(sql`select name from tag_type where name = ${name}`)).toEqual([{ name }]);
+      expect(await unit.query(testStatement`select name from tag_type where name = ${name}`)).toEqual([
+        { name },
+      ]);
     };
     const failed = database.transaction(async (unit) => {
       await insert(unit);
       await unit.query(
-        sql`insert into tag_type select gen_random_uuid(), name, name_key, now() from tag_type`,
+        testStatement`insert into tag_type select gen_random_uuid(), name, name_key, now() from tag_type`,
       );
     });
     await expect(failed).rejects.toSatisfy((error) => failureOf(error).kind === "uniqueViolation");
-    expect(await database.query(sql`select name from tag_type where name = ${name}`)).toEqual([]);
+    expect(await database.query(testStatement`select name from tag_type where name = ${name}`)).toEqual([]);
   });
 
   test("a query after the end of its unit of work is refused", async () => {
     const ended = await database.transaction(async (unit) => unit);
-    await expect(ended.query(sql`select 1`)).rejects.toThrow();
+    await expect(ended.query(testStatement`select 1`)).rejects.toThrow();
   });
 
-  test("a statement of a unit of work is reported once, with its own text", async () => {
+  test("a statement of a unit of work is reported once, with its own name and text", async () => {
     open.statements.length = 0;
-    await queryInUnit(sql`select ${1}::int as one`);
-    const texts = open.statements.map(({ text }) => text).filter((text) => text.startsWith("select"));
-    expect(texts).toEqual(["select $1::int as one"]);
+    await queryInUnit(testStatement`select ${1}::int as one`);
+    const reported = open.statements.filter(({ text }) => text.startsWith("select"));
+    expect(reported).toMatchObject([{ name: "test", text: "select /* test */ $1::int as one" }]);
   });
 
   const misuses: Record<string, (database: Database) => unknown> = {
-    query: ({ query }) => query(sql`select 1`),
+    query: ({ query }) => query(testStatement`select 1`),
     "a reader's query": (used) =>
       used
         .forReader({ key: "reader", signal: null, refusal: () => new Error("Refused.") })
-        .query(sql`select 1`),
+        .query(testStatement`select 1`),
     prisma: ({ prisma }) => prisma.tagType.count(),
     "another transaction": (used) => used.transaction(async () => {}),
-    "a long list": (used) => used.read({ count: sql`select 1 as count`, rows: sql`select 1` } as never, 1),
+    "a long list": (used) =>
+      used.read({ count: testStatement`select 1 as count`, rows: testStatement`select 1` } as never, 1),
     "a snapshot": (used) => used.snapshot(async () => {}),
     maintenance: (used) => used.maintenance("write", async () => {}),
   };
@@ -128,10 +132,10 @@ await describeOnForms("a unit of work", ALL_FORMS, (form) => {
     const left: Promise<unknown>[] = [];
     await Promise.all([
       database.transaction(async (unit) => {
-        left.push(ended.then(() => database.query(sql`select 1 as one`)));
-        await unit.query(sql`select 1`);
+        left.push(ended.then(() => database.query(testStatement`select 1 as one`)));
+        await unit.query(testStatement`select 1`);
       }),
-      beside.push(database.query(sql`select 1`), database.prisma.tagType.count()),
+      beside.push(database.query(testStatement`select 1`), database.prisma.tagType.count()),
     ]);
     after();
     expect(await Promise.all(left)).toEqual([[{ one: 1 }]]);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { pino } from "pino";
-import sql, { type Sql } from "sql-template-tag";
+import type { Sql } from "sql-template-tag";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ReceiverCalls, ReceiverRequest } from "../../../src/background/webhooks/receiverCalls.js";
 import { WebhookSender } from "../../../src/background/webhooks/webhookSender.js";
@@ -11,6 +11,7 @@ import { DeliveryQueue } from "../../../src/domain/webhooks/deliveryQueue.js";
 import { type StoredChannel, storeChannel } from "../../domain/support.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { propertyInTime } from "../../support/properties.js";
+import { testStatement } from "../../support/statement.js";
 import { until } from "./receiver.js";
 
 const NEVER = new Promise<never>(() => {});
@@ -43,7 +44,7 @@ class MortalServer {
       const result = await work();
       return this.isAlive ? result : NEVER;
     };
-    const query = <Row>(statement: Sql) => whileAlive(() => bed.database.query<Row>(statement));
+    const query = <Row>(text: Sql) => whileAlive(() => bed.database.query<Row>(testStatement`${text}`));
     const calls: Pick<ReceiverCalls, "call" | "close"> = {
       call: (request, onBegun) => whileAlive(() => this.#call(world, request, onBegun)),
       close: async () => {},
@@ -115,14 +116,14 @@ await describeOnForms("servers that are killed at any moment", ["embedded"], (fo
     await fc.assert(
       propertyInTime(scenario, async ({ batches, answers, kills }) => {
         const webhookId = newId();
-        await bed.database.query(sql`
+        await bed.database.query(testStatement`
           insert into webhook (id, url, format, secret, event_types, created_at)
           values (${webhookId}::uuid, 'http://127.0.0.1/', 'STANDARD', 'whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==',
             '{LINK_REVOKED}', now())`);
         const world: World = { attempts: [], answers: [...answers], kills: new Set(kills) };
         let server = new MortalServer(bed, world);
         const stored = () =>
-          bed.database.query<{ id: string; state: string; attempts: number }>(sql`
+          bed.database.query<{ id: string; state: string; attempts: number }>(testStatement`
             select id, state::text, attempt_count as attempts from webhook_delivery
             where webhook_id = ${webhookId}::uuid order by position`);
         try {
@@ -130,13 +131,13 @@ await describeOnForms("servers that are killed at any moment", ["embedded"], (fo
           await until(async () => {
             if (!server.isAlive) server = new MortalServer(bed, world);
             await bed.database.query(
-              sql`update webhook_delivery set due_at = now() where state = 'SCHEDULED' and due_at > now()`,
+              testStatement`update webhook_delivery set due_at = now() where state = 'SCHEDULED' and due_at > now()`,
             );
             return (await stored()).every(({ state }) => state === "DELIVERED" || state === "FAILED");
           });
         } finally {
           await server.sender.stop();
-          await bed.database.query(sql`delete from webhook where id = ${webhookId}::uuid`);
+          await bed.database.query(testStatement`delete from webhook where id = ${webhookId}::uuid`);
         }
         const deliveries = (await stored()).map((row) => ({
           ...row,

@@ -1,5 +1,4 @@
 import fc from "fast-check";
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { storeOutcome } from "../../../src/domain/joinRequests/storeOutcome.js";
@@ -7,6 +6,7 @@ import { recount } from "../../../src/domain/links/counts/recount.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { propertyInTime } from "../../support/properties.js";
+import { testStatement } from "../../support/statement.js";
 import { BOT_ID, model, received, type SeedUpdate, telegramUpdate, updateSeeds } from "../members/updates.js";
 import { callerOf, noKnownCallers } from "../support.js";
 
@@ -46,7 +46,7 @@ interface Answer {
 }
 
 /** The requests whose sequences are not those of their member events, and the channels whose sequences have holes. */
-const WITHOUT_THEIR_EVENTS = sql`
+const WITHOUT_THEIR_EVENTS = testStatement`
   select r.id::text from join_request r
     left join member_event e on e.channel_id = r.channel_id and e.sequence = r.sequence
     left join member_event d on d.channel_id = r.channel_id and d.sequence = r.decline_sequence
@@ -71,7 +71,7 @@ await describeOnForms("what Telegram answers about requests", ALL_FORMS, (form) 
 
   const requests = () =>
     database.database.query<Row>(
-      sql`select id, update_id as "updateId", state from join_request order by update_id`,
+      testStatement`select id, update_id as "updateId", state from join_request order by update_id`,
     );
 
   /** Stores updates in the order of their first numbers, and what Telegram answers in between. */
@@ -130,7 +130,11 @@ await describeOnForms("what Telegram answers about requests", ALL_FORMS, (form) 
         request,
       ]),
     );
-    const found = await database.database.query<{ key: string; updateId: number; state: string }>(sql`
+    const found = await database.database.query<{
+      key: string;
+      updateId: number;
+      state: string;
+    }>(testStatement`
       select c.chat_id || ' ' || r.user_id || ' ' || extract(epoch from r.requested_at)::bigint as key,
         r.update_id as "updateId", r.state
       from join_request r join channel c on c.id = r.channel_id`);
@@ -144,7 +148,7 @@ await describeOnForms("what Telegram answers about requests", ALL_FORMS, (form) 
       }
     }
     const declined = await database.database.query(
-      sql`select from member_event where kind = 'JOIN_REQUEST_DECLINED'`,
+      testStatement`select from member_event where kind = 'JOIN_REQUEST_DECLINED'`,
     );
     expect(declined).toHaveLength([...decisions.values()].filter((one) => one === "DECLINED").length);
     expect(await database.database.query(WITHOUT_THEIR_EVENTS)).toEqual([]);

@@ -1,4 +1,3 @@
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { EventFeed } from "../../../src/domain/live/eventFeed.js";
@@ -7,6 +6,7 @@ import { findFollowedChannel } from "../../../src/domain/live/followedChannel.js
 import { audit, SERVER } from "../../../src/domain/shared/audit.js";
 import { idBeginning, newId } from "../../../src/domain/shared/ids.js";
 import { openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { testStatement } from "../../support/statement.js";
 import { callerOf, newChatId, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
 
 let opened: TestDatabase;
@@ -28,10 +28,10 @@ async function storeJoins({ id }: StoredChannel, count: number, eventId = newId)
   });
   await opened.database.transaction(async (unit) => {
     const [{ last } = { last: 0 }] = await unit.query<{ last: number }>(
-      sql`update channel_activity set last_sequence = last_sequence + ${count}::int
+      testStatement`update channel_activity set last_sequence = last_sequence + ${count}::int
         where channel_id = ${id}::uuid returning last_sequence - ${count}::int as last`,
     );
-    await unit.execute(sql`
+    await unit.execute(testStatement`
       insert into member_event (channel_id, sequence, id, user_id, occurred_at, kind, attribution)
       select ${id}::uuid, ${last}::bigint + n, event, person, now(), 'JOINED', 'NONE'
       from unnest(${users.map(() => eventId())}::uuid[], ${users}::bigint[]) with ordinality as e (event, person, n)`);
@@ -180,9 +180,9 @@ test("a subscriber whose last event a merge has dropped goes on with the event b
   feed.wake();
   await live.take(1);
   await storeJoins(group, 1);
-  await database.query(sql`
+  await database.query(testStatement`
     delete from member_event where channel_id = ${supergroup.id}::uuid and sequence = 2`);
-  await database.query(sql`
+  await database.query(testStatement`
     update channel_activity set last_sequence = 1 where channel_id = ${supergroup.id}::uuid`);
   await followMigration(
     { database, callerCache: noKnownCallers },

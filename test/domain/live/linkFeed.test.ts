@@ -1,9 +1,9 @@
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { LinkFeed, type ReadBeginning } from "../../../src/domain/live/linkFeed.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
 import { openTestDatabase, type TestDatabase, USUAL_FORMS } from "../../support/databases.js";
+import { testStatement } from "../../support/statement.js";
 import { received, type SeedUpdate, telegramUpdate } from "../members/updates.js";
 import { callerOf, newChatId, noKnownCallers } from "../support.js";
 
@@ -46,7 +46,7 @@ test("after a merge of two channels, the links that changed in the remaining one
   const remaining = await channelOf(supergroup);
   expect(remaining).not.toBe(former);
   const changed = await feed.changedSince(remaining, since);
-  const latest = await database.query<{ linkId: string }>(sql`
+  const latest = await database.query<{ linkId: string }>(testStatement`
     select link_id as "linkId" from member_event where channel_id = ${remaining}::uuid order by sequence desc limit 2`);
   expect(changed).toEqual(expect.arrayContaining(latest.map(({ linkId }) => linkId)));
   // A read in the future finds nothing: neither events nor audit entries are as young.

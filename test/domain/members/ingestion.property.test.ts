@@ -1,11 +1,11 @@
 import fc from "fast-check";
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { recount } from "../../../src/domain/links/counts/recount.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { propertyInTime } from "../../support/properties.js";
+import { testStatement } from "../../support/statement.js";
 import { callerOf, noKnownCallers } from "../support.js";
 import {
   BOT_ID,
@@ -41,7 +41,7 @@ const indexOf = (address: string | null): number | null => {
 };
 
 async function storedStays({ database }: TestDatabase): Promise<ModelStay[]> {
-  const rows = await database.query<Record<string, never>>(sql`
+  const rows = await database.query<Record<string, never>>(testStatement`
     select c.chat_id as chat, m.user_id as user, m.joined_at as joined, m.left_at as left, l.url as link,
       m.is_removal as "isRemoval", m.is_inferred_leave as "isInferred", m.is_rejoin as "isRejoin",
       m.is_first_by_link as "isFirstByLink", m.path
@@ -56,7 +56,7 @@ async function storedStays({ database }: TestDatabase): Promise<ModelStay[]> {
 }
 
 async function storedRequests({ database }: TestDatabase): Promise<ModelRequest[]> {
-  const rows = await database.query<Record<string, never>>(sql`
+  const rows = await database.query<Record<string, never>>(testStatement`
     select c.chat_id as chat, r.user_id as user, r.requested_at as requested, l.url as link, r.state
     from join_request r join channel c on c.id = r.channel_id left join invite_link l on l.id = r.link_id`);
   return rows.map((row) => ({
@@ -81,7 +81,7 @@ interface Event {
 }
 
 async function storedEvents({ database }: TestDatabase): Promise<Event[]> {
-  const rows = await database.query<Record<string, never>>(sql`
+  const rows = await database.query<Record<string, never>>(testStatement`
     select c.chat_id as chat, e.user_id as user, e.kind, e.occurred_at as at, l.url as link, e.path,
       e.is_removal as "isRemoval", e.is_rejoin as "isRejoin", e.is_inferred as "isInferred",
       e.kind = 'LEFT' and e.actor_id is not null as "hasActor"

@@ -1,4 +1,4 @@
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { recount } from "../../../src/domain/links/counts/recount.js";
@@ -11,6 +11,7 @@ import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js"
 import { ForbiddenError, ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { testStatement } from "../../support/statement.js";
 import { callerOf, newChatId, noKnownCallers } from "../support.js";
 import { BOT_ID, chatOf, received, type SeedUpdate, telegramUpdate } from "./updates.js";
 
@@ -56,7 +57,7 @@ await describeOnForms("storing updates", ALL_FORMS, (form) => {
     setAside.length = 0;
   });
 
-  const query = <Row>(statement: ReturnType<typeof sql>) => opened.database.query<Row>(statement);
+  const query = <Row>(text: Sql) => opened.database.query<Row>(testStatement`${text}`);
   const ingest = (...seeds: readonly SeedUpdate[]) => ingestion.ingest(toReceived(seeds), null);
   const channelOf = async (chatId: number): Promise<string> => {
     const [row] = await query<{ id: string }>(sql`select id from channel where chat_id = ${chatId}::bigint`);

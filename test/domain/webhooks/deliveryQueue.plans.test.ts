@@ -1,5 +1,5 @@
-import type { Sql } from "sql-template-tag";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { NamedStatement } from "../../../src/database/statement.js";
 import { newId } from "../../../src/domain/shared/ids.js";
 import { DeliveryQueue } from "../../../src/domain/webhooks/deliveryQueue.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
@@ -47,7 +47,7 @@ await describeOnForms("the statements of a queue with very many deliveries", ALL
     await store(FEW, "QUEUED", "null");
     await store(FEW, "SCHEDULED", "now() - interval '1 minute'");
     await pool.query("vacuum analyze");
-    const query = <Row>(statement: Sql): Promise<Row[]> => {
+    const query = <Row>(statement: NamedStatement): Promise<Row[]> => {
       sent.push(statement);
       return bed.database.query<Row>(statement);
     };

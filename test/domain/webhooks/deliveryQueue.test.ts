@@ -12,6 +12,7 @@ import {
 } from "../../../src/domain/webhooks/deliveryQueue.js";
 import { Webhooks } from "../../../src/domain/webhooks/webhooks.js";
 import { ALL_FORMS, describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { testStatement } from "../../support/statement.js";
 import { callerOf, noKnownCallers, type StoredChannel, storeChannel, TEST_WEBHOOKS } from "../support.js";
 
 const URL_OF_MINE = "http://127.0.0.1:1/";
@@ -51,14 +52,14 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
       ),
     );
   const join = async (userId: number) => {
-    const [row] = await bed.database.query<{ sequence: number }>(sql`
+    const [row] = await bed.database.query<{ sequence: number }>(testStatement`
       update channel_activity set last_sequence = last_sequence + 1 where channel_id = ${channel.id}::uuid
       returning last_sequence as sequence`);
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`
       insert into membership (channel_id, id, user_id, joined_at, join_update_id, join_sequence, path, attribution)
       values (${channel.id}::uuid, ${newId()}::uuid, ${userId}::bigint, now(), ${userId}::bigint, ${row?.sequence}::bigint,
         'DIRECT', 'NONE')`);
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`
       insert into member_event (channel_id, sequence, id, user_id, occurred_at, kind, attribution, path)
       select channel_id, join_sequence, ${newId()}::uuid, user_id, joined_at, 'JOINED', 'NONE', 'DIRECT' from membership
       where channel_id = ${channel.id}::uuid and join_sequence = ${row?.sequence}::bigint`);
@@ -68,11 +69,11 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
   const statesOf = async (webhookId: string) =>
     (
       await bed.database.query<{ state: string }>(
-        sql`select state::text from webhook_delivery where webhook_id = ${webhookId}::uuid order by position`,
+        testStatement`select state::text from webhook_delivery where webhook_id = ${webhookId}::uuid order by position`,
       )
     ).map(({ state }) => state);
   const hurry = () =>
-    bed.database.query(sql`update webhook_delivery set due_at = now() where state = 'SCHEDULED'`);
+    bed.database.query(testStatement`update webhook_delivery set due_at = now() where state = 'SCHEDULED'`);
 
   beforeAll(async () => {
     bed = await openTestDatabase(form);
@@ -96,7 +97,11 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
       expect(
         await queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due), failureCount: index }]),
       ).toBe(false);
-      const [row] = await bed.database.query<{ state: string; pause: number; attempts: number }>(sql`
+      const [row] = await bed.database.query<{
+        state: string;
+        pause: number;
+        attempts: number;
+      }>(testStatement`
         select state::text, extract(epoch from due_at - clock_timestamp())::float8 as pause, attempt_count as attempts
         from webhook_delivery where webhook_id = ${id}::uuid`);
       expect(row).toMatchObject({ state: seconds === null ? "FAILED" : "SCHEDULED", attempts: index + 1 });
@@ -118,7 +123,9 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     const fail = (index: number) =>
       queue.finish(id, URL_OF_MINE, [{ ...REFUSED, ...attemptOf(due[index]), failureCount: 0 }]);
     const age = (interval: string) =>
-      bed.database.query(sql`update webhook set failing_since = failing_since - ${interval}::interval`);
+      bed.database.query(
+        testStatement`update webhook set failing_since = failing_since - ${interval}::interval`,
+      );
     expect(await fail(0)).toBe(false);
     await age("4 days 23 hours");
     expect(await fail(1)).toBe(false);
@@ -129,7 +136,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await queue.disable(id, URL_OF_MINE, "No delivery has succeeded for five days.");
     await queue.disable(id, URL_OF_MINE, "Again.");
     const entries = await bed.database.query(
-      sql`select caller, action, change from audit_entry where subject_id = ${id}::uuid and action = 'webhook.disable'`,
+      testStatement`select caller, action, change from audit_entry where subject_id = ${id}::uuid and action = 'webhook.disable'`,
     );
     expect(entries).toEqual([
       {
@@ -179,14 +186,16 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     const [due] = await queue.take(id, [], 10);
     const refused = [{ ...REFUSED, ...attemptOf(due), failureCount: 0 }];
     await queue.finish(id, URL_OF_MINE, refused);
-    await bed.database.query(sql`update webhook set failing_since = now() - interval '6 days'`);
+    await bed.database.query(testStatement`update webhook set failing_since = now() - interval '6 days'`);
     expect(await queue.finish(id, "http://127.0.0.1:1/former", refused)).toBe(false);
     await queue.disable(id, "http://127.0.0.1:1/former", "Gone.");
     const [webhook] = await webhooks.list();
     expect(webhook).toMatchObject({ isEnabled: true, disabledReason: null });
     await webhooks.update({ id, url: "http://127.0.0.1:1/new" });
     await queue.finish(id, URL_OF_MINE, refused);
-    const [row] = await bed.database.query(sql`select failing_since as "failingSince" from webhook`);
+    const [row] = await bed.database.query(
+      testStatement`select failing_since as "failingSince" from webhook`,
+    );
     expect(row).toEqual({ failingSince: null });
   });
 
@@ -201,11 +210,11 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
         await queue.finish(id, URL_OF_MINE, [{ ...outcome, ...attemptOf(due), failureCount }]);
         const [again, ...others] = await queue.take(id, [], 10);
         expect({ again, others }).toMatchObject({ again: { id: due?.id, failureCount: 0 }, others: [] });
-        const [row] = await bed.database.query(sql`
+        const [row] = await bed.database.query(testStatement`
           select state::text, status, delivered_at as "deliveredAt" from webhook_delivery where id = ${due?.id}::uuid`);
         expect(row).toEqual({ state: "SCHEDULED", status: outcome.status, deliveredAt: null });
       }
-      await bed.database.query(sql`delete from webhook_delivery`);
+      await bed.database.query(testStatement`delete from webhook_delivery`);
     }
   });
 
@@ -215,7 +224,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await join(2);
     await webhooks.update({ id, isEnabled: false });
     await join(3);
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`
       update webhook_delivery set due_at = now() - interval '1 second' where position = (select min(position) from webhook_delivery)`);
     await webhooks.update({ id, isEnabled: true });
     expect(await statesOf(id)).toEqual(["SCHEDULED"]);
@@ -250,7 +259,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await queue.finish(id, URL_OF_MINE, [{ ...DELIVERED, ...attemptOf(delivered), failureCount: 0 }]);
     await webhooks.update({ id, chatIds: [channel.chatId] });
     // As an event that was stored at the same time.
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`
       insert into webhook_delivery (id, webhook_id, channel_id, event_id, created_at, occurred_at, event_type, state)
       values (${newId()}::uuid, ${id}::uuid, ${other.id}::uuid, ${newId()}::uuid, now(), now(), 'LINK_REVOKED', 'QUEUED')`);
     await hurry();
@@ -282,11 +291,11 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     const [first] = await queue.take(id, [], 10);
     expect(first?.person).toBe(777_888_999);
     const [row] = await bed.database.query<{ text: string }>(
-      sql`select row_to_json(d)::text as text from webhook_delivery d where webhook_id = ${id}::uuid`,
+      testStatement`select row_to_json(d)::text as text from webhook_delivery d where webhook_id = ${id}::uuid`,
     );
     expect(row?.text).not.toContain("777888999");
     await bed.database.query(
-      sql`update member_event set user_id = -5, path = 'ADDED' where user_id = 777888999`,
+      testStatement`update member_event set user_id = -5, path = 'ADDED' where user_id = 777888999`,
     );
     const [second] = await queue.take(id, [], 10);
     expect(second).toEqual({ ...first, person: "erased" });
@@ -300,7 +309,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await queue.finish(id, URL_OF_MINE, [{ ...DELIVERED, ...attemptOf(delivered), failureCount: 0 }]);
     await join(5);
     const to = await storeChannel(bed.database);
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`
       insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
       values (${newId()}::uuid, now(), 'server', 'channel.store', ${to.id}::uuid, ${to.id}::uuid, '{}')`);
     await followMigration(
@@ -336,18 +345,18 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await hurry();
     await tell(4);
     const idsOf = (due: readonly DueDelivery[]) => due.map((delivery) => delivery.id);
-    const stored = await bed.database.query<{ id: string }>(sql`
+    const stored = await bed.database.query<{ id: string }>(testStatement`
       update webhook_delivery d set created_at = case rank when 1 then now() + ${later} when 2 then now() - ${later}
         when 3 then now() + ${later} else now() + 2 * ${later} end, due_at = case rank when 0 then now() - ${later} / 2 end
       from (select id, row_number() over (order by position) - 1 as rank from webhook_delivery) ranked
       where ranked.id = d.id returning d.id, d.position`);
     expect(stored).toHaveLength(5);
     const news = await bed.database.query<{ id: string }>(
-      sql`select id from webhook_delivery where state = 'QUEUED' order by position`,
+      testStatement`select id from webhook_delivery where state = 'QUEUED' order by position`,
     );
     const [one, two, three, four] = idsOf(news as DueDelivery[]);
     expect(idsOf(await queue.take(id, [], 10))).toEqual([retried?.id, one, two, three, four]);
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`
       update webhook_delivery set created_at = now() - ${later} where id = any(${[one, two]}::uuid[])`);
     expect(idsOf(await queue.take(id, [], 3))).toEqual([one, two, retried?.id]);
     expect(idsOf(await queue.take(id, [], 2))).toEqual([one, two]);
@@ -359,11 +368,11 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     await join(2);
     const day = sql`interval '1 day'`;
     await bed.database.query(
-      sql`update member_event set user_id = -9, occurred_at = occurred_at - 29 * ${day}`,
+      testStatement`update member_event set user_id = -9, occurred_at = occurred_at - 29 * ${day}`,
     );
-    await bed.database.query(sql`update membership set joined_at = joined_at - 29 * ${day}`);
-    await bed.database.query(sql`update membership set left_at = now() - ${day} where user_id = 2`);
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`update membership set joined_at = joined_at - 29 * ${day}`);
+    await bed.database.query(testStatement`update membership set left_at = now() - ${day} where user_id = 2`);
+    await bed.database.query(testStatement`
       update webhook_delivery set id = ('01800000' || substr(id::text, 9))::uuid, created_at = now() - 31 * ${day},
         occurred_at = now(), due_at = now()`);
     await queue.claim([]);
@@ -379,7 +388,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
     const deleted = await make(["LINK_REVOKED"]);
     await tell(3);
     await webhooks.delete({ id: deleted.id });
-    await bed.database.query(sql`
+    await bed.database.query(testStatement`
       update webhook_delivery set id = ('01800000' || substr(id::text, 9))::uuid, created_at = now() - interval '31 days',
         occurred_at = now() - interval '31 days',
         state = case when position % 2 = 0 then 'DELIVERED' else 'QUEUED' end::webhook_delivery_state

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import sql from "sql-template-tag";
+import sql, { type Sql } from "sql-template-tag";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Database } from "../../../src/database/database.js";
 import { createDatabase } from "../../../src/database/database.js";
@@ -13,6 +13,7 @@ import {
   openTestDatabase,
   type TestDatabase,
 } from "../../support/databases.js";
+import { testStatement } from "../../support/statement.js";
 import {
   ADMIN_TOKEN,
   EventReader,
@@ -369,8 +370,8 @@ await describeOnForms("the rights watch of streams", ALL_FORMS, (form) => {
     },
     COMPLETE,
   ];
-  const execute = (statement: ReturnType<typeof sql>) =>
-    database.database.transaction((unit) => unit.execute(statement));
+  const execute = (text: Sql) =>
+    database.database.transaction((unit) => unit.execute(testStatement`${text}`));
   /** Returns the remaining events of a stream and the time in milliseconds until the stream ended. */
   const endOf = async (events: EventReader): Promise<readonly [unknown, number]> => {
     const started = performance.now();

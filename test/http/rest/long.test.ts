@@ -4,7 +4,6 @@ import { json } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Database } from "../../../src/database/database.js";
 import { Links } from "../../../src/domain/links/query/linkQueries.js";
@@ -12,6 +11,7 @@ import { newId } from "../../../src/domain/shared/ids.js";
 import { storeChannel, storeTags, storeTagType } from "../../domain/support.js";
 import { describeOnForms, USUAL_FORMS } from "../../support/databases.js";
 import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
+import { testStatement } from "../../support/statement.js";
 import { callerOf } from "./support.js";
 
 const LINKS = 20_000;
@@ -26,13 +26,13 @@ async function fill(database: Database): Promise<void> {
   const typeId = await storeTagType(database, "Source");
   const tags = [1, 2, 3].map((number) => ({ id: newId(), typeId, name: `Tag ${number}` }));
   await storeTags(database, channelId, tags);
-  await database.query(sql`
+  await database.query(testStatement`
     insert into invite_link (id, channel_id, name, name_key, url, budget, creator_id, created_at)
     select ('01990000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, ${channelId}::uuid, 'Link ' || n,
       'link ' || n, 'https://t.me/+' || n, n % 1000 / 4.0, 7, timestamptz '2026-01-01' + n / 3 * interval '1 second'
     from generate_series(1, ${LINKS}::int) n`);
   for (const [index, tag] of tags.entries()) {
-    await database.query(sql`
+    await database.query(testStatement`
       insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
       select id, ${tag.id}::uuid, channel_id, ${typeId}::uuid, created_at from invite_link
       where budget * 4 % ${index + 2}::int = 0`);

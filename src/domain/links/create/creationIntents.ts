@@ -1,10 +1,10 @@
 import { EventEmitter, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import sql, { type Sql } from "sql-template-tag";
 import type { Database, UnitOfWork } from "../../../database/database.js";
 import { failureOf } from "../../../database/failures.js";
 import type { CreationState, LinkCreation, Prisma } from "../../../database/generated/prisma/client.js";
 import type { Presence } from "../../../database/presence.js";
+import { type NamedStatement, statement } from "../../../database/statement.js";
 import type { Deadline, SendObserver } from "../../../telegram/gateway.js";
 import type { Caller } from "../../shared/caller.js";
 import { IdempotencyConflictError, TelegramUnavailableError, ValidationError } from "../../shared/errors.js";
@@ -152,8 +152,8 @@ export class CreationIntents {
   }
 
   /** The statement that stores a new intent. */
-  #insertOf(id: string, request: IntentRequest): Sql {
-    return sql`
+  #insertOf(id: string, request: IntentRequest): NamedStatement {
+    return statement("link_creation_insert")`
       insert into link_creation (id, caller, idempotency_key, arguments_hash, arguments, state, owner_id, channel_id, bot_id,
         created_at)
       values (${id}::uuid, ${request.caller}, ${request.idempotencyKey}, ${request.argumentsHash},
@@ -196,7 +196,7 @@ export class CreationIntents {
    */
   sendingOf(id: string): SendObserver {
     const move = async (from: CreationState[], to: CreationState): Promise<void> => {
-      const moved = await this.#database.query(sql`
+      const moved = await this.#database.query(statement("link_creation_move")`
         update link_creation set state = ${to}::creation_state, updated_at = ${new Date().toISOString()}::timestamptz
         where id = ${id}::uuid and state = any(${from}::text[]::creation_state[])
           and owner_id = ${this.#presence.id}::uuid

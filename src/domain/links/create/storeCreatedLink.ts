@@ -1,6 +1,6 @@
-import sql, { type Sql } from "sql-template-tag";
 import type { UnitOfWork } from "../../../database/database.js";
 import type { Instant } from "../../../database/instant.js";
+import { type NamedStatement, statement } from "../../../database/statement.js";
 import type { LinkSettings, TelegramInviteLink } from "../../../telegram/gateway.js";
 import { BOT_STATUS } from "../../channels/storeChannel.js";
 import { auditMany } from "../../shared/audit.js";
@@ -51,7 +51,7 @@ async function freeExternalId(
   externalId: string | null,
 ): Promise<string | null> {
   if (externalId === null) return null;
-  const taken = await query(sql`
+  const taken = await query(statement("links_with_external_id")`
     select from invite_link where channel_id = ${channelId}::uuid and external_id = ${externalId} and url <> ${url}`);
   return taken.length === 0 ? externalId : null;
 }
@@ -75,7 +75,7 @@ export async function storeCreatedLink(statements: Statements, created: CreatedL
   const { creationId, botId, caller, creatorId, createdAt, spec, answer } = created;
   // The intent is read again: a chat migration may have merged its channel and tags into others, and an earlier try may
   // have stored the link.
-  const [intent] = await query<Intent>(sql`
+  const [intent] = await query<Intent>(statement("link_creation_read")`
     select i.channel_id as "channelId", i.link_id as "linkId", i.created_at as "createdAt",
       i.arguments->'tagIds' as "tagIds", c.bot_status as "botStatus"
     from link_creation i join channel c on c.id = i.channel_id where i.id = ${creationId}::uuid`);
@@ -90,7 +90,7 @@ export async function storeCreatedLink(statements: Statements, created: CreatedL
   const id = newId();
   const now = new Date().toISOString();
   // The link may be stored already, from an update of Telegram's that came before the answer.
-  const [link] = await query<{ id: string; createdAt: Instant }>(sql`
+  const [link] = await query<{ id: string; createdAt: Instant }>(statement("link_insert_created")`
     insert into invite_link as l (id, channel_id, url, bot_id, name, name_key, creates_join_request, expire_date,
       member_limit, is_revoked, subscription_price, budget, external_id, external_id_key, creator_id, is_bot_created,
       created_at)
@@ -108,14 +108,16 @@ export async function storeCreatedLink(statements: Statements, created: CreatedL
     returning id, created_at as "createdAt"`);
   if (!link) throw new Error("The link was not stored.");
   if (link.id !== id) {
-    const others = await query(sql`select from link_creation where link_id = ${link.id}::uuid`);
+    const others = await query(
+      statement("link_creation_of_link")`select from link_creation where link_id = ${link.id}::uuid`,
+    );
     if (others.length > 0 || link.createdAt < intent.createdAt) throw new ForeignLinkError(url);
   }
   const tagIds = intent.tagIds.length === 0 ? [] : await addTags(statements, link.id, intent.tagIds);
   if (intent.botStatus !== BOT_STATUS.ready)
-    await query(sql`
+    await query(statement("channel_mark_ready")`
       update channel set bot_status = ${BOT_STATUS.ready}, updated_at = ${now} where id = ${channelId}::uuid`);
-  await query(sql`
+  await query(statement("link_creation_answer")`
     update link_creation set state = 'ANSWERED', link_id = ${link.id}::uuid, updated_at = ${now}
     where id = ${creationId}::uuid`);
   const change = {
@@ -125,7 +127,7 @@ export async function storeCreatedLink(statements: Statements, created: CreatedL
     tagIds,
     ...(externalId === null ? {} : { externalId }),
   };
-  const execute = async (statement: Sql) => (await query(statement)).length;
+  const execute = async (insert: NamedStatement) => (await query(insert)).length;
   const entry = { action: "inviteLink.create", subjectId: link.id, channelId, change } as const;
   await auditMany({ execute }, caller, [entry]);
   return link.id;

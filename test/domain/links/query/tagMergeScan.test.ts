@@ -17,6 +17,7 @@ import {
   USUAL_FORMS,
 } from "../../../support/databases.js";
 import { planOf, rowsRead, statementsOf, tablesReadWhole } from "../../../support/plans.js";
+import { testStatement } from "../../../support/statement.js";
 import {
   callerOf,
   type NewTag,
@@ -54,7 +55,7 @@ async function fill(database: Database): Promise<{ channel: StoredChannel; types
       return { id, tags };
     }),
   );
-  await database.query(sql`
+  await database.query(testStatement`
     insert into invite_link (id, channel_id, url, is_bot_created, created_at)
     select ('01990000-0000-7000-8000-' || lpad(to_hex(n * 7919 % ${LINKS}::int), 12, '0'))::uuid, ${channel.id}::uuid,
       'https://t.me/+' || n, n % 2 = 0, timestamptz '2026-01-01' + n / 3 * interval '1 second'
@@ -62,7 +63,7 @@ async function fill(database: Database): Promise<{ channel: StoredChannel; types
   const carrying = [sql`n % 6`, sql`n / 6 % 6`, sql`case when n % 10 > 0 then n / 36 % 6 end`];
   for (const [index, place] of [...carrying, sql`case when n % 4 = 0 then (n + 1) % 6 end`].entries()) {
     const { id: typeId, tags } = types[index % types.length] as Type;
-    await database.query(sql`
+    await database.query(testStatement`
       insert into invite_link_tag (link_id, tag_id, channel_id, type_id, created_at)
       select id, (${tags.map(({ id }) => id)}::uuid[])[${place} + 1], channel_id, ${typeId}::uuid, created_at
       from (select *, substr(url, 15)::int as n from invite_link where channel_id = ${channel.id}::uuid) l

@@ -1,10 +1,10 @@
-import sql from "sql-template-tag";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { BulkTagging } from "../../../../src/domain/links/tagging/bulkTagging.js";
 import { createLoaders } from "../../../../src/domain/loaders.js";
 import { UserError } from "../../../../src/domain/shared/errors.js";
 import { newId } from "../../../../src/domain/shared/ids.js";
 import { ALL_FORMS, describeOnForms } from "../../../support/databases.js";
+import { testStatement } from "../../../support/statement.js";
 import { callerOf, type NewTag, storeTags, storeTagType } from "../../support.js";
 import { openWorkshop, type WorkingServer, type Workshop } from "../workshop.js";
 
@@ -91,9 +91,13 @@ await describeOnForms("bulk tagging", ALL_FORMS, (form) => {
       await set(0, links, [taken]);
       const answers = await Promise.allSettled([
         set(0, links, [kept, deleted], [taken]),
-        workshop.test.database.query(sql`delete from tag where id = ${attempt % 2 ? deleted : taken}::uuid`),
+        workshop.test.database.query(
+          testStatement`delete from tag where id = ${attempt % 2 ? deleted : taken}::uuid`,
+        ),
         set(1, [...links].reverse(), [deleted, kept]),
-        workshop.test.database.query(sql`delete from tag where id = ${attempt % 2 ? taken : deleted}::uuid`),
+        workshop.test.database.query(
+          testStatement`delete from tag where id = ${attempt % 2 ? taken : deleted}::uuid`,
+        ),
       ]);
       for (const answer of answers) {
         // The tag was deleted before the request looked it up.
