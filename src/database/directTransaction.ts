@@ -20,12 +20,6 @@ export interface DirectTransaction {
 }
 
 /**
- * How long PostgreSQL waits for the next statement, in milliseconds, before it ends the session. A server that freezes in a
- * transaction would hold up everybody who waits for its locks.
- */
-export const IDLE_TIMEOUT_MS = 5000;
-
-/**
  * All statements look rows up by their keys, so that plans that read whole tables are never taken where an index can be
  * used. The costs that result would also make PostgreSQL compile statements, which takes longer than running them.
  */
@@ -36,7 +30,6 @@ const BEGIN = [
   "set local enable_mergejoin = off",
   "set local plan_cache_mode = force_generic_plan",
   "set local jit = off",
-  `set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`,
 ].join("; ");
 
 /**

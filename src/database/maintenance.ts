@@ -56,7 +56,7 @@ async function runOnce<T>(
   };
   try {
     await query(BEGIN[mode]);
-    await query("set local statement_timeout = 0");
+    await query("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0");
     if (mode === "write") await query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
     const result = await work({
       query: async <Row>(statement: NamedStatement) => {

@@ -6,7 +6,7 @@ export interface SessionNeeds {
   readonly schema: string;
   /** The name in pg_stat_activity. */
   readonly applicationName: string;
-  /** Milliseconds; 0 for no limit. */
+  /** Milliseconds; 0 for no limit, neither of statements nor of pauses in a transaction. */
   readonly statementTimeoutMs: number;
 }
 
@@ -41,10 +41,9 @@ const SETTINGS = {
   default_transaction_deferrable: "off",
   row_security: "on",
   gin_fuzzy_search_limit: "0",
-  // Time limits. A session may idle in a transaction, for example while a client reads a long list.
+  // Time limits.
   exit_on_error: "off",
   lock_timeout: "0",
-  idle_in_transaction_session_timeout: "0",
   idle_session_timeout: "0",
   client_min_messages: "notice",
   // A machine that vanished keeps its locks and its presence until PostgreSQL notices: after 25 s with these values,
@@ -55,6 +54,12 @@ const SETTINGS = {
   // Where something that was sent to it waits for an answer, keepalives do not count.
   tcp_user_timeout: "25000",
 } as const;
+
+/**
+ * How long PostgreSQL waits for the next statement of a transaction, in milliseconds, before it ends the session. A server
+ * that freezes in a transaction would hold up everybody who waits for its locks.
+ */
+const IDLE_IN_TRANSACTION_MS = 5000;
 
 /** Settings that are changed only if necessary: the role may lack the right, or the version the setting. */
 const CONDITIONAL = [
@@ -77,6 +82,7 @@ const settingsOf = ({ schema, applicationName, statementTimeoutMs }: SessionNeed
   [
     `set statement_timeout = ${statementTimeoutMs}`,
     ...LEFTOVERS,
+    `set idle_in_transaction_session_timeout = ${statementTimeoutMs === 0 ? 0 : IDLE_IN_TRANSACTION_MS}`,
     ...Object.entries(SETTINGS).map(([name, value]) => `set ${name} = '${value}'`),
     `set search_path = ${pg.escapeIdentifier(schema)}`,
     `set application_name = '${applicationName}'`,
@@ -188,5 +194,6 @@ export function setAnswerTimeout(client: pg.ClientBase, milliseconds: number): v
  */
 export async function liftTimeLimit(client: pg.PoolClient): Promise<void> {
   setAnswerTimeout(client, UNLIMITED_MS);
-  await client.query("set local statement_timeout = 0");
+  // The client of an export may read slowly, so that the session is idle meanwhile.
+  await client.query("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0");
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { UnitOfWork } from "../../src/database/database.js";
 import { failureOf, unavailabilityOf } from "../../src/database/failures.js";
+import type { NamedStatement } from "../../src/database/statement.js";
 import { newId } from "../../src/domain/shared/ids.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../support/databases.js";
 import { testStatement } from "../support/statement.js";
@@ -86,32 +87,39 @@ await describeOnForms("concurrent transactions", ["server"], () => {
     expect(tries).toBeGreaterThan(count);
   });
 
-  test("of a server that freezes end, so that others get the locks", async () => {
-    const { database, pool } = open;
-    const id = newId();
-    await database.prisma.tagType.create({
-      data: { id, name: "Locked", nameKey: id, createdAt: new Date() },
-    });
-    const lock = testStatement`select from tag_type where id = ${id}::uuid for update`;
-    let unfreeze = () => {};
-    const frozen = new Promise<void>((resolve) => {
-      unfreeze = resolve;
-    });
-    let locked = () => {};
-    const holding = new Promise<void>((resolve) => {
-      locked = resolve;
-    });
-    const work = database.directTransaction(async (transaction) => {
-      await transaction.queryOnce(lock);
-      locked();
-      await frozen;
-      await transaction.queryOnce(lock);
-    });
-    await holding;
-    await pool.query({ text: lock.text, values: lock.values });
-    unfreeze();
-    await expect(work).rejects.toSatisfy((error) => unavailabilityOf(error) !== null);
-  });
+  test.each(["transaction", "directTransaction"] as const)(
+    "of a server that freezes end, so that others get the locks: %s",
+    async (kind) => {
+      const { database, pool } = open;
+      const id = newId();
+      await database.prisma.tagType.create({
+        data: { id, name: "Locked", nameKey: id, createdAt: new Date() },
+      });
+      const lock = testStatement`select from tag_type where id = ${id}::uuid for update`;
+      let unfreeze = () => {};
+      const frozen = new Promise<void>((resolve) => {
+        unfreeze = resolve;
+      });
+      let locked = () => {};
+      const holding = new Promise<void>((resolve) => {
+        locked = resolve;
+      });
+      const freeze = async (query: (statement: NamedStatement) => Promise<unknown>) => {
+        await query(lock);
+        locked();
+        await frozen;
+        await query(lock);
+      };
+      const work =
+        kind === "transaction"
+          ? database.transaction((unit) => freeze((statement) => unit.query(statement)))
+          : database.directTransaction((unit) => freeze((statement) => unit.queryOnce(statement)));
+      await holding;
+      await pool.query({ text: lock.text, values: lock.values });
+      unfreeze();
+      await expect(work).rejects.toSatisfy((error) => unavailabilityOf(error) !== null);
+    },
+  );
 
   test("are repeated for a missing row, which is reported in the end", async () => {
     const { database } = open;
