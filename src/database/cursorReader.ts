@@ -7,7 +7,7 @@ import { type NamedStatement, statement } from "./statement.js";
 
 /** The rows of one snapshot, read in portions. */
 export interface RowStream<Row> {
-  /** The next portion; empty at the end. */
+  /** The next portion; empty at the end, when the list is closed. */
   next(): Promise<Row[]>;
   /** Releases the session or the held cursor. May be called at any time and repeatedly. */
   close(): Promise<unknown>;
@@ -163,7 +163,10 @@ export class CursorReader {
         if (ended) throw new Error("The list is closed.");
         const fetched = fetch();
         fetching = fetched;
-        return (await fetched) as Row[];
+        const rows = (await fetched) as Row[];
+        // A client that has got the end may ask for the next list at once. The caller's own close reports a failure.
+        if (rows.length === 0) await close().catch(() => {});
+        return rows;
       },
       close,
     };

@@ -82,6 +82,15 @@ await describeOnForms("a cursor reader", ALL_FORMS, (form) => {
     expect(occupied()).toBe(0);
   });
 
+  test("makes room for a further list before it tells that a list has ended", async () => {
+    const some = readerOf();
+    for (let time = 0; time < 5; time += 1) {
+      const { rows } = await begin(some);
+      while ((await rows.next()).length > 0);
+    }
+    expect(occupied()).toBe(0);
+  });
+
   test("closes a list after its time limit", async () => {
     const { rows } = await begin(readerOf(100));
     await vi.waitFor(() => expect(rows.next()).rejects.toThrow("closed"), { timeout: 20_000 });
