@@ -19,7 +19,7 @@ import { unavailabilityOf } from "./database/failures.js";
 import { markDatabaseOwner } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
 import type { DatabasePool } from "./database/pools.js";
-import { announcePresence, type Presence } from "./database/presence.js";
+import { announcePresence, type Presence, WORK_RELEASED } from "./database/presence.js";
 import { readinessProbe } from "./database/readinessProbe.js";
 import type { OnStatement } from "./database/statementEvents.js";
 import { guardTransactions } from "./database/transactionGuard.js";
@@ -167,6 +167,10 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     gateway,
     session,
     onLinkBatch: () => batches?.wake(),
+    onWorkReleased() {
+      receiver?.wake();
+      batches?.wake();
+    },
   });
   if (historyFrom) await storeHistory(domain, sample, historyFrom);
   batches = new LinkBatchRunner({ ...domain, session, log, onItem: metrics.recordBatchItem });
@@ -204,10 +208,12 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   sender.start();
   // Before any link can be made: Telegram sends no update of a kind that it was not asked for when it happened.
   await reception.receiver.start();
-  await listen(context, server);
   const runner = batches;
+  const stopBatches = () => runner.stop();
+  // Once more after the last request, which may have added one.
+  closers.push(stopBatches);
+  await listen(context, server);
   runner.start();
-  closers.push(() => runner.stop());
   if (sandbox && !config.isSandboxQuiet) closers.push(startSampleLife(sandbox.control));
   // Created last, because only the first start shows the token: if the start failed after this, it would never be seen.
   const firstApiToken = sandbox || config.adminToken !== null ? null : await firstToken(database);
@@ -218,7 +224,8 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     tokenToShow: ownToken ?? firstApiToken,
     async stop() {
       isStopping = true;
-      await delay(config.shutdownDelayMs);
+      // Another server goes on with the batches while this one still answers.
+      await Promise.all([closeAll([stopBatches], log), delay(config.shutdownDelayMs)]);
       await readArrived(server);
       await closeAll(closers.splice(0), log);
     },
@@ -367,12 +374,14 @@ interface DomainParts {
   readonly gateway: TelegramGateway;
   readonly session: BackgroundSession;
   readonly onLinkBatch: () => void;
+  /** Called when another server has given work back. */
+  readonly onWorkReleased: () => void;
 }
 
 /** Builds the state that all requests share, and the sender of webhooks, which requests wake. */
 async function buildDomain(
   { config, log, closers, metrics, connectionFailures }: Start,
-  { pool, database, presence, gateway, session, onLinkBatch }: DomainParts,
+  { pool, database, presence, gateway, session, onLinkBatch, onWorkReleased }: DomainParts,
 ): Promise<{ domain: Domain; databaseHealth: DatabaseHealth; sender: WebhookSender }> {
   const pendingWork = new PendingWork();
   closers.push(() => pendingWork.drained());
@@ -407,7 +416,8 @@ async function buildDomain(
     live.events.wake();
     live.links.wake();
   };
-  presence.onNotified(() => {
+  presence.onNotified((channel) => {
+    if (channel === WORK_RELEASED) return onWorkReleased();
     wakeSubscriptions();
     sender.wake();
   });

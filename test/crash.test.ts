@@ -191,6 +191,28 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     return rows.map(({ pid }) => pid);
   };
 
+  test("a replica takes the batches over of a server that still answers while it stops", {
+    timeout: PATIENCE_MS,
+  }, async () => {
+    await prepare({ SHUTDOWN_DELAY_MS: "600000" });
+    const [server] = await Promise.all([testBed.start(), testBed.start()]);
+    await withTags(server);
+    // The batch has to wait for an hour.
+    testBed.telegram.control.fail(
+      { kind: "too-many-requests", retryAfter: 3600 },
+      { method: "createChatInviteLink" },
+    );
+    const { createInviteLinks } = await server.ask(
+      `mutation { createInviteLinks(input: { channelId: ${CHANNEL}, links: [{ name: "Waiting" }] }) { __typename } }`,
+    );
+    expect(createInviteLinks.__typename).toBe("CreateInviteLinksSuccess");
+    const owner = async () => (await watcher.query("select owner_id from link_batch")).rows[0]?.owner_id;
+    const before = await owner();
+    server.process.child.kill("SIGTERM");
+    await expect.poll(owner, { timeout: 30_000 }).toSatisfy((after) => after !== null && after !== before);
+    expect(await server.ask("{ __typename }")).toEqual({ __typename: "Query" });
+  });
+
   test("a replica completes the retry of a creation whose server was killed", {
     timeout: PATIENCE_MS * 5,
   }, async () => {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import sql from "sql-template-tag";
 import type { BackgroundSession } from "../database/dedicatedSession.js";
 import { unavailabilityOf } from "../database/failures.js";
-import { isPresent } from "../database/presence.js";
+import { isPresent, WORK_RELEASED } from "../database/presence.js";
 import { statement } from "../database/statement.js";
 import {
   BatchMaker,
@@ -56,13 +56,13 @@ export class LinkBatchRunner {
     this.#looking = this.#look();
   }
 
-  /** Looks at once for batches that were added or cancelled. */
+  /** Looks at once for batches that were added, cancelled or given back by another server. */
   wake(): void {
     this.#wake.abort();
     this.#wake = new AbortController();
   }
 
-  /** Waits for the link that is being created, and gives the batches to other servers. */
+  /** Waits for the link that is being created, and gives the batches to other servers. May be called repeatedly. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.wake();
@@ -70,7 +70,10 @@ export class LinkBatchRunner {
     await Promise.all(this.#running.values());
     const { session, serverId } = this.#options;
     await session.query(statement("link_batches_release")`
-      update link_batch set owner_id = null where owner_id = ${serverId}::uuid and finished_at is null`);
+      with released as (
+        update link_batch set owner_id = null where owner_id = ${serverId}::uuid and finished_at is null returning id
+      )
+      select pg_notify(${WORK_RELEASED}::text, '') from released`);
   }
 
   async #look(): Promise<void> {

@@ -15,13 +15,16 @@ export interface Presence {
   /** The id of this process. */
   readonly id: string;
   isAlive(id: string): Promise<boolean>;
-  /** Calls `onNotified` when any server may have stored member events. On the embedded database there is no other server. */
-  onNotified(onNotified: () => void): void;
+  /** Calls `onNotified` when any server may have notified the others. On the embedded database there is no other server. */
+  onNotified(onNotified: (channel: NotificationChannel) => void): void;
   leave(): Promise<void>;
 }
 
 /** The channel of PostgreSQL on which a server notifies the others that it has stored member events. */
 export const MEMBER_EVENTS = "member_events";
+/** The channel on which a server that stops notifies the others that it has given work back. */
+export const WORK_RELEASED = "work_released";
+export type NotificationChannel = typeof MEMBER_EVENTS | typeof WORK_RELEASED;
 
 /** Whether the process with this id is alive, as an SQL condition. On the embedded database every other process is dead. */
 export const isPresent = (id: Sql): Sql => sql`exists (
@@ -53,14 +56,14 @@ export async function announcePresence(
   if (dedicatedSession === null) return aloneInDatabase(id);
   let client: pg.Client | undefined;
   let left = false;
-  let onNotified = (): void => {};
+  let onNotified: (channel: NotificationChannel) => void = () => {};
   let retry: NodeJS.Timeout | undefined;
 
   const join = async (): Promise<void> => {
     const joining = dedicatedSession("invite-links presence");
     client = joining;
     joining.on("error", onError);
-    joining.on("notification", () => onNotified());
+    joining.on("notification", ({ channel }) => onNotified(channel as NotificationChannel));
     // The event also follows a connection that could not be opened.
     joining.on("end", () => {
       if (left) return;
@@ -77,9 +80,10 @@ export async function announcePresence(
     if (left) return joining.end();
     const { text, values } = statement("presence_lock")`select pg_advisory_lock(hashtextextended(${id}, 0))`;
     await joining.query(text, values);
-    await joining.query(statement("presence_listen")`listen ${raw(MEMBER_EVENTS)}`.text);
+    for (const channel of [MEMBER_EVENTS, WORK_RELEASED])
+      await joining.query(statement("presence_listen")`listen ${raw(channel)}`.text);
     // Events that were stored while the session was away were not notified.
-    onNotified();
+    onNotified(MEMBER_EVENTS);
   };
 
   await join().catch((error: unknown) => {

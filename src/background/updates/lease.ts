@@ -2,7 +2,7 @@ import sql from "sql-template-tag";
 import { uuidv7 } from "uuidv7";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import type { Instant } from "../../database/instant.js";
-import { isPresent, type Presence } from "../../database/presence.js";
+import { isPresent, type Presence, WORK_RELEASED } from "../../database/presence.js";
 import { statement } from "../../database/statement.js";
 
 /** How long a lease lasts without a renewal, in milliseconds. */
@@ -107,7 +107,11 @@ export class ReceiverLease {
   /** Gives the lease back, so that another server takes it at once. */
   async release(term: number): Promise<void> {
     await this.#session.query(statement("update_lease_release")`
-      update update_receiver set owner_id = null, expires_at = null where bot_id = ${this.#botId} and term = ${term}`);
+      with released as (
+        update update_receiver set owner_id = null, expires_at = null
+        where bot_id = ${this.#botId} and term = ${term} returning term
+      )
+      select pg_notify(${WORK_RELEASED}::text, '') from released`);
   }
 
   /** Stores what the webhook is registered with; null if it was removed. */

@@ -104,6 +104,7 @@ export class UpdateReceiver {
   /** The latest 409, `at` by performance.now(). Null after it is over. */
   #conflict: { readonly kind: UpdatesFailure["kind"]; readonly at: number } | null = null;
   #isStoringBroken = false;
+  #wake = (): void => {};
   #resolveAsked = (): void => {};
   /** Resolves when Telegram has been asked for updates. */
   readonly #asked = new Promise<void>((resolve) => {
@@ -139,6 +140,11 @@ export class UpdateReceiver {
   async start(): Promise<void> {
     this.#running = this.#run();
     await within(this.#asked, this.#times.startMs, this.#stopped.signal);
+  }
+
+  /** Tries at once to take the lease, because another server has given it back. */
+  wake(): void {
+    this.#wake();
   }
 
   /** Ends polling, waits until the batch that is being stored is stored, and gives the lease back. */
@@ -204,7 +210,10 @@ export class UpdateReceiver {
     if (term !== null) return this.#hold(term, since);
     // Another server has asked Telegram already. A webhook is registered by each server.
     if (state.ownerId !== null && this.#registration === null) this.#resolveAsked();
-    await pause(this.#times.renewMs, this.#stopped.signal);
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await within(woken, this.#times.renewMs, this.#stopped.signal);
   }
 
   /** @param since when the lease was taken or before, by performance.now() */

@@ -215,6 +215,7 @@ export class UpdatesBed {
       onDatabaseError: () => {},
       times: { ...TIMES, ...times },
     });
+    presence.onNotified(() => receiver.wake());
     let isStopped = false;
     const stop = async () => {
       if (isStopped) return;
