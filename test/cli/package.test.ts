@@ -89,6 +89,7 @@ describe("the packed package", () => {
       "docs/import-export.md",
       "docs/members.md",
       "docs/oint.md",
+      "docs/operating.md",
       "docs/rest.md",
       "docs/security.md",
       "docs/versions.md",
