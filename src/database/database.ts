@@ -144,10 +144,15 @@ export function createDatabase(databasePool: DatabasePool, onStatement: OnStatem
   ): Promise<unknown[]> => {
     const { text, values } = statement;
     const name = statement.statementName;
+    const send = (prepared: string | undefined) =>
+      runReported(onStatement, { name, text }, () =>
+        session.query(prepared === undefined ? { text, values } : { name: prepared, text, values }),
+      );
     const prepared = use ? names.nameOf(name, text) : undefined;
-    const { rows } = await runReported(onStatement, { name, text }, () =>
-      session.query(prepared === undefined ? { text, values } : { name: prepared, text, values }),
-    );
+    const { rows } = await send(prepared).catch((error: unknown) => {
+      if (!names.renewAfter(error, text, prepared)) throw error;
+      return send(names.nameOf(name, text));
+    });
     return rows;
   };
   const sessionsFor = (use?: StatementUse) => {

@@ -63,20 +63,29 @@ export async function runDirectTransaction<T>(
   const session = await pool.connect();
   const notified = new Set<string>();
   const suffix = `_${generation.next()}`;
-  const run = async <Row>(statement: NamedStatement, isPrepared: boolean): Promise<Row[]> => {
+  const run = async <Row>(statement: NamedStatement, prepared: string | undefined): Promise<Row[]> => {
     const { text, values } = statement;
     const name = statement.statementName;
-    const prepared = isPrepared ? names.nameOf(name, text) : undefined;
     const { rows } = await runReported(onStatement, { name, text }, () =>
-      session.query(prepared === undefined ? { text, values } : { name: prepared + suffix, text, values }),
+      session.query(prepared === undefined ? { text, values } : { name: prepared, text, values }),
     );
     return rows as Row[];
+  };
+  const runPrepared = async <Row>(statement: NamedStatement): Promise<Row[]> => {
+    const name = names.nameOf(statement.statementName, statement.text);
+    try {
+      return await run<Row>(statement, name === undefined ? undefined : name + suffix);
+    } catch (error) {
+      // The transaction has failed and is repeated.
+      names.renewAfter(error, statement.text, name);
+      throw error;
+    }
   };
   try {
     await session.query(BEGIN);
     const result = await work({
-      query: (statement) => run(statement, true),
-      queryOnce: (statement) => run(statement, false),
+      query: runPrepared,
+      queryOnce: (statement) => run(statement, undefined),
       notify: (channel) => notified.add(channel),
     });
     const notifications = [...notified].map((channel) => `notify ${pg.escapeIdentifier(channel)}; `);

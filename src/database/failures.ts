@@ -252,6 +252,13 @@ function kindOfCode(code: string, message: string): FailureKind {
   return /^[0-9A-Z]{5}$/.test(code) ? kindOfState(code) : "other";
 }
 
+/**
+ * Whether a prepared statement can no longer run, because a migration added or changed a column that it returns. The
+ * message depends on the server's language, the name of PostgreSQL's function does not.
+ */
+export const isOutdatedStatement = (error: unknown): boolean =>
+  textOf(error, "code") === "0A000" && textOf(error, "routine") === "RevalidateCachedQuery";
+
 /** The meaning of one of an error's causes, without the others. */
 function kindOf(value: unknown): FailureKind {
   const message = textOf(value, "message") ?? "";
@@ -260,6 +267,8 @@ function kindOf(value: unknown): FailureKind {
     const kind = code === null ? "other" : kindOfCode(code, message);
     if (kind !== "other") return kind;
   }
+  // A migration, which is another transaction, changed what the statement returns.
+  if (isOutdatedStatement(value)) return "conflict";
   // The path of a Unix socket. For any other file these codes say nothing about the database.
   if (codes.some((code) => code === "ENOENT" || code === "EACCES") && textOf(value, "syscall") === "connect")
     return "unreachable";

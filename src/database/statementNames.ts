@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isOutdatedStatement } from "./failures.js";
 
 /** A prepared statement takes memory in every session, here and in PostgreSQL. */
 const MAX_NAMES = 500;
@@ -11,6 +12,7 @@ const HASH_BYTES = 9;
 export class StatementNames {
   readonly #schema: string;
   readonly #names = new Map<string, string>();
+  #renewals = 0;
 
   constructor(schema: string) {
     this.#schema = schema;
@@ -21,9 +23,25 @@ export class StatementNames {
     let name = this.#names.get(text);
     if (name === undefined && this.#names.size < MAX_NAMES) {
       const hash = createHash("sha256").update(`${this.#schema}\0${text}`).digest();
-      name = `${statementName}_${hash.subarray(0, HASH_BYTES).toString("base64url")}`;
+      const suffix = this.#renewals === 0 ? "" : `_${this.#renewals}`;
+      name = `${statementName}_${hash.subarray(0, HASH_BYTES).toString("base64url")}${suffix}`;
       this.#names.set(text, name);
     }
     return name;
+  }
+
+  /**
+   * Gives all statements new names, so that each session prepares them again, if an error says that a statement is outdated.
+   * @param name of the statement that failed.
+   * @returns whether the statement can be repeated.
+   */
+  renewAfter(error: unknown, text: string, name: string | undefined): boolean {
+    if (name === undefined || !isOutdatedStatement(error)) return false;
+    // Another caller whose statement failed as well may have renewed the names already.
+    if (this.#names.get(text) === name) {
+      this.#renewals += 1;
+      this.#names.clear();
+    }
+    return true;
   }
 }

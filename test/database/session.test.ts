@@ -285,6 +285,23 @@ await describeOnForms("an embedded database with unusual defaults", ["embedded"]
 });
 
 describe("the name of a prepared statement", () => {
+  it("changes for all statements after one of them is outdated", () => {
+    const names = new StatementNames("public");
+    const [first, second] = [names.nameOf("tag_by_id", "select 1"), names.nameOf("tag_by_id", "select 2")];
+    const outdated = Object.assign(new Error("outdated"), {
+      code: "0A000",
+      routine: "RevalidateCachedQuery",
+    });
+    expect(names.renewAfter(new Error("other"), "select 1", first)).toBe(false);
+    expect(names.nameOf("tag_by_id", "select 1")).toBe(first);
+    expect(names.renewAfter(outdated, "select 1", first)).toBe(true);
+    const renewed = names.nameOf("tag_by_id", "select 1");
+    expect(renewed).not.toBe(first);
+    expect(names.renewAfter(outdated, "select 2", second)).toBe(true);
+    expect(names.nameOf("tag_by_id", "select 1")).toBe(renewed);
+    expect(names.nameOf("tag_by_id", "select 2")).not.toBe(second);
+  });
+
   it("is the statement's name with a hash of only the text and the schema", () => {
     const [one, two] = [new StatementNames("public"), new StatementNames("public")];
     two.nameOf("tag_by_id", "select 2");
