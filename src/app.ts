@@ -274,6 +274,7 @@ async function openPool(config: Config, log: Logger, failures: ConnectionFailure
       folder: dataFolder(config),
     },
     failures.logAs("a database connection failed"),
+    (message) => log.warn(message),
   );
   if (migrations.length > 0) log.info({ count: migrations.length }, "migrations applied");
   return pool;

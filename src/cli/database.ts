@@ -1,5 +1,6 @@
 import type { Database } from "../database/database.js";
 import type { CallerCache } from "../domain/access/callerCache.js";
+import { note } from "./output.js";
 
 /** The configured database, opened for a command. */
 export interface OpenedDatabase {
@@ -44,6 +45,7 @@ export async function withDatabase(
     () => {
       // The statement on the broken connection fails, and its error is reported.
     },
+    note,
   ).catch((error: unknown) => {
     throw error instanceof FolderInUseError
       ? new Error(`The database in ${folder} is used by a running server. ${instead}`)

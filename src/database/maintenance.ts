@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
+import { isLockConflict, LOCK_TIMEOUT_MS } from "./lockConflicts.js";
 import type { NamedStatement } from "./statement.js";
 import { type OnStatement, runReported } from "./statementEvents.js";
 
@@ -20,17 +21,9 @@ const BEGIN: Readonly<Record<MaintenanceMode, string>> = {
   write: "begin isolation level read committed, read write",
 };
 
-/**
- * How long a transaction waits for one lock. Other writers queue behind this wait, so it is short. It is below
- * PostgreSQL's deadlock_timeout (1 s), so that no other transaction is ended because of it.
- */
-const LOCK_TIMEOUT_MS = 500;
 /** The longest pause between two tries, in milliseconds; each pause is random. */
 const MAX_PAUSE_MS = 1000;
 const MAX_TRIES = 120;
-
-/** Lock timeout, deadlock and serialization failure. */
-const CONFLICTS: readonly unknown[] = ["55P03", "40P01", "40001"];
 
 /** The longest time of a timer, in milliseconds. With 0, pg would use the limit of its pool. */
 const NO_QUERY_TIMEOUT_MS = 2 ** 31 - 1;
@@ -89,8 +82,7 @@ export async function runMaintenance<T>(
     try {
       return await runOnce(sessions, mode, work);
     } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (tries === MAX_TRIES || !CONFLICTS.includes(code)) throw error;
+      if (tries === MAX_TRIES || !isLockConflict(error)) throw error;
       await delay(Math.random() * MAX_PAUSE_MS);
     }
   }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { setTimeout as delay } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
 import {
   bindMigrationAwareSqlAdapterFactory,
@@ -9,6 +10,7 @@ import {
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
 import pg from "pg";
 import { raw } from "sql-template-tag";
+import { isLockConflict, LOCK_TIMEOUT_MS } from "./lockConflicts.js";
 import { statement } from "./statement.js";
 
 const PRISMA_FOLDER = new URL("../../prisma/", import.meta.url);
@@ -78,33 +80,145 @@ async function openSchemaEngine(
   );
 }
 
-/** Runs a script as a whole. Prisma's adapter splits scripts at every semicolon, even in strings and function bodies. */
-class ScriptKeepingAdapter extends PrismaPg {
-  readonly #pool: pg.Pool;
+/** Called with a sentence for the operator, from time to time while migrations cannot go on. */
+export type OnWait = (message: string) => void;
 
-  constructor(pool: pg.Pool, schema: string) {
+/** How often `OnWait` is called, in milliseconds. */
+const TELL_EACH_MS = 10_000;
+
+/** Makes an OnWait that passes on the first message and then one in TELL_EACH_MS. */
+function seldom(onWait: OnWait): (messageOf: () => string | Promise<string>) => Promise<void> {
+  let tellAt = 0;
+  return async (messageOf) => {
+    if (performance.now() < tellAt) return;
+    tellAt = performance.now() + TELL_EACH_MS;
+    onWait(await messageOf());
+  };
+}
+
+/** The pause after a migration gave up a lock, in milliseconds. Statements that waited for the same lock run meanwhile. */
+const PAUSE_MS = 500;
+
+/** PostgreSQL builds such an index in several transactions, without blocking writers. */
+const BUILDS_CONCURRENTLY = /^\s*create\s+(unique\s+)?index\s+concurrently\b/i;
+
+const withoutComments = (script: string): string => script.replace(/--.*$/gm, "");
+
+/** Prisma's table of applied migrations in a schema, as SQL. */
+const booksIn = (schema: string): string => `${pg.escapeIdentifier(schema)}._prisma_migrations`;
+
+/** A migration that is being applied, or that a server began to apply and did not finish. */
+const UNFINISHED = "finished_at is null and rolled_back_at is null";
+
+/**
+ * Runs each migration in one transaction, together with its entry in Prisma's table, so that a crash leaves both or nothing.
+ *
+ * Other statements queue behind a migration that waits for a table. So it waits no longer than LOCK_TIMEOUT_MS for each lock,
+ * rolls back, lets the others go first and begins again, as often as necessary: a long export delays the migration, and the
+ * migration delays nobody.
+ */
+class MigratingAdapter extends PrismaPg {
+  readonly #pool: pg.Pool;
+  readonly #schema: string;
+  readonly #tell: ReturnType<typeof seldom>;
+  /** Why a migration failed. The engine replaces the error by one of its own, without the message. */
+  failure: Error | undefined;
+
+  constructor(pool: pg.Pool, schema: string, tell: ReturnType<typeof seldom>) {
     super(pool, { schema });
     this.#pool = pool;
+    this.#schema = schema;
+    this.#tell = tell;
   }
 
   override async connect() {
     const connection = await super.connect();
-    connection.executeScript = async (script) => {
-      await this.#pool.query(script);
-    };
+    // Prisma's own splits scripts at every semicolon, even in strings and function bodies.
+    connection.executeScript = (script) => this.#runScript(script);
     return connection;
   }
+
+  async #runScript(script: string): Promise<void> {
+    const buildsIndex = BUILDS_CONCURRENTLY.test(withoutComments(script));
+    for (;;) {
+      try {
+        await (buildsIndex ? this.#buildIndex(script) : this.#runInTransaction(script));
+        return;
+      } catch (error) {
+        if (!isLockConflict(error)) {
+          this.failure = error as Error;
+          throw error;
+        }
+        await this.#tell(() => this.#lockMessage());
+        await delay(PAUSE_MS);
+      }
+    }
+  }
+
+  async #runInTransaction(script: string): Promise<void> {
+    // The pool's own query() would close the session after an error, and so release the lock of the migrations.
+    const session = await this.#pool.connect();
+    try {
+      await session.query(`begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      await session.query(script);
+      await session.query(
+        `update ${booksIn(this.#schema)} set finished_at = now() where ${UNFINISHED}; commit`,
+      );
+      session.release();
+    } catch (error) {
+      const isRolledBack = await session.query("rollback").then(
+        () => true,
+        () => false,
+      );
+      session.release(!isRolledBack);
+      throw error;
+    }
+  }
+
+  /** Builds an index beside writers. An interrupted build leaves an index that is not valid, which is dropped first. */
+  async #buildIndex(script: string): Promise<void> {
+    const { text, values } = statement("migrations_invalid_indexes")`
+      select indexrelid::regclass::text as index from pg_index join pg_class on pg_class.oid = indexrelid
+      where not indisvalid and relnamespace = ${pg.escapeIdentifier(this.#schema)}::text::regnamespace`;
+    const { rows } = await this.#pool.query<{ index: string }>(text, values);
+    for (const { index } of rows) await this.#pool.query(`drop index concurrently ${index}`);
+    const session = await this.#pool.connect();
+    try {
+      await session.query(script);
+    } finally {
+      session.release();
+    }
+  }
+
+  /** Names the sessions with the oldest transactions, one of which holds the lock. */
+  async #lockMessage(): Promise<string> {
+    const { rows } = await this.#pool.query<{ name: string; pid: number; seconds: number }>(
+      statement("migrations_lock_holders")`
+        select coalesce(nullif(application_name, ''), 'a session') as name, pid,
+         extract(epoch from clock_timestamp() - xact_start)::int as seconds
+       from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
+       order by xact_start limit 3`.text,
+    );
+    const sessions = rows.map(({ name, pid, seconds }) => `${name} (process ${pid}, ${seconds} s)`);
+    const named = sessions.length === 0 ? "" : ` The oldest transactions are of ${sessions.join(", ")}.`;
+    return `A migration waits until other transactions release a table.${named}`;
+  }
+}
+
+async function hasBooks(pool: pg.Pool, schema: string): Promise<boolean> {
+  const { text, values } = statement("migrations_have_table")`
+    select to_regclass(${booksIn(schema)}::text) is not null as "exists"`;
+  const { rows } = await pool.query(text, values);
+  return rows[0]?.exists === true;
 }
 
 /** Whether Prisma's table lists every migration as finished and unchanged. This is so at most starts. */
 async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schema: string): Promise<boolean> {
-  const { text, values } = statement("migrations_have_table")`
-    select to_regclass(format('%I._prisma_migrations', ${schema}::text)) is not null as "exists"`;
-  const exists = await pool.query(text, values);
-  if (exists.rows[0]?.exists !== true) return false;
+  if (!(await hasBooks(pool, schema))) return false;
   const applied = await pool.query<{ migration_name: string; checksum: string }>(
     statement("migrations_applied")`
-      select migration_name, checksum from ${raw(pg.escapeIdentifier(schema))}._prisma_migrations
+      select migration_name, checksum from ${raw(booksIn(schema))}
       where finished_at is not null and rolled_back_at is null`.text,
   );
   const checksums = new Map(applied.rows.map((row) => [row.migration_name, row.checksum]));
@@ -115,26 +229,64 @@ async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schem
   });
 }
 
+/** The number of PostgreSQL's advisory lock that `prisma migrate` takes. */
+const PRISMA_LOCK = 72_707_369;
+/** The pause between two tries to get the lock, in milliseconds. */
+const LOCK_PAUSE_MS = 200;
+
+/**
+ * Waits for the lock, however long another server's migrations take; the engine itself would give up after ten seconds. A
+ * statement that waited in PostgreSQL would hold a snapshot, for which the build of an index would wait in turn.
+ */
+async function lockMigrations(pool: pg.Pool, tell: ReturnType<typeof seldom>): Promise<void> {
+  for (;;) {
+    const { rows } = await pool.query("select pg_try_advisory_lock($1::bigint) as locked", [PRISMA_LOCK]);
+    if (rows[0]?.locked === true) return;
+    await tell(() => "Another server applies migrations. This server waits until it has finished.");
+    await delay(LOCK_PAUSE_MS);
+  }
+}
+
+/** Lets migrations run again that failed or whose server was killed. PostgreSQL has rolled them back as a whole. */
+async function forgetUnfinished(pool: pg.Pool, schema: string): Promise<void> {
+  if (!(await hasBooks(pool, schema))) return;
+  await pool.query(`update ${booksIn(schema)} set rolled_back_at = now() where ${UNFINISHED}`);
+}
+
+export interface MigrationOptions {
+  readonly schema?: string;
+  readonly prepare?: () => Promise<void>;
+  readonly onWait?: OnWait;
+}
+
 /**
  * Applies pending migrations as `prisma migrate deploy` does: with the same engine, table and lock. The lock is
  * PostgreSQL's advisory lock 72707369, so that each migration is applied once even if several replicas start together.
- * @param pool must be ended afterwards or have one session, because a session holds the lock. Its sessions have `schema`
- *   on their search path.
- * @param beforeApplying runs only if a migration is pending.
+ * @param pool must have one session, which holds the lock until it ends. Its sessions have the schema on their search path.
+ * @param prepare runs only if a migration is pending.
  * @returns the names of the migrations that were applied now.
  */
 export async function applyMigrations(
   pool: pg.Pool,
-  schema = "public",
-  beforeApplying: () => Promise<void> = async () => {},
+  { schema = "public", prepare, onWait = () => {} }: MigrationOptions = {},
 ): Promise<string[]> {
   const migrationsList = await readMigrations();
   if (await upToDate(pool, migrationsList, schema)) return [];
-  await beforeApplying();
-  const engine = await openSchemaEngine(new ScriptKeepingAdapter(pool, schema));
+  await prepare?.();
+  const tell = seldom(onWait);
+  await lockMigrations(pool, tell);
+  if (await upToDate(pool, migrationsList, schema)) return [];
+  await forgetUnfinished(pool, schema);
+  const adapter = new MigratingAdapter(pool, schema, tell);
+  const engine = await openSchemaEngine(adapter);
   try {
     const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
     return appliedMigrationNames;
+  } catch (error) {
+    const { failure: cause } = adapter;
+    if (cause === undefined) throw error;
+    const [, name] = /migration_name="([^"]+)"/.exec((error as Error).message) ?? [];
+    throw new Error(`The migration ${name ?? "that was to be applied"} failed: ${cause.message}`, { cause });
   } finally {
     engine.free();
   }

@@ -1,5 +1,5 @@
 import { checkServer } from "./checks.js";
-import { applyMigrations } from "./migrations.js";
+import { applyMigrations, type OnWait } from "./migrations.js";
 import { type DatabasePool, type ServerOptions, serverPool, sessionConfig } from "./pools.js";
 import { prepareSchema } from "./schemaRights.js";
 import { keepTablesAnalyzed } from "./tableStatistics.js";
@@ -15,12 +15,14 @@ export interface DatabaseLocation extends ServerOptions {
 
 /**
  * Opens the database and applies pending migrations.
+ * @param onWait is told while migrations wait for other servers or for their transactions.
  * @returns the pool and the names of the migrations that were applied.
  * @throws FolderInUseError, FolderUnusableError, DatabaseUnreachableError, DatabaseUnusableError
  */
 export async function openDatabase(
   location: DatabaseLocation,
   onError: (error: Error) => void,
+  onWait: OnWait = () => {},
 ): Promise<{ pool: DatabasePool; migrations: string[] }> {
   if (location.url === null) {
     // Loaded only when needed, because PGlite is large.
@@ -37,20 +39,19 @@ export async function openDatabase(
     }
   }
   await checkServer(location.url, location.directUrl ?? null);
-  const migrations = await migrateServer(location.directUrl ?? location.url);
+  const migrations = await migrateServer(location.directUrl ?? location.url, onWait);
   return { pool: serverPool(location.url, onError, location), migrations };
 }
 
 /** Applies migrations in a session that ends afterwards, because the session holds the lock of the migrations. */
-async function migrateServer(url: string): Promise<string[]> {
+async function migrateServer(url: string, onWait: OnWait): Promise<string[]> {
   const config = sessionConfig(url, "invite-links migrations", true);
   const session = new WaitingPool({ ...config, max: 1, answerTimeoutMs: null });
   // The next statement reports a broken session.
   session.on("error", () => {});
   try {
-    return await applyMigrations(session, config.session.schema, () =>
-      prepareSchema(session, config.session.schema),
-    );
+    const { schema } = config.session;
+    return await applyMigrations(session, { schema, prepare: () => prepareSchema(session, schema), onWait });
   } finally {
     await session.end();
   }

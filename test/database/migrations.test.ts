@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { PrismaPGlite } from "pglite-prisma-adapter";
-import { afterAll, afterEach, beforeAll, describe, expect, it, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from "vitest";
+import type { OnWait } from "../../src/database/migrations.js";
 import type { DatabasePool } from "../../src/database/pools.js";
 import {
   ALL_FORMS,
@@ -12,16 +13,25 @@ import {
   openTestDatabase,
   type PreparedDatabase,
   prepareTestDatabase,
+  type TestDatabase,
 } from "../support/databases.js";
 
-/** Replaces the content of files of prisma/ in tests that alter them. */
-const files = vi.hoisted(() => ({ alter: (_path: string, text: string): string => text }));
+/** Replaces and adds files of prisma/ in tests that alter them. */
+const files = vi.hoisted(() => ({
+  alter: (_path: string, text: string): string => text,
+  list: (entries: unknown[]): unknown[] => entries,
+  read: (_path: string): string | undefined => undefined,
+}));
 
 vi.mock("node:fs/promises", async (importOriginal) => {
   const original = await importOriginal<typeof import("node:fs/promises")>();
   return {
     ...original,
+    readdir: async (path: unknown, options: unknown) =>
+      files.list(await original.readdir(path as string, options as { withFileTypes: true })),
     readFile: async (path: unknown, options: unknown) => {
+      const added = files.read(String(path));
+      if (added !== undefined) return added;
       const content = await original.readFile(path as string, options as BufferEncoding);
       return typeof content === "string" ? files.alter(String(path), content) : content;
     },
@@ -41,6 +51,8 @@ const checksum = (name: string) =>
 
 afterEach(() => {
   files.alter = (_path, text) => text;
+  files.list = (entries) => entries;
+  files.read = () => undefined;
 });
 
 describe("schema.prisma and the migrations", () => {
@@ -172,6 +184,146 @@ await describeOnForms("applyMigrations", ALL_FORMS, (form) => {
   });
 });
 
+/** Migrations after today's, which exist while a test runs. */
+function addMigrations(added: Readonly<Record<string, string>>): void {
+  files.list = (entries) => [
+    ...entries,
+    ...Object.keys(added).map((name) => ({ name, isDirectory: () => true })),
+  ];
+  files.read = (path) => Object.entries(added).find(([name]) => path.includes(name))?.[1];
+}
+
+await describeOnForms("a migration beside running servers", ["server"], (form) => {
+  let test: TestDatabase;
+  let other: pg.Client;
+  beforeEach(async () => {
+    test = await openTestDatabase(form);
+    other = await connect();
+  });
+  afterEach(async () => {
+    await other.end();
+    await test.close();
+  });
+
+  const connect = async () => {
+    const client = new pg.Client(test.url as string);
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  };
+  /** Applies the migrations in a session that ends afterwards. */
+  const apply = async (onWait: OnWait = () => {}) => {
+    const pool = new pg.Pool({ connectionString: test.url as string, max: 1 });
+    pool.on("error", () => {}).on("connect", (client) => client.on("error", () => {}));
+    try {
+      return await applyMigrations(pool, { onWait });
+    } finally {
+      await pool.end();
+    }
+  };
+  const booksOf = async (name: string) => {
+    const { rows } = await test.pool.query(
+      `select finished_at is not null as "isFinished", rolled_back_at is not null as "isRolledBack"
+       from _prisma_migrations where migration_name = $1 order by started_at`,
+      [name],
+    );
+    return rows;
+  };
+  const FINISHED = { isFinished: true, isRolledBack: false };
+  const ROLLED_BACK = { isFinished: false, isRolledBack: true };
+
+  it("lets statements go first while it waits for a long transaction, and says for which", async () => {
+    const name = "20990101000000_note";
+    addMigrations({ [name]: 'ALTER TABLE "tag" ADD COLUMN "note" TEXT;' });
+    await other.query("set application_name = 'a long export'; begin; select from tag");
+    let told = (_message: string) => {};
+    const message = new Promise<string>((resolve) => {
+      told = resolve;
+    });
+    const applied = apply(told);
+    expect(await message).toMatch(/^A migration waits .* a long export \(process \d+, \d+ s\)/);
+    // Without the time limit these would wait behind the migration, and fail.
+    for (let count = 0; count < 20; count += 1) await test.pool.query("select from tag");
+    await other.query("commit");
+    expect(await applied).toEqual([name]);
+    expect(await booksOf(name)).toEqual([FINISHED]);
+  });
+
+  it("is applied again after it failed", async () => {
+    const name = "20990101000000_note";
+    addMigrations({ [name]: 'CREATE TABLE "half" (id INT);\nALTER TABLE "missing" ADD COLUMN "note" TEXT;' });
+    await expect(apply()).rejects.toThrow(`The migration ${name} failed: relation "missing" does not exist`);
+    addMigrations({ [name]: 'CREATE TABLE "half" (id INT);' });
+    expect(await apply()).toEqual([name]);
+    expect(await booksOf(name)).toEqual([ROLLED_BACK, FINISHED]);
+  });
+
+  it("is applied again after its session was ended in the middle", async () => {
+    const name = "20990101000000_note";
+    addMigrations({ [name]: 'CREATE TABLE "half" (id INT);\nSELECT pg_advisory_xact_lock(1);' });
+    await other.query("select pg_advisory_lock(1)");
+    const failed = expect(apply()).rejects.toThrow();
+    const isWaiting = `select pid from pg_locks where locktype = 'advisory' and objid = 1 and not granted`;
+    const pid = await vi.waitUntil(async () => (await test.pool.query(isWaiting)).rows[0]?.pid, {
+      timeout: 10_000,
+    });
+    await test.pool.query("select pg_terminate_backend($1)", [pid]);
+    await failed;
+    await other.query("select pg_advisory_unlock(1)");
+    expect(await apply()).toEqual([name]);
+    expect(await booksOf(name)).toEqual([ROLLED_BACK, FINISHED]);
+  });
+
+  it("is finished although the server died before it could say so", async () => {
+    const name = "20990101000000_note";
+    addMigrations({ [name]: 'CREATE TABLE "note" (id INT);' });
+    // The engine writes this entry after the migration. The trigger ends its session.
+    await test.pool.query(`
+      create function die() returns trigger language plpgsql as $$
+      begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$;
+      create trigger die before update of applied_steps_count on _prisma_migrations
+      for each row execute function die()`);
+    await expect(apply()).rejects.toThrow();
+    await test.pool.query("drop function die cascade");
+    expect(await apply()).toEqual([]);
+    expect(await booksOf(name)).toEqual([FINISHED]);
+  });
+
+  it("is waited for by other servers, however long it takes", async () => {
+    addMigrations({ "20990101000000_note": 'CREATE TABLE "note" (id INT);' });
+    await other.query("select pg_advisory_lock(72707369)");
+    let told = (_message: string) => {};
+    const message = new Promise<string>((resolve) => {
+      told = resolve;
+    });
+    const applied = Promise.all([apply(told), apply()]);
+    expect(await message).toMatch(/^Another server applies migrations/);
+    await other.query("select pg_advisory_unlock(72707369)");
+    expect((await applied).flat()).toEqual(["20990101000000_note"]);
+  });
+
+  it("builds an index beside a writer, and after an interrupted build", async () => {
+    const name = "20990101000000_index";
+    const sql =
+      '-- Unique.\nCREATE UNIQUE INDEX CONCURRENTLY "tag_type_color" ON "tag_type" (("name" || \'\'));';
+    addMigrations({ [name]: sql });
+    await test.pool.query(`insert into tag_type (id, name, name_key, created_at)
+      select gen_random_uuid(), 'same', n::text, now() from generate_series(1, 2) n`);
+    await expect(apply()).rejects.toThrow(`The migration ${name} failed: could not create unique index`);
+    await other.query("begin; update tag_type set name = name_key");
+    const applied = apply();
+    const isWaiting = "select from pg_locks where locktype = 'virtualxid' and not granted";
+    await vi.waitUntil(async () => (await test.pool.query(isWaiting)).rowCount === 1, { timeout: 10_000 });
+    await test.pool.query("update tag_type set created_at = now() where false");
+    await other.query("commit");
+    expect(await applied).toEqual([name]);
+    const { rows } = await test.pool.query(
+      "select indisvalid from pg_index where indexrelid = 'tag_type_color'::regclass",
+    );
+    expect(rows).toEqual([{ indisvalid: true }]);
+  });
+});
+
 await describeOnForms("several replicas that start together", ["server"], (form) => {
   it("apply each migration once", async () => {
     const prepared = await prepareTestDatabase(form, false);
@@ -193,7 +345,7 @@ await describeOnForms("several replicas that start together", ["server"], (form)
       const check = new pg.Client(prepared.url as string);
       await check.connect();
       const { rows } = await check.query(
-        "select migration_name, applied_steps_count from _prisma_migrations",
+        "select migration_name, applied_steps_count from _prisma_migrations order by migration_name",
       );
       await check.end();
       expect(rows).toEqual(names.map((migration_name) => ({ migration_name, applied_steps_count: 1 })));

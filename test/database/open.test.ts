@@ -224,8 +224,8 @@ await describeOnForms("the schema in a database address", ["server"], () => {
     const pool = new pg.Pool({ connectionString: owned.url, max: 1, options: "-c search_path=books" });
     await pool.query("create schema books");
     try {
-      expect(await applyMigrations(pool, "books")).not.toEqual([]);
-      expect(await applyMigrations(pool, "books")).toEqual([]);
+      expect(await applyMigrations(pool, { schema: "books" })).not.toEqual([]);
+      expect(await applyMigrations(pool, { schema: "books" })).toEqual([]);
     } finally {
       await pool.end();
     }
