@@ -240,7 +240,9 @@ const LOCK_PAUSE_MS = 200;
  */
 async function lockMigrations(pool: pg.Pool, tell: ReturnType<typeof seldom>): Promise<void> {
   for (;;) {
-    const { rows } = await pool.query("select pg_try_advisory_lock($1::bigint) as locked", [PRISMA_LOCK]);
+    const { text, values } = statement("migrations_lock")`
+      select pg_try_advisory_lock(${PRISMA_LOCK}::bigint) as locked`;
+    const { rows } = await pool.query(text, values);
     if (rows[0]?.locked === true) return;
     await tell(() => "Another server applies migrations. This server waits until it has finished.");
     await delay(LOCK_PAUSE_MS);
@@ -250,7 +252,9 @@ async function lockMigrations(pool: pg.Pool, tell: ReturnType<typeof seldom>): P
 /** Lets migrations run again that failed or whose server was killed. PostgreSQL has rolled them back as a whole. */
 async function forgetUnfinished(pool: pg.Pool, schema: string): Promise<void> {
   if (!(await hasBooks(pool, schema))) return;
-  await pool.query(`update ${booksIn(schema)} set rolled_back_at = now() where ${UNFINISHED}`);
+  const { text } = statement("migrations_forget_unfinished")`
+    update ${raw(booksIn(schema))} set rolled_back_at = now() where ${raw(UNFINISHED)}`;
+  await pool.query(text);
 }
 
 export interface MigrationOptions {
