@@ -1,5 +1,6 @@
 import sql, { empty } from "sql-template-tag";
 import { describe, expect, it } from "vitest";
+import type { Database } from "../../src/database/database.js";
 import { statement } from "../../src/database/statement.js";
 import { nameFromText, runReported, type StatementEvent } from "../../src/database/statementEvents.js";
 
@@ -36,6 +37,12 @@ describe("a named statement", () => {
       "with /* tags_count */ one as (select $1) select count(*) from tag",
     );
     expect(count(empty)).toBe(" select /* tags_count */ count(*) from tag");
+  });
+
+  it("is the only kind of statement that a database runs", () => {
+    // @ts-expect-error A statement without a name does not compile.
+    const run = (database: Database) => database.query(sql`select 1`);
+    expect(run).toBeTypeOf("function");
   });
 
   it("begins with a keyword", () => {
