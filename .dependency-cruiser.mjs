@@ -5,8 +5,9 @@
 // and find no violation. This import fails instead.
 import "@swc/core";
 
-/** All sources may import these: the log, the configuration's type, the parser of database addresses, the fast paths' switches, the documents of a command, and parsers/. */
-const SHARED = "^src/((log|config|databaseAddress|fastPaths|batchDocuments|terminalText)[.]ts$|parsers/)";
+/** All sources may import these: the log, the configuration's type, the reader of environment variables, the parser of database addresses, the fast paths' switches, the documents of a command, and parsers/. */
+const SHARED =
+  "^src/((log|config|environment|databaseAddress|fastPaths|batchDocuments|terminalText)[.]ts$|parsers/)";
 
 /**
  * @param {string} name

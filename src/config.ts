@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { readDatabaseAddress } from "./databaseAddress.js";
+import { httpUrl, integer, readVariables, type ValuesOf, type Variable } from "./environment.js";
 
 /** The environment is not acceptable. Each problem is one line and contains no secret. */
 export class ConfigurationError extends Error {
@@ -67,25 +68,6 @@ export interface Config {
   /** The cost that an API token may spend in a minute; null for no limit. */
   readonly rateLimit: number | null;
 }
-
-interface Variable<T> {
-  readonly schema: z.ZodType<T>;
-  /** Completes the sentence "… is not". */
-  readonly accepts: string;
-  /** The value is never shown. */
-  readonly secret?: boolean;
-}
-
-const integer = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max);
-
-const httpUrl = z
-  .string()
-  .refine((text) => URL.canParse(text) && ["http:", "https:"].includes(new URL(text).protocol));
 
 const origin = z
   .string()
@@ -200,25 +182,7 @@ const VARIABLES = {
   RATE_LIMIT: { schema: integer(1, 1_000_000_000), accepts: "a whole number from 1 to 1000000000" },
 } satisfies Record<string, Variable<unknown>>;
 
-type Values = { [Name in keyof typeof VARIABLES]?: z.infer<(typeof VARIABLES)[Name]["schema"]> };
-
-/** Reads each variable of VARIABLES; an empty one counts as not set. */
-function readVariables(env: NodeJS.ProcessEnv): { values: Values; problems: string[] } {
-  const problems: string[] = [];
-  const values: Record<string, unknown> = {};
-  for (const [name, variable] of Object.entries<Variable<unknown>>(VARIABLES)) {
-    const text = env[name];
-    if (text === undefined || text.trim() === "") continue;
-    const parsed = variable.schema.safeParse(text.trim());
-    if (parsed.success) {
-      values[name] = parsed.data;
-    } else {
-      const shown = variable.secret ? "the value" : JSON.stringify(text.slice(0, 200));
-      problems.push(`${name}: ${shown} is not ${variable.accepts}.`);
-    }
-  }
-  return { values: values as Values, problems };
-}
+type Values = ValuesOf<typeof VARIABLES>;
 
 function telegramConfig(values: Values, production: boolean, problems: string[]): TelegramConfig | null {
   const token = values.TELEGRAM_BOT_TOKEN;
@@ -266,7 +230,7 @@ function telegramConfig(values: Values, production: boolean, problems: string[])
  * @throws ConfigurationError with one line for each variable that is not acceptable.
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const { values, problems } = readVariables(env);
+  const { values, problems } = readVariables(VARIABLES, env);
   const production = values.NODE_ENV === "production";
   const telegram = telegramConfig(values, production, problems);
   if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined)
