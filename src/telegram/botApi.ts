@@ -32,6 +32,10 @@ export interface SendObserver {
 export interface CallEvent {
   readonly method: string;
   readonly milliseconds: number;
+  /** The HTTP status of the answer; null without an answer, or if it is unknown. */
+  readonly status: number | null;
+  /** How often the call was sent so far, this time included. */
+  readonly attempt: number;
   /** Null for a success. */
   readonly failure: TelegramFailure | null;
   /** A result of an unexpected form, for the log; absent otherwise. */
@@ -155,6 +159,7 @@ export class BotApi {
     const requestedAt = performance.now();
     const target = targetOf(call);
     let slot: Slot | undefined;
+    let attempt = 0;
     for (;;) {
       slot = await this.#slot(call, slot);
       let succeeded = false;
@@ -168,7 +173,8 @@ export class BotApi {
           begun = true;
           // Another call may have received a 429 meanwhile.
           if (!slot.isOutdated) {
-            const result = await this.#attempt(call, this.#timeoutMs);
+            attempt += 1;
+            const result = await this.#attempt(call, this.#timeoutMs, attempt);
             succeeded = true;
             return result;
           }
@@ -224,6 +230,7 @@ export class BotApi {
   async #attempt<Result>(
     { method, payload, result, deadline }: Omit<Call<Result>, "sending">,
     limitMs: number,
+    attempt = 1,
   ): Promise<Result> {
     const left = deadline.at - Date.now();
     // If the call were sent too late, its outcome would be unknown.
@@ -237,6 +244,8 @@ export class BotApi {
       this.#onCall({
         method,
         milliseconds: performance.now() - started,
+        status: response.status ?? null,
+        attempt,
         failure,
         ...(answer === undefined ? {} : { answer }),
       });

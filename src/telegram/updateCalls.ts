@@ -130,10 +130,11 @@ export class UpdateCalls {
     signal.addEventListener("abort", abort, { once: true });
     const limit = setTimeout(abort, limitMs);
     // Answers are not reported, because updates contain persons.
+    const report = (failure: TelegramFailure | null) =>
+      this.#onCall({ method, milliseconds: performance.now() - started, status: null, attempt: 1, failure });
     const fail = (failure: UpdatesFailure): UpdatesCallError => {
       // The end of this server says nothing about Telegram.
-      if (!signal.aborted)
-        this.#onCall({ method, milliseconds: performance.now() - started, failure: reported(failure) });
+      if (!signal.aborted) report(reported(failure));
       return new UpdatesCallError(method, failure);
     };
     let answer: unknown;
@@ -155,7 +156,7 @@ export class UpdateCalls {
       const reason = "the result has an unexpected form";
       throw fail({ kind: "unavailable", carriedOut: "maybe", reason });
     }
-    this.#onCall({ method, milliseconds: performance.now() - started, failure: null });
+    report(null);
     return parsed.data;
   }
 }
