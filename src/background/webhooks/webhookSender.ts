@@ -1,10 +1,10 @@
 import { unavailabilityOf } from "../../database/failures.js";
-import type { AttemptOutcome, DeliveryQueue, QueueStatus } from "../../domain/webhooks/deliveryQueue.js";
+import type { DeliveryQueue, QueueStatus } from "../../domain/webhooks/deliveryQueue.js";
 import type { Logger } from "../../log.js";
 import { pause, within } from "../updates/pause.js";
 import type { ReceiverCalls } from "./receiverCalls.js";
 import { Slots } from "./slots.js";
-import { type SendingHost, WebhookSending } from "./webhookSending.js";
+import { type AttemptEvent, type SendingHost, WebhookSending } from "./webhookSending.js";
 
 /** Milliseconds. */
 export interface SenderTimes {
@@ -48,7 +48,7 @@ export interface SenderOptions {
   readonly queue: DeliveryQueue;
   readonly calls: Pick<ReceiverCalls, "call" | "close">;
   readonly log: Logger;
-  readonly onAttempt: (outcome: AttemptOutcome) => void;
+  readonly onAttempt: (event: AttemptEvent) => void;
   /** Called when an error shows that the database may be unavailable. */
   readonly onDatabaseError: (error: unknown) => void;
   readonly times?: Partial<SenderTimes>;

@@ -24,6 +24,13 @@ interface Outcome {
   readonly attempt: FinishedAttempt;
 }
 
+/** An attempt that is over. */
+export interface AttemptEvent extends AttemptOutcome {
+  readonly webhookId: string;
+  readonly method: string;
+  readonly milliseconds: number;
+}
+
 export interface SendingHost {
   readonly queue: DeliveryQueue;
   readonly calls: Pick<ReceiverCalls, "call">;
@@ -38,7 +45,7 @@ export interface SendingHost {
   mayBegin(): boolean;
   /** Runs a statement, again and again while the database does not answer. Undefined: the server stops. */
   insist<T>(work: () => Promise<T>): Promise<T | undefined>;
-  onAttempt(outcome: AttemptOutcome): void;
+  onAttempt(event: AttemptEvent): void;
 }
 
 /**
@@ -157,17 +164,22 @@ export class WebhookSending {
   async #attempt(delivery: DueDelivery, onBegun: () => void): Promise<void> {
     const { calls, slots } = this.#host;
     const request = requestOf(this.#webhookId, delivery, new Date());
+    const started = performance.now();
     const outcome = await calls.call(request, onBegun, this.#aborted.signal);
+    const milliseconds = performance.now() - started;
     slots.give();
     this.#running -= 1;
     if (this.#aborted.signal.aborted) this.#begun.delete(delivery.id);
-    else this.#end(delivery, outcome);
+    else {
+      const { webhookId, method } = request;
+      this.#host.onAttempt({ ...outcome, webhookId, method, milliseconds });
+      this.#end(delivery, outcome);
+    }
     this.#onProgress();
   }
 
   #end({ id, url, failureCount, dueAt }: DueDelivery, outcome: AttemptOutcome): void {
     this.#window = outcome.isDelivered ? Math.min(this.#window + 1, MAX_CONNECTIONS) : 1;
-    this.#host.onAttempt(outcome);
     this.#finished.push({ url, attempt: { ...outcome, id, failureCount, dueAt } });
     if (!this.#isStoring) void this.#store();
   }
