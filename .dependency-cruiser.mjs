@@ -5,9 +5,9 @@
 // and find no violation. This import fails instead.
 import "@swc/core";
 
-/** All sources may import these: the log, the configuration's type, the reader of environment variables, the parser of database addresses, the fast paths' switches, the documents of a command, and parsers/. */
+/** All sources may import these: the log, the configuration's type, the reader of environment variables, the parser of database addresses, the fast paths' switches, the documents of a command, the version, and parsers/. */
 const SHARED =
-  "^src/((log|config|environment|databaseAddress|fastPaths|batchDocuments|terminalText)[.]ts$|parsers/)";
+  "^src/((log|config|environment|databaseAddress|fastPaths|batchDocuments|terminalText|version)[.]ts$|parsers/)";
 
 /**
  * @param {string} name

@@ -2,9 +2,9 @@
 // The command `invite-links`. Each subcommand has a file of its own, which imports its dependencies when the subcommand is
 // run, so that --help and `telegram` start quickly.
 
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ValidationError } from "../domain/shared/errors.js";
+import { versionOfPackage } from "../version.js";
 import { createCommand } from "./create.js";
 import { eraseMemberCommand } from "./eraseMember.js";
 import { messageOf, toLine, UsageError } from "./errors.js";
@@ -45,11 +45,6 @@ Examples:
 function inheritSettings(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent);
   for (const child of command.commands) inheritSettings(child, command);
-}
-
-function versionOfPackage(): string {
-  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 function commandLine(): Command {
