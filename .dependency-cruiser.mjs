@@ -5,9 +5,9 @@
 // and find no violation. This import fails instead.
 import "@swc/core";
 
-/** All sources may import these: the log, the configuration's type, the reader of environment variables, the parser of database addresses, the fast paths' switches, the documents of a command, the version, and parsers/. */
+/** All sources may import these: the log, the configuration's type, the reader of environment variables, the parser of database addresses, the fast paths' switches, the documents of a command, the version, the types of tracing, and parsers/. */
 const SHARED =
-  "^src/((log|config|environment|databaseAddress|fastPaths|batchDocuments|terminalText|version)[.]ts$|parsers/)";
+  "^src/((log|config|environment|databaseAddress|fastPaths|batchDocuments|terminalText|version)[.]ts$|tracing/(config|tracing)[.]ts$|parsers/)";
 
 /**
  * @param {string} name
@@ -98,6 +98,13 @@ export default {
       "^src/metrics/",
       "^src/(metrics|http|background|graphql|domain|telegram|database)/",
     ),
+    {
+      name: "open-telemetry-from-app-only",
+      comment: "OpenTelemetry is loaded only if its variables are set. Only app.ts does so.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(tracing/|app[.]ts$)" },
+      to: { path: "^src/tracing/(openTelemetry|collector)[.]ts$|^node_modules/@opentelemetry/" },
+    },
     {
       name: "app-below-main",
       comment: "The process begins in main.ts. Only the command serve may import it.",

@@ -65,6 +65,8 @@ import type { Sandbox } from "./sandbox/sandbox.js";
 import { type CallEvent, TelegramGateway } from "./telegram/gateway.js";
 import { summarize } from "./telegram/holds.js";
 import { UpdateCalls } from "./telegram/updateCalls.js";
+import type { Tracing } from "./tracing/tracing.js";
+import { versionOfPackage } from "./version.js";
 
 /** Telegram, or the server at TELEGRAM_API_ROOT, refuses the bot token. */
 export class BotTokenRefusedError extends Error {
@@ -107,6 +109,8 @@ interface Start {
   /** How to close each part that has been started, in the order of the start. */
   readonly closers: Close[];
   readonly metrics: Metrics;
+  /** Null: nothing is traced. */
+  readonly tracing: Tracing | null;
   readonly connectionFailures: ConnectionFailures;
 }
 
@@ -131,6 +135,8 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 /** The whole start: open the database, connect Telegram, build the domain, mount the endpoints, listen. */
 async function start(config: Config, log: Logger, closers: Close[]): Promise<App> {
   const connectionFailures = new ConnectionFailures(log);
+  const tracing = await openTracing(config, log);
+  if (tracing) closers.push(() => tracing.close());
   const pool = await openPool(config, log, connectionFailures);
   const telegramHealth = new TelegramHealth(log, config.telegram === null);
   let receiver: UpdateReceiver | null = null;
@@ -146,7 +152,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     webhooks: () => webhookSender?.status ?? null,
     runningBatches: () => batches?.running ?? 0,
   });
-  const context: Start = { config, log, closers, metrics, connectionFailures };
+  const context: Start = { config, log, closers, metrics, tracing, connectionFailures };
 
   const { database, presence } = await registerServer(context, pool);
   // The sandbox's Telegram and the database begin with the same people, whose times are relative to the first start.
@@ -173,11 +179,12 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     },
   });
   if (historyFrom) await storeHistory(domain, sample, historyFrom);
-  batches = new LinkBatchRunner({ ...domain, session, log, onItem: metrics.recordBatchItem });
+  batches = new LinkBatchRunner({ ...domain, session, log, tracing, onItem: metrics.recordBatchItem });
   const reception = buildReception({
     config,
     log,
     metrics,
+    tracing,
     domain,
     session,
     presence,
@@ -193,6 +200,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
     isStopping: () => isStopping,
     corsOrigins: config.corsOrigins,
     onFinished: metrics.recordRequest,
+    tracing,
   });
   addHealth(server, {
     database: () => databaseHealth.check(),
@@ -230,6 +238,13 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
       await closeAll(closers.splice(0), log);
     },
   };
+}
+
+/** OpenTelemetry is loaded only if its variables are set. */
+async function openTracing({ tracing }: Config, log: Logger): Promise<Tracing | null> {
+  if (tracing === null) return null;
+  const openTelemetry = await import("./tracing/openTelemetry.js");
+  return openTelemetry.openTracing(tracing, versionOfPackage(), log);
 }
 
 /** Closes all parts, the last one first. A part that fails to close does not keep the others open. */
@@ -280,11 +295,12 @@ async function openPool(config: Config, log: Logger, failures: ConnectionFailure
   return pool;
 }
 
-/** Counts each statement in the metrics, and logs it for debugging. */
+/** Counts each statement in the metrics, records it in its trace, and logs it for debugging. */
 const reportOfStatements =
-  ({ log, metrics }: Start): OnStatement =>
+  ({ log, metrics, tracing }: Start): OnStatement =>
   (event) => {
     metrics.recordStatement(event);
+    tracing?.recordStatement(event);
     (logOfRequest() ?? log).debug({ statement: event.name, sql: event.text, ms: event.milliseconds }, "sql");
   };
 
@@ -316,7 +332,7 @@ interface Telegram {
 
 /** Starts the sandbox if there is no real bot, and connects the gateway to the sandbox or to Telegram. */
 async function connectTelegram(
-  { config, log, closers, metrics }: Start,
+  { config, log, closers, metrics, tracing }: Start,
   database: Database,
   health: TelegramHealth,
   now: Date,
@@ -337,6 +353,7 @@ async function connectTelegram(
   const onCall = (event: CallEvent) => {
     health.record(event);
     metrics.recordCall(event);
+    tracing?.recordCall(event);
     const requestLog = logOfRequest() ?? log;
     if (event.answer === undefined) requestLog.debug(event, "telegram");
     else requestLog.warn(event, "Telegram's answer has an unexpected form");
@@ -381,7 +398,7 @@ interface DomainParts {
 
 /** Builds the state that all requests share, and the sender of webhooks, which requests wake. */
 async function buildDomain(
-  { config, log, closers, metrics, connectionFailures }: Start,
+  { config, log, closers, metrics, tracing, connectionFailures }: Start,
   { pool, database, presence, gateway, session, onLinkBatch, onWorkReleased }: DomainParts,
 ): Promise<{ domain: Domain; databaseHealth: DatabaseHealth; sender: WebhookSender }> {
   const pendingWork = new PendingWork();
@@ -409,7 +426,10 @@ async function buildDomain(
     queue: new DeliveryQueue(session, database, presence.id),
     calls: new ReceiverCalls(config.webhookAllowPrivate, lookUp),
     log,
-    onAttempt: metrics.recordWebhookAttempt,
+    onAttempt(event) {
+      metrics.recordWebhookAttempt(event);
+      tracing?.recordAttempt(event);
+    },
     onDatabaseError: (error) => databaseHealth.recordFailure(error),
   });
   closers.push(() => sender.stop());
@@ -509,7 +529,7 @@ function persistedDocuments(
  * @returns whether the dashboard was built
  */
 async function mountFaces(
-  { config, log, metrics, connectionFailures }: Start,
+  { config, log, metrics, tracing, connectionFailures }: Start,
   server: FastifyInstance,
   { domain, sample, sandboxToken }: FaceParts,
 ): Promise<boolean> {
@@ -528,6 +548,7 @@ async function mountFaces(
       schema,
       suggestions: !config.production,
       persisted: persistedDocuments(config, log, examples),
+      tracing,
     }),
     bearer,
     rateLimit: domain.rateLimit,

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import * as z from "zod";
 import { readDatabaseAddress } from "./databaseAddress.js";
 import { httpUrl, integer, readVariables, type ValuesOf, type Variable } from "./environment.js";
+import { readTracingConfig, type TracingConfig } from "./tracing/config.js";
 
 /** The environment is not acceptable. Each problem is one line and contains no secret. */
 export class ConfigurationError extends Error {
@@ -67,6 +68,8 @@ export interface Config {
   readonly trustedDocuments: ReadonlyMap<string, string> | null;
   /** The cost that an API token may spend in a minute; null for no limit. */
   readonly rateLimit: number | null;
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfig | null;
 }
 
 const origin = z
@@ -233,6 +236,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const { values, problems } = readVariables(VARIABLES, env);
   const production = values.NODE_ENV === "production";
   const telegram = telegramConfig(values, production, problems);
+  const tracing = readTracingConfig(env, problems);
   if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined)
     problems.push("DATABASE_URL: not set, although DATABASE_DIRECT_URL is. Set both, or only DATABASE_URL.");
   if (problems.length > 0) throw new ConfigurationError(problems);
@@ -258,6 +262,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     webhookAllowPrivate: values.WEBHOOK_ALLOW_PRIVATE ?? false,
     trustedDocuments: values.TRUSTED_DOCUMENTS ?? null,
     rateLimit: values.RATE_LIMIT ?? null,
+    tracing,
   };
 }
 

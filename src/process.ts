@@ -61,6 +61,7 @@ export async function run(config: Config): Promise<void> {
       ...secretForms(config.databaseUrl),
       ...secretForms(config.databaseDirectUrl),
       ...(config.telegram?.updates.mode === "webhook" ? secretForms(config.telegram.updates.secret) : []),
+      ...(config.tracing?.secrets ?? []).flatMap(secretForms),
     ],
     write,
   });

@@ -18,6 +18,7 @@ import { addTelegramWebhook } from "./http/telegramWebhook.js";
 import type { Logger } from "./log.js";
 import type { Metrics } from "./metrics/metrics.js";
 import type { UpdateCalls } from "./telegram/updateCalls.js";
+import { runInBackground, type Tracing } from "./tracing/tracing.js";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -28,6 +29,7 @@ export interface ReceptionParts {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | null;
   readonly domain: Domain;
   readonly session: BackgroundSession;
   readonly presence: Presence;
@@ -44,12 +46,15 @@ export interface Reception {
 
 /** Builds what receives Telegram's updates, part of the composition in app.ts. The sandbox is always polled. */
 export function buildReception(parts: ReceptionParts): Reception {
-  const { config, log, metrics, domain, session, presence, updateCalls } = parts;
+  const { config, log, metrics, tracing, domain, session, presence, updateCalls } = parts;
   const { gateway, ingestion, storageGuard } = domain;
   const queries = new RequestQueries(domain, log);
   let isNamelessLogged = false;
   const intake = new UpdateIntake({
-    ingestion,
+    ingestion: {
+      ingest: (updates, term) =>
+        runInBackground(tracing, "store updates", () => ingestion.ingest(updates, term)),
+    },
     onBatch: metrics.recordBatch,
     onArrived: (updates, stored) => queries.answer(updates, stored),
     onNameless() {
@@ -72,19 +77,20 @@ export function buildReception(parts: ReceptionParts): Reception {
 }
 
 /** The work that the server with the lease does beside receiving updates. */
-function backgroundJobs({ config, log, domain, session }: ReceptionParts): readonly Job[] {
+function backgroundJobs({ config, log, tracing, domain, session }: ReceptionParts): readonly Job[] {
   const { database, callerCache, gateway } = domain;
   const { eventsKeptDays } = config;
   const memberCounts = new MemberCounts({ session, database, callerCache, gateway });
   const oldPersons = new OldPersons(database);
-  const approvals = new AutomaticApprovals({ ...domain, session, log });
-  return [
-    {
-      name: "approve requests to join",
-      everyMs: APPROVALS_MS,
-      needsLease: true,
-      run: (signal) => approvals.run(signal),
-    },
+  const approvals = new AutomaticApprovals({ ...domain, session, log, tracing });
+  // Traces each approval, since most of its looks find nothing.
+  const approve: Job = {
+    name: "approve requests to join",
+    everyMs: APPROVALS_MS,
+    needsLease: true,
+    run: (signal) => approvals.run(signal),
+  };
+  const others: readonly Job[] = [
     {
       name: "ask for member counts",
       everyMs: MINUTE_MS,
@@ -115,6 +121,11 @@ function backgroundJobs({ config, log, domain, session }: ReceptionParts): reado
           },
         ]),
   ];
+  const traced = others.map((job) => ({
+    ...job,
+    run: (signal: AbortSignal) => runInBackground(tracing, job.name, () => job.run(signal)),
+  }));
+  return [approve, ...traced];
 }
 
 /** Adds the address that Telegram calls, which exists only where updates come by webhook. */

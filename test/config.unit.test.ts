@@ -41,6 +41,7 @@ const DEFAULTS = {
   isSandboxQuiet: false,
   trustedDocuments: null,
   rateLimit: null,
+  tracing: null,
 };
 
 const folder = mkdtempSync(join(tmpdir(), "invite-links-config-"));
@@ -165,6 +166,34 @@ describe("readConfig", () => {
       { trustedDocuments: new Map([["a", "{ viewer { name } }"]]) },
     ],
     [{ TELEGRAM_API_ROOT: "http://h", TELEGRAM_UPDATES: "off" }, { telegram: null }],
+    [{ OTEL_SERVICE_NAME: "links", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, { tracing: null }],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318", OTEL_SDK_DISABLED: "True" }, { tracing: null }],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "odd", OTEL_TRACES_EXPORTER: "none", OTEL_TRACES_SAMPLER: "odd" },
+      { tracing: null },
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" },
+      { tracing: { protocol: "http/protobuf", secrets: ["http://c:4318"] } },
+    ],
+    [
+      {
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://c/v1/traces",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json",
+        OTEL_EXPORTER_OTLP_HEADERS: "authorization=Basic%20YTpiPQ==,x-tenant = a",
+        OTEL_TRACES_EXPORTER: "otlp",
+        OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG: "0.25",
+        OTEL_SDK_DISABLED: "false",
+      },
+      {
+        tracing: {
+          protocol: "http/json",
+          secrets: ["https://c/v1/traces", "Basic%20YTpiPQ==", "Basic YTpiPQ==", "YTpiPQ==", "a", "a", "a"],
+        },
+      },
+    ],
   ])("readConfig reads %j", (env, config) => {
     expect(readConfig(env)).toEqual({ ...DEFAULTS, ...config });
   });
@@ -278,6 +307,26 @@ describe("readConfig", () => {
       expect(problem).toContain(`: ${JSON.stringify(value).slice(0, 200)}`);
       expect(problem).toContain(" is not ");
     }
+  });
+
+  it.each([
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "hunter2:4318"],
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://hunter2:4317"],
+    ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "hunter2"],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
+    ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "hunter2"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "a=b,hunter2"],
+    ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "=hunter2"],
+    ["OTEL_TRACES_EXPORTER", "zipkin"],
+    ["OTEL_TRACES_SAMPLER", "sometimes"],
+    ["OTEL_TRACES_SAMPLER_ARG", "5 %"],
+    ["OTEL_TRACES_SAMPLER_ARG", "1.5"],
+    ["OTEL_SDK_DISABLED", "no"],
+  ])("readConfig refuses %s=%j if traces are exported", (name, value) => {
+    const problems = problemsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318", [name]: value });
+    expect(problems).toEqual([expect.stringMatching(`^${name}: .* is not .*[.]$`)]);
+    expect(problems.join()).not.toContain("hunter2");
   });
 
   it.each<[NodeJS.ProcessEnv, RegExp[]]>([

@@ -12,6 +12,7 @@ import {
 } from "../domain/links/batches/batchMaker.js";
 import { UserError } from "../domain/shared/errors.js";
 import type { Logger } from "../log.js";
+import { runInBackground, type Tracing } from "../tracing/tracing.js";
 
 /** Between two looks for batches of servers that have died, in milliseconds. */
 const LOOK_MS = 2_000;
@@ -22,6 +23,8 @@ export interface LinkBatchRunnerOptions extends BatchMakerServices {
   readonly session: BackgroundSession;
   readonly log: Logger;
   readonly onItem: (outcome: ItemOutcome) => void;
+  /** Default: steps are not traced. */
+  readonly tracing?: Tracing | null;
 }
 
 /**
@@ -41,7 +44,7 @@ export class LinkBatchRunner {
   #looking: Promise<void> | undefined;
 
   constructor(options: LinkBatchRunnerOptions) {
-    const { session: _session, log, onItem, ...services } = options;
+    const { session: _session, tracing: _tracing, log, onItem, ...services } = options;
     this.#options = options;
     const gateway = services.gateway.forBackground(this.#stopped.signal);
     this.#maker = new BatchMaker({ ...services, gateway }, log, onItem);
@@ -138,8 +141,9 @@ export class LinkBatchRunner {
   /** Never rejects. */
   async #step(id: string): Promise<NextStep> {
     if (this.#stopped.signal.aborted) return null;
+    const { tracing = null } = this.#options;
     try {
-      return await this.#maker.step(id);
+      return await runInBackground(tracing, "link batch step", () => this.#maker.step(id));
     } catch (error) {
       this.#report(error);
       return AGAIN_MS;

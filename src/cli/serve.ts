@@ -26,6 +26,9 @@ The server is configured by environment variables:
   TRUST_PROXY              addresses of proxies whose X-Forwarded-For is trusted (default: none)
   SHUTDOWN_DELAY_MS        how long requests are still served after SIGTERM while /readyz answers 503,
                            in milliseconds (default: 0, in production 5000)
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                           an OpenTelemetry collector that gets traces, such as http://localhost:4318 (default: none);
+                           docs/tracing.md has OpenTelemetry's other variables
   LOG_LEVEL                trace, debug, info, warn, error, fatal or silent (default: info)
   CACHE                    whether tokens and tags are cached: on or off (default: on)
 

@@ -8,6 +8,7 @@ import fastify, {
   type onRequestHookHandler,
 } from "fastify";
 import { type Logger, runForRequest } from "../log.js";
+import type { Tracing } from "../tracing/tracing.js";
 import { clientErrorHandler, type UnroutedRequest } from "./lifecycle/clientErrors.js";
 import { type Connections, trackConnections } from "./lifecycle/connections.js";
 import { addDrain } from "./lifecycle/drain.js";
@@ -17,6 +18,7 @@ import { RATE_LIMIT_HEADERS } from "./lifecycle/rateLimitHeaders.js";
 import { onRequestFinished } from "./lifecycle/requestFinished.js";
 import { RequestRefusedError } from "./lifecycle/requestFormat.js";
 import { addRequestRecord, type RequestRecord, requestRecordOf } from "./lifecycle/requestRecord.js";
+import { addRequestTraces } from "./lifecycle/requestTrace.js";
 
 /** The longest body of a request, in bytes. */
 const BODY_LIMIT = 1024 * 1024;
@@ -70,14 +72,17 @@ export interface ServerOptions {
   /** Origins that browsers may call from. */
   readonly corsOrigins: readonly string[];
   readonly onFinished: (request: FinishedRequest) => void;
+  /** Default: requests are not traced. */
+  readonly tracing?: Tracing | null;
 }
 
 /** Creates the server with what all endpoints share. The endpoints are added to it afterwards. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { log, corsOrigins, isStopping } = options;
+  const { log, corsOrigins, isStopping, tracing = null } = options;
   const connections: Connections = new Map();
   const finish = finisherOf(options);
   const server = createFastify(options, connections, finish);
+  addRequestTraces(server, tracing, PROBES);
   addHooks(server, log);
   trackConnections(server, connections);
   addDrain(server, connections, isStopping);
@@ -109,6 +114,7 @@ function finisherOf({ log, onFinished }: ServerOptions): Finisher {
         isProbe: PROBES.has(route),
       };
       writeLine(request.log as Logger, finished);
+      request.trace?.end(status, finished.codes);
       onFinished(finished);
     },
     unrouted({ requestId, status, code }) {

@@ -92,6 +92,7 @@ describe("the packed package", () => {
       "docs/operating.md",
       "docs/rest.md",
       "docs/security.md",
+      "docs/tracing.md",
       "docs/versions.md",
       "docs/webhooks.md",
       "package.json",

@@ -11,6 +11,7 @@ import { DatabaseUnavailableError, UserError } from "../../domain/shared/errors.
 import type { Logger } from "../../log.js";
 import { TelegramCallError } from "../../telegram/failures.js";
 import type { TelegramGateway } from "../../telegram/gateway.js";
+import { runInBackground, type Tracing } from "../../tracing/tracing.js";
 import { within } from "./pause.js";
 
 /** Requests that are found by one look. */
@@ -73,6 +74,8 @@ class Pauses {
 export interface AutomaticApprovalsOptions extends DeciderServices {
   readonly session: BackgroundSession;
   readonly log: Logger;
+  /** Default: approvals are not traced. */
+  readonly tracing?: Tracing | null;
 }
 
 /** Approves the requests to join by links that have them approved by the server, each when its time has come. */
@@ -80,6 +83,7 @@ export class AutomaticApprovals {
   readonly #session: BackgroundSession;
   readonly #services: DeciderServices;
   readonly #log: Logger;
+  readonly #tracing: Tracing | null;
   /** Requests that Telegram rejects. */
   readonly #rejected = new Pauses();
   /** Channels in which the bot may not approve. */
@@ -89,10 +93,11 @@ export class AutomaticApprovals {
   /** Until then nothing is approved, by Date.now(). */
   #pausedUntil = 0;
 
-  constructor({ session, log, ...services }: AutomaticApprovalsOptions) {
+  constructor({ session, log, tracing = null, ...services }: AutomaticApprovalsOptions) {
     this.#session = session;
     this.#services = services;
     this.#log = log;
+    this.#tracing = tracing;
   }
 
   /**
@@ -137,8 +142,9 @@ export class AutomaticApprovals {
     const work = async (): Promise<void> => {
       for (let request = requests.shift(); request && !signal.aborted; request = requests.shift()) {
         if (!this.#mayApprove(request)) return;
+        const approve = () => decider.decide(request, "APPROVE", gateway.deadline());
         try {
-          await decider.decide(request, "APPROVE", gateway.deadline());
+          await runInBackground(this.#tracing, "approve request to join", approve);
           this.#rejected.end(request.id);
           this.#forbidden.end(request.channelId);
         } catch (error) {

@@ -10,6 +10,7 @@ import { type RightsLoss, RightsWatch } from "../../domain/access/rightsWatch.js
 import { resultUnreadable } from "../../domain/links/persistResult.js";
 import type { Domain } from "../../domain/request.js";
 import { DatabaseUnavailableError, ForbiddenError, RateLimitedError } from "../../domain/shared/errors.js";
+import type { Tracing } from "../../tracing/tracing.js";
 import { GraphQLContext } from "../builder/context.js";
 import type { OperationVariables } from "../executor/executor.js";
 import { jsonOf } from "../executor/json.js";
@@ -39,6 +40,8 @@ export interface OperationsOptions {
   readonly suggestions: boolean;
   /** The documents that clients may name by a hash. */
   readonly persisted: PersistedDocuments;
+  /** Default: operations are not traced. */
+  readonly tracing?: Tracing | null;
 }
 
 /** An operation that was refused before its execution. */
@@ -90,12 +93,15 @@ class OperationRun {
   operation: PreparedOperation | undefined;
   /** What it costs the caller, once it has passed all checks. */
   cost = 0;
+  /** The codes of all errors, once the operation has ended. */
+  codes: readonly string[] = [];
 
   constructor(request: OperationRequest) {
     this.request = request;
   }
 
   end(executed: boolean, codes: readonly string[]): void {
+    this.codes = codes;
     const definition = this.operation?.definition;
     this.request.onEnd({
       name: definition?.name?.value ?? null,
@@ -117,17 +123,19 @@ export class Operations {
   readonly #domain: Domain;
   readonly #suggestions: boolean;
   readonly #persisted: PersistedDocuments;
+  readonly #tracing: Tracing | null;
   readonly #documents: Documents;
   readonly #rights: RightsWatch;
   readonly #sharedResults = new SharedResults();
   readonly #streams = new Set<ResultStream>();
   #isClosing = false;
 
-  constructor({ domain, schema, suggestions, persisted }: OperationsOptions) {
+  constructor({ domain, schema, suggestions, persisted, tracing = null }: OperationsOptions) {
     this.schema = schema;
     this.#domain = domain;
     this.#suggestions = suggestions;
     this.#persisted = persisted;
+    this.#tracing = tracing;
     this.#documents = new Documents(schema);
     this.#rights = new RightsWatch(domain.database);
   }
@@ -158,7 +166,7 @@ export class Operations {
       checkExtensions(parameters.extensions);
       const variables: OperationVariables = { given, coerced: operation.readVariables(given) };
       run.cost = operation.checkCost(given);
-      return { document: operation.document, execute: () => this.#execute(run, operation, variables) };
+      return { document: operation.document, execute: () => this.#traced(run, operation, variables) };
     } catch (error) {
       const errors = this.#refusal(error, request);
       run.end(false, codesOf({ errors }));
@@ -179,6 +187,20 @@ export class Operations {
     const missing = { code: "GRAPHQL_VALIDATION_FAILED", http: BAD_REQUEST, requestId: request.requestId };
     // Only graphql-js' own errors about the document have no code yet.
     return refused.map((one) => this.#worded(complete(one, missing)));
+  }
+
+  #traced(
+    run: OperationRun,
+    operation: PreparedOperation,
+    variables: OperationVariables,
+  ): Promise<OperationResult | ResultStream> {
+    if (this.#tracing === null) return this.#execute(run, operation, variables);
+    const { name, operation: type } = operation.definition;
+    return this.#tracing.runOperation(
+      { name: name?.value ?? null, type },
+      () => this.#execute(run, operation, variables),
+      () => run.codes,
+    );
   }
 
   async #execute(
