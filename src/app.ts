@@ -295,13 +295,17 @@ async function openPool(config: Config, log: Logger, failures: ConnectionFailure
   return pool;
 }
 
-/** Counts each statement in the metrics, records it in its trace, and logs it for debugging. */
+/** Counts each successful statement in the metrics, records each in its trace, and logs it for debugging. */
 const reportOfStatements =
   ({ log, metrics, tracing }: Start): OnStatement =>
   (event) => {
-    metrics.recordStatement(event);
+    const { name, text, milliseconds, failure } = event;
+    if (failure === null) metrics.recordStatement(event);
     tracing?.recordStatement(event);
-    (logOfRequest() ?? log).debug({ statement: event.name, sql: event.text, ms: event.milliseconds }, "sql");
+    (logOfRequest() ?? log).debug(
+      { statement: name, sql: text, ms: milliseconds, ...(failure !== null && { failure }) },
+      "sql",
+    );
   };
 
 /** Marks the database as this bot's or the sandbox's, and shows other servers that this one is alive. */

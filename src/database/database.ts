@@ -8,7 +8,7 @@ import { type MaintenanceMode, type MaintenanceSession, runMaintenance } from ".
 import type { DatabasePool } from "./pools.js";
 import { readSnapshot, type Snapshot } from "./snapshot.js";
 import type { NamedStatement } from "./statement.js";
-import { nameFromText, type OnStatement, runReported, withName } from "./statementEvents.js";
+import { nameFromText, type OnStatement, reportFailure, runReported } from "./statementEvents.js";
 import { StatementNames } from "./statementNames.js";
 import { UnitQueries } from "./unitQueries.js";
 
@@ -117,12 +117,6 @@ function reportBeforeRollback<T>(
   });
 }
 
-/** Gives the error of a statement that runs through Prisma the statement's name. Prisma's event reports the statement. */
-const named = <Result>(statement: NamedStatement, running: Promise<Result>): Promise<Result> =>
-  running.catch((error: unknown) => {
-    throw withName(error, statement.statementName);
-  });
-
 /** Prisma's client and hand-written SQL over one pool. Closing the database closes the pool. */
 export function createDatabase(databasePool: DatabasePool, onStatement: OnStatement = () => {}): Database {
   const { pool, schema, unlimited, close } = databasePool;
@@ -133,8 +127,11 @@ export function createDatabase(databasePool: DatabasePool, onStatement: OnStatem
     errorFormat: "minimal",
   });
   prisma.$on("query", ({ query, duration }) =>
-    onStatement({ name: nameFromText(query), text: query, milliseconds: duration }),
+    onStatement({ name: nameFromText(query), text: query, milliseconds: duration, failure: null }),
   );
+  /** Runs a hand-written statement through Prisma, whose event reports only its success. */
+  const named = <Result>(statement: NamedStatement, run: () => Promise<Result>): Promise<Result> =>
+    reportFailure(onStatement, { name: statement.statementName, text: statement.text }, run);
   const names = new StatementNames(schema);
   const generation = new PlanGeneration();
   const run = async (
@@ -192,9 +189,9 @@ export function createDatabase(databasePool: DatabasePool, onStatement: OnStatem
                 work({
                   prisma: client,
                   execute: (statement) =>
-                    named(statement, client.$executeRawUnsafe(statement.text, ...statement.values)),
+                    named(statement, () => client.$executeRawUnsafe(statement.text, ...statement.values)),
                   query: async <Row>(statement: NamedStatement) =>
-                    (await named(statement, unitQueries.run(client, statement))) as Row[],
+                    (await named(statement, () => unitQueries.run(client, statement))) as Row[],
                 }),
               ),
             unlimited ? UNLIMITED_TRANSACTION : TRANSACTION,

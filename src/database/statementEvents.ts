@@ -1,9 +1,11 @@
-/** One statement that ran, without its values. */
+/** One statement that has ended, without its values. */
 export interface StatementEvent {
   /** The name of a hand-written statement, or the name of a statement of Prisma by its verb and table. */
   readonly name: string;
   readonly text: string;
   readonly milliseconds: number;
+  /** The code of the error: an SQLSTATE, a code of Node.js, or "unknown"; null for a success. */
+  readonly failure: string | null;
 }
 
 export type OnStatement = (event: StatementEvent) => void;
@@ -15,20 +17,40 @@ export function withName(error: unknown, name: string): unknown {
     : error;
 }
 
-/** Runs a statement and reports it; its error gets the statement's name. */
-export async function runReported<Result>(
+/** A code of PostgreSQL, Prisma or Node.js. */
+const CODE = /^[A-Z0-9_]{2,40}$/;
+
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === "string" && CODE.test(code) ? code : "unknown";
+}
+
+/** Runs a statement whose success is reported elsewhere, and reports its failure; its error gets the statement's name. */
+export async function reportFailure<Result>(
   onStatement: OnStatement,
   { name, text }: Pick<StatementEvent, "name" | "text">,
   run: () => Promise<Result>,
 ): Promise<Result> {
   const started = performance.now();
   try {
-    const result = await run();
-    onStatement({ name, text, milliseconds: performance.now() - started });
-    return result;
+    return await run();
   } catch (error) {
+    onStatement({ name, text, milliseconds: performance.now() - started, failure: codeOf(error) });
     throw withName(error, name);
   }
+}
+
+/** Runs a statement and reports it; its error gets the statement's name. */
+export async function runReported<Result>(
+  onStatement: OnStatement,
+  statement: Pick<StatementEvent, "name" | "text">,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const { name, text } = statement;
+  const started = performance.now();
+  const result = await reportFailure(onStatement, statement, run);
+  onStatement({ name, text, milliseconds: performance.now() - started, failure: null });
+  return result;
 }
 
 const COMMENT = /^\s*[a-z]+ \/\* (\w+) \*\//i;

@@ -143,12 +143,14 @@ class OpenTelemetry implements Tracing {
     }
   }
 
-  recordStatement({ name, milliseconds }: TracedStatement): void {
+  recordStatement({ name, milliseconds, failure }: TracedStatement): void {
     if (this.#current() === undefined) return;
-    this.#record(name, milliseconds, {
-      kind: SpanKind.CLIENT,
-      attributes: { "db.system.name": "postgresql", "db.operation.name": name, "db.query.summary": name },
-    });
+    const attributes: Attributes = {
+      "db.system.name": "postgresql",
+      "db.operation.name": name,
+      "db.query.summary": name,
+    };
+    this.#record(name, milliseconds, { kind: SpanKind.CLIENT, attributes }, failure);
   }
 
   recordCall({ method, milliseconds, status, attempt, failure }: TracedCall): void {
@@ -206,8 +208,8 @@ class OpenTelemetry implements Tracing {
     span.end(clock + performance.now());
   }
 
-  /** Records what has just ended. @param failure its kind; undefined for a success */
-  #record(name: string, milliseconds: number, span: NewSpan, failure?: string): void {
+  /** Records what has just ended. @param failure its kind or code; null or undefined for a success */
+  #record(name: string, milliseconds: number, span: NewSpan, failure?: string | null): void {
     const scope = this.#current();
     const end = (scope?.clock ?? clockNow()) + performance.now();
     const recorded = this.#tracer.startSpan(
@@ -215,7 +217,7 @@ class OpenTelemetry implements Tracing {
       { ...span, startTime: end - milliseconds },
       scope?.context ?? ROOT_CONTEXT,
     );
-    if (failure !== undefined) fail(recorded, failure);
+    if (failure != null) fail(recorded, failure);
     recorded.end(end);
   }
 }

@@ -34,6 +34,8 @@ export interface TracedOperation {
 export interface TracedStatement {
   readonly name: string;
   readonly milliseconds: number;
+  /** The code of the error; null for a success. */
+  readonly failure: string | null;
 }
 
 /** A call to Telegram that has just ended. */

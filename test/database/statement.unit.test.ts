@@ -65,7 +65,7 @@ describe("the name in the report of a statement that went through Prisma", () =>
 });
 
 describe("a statement that runs", () => {
-  it("is reported by its name if it succeeds, and its error has the name otherwise", async () => {
+  it("is reported by its name when it has ended, with the code of its error, which has the name as well", async () => {
     const events: StatementEvent[] = [];
     const run = (work: () => Promise<number>) =>
       runReported((event) => events.push(event), { name: "tag_by_id", text: "select 1" }, work);
@@ -73,6 +73,10 @@ describe("a statement that runs", () => {
     const failure = new Error("no");
     await expect(run(() => Promise.reject(failure))).rejects.toBe(failure);
     expect(failure).toMatchObject({ statement: "tag_by_id" });
-    expect(events).toEqual([{ name: "tag_by_id", text: "select 1", milliseconds: expect.any(Number) }]);
+    const event = { name: "tag_by_id", text: "select 1", milliseconds: expect.any(Number) };
+    expect(events).toEqual([
+      { ...event, failure: null },
+      { ...event, failure: "unknown" },
+    ]);
   });
 });

@@ -155,7 +155,7 @@ test("a subscription is counted, and its duration is not measured", async () => 
 
 test("two servers in one process have separate metrics", async () => {
   const [one, other] = [new Metrics(idle), new Metrics(idle)];
-  one.recordStatement({ name: "tag_by_id", text: "select 1", milliseconds: 250 });
+  one.recordStatement({ name: "tag_by_id", text: "select 1", milliseconds: 250, failure: null });
   const sum = "invite_links_sql_statement_duration_seconds_sum";
   expect(await one.registry.metrics()).toContain(`${sum}{statement="tag_by_id"} 0.25\n`);
   expect(await other.registry.metrics()).not.toContain(`${sum}{`);

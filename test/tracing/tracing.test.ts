@@ -407,6 +407,8 @@ await describeOnForms("traces of failures", ["server"], (form) => {
       },
     };
     expect(named(spans, "query Hooks")).toMatchObject(failed);
+    const statements = spans.filter((span) => isStatement(span) && span.status === STATUS.error);
+    expect(statements.map(({ attributes }) => attributes["error.type"])).toEqual(["42P01"]);
     expect(named(spans, "POST /graphql")).toMatchObject(failed);
     const refused = await server.traced("query Odd { inviteLinks(channelId: 5) { totalCount } }");
     expect(named(refused, "POST /graphql")).toMatchObject({ status: STATUS.unset });
