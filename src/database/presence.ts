@@ -35,6 +35,13 @@ export const isPresent = (id: Sql): Sql => sql`exists (
 )`;
 
 const RECONNECT_AFTER_MS = 1000;
+/** How often the session is checked: a server that is no longer the primary, or has frozen, may keep it open; milliseconds. */
+const CHECK_EVERY_MS = 5000;
+/**
+ * A failure of the database ends the sessions of all servers. For so long after this server has returned, every other one
+ * counts as alive, so that those that live can return; milliseconds.
+ */
+const OTHERS_RETURN_MS = 5000;
 
 const NO_SESSION =
   "DATABASE_URL: the database has no further connection for the session that shows this server's presence. Raise the limit of the role, the database or the pooler: a server needs at least two connections";
@@ -58,6 +65,25 @@ export async function announcePresence(
   let left = false;
   let onNotified: (channel: NotificationChannel) => void = () => {};
   let retry: NodeJS.Timeout | undefined;
+  /** From when on a server without a lock counts as dead, by performance.now(). */
+  let judgesFrom = 0;
+
+  /** Ends the session when it does not answer or leads to a standby, where nobody looks for the lock. */
+  const watch = (session: pg.Client): void => {
+    const check = async () => {
+      try {
+        const { rows } = await session.query(
+          statement("presence_check")`select pg_is_in_recovery() as standby`.text,
+        );
+        if (rows[0]?.standby === false) return;
+      } catch (error) {
+        onError(error as Error);
+      }
+      session.connection.stream.destroy();
+    };
+    const timer = setInterval(() => void check(), CHECK_EVERY_MS).unref();
+    session.on("end", () => clearInterval(timer));
+  };
 
   const join = async (): Promise<void> => {
     const joining = dedicatedSession("invite-links presence");
@@ -67,6 +93,7 @@ export async function announcePresence(
     // The event also follows a connection that could not be opened.
     joining.on("end", () => {
       if (left) return;
+      judgesFrom = Number.POSITIVE_INFINITY;
       retry = setTimeout(() => {
         join().catch(async (error: Error) => {
           onError(error);
@@ -76,12 +103,22 @@ export async function announcePresence(
       }, RECONNECT_AFTER_MS);
       retry.unref();
     });
-    await joining.connect();
-    if (left) return joining.end();
-    const { text, values } = statement("presence_lock")`select pg_advisory_lock(hashtextextended(${id}, 0))`;
-    await joining.query(text, values);
-    for (const channel of [MEMBER_EVENTS, WORK_RELEASED])
-      await joining.query(statement("presence_listen")`listen ${raw(channel)}`.text);
+    try {
+      await joining.connect();
+      if (left) return await joining.end();
+      const { text, values } = statement(
+        "presence_lock",
+      )`select pg_advisory_lock(hashtextextended(${id}, 0))`;
+      await joining.query(text, values);
+      for (const channel of [MEMBER_EVENTS, WORK_RELEASED])
+        await joining.query(statement("presence_listen")`listen ${raw(channel)}`.text);
+    } catch (error) {
+      // A session without the lock must end, so that another one is opened.
+      joining.connection.stream.destroy();
+      throw error;
+    }
+    if (judgesFrom > 0) judgesFrom = performance.now() + OTHERS_RETURN_MS;
+    watch(joining);
     // Events that were stored while the session was away were not notified.
     onNotified(MEMBER_EVENTS);
   };
@@ -94,8 +131,10 @@ export async function announcePresence(
   return {
     id,
     async isAlive(other) {
-      if (other === id) return true;
-      const { text, values } = statement("presence_is_alive")`select ${isPresent(sql`${other}`)} as alive`;
+      if (other === id || performance.now() < judgesFrom) return true;
+      // The loss of the own lock may not have been noticed yet.
+      const { text, values } = statement("presence_is_alive")`
+        select ${isPresent(sql`${other}`)} or not ${isPresent(sql`${id}`)} as alive`;
       const { rows } = await pool.query<{ alive: boolean }>(text, values);
       return rows[0]?.alive === true;
     },

@@ -27,18 +27,49 @@ await describeOnForms("a server's presence", ["server"], () => {
     // PostgreSQL answers before the ended sessions have released their locks.
     const ofThoseBefore = (pid: number) => before.includes(pid);
     await expect.poll(async () => (await sessions(ours.pool)).filter(ofThoseBefore)).toEqual([]);
-    await expect.poll(() => one.isAlive(other.id)).toBe(true);
-    await expect.poll(() => other.isAlive(one.id)).toBe(true);
-    expect(await sessions(ours.pool)).toHaveLength(2);
+    // Neither takes the other for dead while both return.
+    expect([await one.isAlive(other.id), await other.isAlive(one.id)]).toEqual([true, true]);
+    await expect.poll(() => sessions(ours.pool)).toHaveLength(2);
     expect(errors.length).toBeGreaterThan(0);
 
     await other.leave();
-    await expect.poll(() => one.isAlive(other.id)).toBe(false);
+    // One has just lost its own session, so it first gives others time to return.
+    expect(await one.isAlive(other.id)).toBe(true);
+    await expect.poll(() => one.isAlive(other.id), { timeout: 30_000 }).toBe(false);
     await one.leave();
     await expect.poll(() => sessions(ours.pool)).toEqual([]);
     await Promise.all([ours.close(), theirs.close()]);
     await prepared.remove();
   });
+
+  test("returns after the lock could not be had again in time", async () => {
+    const prepared = await prepareTestDatabase("server");
+    const [ours, theirs] = [await openPool(prepared), await openPool(prepared)];
+    const errors: Error[] = [];
+    const presence = await announcePresence(ours, (error) => errors.push(error));
+    // As if the server's machine had been away, and PostgreSQL had not noticed yet that the old session is dead.
+    const old = await theirs.pool.connect();
+    const taken = old.query("select pg_advisory_lock(hashtextextended($1, 0))", [presence.id]);
+    const [own] = await sessions(theirs.pool);
+    await theirs.pool.query("select pg_terminate_backend($1)", [own]);
+    await taken;
+    const isTimedOut = () =>
+      errors.some((error) => /statement timeout|Query read timeout/.test(error.message));
+    await expect.poll(isTimedOut, { timeout: 30_000 }).toBe(true);
+    await old.query("select pg_advisory_unlock_all()");
+    old.release();
+    const holders = async () =>
+      (
+        await theirs.pool.query(
+          `select pid from pg_locks where locktype = 'advisory' and granted and pid = any($1)`,
+          [await sessions(theirs.pool)],
+        )
+      ).rows.length;
+    await expect.poll(holders, { timeout: 30_000 }).toBe(1);
+    await presence.leave();
+    await Promise.all([ours.close(), theirs.close()]);
+    await prepared.remove();
+  }, 90_000);
 
   test("ends some seconds after its machine vanished", async () => {
     const prepared = await prepareTestDatabase("server");
