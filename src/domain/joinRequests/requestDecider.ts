@@ -188,7 +188,7 @@ export class RequestDecider {
       answer: null,
       about: { joinRequestId: id },
     };
-    const stored = pendingWork.track(persistResult(result, this.#log, storageGuard));
+    const stored = pendingWork.track(persistResult(result, this.#log, this.#services));
     storageGuard.trackStoring(stored);
     return stored;
   }

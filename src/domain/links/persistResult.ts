@@ -4,9 +4,15 @@ import type { Logger } from "../../log.js";
 import type { Deadline, SendObserver, TelegramInviteLink } from "../../telegram/gateway.js";
 import type { StorageGuard } from "../shared/databaseErrors.js";
 import { DatabaseUnavailableError, TelegramUnavailableError } from "../shared/errors.js";
+import type { PendingWork } from "../shared/pendingWork.js";
 
 /** Pauses between the tries to store something, in milliseconds. Together they last as long as a database's restart. */
 const RETRY_PAUSES_MS = [100, 500, 2000, 5000, 10_000];
+/** While the database is unavailable, a result of Telegram's is tried again with this pause, for so long; milliseconds. */
+const OUTAGE_PAUSE_MS = 3000;
+const LONGEST_OUTAGE_MS = 3_600_000;
+/** How long storing is tried again after the server was told to stop, in milliseconds. */
+const STOPPING_MS = 18_000;
 /** The shortest time for which a request waits for its result to be stored, in milliseconds, even after its deadline. */
 const MIN_WAIT_MS = 1000;
 /** The longest such time, in milliseconds: requests are answered within 15 s. */
@@ -16,6 +22,11 @@ const NOT_STORED =
 const NOT_READ =
   "Telegram has carried out the request, but the server's database failed before the result could be read. Do not repeat the request blindly.";
 const TIMED_OUT = Symbol("timed out");
+
+export interface PersistServices {
+  readonly storageGuard: StorageGuard;
+  readonly pendingWork: PendingWork;
+}
 
 /** The result cannot be stored, and another try would not change that. */
 export class NotStorableError extends Error {
@@ -36,45 +47,52 @@ export interface ResultToPersist<T> {
 /**
  * Tries work again for about 18 seconds, which is as long as a database takes to restart.
  * @param canRetry decides after a failed try whether another one may succeed.
+ * @param isPatient whether to go on after that time.
  * @throws the error of the last try.
  */
 export async function withRetries<T>(
   work: () => Promise<T>,
   canRetry: (error: unknown) => boolean,
+  isPatient: (error: unknown) => boolean = () => false,
 ): Promise<T> {
-  for (const pause of RETRY_PAUSES_MS) {
+  for (let tries = 0; ; tries += 1) {
     try {
       return await work();
     } catch (error) {
-      if (!canRetry(error)) throw error;
+      const pause = RETRY_PAUSES_MS[tries] ?? (isPatient(error) ? OUTAGE_PAUSE_MS : null);
+      if (pause === null || !canRetry(error)) throw error;
       await delay(pause);
     }
   }
-  return work();
 }
 
 /**
  * Stores a result of Telegram's, with retries: the Bot API cannot list a chat's links, so a result that is not stored is lost.
+ * While the database is unavailable it goes on for an hour, or until shortly after the server was told to stop.
  * @throws TelegramUnavailableError with an unknown outcome, if the result could not be stored.
  */
 export async function persistResult<T>(
   { store, giveUp, answer, about }: ResultToPersist<T>,
   log: Logger,
-  guard: StorageGuard,
+  { storageGuard, pendingWork }: PersistServices,
 ): Promise<T> {
   let isLogged = false;
+  const until = performance.now() + LONGEST_OUTAGE_MS;
+  const isOutage = (error: unknown) =>
+    unavailabilityOf(error) !== null && performance.now() < until && pendingWork.drainingMs < STOPPING_MS;
+  const canRetry = (error: unknown) => {
+    if (error instanceof NotStorableError) return false;
+    storageGuard.recordFailure(error);
+    if (isLogged) return true;
+    isLogged = true;
+    const reason = unavailabilityOf(error);
+    // An unavailable database has a log line of its own. Any other error is a fault of this program and is logged whole.
+    const cause = reason === null ? { err: error } : { database: reason };
+    log.warn({ ...cause, ...about }, "storing a result of Telegram's failed and is tried again");
+    return true;
+  };
   try {
-    return await withRetries(store, (error) => {
-      if (error instanceof NotStorableError) return false;
-      guard.recordFailure(error);
-      if (isLogged) return true;
-      isLogged = true;
-      const reason = unavailabilityOf(error);
-      // An unavailable database has a log line of its own. Any other error is a fault of this program and is logged whole.
-      const cause = reason === null ? { err: error } : { database: reason };
-      log.warn({ ...cause, ...about }, "storing a result of Telegram's failed and is tried again");
-      return true;
-    });
+    return await withRetries(store, canRetry, isOutage);
   } catch (error) {
     log.fatal({ err: error, ...about, answer }, "a result of Telegram's could not be stored");
     await giveUp().catch(() => {});

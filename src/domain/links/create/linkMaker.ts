@@ -126,7 +126,7 @@ export class LinkMaker {
       answer,
       about: { creationId, chatId: chat.id },
     };
-    const stored = pendingWork.track(persistResult(result, this.#log, storageGuard));
+    const stored = pendingWork.track(persistResult(result, this.#log, this.#services));
     storageGuard.trackStoring(stored);
     creationIntents.keepWhileStoring(creationId, stored);
     return stored;

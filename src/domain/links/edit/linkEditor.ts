@@ -101,8 +101,8 @@ interface EditorServices {
  * 3. The link's edit lock is taken, and the link is read again.
  * 4. The settings are merged and checked. Where nothing differs and nothing is unconfirmed, Telegram is not called.
  * 5. The edit is recorded as unconfirmed, and Telegram is called.
- * 6. The answer is stored, and in the same transaction the record is removed. This is tried again for as long as a database
- *    takes to restart, and outlasts the request if need be.
+ * 6. The answer is stored, and in the same transaction the record is removed. This is tried again until the database is back,
+ *    and outlasts the request if need be.
  * 7. The lock is given back, and the stored link is read and returned.
  */
 export class LinkEditor {
@@ -357,7 +357,7 @@ export class LinkEditor {
       answer,
       about: { linkId: link.id },
     };
-    const stored = this.#pendingWork.track(persistResult(result, this.#log, this.#guard));
+    const stored = this.#pendingWork.track(persistResult(result, this.#log, this.#services));
     this.#guard.trackStoring(stored);
     locked.keepWhileStoring(stored);
     await waitUntilDeadline(stored, deadline);
