@@ -4,7 +4,7 @@ import pg from "pg";
 import { readDatabaseAddress } from "../databaseAddress.js";
 import { sessionConfig } from "./pools.js";
 import { connectionRefusal, DatabaseUnreachableError, DatabaseUnusableError, refuse } from "./refusals.js";
-import { retryUntilLimitIsLifted, SessionClient } from "./session.js";
+import { retryUntilLimitIsLifted, SessionClient, StandbyError } from "./session.js";
 import { type NamedStatement, statement } from "./statement.js";
 import { isSessionLimit, SESSION_WAIT_MS } from "./waitingPool.js";
 
@@ -15,6 +15,8 @@ const ROUNDS = 10;
 const RETRY_MS = 250;
 /** How many times an address is checked when sessions are lost meanwhile. */
 const MAX_TRIES = 5;
+
+const USE_WRITABLE = "Use a database that can be written to";
 
 const ignore = (): void => {};
 
@@ -144,18 +146,15 @@ async function checkedSessionOnce(url: string, variable: string): Promise<pg.Cli
   session.on("error", ignore);
   try {
     await session.connect();
-    const { rows } = await session.query<{ readOnly: string; standby: boolean }>(
-      statement("check_writable")`
-        select current_setting('transaction_read_only') as "readOnly", pg_is_in_recovery() as standby`.text,
+    const { rows } = await session.query<{ readOnly: string }>(
+      statement("check_writable")`select current_setting('transaction_read_only') as "readOnly"`.text,
     );
-    if (rows[0]?.readOnly !== "off")
-      throw refuse(
-        variable,
-        `the ${rows[0]?.standby === true ? "server is a standby, which is read-only" : "database is read-only"}. Use a database that can be written to`,
-      );
+    if (rows[0]?.readOnly !== "off") throw refuse(variable, `the database is read-only. ${USE_WRITABLE}`);
     return session;
   } catch (error) {
     await session.end().catch(ignore);
+    if (error instanceof StandbyError)
+      throw refuse(variable, `the server is a standby, which is read-only. ${USE_WRITABLE}`);
     throw error instanceof DatabaseUnusableError ? error : settingRefusal(error, variable);
   }
 }

@@ -208,6 +208,7 @@ export const MESSAGES: readonly (readonly [beginning: string, kind: FailureKind]
   ["timeout expired", "unreachable"],
   ["Query read timeout", "timeout"],
   // Messages of this project.
+  ["The server is a standby", "unreachable"],
   ["The database took a connection and did not answer on it", "unreachable"],
   ["There is no session", "busy"],
 ];

@@ -87,6 +87,7 @@ const settingsOf = ({ schema, applicationName, statementTimeoutMs }: SessionNeed
     `set search_path = ${pg.escapeIdentifier(schema)}`,
     `set application_name = '${applicationName}'`,
     ...CONDITIONAL,
+    "select pg_is_in_recovery() as standby",
   ].join("; ");
 
 export interface SessionConfig extends pg.ClientConfig {
@@ -102,6 +103,18 @@ export class NoPoolerSessionError extends Error {
 
   constructor() {
     super("The database took a connection and did not answer on it.");
+  }
+}
+
+/**
+ * The address led to a standby, as for a moment after a failover. A session there would outlast the moment: it could read
+ * old data, and its locks would mean nothing.
+ */
+export class StandbyError extends Error {
+  override readonly name = "StandbyError";
+
+  constructor() {
+    super("The server is a standby.");
   }
 }
 
@@ -170,7 +183,10 @@ export class SessionClient extends pg.Client {
     this.on("error", recordLoss);
     const settings = { text: this.#settings, query_timeout: SETTINGS_ANSWERED_MS };
     try {
-      await retryUntilLimitIsLifted(() => this.query(settings));
+      const results = await retryUntilLimitIsLifted(() => this.query(settings));
+      // For a text of several statements `pg` gives several results, contrary to its types.
+      if ((results as unknown as pg.QueryResult[]).at(-1)?.rows[0]?.standby === true)
+        throw new StandbyError();
     } catch (error) {
       this.end().catch(ignore);
       throw (error as Error).message === "Query read timeout" ? new NoPoolerSessionError() : (lost ?? error);
