@@ -157,6 +157,13 @@ export class SessionClient extends pg.Client {
     this.#settings = settingsOf(config.session);
     // An error event without a listener would end the process. The current or next statement reports the error anyway.
     this.on("error", ignore);
+    this.on("notice", ({ routine }) => {
+      // PostgreSQL reports a commit as done when its wait for a standby was cancelled. A failover would undo it, so its
+      // outcome counts as unknown.
+      if (routine !== "SyncRepWaitForLSN") return;
+      this.connection.emit("error", new Error("Connection terminated: no standby has confirmed the commit."));
+      this.connection.stream.destroy();
+    });
   }
 
   override connect(): Promise<pg.Client>;

@@ -262,6 +262,7 @@ export class UpdateIngestion implements Ingestion {
     const isNew = new Set(inserted.map(({ updateId }) => updateId));
     const fresh =
       updates.length === isNew.size ? updates : updates.filter(({ updateId }) => isNew.has(updateId));
+    if (isNew.size === 0 && !term) await this.#confirm(transaction, updates);
     const failed = fresh.flatMap((update): SetAside[] => {
       if (failure !== null) return [{ update, reason: failure }];
       return update.content.kind === "unreadable" ? [{ update, reason: update.content.reason }] : [];
@@ -272,6 +273,16 @@ export class UpdateIngestion implements Ingestion {
         ? await storeMeaning(transaction, { botId, now }, fresh)
         : (new Set() as ReadonlySet<string>);
     return { channelIds, reasons: failed.map(({ reason }) => reason), storedCount: fresh.length };
+  }
+
+  /**
+   * Makes a transaction that stores nothing wait for a standby all the same. The updates are stored already, but perhaps on
+   * this primary alone: one that crashed, or whose sessions were ended, shows commits that no standby has confirmed.
+   */
+  async #confirm(transaction: DirectTransaction, [update]: readonly ReceivedUpdate[]): Promise<void> {
+    await transaction.queryOnce(statement("telegram_update_confirm")`
+      select from telegram_update where bot_id = ${this.#options.botId}::bigint
+        and update_id = ${update?.updateId}::bigint for share`);
   }
 
   async #holdTerm(transaction: DirectTransaction, { term }: PollerTerm): Promise<void> {

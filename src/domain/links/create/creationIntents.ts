@@ -301,6 +301,7 @@ export class CreationIntents {
     }
     switch (row.state) {
       case "ANSWERED":
+        await this.#confirm(row);
         if (row.linkId !== null) return { createdLinkId: row.linkId };
         throw new IdempotencyConflictError(
           "The link that was created with this idempotency key no longer exists.",
@@ -340,6 +341,16 @@ export class CreationIntents {
   async #isAbandoned(row: LinkCreation): Promise<boolean> {
     if (row.ownerId === this.#presence.id) return !this.#running.has(row.id) && !this.#storing.has(row.id);
     return !(await this.#presence.isAlive(row.ownerId));
+  }
+
+  /**
+   * Waits until a row that was read is stored for good. A primary that crashed, or whose sessions were ended, shows commits
+   * that no standby has confirmed. The commit of a row lock is confirmed after all earlier ones.
+   */
+  async #confirm({ id }: LinkCreation): Promise<void> {
+    await this.#database.query(
+      statement("link_creation_confirm")`select from link_creation where id = ${id}::uuid for share`,
+    );
   }
 
   /** Makes an abandoned PREPARED intent this request's own. @returns false if another request was faster. */
