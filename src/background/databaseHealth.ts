@@ -83,6 +83,8 @@ export class DatabaseHealth implements StorageGuard {
     if (this.#stopped) return;
     const reason = unavailabilityOf(error);
     if (reason === "diskFull" || reason === "readOnly") {
+      // In this state already, a further failure must not put the next test write off.
+      if (this.#state === STATES[reason]) return;
       this.#become(STATES[reason]);
       this.#tryWriteAfter(RETRY_EVERY_MS);
     } else if (reason === "unreachable" && this.#state === "ok") {
