@@ -15,12 +15,15 @@ import { BATCH_DOCUMENTS } from "./batchDocuments.js";
 import { type Config, dataFolder } from "./config.js";
 import { createDatabase, type Database } from "./database/database.js";
 import { type BackgroundSession, backgroundSession } from "./database/dedicatedSession.js";
+import { Failover } from "./database/failover.js";
+import { failoverDatabase, failoverPool } from "./database/failoverDatabase.js";
 import { unavailabilityOf } from "./database/failures.js";
 import { markDatabaseOwner } from "./database/installation.js";
 import { openDatabase } from "./database/open.js";
-import type { DatabasePool } from "./database/pools.js";
+import { type DatabasePool, type ServerPool, serverPool } from "./database/pools.js";
 import { announcePresence, type Presence, WORK_RELEASED } from "./database/presence.js";
-import { readinessProbe } from "./database/readinessProbe.js";
+import { type ReadinessProbe, readinessProbe } from "./database/readinessProbe.js";
+import { connectionRefusal } from "./database/refusals.js";
 import type { OnStatement } from "./database/statementEvents.js";
 import { guardTransactions } from "./database/transactionGuard.js";
 import { Authentication } from "./domain/access/authentication.js";
@@ -137,13 +140,17 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const connectionFailures = new ConnectionFailures(log);
   const tracing = await openTracing(config, log);
   if (tracing) closers.push(() => tracing.close());
-  const pool = await openPool(config, log, connectionFailures);
+  const primary = await openPool(config, log, connectionFailures);
+  let failover: Failover | null = null;
   const telegramHealth = new TelegramHealth(log, config.telegram === null);
   let receiver: UpdateReceiver | null = null;
   let webhookSender: WebhookSender | null = null;
   let batches: LinkBatchRunner | null = null;
   const metrics = new Metrics({
-    pool: pool.pool,
+    get pool() {
+      return (failover?.current.pool ?? primary).pool;
+    },
+    readsFrom: () => failover?.readsFrom ?? "primary",
     telegramState: () => telegramHealth.state,
     waitingCalls: () => telegram.gateway.waiting,
     // A scrape does not wait for the database, so it shows the holds that this server knows of.
@@ -154,7 +161,10 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   });
   const context: Start = { config, log, closers, metrics, tracing, connectionFailures };
 
-  const { database, presence } = await registerServer(context, pool);
+  const opened = await openWithReplica(context, primary);
+  const { pool, database } = opened;
+  failover = opened.failover;
+  const presence = await registerServer(context, pool, database);
   // The sandbox's Telegram and the database begin with the same people, whose times are relative to the first start.
   const startedAt = new Date();
   const telegram = await connectTelegram(context, database, telegramHealth, startedAt);
@@ -169,6 +179,8 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const { domain, databaseHealth, sender } = await buildDomain(context, {
     pool,
     database,
+    probe: failover ?? readinessProbe(pool),
+    requirePrimary: () => failover?.requirePrimary(),
     presence,
     gateway,
     session,
@@ -204,6 +216,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   });
   addHealth(server, {
     database: () => databaseHealth.check(),
+    isReadOnly: () => databaseHealth.isReadOnly,
     telegram: () => telegramHealth.state,
     updates: async () => ({ ...reception.receiver.status, holds: summarize(await gateway.holds()) }),
     stopping: () => isStopping,
@@ -308,22 +321,60 @@ const reportOfStatements =
     );
   };
 
+interface OpenedDatabase {
+  readonly pool: DatabasePool;
+  readonly database: Database;
+  /** Null without a replica. */
+  readonly failover: Failover | null;
+}
+
+/** Creates the database over the sessions of the primary and, if there is one, of its replica. */
+async function openWithReplica(context: Start, primary: DatabasePool | ServerPool): Promise<OpenedDatabase> {
+  const { config, log, closers, connectionFailures } = context;
+  const onStatement = reportOfStatements(context);
+  const guarded = (database: Database) => (config.production ? database : guardTransactions(database));
+  const { databaseReplicaUrl, databasePool: sessions } = config;
+  if (databaseReplicaUrl === null || !("suspend" in primary)) {
+    const database = guarded(createDatabase(primary, onStatement));
+    closers.push(() => database.close());
+    return { pool: primary, database, failover: null };
+  }
+  const onError = connectionFailures.logAs("a connection of the replica failed");
+  const failover = new Failover({
+    primary,
+    openReplica: (accept) => serverPool(databaseReplicaUrl, onError, { sessions, accept }),
+    createDatabase: (pool) => createDatabase(pool, onStatement),
+    onLost: (error) => connectionFailures.health?.recordFailure(error),
+    onReplica(error) {
+      if (error === null) log.info("the replica answers again");
+      else {
+        const { message: reason } = connectionRefusal(error, "DATABASE_REPLICA_URL");
+        log.warn({ reason }, "the replica does not answer: nothing could be read if the primary went away");
+      }
+    },
+  });
+  const database = guarded(failoverDatabase(failover));
+  closers.push(
+    () => database.close(),
+    () => failover.close(),
+  );
+  await failover.start();
+  return { pool: failoverPool(failover, primary), database, failover };
+}
+
 /** Marks the database as this bot's or the sandbox's, and shows other servers that this one is alive. */
 async function registerServer(
-  context: Start,
+  { config, closers, connectionFailures }: Start,
   pool: DatabasePool,
-): Promise<{ database: Database; presence: Presence }> {
-  const { config, closers, connectionFailures } = context;
-  const opened = createDatabase(pool, reportOfStatements(context));
-  const database = config.production ? opened : guardTransactions(opened);
-  closers.push(() => database.close());
+  database: Database,
+): Promise<Presence> {
   await markDatabaseOwner(database, config.telegram?.botId ?? null);
   const presence = await announcePresence(
     pool,
     connectionFailures.logAs("the database connection that shows this server's presence failed"),
   );
   closers.push(() => presence.leave());
-  return { database, presence };
+  return presence;
 }
 
 /** The bot's connection to Telegram. `sandbox` and `sample` are null with a real bot. */
@@ -392,6 +443,9 @@ async function storeHistory({ ingestion }: Domain, sample: Sample, now: Date): P
 interface DomainParts {
   readonly pool: DatabasePool;
   readonly database: Database;
+  readonly probe: ReadinessProbe;
+  /** @throws while the primary is away and a replica answers reads */
+  readonly requirePrimary: () => void;
   readonly presence: Presence;
   readonly gateway: TelegramGateway;
   readonly session: BackgroundSession;
@@ -403,11 +457,21 @@ interface DomainParts {
 /** Builds the state that all requests share, and the sender of webhooks, which requests wake. */
 async function buildDomain(
   { config, log, closers, metrics, tracing, connectionFailures }: Start,
-  { pool, database, presence, gateway, session, onLinkBatch, onWorkReleased }: DomainParts,
+  {
+    pool,
+    database,
+    probe,
+    requirePrimary,
+    presence,
+    gateway,
+    session,
+    onLinkBatch,
+    onWorkReleased,
+  }: DomainParts,
 ): Promise<{ domain: Domain; databaseHealth: DatabaseHealth; sender: WebhookSender }> {
   const pendingWork = new PendingWork();
   closers.push(() => pendingWork.drained());
-  const databaseHealth = new DatabaseHealth(readinessProbe(pool), log);
+  const databaseHealth = new DatabaseHealth(probe, log);
   connectionFailures.health = databaseHealth;
   closers.push(() => databaseHealth.stop());
   const creationIntents = new CreationIntents(database, presence, gateway.botId, pendingWork);
@@ -420,10 +484,17 @@ async function buildDomain(
     );
   }
   const logFeed = connectionFailures.logAs("new member events could not be read for subscriptions");
+  // A replica may lack what was sent to subscribers already.
+  const followed: Pick<Database, "query"> = {
+    async query(statement, use) {
+      requirePrimary();
+      return database.query(statement, use);
+    },
+  };
   const live = {
-    events: new EventFeed(database, logFeed),
-    links: new LinkFeed(database, logFeed),
-    batches: batchFeed(database),
+    events: new EventFeed(followed, logFeed),
+    links: new LinkFeed(followed, logFeed),
+    batches: batchFeed(followed),
   };
   const { lookUp } = new NameLookups();
   const sender = new WebhookSender({

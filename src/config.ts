@@ -40,6 +40,8 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** The same database without a pooler, for migrations, presence and readiness. Null if databaseUrl serves for them too. */
   readonly databaseDirectUrl: string | null;
+  /** A streaming replica that answers reads while the primary is away; null for none. */
+  readonly databaseReplicaUrl: string | null;
   /** The most database sessions that requests may use. */
   readonly databasePool: number;
   readonly dataDir: string;
@@ -120,6 +122,7 @@ const VARIABLES = {
   },
   DATABASE_URL: { schema: databaseUrl, accepts: DATABASE_ADDRESS, secret: true },
   DATABASE_DIRECT_URL: { schema: databaseUrl, accepts: DATABASE_ADDRESS, secret: true },
+  DATABASE_REPLICA_URL: { schema: databaseUrl, accepts: DATABASE_ADDRESS, secret: true },
   DATABASE_POOL: { schema: integer(1, 1000), accepts: "a whole number from 1 to 1000" },
   DATA_DIR: { schema: z.string().refine((text) => !text.includes("\0")), accepts: "a folder's path" },
   TELEGRAM_BOT_TOKEN: {
@@ -237,8 +240,15 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const production = values.NODE_ENV === "production";
   const telegram = telegramConfig(values, production, problems);
   const tracing = readTracingConfig(env, problems);
-  if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined)
+  const { DATABASE_URL: url, DATABASE_DIRECT_URL: directUrl, DATABASE_REPLICA_URL: replicaUrl } = values;
+  if (directUrl !== undefined && url === undefined)
     problems.push("DATABASE_URL: not set, although DATABASE_DIRECT_URL is. Set both, or only DATABASE_URL.");
+  if (replicaUrl !== undefined && url === undefined)
+    problems.push(
+      "DATABASE_URL: not set, although DATABASE_REPLICA_URL is. An embedded database has no replica. Set both or neither.",
+    );
+  else if (replicaUrl && url && readDatabaseAddress(replicaUrl)?.schema !== readDatabaseAddress(url)?.schema)
+    problems.push("DATABASE_REPLICA_URL: the address names another schema than DATABASE_URL.");
   if (problems.length > 0) throw new ConfigurationError(problems);
   return {
     production,
@@ -246,6 +256,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     port: values.PORT ?? 4000,
     databaseUrl: values.DATABASE_URL ?? null,
     databaseDirectUrl: values.DATABASE_DIRECT_URL ?? null,
+    databaseReplicaUrl: values.DATABASE_REPLICA_URL ?? null,
     databasePool: values.DATABASE_POOL ?? 10,
     dataDir: resolve(values.DATA_DIR ?? "data"),
     telegram,

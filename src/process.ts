@@ -60,6 +60,7 @@ export async function run(config: Config): Promise<void> {
       ...secretForms(config.adminToken),
       ...secretForms(config.databaseUrl),
       ...secretForms(config.databaseDirectUrl),
+      ...secretForms(config.databaseReplicaUrl),
       ...(config.telegram?.updates.mode === "webhook" ? secretForms(config.telegram.updates.secret) : []),
       ...(config.tracing?.secrets ?? []).flatMap(secretForms),
     ],

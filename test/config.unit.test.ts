@@ -25,6 +25,7 @@ const DEFAULTS = {
   port: 4000,
   databaseUrl: null,
   databaseDirectUrl: null,
+  databaseReplicaUrl: null,
   databasePool: 10,
   dataDir: resolve("data"),
   telegram: null,
@@ -59,6 +60,7 @@ const NAMES = [
   "HOST",
   "DATABASE_URL",
   "DATABASE_DIRECT_URL",
+  "DATABASE_REPLICA_URL",
   "DATABASE_POOL",
   "DATA_DIR",
   "TELEGRAM_BOT_TOKEN",
@@ -83,6 +85,7 @@ const NAMES = [
 const SECRETS = new Set([
   "DATABASE_URL",
   "DATABASE_DIRECT_URL",
+  "DATABASE_REPLICA_URL",
   "TELEGRAM_BOT_TOKEN",
   "TELEGRAM_WEBHOOK_SECRET",
   "ADMIN_TOKEN",
@@ -126,6 +129,10 @@ describe("readConfig", () => {
     [
       { DATABASE_URL: "postgres://h/d", DATABASE_DIRECT_URL: "postgres://i/d", DATABASE_POOL: "1" },
       { databaseUrl: "postgres://h/d", databaseDirectUrl: "postgres://i/d", databasePool: 1 },
+    ],
+    [
+      { DATABASE_URL: "postgres://h/d?schema=s", DATABASE_REPLICA_URL: "postgres://i/d?schema=s" },
+      { databaseUrl: "postgres://h/d?schema=s", databaseReplicaUrl: "postgres://i/d?schema=s" },
     ],
     [{ DATA_DIR: "/var/lib/x" }, { dataDir: resolve("/var/lib/x") }],
     [{ DATA_DIR: "x/y" }, { dataDir: resolve("x/y") }],
@@ -246,6 +253,7 @@ describe("readConfig", () => {
     ["DATABASE_URL", "postgresql://u:hunter2@h/d?schema=a%22b"],
     ["DATABASE_URL", `postgresql://u:hunter2@h/d?schema=${"é".repeat(32)}`],
     ["DATABASE_DIRECT_URL", "hunter2"],
+    ["DATABASE_REPLICA_URL", "hunter2"],
     ["DATABASE_POOL", "0"],
     ["DATABASE_POOL", "1.5"],
     ["DATA_DIR", "a\0b"],
@@ -334,6 +342,14 @@ describe("readConfig", () => {
     [{ NODE_ENV: "production", TELEGRAM_SANDBOX: "off" }, [/^TELEGRAM_BOT_TOKEN: not set/]],
     [{ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_SANDBOX: "on" }, [/^TELEGRAM_SANDBOX: on, although/]],
     [{ TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_SANDBOX: "quiet" }, [/^TELEGRAM_SANDBOX: quiet, although/]],
+    [
+      { DATABASE_REPLICA_URL: "postgres://h/d" },
+      [/^DATABASE_URL: not set, although DATABASE_REPLICA_URL is. An embedded database has no replica/],
+    ],
+    [
+      { DATABASE_URL: "postgres://h/d", DATABASE_REPLICA_URL: "postgres://i/d?schema=s" },
+      [/^DATABASE_REPLICA_URL: the address names another schema/],
+    ],
     [{ TELEGRAM_WEBHOOK_URL: "https://me/" }, [/^TELEGRAM_WEBHOOK_SECRET: not set/]],
     [{ TELEGRAM_WEBHOOK_SECRET: "s" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],
     [{ TELEGRAM_UPDATES: "webhook" }, [/^TELEGRAM_WEBHOOK_URL: not set/]],

@@ -34,6 +34,9 @@ const OUTAGES: Record<Exclude<DatabaseState, "ok">, string> = {
     "the database is read-only: mutations are refused, and nothing is changed in Telegram, until it stores again",
 };
 
+const AWAY =
+  "the primary is away: a replica answers reads, and mutations are refused, until the primary is back";
+
 /**
  * Knows whether the database answers and stores, from a regular test write and from errors of requests. The log has one
  * line when an outage begins and one when it ends.
@@ -75,6 +78,11 @@ export class DatabaseHealth implements StorageGuard {
     return this.#reading;
   }
 
+  /** Whether a replica answers reads while the primary is away. */
+  get isReadOnly(): boolean {
+    return this.#probe.isReadOnly === true;
+  }
+
   requireWritable(): void {
     if (this.#state !== "ok") throw new DatabaseUnavailableError(REASONS[this.#state]);
   }
@@ -105,6 +113,7 @@ export class DatabaseHealth implements StorageGuard {
       await this.#probe.read();
     } catch (error) {
       this.#recordProbe(error);
+      void this.#tryWrite();
     }
     return this.#state;
   }
@@ -154,6 +163,6 @@ export class DatabaseHealth implements StorageGuard {
     const former = this.#state;
     this.#state = state;
     if (state === "ok") this.#log.info({ database: state, former }, "the database answers and stores again");
-    else this.#log.error({ database: state }, OUTAGES[state]);
+    else this.#log.error({ database: state }, this.isReadOnly ? AWAY : OUTAGES[state]);
   }
 }

@@ -70,6 +70,7 @@ async function withoutSecrets(text: string): Promise<string> {
   return [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
+    "DATABASE_REPLICA_URL",
     "ADMIN_TOKEN",
     "TELEGRAM_BOT_TOKEN",
     "TELEGRAM_WEBHOOK_SECRET",

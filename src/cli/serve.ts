@@ -5,6 +5,7 @@ The server is configured by environment variables:
   PORT, HOST               the address to listen on (default: 4000, 127.0.0.1); port 0 picks a free port
   DATABASE_URL             a PostgreSQL server, version 14 or newer (default: the embedded database)
   DATABASE_DIRECT_URL      the same database without a pooler, for migrations (default: DATABASE_URL)
+  DATABASE_REPLICA_URL     a streaming replica that answers reads while the primary is away (default: none)
   DATABASE_POOL            the most database sessions for requests (default: 10)
   DATA_DIR                 the folder of the embedded databases (default: ./data)
   TELEGRAM_BOT_TOKEN       the token of the helper bot (default: none; a local sandbox replaces Telegram)

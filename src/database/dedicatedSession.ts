@@ -80,9 +80,10 @@ export interface BackgroundSession {
 
 /** Opens the session at its first statement. On the embedded database its only session is used. */
 export function backgroundSession(
-  { pool, dedicatedSession }: DatabasePool,
+  database: DatabasePool,
   onStatement: OnStatement = () => {},
 ): BackgroundSession {
+  const { dedicatedSession } = database;
   const reporting =
     (run: (config: pg.QueryConfig) => Promise<unknown[]>): BackgroundSession["query"] =>
     async <Row>(statement: NamedStatement) => {
@@ -91,7 +92,8 @@ export function backgroundSession(
         run({ text, values }),
       )) as Row[];
     };
-  const onPool = async (config: pg.QueryConfig): Promise<unknown[]> => (await pool.query(config)).rows;
+  const onPool = async (config: pg.QueryConfig): Promise<unknown[]> =>
+    (await database.pool.query(config)).rows;
   if (dedicatedSession === null) return { query: reporting(onPool), close: () => {} };
   const session = new DedicatedSession(() => dedicatedSession("invite-links background"));
   /** A client runs one statement at a time, so each waits for the one before it. */

@@ -119,6 +119,12 @@ class PipelinedSessions implements FrequentStatementRunner {
     await Promise.all(clients.map((client) => client.end()));
   }
 
+  /** Ends all sessions without waiting for the server. */
+  destroy(): void {
+    const clients = [...this.#sessions.splice(0).map(({ client }) => client), ...this.#opening];
+    for (const client of clients) client.connection.stream.destroy();
+  }
+
   /** The session with the fewest unanswered statements; undefined if none is open or all are stalled. */
   #leastBusy(): Session | undefined {
     const isComplete = this.#sessions.length + this.#opening.size >= this.#max;
@@ -224,6 +230,11 @@ export function openPipelinedSessions({
     size,
     quick,
     frequent,
+    suspend() {
+      // First the pool, which would be asked for the statements of the other sessions.
+      pool.suspend();
+      for (const sessions of [quick, frequent]) sessions.destroy();
+    },
     async close() {
       await Promise.all([quick.end(), frequent.end()]);
       await pool.end();

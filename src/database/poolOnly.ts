@@ -22,6 +22,8 @@ export interface RequestSessions {
   readonly quick: StatementRunner;
   /** For frequent statements that usually read little. */
   readonly frequent: FrequentStatementRunner;
+  /** As WaitingPool.suspend. The pool's `resume` ends it. */
+  suspend(): void;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export function openPoolOnly({ sessions, openPool }: SessionOptions): RequestSes
     size: sessions,
     quick: pool,
     frequent: frequentOnPool(pool),
+    suspend: () => pool.suspend(),
     close: () => pool.end(),
   };
 }

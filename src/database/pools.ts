@@ -82,6 +82,16 @@ export interface ServerOptions {
   readonly sessions?: number;
   /** Whether statements have no time limit, as for an export. */
   readonly unlimited?: boolean;
+  /** As SessionConfig.accept, for the sessions of requests. The sessions beside the pool may then lead to any server. */
+  readonly accept?: SessionConfig["accept"];
+}
+
+/** The sessions of a PostgreSQL server. */
+export interface ServerPool extends DatabasePool {
+  readonly dedicatedSession: NonNullable<DatabasePool["dedicatedSession"]>;
+  /** Ends the sessions of requests without waiting for the server. Until `resume`, every statement fails at once. */
+  suspend(): void;
+  resume(): void;
 }
 
 /** @throws TypeError for an address that `pg` does not accept. */
@@ -111,9 +121,13 @@ const openSessions = fastPaths.pipelinedSessions ? openPipelinedSessions : openP
 export function serverPool(
   url: string,
   onError: (error: Error) => void,
-  { directUrl = null, sessions = SESSIONS, unlimited = false }: ServerOptions = {},
-): DatabasePool {
-  const config = sessionConfig(url, "invite-links", unlimited);
+  { directUrl = null, sessions = SESSIONS, unlimited = false, accept }: ServerOptions = {},
+): ServerPool {
+  const configFor = (applicationName: string) => ({
+    ...sessionConfig(url, applicationName, unlimited),
+    accept,
+  });
+  const config = configFor("invite-links");
   const openPool = (size: number): WaitingPool => {
     const opened = new WaitingPool({
       ...config,
@@ -125,7 +139,6 @@ export function serverPool(
     opened.on("error", onError);
     return opened;
   };
-  const configFor = (applicationName: string) => sessionConfig(url, applicationName, unlimited);
   const requestSessions = openSessions({ sessions, openPool, configFor, onError });
   return {
     ...requestSessions,
@@ -133,7 +146,11 @@ export function serverPool(
     schema: config.session.schema,
     unlimited,
     dedicatedSession: (applicationName) =>
-      new SessionClient(sessionConfig(directUrl ?? url, applicationName)),
+      new SessionClient({
+        ...sessionConfig(directUrl ?? url, applicationName),
+        accept: accept && (async () => {}),
+      }),
     closeOneSession: () => requestSessions.pool.closeOneSession(),
+    resume: () => requestSessions.pool.resume(),
   };
 }

@@ -56,9 +56,10 @@ function aloneInDatabase(id: string): Presence {
  * @throws DatabaseUnusableError when no session can be opened for it.
  */
 export async function announcePresence(
-  { pool, dedicatedSession, closeOneSession }: DatabasePool,
+  database: DatabasePool,
   onError: (error: Error) => void,
 ): Promise<Presence> {
+  const { dedicatedSession, closeOneSession } = database;
   const id = randomUUID();
   if (dedicatedSession === null) return aloneInDatabase(id);
   let client: pg.Client | undefined;
@@ -135,7 +136,7 @@ export async function announcePresence(
       // The loss of the own lock may not have been noticed yet.
       const { text, values } = statement("presence_is_alive")`
         select ${isPresent(sql`${other}`)} or not ${isPresent(sql`${id}`)} as alive`;
-      const { rows } = await pool.query<{ alive: boolean }>(text, values);
+      const { rows } = await database.pool.query<{ alive: boolean }>(text, values);
       return rows[0]?.alive === true;
     },
     onNotified(listener) {

@@ -1,11 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import { DedicatedSession, NoAnswerError } from "./dedicatedSession.js";
 import { failureOf } from "./failures.js";
-import type { DatabasePool } from "./pools.js";
-import { statement } from "./statement.js";
+import type { DatabasePool, ServerPool } from "./pools.js";
+import { type NamedStatement, statement } from "./statement.js";
 
 /** Finds out whether the database can be used, independently of requests. */
 export interface ReadinessProbe {
+  /** Whether reads are answered although the primary is away; see failover.ts. */
+  readonly isReadOnly?: boolean;
   /** @throws if the database does not answer within 2 s. */
   read(): Promise<void>;
   /** Writes a row and rolls it back. @throws if this fails or takes more than 2 s. */
@@ -44,7 +46,9 @@ const noAnswer = (): NoAnswerError =>
 /** Calls `abandon` when `work` takes too long. @throws NoAnswerError */
 async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T> {
   const ended = new AbortController();
-  const limit = delay(TIME_LIMIT_MS, undefined, { signal: ended.signal, ref: false }).then(() => {
+  const limit = delay(TIME_LIMIT_MS, undefined, { signal: ended.signal, ref: false }).then(async () => {
+    // After this process itself was busy, an answer that has arrived is read first.
+    await setImmediate();
     throw noAnswer();
   });
   try {
@@ -58,26 +62,36 @@ async function withinLimit<T>(work: Promise<T>, abandon: () => void): Promise<T>
   }
 }
 
+export interface ServerProbe extends ReadinessProbe {
+  /**
+   * @param fallsBack whether a session of the pool is used if the role has no session left
+   * @throws if the database does not answer within 2 s
+   */
+  ask<Row>(statement: NamedStatement, fallsBack?: boolean): Promise<Row[]>;
+}
+
 /** Uses a session beside the pool, so that the probe does not wait for requests. */
-function onServer(
-  pool: DatabasePool["pool"],
-  dedicatedSession: NonNullable<DatabasePool["dedicatedSession"]>,
-): ReadinessProbe {
-  const session = new DedicatedSession(() => dedicatedSession("invite-links readiness"));
-  const ask = async (text: string): Promise<void> => {
+export function serverProbe(
+  { pool, dedicatedSession }: Pick<ServerPool, "pool" | "dedicatedSession">,
+  applicationName: string,
+): ServerProbe {
+  const session = new DedicatedSession(() => dedicatedSession(applicationName));
+  const ask = async (text: string, values: unknown[], fallsBack: boolean): Promise<unknown[]> => {
     try {
-      await session.query(text);
+      return await session.query({ text, values });
     } catch (error) {
-      // The role has no session left, so a session of the pool is used.
-      if (failureOf(error).kind !== "busy") throw error;
-      await pool.query(text);
+      if (!fallsBack || failureOf(error).kind !== "busy") throw error;
+      return (await pool.query(text, values)).rows;
     }
   };
   // The time limit includes opening a session and waiting for one.
-  const askInTime = (text: string) => withinLimit(ask(text), () => session.abandon());
+  const askInTime = (text: string, values: unknown[] = [], fallsBack = true) =>
+    withinLimit(ask(text, values, fallsBack), () => session.abandon());
   return {
-    read: () => askInTime(READ),
-    write: () => askInTime(WRITE),
+    ask: async <Row>({ text, values }: NamedStatement, fallsBack = true) =>
+      (await askInTime(text, values, fallsBack)) as Row[],
+    read: async () => void (await askInTime(READ)),
+    write: async () => void (await askInTime(WRITE)),
     close: () => session.close(),
   };
 }
@@ -94,5 +108,9 @@ const inProcess = ({ pool }: DatabasePool): ReadinessProbe => ({
   close() {},
 });
 
-export const readinessProbe = (pool: DatabasePool): ReadinessProbe =>
-  pool.dedicatedSession === null ? inProcess(pool) : onServer(pool.pool, pool.dedicatedSession);
+export function readinessProbe(database: DatabasePool): ReadinessProbe {
+  const { pool, dedicatedSession } = database;
+  return dedicatedSession === null
+    ? inProcess(database)
+    : serverProbe({ pool, dedicatedSession }, "invite-links readiness");
+}

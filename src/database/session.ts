@@ -92,6 +92,8 @@ const settingsOf = ({ schema, applicationName, statementTimeoutMs }: SessionNeed
 
 export interface SessionConfig extends pg.ClientConfig {
   readonly session: SessionNeeds;
+  /** Looks at the server that the address led to. The session is not used if this throws. Default: refuses a standby. */
+  readonly accept?: ((client: pg.ClientBase) => Promise<void>) | undefined;
 }
 
 /** Milliseconds for the settings, including the wait for a session of a pooler. */
@@ -151,10 +153,12 @@ export const isIdleTimeout = (error: unknown): boolean => (error as { code?: unk
  */
 export class SessionClient extends pg.Client {
   readonly #settings: string;
+  readonly #accept: SessionConfig["accept"];
 
   constructor(config: SessionConfig) {
     super(config);
     this.#settings = settingsOf(config.session);
+    this.#accept = config.accept;
     // An error event without a listener would end the process. The current or next statement reports the error anyway.
     this.on("error", ignore);
     this.on("notice", ({ routine }) => {
@@ -192,8 +196,9 @@ export class SessionClient extends pg.Client {
     try {
       const results = await retryUntilLimitIsLifted(() => this.query(settings));
       // For a text of several statements `pg` gives several results, contrary to its types.
-      if ((results as unknown as pg.QueryResult[]).at(-1)?.rows[0]?.standby === true)
-        throw new StandbyError();
+      const isStandby = (results as unknown as pg.QueryResult[]).at(-1)?.rows[0]?.standby === true;
+      if (this.#accept) await this.#accept(this);
+      else if (isStandby) throw new StandbyError();
     } catch (error) {
       this.end().catch(ignore);
       throw (error as Error).message === "Query read timeout" ? new NoPoolerSessionError() : (lost ?? error);

@@ -44,6 +44,17 @@ export const POOL_EXHAUSTED = "starved";
 
 const nothing = (): void => {};
 
+/** A pool that was suspended opens no session and gives none. */
+class SuspendedPoolError extends Error {
+  override readonly name = "SuspendedPoolError";
+  /** PostgreSQL's code of a connection failure. */
+  readonly code = "08006";
+
+  constructor() {
+    super("The database was given up until it is back.");
+  }
+}
+
 /**
  * A pool in which a statement waits for an open session if no new session can be opened. A limit on connections then makes
  * the server slower instead of making requests fail. After the server refused a session, the pool keeps its present size
@@ -52,7 +63,10 @@ const nothing = (): void => {};
 export class WaitingPool extends pg.Pool {
   readonly #max: number;
   readonly #answerTimeoutMs: number | null;
-  #open = 0;
+  readonly #clients = new Set<pg.PoolClient>();
+  /** Ends the waits for a session. */
+  readonly #waits = new Set<(error: Error) => void>();
+  #isSuspended = false;
   #growing: NodeJS.Timeout | undefined;
 
   constructor(config: WaitingPoolConfig) {
@@ -63,12 +77,12 @@ export class WaitingPool extends pg.Pool {
     });
     this.#max = config.max;
     this.#answerTimeoutMs = config.answerTimeoutMs;
-    this.on("connect", () => {
-      this.#open += 1;
-    });
-    this.on("remove", () => {
-      this.#open -= 1;
-    });
+    this.on("connect", (client) => this.#clients.add(client));
+    this.on("remove", (client) => this.#clients.delete(client));
+  }
+
+  get #open(): number {
+    return this.#clients.size;
   }
 
   override connect(): Promise<pg.PoolClient>;
@@ -95,20 +109,43 @@ export class WaitingPool extends pg.Pool {
     client.release(true);
   }
 
+  /**
+   * Ends all sessions without waiting for the server. Until `resume` is called, every statement fails at once, those that run
+   * or wait now as well.
+   */
+  suspend(): void {
+    this.#isSuspended = true;
+    for (const client of this.#clients) client.connection.stream.destroy();
+    for (const fail of [...this.#waits]) fail(new SuspendedPoolError());
+  }
+
+  resume(): void {
+    this.#isSuspended = false;
+  }
+
   #connect(since: number, callback: Connected): void {
+    if (this.#isSuspended) {
+      callback(new SuspendedPoolError(), undefined, nothing);
+      return;
+    }
     const left = since + SESSION_WAIT_MS - performance.now();
-    let hasTimedOut = false;
+    let failure: Error | null = null;
+    const fail = (error: Error): void => {
+      failure = error;
+      clearTimeout(limit);
+      this.#waits.delete(fail);
+      callback(error, undefined, nothing);
+    };
     // The time limit of pg.Pool starts again at each try.
-    const limit = setTimeout(() => {
-      hasTimedOut = true;
-      callback(new Error("timeout exceeded when trying to connect"), undefined, nothing);
-    }, left);
+    const limit = setTimeout(() => fail(new Error("timeout exceeded when trying to connect")), left);
+    this.#waits.add(fail);
     super.connect((error: Error | undefined, client, release) => {
-      if (hasTimedOut) {
-        if (client) release();
+      if (failure !== null) {
+        if (client) release(failure instanceof SuspendedPoolError);
         return;
       }
       clearTimeout(limit);
+      this.#waits.delete(fail);
       if (client) {
         if (this.#answerTimeoutMs !== null) {
           const answerMs = this.#answerTimeoutMs - (performance.now() - since);

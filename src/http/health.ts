@@ -4,6 +4,8 @@ import type { FastifyInstance } from "fastify";
 export interface Readiness {
   /** Whether the database answers and stores. All migrations were applied before the server started to listen. */
   database(): Promise<"ok" | "unavailable" | "read-only" | "full">;
+  /** Whether a replica answers reads while the primary is away. */
+  isReadOnly(): boolean;
   telegram(): string;
   /** The state of the traffic with Telegram, such as its holds, by name. */
   updates(): Promise<object>;
@@ -17,7 +19,7 @@ export function addHealth(server: FastifyInstance, readiness: Readiness): void {
   server.get("/readyz", async (_request, reply) => {
     const updates = readiness.updates();
     const database = readiness.stopping() ? "stopping" : await readiness.database();
-    const ready = database === "ok";
+    const ready = database === "ok" || (database === "read-only" && readiness.isReadOnly());
     return reply.code(ready ? 200 : 503).send({
       status: ready ? "ok" : database,
       database,

@@ -30,6 +30,8 @@ const isStream = (operation: OperationEvent | null): boolean =>
 /** Values that are read at each scrape. */
 export interface MetricsSources {
   readonly pool: DatabasePool["pool"];
+  /** Where reads of the database go. */
+  readonly readsFrom: () => "primary" | "replica" | "nowhere";
   readonly telegramState: () => TelegramState;
   /** Calls to Telegram that wait for a slot. */
   readonly waitingCalls: () => number;
@@ -160,7 +162,7 @@ export class Metrics {
   });
 
   constructor(sources: MetricsSources) {
-    const { pool, telegramState, waitingCalls, holds, receiver, webhooks, runningBatches } = sources;
+    const { readsFrom, telegramState, waitingCalls, holds, receiver, webhooks, runningBatches } = sources;
     collectDefaultMetrics({ register: this.registry });
     for (const reason of STREAM_CUTS) this.#cutStreams.inc({ reason }, 0);
     this.#gauge(
@@ -206,16 +208,30 @@ export class Metrics {
       "Batches of links that this server works on.",
       runningBatches,
     );
-    this.#gauge("invite_links_database_connections", "Connections to the database.", () => pool.totalCount);
+    new Gauge({
+      name: "invite_links_database_reads",
+      help: "1 for the server where reads of the database go: the primary or, while it is away, the replica.",
+      labelNames: ["server"],
+      registers: [this.registry],
+      collect() {
+        const current = readsFrom();
+        for (const server of ["primary", "replica"]) this.set({ server }, server === current ? 1 : 0);
+      },
+    });
+    this.#gauge(
+      "invite_links_database_connections",
+      "Connections to the database.",
+      () => sources.pool.totalCount,
+    );
     this.#gauge(
       "invite_links_database_idle_connections",
       "Connections that are not in use.",
-      () => pool.idleCount,
+      () => sources.pool.idleCount,
     );
     this.#gauge(
       "invite_links_database_waiting",
       "Transactions and statements that wait for a connection.",
-      () => pool.waitingCount,
+      () => sources.pool.waitingCount,
     );
     new Gauge({
       name: "invite_links_telegram_hold_seconds",

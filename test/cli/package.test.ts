@@ -90,6 +90,7 @@ describe("the packed package", () => {
       "docs/members.md",
       "docs/oint.md",
       "docs/operating.md",
+      "docs/replica.md",
       "docs/rest.md",
       "docs/security.md",
       "docs/tracing.md",

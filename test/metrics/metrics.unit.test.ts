@@ -12,6 +12,7 @@ const idle: MetricsSources = {
   receiver: () => null,
   webhooks: () => null,
   runningBatches: () => 0,
+  readsFrom: () => "primary",
 };
 
 test("numbers of waiting calls and statements are read at each scrape", async () => {
@@ -29,6 +30,7 @@ test("numbers of waiting calls and statements are read at each scrape", async ()
     receiver: () => null,
     webhooks: () => null,
     runningBatches: () => 0,
+    readsFrom: () => "primary",
   });
   const lines = async () => (await registry.metrics()).split("\n");
   expect(await lines()).toEqual(

@@ -1,18 +1,28 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as open, type Server, type Socket } from "node:net";
 
+function targetOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
+}
+
 /** A TCP proxy in front of a database server, which can simulate that the server stops, hangs or loses connections. */
 export class DatabaseProxy {
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
   #server: Server;
   #port = 0;
   #isStalled = false;
 
   constructor(url: string) {
-    const { hostname, port } = new URL(url);
-    this.#target = { host: hostname, port: Number(port) };
+    this.#target = targetOf(url);
     this.#server = this.#serve();
+  }
+
+  /** Leads to another server from now on, and breaks the connections to the former one. */
+  leadTo(url: string): void {
+    this.#target = targetOf(url);
+    this.breakConnections();
   }
 
   async listen(): Promise<void> {

@@ -9,7 +9,8 @@ interface TokenRow extends TokenRightsRow {
   readonly id: string;
   readonly name: string;
   readonly telegramUserId: number | null;
-  readonly usedLongAgo: boolean;
+  /** Whether the use is to be stored: the last one was long ago, and the database is no replica. */
+  readonly storesUse: boolean;
 }
 
 const adminCaller = (): Caller => ({
@@ -55,12 +56,12 @@ export class Authentication {
     const [token] = await this.#database.query<TokenRow>(
       statement("token_authenticate")`
       select t.id, t.name, ${tokenRightsColumns}, t.telegram_user_id as "telegramUserId",
-        coalesce(t.last_used_at < now() - interval '1 minute', true) as "usedLongAgo"
+        coalesce(t.last_used_at < now() - interval '1 minute', true) and not pg_is_in_recovery() as "storesUse"
       from api_token t where t.secret_hash = ${Buffer.from(hash)} and t.revoked_at is null`,
       "frequent and quick",
     );
     if (!token) return null;
-    if (token.usedLongAgo) this.#storeUse(token.id).catch(this.#onError);
+    if (token.storesUse) this.#storeUse(token.id).catch(this.#onError);
     return {
       key: `token:${token.id}`,
       name: token.name,

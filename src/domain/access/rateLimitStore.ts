@@ -22,18 +22,18 @@ const KEPT_MS = 3_600_000;
  */
 export function rateLimitStore(
   limit: number,
-  { pool, embedded }: DatabasePool,
+  database: DatabasePool,
   storageGuard: StorageGuard,
 ): RateLimiterAbstract {
   const options = { points: limit, duration: WINDOW_SECONDS, keyPrefix: "" };
   const memory = new RateLimiterMemory(options);
-  if (embedded) return memory;
+  if (database.embedded) return memory;
   const client = {
     async query({ text: unnamed, values }: { text: string; values: unknown[] }) {
       const { text } = statement("rate_limit_count")`${raw(unnamed)}`;
       storageGuard.requireWritable();
       try {
-        return await pool.query({ text, values });
+        return await database.pool.query({ text, values });
       } catch (error) {
         storageGuard.recordFailure(error);
         throw error;

@@ -268,6 +268,7 @@ export async function startSubscriptionServer(
     receiver: () => null,
     webhooks: () => null,
     runningBatches: () => 0,
+    readsFrom: () => "primary",
   });
   const callerCache = new CallerCache({ remembers: true, isShared });
   const storageGuard: Domain["storageGuard"] = {
