@@ -71,6 +71,16 @@ export class DedicatedSession {
   }
 }
 
+/** Makes a queue. A client runs one statement at a time, so each statement of a session waits for the one before it. */
+export function turns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+}
+
 /** Runs the statements of background work, which therefore never waits for requests, nor a request for it. */
 export interface BackgroundSession {
   /** Values come as from Database.query. */
@@ -96,13 +106,7 @@ export function backgroundSession(
     (await database.pool.query(config)).rows;
   if (dedicatedSession === null) return { query: reporting(onPool), close: () => {} };
   const session = new DedicatedSession(() => dedicatedSession("invite-links background"));
-  /** A client runs one statement at a time, so each waits for the one before it. */
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
-    return turn;
-  };
+  const inTurn = turns();
   return {
     query: reporting(async (config) => {
       try {

@@ -1,5 +1,5 @@
 import { setTimeout as delay, setImmediate } from "node:timers/promises";
-import { DedicatedSession, NoAnswerError } from "./dedicatedSession.js";
+import { DedicatedSession, NoAnswerError, turns } from "./dedicatedSession.js";
 import { failureOf } from "./failures.js";
 import type { DatabasePool, ServerPool } from "./pools.js";
 import { type NamedStatement, statement } from "./statement.js";
@@ -76,9 +76,16 @@ export function serverProbe(
   applicationName: string,
 ): ServerProbe {
   const session = new DedicatedSession(() => dedicatedSession(applicationName));
+  const inTurn = turns();
+  /** Counts the times that the session got no answer. All statements that waited for it then fail in the same way. */
+  let silences = 0;
   const ask = async (text: string, values: unknown[], fallsBack: boolean): Promise<unknown[]> => {
+    const before = silences;
     try {
-      return await session.query({ text, values });
+      return await inTurn(async () => {
+        if (silences !== before) throw noAnswer();
+        return session.query({ text, values });
+      });
     } catch (error) {
       if (!fallsBack || failureOf(error).kind !== "busy") throw error;
       return (await pool.query(text, values)).rows;
@@ -86,7 +93,10 @@ export function serverProbe(
   };
   // The time limit includes opening a session and waiting for one.
   const askInTime = (text: string, values: unknown[] = [], fallsBack = true) =>
-    withinLimit(ask(text, values, fallsBack), () => session.abandon());
+    withinLimit(ask(text, values, fallsBack), () => {
+      silences += 1;
+      session.abandon();
+    });
   return {
     ask: async <Row>({ text, values }: NamedStatement, fallsBack = true) =>
       (await askInTime(text, values, fallsBack)) as Row[],
