@@ -28,7 +28,7 @@ class PrimaryAwayError extends Error {
 }
 
 /** Calls `look` regularly, but not while the last call has not ended. */
-function regularly(look: () => Promise<unknown>): NodeJS.Timeout {
+function regularly(look: () => Promise<void>): NodeJS.Timeout {
   let isLooking = false;
   return setInterval(async () => {
     if (isLooking) return;
@@ -126,7 +126,7 @@ export class Failover implements ReadinessProbe {
       );
     // Other servers read the replica and do not know what this one will write.
     if (replica !== null && replica.others > replica.writing) await delay(LEASE_MS);
-    this.#timers = [regularly(() => this.#watchPrimary()), regularly(() => this.#lookAtReplica())];
+    this.#timers = [regularly(() => this.#watchPrimary()), regularly(() => this.#watchReplica())];
   }
 
   /** Whether the primary is away and reads are answered. */
@@ -259,7 +259,15 @@ export class Failover implements ReadinessProbe {
     }
   }
 
-  /** Keeps the session on the replica open, and reports when the replica is lost. */
+  /** Keeps a session on the replica open. */
+  async #watchReplica(): Promise<void> {
+    const look = await this.#lookAtReplica();
+    // A balancer led to the primary, and may lead to a replica by now.
+    if (look !== null && look.timeline !== null && this.#writer === this.#primary)
+      this.#replica.probe.close();
+  }
+
+  /** Looks at the replica, and reports when it is lost. */
   async #lookAtReplica() {
     let lost: unknown = null;
     const look = await this.#proof.look().catch((error: unknown) => {

@@ -94,8 +94,8 @@ export class ReplicaProof {
     const look = await lookAtReplica(this.#probe, announcement, this.#position);
     const isClosed =
       announcement === this.#announcement && announcement !== WRITES && announcement !== UNKNOWN;
-    const isStandby = look.timeline === null && look.system === this.system;
-    if (isClosed && isStandby && look.writing === 0 && look.isReplayed === true) {
+    const isReplica = look.timeline === null && look.system === this.system && look.isSettled;
+    if (isClosed && isReplica && look.writing === 0 && look.isReplayed === true) {
       this.#required = look.required;
       this.#freshUntil = startedAt + FRESH_MS;
     }

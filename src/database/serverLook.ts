@@ -47,6 +47,8 @@ export interface ReplicaLook extends Look {
   readonly required: number;
   /** Whether everything up to that position has been replayed. */
   readonly isReplayed: boolean | null;
+  /** Whether the session is so old that the other servers had the time to open theirs again, if all were lost. */
+  readonly isSettled: boolean;
 }
 
 const oneRow = <Row>([row]: readonly Row[]): Row => {
@@ -69,7 +71,9 @@ export const lookAtReplica = async (
   oneRow(
     await probe.ask<ReplicaLook>(
       statement("replica_look")`
-        select ${LOOK}, others, writing, required, required <= ${bytes("pg_last_wal_replay_lsn()")} as "isReplayed"
+        select ${LOOK}, others, writing, required, required <= ${bytes("pg_last_wal_replay_lsn()")} as "isReplayed",
+          (select backend_start < now() - interval '3 seconds' from pg_stat_activity where pid = pg_backend_pid())
+            as "isSettled"
         from (select set_config('application_name', ${`${REPLICA_SESSION} ${announcement}`}, false)) announced,
           lateral (
             select count(*)::int as others, count(*) filter (where said !~ '^[0-9]+$')::int as writing,

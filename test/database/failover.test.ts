@@ -188,7 +188,12 @@ describeOnPair(
         await context.pair.caughtUp();
         // The next use would be stored.
         await own.primary.stop();
-        expect(await readAll()).toEqual(stored);
+        const atOnce = await readAll();
+        // Lists that Prisma reads are not tried again.
+        expect({ ...atOnce, graphql: atOnce.graphql.slice(0, -1) }).toEqual({
+          ...stored,
+          graphql: stored.graphql.slice(0, -1),
+        });
         await untilReady(server, 200, "read-only");
         expect(await readAll()).toEqual(stored);
         const metrics = async () => (await fetch(`${server.origin}/metrics`)).text();
