@@ -1,8 +1,8 @@
-import sql from "sql-template-tag";
 import { expect, test } from "vitest";
 import type { Database } from "../../src/database/database.js";
 import { Failover } from "../../src/database/failover.js";
 import { failoverDatabase } from "../../src/database/failoverDatabase.js";
+import { testStatement } from "../support/statement.js";
 
 test.each([
   ["the replay of changes cancelled", { code: "40001" }],
@@ -22,11 +22,11 @@ test.each([
     onReplica() {},
   });
   const reader = { key: "a", signal: null, refusal: () => new Error("refused") };
-  expect(await failoverDatabase(failover).forReader(reader).query(sql`select 42 as answer`)).toEqual([
-    { answer: 42 },
-  ]);
+  expect(
+    await failoverDatabase(failover).forReader(reader).query(testStatement`select 42 as answer`),
+  ).toEqual([{ answer: 42 }]);
   failures.push(failure, failure, failure);
-  await expect(failoverDatabase(failover).forReader(reader).query(sql`select 42 as answer`)).rejects.toBe(
-    failure,
-  );
+  await expect(
+    failoverDatabase(failover).forReader(reader).query(testStatement`select 42 as answer`),
+  ).rejects.toBe(failure);
 });
