@@ -253,6 +253,9 @@ export class FaultLoad {
     if (type === "TelegramUnavailableError")
       return { kind: "again", code: `outcomeUnknown ${outcomeUnknown}`, seconds: UNKNOWN_SECONDS };
     if (type === "RateLimitedError") return { kind: "again", code: type, seconds: retryAfterSeconds };
+    // The first request waits for the database, or another server has taken it over.
+    if (type === "IdempotencyConflictError" && message.includes("Repeat"))
+      return { kind: "again", code: type, seconds: 1 };
     return { kind: "wrong", text: `${type} ${message}` };
   }
 

@@ -38,6 +38,9 @@ const POLL_MS = 50;
 /** How long an idempotency key gives the link that was created with it, in milliseconds. */
 const KEY_LIFE_MS = 24 * 3_600_000;
 
+const STILL_RUNNING =
+  "Another request with this idempotency key is still running. Repeat the request to get its outcome.";
+
 const expiredBefore = (): Date => new Date(Date.now() - KEY_LIFE_MS);
 /** A key's life begins with the last change: an administrator may settle a creation days after its request. */
 const isKeyExpired = ({ state, createdAt, updatedAt }: LinkCreation): boolean =>
@@ -100,7 +103,7 @@ export class CreationIntents {
       const outcome = await this.#outcomeOf(row, request);
       if (outcome) return outcome;
       if (Date.now() >= deadline.at) {
-        throw new IdempotencyConflictError("Another request with this idempotency key is still running.");
+        throw new IdempotencyConflictError(STILL_RUNNING);
       }
       await this.#waitForEnd(row.id, deadline);
     }
