@@ -84,14 +84,14 @@ async function openSchemaEngine(
 export type OnWait = (message: string) => void;
 
 /** How often `OnWait` is called, in milliseconds. */
-const TELL_EACH_MS = 10_000;
+const REPORT_INTERVAL_MS = 10_000;
 
-/** Makes an OnWait that passes on the first message and then one in TELL_EACH_MS. */
-function seldom(onWait: OnWait): (messageOf: () => string | Promise<string>) => Promise<void> {
-  let tellAt = 0;
+/** Makes an OnWait that passes on the first message and then one in REPORT_INTERVAL_MS. */
+function limitReports(onWait: OnWait): (messageOf: () => string | Promise<string>) => Promise<void> {
+  let reportAt = 0;
   return async (messageOf) => {
-    if (performance.now() < tellAt) return;
-    tellAt = performance.now() + TELL_EACH_MS;
+    if (performance.now() < reportAt) return;
+    reportAt = performance.now() + REPORT_INTERVAL_MS;
     onWait(await messageOf());
   };
 }
@@ -99,13 +99,14 @@ function seldom(onWait: OnWait): (messageOf: () => string | Promise<string>) => 
 /** The pause after a migration gave up a lock, in milliseconds. Statements that waited for the same lock run meanwhile. */
 const PAUSE_MS = 500;
 
-/** PostgreSQL builds such an index in several transactions, without blocking writers. */
-const BUILDS_CONCURRENTLY = /^\s*create\s+(unique\s+)?index\s+concurrently\b/i;
+/** PostgreSQL builds such an index, whose name is found, in several transactions and without blocking writers. */
+const CONCURRENT_INDEX =
+  /^\s*create\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?"?(\w+)/i;
 
 const withoutComments = (script: string): string => script.replace(/--.*$/gm, "");
 
 /** Prisma's table of applied migrations in a schema, as SQL. */
-const booksIn = (schema: string): string => `${pg.escapeIdentifier(schema)}._prisma_migrations`;
+const migrationsTableIn = (schema: string): string => `${pg.escapeIdentifier(schema)}._prisma_migrations`;
 
 /** A migration that is being applied, or that a server began to apply and did not finish. */
 const UNFINISHED = "finished_at is null and rolled_back_at is null";
@@ -120,15 +121,15 @@ const UNFINISHED = "finished_at is null and rolled_back_at is null";
 class MigratingAdapter extends PrismaPg {
   readonly #pool: pg.Pool;
   readonly #schema: string;
-  readonly #tell: ReturnType<typeof seldom>;
+  readonly #report: ReturnType<typeof limitReports>;
   /** Why a migration failed. The engine replaces the error by one of its own, without the message. */
   failure: Error | undefined;
 
-  constructor(pool: pg.Pool, schema: string, tell: ReturnType<typeof seldom>) {
+  constructor(pool: pg.Pool, schema: string, report: ReturnType<typeof limitReports>) {
     super(pool, { schema });
     this.#pool = pool;
     this.#schema = schema;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   override async connect() {
@@ -139,17 +140,17 @@ class MigratingAdapter extends PrismaPg {
   }
 
   async #runScript(script: string): Promise<void> {
-    const buildsIndex = BUILDS_CONCURRENTLY.test(withoutComments(script));
+    const [, index] = CONCURRENT_INDEX.exec(withoutComments(script)) ?? [];
     for (;;) {
       try {
-        await (buildsIndex ? this.#buildIndex(script) : this.#runInTransaction(script));
+        await (index === undefined ? this.#runInTransaction(script) : this.#buildIndex(index, script));
         return;
       } catch (error) {
         if (!isLockConflict(error)) {
           this.failure = error as Error;
           throw error;
         }
-        await this.#tell(() => this.#lockMessage());
+        await this.#report(() => this.#lockMessage());
         await delay(PAUSE_MS);
       }
     }
@@ -162,7 +163,7 @@ class MigratingAdapter extends PrismaPg {
       await session.query(`begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
       await session.query(script);
       await session.query(
-        `update ${booksIn(this.#schema)} set finished_at = now() where ${UNFINISHED}; commit`,
+        `update ${migrationsTableIn(this.#schema)} set finished_at = now() where ${UNFINISHED}; commit`,
       );
       session.release();
     } catch (error) {
@@ -176,14 +177,14 @@ class MigratingAdapter extends PrismaPg {
   }
 
   /** Builds an index beside writers. An interrupted build leaves an index that is not valid, which is dropped first. */
-  async #buildIndex(script: string): Promise<void> {
-    const { text, values } = statement("migrations_invalid_indexes")`
-      select indexrelid::regclass::text as index from pg_index join pg_class on pg_class.oid = indexrelid
-      where not indisvalid and relnamespace = ${pg.escapeIdentifier(this.#schema)}::text::regnamespace`;
-    const { rows } = await this.#pool.query<{ index: string }>(text, values);
-    for (const { index } of rows) await this.#pool.query(`drop index concurrently ${index}`);
+  async #buildIndex(index: string, script: string): Promise<void> {
+    const name = `${pg.escapeIdentifier(this.#schema)}.${pg.escapeIdentifier(index)}`;
     const session = await this.#pool.connect();
     try {
+      const { text, values } = statement("migrations_invalid_index")`
+        select from pg_index where indexrelid = to_regclass(${name}::text) and not indisvalid`;
+      const { rowCount } = await session.query(text, values);
+      if (rowCount === 1) await session.query(`drop index concurrently ${name}`);
       await session.query(script);
     } finally {
       session.release();
@@ -206,19 +207,19 @@ class MigratingAdapter extends PrismaPg {
   }
 }
 
-async function hasBooks(pool: pg.Pool, schema: string): Promise<boolean> {
+async function hasMigrationsTable(pool: pg.Pool, schema: string): Promise<boolean> {
   const { text, values } = statement("migrations_have_table")`
-    select to_regclass(${booksIn(schema)}::text) is not null as "exists"`;
+    select to_regclass(${migrationsTableIn(schema)}::text) is not null as "exists"`;
   const { rows } = await pool.query(text, values);
   return rows[0]?.exists === true;
 }
 
 /** Whether Prisma's table lists every migration as finished and unchanged. This is so at most starts. */
 async function upToDate(pool: pg.Pool, migrations: bindings.MigrationList, schema: string): Promise<boolean> {
-  if (!(await hasBooks(pool, schema))) return false;
+  if (!(await hasMigrationsTable(pool, schema))) return false;
   const applied = await pool.query<{ migration_name: string; checksum: string }>(
     statement("migrations_applied")`
-      select migration_name, checksum from ${raw(booksIn(schema))}
+      select migration_name, checksum from ${raw(migrationsTableIn(schema))}
       where finished_at is not null and rolled_back_at is null`.text,
   );
   const checksums = new Map(applied.rows.map((row) => [row.migration_name, row.checksum]));
@@ -238,22 +239,22 @@ const LOCK_PAUSE_MS = 200;
  * Waits for the lock, however long another server's migrations take; the engine itself would give up after ten seconds. A
  * statement that waited in PostgreSQL would hold a snapshot, for which the build of an index would wait in turn.
  */
-async function lockMigrations(pool: pg.Pool, tell: ReturnType<typeof seldom>): Promise<void> {
+async function lockMigrations(pool: pg.Pool, report: ReturnType<typeof limitReports>): Promise<void> {
   for (;;) {
     const { text, values } = statement("migrations_lock")`
       select pg_try_advisory_lock(${PRISMA_LOCK}::bigint) as locked`;
     const { rows } = await pool.query(text, values);
     if (rows[0]?.locked === true) return;
-    await tell(() => "Another server applies migrations. This server waits until it has finished.");
+    await report(() => "Another server applies migrations. This server waits until it has finished.");
     await delay(LOCK_PAUSE_MS);
   }
 }
 
 /** Lets migrations run again that failed or whose server was killed. PostgreSQL has rolled them back as a whole. */
 async function forgetUnfinished(pool: pg.Pool, schema: string): Promise<void> {
-  if (!(await hasBooks(pool, schema))) return;
+  if (!(await hasMigrationsTable(pool, schema))) return;
   const { text } = statement("migrations_forget_unfinished")`
-    update ${raw(booksIn(schema))} set rolled_back_at = now() where ${raw(UNFINISHED)}`;
+    update ${raw(migrationsTableIn(schema))} set rolled_back_at = now() where ${raw(UNFINISHED)}`;
   await pool.query(text);
 }
 
@@ -277,11 +278,11 @@ export async function applyMigrations(
   const migrationsList = await readMigrations();
   if (await upToDate(pool, migrationsList, schema)) return [];
   await prepare?.();
-  const tell = seldom(onWait);
-  await lockMigrations(pool, tell);
+  const report = limitReports(onWait);
+  await lockMigrations(pool, report);
   if (await upToDate(pool, migrationsList, schema)) return [];
   await forgetUnfinished(pool, schema);
-  const adapter = new MigratingAdapter(pool, schema, tell);
+  const adapter = new MigratingAdapter(pool, schema, report);
   const engine = await openSchemaEngine(adapter);
   try {
     const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });

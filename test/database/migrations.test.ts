@@ -221,7 +221,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
       await pool.end();
     }
   };
-  const booksOf = async (name: string) => {
+  const entriesOf = async (name: string) => {
     const { rows } = await test.pool.query(
       `select finished_at is not null as "isFinished", rolled_back_at is not null as "isRolledBack"
        from _prisma_migrations where migration_name = $1 order by started_at`,
@@ -246,7 +246,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
     for (let count = 0; count < 20; count += 1) await test.pool.query("select from tag");
     await other.query("commit");
     expect(await applied).toEqual([name]);
-    expect(await booksOf(name)).toEqual([FINISHED]);
+    expect(await entriesOf(name)).toEqual([FINISHED]);
   });
 
   it("is applied again after it failed", async () => {
@@ -255,7 +255,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
     await expect(apply()).rejects.toThrow(`The migration ${name} failed: relation "missing" does not exist`);
     addMigrations({ [name]: 'CREATE TABLE "half" (id INT);' });
     expect(await apply()).toEqual([name]);
-    expect(await booksOf(name)).toEqual([ROLLED_BACK, FINISHED]);
+    expect(await entriesOf(name)).toEqual([ROLLED_BACK, FINISHED]);
   });
 
   it("is applied again after its session was ended in the middle", async () => {
@@ -271,7 +271,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
     await failed;
     await other.query("select pg_advisory_unlock(1)");
     expect(await apply()).toEqual([name]);
-    expect(await booksOf(name)).toEqual([ROLLED_BACK, FINISHED]);
+    expect(await entriesOf(name)).toEqual([ROLLED_BACK, FINISHED]);
   });
 
   it("is finished although the server died before it could say so", async () => {
@@ -286,7 +286,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
     await expect(apply()).rejects.toThrow();
     await test.pool.query("drop function die cascade");
     expect(await apply()).toEqual([]);
-    expect(await booksOf(name)).toEqual([FINISHED]);
+    expect(await entriesOf(name)).toEqual([FINISHED]);
   });
 
   it("is waited for by other servers, however long it takes", async () => {
@@ -305,7 +305,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
   it("builds an index beside a writer, and after an interrupted build", async () => {
     const name = "20990101000000_index";
     const sql =
-      '-- Unique.\nCREATE UNIQUE INDEX CONCURRENTLY "tag_type_color" ON "tag_type" (("name" || \'\'));';
+      '-- Unique.\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "tag_type_label" ON "tag_type" (("name" || \'\'));';
     addMigrations({ [name]: sql });
     await test.pool.query(`insert into tag_type (id, name, name_key, created_at)
       select gen_random_uuid(), 'same', n::text, now() from generate_series(1, 2) n`);
@@ -318,7 +318,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
     await other.query("commit");
     expect(await applied).toEqual([name]);
     const { rows } = await test.pool.query(
-      "select indisvalid from pg_index where indexrelid = 'tag_type_color'::regclass",
+      "select indisvalid from pg_index where indexrelid = 'tag_type_label'::regclass",
     );
     expect(rows).toEqual([{ indisvalid: true }]);
   });

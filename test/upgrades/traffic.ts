@@ -32,6 +32,8 @@ interface MadeLink {
   budget: string;
   isRevoked: boolean;
   readonly createsJoinRequest: boolean;
+  /** Whether a request changes it, so that the order of two changes is known. */
+  isChanging: boolean;
 }
 
 /** One server that gets requests. */
@@ -201,19 +203,28 @@ export class Traffic {
     const createsJoinRequest = randomInt(4) === 0;
     const input = { channelId: this.#chat, name, budget, tagIds, createsJoinRequest, idempotencyKey: name };
     const { inviteLink } = await this.#mutate(target, "createInviteLink", input);
-    this.links.push({ ...inviteLink, name, budget, createsJoinRequest, isRevoked: false });
+    this.links.push({ ...inviteLink, name, budget, createsJoinRequest, isRevoked: false, isChanging: false });
   }
 
   async #change(target: Target): Promise<void> {
-    const link = this.#anyOf(this.links.filter(({ isRevoked }) => !isRevoked));
+    const link = this.#anyOf(this.links.filter(({ isRevoked, isChanging }) => !isRevoked && !isChanging));
     if (!link) return this.#read(target);
+    link.isChanging = true;
+    try {
+      await this.#changeLink(target, link);
+    } finally {
+      link.isChanging = false;
+    }
+  }
+
+  async #changeLink(target: Target, link: MadeLink): Promise<void> {
     if (randomInt(3) === 0) {
       const [add, remove] = [this.#anyOf(this.#tagIds), this.#anyOf(this.#tagIds)];
       const input = { ids: [link.id], addTagIds: [add], removeTagIds: add === remove ? [] : [remove] };
       await this.#mutate(target, "setInviteLinkTags", input);
     } else if (randomInt(8) === 0) {
-      link.isRevoked = true;
       await this.#mutate(target, "revokeInviteLink", { id: link.id });
+      link.isRevoked = true;
     } else {
       const budget = `${randomInt(1000)}.50`;
       await this.#mutate(target, "updateInviteLink", { id: link.id, budget });
@@ -228,10 +239,13 @@ export class Traffic {
       const { control } = this.#telegram;
       this.#people += 1;
       const id = 1000 + this.#people;
-      control.join(this.#chat, { id, is_bot: false, first_name: `Person ${id}` }, { url: link.url });
-      if (link.createsJoinRequest) this.requested += 1;
-      const isMember =
-        !link.createsJoinRequest || (randomInt(2) === 0 && control.approveJoinRequest(this.#chat, id));
+      const user = { id, is_bot: false, first_name: `Person ${id}` };
+      // The link may have been revoked by a request that is not answered yet.
+      const outcome = control.join(this.#chat, user, { url: link.url });
+      if (outcome === "requested") this.requested += 1;
+      const isApproved =
+        outcome === "requested" && randomInt(2) === 0 && control.approveJoinRequest(this.#chat, id);
+      const isMember = outcome === "joined" || isApproved;
       if (isMember) this.joined += 1;
       if (isMember && randomInt(3) === 0) control.leave(this.#chat, id);
     }
