@@ -54,8 +54,8 @@ export class ReplicationServer {
   /** Sends a signal to all processes of the server. */
   async #signal(signal: NodeJS.Signals): Promise<void> {
     const [postmaster = ""] = readFileSync(join(this.#data, "postmaster.pid"), "utf8").split("\n");
-    const { stdout } = await run("ps", ["-o", "pid=", "--ppid", postmaster]);
-    for (const pid of [postmaster, ...stdout.split("\n").filter((line) => line.trim() !== "")]) {
+    const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, "utf8");
+    for (const pid of [postmaster, ...children.trim().split(" ")]) {
       try {
         process.kill(Number(pid), signal);
       } catch (error) {
@@ -74,8 +74,9 @@ export interface ReplicationPair {
   stop(): Promise<void>;
 }
 
-/** @returns null if this machine has no PostgreSQL that runs */
+/** @returns null if this machine has no PostgreSQL that runs, or does not list the processes of one in /proc */
 export async function startReplication(): Promise<ReplicationPair | null> {
+  if (process.platform !== "linux") return null;
   const folders = await Promise.all(
     ["primary", "replica"].map((name) => mkdtemp(join(tmpdir(), `invite-links-${name}-`))),
   );
