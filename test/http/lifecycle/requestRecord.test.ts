@@ -174,7 +174,7 @@ await describeOnForms("the log lines within a request", ALL_FORMS, (form) => {
       expect(written("alone-read")).toMatch(/from invite_link l/);
       expect(written("alone-read")).toMatch(/FROM "public"."api_token"/);
       expect(written("alone-read")).toMatch(/from invite_link_tag/);
-      expect(written("alone-make")).toMatch(/insert into audit_entry/);
+      expect(written("alone-make")).toMatch(/into audit_entry/);
       expect(make).toContain("createChatInviteLink");
 
       const from = server.log.length;

@@ -342,7 +342,7 @@ describe("a creation whose database fails", () => {
     const { database } = test_;
     const query = database.query;
     vi.spyOn(database, "query").mockImplementation(async (statement, use) => {
-      if (statement.text.includes("update link_creation set state")) await work();
+      if (statement.statementName === "link_creation_move") await work();
       return query(statement, use) as never;
     });
   }
