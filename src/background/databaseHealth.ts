@@ -141,7 +141,7 @@ export class DatabaseHealth implements StorageGuard {
       return;
     }
     // The test row may be stored although a larger row or another table has no space yet.
-    const isStillFailing = this.#storing.size > 0 && (this.#state === "full" || this.#state === "read-only");
+    const isStillFailing = this.#storing.size > 0 && this.#state === "full";
     if (!isStillFailing) this.#become("ok");
   }
 
