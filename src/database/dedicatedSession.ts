@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { failureOf } from "./failures.js";
 import type { DatabasePool } from "./pools.js";
+import { UnconfirmedCommitError } from "./session.js";
 import type { NamedStatement } from "./statement.js";
 import { type OnStatement, runReported } from "./statementEvents.js";
 
@@ -40,7 +41,8 @@ export class DedicatedSession {
       // After any other failure the session can still be used.
       if (kind === "unreachable" || kind === "busy" || kind === "timeout") this.#close(session);
       // The loss of an idle session says nothing about the server now; an administrator may have ended it.
-      if (!isNew && kind === "unreachable") return this.query(statement);
+      if (!isNew && kind === "unreachable" && !(error instanceof UnconfirmedCommitError))
+        return this.query(statement);
       throw error;
     }
   }

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { rollBack } from "./session.js";
 import type { NamedStatement } from "./statement.js";
 import { type OnStatement, runReported } from "./statementEvents.js";
 import type { StatementNames } from "./statementNames.js";
@@ -93,12 +94,7 @@ export async function runDirectTransaction<T>(
     session.release();
     return result;
   } catch (error) {
-    // If the rollback fails, ending the session ends the transaction.
-    const isRolledBack = await session.query("rollback").then(
-      () => true,
-      () => false,
-    );
-    session.release(!isRolledBack);
+    await rollBack(session, error);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import { isLockConflict, LOCK_TIMEOUT_MS } from "./lockConflicts.js";
+import { liftTimeLimit, rollBack } from "./session.js";
 import type { NamedStatement } from "./statement.js";
 import { type OnStatement, runReported } from "./statementEvents.js";
 
@@ -25,9 +26,6 @@ const BEGIN: Readonly<Record<MaintenanceMode, string>> = {
 const MAX_PAUSE_MS = 1000;
 const MAX_TRIES = 120;
 
-/** The longest time of a timer, in milliseconds. With 0, pg would use the limit of its pool. */
-const NO_QUERY_TIMEOUT_MS = 2 ** 31 - 1;
-
 interface MaintenanceSessions {
   readonly pool: pg.Pool;
   readonly onStatement: OnStatement;
@@ -39,35 +37,24 @@ async function runOnce<T>(
   work: (session: MaintenanceSession) => Promise<T>,
 ): Promise<T> {
   const session = await pool.connect();
-  const query = async (text: string, values: unknown[] = []) => {
-    const statement: pg.QueryConfig & { query_timeout: number } = {
-      text,
-      values,
-      query_timeout: NO_QUERY_TIMEOUT_MS,
-    };
-    return (await session.query(statement)).rows;
-  };
   try {
-    await query(BEGIN[mode]);
-    await query("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0");
-    if (mode === "write") await query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await session.query(BEGIN[mode]);
+    await liftTimeLimit(session);
+    if (mode === "write") await session.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
     const result = await work({
       query: async <Row>(statement: NamedStatement) => {
         const { text, values } = statement;
-        return (await runReported(onStatement, { name: statement.statementName, text }, () =>
-          query(text, values),
-        )) as Row[];
+        const { rows } = await runReported(onStatement, { name: statement.statementName, text }, () =>
+          session.query({ text, values }),
+        );
+        return rows as Row[];
       },
     });
-    await query("commit");
+    await session.query("commit");
     session.release();
     return result;
   } catch (error) {
-    const isRolledBack = await query("rollback").then(
-      () => true,
-      () => false,
-    );
-    session.release(!isRolledBack);
+    await rollBack(session, error);
     throw error;
   }
 }

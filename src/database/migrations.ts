@@ -11,6 +11,7 @@ import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
 import pg from "pg";
 import { raw } from "sql-template-tag";
 import { isLockConflict, LOCK_TIMEOUT_MS } from "./lockConflicts.js";
+import { rollBack } from "./session.js";
 import { statement } from "./statement.js";
 
 const PRISMA_FOLDER = new URL("../../prisma/", import.meta.url);
@@ -167,11 +168,7 @@ class MigratingAdapter extends PrismaPg {
       );
       session.release();
     } catch (error) {
-      const isRolledBack = await session.query("rollback").then(
-        () => true,
-        () => false,
-      );
-      session.release(!isRolledBack);
+      await rollBack(session, error);
       throw error;
     }
   }

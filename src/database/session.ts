@@ -1,4 +1,5 @@
 import pg from "pg";
+import { failureOf } from "./failures.js";
 
 /** The settings that differ between sessions. */
 export interface SessionNeeds {
@@ -120,6 +121,17 @@ export class StandbyError extends Error {
   }
 }
 
+/** A commit whose wait for a standby was cancelled: a failover may undo it. */
+export class UnconfirmedCommitError extends Error {
+  override readonly name = "UnconfirmedCommitError";
+  /** The standard's code for a transaction whose outcome is unknown. */
+  readonly code = "08007";
+
+  constructor() {
+    super("No standby has confirmed the commit.");
+  }
+}
+
 const ignore = (): void => {};
 
 const QUERY_CANCELED = "57014";
@@ -165,7 +177,7 @@ export class SessionClient extends pg.Client {
       // PostgreSQL reports a commit as done when its wait for a standby was cancelled. A failover would undo it, so its
       // outcome counts as unknown.
       if (routine !== "SyncRepWaitForLSN") return;
-      this.connection.emit("error", new Error("Connection terminated: no standby has confirmed the commit."));
+      this.connection.emit("error", new UnconfirmedCommitError());
       this.connection.stream.destroy();
     });
   }
@@ -224,4 +236,20 @@ export async function liftTimeLimit(client: pg.PoolClient): Promise<void> {
   setAnswerTimeout(client, UNLIMITED_MS);
   // The client of an export may read slowly, so that the session is idle meanwhile.
   await client.query("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0");
+}
+
+/**
+ * Rolls a failed transaction back and returns its session to the pool. A session that does not answer is ended instead, which
+ * ends the transaction as well: the rollback would wait for as long as the failed statement did.
+ */
+export async function rollBack(session: pg.PoolClient, error: unknown): Promise<void> {
+  const { kind } = failureOf(error);
+  const answers = kind !== "unreachable" && kind !== "timeout";
+  const isRolledBack =
+    answers &&
+    (await session.query("rollback").then(
+      () => true,
+      () => false,
+    ));
+  session.release(!isRolledBack);
 }

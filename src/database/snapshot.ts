@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { raw } from "sql-template-tag";
-import { liftTimeLimit } from "./session.js";
+import { liftTimeLimit, rollBack } from "./session.js";
 import { type NamedStatement, statement } from "./statement.js";
 import { type OnStatement, runReported } from "./statementEvents.js";
 
@@ -54,12 +54,7 @@ export async function readSnapshot<T>(
     session.release();
     return result;
   } catch (error) {
-    // If the rollback fails, ending the session ends the transaction.
-    const rolledBack = await session.query("rollback").then(
-      () => true,
-      () => false,
-    );
-    session.release(!rolledBack);
+    await rollBack(session, error);
     throw error;
   }
 }
