@@ -248,6 +248,7 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
       // Another server goes on with the batches while this one still answers.
       await Promise.all([closeAll([stopBatches], log), delay(config.shutdownDelayMs)]);
       await readArrived(server);
+      domain.pendingWork.stopSoon();
       await closeAll(closers.splice(0), log);
     },
   };
@@ -470,10 +471,11 @@ async function buildDomain(
   }: DomainParts,
 ): Promise<{ domain: Domain; databaseHealth: DatabaseHealth; sender: WebhookSender }> {
   const pendingWork = new PendingWork();
-  closers.push(() => pendingWork.drained());
   const databaseHealth = new DatabaseHealth(probe, log);
   connectionFailures.health = databaseHealth;
   closers.push(() => databaseHealth.stop());
+  // What is stored now needs to know when the database is back.
+  closers.push(() => pendingWork.drained());
   const creationIntents = new CreationIntents(database, presence, gateway.botId, pendingWork);
   await creationIntents.endAllAbandoned();
   const uncertain = await creationIntents.countUncertain();

@@ -11,8 +11,11 @@ const RETRY_PAUSES_MS = [100, 500, 2000, 5000, 10_000];
 /** While the database is unavailable, a result of Telegram's is tried again with this pause, for so long; milliseconds. */
 const OUTAGE_PAUSE_MS = 3000;
 const LONGEST_OUTAGE_MS = 3_600_000;
-/** How long storing is tried again after the server was told to stop, in milliseconds. */
-const STOPPING_MS = 18_000;
+/**
+ * How long storing is tried again while the server stops, in milliseconds. It leaves time for a last try: the process ends 25 s
+ * after it took the last request.
+ */
+const STOPPING_MS = 11_000;
 /** The shortest time for which a request waits for its result to be stored, in milliseconds, even after its deadline. */
 const MIN_WAIT_MS = 1000;
 /** The longest such time, in milliseconds: requests are answered within 15 s. */
@@ -79,7 +82,7 @@ export async function persistResult<T>(
   let isLogged = false;
   const until = performance.now() + LONGEST_OUTAGE_MS;
   const isOutage = (error: unknown) =>
-    unavailabilityOf(error) !== null && performance.now() < until && pendingWork.drainingMs < STOPPING_MS;
+    unavailabilityOf(error) !== null && performance.now() < until && pendingWork.stoppingMs < STOPPING_MS;
   const canRetry = (error: unknown) => {
     if (error instanceof NotStorableError) return false;
     storageGuard.recordFailure(error);

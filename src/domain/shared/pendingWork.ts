@@ -4,8 +4,8 @@
  */
 export class PendingWork {
   readonly #work = new Set<Promise<void>>();
-  /** When the server began to wait, by performance.now(); null before. */
-  #drainedSince: number | null = null;
+  /** When the server began to stop, by performance.now(); null before. */
+  #stoppingSince: number | null = null;
 
   /** Counts work as pending until it succeeds or fails. @returns the same promise. */
   track<T>(work: Promise<T>): Promise<T> {
@@ -18,14 +18,19 @@ export class PendingWork {
     return work;
   }
 
-  /** How long the server has been waiting for the work in order to stop, in milliseconds. */
-  get drainingMs(): number {
-    return this.#drainedSince === null ? 0 : performance.now() - this.#drainedSince;
+  /** The server stops: work that would take long gives up. */
+  stopSoon(): void {
+    this.#stoppingSince ??= performance.now();
+  }
+
+  /** For how long the server has been stopping, in milliseconds. */
+  get stoppingMs(): number {
+    return this.#stoppingSince === null ? 0 : performance.now() - this.#stoppingSince;
   }
 
   /** Resolves when nothing is pending. */
   async drained(): Promise<void> {
-    this.#drainedSince ??= performance.now();
+    this.stopSoon();
     while (this.#work.size > 0) await Promise.all(this.#work);
   }
 }

@@ -51,7 +51,7 @@ test("a server that is told to stop during an outage gives the result up within 
   const store = () => {
     if (now > 5 * MINUTE_MS && stoppedAt === null) {
       stoppedAt = now;
-      void pendingWork.drained();
+      pendingWork.stopSoon();
     }
     throw away;
   };
