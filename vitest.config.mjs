@@ -13,7 +13,8 @@ export default defineConfig({
   test: {
     environment: "node",
     pool: "forks",
-    maxWorkers: 2,
+    // Tests wait for servers, browsers and time limits, so that two of them leave two cores idle for a third of the time.
+    maxWorkers: 3,
     // Some tests start several servers, each of which takes seconds on a busy machine.
     testTimeout: 120_000,
     hookTimeout: 120_000,
