@@ -25,7 +25,7 @@ export const POSITION = statement(
 
 /** A look at a server. */
 export interface Look {
-  /** Tells whether two servers hold the same data. */
+  /** Tells whether two servers hold the same data: the identifier of the cluster and the oid of the database. */
   readonly system: string;
   /** Null for a standby. A promotion begins a new timeline, whose number is higher. */
   readonly timeline: string | null;
@@ -34,7 +34,8 @@ export interface Look {
 }
 
 const LOOK = sql`
-  (select system_identifier::text from pg_control_system()) as system,
+  (select system_identifier || '/' || oid from pg_control_system(), pg_database where datname = current_database())
+    as system,
   case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_flush_lsn()), 8) end as timeline,
   case when not pg_is_in_recovery() then ${bytes("pg_current_wal_flush_lsn()")} end as position`;
 

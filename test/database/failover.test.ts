@@ -78,6 +78,8 @@ const CREATED = "CreateInviteLinkSuccess";
 
 const problems = ({ log }: Pick<LiveServer, "log">) =>
   log.filter(({ level }) => ["warn", "error", "fatal"].includes(level)).map(({ msg }) => msg);
+const NO_REPLICA =
+  /^DATABASE_REPLICA_URL: the address does not lead to a replica of the server at DATABASE_URL$/;
 const AWAY = expect.stringMatching(/^the primary is away: a replica answers reads/);
 
 const first = await startReplication();
@@ -316,12 +318,20 @@ describeOnPair(
         const { databaseUrl } = context.addresses[0].configure();
         await expect(
           context.bed.start(0, { databaseUrl, databaseReplicaUrl: other.primary.url }),
-        ).rejects.toThrow(
-          /^DATABASE_REPLICA_URL: the address does not lead to a replica of the server at DATABASE_URL$/,
-        );
+        ).rejects.toThrow(NO_REPLICA);
       } finally {
         await other.stop();
       }
+    });
+
+    test("at an address of another database of the same server ends the start", async () => {
+      const { databaseUrl, databaseReplicaUrl } = context.addresses[0].configure();
+      await expect(
+        context.bed.start(0, {
+          databaseUrl,
+          databaseReplicaUrl: databaseReplicaUrl.replace(/\/postgres$/, "/template1"),
+        }),
+      ).rejects.toThrow(NO_REPLICA);
     });
   },
 );
