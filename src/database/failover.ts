@@ -13,7 +13,7 @@ const LOOK_EVERY_MS = 1000;
 /** How many times in a row, and with which pause, the replica is asked whether it has replayed what callers wrote. */
 const REPLAY_LOOKS = 20;
 const REPLAY_PAUSE_MS = 100;
-/** How many times a read is tried, and the question for the position of a commit. */
+/** How many times a read is tried. */
 const MAX_TRIES = 3;
 
 /** Nothing can be written ("readOnly") or read either ("unreachable"), as failures.ts understands PostgreSQL's codes. */
@@ -112,7 +112,7 @@ export class Failover implements ReadinessProbe {
   /** @throws DatabaseUnusableError if the addresses do not lead to a primary and its replica */
   async start(): Promise<void> {
     const primary = await lookAtServer(this.#primary.probe);
-    this.#learn(primary);
+    this.#begin(primary);
     const replica = await this.#lookAtReplica();
     if (replica !== null && replica.system !== primary.system)
       throw refuse(
@@ -192,11 +192,17 @@ export class Failover implements ReadinessProbe {
   async writing<T>(write: (database: Database) => Promise<T>): Promise<T> {
     const writer = this.#writer;
     if (writer === null) throw this.#away();
+    const { generation } = this.#proof;
     const result = await write(writer.database);
-    const record = this.#proof.recordCommit();
-    for (let tries = 1; writer === this.#writer && tries <= MAX_TRIES; tries += 1) {
+    // A primary was found meanwhile, so that this server announces again that it writes.
+    const isOver = () => generation !== this.#proof.generation;
+    if (isOver()) return result;
+    this.#proof.recordCommit();
+    if (this.#writer !== null) {
+      const record = this.#proof.recordQuestion();
       try {
-        const [end] = await writer.database.query<{ position: number }>(POSITION, "frequent and quick");
+        // Beside the pool, where the question would wait for requests. If it fails, the next look at the primary answers it.
+        const [end] = await writer.probe.ask<{ position: number }>(POSITION);
         record(end?.position ?? 0);
         return result;
       } catch (error) {
@@ -205,7 +211,7 @@ export class Failover implements ReadinessProbe {
     }
     // The primary was lost between the commit and the answer about its position, so nobody knows whether the replica has
     // the commit. When the caller learns of the commit, no server may read the replica any more.
-    if (this.#writer === null) {
+    if (this.#writer === null && !isOver()) {
       await this.#proof.forbid();
       await delay(LEASE_MS);
     }
@@ -219,6 +225,8 @@ export class Failover implements ReadinessProbe {
 
   async end(): Promise<void> {
     await Promise.all([this.#primary.database.close(), this.#replica.database.close()]);
+    // The last transactions may have opened a session again.
+    this.close();
   }
 
   #away(): PrimaryAwayError {
@@ -240,19 +248,19 @@ export class Failover implements ReadinessProbe {
     return system === this.#proof.system && timeline !== null && timeline >= this.#timeline;
   }
 
-  #learn({ system, timeline, position }: Look): void {
-    this.#proof.system = system;
-    this.#timeline = timeline ?? this.#timeline;
-    this.#proof.advance(position ?? 0);
+  #begin(look: Look): void {
+    this.#proof.restart(look);
+    this.#timeline = look.timeline ?? this.#timeline;
   }
 
   async #watchPrimary(): Promise<void> {
     const writer = this.#writer;
     if (writer === null) return;
+    const record = this.#proof.recordQuestion();
     try {
       const look = await lookAtServer(writer.probe);
       if (writer !== this.#writer) return;
-      if (this.#isPrimary(look)) this.#learn(look);
+      if (this.#isPrimary(look)) record(look.position ?? 0);
       else this.#onLost(new PrimaryAwayError(false));
     } catch (error) {
       if (writer === this.#writer) this.#onLost(error);
@@ -322,8 +330,9 @@ export class Failover implements ReadinessProbe {
   async #turnTo({ site, look }: FoundSite): Promise<void> {
     const waits = await this.#proof.open();
     if (waits > 0) this.#writableFrom = performance.now() + waits;
-    this.#proof.restart();
-    this.#learn(look);
+    // No write on the former primary is acknowledged any more.
+    this.#writer?.pool.suspend();
+    this.#begin(look);
     site.pool.resume();
     this.#last = this.#reader = site;
     if (performance.now() < this.#writableFrom) return;

@@ -1,5 +1,5 @@
 import type { ServerProbe } from "./readinessProbe.js";
-import { lookAtReplica, type ReplicaLook, UNKNOWN, WRITES } from "./serverLook.js";
+import { type Look, lookAtReplica, type ReplicaLook, UNKNOWN, WRITES } from "./serverLook.js";
 
 /** How long the replica may be read after a look has shown that it has all writes, in milliseconds. */
 const FRESH_MS = 2500;
@@ -18,8 +18,10 @@ export class ReplicaProof {
   system = "";
   /** The end of what this server knows to be stored, in bytes of the write-ahead log. */
   #position = 0;
-  /** Transactions that are stored and whose position is not known yet. */
-  #unrecorded = 0;
+  /** Transactions that were stored, and how many of them are known to be stored up to `#position`. */
+  #stored = 0;
+  #included = 0;
+  #generation = 0;
   #announcement = WRITES;
   #freshUntil = 0;
   #required = 0;
@@ -44,23 +46,32 @@ export class ReplicaProof {
     return this.#required;
   }
 
-  /** Notes that everything up to a position is stored. */
-  advance(position: number): void {
-    this.#position = Math.max(this.#position, position);
+  /** Changes whenever this server turns to a primary. */
+  get generation(): number {
+    return this.#generation;
   }
 
-  /** Notes that a transaction was stored. @returns to be called with the position after it */
-  recordCommit(): (position: number) => void {
-    this.#unrecorded += 1;
+  /** Notes that a transaction was stored, whose position is not known yet. */
+  recordCommit(): void {
+    this.#stored += 1;
+  }
+
+  /**
+   * Must be called before the primary is asked for its position.
+   * @returns to be called with the answer, which includes all transactions that were stored before
+   */
+  recordQuestion(): (position: number) => void {
+    const [generation, stored] = [this.#generation, this.#stored];
     return (position) => {
-      this.#unrecorded -= 1;
-      this.advance(position);
+      if (generation !== this.#generation) return;
+      this.#included = Math.max(this.#included, stored);
+      this.#position = Math.max(this.#position, position);
     };
   }
 
   /** Announces what this server wrote. No write may be acknowledged any more. */
   close(): void {
-    this.#announcement = this.#unrecorded === 0 ? String(this.#position) : UNKNOWN;
+    this.#announcement = this.#included === this.#stored ? String(this.#position) : UNKNOWN;
     this.#freshUntil = 0;
   }
 
@@ -82,10 +93,12 @@ export class ReplicaProof {
     return others === 0 ? 0 : LEASE_MS;
   }
 
-  /** Begins anew on a primary, which may have lost what another one had stored. */
-  restart(): void {
-    this.#position = 0;
-    this.#unrecorded = 0;
+  /** Begins anew on a primary, which may have lost what another one had stored. Answers of the former one are ignored. */
+  restart({ system, position }: Look): void {
+    this.system = system;
+    this.#position = position ?? 0;
+    this.#included = this.#stored;
+    this.#generation += 1;
   }
 
   /** Announces what is to be announced, and finds out whether the replica may be read. */

@@ -1,7 +1,10 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Database } from "../../src/database/database.js";
 import { Failover } from "../../src/database/failover.js";
 import { failoverDatabase } from "../../src/database/failoverDatabase.js";
+import type { ServerPool } from "../../src/database/pools.js";
+import type { ServerProbe } from "../../src/database/readinessProbe.js";
+import { ReplicaProof } from "../../src/database/replicaProof.js";
 import { testStatement } from "../support/statement.js";
 
 test.each([
@@ -29,4 +32,151 @@ test.each([
   await expect(
     failoverDatabase(failover).forReader(reader).query(testStatement`select 42 as answer`),
   ).rejects.toBe(failure);
+});
+
+const isAnnouncement = (value: unknown): value is string => /^invite-links replica \w+$/.test(String(value));
+
+/** Answers the looks of a Failover. */
+class FakeServer {
+  /** Null for a standby. */
+  timeline: string | null;
+  isAway = false;
+  /** What was announced here, the latest last. */
+  readonly announced: string[] = [];
+  /** Looks with an announcement are answered after it. */
+  held: Promise<void> = Promise.resolve();
+  readonly pool: ServerPool;
+
+  constructor(timeline: string | null) {
+    this.timeline = timeline;
+    const client = {
+      connect: async () => client,
+      query: async ({ text, values }: { text: string; values: unknown[] }) => ({
+        rows: [await this.#answer(text, values)],
+      }),
+      connection: { stream: { destroy() {} } },
+    };
+    this.pool = {
+      dedicatedSession: () => client,
+      suspend: vi.fn(),
+      resume: vi.fn(),
+    } as unknown as ServerPool;
+  }
+
+  async #answer(text: string, values: unknown[] = []): Promise<unknown> {
+    if (this.isAway) throw Object.assign(new Error("away"), { code: "08006" });
+    const look = { system: "1/5", timeline: this.timeline, position: this.timeline && 100 };
+    const announcement = values.find(isAnnouncement);
+    if (announcement === undefined) return text.includes("as timeline") ? look : { position: 200 };
+    this.announced.push(announcement.replace("invite-links replica ", ""));
+    await this.held;
+    return { ...look, others: 0, writing: 0, required: 200, isReplayed: true, isSettled: true };
+  }
+}
+
+async function startFailover() {
+  const [primary, replica] = [new FakeServer("00000001"), new FakeServer(null)];
+  const failover = new Failover({
+    primary: primary.pool,
+    openReplica: () => replica.pool,
+    createDatabase: () => ({}) as Database,
+    onLost: () => void failover.write().catch(() => {}),
+    onReplica() {},
+  });
+  await failover.start();
+  return { primary, replica, failover };
+}
+
+function deferred() {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+/** A transaction whose commit is answered when `end` is called. */
+function beginTransaction(failover: Failover) {
+  const { promise, resolve } = deferred();
+  const writing = failover.writing(() => promise);
+  return async () => {
+    resolve();
+    await writing;
+  };
+}
+
+test("a transaction that ends after its primary was replaced does not make later positions unknown", async () => {
+  const { primary, replica, failover } = await startFailover();
+  try {
+    const end = beginTransaction(failover);
+    [primary.isAway, replica.timeline] = [true, "00000002"];
+    await failover.write();
+    await end();
+    [primary.isAway, primary.timeline, replica.timeline] = [false, "00000003", null];
+    await failover.write();
+    primary.isAway = true;
+    await expect(failover.write()).rejects.toThrow("The primary is away.");
+    expect(replica.announced.at(-1)).toBe("100");
+  } finally {
+    failover.close();
+  }
+});
+
+test("the sessions of a primary that is replaced while it answers are ended", async () => {
+  const { primary, replica, failover } = await startFailover();
+  try {
+    [primary.timeline, replica.timeline] = [null, "00000002"];
+    await failover.write();
+    expect(failover.current.pool).toBe(replica.pool);
+    expect(primary.pool.suspend).toHaveBeenCalledOnce();
+  } finally {
+    failover.close();
+  }
+});
+
+async function announcedAfter(work: (proof: ReplicaProof) => void): Promise<unknown> {
+  const announced: unknown[] = [];
+  const ask = async ({ values }: { values: unknown[] }) => {
+    announced.push(...values.filter(isAnnouncement));
+    return [{}];
+  };
+  const proof = new ReplicaProof({ ask } as unknown as ServerProbe);
+  work(proof);
+  proof.close();
+  await proof.look();
+  return announced.at(-1);
+}
+const FIRST = { system: "1/5", timeline: "00000001", position: 100 };
+
+test("an answered question for a position includes the transactions that were stored before", async () => {
+  const announced = await announcedAfter((proof) => {
+    proof.restart(FIRST);
+    proof.recordCommit();
+    proof.recordCommit();
+    // This question fails.
+    proof.recordQuestion();
+    proof.recordQuestion()(300);
+  });
+  expect(announced).toBe("invite-links replica 300");
+});
+
+test("an answered question for a position does not include a transaction that was stored later", async () => {
+  const announced = await announcedAfter((proof) => {
+    proof.restart(FIRST);
+    const record = proof.recordQuestion();
+    proof.recordCommit();
+    record(300);
+  });
+  expect(announced).toBe("invite-links replica unknown");
+});
+
+test("the answer of a primary that was replaced is ignored", async () => {
+  const announced = await announcedAfter((proof) => {
+    proof.restart(FIRST);
+    proof.recordCommit();
+    const record = proof.recordQuestion();
+    proof.restart({ ...FIRST, position: 50 });
+    record(300);
+  });
+  expect(announced).toBe("invite-links replica 50");
 });
