@@ -329,6 +329,8 @@ export class Failover implements ReadinessProbe {
 
   async #turnTo({ site, look }: FoundSite): Promise<void> {
     const waits = await this.#proof.open();
+    // The end of a transaction forbade meanwhile to read the replica. This server turns at its next decision.
+    if (!this.#proof.writes) return;
     if (waits > 0) this.#writableFrom = performance.now() + waits;
     // No write on the former primary is acknowledged any more.
     this.#writer?.pool.suspend();
@@ -341,7 +343,7 @@ export class Failover implements ReadinessProbe {
   }
 
   #giveUp(): void {
-    if (!this.#proof.writes) return;
+    if (this.#isStandby(this.#reader)) return;
     this.#writer = null;
     // The sessions of the replica are opened anew as well, so that each is accepted anew.
     for (const { pool } of [this.#primary, this.#replica]) pool.suspend();

@@ -134,6 +134,30 @@ test("the sessions of a primary that is replaced while it answers are ended", as
   }
 });
 
+test("a server turns to the primary also when a transaction of the outage ends at that moment", async () => {
+  const { primary, replica, failover } = await startFailover();
+  try {
+    const end = beginTransaction(failover);
+    primary.isAway = true;
+    await expect(failover.write()).rejects.toThrow("The primary is away.");
+    primary.isAway = false;
+    const { promise, resolve } = deferred();
+    replica.held = promise;
+    const turning = failover.write();
+    await vi.waitUntil(() => replica.announced.at(-1) === "writes");
+    const ending = end();
+    resolve();
+    await expect(turning).rejects.toThrow("The primary is away.");
+    await ending;
+    await failover.write();
+    primary.isAway = true;
+    await expect(failover.write()).rejects.toThrow("The primary is away.");
+    expect(failover.readsFrom).toBe("replica");
+  } finally {
+    failover.close();
+  }
+});
+
 async function announcedAfter(work: (proof: ReplicaProof) => void): Promise<unknown> {
   const announced: unknown[] = [];
   const ask = async ({ values }: { values: unknown[] }) => {
