@@ -85,6 +85,8 @@ export class Failover implements ReadinessProbe {
   #last: Site;
   /** The highest timeline of a primary. */
   #timeline = "";
+  /** The timeline of the server where the primary was last. */
+  #lastTimeline = "";
   /** From when on this server may write, by performance.now(). */
   #writableFrom = 0;
   #isReplicaLost = false;
@@ -250,7 +252,7 @@ export class Failover implements ReadinessProbe {
 
   #begin(look: Look): void {
     this.#proof.restart(look);
-    this.#timeline = look.timeline ?? this.#timeline;
+    this.#timeline = this.#lastTimeline = look.timeline ?? this.#timeline;
   }
 
   async #watchPrimary(): Promise<void> {
@@ -260,19 +262,26 @@ export class Failover implements ReadinessProbe {
     try {
       const look = await lookAtServer(writer.probe);
       if (writer !== this.#writer) return;
-      if (this.#isPrimary(look)) record(look.position ?? 0);
+      // A higher timeline is that of another server, to which the address leads now.
+      if (this.#isPrimary(look) && look.timeline === this.#lastTimeline) record(look.position ?? 0);
       else this.#onLost(new PrimaryAwayError(false));
     } catch (error) {
       if (writer === this.#writer) this.#onLost(error);
     }
   }
 
-  /** Keeps a session on the replica open. */
+  /** Keeps a session on the replica open, and notices that the server that is not written to was promoted. */
   async #watchReplica(): Promise<void> {
-    const look = await this.#lookAtReplica();
+    const replica = await this.#lookAtReplica();
     // A balancer led to the primary, and may lead to a replica by now.
-    if (look !== null && look.timeline !== null && this.#writer === this.#primary)
+    if (replica !== null && replica.timeline !== null && this.#writer === this.#primary)
       this.#replica.probe.close();
+    const other =
+      this.#writer === this.#replica ? await lookAtServer(this.#primary.probe).catch(() => null) : replica;
+    if (other === null || !this.#isPrimary(other) || other.timeline === this.#timeline) return;
+    // From now on the present primary does not count as one.
+    this.#timeline = other.timeline ?? this.#timeline;
+    this.#onLost(new PrimaryAwayError(false));
   }
 
   /** Looks at the replica, and reports when it is lost. */
@@ -296,7 +305,8 @@ export class Failover implements ReadinessProbe {
   async #decide(): Promise<void> {
     const found = await this.#findPrimary();
     if (found !== null) {
-      if (found.site !== this.#writer) await this.#turnTo(found);
+      if (found.site !== this.#writer || found.look.timeline !== this.#lastTimeline)
+        await this.#turnTo(found);
       return;
     }
     this.#giveUp();
@@ -311,7 +321,12 @@ export class Failover implements ReadinessProbe {
   async #findPrimary(): Promise<FoundSite | null> {
     const lookAt = (site: Site): Promise<FoundSite | null> =>
       lookAtServer(site.probe).then(
-        (look) => (this.#isPrimary(look) ? { site, look } : null),
+        (look) => {
+          if (this.#isPrimary(look)) return { site, look };
+          // The session with a primary that was replaced may outlast a change of where the address leads.
+          if (look.timeline !== null) site.probe.close();
+          return null;
+        },
         (error: unknown) => {
           if (site === this.#writer && failureOf(error).kind === "busy") throw error;
           return null;

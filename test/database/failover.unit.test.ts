@@ -36,6 +36,8 @@ test.each([
 
 const isAnnouncement = (value: unknown): value is string => /^invite-links replica \w+$/.test(String(value));
 
+const WAIT = { timeout: 60_000, interval: 20 };
+
 /** Answers the looks of a Failover. */
 class FakeServer {
   /** Null for a standby. */
@@ -129,6 +131,32 @@ test("the sessions of a primary that is replaced while it answers are ended", as
     await failover.write();
     expect(failover.current.pool).toBe(replica.pool);
     expect(primary.pool.suspend).toHaveBeenCalledOnce();
+  } finally {
+    failover.close();
+  }
+});
+
+test("a server turns to a replica that is promoted while the former primary still answers", async () => {
+  const { primary, replica, failover } = await startFailover();
+  try {
+    replica.timeline = "00000002";
+    await expect.poll(() => failover.current.pool, WAIT).toBe(replica.pool);
+    expect(primary.pool.suspend).toHaveBeenCalledOnce();
+    primary.timeline = "00000003";
+    await expect.poll(() => failover.current.pool, WAIT).toBe(primary.pool);
+    expect(replica.pool.suspend).toHaveBeenCalledOnce();
+  } finally {
+    failover.close();
+  }
+});
+
+test("the sessions of a primary are ended when its address leads to one that replaced it", async () => {
+  const { primary, failover } = await startFailover();
+  try {
+    primary.timeline = "00000002";
+    await expect.poll(() => vi.mocked(primary.pool.resume).mock.calls, WAIT).toHaveLength(1);
+    expect(primary.pool.suspend).toHaveBeenCalledOnce();
+    expect(failover.current.pool).toBe(primary.pool);
   } finally {
     failover.close();
   }
