@@ -7,6 +7,7 @@ import { type ReadinessProbe, type ServerProbe, serverProbe } from "./readinessP
 import { refuse } from "./refusals.js";
 import { LEASE_MS, ReplicaProof } from "./replicaProof.js";
 import { acceptReplayed, type Look, lookAtServer, POSITION, REPLICA_SESSION } from "./serverLook.js";
+import { type SessionConfig, StandbyError } from "./session.js";
 
 /** How often each server is looked at, in milliseconds. */
 const LOOK_EVERY_MS = 1000;
@@ -54,7 +55,7 @@ export interface FailoverOptions {
   /** The sessions of DATABASE_URL. */
   readonly primary: ServerPool;
   /** Opens the sessions of DATABASE_REPLICA_URL. */
-  readonly openReplica: (accept: (client: pg.ClientBase) => Promise<void>) => ServerPool;
+  readonly openReplica: (accept: NonNullable<SessionConfig["accept"]>) => ServerPool;
   readonly createDatabase: (pool: DatabasePool) => Database;
   /** Called when the primary may be away; leads to a call of `write`. */
   readonly onLost: (error: unknown) => void;
@@ -95,15 +96,22 @@ export class Failover implements ReadinessProbe {
   #timers: readonly NodeJS.Timeout[] = [];
 
   constructor({ primary, openReplica, createDatabase, onLost, onReplica }: FailoverOptions) {
-    const siteOf = (pool: ServerPool, applicationName: string): Site => ({
+    const siteOf = (pool: ServerPool, applicationName: string, accept?: SessionConfig["accept"]): Site => ({
       pool,
       database: createDatabase(pool),
-      probe: serverProbe(pool, applicationName),
+      probe: serverProbe(
+        { pool: pool.pool, dedicatedSession: (name) => pool.dedicatedSession(name, accept) },
+        applicationName,
+      ),
     });
     this.#primary = siteOf(primary, "invite-links readiness");
     this.#replica = siteOf(
-      openReplica((client) => acceptReplayed(client, this.#proof.required)),
+      openReplica(async (client, isStandby) => {
+        if (isStandby && this.#last === this.#replica) throw new StandbyError();
+        await acceptReplayed(client, this.#proof.required);
+      }),
       REPLICA_SESSION,
+      async () => {},
     );
     this.#proof = new ReplicaProof(this.#replica.probe);
     this.#onLost = onLost;

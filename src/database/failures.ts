@@ -260,6 +260,13 @@ function kindOfCode(code: string, message: string): FailureKind {
 export const isOutdatedStatement = (error: unknown): boolean =>
   textOf(error, "code") === "0A000" && textOf(error, "routine") === "RevalidateCachedQuery";
 
+/**
+ * Whether a transaction that writes could not begin, because the server is a standby. The function checks settings, and this
+ * program changes no other one that can fail with this code.
+ */
+const isBeginOnStandby = (error: unknown): boolean =>
+  textOf(error, "code") === "0A000" && textOf(error, "routine") === "call_bool_check_hook";
+
 /** The meaning of one of an error's causes, without the others. */
 function kindOf(value: unknown): FailureKind {
   const message = textOf(value, "message") ?? "";
@@ -270,6 +277,7 @@ function kindOf(value: unknown): FailureKind {
   }
   // A migration, which is another transaction, changed what the statement returns.
   if (isOutdatedStatement(value)) return "conflict";
+  if (isBeginOnStandby(value)) return "readOnly";
   // The path of a Unix socket. For any other file these codes say nothing about the database.
   if (codes.some((code) => code === "ENOENT" || code === "EACCES") && textOf(value, "syscall") === "connect")
     return "unreachable";

@@ -82,13 +82,14 @@ export interface ServerOptions {
   readonly sessions?: number;
   /** Whether statements have no time limit, as for an export. */
   readonly unlimited?: boolean;
-  /** As SessionConfig.accept, for the sessions of requests. The sessions beside the pool may then lead to any server. */
+  /** As SessionConfig.accept. */
   readonly accept?: SessionConfig["accept"];
 }
 
 /** The sessions of a PostgreSQL server. */
 export interface ServerPool extends DatabasePool {
-  readonly dedicatedSession: NonNullable<DatabasePool["dedicatedSession"]>;
+  /** As DatabasePool.dedicatedSession. @param accept replaces ServerOptions.accept */
+  readonly dedicatedSession: (applicationName: string, accept?: SessionConfig["accept"]) => pg.Client;
   /** Ends the sessions of requests without waiting for the server. Until `resume`, every statement fails at once. */
   suspend(): void;
   resume(): void;
@@ -145,11 +146,8 @@ export function serverPool(
     embedded: false,
     schema: config.session.schema,
     unlimited,
-    dedicatedSession: (applicationName) =>
-      new SessionClient({
-        ...sessionConfig(directUrl ?? url, applicationName),
-        accept: accept && (async () => {}),
-      }),
+    dedicatedSession: (applicationName, acceptSession = accept) =>
+      new SessionClient({ ...sessionConfig(directUrl ?? url, applicationName), accept: acceptSession }),
     closeOneSession: () => requestSessions.pool.closeOneSession(),
     resume: () => requestSessions.pool.resume(),
   };

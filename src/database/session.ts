@@ -94,7 +94,7 @@ const settingsOf = ({ schema, applicationName, statementTimeoutMs }: SessionNeed
 export interface SessionConfig extends pg.ClientConfig {
   readonly session: SessionNeeds;
   /** Looks at the server that the address led to. The session is not used if this throws. Default: refuses a standby. */
-  readonly accept?: ((client: pg.ClientBase) => Promise<void>) | undefined;
+  readonly accept?: ((client: pg.ClientBase, isStandby: boolean) => Promise<void>) | undefined;
 }
 
 /** Milliseconds for the settings, including the wait for a session of a pooler. */
@@ -209,7 +209,7 @@ export class SessionClient extends pg.Client {
       const results = await retryUntilLimitIsLifted(() => this.query(settings));
       // For a text of several statements `pg` gives several results, contrary to its types.
       const isStandby = (results as unknown as pg.QueryResult[]).at(-1)?.rows[0]?.standby === true;
-      if (this.#accept) await this.#accept(this);
+      if (this.#accept) await this.#accept(this, isStandby);
       else if (isStandby) throw new StandbyError();
     } catch (error) {
       this.end().catch(ignore);

@@ -1,3 +1,4 @@
+import type pg from "pg";
 import { expect, test, vi } from "vitest";
 import type { Database } from "../../src/database/database.js";
 import { Failover } from "../../src/database/failover.js";
@@ -5,6 +6,7 @@ import { failoverDatabase } from "../../src/database/failoverDatabase.js";
 import type { ServerPool } from "../../src/database/pools.js";
 import type { ServerProbe } from "../../src/database/readinessProbe.js";
 import { ReplicaProof } from "../../src/database/replicaProof.js";
+import type { SessionConfig } from "../../src/database/session.js";
 import { testStatement } from "../support/statement.js";
 
 test.each([
@@ -78,15 +80,19 @@ class FakeServer {
 
 async function startFailover() {
   const [primary, replica] = [new FakeServer("00000001"), new FakeServer(null)];
+  let accept: NonNullable<SessionConfig["accept"]> = async () => {};
   const failover = new Failover({
     primary: primary.pool,
-    openReplica: () => replica.pool,
+    openReplica(acceptSession) {
+      accept = acceptSession;
+      return replica.pool;
+    },
     createDatabase: () => ({}) as Database,
     onLost: () => void failover.write().catch(() => {}),
     onReplica() {},
   });
   await failover.start();
-  return { primary, replica, failover };
+  return { primary, replica, failover, accept };
 }
 
 function deferred() {
@@ -181,6 +187,20 @@ test("a server turns to the primary also when a transaction of the outage ends a
     primary.isAway = true;
     await expect(failover.write()).rejects.toThrow("The primary is away.");
     expect(failover.readsFrom).toBe("replica");
+  } finally {
+    failover.close();
+  }
+});
+
+test("while a replica is the primary, its address gives no session on a standby", async () => {
+  const { primary, replica, failover, accept } = await startFailover();
+  const client = { query: async () => ({ rows: [{ accepted: true }] }) } as unknown as pg.ClientBase;
+  try {
+    await accept(client, true);
+    [primary.isAway, replica.timeline] = [true, "00000002"];
+    await failover.write();
+    await accept(client, false);
+    await expect(accept(client, true)).rejects.toThrow("The server is a standby.");
   } finally {
     failover.close();
   }

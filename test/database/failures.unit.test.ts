@@ -110,6 +110,10 @@ test.each<[string, FailureKind]>([
   expect(failureOf(ofPostgres(state))).toEqual({ kind });
 });
 
+test("a transaction that writes and cannot begin on a standby finds a read-only database", () => {
+  expect(failureOf(ofPostgres("0A000", { routine: "call_bool_check_hook" })).kind).toBe("readOnly");
+});
+
 describe("a code of Prisma", () => {
   test("has its meaning with and without an error of the driver", () => {
     for (const [code, kind] of Object.entries(PRISMA_CODES)) {
