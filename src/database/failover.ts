@@ -6,7 +6,7 @@ import type { DatabasePool, ServerPool } from "./pools.js";
 import { type ReadinessProbe, type ServerProbe, serverProbe } from "./readinessProbe.js";
 import { refuse } from "./refusals.js";
 import { LEASE_MS, ReplicaProof } from "./replicaProof.js";
-import { acceptReplayed, type Look, lookAtServer, POSITION, REPLICA_SESSION } from "./serverLook.js";
+import { acceptReplayed, type Look, lookAtServer, POSITION, REPLICA_SESSION, WRITES } from "./serverLook.js";
 import { type SessionConfig, StandbyError } from "./session.js";
 
 /** How often each server is looked at, in milliseconds. */
@@ -110,7 +110,8 @@ export class Failover implements ReadinessProbe {
         if (isStandby && this.#last === this.#replica) throw new StandbyError();
         await acceptReplayed(client, this.#proof.required);
       }),
-      REPLICA_SESSION,
+      // Counts as writing until the first look.
+      `${REPLICA_SESSION} ${WRITES}`,
       async () => {},
     );
     this.#proof = new ReplicaProof(this.#replica.probe);
