@@ -18,6 +18,9 @@ export function failoverDatabase(failover: Failover): Database {
     read: (statements, size) => failover.reading((current) => current.read(statements, size)),
     forReader: (reader) => ({
       ...database,
+      get prisma() {
+        return database.prisma;
+      },
       query: (statement, use) =>
         failover.reading((current) => current.forReader(reader).query(statement, use)),
       read: (statements, size) =>

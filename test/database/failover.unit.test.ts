@@ -50,6 +50,7 @@ class FakeServer {
   /** Looks with an announcement are answered after it. */
   held: Promise<void> = Promise.resolve();
   readonly pool: ServerPool;
+  readonly prisma = {};
 
   constructor(timeline: string | null) {
     this.timeline = timeline;
@@ -87,7 +88,7 @@ async function startFailover() {
       accept = acceptSession;
       return replica.pool;
     },
-    createDatabase: () => ({}) as Database,
+    createDatabase: (pool) => (pool === primary.pool ? primary : replica) as unknown as Database,
     onLost: () => void failover.write().catch(() => {}),
     onReplica() {},
   });
@@ -201,6 +202,20 @@ test("while a replica is the primary, its address gives no session on a standby"
     await failover.write();
     await accept(client, false);
     await expect(accept(client, true)).rejects.toThrow("The server is a standby.");
+  } finally {
+    failover.close();
+  }
+});
+
+test("the database of a reader leads Prisma to where reads go at the moment", async () => {
+  const { primary, replica, failover } = await startFailover();
+  try {
+    const reader = { key: "a", signal: null, refusal: () => new Error("refused") };
+    const database = failoverDatabase(failover).forReader(reader);
+    expect(database.prisma).toBe(primary.prisma);
+    [primary.isAway, replica.timeline] = [true, "00000002"];
+    await failover.write();
+    expect(database.prisma).toBe(replica.prisma);
   } finally {
     failover.close();
   }

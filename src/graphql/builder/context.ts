@@ -1,11 +1,11 @@
+import type { Database } from "../../database/database.js";
 import type { PrismaClient } from "../../database/generated/prisma/client.js";
 import { type Domain, DomainRequest, type RequestOrigin } from "../../domain/request.js";
 import type { UserError } from "../../domain/shared/errors.js";
 
 /** The context of an operation's resolvers: everything that the caller can do, and nothing about HTTP. */
 export class GraphQLContext extends DomainRequest {
-  /** Only for Prisma's plugin, which reads API tokens and uncertain creations. */
-  readonly prisma: PrismaClient;
+  readonly #database: Database;
   /** Typed errors that mutations have returned. The errors list of the result does not contain them. */
   readonly givenErrors: UserError[] = [];
 
@@ -15,7 +15,12 @@ export class GraphQLContext extends DomainRequest {
   constructor(domain: Domain, origin: RequestOrigin & { readonly lastEventId?: string | null }) {
     super(domain, origin);
     this.lastEventId = origin.lastEventId ?? null;
-    this.prisma = domain.database.prisma;
+    this.#database = domain.database;
+  }
+
+  /** Only for Prisma's plugin, which reads API tokens and uncertain creations. Leads to where reads go at the moment. */
+  get prisma(): PrismaClient {
+    return this.#database.prisma;
   }
 
   /**
