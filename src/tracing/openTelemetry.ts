@@ -50,6 +50,8 @@ interface Scope {
    * that is set meanwhile would let children begin before their parents.
    */
   readonly clock: number;
+  /** Whether the span has ended. The span itself does not tell: one that is not sampled never records. */
+  isEnded: boolean;
 }
 
 interface NewSpan {
@@ -102,7 +104,7 @@ class OpenTelemetry implements Tracing {
       traceId: span.spanContext().traceId,
       run: (work) => this.#scopes.run(scope, work),
       end: (status, codes) => {
-        if (!span.isRecording()) return;
+        if (scope.isEnded) return;
         span.setAttribute("http.response.status_code", status);
         setErrors(span, codes, status);
         this.#end(scope);
@@ -186,7 +188,7 @@ class OpenTelemetry implements Tracing {
   /** The scope of the current work; undefined outside of spans, and in work that goes on after its span has ended. */
   #current(): Scope | undefined {
     const scope = this.#scopes.getStore();
-    return scope?.span.isRecording() ? scope : undefined;
+    return scope?.isEnded ? undefined : scope;
   }
 
   #beginInside(name: string, { kind, attributes = {} }: NewSpan): Scope {
@@ -201,11 +203,12 @@ class OpenTelemetry implements Tracing {
 
   #begin(name: string, options: NewSpan, parent: Context, clock: number): Scope {
     const span = this.#tracer.startSpan(name, { ...options, startTime: clock + performance.now() }, parent);
-    return { span, context: trace.setSpan(parent, span), clock };
+    return { span, context: trace.setSpan(parent, span), clock, isEnded: false };
   }
 
-  #end({ span, clock }: Scope): void {
-    span.end(clock + performance.now());
+  #end(scope: Scope): void {
+    scope.isEnded = true;
+    scope.span.end(scope.clock + performance.now());
   }
 
   /** Records what has just ended. @param failure its kind or code; null or undefined for a success */

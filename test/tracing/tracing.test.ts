@@ -20,6 +20,8 @@ const CALLER_SPAN = "b7ad6b7169203331";
 
 const newTraceId = (): string => randomBytes(16).toString("hex");
 const continuing = (traceId: string) => ({ traceparent: `00-${traceId}-${CALLER_SPAN}-01` });
+/** The caller does not record its trace. */
+const continuingUnsampled = () => ({ traceparent: `00-${newTraceId()}-${CALLER_SPAN}-00` });
 
 const MAKE = `mutation Make($name: String!, $asks: Boolean! = false) {
   createInviteLink(input: { channelId: ${CHANNEL}, name: $name, createsJoinRequest: $asks }) {
@@ -504,6 +506,28 @@ describe("the server process", () => {
       expect.stringMatching(/^[0-9a-f]{32}$/),
       spans[0]?.traceId,
     ]);
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ["that its caller does not record sends no span", continuingUnsampled()],
+    ["that the sampler may leave out sends all of its spans or none", {}],
+  ])("a request %s", async (_title, headers) => {
+    const server = await bed.start("embedded", {
+      ...bed.collector.environment,
+      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.5",
+      TELEGRAM_UPDATES: "off",
+    });
+    for (let requests = 0; requests < 40; requests += 1)
+      await server.ask(requests % 4 === 0 ? MAKE : "{ viewer { name } }", { name: "One" }, headers);
+    // Its spans are sent after those of the earlier requests.
+    const last = await server.traced(MAKE, { name: "Seen" });
+    const others = bed.collector.spans.filter(({ traceId }) => traceId !== last[0]?.traceId);
+    // The server's own work has traces of its own.
+    const roots = others.filter(({ parentId }) => parentId === undefined).map(({ name }) => name);
+    const ofRequests = /^(?:POST|query|mutation|telegram createChatInviteLink)\b/;
+    const expected = "traceparent" in headers ? [] : ["POST /graphql"];
+    expect([...new Set(roots.filter((name) => ofRequests.test(name)))]).toEqual(expected);
   });
 
   test("an outage of the collector changes nothing but two lines of the log", async () => {
