@@ -88,7 +88,7 @@ class OpenTelemetry implements Tracing {
     this.#tracer = provider.getTracer("invite-links");
   }
 
-  beginRequest({ method, route, scheme, requestId, headers }: TracedRequest): RequestTrace {
+  beginRequest({ method, route, scheme, requestId, traceparent }: TracedRequest): RequestTrace {
     const attributes: Attributes = {
       "http.request.method": method,
       "url.scheme": scheme,
@@ -96,7 +96,8 @@ class OpenTelemetry implements Tracing {
       ...(route !== null && { "http.route": route, "url.path": route }),
       "http.response.header.x-request-id": [requestId],
     };
-    const caller = this.#propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
+    // The caller's tracestate, whose text is free, would be exported with each span.
+    const caller = this.#propagator.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);
     const name = route === null ? method : `${method} ${route}`;
     const scope = this.#begin(name, { kind: SpanKind.SERVER, attributes }, caller, clockNow());
     const { span } = scope;

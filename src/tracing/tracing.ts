@@ -3,11 +3,11 @@ export interface TracedRequest {
   readonly method: string;
   /** The route's pattern; null if no route matches. */
   readonly route: string | null;
-  readonly scheme: string;
+  readonly scheme: "http" | "https";
   /** The answer's X-Request-Id. */
   readonly requestId: string;
-  /** May name the caller's trace (`traceparent`), which then goes on here. */
-  readonly headers: Readonly<Record<string, unknown>>;
+  /** The header that names the caller's trace, which then goes on here. Any other value counts as none. */
+  readonly traceparent: unknown;
 }
 
 /** The trace of one request. */

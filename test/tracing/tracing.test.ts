@@ -145,6 +145,7 @@ await describeOnForms("traces", ALL_FORMS, (form) => {
       CACHE: "off",
       LOG_LEVEL: "debug",
       WEBHOOK_ALLOW_PRIVATE: "on",
+      TRUST_PROXY: "127.0.0.0/8",
     });
   });
   afterAll(() => bed.close());
@@ -221,11 +222,16 @@ await describeOnForms("traces", ALL_FORMS, (form) => {
     await server.ask(MAKE, { name: "One" });
     const traceId = newTraceId();
     const response = await fetch(new URL(`/export?channel_id=${CHANNEL}`, server.url), {
-      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...continuing(traceId) },
+      headers: {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        "x-forwarded-proto": "https",
+        ...continuing(traceId),
+      },
     });
     expect(await response.text()).toContain("One");
     const spans = await collector.trace(traceId);
     const request = named(spans, "GET /export");
+    expect(request.attributes["url.scheme"]).toBe("https");
     expect(namesWithin(spans, request).length).toBeGreaterThan(3);
   });
 
@@ -350,9 +356,14 @@ await describeOnForms("traces", ALL_FORMS, (form) => {
       { ids: [request.id] },
     );
     expect(collector.spans.map(({ name }) => name)).toContain("telegram approveChatJoinRequest");
-    // Literals in a document, a wrong token, odd addresses, and a failed call.
+    // Literals in a document, free texts in headers, a wrong token, odd addresses, and a failed call.
     await server.traced(
       `query Literal { inviteLinks(channelId: ${CHANNEL}, filter: { search: "Name of a" }) { totalCount } }`,
+    );
+    await server.ask(
+      "{ viewer { name } }",
+      {},
+      { ...continuing(newTraceId()), tracestate: "vendor=Somebody", "x-forwarded-proto": "http, Somebody" },
     );
     await askAt(server.url, "a-wrong-token-of-somebody", "{ viewer { name } }");
     await fetch(new URL("/unknown/5550003?token=a-wrong-token-of-somebody", server.url));

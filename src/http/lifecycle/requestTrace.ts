@@ -26,7 +26,14 @@ export function addRequestTraces(
     const { method, protocol, id, headers, routeOptions } = request;
     const route = routeOptions.url ?? null;
     if (route !== null && untraced.has(route)) return done();
-    const trace = tracing.beginRequest({ method, route, scheme: protocol, requestId: id, headers });
+    const trace = tracing.beginRequest({
+      method,
+      route,
+      // Behind a trusted proxy, the protocol is what X-Forwarded-Proto says, and so perhaps a caller's text.
+      scheme: protocol === "https" ? "https" : "http",
+      requestId: id,
+      traceparent: headers["traceparent"],
+    });
     request.trace = trace;
     request.log = request.log.child({ trace_id: trace.traceId });
     trace.run(done);
