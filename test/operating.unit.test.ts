@@ -27,3 +27,9 @@ test("each variable that docs/operating.md names is one of the server, haproxy.c
   const known = `${read(".env.example")} ${read("haproxy.cfg")} DATABASE_UNAVAILABLE`;
   expect(names.filter((name) => !known.includes(name))).toEqual([]);
 });
+
+test("haproxy.cfg logs paths without query strings", () => {
+  const formats = found(read("haproxy.cfg"), /^ *(?:log-format|option httplog)(.*)$/gm);
+  expect(formats).toEqual([expect.stringContaining("%HM %HPO ")]);
+  expect(formats.join()).not.toMatch(/%(?:\{[^}]*\})?(?:r|HU|HQ)\b/);
+});
