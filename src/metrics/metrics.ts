@@ -3,7 +3,6 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { TELEGRAM_STATES, type TelegramState } from "../background/telegramHealth.js";
 import type { BatchEvent } from "../background/updates/intake.js";
 import type { ReceiverStatus } from "../background/updates/updateReceiver.js";
-
 import type { DatabasePool } from "../database/pools.js";
 import type { StatementEvent } from "../database/statementEvents.js";
 import type { ItemOutcome } from "../domain/links/batches/batchMaker.js";
