@@ -1,6 +1,7 @@
 // The only file of the server that loads OpenTelemetry. app.ts imports it where traces are exported.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   type Attributes,
@@ -228,7 +229,11 @@ class OpenTelemetry implements Tracing {
 
 /** Begins to trace. The sampler, the limits and what identifies the service are read from the process' environment. */
 export async function openTracing(config: TracingConfig, version: string, log: Logger): Promise<Tracing> {
-  const own = resourceFromAttributes({ "service.name": "invite-links", "service.version": version });
+  const own = resourceFromAttributes({
+    "service.name": "invite-links",
+    "service.version": version,
+    "service.instance.id": randomUUID(),
+  });
   const given = detectResources({ detectors: [envDetector] });
   return new OpenTelemetry(
     new BasicTracerProvider({

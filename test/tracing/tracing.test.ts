@@ -199,6 +199,7 @@ await describeOnForms("traces", ALL_FORMS, (form) => {
     expect(collector.resource).toMatchObject({
       "service.name": "invite-links",
       "service.version": expect.any(String),
+      "service.instance.id": expect.stringMatching(/^[0-9a-f-]{36}$/),
       "deployment.environment.name": "staging",
     });
     const lines = server.process.lines.filter(({ requestId }) => requestId === "a-request");
@@ -494,13 +495,17 @@ describe("the server process", () => {
       OTEL_EXPORTER_OTLP_HEADERS: "x-tenant=a,x-other=b",
       OTEL_EXPORTER_OTLP_TRACES_HEADERS: "x-tenant=c",
       OTEL_SERVICE_NAME: "links",
+      OTEL_RESOURCE_ATTRIBUTES: "service.instance.id=server-1",
     });
     await server.traced(MAKE, { name: "One" });
     expect(bed.collector.received[0]).toMatchObject({
       path: "/of/traces",
       headers: { "x-tenant": "c", "x-other": "b" },
     });
-    expect(bed.collector.resource["service.name"]).toBe("links");
+    expect(bed.collector.resource).toMatchObject({
+      "service.name": "links",
+      "service.instance.id": "server-1",
+    });
   });
 
   test("a request that the sampler leaves out sends no span, and its log line has the trace's id", async () => {
