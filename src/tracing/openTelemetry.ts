@@ -39,6 +39,8 @@ import type {
 const CLOSE_MS = 3000;
 /** The longest name of an operation, in characters. */
 const MAX_NAME = 64;
+/** Codes of Prisma begin with P and a digit other than 0, and those of Node.js have no digit. */
+const SQLSTATE = /^(?!P[1-9])(?=.*\d)[0-9A-Z]{5}$/;
 /** Codes of errors that are the server's fault. */
 const FAULTS: ReadonlySet<string> = new Set(["INTERNAL_SERVER_ERROR", "DATABASE_UNAVAILABLE"]);
 
@@ -151,8 +153,8 @@ class OpenTelemetry implements Tracing {
     if (this.#current() === undefined) return;
     const attributes: Attributes = {
       "db.system.name": "postgresql",
-      "db.operation.name": name,
       "db.query.summary": name,
+      ...(failure !== null && SQLSTATE.test(failure) && { "db.response.status_code": failure }),
     };
     this.#record(name, milliseconds, { kind: SpanKind.CLIENT, attributes }, failure);
   }
