@@ -409,7 +409,7 @@ async function connectTelegram(
   const onCall = (event: CallEvent) => {
     health.record(event);
     metrics.recordCall(event);
-    tracing?.recordCall(event);
+    tracing?.recordCall({ ...event, apiRoot: bot.apiRoot });
     const requestLog = logOfRequest() ?? log;
     if (event.answer === undefined) requestLog.debug(event, "telegram");
     else requestLog.warn(event, "Telegram's answer has an unexpected form");

@@ -79,6 +79,16 @@ function setErrors(span: Span, codes: readonly string[], status?: number): void 
   else if (status !== undefined && status >= 500) fail(span, String(status));
 }
 
+/** The server of an http(s) address. */
+function serverOf(address: string): Attributes {
+  const { protocol, hostname, port } = new URL(address);
+  return {
+    // The brackets of an IPv6 address are the URL's.
+    "server.address": hostname.replace(/^\[|\]$/g, ""),
+    "server.port": Number(port) || (protocol === "https:" ? 443 : 80),
+  };
+}
+
 /** Traces over the API and SDK of OpenTelemetry. Nothing is registered globally: a process may run several servers. */
 class OpenTelemetry implements Tracing {
   readonly #provider: BasicTracerProvider;
@@ -159,10 +169,11 @@ class OpenTelemetry implements Tracing {
     this.#record(name, milliseconds, { kind: SpanKind.CLIENT, attributes }, failure);
   }
 
-  recordCall({ method, milliseconds, status, attempt, failure }: TracedCall): void {
+  recordCall({ method, apiRoot, milliseconds, status, attempt, failure }: TracedCall): void {
     const attributes: Attributes = {
       "http.request.method": "POST",
       "telegram.method": method,
+      ...serverOf(apiRoot),
       ...(status !== null && { "http.response.status_code": status }),
       ...(attempt > 1 && { "http.request.resend_count": attempt - 1 }),
     };

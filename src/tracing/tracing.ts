@@ -41,6 +41,8 @@ export interface TracedStatement {
 /** A call to Telegram that has just ended. */
 export interface TracedCall {
   readonly method: string;
+  /** The address of the Bot API server. A span has its host and port alone. */
+  readonly apiRoot: string;
   readonly milliseconds: number;
   /** The HTTP status; null without an answer, or if it is unknown. */
   readonly status: number | null;
