@@ -3,8 +3,8 @@ import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { readDatabaseAddress } from "./databaseAddress.js";
-import { httpUrl, integer, readVariables, type ValuesOf, type Variable } from "./environment.js";
-import { readTracingConfig, type TracingConfig } from "./tracing/config.js";
+import { httpUrl, integer, readVariables, secretsIn, type ValuesOf, type Variable } from "./environment.js";
+import { readTracingConfig, TRACING_VARIABLES, type TracingConfig } from "./tracing/config.js";
 
 /** The environment is not acceptable. Each problem is one line and contains no secret. */
 export class ConfigurationError extends Error {
@@ -276,6 +276,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     tracing,
   };
 }
+
+/** The texts of the environment that must not be shown. */
+export const secretsOf = (env: NodeJS.ProcessEnv): string[] => [
+  ...secretsIn(VARIABLES, env),
+  ...secretsIn(TRACING_VARIABLES, env),
+];
 
 /** The folder of the embedded database and the files beside it. The sandbox and a real bot have separate folders. */
 export const dataFolder = ({ dataDir, telegram }: Config): string =>

@@ -5,8 +5,8 @@ export interface Variable<T> {
   readonly schema: z.ZodType<T>;
   /** Completes the sentence "… is not". */
   readonly accepts: string;
-  /** The value is never shown. */
-  readonly secret?: boolean;
+  /** The value is never shown. A function gives the texts within the value that are secret. */
+  readonly secret?: boolean | ((value: string) => readonly string[]);
 }
 
 export type Variables = Readonly<Record<string, Variable<unknown>>>;
@@ -48,3 +48,11 @@ export function readVariables<V extends Variables>(
   }
   return { values: values as ValuesOf<V>, problems };
 }
+
+/** The texts of secret variables that must not be shown, also of values that are not acceptable. */
+export const secretsIn = (variables: Variables, env: NodeJS.ProcessEnv): string[] =>
+  Object.entries(variables).flatMap(([name, { secret }]) => {
+    const text = env[name]?.trim() ?? "";
+    if (!secret || text === "") return [];
+    return secret === true ? [text] : secret(text);
+  });

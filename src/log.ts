@@ -18,7 +18,7 @@ export interface LogOptions {
   readonly write: (line: string) => void;
 }
 
-/** Shorter secrets are not hidden: such a text occurs in lines by chance, and replacing it would garble them. */
+/** Shorter secrets are not hidden: such a text occurs by chance, and replacing it would garble the rest. */
 const MIN_SECRET_LENGTH = 6;
 
 /** The format for a terminal. Its library is loaded only when it is used. */
@@ -27,12 +27,17 @@ export async function readableLines(): Promise<LineFormat> {
   return prettyFactory({ colorize: false, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
 }
 
-/** Creates the log of the process: one line for each event, without secrets. */
-export function createLog({ level, format, secrets, write }: LogOptions): Logger {
+/** Makes a function that replaces every occurrence of a secret in a text by "[secret]". */
+export function hiding(secrets: readonly string[]): (text: string) => string {
   const hidden = secrets
     .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
     .sort((a, b) => b.length - a.length);
-  const scrub = (line: string) => hidden.reduce((text, secret) => text.replaceAll(secret, "[secret]"), line);
+  return (text) => hidden.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+}
+
+/** Creates the log of the process: one line for each event, without secrets. */
+export function createLog({ level, format, secrets, write }: LogOptions): Logger {
+  const scrub = hiding(secrets);
   return pino(
     {
       level,

@@ -1,4 +1,4 @@
-import { type Config, ConfigurationError, readConfig } from "./config.js";
+import { type Config, ConfigurationError, readConfig, secretsOf } from "./config.js";
 
 function configOrExit(): Config {
   try {
@@ -13,4 +13,4 @@ function configOrExit(): Config {
 const config = configOrExit();
 // Imported after the check, so that a mistyped variable is reported before the server's code is loaded.
 const { run } = await import("./process.js");
-await run(config);
+await run(config, secretsOf(process.env));

@@ -43,8 +43,11 @@ function adviceFor(error: unknown, { host, port }: Config): string | null {
   }
 }
 
-/** Turns this process into the server: starts the server, and exits when a signal asks for it. */
-export async function run(config: Config): Promise<void> {
+/**
+ * Turns this process into the server: starts the server, and exits when a signal asks for it.
+ * @param secrets texts that must not reach the log
+ */
+export async function run(config: Config, secrets: readonly string[]): Promise<void> {
   // V8's young generation is small at the start, so most rows of the first queries outlive it. V8 would conclude that
   // rows live long and allocate all later ones in the old generation, where they and their texts stay until a full
   // garbage collection.
@@ -55,15 +58,7 @@ export async function run(config: Config): Promise<void> {
   const log = createLog({
     level: config.logLevel,
     format: isReadable ? await readableLines() : null,
-    secrets: [
-      ...secretForms(config.telegram?.token),
-      ...secretForms(config.adminToken),
-      ...secretForms(config.databaseUrl),
-      ...secretForms(config.databaseDirectUrl),
-      ...secretForms(config.databaseReplicaUrl),
-      ...(config.telegram?.updates.mode === "webhook" ? secretForms(config.telegram.updates.secret) : []),
-      ...(config.tracing?.secrets ?? []).flatMap(secretForms),
-    ],
+    secrets: secrets.flatMap(secretForms),
     write,
   });
 

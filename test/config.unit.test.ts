@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { ConfigurationError, readConfig } from "../src/config.js";
+import { ConfigurationError, readConfig, secretsOf } from "../src/config.js";
 
 const TOKEN = "123456789:AAbbCC-dd_eeFFgg";
 
@@ -179,10 +179,7 @@ describe("readConfig", () => {
       { OTEL_EXPORTER_OTLP_ENDPOINT: "odd", OTEL_TRACES_EXPORTER: "none", OTEL_TRACES_SAMPLER: "odd" },
       { tracing: null },
     ],
-    [
-      { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" },
-      { tracing: { protocol: "http/protobuf", secrets: ["http://c:4318"] } },
-    ],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" }, { tracing: { protocol: "http/protobuf" } }],
     [
       {
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://c/v1/traces",
@@ -194,12 +191,7 @@ describe("readConfig", () => {
         OTEL_TRACES_SAMPLER_ARG: "0.25",
         OTEL_SDK_DISABLED: "false",
       },
-      {
-        tracing: {
-          protocol: "http/json",
-          secrets: ["https://c/v1/traces", "Basic%20YTpiPQ==", "Basic YTpiPQ==", "YTpiPQ==", "a", "a", "a"],
-        },
-      },
+      { tracing: { protocol: "http/json" } },
     ],
   ])("readConfig reads %j", (env, config) => {
     expect(readConfig(env)).toEqual({ ...DEFAULTS, ...config });
@@ -358,6 +350,19 @@ describe("readConfig", () => {
     const problems = problemsOf(env);
     expect(problems).toHaveLength(expected.length);
     for (const [index, pattern] of expected.entries()) expect(problems[index]).toMatch(pattern);
+  });
+
+  it("secretsOf finds the values of all secret variables, and those of headers in each form", () => {
+    const secret = Object.fromEntries([...SECRETS].map((name) => [name, ` odd value of ${name}`]));
+    expect(secretsOf({ ...secret, PORT: "4000" }).sort()).toEqual(
+      [...SECRETS].map((name) => `odd value of ${name}`).sort(),
+    );
+    expect(
+      secretsOf({
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://c/v1/traces",
+        OTEL_EXPORTER_OTLP_HEADERS: "authorization=Basic%20YTpiPQ==,x-tenant = a",
+      }),
+    ).toEqual(["https://c/v1/traces", "Basic%20YTpiPQ==", "Basic YTpiPQ==", "YTpiPQ==", "a", "a", "a"]);
   });
 
   it("readConfig never shows a secret and throws nothing but ConfigurationError", () => {

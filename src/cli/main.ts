@@ -66,19 +66,10 @@ function commandLine(): Command {
 
 /** Hides the secrets of the environment in a text. */
 async function withoutSecrets(text: string): Promise<string> {
-  const { secretForms } = await import("../log.js");
-  return [
-    "DATABASE_URL",
-    "DATABASE_DIRECT_URL",
-    "DATABASE_REPLICA_URL",
-    "ADMIN_TOKEN",
-    "TELEGRAM_BOT_TOKEN",
-    "TELEGRAM_WEBHOOK_SECRET",
-    "INVITE_LINKS_IMPORT_TOKEN",
-    "INVITE_LINKS_TOKEN",
-  ]
-    .flatMap((name) => secretForms(process.env[name]?.trim()))
-    .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+  const { hiding, secretForms } = await import("../log.js");
+  const { secretsOf } = await import("../config.js");
+  const tokens = ["INVITE_LINKS_IMPORT_TOKEN", "INVITE_LINKS_TOKEN"].map((name) => process.env[name]?.trim());
+  return hiding([...tokens, ...secretsOf(process.env)].flatMap(secretForms))(text);
 }
 
 /** Prints an error, unless commander has printed it already, and returns the exit code. */

@@ -4,8 +4,6 @@ import { httpUrl, readVariables } from "../environment.js";
 /** How traces are exported. OpenTelemetry itself reads everything else from the process' environment. */
 export interface TracingConfig {
   readonly protocol: "http/protobuf" | "http/json";
-  /** Texts that must not reach the log: the addresses, and the values of the headers. */
-  readonly secrets: readonly string[];
 }
 
 const protocol = z.enum(["http/protobuf", "http/json"]);
@@ -15,8 +13,22 @@ const PROTOCOLS = "http/protobuf or http/json";
 const headers = z.string().regex(/^[^=,\s]+\s*=[^,]*(,\s*[^=,\s]+\s*=[^,]*)*$/);
 const HEADERS = "a comma-separated list of name=value";
 
+/** The values of headers as they are written, decoded, and without the name of a scheme such as Bearer. */
+function valuesOf(list: string): string[] {
+  return list.split(",").flatMap((header) => {
+    const value = header.slice(header.indexOf("=") + 1).trim();
+    let decoded = value;
+    try {
+      decoded = decodeURIComponent(value);
+    } catch {
+      // OpenTelemetry leaves such a header out.
+    }
+    return [value, decoded, decoded.slice(decoded.lastIndexOf(" ") + 1)];
+  });
+}
+
 /** The variables whose values the server judges, because OpenTelemetry would ignore a wrong one without a word. */
-const VARIABLES = {
+export const TRACING_VARIABLES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     schema: httpUrl,
     accepts: "the http(s) address of a collector",
@@ -29,8 +41,8 @@ const VARIABLES = {
   },
   OTEL_EXPORTER_OTLP_PROTOCOL: { schema: protocol, accepts: PROTOCOLS },
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: { schema: protocol, accepts: PROTOCOLS },
-  OTEL_EXPORTER_OTLP_HEADERS: { schema: headers, accepts: HEADERS, secret: true },
-  OTEL_EXPORTER_OTLP_TRACES_HEADERS: { schema: headers, accepts: HEADERS, secret: true },
+  OTEL_EXPORTER_OTLP_HEADERS: { schema: headers, accepts: HEADERS, secret: valuesOf },
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: { schema: headers, accepts: HEADERS, secret: valuesOf },
   OTEL_TRACES_EXPORTER: { schema: z.enum(["otlp", "none"]), accepts: "otlp or none" },
   OTEL_TRACES_SAMPLER: {
     schema: z.enum([
@@ -57,20 +69,6 @@ const VARIABLES = {
   },
 } as const;
 
-/** The values of headers as they are written, decoded, and without the name of a scheme such as Bearer. */
-function valuesOf(list: string): string[] {
-  return list.split(",").flatMap((header) => {
-    const value = header.slice(header.indexOf("=") + 1).trim();
-    let decoded = value;
-    try {
-      decoded = decodeURIComponent(value);
-    } catch {
-      // OpenTelemetry leaves such a header out.
-    }
-    return [value, decoded, decoded.slice(decoded.lastIndexOf(" ") + 1)];
-  });
-}
-
 /**
  * Reads OpenTelemetry's own variables.
  * @param problems gets a line for each value that is not acceptable
@@ -78,18 +76,14 @@ function valuesOf(list: string): string[] {
  * often set for all programs of a machine.
  */
 export function readTracingConfig(env: NodeJS.ProcessEnv, problems: string[]): TracingConfig | null {
-  const { values, problems: found } = readVariables(VARIABLES, env);
+  const { values, problems: found } = readVariables(TRACING_VARIABLES, env);
   const hasAddress = [env["OTEL_EXPORTER_OTLP_ENDPOINT"], env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]].some(
     (address = "") => address.trim() !== "",
   );
   if (!hasAddress || values.OTEL_SDK_DISABLED || values.OTEL_TRACES_EXPORTER === "none") return null;
   problems.push(...found);
-  const addresses = [values.OTEL_EXPORTER_OTLP_ENDPOINT, values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT];
-  const lists = [values.OTEL_EXPORTER_OTLP_HEADERS, values.OTEL_EXPORTER_OTLP_TRACES_HEADERS];
-  const isGiven = (text: string | undefined): text is string => text !== undefined;
   return {
     protocol:
       values.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? values.OTEL_EXPORTER_OTLP_PROTOCOL ?? "http/protobuf",
-    secrets: [...addresses.filter(isGiven), ...lists.filter(isGiven).flatMap(valuesOf)],
   };
 }
