@@ -93,6 +93,7 @@ describe("the packed package", () => {
       "docs/replica.md",
       "docs/rest.md",
       "docs/security.md",
+      "docs/statements.md",
       "docs/tracing.md",
       "docs/versions.md",
       "docs/webhooks.md",
