@@ -236,7 +236,8 @@ await describeOnForms("webhooks", ALL_FORMS, (form) => {
     await until(async () => (await showWebhook(server, id)).deliveries.nodes[0]?.state === "DELIVERED");
     const [delivered] = (await showWebhook(server, id)).deliveries.nodes;
     const again = await change(server, "redeliver", { deliveryIds: [delivered?.id] });
-    expect(again.deliveries).toMatchObject([{ id: delivered?.id, state: "WAITING" }]);
+    // It may be sent before the answer is read.
+    expect(again.deliveries).toMatchObject([{ id: delivered?.id }]);
     const [first, second] = await receiver.got(2);
     expect(second?.text).toBe(first?.text);
     expect(second?.headers["webhook-id"]).toBe(first?.headers["webhook-id"]);
