@@ -13,6 +13,7 @@ import { ReceiverCalls } from "./background/webhooks/receiverCalls.js";
 import { WebhookSender } from "./background/webhooks/webhookSender.js";
 import { BATCH_DOCUMENTS } from "./batchDocuments.js";
 import { type Config, dataFolder } from "./config.js";
+import { checkReplica } from "./database/checks.js";
 import { createDatabase, type Database } from "./database/database.js";
 import { type BackgroundSession, backgroundSession } from "./database/dedicatedSession.js";
 import { Failover } from "./database/failover.js";
@@ -359,6 +360,7 @@ async function openWithReplica(context: Start, primary: DatabasePool | ServerPoo
     () => database.close(),
     () => failover.close(),
   );
+  await checkReplica(databaseReplicaUrl);
   await failover.start();
   return { pool: failoverPool(failover, primary), database, failover };
 }

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { readDatabaseAddress } from "../databaseAddress.js";
-import { sessionConfig } from "./pools.js";
+import { CONNECTION_TIMEOUT_MS, sessionConfig } from "./pools.js";
 import { connectionRefusal, DatabaseUnreachableError, DatabaseUnusableError, refuse } from "./refusals.js";
 import { retryUntilLimitIsLifted, SessionClient, StandbyError } from "./session.js";
 import { type NamedStatement, statement } from "./statement.js";
@@ -13,6 +13,8 @@ const OLDEST_VERSION = 140_000;
 /** How many times two sessions are compared. */
 const ROUNDS = 10;
 const RETRY_MS = 250;
+/** How long a replica may take to connect, so that one that is away does not hold up the start; milliseconds. */
+const REPLICA_CONNECTED_MS = 2000;
 /** How many times an address is checked when sessions are lost meanwhile. */
 const MAX_TRIES = 5;
 
@@ -24,11 +26,16 @@ const ignore = (): void => {};
  * Opens a session without changing its settings, because a pooler may share it with other clients. Waits for a free
  * connection, for example while other servers are stopping.
  */
-async function plainSession(url: string, variable: string, waitMs = SESSION_WAIT_MS): Promise<pg.Client> {
+async function plainSession(
+  url: string,
+  variable: string,
+  waitMs = SESSION_WAIT_MS,
+  connectionTimeoutMillis = CONNECTION_TIMEOUT_MS,
+): Promise<pg.Client> {
   const { session: _needs, ...config } = sessionConfig(url, "invite-links check");
   const until = performance.now() + waitMs;
   for (;;) {
-    const client = new pg.Client(config);
+    const client = new pg.Client({ ...config, connectionTimeoutMillis });
     client.on("error", ignore);
     try {
       await client.connect();
@@ -198,5 +205,22 @@ export async function checkServer(url: string, directUrl: string | null): Promis
     }
   } finally {
     await session.end().catch(ignore);
+  }
+}
+
+/**
+ * Refuses a pooler in front of the replica that shares sessions between clients. A replica that does not answer passes.
+ * @throws DatabaseUnusableError
+ */
+export async function checkReplica(url: string): Promise<void> {
+  const variable = "DATABASE_REPLICA_URL";
+  const plain = await plainSession(url, variable, 0, REPLICA_CONNECTED_MS).catch(() => null);
+  if (plain === null) return;
+  try {
+    await checkSessionsAreOwn(plain, url, variable);
+  } catch (error) {
+    if (error instanceof DatabaseUnusableError) throw error;
+  } finally {
+    await plain.end().catch(ignore);
   }
 }

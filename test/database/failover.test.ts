@@ -3,6 +3,7 @@ import { exampleQueries } from "../../src/http/graphql/exampleQueries.js";
 import { exampleChannel, readSample } from "../../src/sample.js";
 import { DatabaseProxy } from "../support/databaseProxy.js";
 import { LiveBed, type LiveServer, NEWS } from "../support/liveServers.js";
+import { missingPooler, startPooler } from "../support/pgbouncer.js";
 import { type ReplicationPair, type ReplicationServer, startReplication } from "../support/replication.js";
 import { CHANNEL, startTestServer } from "../support/server.js";
 
@@ -323,6 +324,22 @@ describeOnPair(
         await other.stop();
       }
     });
+
+    test.skipIf(missingPooler !== null)(
+      "behind a pooler that shares sessions ends the start in one line",
+      async () => {
+        const { databaseUrl } = context.addresses[0].configure();
+        const { url } = context.pair.replica;
+        const pooler = await startPooler(url, { pool_mode: "transaction" });
+        try {
+          await expect(
+            context.bed.start(0, { databaseUrl, databaseReplicaUrl: pooler.through(url) }),
+          ).rejects.toThrow(/^DATABASE_REPLICA_URL: the pooler shares sessions between clients [^\n]*$/);
+        } finally {
+          await pooler.stop();
+        }
+      },
+    );
 
     test("at an address of another database of the same server ends the start", async () => {
       const { databaseUrl, databaseReplicaUrl } = context.addresses[0].configure();
