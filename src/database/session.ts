@@ -1,5 +1,6 @@
 import pg from "pg";
 import { failureOf } from "./failures.js";
+import { statement } from "./statement.js";
 
 /** The settings that differ between sessions. */
 export interface SessionNeeds {
@@ -88,7 +89,7 @@ const settingsOf = ({ schema, applicationName, statementTimeoutMs }: SessionNeed
     `set search_path = ${pg.escapeIdentifier(schema)}`,
     `set application_name = '${applicationName}'`,
     ...CONDITIONAL,
-    "select pg_is_in_recovery() as standby",
+    statement("session_is_standby")`select pg_is_in_recovery() as standby`.text,
   ].join("; ");
 
 export interface SessionConfig extends pg.ClientConfig {
