@@ -27,7 +27,7 @@ export const GUARD = {
     W5g: { statements: 5, rows: 420.7, cpu: 1 },
     W6: { statements: 3, rows: 13, cpu: 4 },
     W6g: { statements: 4, rows: 16.9, cpu: 11 },
-    W7: { statements: 14, rows: 8, cpu: 62 },
+    W7: { statements: 12, rows: 6, cpu: 30 },
     W9: { statements: 4, rows: 138.5, cpu: 9 },
   },
 };
