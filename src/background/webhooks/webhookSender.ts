@@ -1,5 +1,5 @@
 import { unavailabilityOf } from "../../database/failures.js";
-import type { DeliveryQueue, QueueStatus } from "../../domain/webhooks/deliveryQueue.js";
+import type { DeliveryQueue, HeldWebhook, QueueStatus } from "../../domain/webhooks/deliveryQueue.js";
 import type { Logger } from "../../log.js";
 import { pause, within } from "../updates/pause.js";
 import type { ReceiverCalls } from "./receiverCalls.js";
@@ -179,12 +179,13 @@ export class WebhookSender {
   }
 
   /** @param kept those of the webhooks that this server still has and that are on. */
-  #wakeSendings(held: readonly string[], kept: readonly string[]): void {
-    const known = new Set(kept);
+  #wakeSendings(held: readonly string[], kept: readonly HeldWebhook[]): void {
+    const known = new Map(kept.map(({ id, url }) => [id, url]));
     for (const webhookId of held) {
       const sending = this.#sendings.get(webhookId)?.sending;
-      if (known.has(webhookId)) sending?.wake();
-      else sending?.stop();
+      const url = known.get(webhookId);
+      if (url === undefined) sending?.stop();
+      else sending?.wake(url);
     }
   }
 

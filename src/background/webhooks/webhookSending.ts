@@ -64,6 +64,8 @@ export class WebhookSending {
   #window = 1;
   #running = 0;
   #finished: Outcome[] = [];
+  /** The address that the sender saw last. */
+  #seen: { readonly url: string; readonly at: number } | undefined;
   #isStoring = false;
   #onProgress = (): void => {};
 
@@ -74,8 +76,9 @@ export class WebhookSending {
     setMaxListeners(MAX_CONNECTIONS, this.#aborted.signal);
   }
 
-  /** Looks for deliveries again, because something may have become due. */
-  wake(): void {
+  /** Looks for deliveries again, because something may have become due. @param url of the webhook */
+  wake(url: string): void {
+    this.#seen = { url, at: performance.now() };
     this.#onProgress();
   }
 
@@ -118,7 +121,8 @@ export class WebhookSending {
     let hasBegun = false;
     for (const delivery of due) {
       if (hasBegun && !(await this.#takeSlot())) return true;
-      if (!this.#mayBegin() || performance.now() - takenAt > FRESH_MS) {
+      const isMoved = this.#seen !== undefined && this.#seen.at > takenAt && this.#seen.url !== delivery.url;
+      if (!this.#mayBegin() || isMoved || performance.now() - takenAt > FRESH_MS) {
         this.#host.slots.give();
         return hasBegun;
       }

@@ -29,6 +29,13 @@ export interface DueDelivery {
   readonly dueAt: Instant | null;
 }
 
+/** A webhook whose lease this server has. */
+export interface HeldWebhook {
+  readonly id: string;
+  /** As it is now. */
+  readonly url: string;
+}
+
 /** What became of an attempt. */
 export interface AttemptOutcome {
   readonly isDelivered: boolean;
@@ -147,22 +154,20 @@ export class DeliveryQueue {
   }
 
   /** @returns those webhooks whose leases this server still has and that are on. */
-  async read(held: readonly string[]): Promise<string[]> {
-    const kept = await this.#session.query<{ id: string }>(statement("webhook_leases_read")`
-      select w.id from webhook_lease l join webhook w on w.id = l.webhook_id
+  async read(held: readonly string[]): Promise<HeldWebhook[]> {
+    return this.#session.query<HeldWebhook>(statement("webhook_leases_read")`
+      select w.id, w.url from webhook_lease l join webhook w on w.id = l.webhook_id
       where l.webhook_id = any(${held}::uuid[]) and l.owner_id = ${this.#serverId}::uuid and w.is_enabled`);
-    return idsOf(kept);
   }
 
   /** Prolongs this server's leases. @returns as `read` does */
-  async renew(held: readonly string[]): Promise<string[]> {
-    const renewed = await this.#session.query<{ id: string }>(statement("webhook_leases_renew")`
+  async renew(held: readonly string[]): Promise<HeldWebhook[]> {
+    return this.#session.query<HeldWebhook>(statement("webhook_leases_renew")`
       with renewed as (
         update webhook_lease set expires_at = clock_timestamp() + ${LEASE_SECONDS} * interval '1 second'
         where webhook_id = any(${held}::uuid[]) and owner_id = ${this.#serverId}::uuid returning webhook_id
       )
-      select w.id from renewed join webhook w on w.id = renewed.webhook_id where w.is_enabled`);
-    return idsOf(renewed);
+      select w.id, w.url from renewed join webhook w on w.id = renewed.webhook_id where w.is_enabled`);
   }
 
   async release(webhookIds: readonly string[]): Promise<void> {

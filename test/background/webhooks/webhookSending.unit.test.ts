@@ -52,7 +52,7 @@ it("an attempt that has waited for others begins only with a lease that is certa
   await turn();
   expect(sent).toEqual([]);
   isCertain = true;
-  sending.wake();
+  sending.wake(DUE.url);
   await run;
   expect(sent).toEqual([DUE.id]);
   // The slot is free again.
