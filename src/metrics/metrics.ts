@@ -207,16 +207,13 @@ export class Metrics {
       "Batches of links that this server works on.",
       runningBatches,
     );
-    new Gauge({
-      name: "invite_links_database_reads",
-      help: "1 for the server where reads of the database go: the primary or, while it is away, the replica.",
-      labelNames: ["server"],
-      registers: [this.registry],
-      collect() {
-        const current = readsFrom();
-        for (const server of ["primary", "replica"]) this.set({ server }, server === current ? 1 : 0);
-      },
-    });
+    this.#stateGauge(
+      "invite_links_database_reads",
+      "1 for the server where reads of the database go: the primary or, while it is away, the replica.",
+      "server",
+      ["primary", "replica"],
+      readsFrom,
+    );
     this.#gauge(
       "invite_links_database_connections",
       "Connections to the database.",
@@ -243,16 +240,13 @@ export class Metrics {
           this.set({ scope, method: method ?? "all" }, seconds);
       },
     });
-    new Gauge({
-      name: "invite_links_telegram_state",
-      help: "1 for the current state of Telegram, named as by /readyz.",
-      labelNames: ["state"],
-      registers: [this.registry],
-      collect() {
-        const current = telegramState();
-        for (const state of TELEGRAM_STATES) this.set({ state }, state === current ? 1 : 0);
-      },
-    });
+    this.#stateGauge(
+      "invite_links_telegram_state",
+      "1 for the current state of Telegram, named as by /readyz.",
+      "state",
+      TELEGRAM_STATES,
+      telegramState,
+    );
   }
 
   readonly recordStatement = ({ name, milliseconds }: StatementEvent): void =>
@@ -310,6 +304,27 @@ export class Metrics {
     };
     this.#operations.inc({ ...labels, outcome: codes.length === 0 ? "ok" : "error" });
     if (!isStream(operation)) this.#operationSeconds.observe(labels, milliseconds / 1000);
+  }
+
+  /** A gauge that is 1 for the current one of some states, and 0 for the others. */
+  #stateGauge<Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    states: readonly string[],
+    current: () => string,
+  ): void {
+    new Gauge<Label>({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        const now = current();
+        for (const state of states)
+          this.set({ [label]: state } as Record<Label, string>, state === now ? 1 : 0);
+      },
+    });
   }
 
   #gauge(name: string, help: string, value: () => number): void {
