@@ -2,7 +2,7 @@ import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import { statement } from "../../database/statement.js";
 import { writeChanges } from "../members/writeChanges.js";
-import { type AuditEntry, auditDirectly } from "../shared/audit.js";
+import { type AuditEntry, auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { changeHistory, requestChanges } from "../stays/changes.js";
 import type { RequestOutcome } from "../stays/history.js";
@@ -96,6 +96,6 @@ export async function storeOutcome(
     channelId,
     change: { state: { from, to: changed.state } },
   };
-  await auditDirectly(transaction, caller, [entry]);
+  await auditMany(transaction, caller, [entry]);
   return channelId;
 }

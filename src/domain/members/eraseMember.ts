@@ -2,7 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import { statement } from "../../database/statement.js";
-import { type AuditEntry, auditDirectly } from "../shared/audit.js";
+import { type AuditEntry, auditMany } from "../shared/audit.js";
 import { type Caller, requireEveryChannel, requireRole } from "../shared/caller.js";
 import { ValidationError } from "../shared/errors.js";
 import { newId } from "../shared/ids.js";
@@ -127,7 +127,7 @@ export async function eraseMember(
     const eventCount = events.length;
     // The entry names nobody: its subject is an id of its own.
     const entry: AuditEntry = { action: "member.erase", subjectId: newId(), change: { eventCount } };
-    await auditDirectly(transaction, caller, [entry]);
+    await auditMany(transaction, caller, [entry]);
     return { eventCount };
   });
 }

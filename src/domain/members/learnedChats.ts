@@ -4,7 +4,7 @@ import type { Instant } from "../../database/instant.js";
 import { statement } from "../../database/statement.js";
 import type { UpdateChat } from "../../telegram/updates.js";
 import { CHAT_KINDS } from "../channels/storeChannel.js";
-import { type AuditEntry, auditDirectly, differences, SERVER } from "../shared/audit.js";
+import { type AuditEntry, auditMany, differences, SERVER } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { compareMoments, type Moment } from "../stays/history.js";
 
@@ -97,7 +97,7 @@ async function learn(
       }),
     );
   if (entries.length === 0) return;
-  await auditDirectly(transaction, SERVER, entries);
+  await auditMany(transaction, SERVER, entries);
 }
 
 /** The title and the username follow the chat, unless the update is older than what was stored last of the channel. */
@@ -120,7 +120,7 @@ async function followNames(
       returning id`);
     if (changed.length === 0) continue;
     const change = differences({ title, username }, became);
-    await auditDirectly(transaction, SERVER, [
+    await auditMany(transaction, SERVER, [
       { action: "channel.update", subjectId: id, channelId: id, change },
     ]);
   }

@@ -3,7 +3,7 @@ import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import { statement } from "../../database/statement.js";
 import type { UpdateLink } from "../../telegram/updates.js";
-import { type AuditEntry, auditDirectly, SERVER } from "../shared/audit.js";
+import { type AuditEntry, auditMany, SERVER } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
 import { foldName } from "../shared/text.js";
 import { type ArrayColumn, rowsOf } from "../stays/arrays.js";
@@ -188,7 +188,7 @@ async function learn(
       change: { url, name, creatorId },
     }),
   );
-  await auditDirectly(transaction, SERVER, entries);
+  await auditMany(transaction, SERVER, entries);
   return true;
 }
 

@@ -4,7 +4,7 @@ import { failureOf, unavailabilityOf } from "../../database/failures.js";
 import { MEMBER_EVENTS } from "../../database/presence.js";
 import { statement } from "../../database/statement.js";
 import { type ReceivedUpdate, readUpdate } from "../../telegram/updates.js";
-import { type AuditEntry, auditDirectly } from "../shared/audit.js";
+import { type AuditEntry, auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
 import { newId } from "../shared/ids.js";
 import { type ArrayColumn, namesOf, type RecordType, recordsOf } from "../stays/arrays.js";
@@ -165,7 +165,7 @@ export class UpdateIngestion implements Ingestion {
           subjectId: id,
           change: { updateId: row.updateId },
         };
-        await auditDirectly(transaction, caller, [entry]);
+        await auditMany(transaction, caller, [entry]);
         const channelIds = await storeMeaning(transaction, { botId: row.botId, now }, [update]);
         if (notifies && channelIds.size > 0) transaction.notify(MEMBER_EVENTS);
         return channelIds;

@@ -1,5 +1,4 @@
 import type { UnitOfWork } from "../../database/database.js";
-import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Prisma } from "../../database/generated/prisma/client.js";
 import { statement } from "../../database/statement.js";
 import type { Caller } from "./caller.js";
@@ -53,31 +52,19 @@ export function differences<Field extends string>(
   );
 }
 
-/** Stores hundreds of audit entries in one statement. */
+/** Stores hundreds of audit entries in one statement, in a transaction of either kind. */
 export async function auditMany(
-  unit: Pick<UnitOfWork, "execute">,
+  unit: Pick<UnitOfWork, "query">,
   caller: Pick<Caller, "key">,
   entries: readonly AuditEntry[],
 ): Promise<void> {
   const rows = JSON.stringify(entries.map((entry) => ({ id: newId(), ...entry })));
-  await unit.execute(statement("audit_entries_insert")`
+  await unit.query(statement("audit_entries_insert")`
     insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
     select id, now(), ${caller.key}, action, "subjectId", "channelId", change
     from json_to_recordset(${rows}::json)
       as entry (id uuid, action text, "subjectId" uuid, "channelId" uuid, change jsonb)`);
 }
-
-/** The same in a transaction of hand-written statements alone. */
-export const auditDirectly = (
-  transaction: DirectTransaction,
-  caller: Pick<Caller, "key">,
-  entries: readonly AuditEntry[],
-): Promise<void> =>
-  auditMany(
-    { execute: async (statement) => (await transaction.queryOnce(statement)).length },
-    caller,
-    entries,
-  );
 
 /** Stores audit entries, in the transaction of the change itself. */
 export async function audit(

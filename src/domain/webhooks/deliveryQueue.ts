@@ -4,7 +4,7 @@ import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import type { Instant } from "../../database/instant.js";
 import { isPresent } from "../../database/presence.js";
 import { statement } from "../../database/statement.js";
-import { type AuditEntry, auditDirectly, SERVER } from "../shared/audit.js";
+import { type AuditEntry, auditMany, SERVER } from "../shared/audit.js";
 import { firstIdOf } from "../shared/ids.js";
 import {
   contentOf,
@@ -259,7 +259,7 @@ export class DeliveryQueue {
         subjectId: webhookId,
         change: { isEnabled: { from: true, to: false }, reason },
       };
-      await auditDirectly(transaction, SERVER, [entry]);
+      await auditMany(transaction, SERVER, [entry]);
     });
   }
 

@@ -1,6 +1,6 @@
 import type { UnitOfWork } from "../../../database/database.js";
 import type { Instant } from "../../../database/instant.js";
-import { type NamedStatement, statement } from "../../../database/statement.js";
+import { statement } from "../../../database/statement.js";
 import type { LinkSettings, TelegramInviteLink } from "../../../telegram/gateway.js";
 import { BOT_STATUS } from "../../channels/storeChannel.js";
 import { auditMany } from "../../shared/audit.js";
@@ -127,8 +127,7 @@ export async function storeCreatedLink(statements: Statements, created: CreatedL
     tagIds,
     ...(externalId === null ? {} : { externalId }),
   };
-  const execute = async (insert: NamedStatement) => (await query(insert)).length;
   const entry = { action: "inviteLink.create", subjectId: link.id, channelId, change } as const;
-  await auditMany({ execute }, caller, [entry]);
+  await auditMany(statements, caller, [entry]);
   return link.id;
 }
