@@ -224,15 +224,24 @@ describe("the limit on tokens", () => {
   });
 });
 
-/** Calls a function with the given share of the stack left. */
+/**
+ * Calls a function when at most the given share of the stack is left. The stack is exhausted first, and the function is
+ * called on the way back: the compiler changes the size of frames, so a second descent could not count on the first.
+ */
 function withStackLeft<T>(share: number, call: () => T): T {
-  let frames = 0;
-  const descend = (left: number): T => {
-    frames += 1;
-    return left > 0 ? descend(left - 1) : call();
+  let deepest = 0;
+  let called = false;
+  const descend = (frame: number): T => {
+    try {
+      return descend(frame + 1);
+    } catch (error) {
+      if (deepest === 0) deepest = frame;
+      if (called || frame > deepest * (1 - share)) throw error;
+    }
+    called = true;
+    return call();
   };
-  expect(() => descend(Number.POSITIVE_INFINITY)).toThrow(RangeError);
-  return descend(Math.floor(frames * (1 - share)));
+  return descend(1);
 }
 
 test("every accepted operation can be executed with a fifth of the stack", async () => {
@@ -290,7 +299,7 @@ test("fragments that spread each other in every way are validated with a bounded
     );
     return `{ ${spreads(0)} } ${fragments.flat().join(" ")}`;
   };
-  const started = performance.now();
+  // Work that doubled with each fragment would exceed the time limit of the test.
   for (const document of [
     rounds(30, 4),
     rounds(15, 7),
@@ -310,8 +319,6 @@ test("fragments that spread each other in every way are validated with a bounded
         "QUERY_TOO_MANY_ALIASES",
       ]).toContain(extensions.code);
   }
-  // Work that doubled with each fragment would take far longer.
-  expect(performance.now() - started).toBeLessThan(60_000);
   expect((await server.ask(`{ channel(telegramId: ${CHANNEL}) { title } }`)).errors).toBeUndefined();
 });
 
