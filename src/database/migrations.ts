@@ -173,15 +173,21 @@ class MigratingAdapter extends PrismaPg {
     }
   }
 
-  /** Builds an index beside writers. An interrupted build leaves an index that is not valid, which is dropped first. */
+  /**
+   * Builds an index beside writers. An interrupted build leaves an index that is not valid, which is dropped first. A server
+   * that died after the build leaves the index itself.
+   */
   async #buildIndex(index: string, script: string): Promise<void> {
     const name = `${pg.escapeIdentifier(this.#schema)}.${pg.escapeIdentifier(index)}`;
     const session = await this.#pool.connect();
     try {
-      const { text, values } = statement("migrations_invalid_index")`
-        select from pg_index where indexrelid = to_regclass(${name}::text) and not indisvalid`;
-      const { rowCount } = await session.query(text, values);
-      if (rowCount === 1) await session.query(`drop index concurrently ${name}`);
+      const { text, values } = statement("migrations_built_index")`
+        select indisvalid as "isValid" from pg_index where indexrelid = to_regclass(${name}::text)`;
+      const {
+        rows: [built],
+      } = await session.query<{ isValid: boolean }>(text, values);
+      if (built?.isValid) return;
+      if (built) await session.query(`drop index concurrently ${name}`);
       await session.query(script);
     } finally {
       session.release();

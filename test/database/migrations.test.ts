@@ -231,6 +231,16 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
   };
   const FINISHED = { isFinished: true, isRolledBack: false };
   const ROLLED_BACK = { isFinished: false, isRolledBack: true };
+  /** Ends the session of the engine when it writes the entry of a migration, which it does after the migration. */
+  const applyAndDieBeforeTheEntry = async () => {
+    await test.pool.query(`
+      create function die() returns trigger language plpgsql as $$
+      begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$;
+      create trigger die before update of applied_steps_count on _prisma_migrations
+      for each row execute function die()`);
+    await expect(apply()).rejects.toThrow();
+    await test.pool.query("drop function die cascade");
+  };
 
   it("lets statements go first while it waits for a long transaction, and says for which", async () => {
     const name = "20990101000000_note";
@@ -277,14 +287,7 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
   it("is finished although the server died before it could say so", async () => {
     const name = "20990101000000_note";
     addMigrations({ [name]: 'CREATE TABLE "note" (id INT);' });
-    // The engine writes this entry after the migration. The trigger ends its session.
-    await test.pool.query(`
-      create function die() returns trigger language plpgsql as $$
-      begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$;
-      create trigger die before update of applied_steps_count on _prisma_migrations
-      for each row execute function die()`);
-    await expect(apply()).rejects.toThrow();
-    await test.pool.query("drop function die cascade");
+    await applyAndDieBeforeTheEntry();
     expect(await apply()).toEqual([]);
     expect(await entriesOf(name)).toEqual([FINISHED]);
   });
@@ -321,6 +324,14 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
       "select indisvalid from pg_index where indexrelid = 'tag_type_label'::regclass",
     );
     expect(rows).toEqual([{ indisvalid: true }]);
+  });
+
+  it("has built its index although the server died before it could say so", async () => {
+    const name = "20990101000000_index";
+    addMigrations({ [name]: 'CREATE INDEX CONCURRENTLY "tag_type_label" ON "tag_type" ("name");' });
+    await applyAndDieBeforeTheEntry();
+    expect(await apply()).toEqual([name]);
+    expect(await entriesOf(name)).toEqual([ROLLED_BACK, FINISHED]);
   });
 });
 
