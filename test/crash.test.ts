@@ -255,7 +255,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
       const second = other.create(input);
       // The request has to wait where the other replica stopped within a transaction.
       await Promise.race([second, delay(500)]);
-      server.continue();
+      await server.continueUntil(first);
       const outcomes = await Promise.all([first, second]);
       const [url] = testBed.made(input.name);
       expect(await other.create(input), `${count}: ${JSON.stringify(outcomes)}`).toEqual({ url });

@@ -13,6 +13,8 @@ import { CHANNEL } from "./server.js";
 const ADMIN_TOKEN = "an-admin-token-of-my-own";
 const KILLING = new URL("killing.mjs", import.meta.url).href;
 
+const CONTINUE_EVERY_MS = 20;
+
 const CREATE = `mutation ($input: CreateInviteLinkInput!) {
   createInviteLink(input: $input) {
     __typename
@@ -126,9 +128,10 @@ export class KillableServer {
     }
   }
 
-  /** Continues the process after SIGSTOP. */
-  continue(): void {
-    this.process.child.kill("SIGCONT");
+  /** Continues the process after SIGSTOP, which it names before it sends it, until its request has ended. */
+  async continueUntil(ended: Promise<unknown>): Promise<void> {
+    const timer = setInterval(() => this.process.child.kill("SIGCONT"), CONTINUE_EVERY_MS);
+    await ended.finally(() => clearInterval(timer));
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): Promise<number | null> {
