@@ -223,10 +223,11 @@ describe("trusted documents", () => {
       page.on("request", (request) => {
         if (isOperation(request)) asked++;
       });
-      page.on("response", (response) => {
-        if (isOperation(response.request())) answers.push(response.text());
+      const answerTo = async (request: Request) => (await (await request.response())?.text()) ?? "";
+      page.on("requestfinished", (request) => {
+        if (isOperation(request)) answers.push(answerTo(request));
       });
-      // A page that is left cancels what it asked for.
+      // A page that is left cancels what it asked for, even while an answer arrives.
       let cancelled = 0;
       page.on("requestfailed", (request) => {
         if (isOperation(request)) cancelled++;
