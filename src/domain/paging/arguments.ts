@@ -10,17 +10,19 @@ export interface PageArguments {
   readonly last?: number | null | undefined;
   readonly before?: string | null | undefined;
   readonly page?: number | null | undefined;
+  /** Whether the page's rows are read; by default they are. Without them the page is empty, whatever the list has. */
+  readonly withRows?: boolean;
 }
 
 /** A valid request for a page: forwards or backwards by cursors, or by number. */
-export type PageRequest =
+export type PageRequest = { readonly size: number; readonly withRows: boolean } & (
   | {
       readonly mode: "forward" | "backward";
-      readonly size: number;
       readonly after: string | null;
       readonly before: string | null;
     }
-  | { readonly mode: "number"; readonly size: number; readonly page: number };
+  | { readonly mode: "number"; readonly page: number }
+);
 
 function checkSize(name: "first" | "last", value: number | null, problems: Problems): void {
   if (value === null) return;
@@ -30,7 +32,7 @@ function checkSize(name: "first" | "last", value: number | null, problems: Probl
 
 /** @throws ValidationError for sizes out of range and for arguments that contradict each other. */
 export function readPageArguments(args: PageArguments): PageRequest {
-  const { first = null, after = null, last = null, before = null, page = null } = args;
+  const { first = null, after = null, last = null, before = null, page = null, withRows = true } = args;
   const problems = new Problems();
   checkSize("first", first, problems);
   checkSize("last", last, problems);
@@ -42,7 +44,7 @@ export function readPageArguments(args: PageArguments): PageRequest {
     if (before !== null) problems.add("before", "Give a page by number or a cursor, not both.");
   }
   problems.check();
-  if (page !== null) return { mode: "number", size: first ?? DEFAULT_PAGE_SIZE, page };
-  if (last !== null) return { mode: "backward", size: last, after, before };
-  return { mode: "forward", size: first ?? DEFAULT_PAGE_SIZE, after, before };
+  if (page !== null) return { mode: "number", size: first ?? DEFAULT_PAGE_SIZE, page, withRows };
+  if (last !== null) return { mode: "backward", size: last, after, before, withRows };
+  return { mode: "forward", size: first ?? DEFAULT_PAGE_SIZE, after, before, withRows };
 }

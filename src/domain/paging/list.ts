@@ -7,7 +7,7 @@ import { lazy } from "../shared/lazy.js";
 import type { PageRequest } from "./arguments.js";
 import { type FilteredRows, filteredScan, type Scan } from "./filteredScan.js";
 import { type Ordering, orderBy } from "./ordering.js";
-import { type Page, type PageSource, readPage, type Slice } from "./page.js";
+import { NO_ROWS, type Page, type PageSource, readPage, type Slice } from "./page.js";
 import type { RowSkip } from "./rowOffset.js";
 
 /** A page of a list. */
@@ -88,8 +88,7 @@ export async function emptyList<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
 ): Promise<CountedPage<Row>> {
-  const nothing: PageSource<Row> = { rows: async () => [], exists: async () => false };
-  return { ...(await readPage(ordering, request, nothing)), totalCount: async () => 0 };
+  return { ...(await readPage(ordering, request, NO_ROWS)), totalCount: async () => 0 };
 }
 
 /** A page by number, as REST asks for it. */

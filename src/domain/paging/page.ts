@@ -57,6 +57,9 @@ export interface Page<Row> {
   hasPreviousPage(): boolean | Promise<boolean>;
 }
 
+/** Gives no rows. */
+export const NO_ROWS: PageSource<never> = { rows: async () => [], exists: async () => false };
+
 const both = (left: Ranges, right: Ranges): Ranges =>
   left && right ? left.flatMap((one) => right.map((other) => sql`${one} and ${other}`)) : (left ?? right);
 
@@ -80,10 +83,11 @@ export const limitOf = ({ limit, hidesLimit = false, offset }: Slice): Sql => {
 export async function readPage<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
-  source: PageSource<Row>,
+  allRows: PageSource<Row>,
 ): Promise<Page<Row>> {
-  if (request.mode === "number") return readNumberedPage(ordering, request.size, request.page, source);
-  const { size } = request;
+  const { size, withRows } = request;
+  const source = withRows ? allRows : NO_ROWS;
+  if (request.mode === "number") return readNumberedPage(ordering, size, request.page, source);
   const backward = request.mode === "backward";
   const after = request.after === null ? null : decodeCursor(ordering, request.after, "after");
   const before = request.before === null ? null : decodeCursor(ordering, request.before, "before");

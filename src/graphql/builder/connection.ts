@@ -2,6 +2,7 @@ import type { PageInfoShape } from "@pothos/plugin-relay";
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type PageArguments } from "../../domain/paging/arguments.js";
 import type { CountedPage } from "../../domain/paging/list.js";
 import type { Edge } from "../../domain/paging/page.js";
+import { lookAhead } from "./lookAhead.js";
 
 /** The cost of a count or a sum: it reads all matching rows, however small the page is. */
 export const COUNTING_COST = 3;
@@ -12,6 +13,9 @@ export const pageComplexity = (args: PageArguments) => ({
   // A greater size is refused later, with an error that names the limit.
   multiplier: Math.min(Math.max(1, args.first ?? args.last ?? DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE),
 });
+
+/** Whether the rows of a connection's page are selected, rather than only what is computed over the whole list. */
+export const selectsRows = lookAhead(["edges"], ["nodes"], ["pageInfo"]);
 
 /**
  * The position of a page in its list. Getters, because some values take a statement, which runs only for a selected field.

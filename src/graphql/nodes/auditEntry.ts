@@ -2,7 +2,7 @@ import type { StoredEntry } from "../../domain/audit/auditEntries.js";
 import { SUBJECT_KINDS } from "../../domain/shared/audit.js";
 import { globalId, type IdKind } from "../../domain/shared/ids.js";
 import { builder } from "../builder/builder.js";
-import { COUNTING_COST, pageComplexity, toConnection } from "../builder/connection.js";
+import { COUNTING_COST, pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 import { auditFilterCost } from "./filterCost.js";
 
 const AuditEntryRef = builder.objectRef<StoredEntry>("AuditEntry");
@@ -110,7 +110,8 @@ builder.queryField("auditEntries", (t) =>
         const { field, multiplier } = pageComplexity(args);
         return { field: field + auditFilterCost(args.filter), multiplier };
       },
-      resolve: async (_root, args, { auditEntries }) => toConnection(await auditEntries.page(args)),
+      resolve: async (_root, args, { auditEntries }, info) =>
+        toConnection(await auditEntries.page({ ...args, withRows: selectsRows(info) })),
     },
     AuditEntryConnection,
     AuditEntryEdge,

@@ -5,7 +5,7 @@ import type {
 } from "../../domain/activity/channelActivity.js";
 import type { BotStatus, Channel } from "../../domain/channels/channel.js";
 import { builder } from "../builder/builder.js";
-import { pageComplexity, toConnection } from "../builder/connection.js";
+import { pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 import { ChannelRef } from "./refs.js";
 import { MemberSeriesBucketRef, seriesArgs, seriesComplexity } from "./series.js";
 
@@ -207,7 +207,8 @@ builder.queryFields((t) => ({
       type: ChannelRef,
       description: "The channels that the token may use, in the order in which they were stored here.",
       complexity: pageComplexity,
-      resolve: async (_root, args, { channels }) => toConnection(await channels.page(args)),
+      resolve: async (_root, args, { channels }, info) =>
+        toConnection(await channels.page({ ...args, withRows: selectsRows(info) })),
     },
     ChannelConnection,
     ChannelEdge,

@@ -1,6 +1,6 @@
 import type { FailedUpdate } from "../../domain/members/failedUpdates.js";
 import { builder } from "../builder/builder.js";
-import { pageComplexity, toConnection } from "../builder/connection.js";
+import { pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 
 const FailedUpdateRef = builder.objectRef<FailedUpdate>("FailedUpdate");
 
@@ -52,7 +52,8 @@ builder.queryField("failedUpdates", (t) =>
       description:
         "The updates that could not be understood or stored, the oldest first. They are set aside, so that later updates are not held up. Requires the role ADMIN and a token for all channels.",
       complexity: pageComplexity,
-      resolve: async (_root, args, { failedUpdates }) => toConnection(await failedUpdates.page(args)),
+      resolve: async (_root, args, { failedUpdates }, info) =>
+        toConnection(await failedUpdates.page({ ...args, withRows: selectsRows(info) })),
     },
     FailedUpdateConnection,
     FailedUpdateEdge,

@@ -1,6 +1,6 @@
 import { type InviteLink, isExpired, SUBSCRIPTION_PERIOD_SECONDS } from "../../domain/links/inviteLink.js";
 import { builder } from "../builder/builder.js";
-import { pageComplexity, toConnection } from "../builder/connection.js";
+import { pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 import { lookAhead } from "../builder/lookAhead.js";
 import { depthCost, filterCost, orderCost, SCAN_COST } from "./filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
@@ -132,8 +132,10 @@ builder.node(InviteLinkRef, {
           // An index has all members of a link, of whom any number can be here, or can have left.
           return { field: field + (args.isActive == null ? 0 : SCAN_COST), multiplier };
         },
-        resolve: async (link, { isActive, ...args }, { linkStatistics }) =>
-          toConnection(await linkStatistics.members(link, isActive ?? null, args)),
+        resolve: async (link, { isActive, ...args }, { linkStatistics }, info) =>
+          toConnection(
+            await linkStatistics.members(link, isActive ?? null, { ...args, withRows: selectsRows(info) }),
+          ),
       },
       MembershipConnection,
       MembershipEdge,
@@ -188,7 +190,9 @@ builder.queryFields((t) => ({
         return { field: field + cost, multiplier };
       },
       resolve: async (_root, { channelId: chatId, ...args }, { links }, info) =>
-        toLinkConnection(await links.page({ chatId, ...args, withCounts: selectsStats(info) })),
+        toLinkConnection(
+          await links.page({ chatId, ...args, withRows: selectsRows(info), withCounts: selectsStats(info) }),
+        ),
     },
     InviteLinkConnection,
     InviteLinkEdge,

@@ -6,7 +6,7 @@ import {
   type LinkBatchState,
 } from "../../domain/links/batches/linkBatch.js";
 import { builder } from "../builder/builder.js";
-import { COUNTING_COST, pageComplexity, toConnection } from "../builder/connection.js";
+import { COUNTING_COST, pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 import { errorValue, UserErrorRef } from "./errors.js";
 import { InviteLinkRef } from "./refs.js";
 
@@ -130,7 +130,8 @@ builder.node(InviteLinkBatchRef, {
           }),
         },
         complexity: (args) => pageComplexity(args),
-        resolve: async (batch, args, { linkBatches }) => toConnection(await linkBatches.items(batch, args)),
+        resolve: async (batch, args, { linkBatches }, info) =>
+          toConnection(await linkBatches.items(batch, { ...args, withRows: selectsRows(info) })),
       },
       ItemConnection,
       ItemEdge,
@@ -173,8 +174,8 @@ builder.queryField("inviteLinkBatches", (t) =>
         }),
       },
       complexity: (args) => pageComplexity(args),
-      resolve: async (_root, { channelId: chatId, ...args }, { linkBatches }) =>
-        toConnection(await linkBatches.page({ chatId, ...args })),
+      resolve: async (_root, { channelId: chatId, ...args }, { linkBatches }, info) =>
+        toConnection(await linkBatches.page({ chatId, ...args, withRows: selectsRows(info) })),
     },
     BatchConnection,
     BatchEdge,

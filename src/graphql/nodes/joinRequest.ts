@@ -1,6 +1,6 @@
 import type { JoinRequest, JoinRequestState } from "../../domain/joinRequests/joinRequest.js";
 import { builder } from "../builder/builder.js";
-import { COUNTING_COST, pageComplexity, toConnection } from "../builder/connection.js";
+import { COUNTING_COST, pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 import { requestFilterCost } from "./filterCost.js";
 import { InviteLinkRef } from "./refs.js";
 
@@ -118,8 +118,8 @@ builder.queryField("joinRequests", (t) =>
         const { field, multiplier } = pageComplexity(args);
         return { field: field + requestFilterCost(args.filter), multiplier };
       },
-      resolve: async (_root, { channelId: chatId, ...args }, { joinRequests }) =>
-        toConnection(await joinRequests.page({ chatId, ...args })),
+      resolve: async (_root, { channelId: chatId, ...args }, { joinRequests }, info) =>
+        toConnection(await joinRequests.page({ chatId, ...args, withRows: selectsRows(info) })),
     },
     JoinRequestConnection,
     JoinRequestEdge,

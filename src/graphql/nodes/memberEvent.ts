@@ -1,7 +1,7 @@
 import type { MemberEvent, MemberEventKind } from "../../domain/activity/memberEvent.js";
 import type { Attribution } from "../../domain/activity/membership.js";
 import { builder } from "../builder/builder.js";
-import { COUNTING_COST, pageComplexity, toConnection } from "../builder/connection.js";
+import { COUNTING_COST, pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 import { eventFilterCost } from "./filterCost.js";
 import { JoinPathType } from "./membership.js";
 import { InviteLinkRef } from "./refs.js";
@@ -148,8 +148,8 @@ builder.queryField("memberEvents", (t) =>
         const { field, multiplier } = pageComplexity(args);
         return { field: field + eventFilterCost(args.filter), multiplier };
       },
-      resolve: async (_root, { channelId: chatId, ...args }, { members }) =>
-        toConnection(await members.page({ chatId, ...args })),
+      resolve: async (_root, { channelId: chatId, ...args }, { members }, info) =>
+        toConnection(await members.page({ chatId, ...args, withRows: selectsRows(info) })),
     },
     MemberEventConnection,
     MemberEventEdge,

@@ -1,5 +1,5 @@
 import { builder } from "../builder/builder.js";
-import { pageComplexity, toConnection } from "../builder/connection.js";
+import { pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 import { PURE_FIELD } from "../executor/planned/responseMemo.js";
 import { SCAN_COST } from "./filterCost.js";
 import { InviteLinkConnection, InviteLinkEdge, toLinkConnection } from "./inviteLinkConnection.js";
@@ -41,7 +41,8 @@ builder.node(TagRef, {
         type: InviteLinkRef,
         description: "The links with this tag, the newest first.",
         complexity: pageComplexity,
-        resolve: async (tag, args, { links }) => toLinkConnection(await links.pageOfTag(tag, args)),
+        resolve: async (tag, args, { links }, info) =>
+          toLinkConnection(await links.pageOfTag(tag, { ...args, withRows: selectsRows(info) })),
       },
       InviteLinkConnection,
       InviteLinkEdge,
@@ -98,8 +99,8 @@ builder.queryFields((t) => ({
         const { field, multiplier } = pageComplexity(args);
         return { field: field + (args.name ? SCAN_COST : 0), multiplier };
       },
-      resolve: async (_root, { channelId: chatId, ...args }, { tags }) =>
-        toConnection(await tags.page({ ...args, chatId })),
+      resolve: async (_root, { channelId: chatId, ...args }, { tags }, info) =>
+        toConnection(await tags.page({ ...args, chatId, withRows: selectsRows(info) })),
     },
     TagConnection,
     TagEdge,

@@ -1,7 +1,7 @@
 import { DELIVERY_STATES, type WebhookDelivery } from "../../domain/webhooks/deliveries.js";
 import type { Webhook } from "../../domain/webhooks/webhook.js";
 import { builder } from "../builder/builder.js";
-import { COUNTING_COST, pageComplexity, toConnection } from "../builder/connection.js";
+import { COUNTING_COST, pageComplexity, selectsRows, toConnection } from "../builder/connection.js";
 
 export const WebhookEventTypeRef = builder.enumType("WebhookEventType", {
   description: "A kind of event that a webhook can be told of.",
@@ -148,8 +148,14 @@ builder.node(WebhookRef, {
           }),
         },
         complexity: pageComplexity,
-        resolve: async ({ id }, { states, ...args }, { deliveries }) =>
-          toConnection(await deliveries.page(id, { ...args, states: states ?? DELIVERY_STATES })),
+        resolve: async ({ id }, { states, ...args }, { deliveries }, info) =>
+          toConnection(
+            await deliveries.page(id, {
+              ...args,
+              states: states ?? DELIVERY_STATES,
+              withRows: selectsRows(info),
+            }),
+          ),
       },
       WebhookDeliveryConnection,
       WebhookDeliveryEdge,

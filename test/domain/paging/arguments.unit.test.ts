@@ -38,8 +38,9 @@ describe("readPageArguments", () => {
       { mode: "number", size: 0, page: 7 },
     ],
     [{ after: "" }, { mode: "forward", size: 10, after: "", before: null }],
+    [{ withRows: false }, { mode: "forward", size: 10, after: null, before: null, withRows: false }],
   ])("readPageArguments accepts %j", (args, request) => {
-    expect(readPageArguments(args)).toEqual(request);
+    expect(readPageArguments(args)).toEqual({ withRows: true, ...(request as object) });
   });
 
   it.each<[PageArguments, string[]]>([

@@ -87,6 +87,40 @@ describe("the number of a request's statements", () => {
       await server.statementsOf(`{ inviteLinks(channelId: ${CHANNEL}) { nodes { id } totalCount } }`),
     ).toHaveLength(plain.length + 1);
   });
+
+  test.each([
+    ["links", "inviteLinks", "links_page"],
+    ["links of tags", "tags", "tag_links_page", "nodes { inviteLinks", "}"],
+    ["members of links", "inviteLinks", "link_members_page", "nodes { members", "}"],
+    ["tags", "tags", "tags_page"],
+    ["member events", "memberEvents", "member_events_page"],
+    ["requests to join", "joinRequests", "join_requests_page"],
+    ["batches of links", "inviteLinkBatches", "link_batches_page"],
+  ])(
+    "a request for nothing but the number of %s reads no page of them",
+    async (_what, field, statement, within = "", end = "") => {
+      const isRead = async (selection: string): Promise<boolean> => {
+        const inner = within === "" ? selection : `{ ${within} ${selection} ${end}}`;
+        const sent = await server.statementsOf(`{ ${field}(channelId: ${CHANNEL}) ${inner} }`);
+        return sent.some((sql) => sql.includes(`/* ${statement} */`));
+      };
+      expect(await isRead("{ totalCount __typename }")).toBe(false);
+      for (const rows of [
+        "nodes { id }",
+        "edges { cursor }",
+        "pageInfo { hasNextPage }",
+        "...{ nodes { id } }",
+      ])
+        expect([rows, await isRead(`{ totalCount ${rows} }`)]).toEqual([rows, true]);
+    },
+  );
+
+  test("a wrong cursor is refused also where no page is read", async () => {
+    const { errors } = await server.ask(
+      `{ inviteLinks(channelId: ${CHANNEL}, after: "wrong") { totalCount } }`,
+    );
+    expect(errors?.[0]?.extensions["code"]).toBe("BAD_USER_INPUT");
+  });
 });
 
 describe("the filter by tag groups over GraphQL", () => {
