@@ -15,9 +15,10 @@ export const createLoaders = (
   database: Database,
   caller: Caller,
   tagCache: TagCache | null = null,
-): Loaders => ({
-  ...createChannelLoaders(database, caller),
-  ...(tagCache ? createCachedTagLoaders(database, caller, tagCache) : createTagLoaders(database, caller)),
-  ...createTagTypeLoaders(database, caller),
-  ...createLinkLoaders(database, caller),
-});
+): Loaders =>
+  Object.assign(
+    createChannelLoaders(database, caller),
+    tagCache ? createCachedTagLoaders(database, caller, tagCache) : createTagLoaders(database, caller),
+    createTagTypeLoaders(database, caller),
+    createLinkLoaders(database, caller),
+  );

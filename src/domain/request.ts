@@ -203,8 +203,8 @@ export class DomainRequest {
   }
   get joinRequestDecisions(): JoinRequestDecisions {
     this.#parts.joinRequestDecisions ??= new JoinRequestDecisions(this.#shared, {
-      ...this.#origin,
       joinRequests: this.joinRequests,
+      ...this.#origin,
     });
     return this.#parts.joinRequestDecisions;
   }
@@ -237,7 +237,7 @@ export class DomainRequest {
     return eraseMember(this.#domain.database, this.caller, input);
   }
   get linkCreator(): LinkCreator {
-    this.#parts.linkCreator ??= new LinkCreator(this.#shared, { ...this.#origin, loaders: this.loaders });
+    this.#parts.linkCreator ??= new LinkCreator(this.#shared, { loaders: this.loaders, ...this.#origin });
     return this.#parts.linkCreator;
   }
   get linkBatches(): LinkBatches {
@@ -257,7 +257,7 @@ export class DomainRequest {
     return this.#parts.linkTransfer;
   }
   get linkEditor(): LinkEditor {
-    this.#parts.linkEditor ??= new LinkEditor(this.#shared, { ...this.#origin, loaders: this.loaders });
+    this.#parts.linkEditor ??= new LinkEditor(this.#shared, { loaders: this.loaders, ...this.#origin });
     return this.#parts.linkEditor;
   }
   get bulkTagging(): BulkTagging {

@@ -106,12 +106,12 @@ function finisherOf({ log, onFinished }: ServerOptions): Finisher {
       const { method, routeOptions } = request;
       const route = routeOptions.url ?? "unknown";
       const finished: FinishedRequest = {
-        ...requestRecordOf(request),
         method,
         route,
         status,
         milliseconds,
         isProbe: PROBES.has(route),
+        ...requestRecordOf(request),
       };
       writeLine(request.log as Logger, finished);
       request.trace?.end(status, finished.codes);

@@ -291,19 +291,17 @@ export class Metrics {
     for (const code of codes) this.#errors.inc({ code });
   };
 
-  #recordOperation(operation: OperationEvent): void {
-    const { executed, name, type, codes, milliseconds } = operation;
+  #recordOperation(event: OperationEvent): void {
+    const { executed, name, codes, milliseconds } = event;
+    const type = event.type ?? "unknown";
     if (!executed) {
       // A client whose operations are not executed must not use up the bounded names.
-      this.#operations.inc({ operation: "other", type: type ?? "unknown", outcome: "refused" });
+      this.#operations.inc({ operation: "other", type, outcome: "refused" });
       return;
     }
-    const labels = {
-      operation: name === null ? "anonymous" : this.#operationNames.boundedOf(name),
-      type: type ?? "unknown",
-    };
-    this.#operations.inc({ ...labels, outcome: codes.length === 0 ? "ok" : "error" });
-    if (!isStream(operation)) this.#operationSeconds.observe(labels, milliseconds / 1000);
+    const operation = name === null ? "anonymous" : this.#operationNames.boundedOf(name);
+    this.#operations.inc({ operation, type, outcome: codes.length === 0 ? "ok" : "error" });
+    if (!isStream(event)) this.#operationSeconds.observe({ operation, type }, milliseconds / 1000);
   }
 
   /** A gauge that is 1 for the current one of some states, and 0 for the others. */

@@ -64,7 +64,7 @@ export async function readList<Row>(
     rows: (slice) => {
       const use = slice.offset === 0n ? list.use : undefined;
       const hidesLimit = use === "frequent and quick";
-      return database.query<Row>(selectSlice(list, scan, { ...slice, hidesLimit }), use);
+      return database.query<Row>(selectSlice(list, scan, { hidesLimit, ...slice }), use);
     },
     exists: async (ranges) => {
       const found = await database.query(list.statements.exists`select from ${scan.any(ranges)} limit 1`);
@@ -88,7 +88,7 @@ export async function emptyList<Row>(
   ordering: Ordering<Row>,
   request: PageRequest,
 ): Promise<CountedPage<Row>> {
-  return { ...(await readPage(ordering, request, NO_ROWS)), totalCount: async () => 0 };
+  return { totalCount: async () => 0, ...(await readPage(ordering, request, NO_ROWS)) };
 }
 
 /** A page by number, as REST asks for it. */

@@ -22,8 +22,11 @@ export function lookAhead(...paths: readonly (readonly string[])[]): (info: Grap
   const known = new WeakMap<FieldNode, boolean>();
   return ({ fieldNodes, fragments }) =>
     fieldNodes.some((node) => {
-      const found = known.get(node) ?? paths.some((path) => reaches(node.selectionSet, path, fragments));
-      known.set(node, found);
+      let found = known.get(node);
+      if (found === undefined) {
+        found = paths.some((path) => reaches(node.selectionSet, path, fragments));
+        known.set(node, found);
+      }
       return found;
     });
 }

@@ -111,7 +111,7 @@ builder.queryField("auditEntries", (t) =>
         return { field: field + auditFilterCost(args.filter), multiplier };
       },
       resolve: async (_root, args, { auditEntries }, info) =>
-        toConnection(await auditEntries.page({ ...args, withRows: selectsRows(info) })),
+        toConnection(await auditEntries.page({ withRows: selectsRows(info), ...args })),
     },
     AuditEntryConnection,
     AuditEntryEdge,

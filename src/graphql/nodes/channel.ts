@@ -208,7 +208,7 @@ builder.queryFields((t) => ({
       description: "The channels that the token may use, in the order in which they were stored here.",
       complexity: pageComplexity,
       resolve: async (_root, args, { channels }, info) =>
-        toConnection(await channels.page({ ...args, withRows: selectsRows(info) })),
+        toConnection(await channels.page({ withRows: selectsRows(info), ...args })),
     },
     ChannelConnection,
     ChannelEdge,

@@ -53,7 +53,7 @@ builder.queryField("failedUpdates", (t) =>
         "The updates that could not be understood or stored, the oldest first. They are set aside, so that later updates are not held up. Requires the role ADMIN and a token for all channels.",
       complexity: pageComplexity,
       resolve: async (_root, args, { failedUpdates }, info) =>
-        toConnection(await failedUpdates.page({ ...args, withRows: selectsRows(info) })),
+        toConnection(await failedUpdates.page({ withRows: selectsRows(info), ...args })),
     },
     FailedUpdateConnection,
     FailedUpdateEdge,

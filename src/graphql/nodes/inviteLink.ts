@@ -134,7 +134,7 @@ builder.node(InviteLinkRef, {
         },
         resolve: async (link, { isActive, ...args }, { linkStatistics }, info) =>
           toConnection(
-            await linkStatistics.members(link, isActive ?? null, { ...args, withRows: selectsRows(info) }),
+            await linkStatistics.members(link, isActive ?? null, { withRows: selectsRows(info), ...args }),
           ),
       },
       MembershipConnection,
@@ -191,7 +191,7 @@ builder.queryFields((t) => ({
       },
       resolve: async (_root, { channelId: chatId, ...args }, { links }, info) =>
         toLinkConnection(
-          await links.page({ chatId, ...args, withRows: selectsRows(info), withCounts: selectsStats(info) }),
+          await links.page({ chatId, withRows: selectsRows(info), withCounts: selectsStats(info), ...args }),
         ),
     },
     InviteLinkConnection,

@@ -131,7 +131,7 @@ builder.node(InviteLinkBatchRef, {
         },
         complexity: (args) => pageComplexity(args),
         resolve: async (batch, args, { linkBatches }, info) =>
-          toConnection(await linkBatches.items(batch, { ...args, withRows: selectsRows(info) })),
+          toConnection(await linkBatches.items(batch, { withRows: selectsRows(info), ...args })),
       },
       ItemConnection,
       ItemEdge,
@@ -175,7 +175,7 @@ builder.queryField("inviteLinkBatches", (t) =>
       },
       complexity: (args) => pageComplexity(args),
       resolve: async (_root, { channelId: chatId, ...args }, { linkBatches }, info) =>
-        toConnection(await linkBatches.page({ chatId, ...args, withRows: selectsRows(info) })),
+        toConnection(await linkBatches.page({ chatId, withRows: selectsRows(info), ...args })),
     },
     BatchConnection,
     BatchEdge,

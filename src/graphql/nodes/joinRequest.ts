@@ -119,7 +119,7 @@ builder.queryField("joinRequests", (t) =>
         return { field: field + requestFilterCost(args.filter), multiplier };
       },
       resolve: async (_root, { channelId: chatId, ...args }, { joinRequests }, info) =>
-        toConnection(await joinRequests.page({ chatId, ...args, withRows: selectsRows(info) })),
+        toConnection(await joinRequests.page({ chatId, withRows: selectsRows(info), ...args })),
     },
     JoinRequestConnection,
     JoinRequestEdge,

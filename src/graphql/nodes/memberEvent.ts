@@ -149,7 +149,7 @@ builder.queryField("memberEvents", (t) =>
         return { field: field + eventFilterCost(args.filter), multiplier };
       },
       resolve: async (_root, { channelId: chatId, ...args }, { members }, info) =>
-        toConnection(await members.page({ chatId, ...args, withRows: selectsRows(info) })),
+        toConnection(await members.page({ chatId, withRows: selectsRows(info), ...args })),
     },
     MemberEventConnection,
     MemberEventEdge,

@@ -42,7 +42,7 @@ builder.node(TagRef, {
         description: "The links with this tag, the newest first.",
         complexity: pageComplexity,
         resolve: async (tag, args, { links }, info) =>
-          toLinkConnection(await links.pageOfTag(tag, { ...args, withRows: selectsRows(info) })),
+          toLinkConnection(await links.pageOfTag(tag, { withRows: selectsRows(info), ...args })),
       },
       InviteLinkConnection,
       InviteLinkEdge,
@@ -100,7 +100,7 @@ builder.queryFields((t) => ({
         return { field: field + (args.name ? SCAN_COST : 0), multiplier };
       },
       resolve: async (_root, { channelId: chatId, ...args }, { tags }, info) =>
-        toConnection(await tags.page({ ...args, chatId, withRows: selectsRows(info) })),
+        toConnection(await tags.page({ chatId, withRows: selectsRows(info), ...args })),
     },
     TagConnection,
     TagEdge,

@@ -151,9 +151,9 @@ builder.node(WebhookRef, {
         resolve: async ({ id }, { states, ...args }, { deliveries }, info) =>
           toConnection(
             await deliveries.page(id, {
-              ...args,
               states: states ?? DELIVERY_STATES,
               withRows: selectsRows(info),
+              ...args,
             }),
           ),
       },

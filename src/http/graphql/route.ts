@@ -207,12 +207,12 @@ class GraphQLHandler {
     const record = requestRecordOf(request);
     let results: ResultStream | null = null;
     const context: PipelineContext = {
-      ...operationRequest,
       result,
       onMalformed: (code) => record.codes.push(code),
       onStream(stream) {
         results = stream;
       },
+      ...operationRequest,
     };
     const response = await this.#yoga.fetch(yogaUrl(request), yogaInit(request), context);
     if (results !== null) return this.#sendStream(results, reply);

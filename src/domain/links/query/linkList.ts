@@ -1,4 +1,4 @@
-import sql from "sql-template-tag";
+import sql, { empty } from "sql-template-tag";
 import type { StatementUse } from "../../../database/database.js";
 import { statement } from "../../../database/statement.js";
 import { fastPaths } from "../../../fastPaths.js";
@@ -47,28 +47,33 @@ export function linkList(
 ): SqlList {
   const { channelId, conditions, groups } = selection;
   const hasAllLinks = conditions.length === 0 && groups.length === 0;
-  const rows = { ...selected(selection), statements: STATEMENTS, alias: sql`l` };
   const use = pageUse(selection, ordering);
   const count = () => countStatements.count(selection);
   const own = linkColumnsOfChat(chatId);
-  const counted = { columns: sql`${own}, ${memberCountColumns}`, joins: joinCountsOfFew };
+  const counted = sql`${own}, ${memberCountColumns}`;
+  const joins = withCounts ? joinCountsOfFew : empty;
   if (isByActivity(ordering)) {
-    const ordered = { ...rows, table: linksWithCounters };
+    const rows = { table: linksWithCounters, alias: sql`l`, ...selected(selection) };
     return {
-      ...ordered,
-      ...(withCounts ? counted : { columns: sql`${own}, ${orderedColumns}` }),
+      statements: STATEMENTS,
+      columns: withCounts ? counted : sql`${own}, ${orderedColumns}`,
+      joins,
       use,
       count,
-      scan: scanByActivity(selection, ordering, ordered),
+      scan: scanByActivity(selection, ordering, rows),
+      ...rows,
     };
   }
   return {
-    ...rows,
-    ...(withCounts ? counted : { columns: own }),
-    table: sql`invite_link l`,
+    statements: STATEMENTS,
+    columns: withCounts ? counted : own,
+    joins,
     use,
     count,
     scan: fastPaths.tagMergeScan ? tagMergeScan(selection, ordering) : null,
     skip: fastPaths.dayOffsets && hasAllLinks ? dayOffsets(channelId, ordering) : undefined,
+    table: sql`invite_link l`,
+    alias: sql`l`,
+    ...selected(selection),
   };
 }

@@ -162,7 +162,7 @@ export class LinkStatistics {
     // Without this, all members of the link would be read to find nobody.
     if (presence !== "all" && (await totalCount()) === 0) return emptyList(LATEST_FIRST, request);
     const page = await readPage(LATEST_FIRST, request, this.#members[presence].source(link));
-    return { ...page, totalCount };
+    return { totalCount, ...page };
   }
 
   async #timeZoneOf({ channelId }: InviteLink): Promise<string> {
