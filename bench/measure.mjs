@@ -375,6 +375,9 @@ async function measureTogether(names, context) {
 
 /** @typedef {import("./load.mjs").Slice & { node: number, postgres: number }} Sliced */
 
+/** Enough that a request at half load seldom has to wait for a free connection. */
+const CALM_CONNECTIONS = 32;
+
 /**
  * Sends this server and the limit half of the highest load that both bear, in rotation, and adds the latencies to `calm`.
  * @param {readonly Racer[]} racing of one workload
@@ -391,7 +394,10 @@ async function measureCalm(racing, run, rounds) {
   const perSecond = Math.min(...highest) / 2;
   for (let round = 0; round < rounds; round += 1) {
     for (const racer of compared) {
-      const { latencies } = await run({ ...racer, order: { ...racer.order, perSecond } });
+      const { latencies } = await run({
+        ...racer,
+        order: { ...racer.order, perSecond, connections: CALM_CONNECTIONS },
+      });
       racer.calm.push(latencies);
     }
   }
