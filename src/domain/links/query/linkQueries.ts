@@ -108,7 +108,8 @@ export class Links {
         sumsOfSelection(this.#sumServices(chatId), selection),
       );
     const { tagCache } = this.#loaders;
-    const readUnderGroups = tagCache ? readWithProof(tagCache) : readWhenChecked;
+    // Only the links of a page prove that the groups are right.
+    const readUnderGroups = tagCache && request.withRows ? readWithProof(tagCache) : readWhenChecked;
     const page = await readUnderGroups({ chatId, groups }, this.#loaders, read);
     if (page) return page;
     return withSums(await emptyList(ordering, request), sumsOfNothing({ loaders: this.#loaders }));
