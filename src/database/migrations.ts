@@ -175,7 +175,7 @@ class MigratingAdapter extends PrismaPg {
 
   /**
    * Builds an index beside writers. An interrupted build leaves an index that is not valid, which is dropped first. A server
-   * that died after the build leaves the index itself.
+   * that died right after its build leaves a valid index, which is not built again.
    */
   async #buildIndex(index: string, script: string): Promise<void> {
     const name = `${pg.escapeIdentifier(this.#schema)}.${pg.escapeIdentifier(index)}`;

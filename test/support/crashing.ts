@@ -128,7 +128,10 @@ export class KillableServer {
     }
   }
 
-  /** Continues the process after SIGSTOP, which it names before it sends it, until its request has ended. */
+  /**
+   * Continues the process after SIGSTOP, and waits for the end of its request. SIGCONT is repeated, because the process reports
+   * a SIGSTOP shortly before it sends it to itself: a single SIGCONT might come first.
+   */
   async continueUntil(ended: Promise<unknown>): Promise<void> {
     const timer = setInterval(() => this.process.child.kill("SIGCONT"), CONTINUE_EVERY_MS);
     await ended.finally(() => clearInterval(timer));
