@@ -69,7 +69,8 @@ export class WebhookSender {
   readonly #stopped = new AbortController();
   readonly #slots = new Slots(MAX_ATTEMPTS);
   readonly #sendings = new Map<string, OpenSending>();
-  readonly #idle: string[] = [];
+  /** Webhooks whose leases are to be given back. */
+  readonly #idle = new Set<string>();
   /** When the leases were last renewed or taken, by performance.now(). */
   #renewedAt = 0;
   #status: QueueStatus = { waiting: 0, lagSeconds: 0 };
@@ -157,7 +158,8 @@ export class WebhookSender {
 
   async #look(): Promise<void> {
     const { queue } = this.#options;
-    const idle = this.#idle.splice(0);
+    const idle = [...this.#idle];
+    this.#idle.clear();
     if (idle.length > 0) await queue.release(idle);
     const held = [...this.#sendings.keys()];
     const started = performance.now();
@@ -168,7 +170,10 @@ export class WebhookSender {
     this.#keepHouseNow();
     this.#isUsed = await queue.isUsed();
     if (!this.#isUsed) return;
-    for (const id of await queue.claim([...this.#sendings.keys()])) this.#open(id, started);
+    for (const id of await queue.claim([...this.#sendings.keys()])) {
+      if (this.#stopped.signal.aborted) this.#idle.add(id);
+      else this.#open(id, started);
+    }
   }
 
   /** Beside the looks, which it must not hold up. */
@@ -190,6 +195,8 @@ export class WebhookSender {
   }
 
   #open(webhookId: string, at: number): void {
+    // An earlier sending may have ended since the look began. Its lease is this one's now.
+    this.#idle.delete(webhookId);
     if (this.#sendings.size === 0) this.#renewedAt = at;
     const { queue, calls, onAttempt, log } = this.#options;
     const host: SendingHost = {
@@ -207,7 +214,7 @@ export class WebhookSender {
       .catch((error: unknown) => log.error({ err: error }, "sending to a webhook failed unexpectedly"))
       .then(() => {
         this.#sendings.delete(webhookId);
-        this.#idle.push(webhookId);
+        this.#idle.add(webhookId);
         this.wake();
       });
     this.#sendings.set(webhookId, { sending, done });
