@@ -1,11 +1,9 @@
-import { setMaxListeners } from "node:events";
-
 /** A caller of costly reads. */
 export interface Reader {
   /** Reads with one key count as one reader's. */
   readonly key: string;
-  /** Gives a signal that is aborted when the client leaves; null if no client can leave. */
-  readonly signal: (() => AbortSignal) | null;
+  /** Null if no client can leave. */
+  readonly client: { readonly hasLeft: boolean } | null;
   /**
    * Makes the error of a read that waited too long behind the same reader's others. A read whose client has left fails
    * with this error as well, and nobody receives it.
@@ -15,9 +13,15 @@ export interface Reader {
 
 /** How long a read may wait for its turn, in milliseconds. */
 const MAX_WAIT_MS = 10_000;
+/** How often the waiting reads are looked through, in parts of that time. */
+const LOOKS = 10;
 
 interface Waiting {
+  readonly reader: Reader;
+  /** By performance.now(). */
+  readonly since: number;
   readonly begin: () => void;
+  readonly refuse: (error: Error) => void;
 }
 
 /** One reader's queue. */
@@ -26,6 +30,13 @@ interface ReaderQueue {
   /** The number of the last turn; 0 before the first. */
   lastTurn: number;
   readonly waiting: Set<Waiting>;
+}
+
+const hasLeft = ({ reader }: Waiting): boolean => reader.client?.hasLeft === true;
+
+function refuse(waiting: Waiting, queue: ReaderQueue): void {
+  queue.waiting.delete(waiting);
+  waiting.refuse(waiting.reader.refusal());
 }
 
 /** Sessions of a pool that costly work may occupy: by all readers together and by one of them. */
@@ -64,6 +75,8 @@ export class FairShare {
   readonly #queues = new Map<string, ReaderQueue>();
   #running = 0;
   #turns = 0;
+  /** One timer for all waiting reads, because a timer and a listener for each cost more than a quick read. */
+  #looking: NodeJS.Timeout | undefined;
 
   /** @param size is called whenever a read could begin. */
   constructor(size: () => ShareSize, maxWaitMs = MAX_WAIT_MS) {
@@ -109,38 +122,29 @@ export class FairShare {
     queue.lastTurn = this.#turns;
   }
 
-  #turn({ key, signal: signalOf, refusal }: Reader, queue: ReaderQueue): Promise<void> {
-    const signal = signalOf?.();
-    // Hundreds of waiting reads of one document may listen to one signal.
-    if (signal) setMaxListeners(0, signal);
+  #turn(reader: Reader, queue: ReaderQueue): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        queue.waiting.delete(waiting);
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", cancel);
-      };
-      const cancel = (): void => {
-        leave();
-        this.#forget(key, queue);
-        reject(refusal());
-      };
-      const timer = setTimeout(cancel, this.#maxWaitMs);
-      const waiting: Waiting = {
-        begin: () => {
-          leave();
-          this.#begin(queue);
-          resolve();
-        },
-      };
-      queue.waiting.add(waiting);
-      if (signal?.aborted) cancel();
-      else signal?.addEventListener("abort", cancel);
+      queue.waiting.add({ reader, since: performance.now(), begin: resolve, refuse: reject });
+      this.#looking ??= setInterval(() => this.#look(), this.#maxWaitMs / LOOKS).unref();
     });
   }
 
+  /** Refuses the reads that have waited too long and those of clients that have left. */
+  #look(): void {
+    const before = performance.now() - this.#maxWaitMs;
+    for (const [key, queue] of this.#queues) {
+      for (const waiting of queue.waiting)
+        if (waiting.since < before || hasLeft(waiting)) refuse(waiting, queue);
+      this.#forget(key, queue);
+    }
+    if (this.waiting > 0) return;
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+  }
+
   /**
-   * Starts a waiting read of the reader whose last turn is longest ago.
-   * @returns whether a read was started.
+   * Starts the first waiting read of the reader whose last turn is longest ago, unless its client has left.
+   * @returns whether there may be another one to start.
    */
   #next(): boolean {
     let next: ReaderQueue | undefined;
@@ -148,9 +152,16 @@ export class FairShare {
       if (queue.waiting.size === 0 || !this.#mayBegin(queue)) continue;
       if (next === undefined || queue.lastTurn < next.lastTurn) next = queue;
     }
-    const [first] = next?.waiting ?? [];
-    first?.begin();
-    return first !== undefined;
+    if (next === undefined) return false;
+    const [first] = next.waiting;
+    if (first === undefined) return false;
+    if (hasLeft(first)) refuse(first, next);
+    else {
+      next.waiting.delete(first);
+      this.#begin(next);
+      first.begin();
+    }
+    return true;
   }
 
   #forget(key: string, queue: ReaderQueue): void {

@@ -63,12 +63,20 @@ export interface Domain {
   readonly onLinkBatch: () => void;
 }
 
+/** The client of a request. */
+export interface RequestClient {
+  /** Whether it has left before the whole answer was sent. */
+  readonly hasLeft: boolean;
+  /** Is aborted when the client leaves. It is made when it is first asked for: few requests need one. */
+  readonly leaving: AbortSignal;
+}
+
 /** Where a request comes from. */
 export interface RequestOrigin {
   readonly caller: Caller;
   readonly log: Logger;
-  /** A signal that is aborted when the client leaves; null if no client can leave. */
-  readonly clientAbort: (() => AbortSignal) | null;
+  /** Null if no client can leave. */
+  readonly client: RequestClient | null;
 }
 
 /** In seconds, for a caller with too many reads at once: some of them are done by then. */
@@ -142,7 +150,7 @@ export class DomainRequest {
 
   /** The shared services; calls to Telegram that were not sent are dropped when this request's client leaves. */
   get #shared(): Domain {
-    const { clientAbort } = this.#origin;
+    const { client } = this.#origin;
     const guard = this.#domain.storageGuard;
     const storageGuard: StorageGuard = {
       requireWritable: () => guard.requireWritable(),
@@ -152,8 +160,8 @@ export class DomainRequest {
         guard.trackStoring(storing);
       },
     };
-    if (!clientAbort) return { ...this.#domain, storageGuard };
-    this.#parts.gateway ??= this.#domain.gateway.forClient(clientAbort());
+    if (!client) return { ...this.#domain, storageGuard };
+    this.#parts.gateway ??= this.#domain.gateway.forClient(client.leaving);
     return { ...this.#domain, storageGuard, gateway: this.#parts.gateway };
   }
 
@@ -164,7 +172,7 @@ export class DomainRequest {
   get #reading(): Database {
     this.#parts.reading ??= this.#domain.database.forReader({
       key: this.caller.key,
-      signal: this.#origin.clientAbort,
+      client: this.#origin.client,
       refusal: () => new RateLimitedError(RETRY_AFTER),
     });
     return this.#parts.reading;

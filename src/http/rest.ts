@@ -4,7 +4,7 @@ import { type Domain, DomainRequest } from "../domain/request.js";
 import type { Logger } from "../log.js";
 import { authenticate } from "./lifecycle/authenticate.js";
 import type { BearerTokens } from "./lifecycle/bearer.js";
-import { clientAbortSignal } from "./lifecycle/clientAbort.js";
+import { ConnectedClient } from "./lifecycle/connectedClient.js";
 import { refuseOtherMethods } from "./lifecycle/methods.js";
 import { addRateLimitHeaders } from "./lifecycle/rateLimitHeaders.js";
 import { addRequestFormat } from "./lifecycle/requestFormat.js";
@@ -41,7 +41,7 @@ export async function addRest(
     return new DomainRequest(domain, {
       caller,
       log: request.log as Logger,
-      clientAbort: clientAbortSignal(reply),
+      client: new ConnectedClient(reply),
     });
   };
   // A plugin of its own, because authentication, body parsing and the form of errors apply to these routes only.

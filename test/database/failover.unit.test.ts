@@ -26,7 +26,7 @@ test.each([
     onLost() {},
     onReplica() {},
   });
-  const reader = { key: "a", signal: null, refusal: () => new Error("refused") };
+  const reader = { key: "a", client: null, refusal: () => new Error("refused") };
   expect(
     await failoverDatabase(failover).forReader(reader).query(testStatement`select 42 as answer`),
   ).toEqual([{ answer: 42 }]);
@@ -210,7 +210,7 @@ test("while a replica is the primary, its address gives no session on a standby"
 test("the database of a reader leads Prisma to where reads go at the moment", async () => {
   const { primary, replica, failover } = await startFailover();
   try {
-    const reader = { key: "a", signal: null, refusal: () => new Error("refused") };
+    const reader = { key: "a", client: null, refusal: () => new Error("refused") };
     const database = failoverDatabase(failover).forReader(reader);
     expect(database.prisma).toBe(primary.prisma);
     [primary.isAway, replica.timeline] = [true, "00000002"];

@@ -22,9 +22,9 @@ const POLL = { timeout: 60_000, interval: 20 };
 const raise = (error: Error): never => {
   throw error;
 };
-const readerOf = (key: string, signal: Reader["signal"] = null): Reader => ({
+const readerOf = (key: string, client: Reader["client"] = null): Reader => ({
   key,
-  signal,
+  client,
   refusal: () => new Error("refused"),
 });
 
@@ -131,11 +131,11 @@ await describeOnForms("a reader's database", ["server"], (form) => {
 
   test("does not run the waiting reads of a client that has left", async () => {
     const database = open(poolOf(5));
-    const leaving = new AbortController();
-    const greedy = database.forReader(readerOf("greedy", () => leaving.signal));
+    const client = { hasLeft: false };
+    const greedy = database.forReader(readerOf("greedy", client));
     const costly = Promise.allSettled(Array.from({ length: 5 }, () => greedy.query(HELD)));
     await expect.poll(runningHeld, POLL).toBe(1);
-    leaving.abort();
+    client.hasLeft = true;
     await release();
     expect((await costly).map(({ status }) => status)).toEqual(["fulfilled", ...Array(4).fill("rejected")]);
   });

@@ -1,11 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { FairShare, listShareOf, type Reader, shareOf } from "../../src/database/fairShare.js";
 
 class Refused extends Error {}
 
-const readerOf = (key: string, signal: AbortSignal | null = null): Reader => ({
+const readerOf = (key: string, client: Reader["client"] = null): Reader => ({
   key,
-  signal: signal && (() => signal),
+  client,
   refusal: () => new Refused("asked for too much"),
 });
 
@@ -25,6 +25,10 @@ function readsOf(share: FairShare) {
   };
   return { begun, read, end };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe("a fair share", () => {
   test("is half of the sessions, a quarter for one reader, and at least one", () => {
@@ -79,23 +83,36 @@ describe("a fair share", () => {
     expect(await next).toBe("next");
   });
 
-  test("drops waiting and later reads of a client that has left", async () => {
+  test("drops the waiting reads of a client that has left when their turn comes", async () => {
     const share = new FairShare(() => ({ all: 1, ofOne: 1 }));
     const { begun, read, end } = readsOf(share);
-    const leaving = new AbortController();
-    const a = readerOf("a", leaving.signal);
-    const first = read(a, "a1");
-    const second = read(a, "a2");
-    const others = read(readerOf("b"), "b1");
-    expect(share.waiting).toBe(2);
-    leaving.abort();
-    await expect(second).rejects.toThrow(Refused);
-    await expect(read(a, "a3")).rejects.toThrow(Refused);
+    const client = { hasLeft: false };
+    const a = readerOf("a", client);
+    const reads = [read(a, "a1"), read(readerOf("a"), "other a"), read(readerOf("b"), "b1")];
+    const dropped = Promise.allSettled([read(a, "a2"), read(a, "a3")]);
+    client.hasLeft = true;
+    for (const name of ["a1", "b1", "other a"]) await end(name);
+    const refused = { status: "rejected", reason: expect.any(Refused) };
+    expect(await dropped).toEqual([refused, refused]);
+    expect(await Promise.all(reads)).toEqual(["a1", "other a", "b1"]);
+    expect([begun, share.waiting]).toEqual([["a1", "b1", "other a"], 0]);
+  });
+
+  test("drops the waiting reads of a client that has left while no turn comes", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+    const share = new FairShare(() => ({ all: 1, ofOne: 1 }), 10_000);
+    const { begun, read, end } = readsOf(share);
+    const client = { hasLeft: false };
+    const first = read(readerOf("a"), "a1");
+    const dropped = read(readerOf("a", client), "a2");
+    const waiting = read(readerOf("a"), "a3");
+    client.hasLeft = true;
+    vi.advanceTimersByTime(1000);
+    await expect(dropped).rejects.toThrow(Refused);
     expect(share.waiting).toBe(1);
-    await end("a1");
-    await end("b1");
-    await Promise.all([first, others]);
-    expect(begun).toEqual(["a1", "b1"]);
+    for (const name of ["a1", "a3"]) await end(name);
+    await Promise.all([first, waiting]);
+    expect(begun).toEqual(["a1", "a3"]);
   });
 
   test("refuses a read that waited too long with the reader's error", async () => {

@@ -101,7 +101,7 @@ await describeOnForms("a unit of work", ALL_FORMS, (form) => {
     query: ({ query }) => query(testStatement`select 1`),
     "a reader's query": (used) =>
       used
-        .forReader({ key: "reader", signal: null, refusal: () => new Error("Refused.") })
+        .forReader({ key: "reader", client: null, refusal: () => new Error("Refused.") })
         .query(testStatement`select 1`),
     prisma: ({ prisma }) => prisma.tagType.count(),
     "another transaction": (used) => used.transaction(async () => {}),

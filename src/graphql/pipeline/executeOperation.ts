@@ -259,7 +259,7 @@ export class Operations {
     variables: OperationVariables,
   ): ResultStream {
     const { request } = run;
-    const signal = request.clientAbort?.();
+    const signal = request.client?.leaving;
     const shared = this.#sharedResults.forSubscription(operation, variables, request.caller);
     const stream = new ResultStream({
       events: source[Symbol.asyncIterator](),

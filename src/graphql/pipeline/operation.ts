@@ -1,4 +1,5 @@
 import type { GraphQLError, OperationTypeNode } from "graphql";
+import type { RequestClient } from "../../domain/request.js";
 import type { Caller } from "../../domain/shared/caller.js";
 import type { Logger } from "../../log.js";
 import type { Json } from "../executor/json.js";
@@ -23,8 +24,8 @@ export interface OperationRequest {
   readonly acceptsStream: boolean;
   /** The id of the last event that the client of a stream has received, from its header Last-Event-ID; null without one. */
   readonly lastEventId?: string | null;
-  /** Returns a signal that is aborted when the client leaves before the whole response was sent; null without a client. */
-  readonly clientAbort: (() => AbortSignal) | null;
+  /** Null without a client that can leave. */
+  readonly client: RequestClient | null;
   /** Called once: after a single result was made, or when a stream of results has ended. */
   readonly onEnd: (event: OperationEvent) => void;
 }

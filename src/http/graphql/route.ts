@@ -14,7 +14,7 @@ import { type PipelineContext, pipelinePlugin } from "../../graphql/pipeline/yog
 import type { Logger } from "../../log.js";
 import { authenticate } from "../lifecycle/authenticate.js";
 import type { BearerTokens } from "../lifecycle/bearer.js";
-import { clientAbortSignal } from "../lifecycle/clientAbort.js";
+import { ConnectedClient } from "../lifecycle/connectedClient.js";
 import { refuseOtherMethods } from "../lifecycle/methods.js";
 import { addRateLimitHeaders } from "../lifecycle/rateLimitHeaders.js";
 import {
@@ -178,7 +178,7 @@ class GraphQLHandler {
       // The preferred type is that of queries. HEAD has no body that could carry a stream, and nobody would end the stream.
       acceptsStream: names(request.headers.accept, EVENT_STREAM) && request.method !== "HEAD",
       lastEventId: lastEventIdOf(request),
-      clientAbort: clientAbortSignal(reply),
+      client: new ConnectedClient(reply),
       onEnd(operation) {
         record.operation = operation;
         record.codes.push(...operation.codes);

@@ -44,7 +44,7 @@ function failingOperations() {
         log: log.child({ requestId: "r-1" }),
         readOnly: false,
         acceptsStream: false,
-        clientAbort: null,
+        client: null,
         onEnd: () => {},
       },
     ) as Promise<OperationResult>;

@@ -267,7 +267,7 @@ test("every accepted operation can be executed with a fifth of the stack", async
       log,
       readOnly: false,
       acceptsStream: false,
-      clientAbort: null,
+      client: null,
       onEnd: () => {},
     }) as Promise<OperationResult>;
   for (const depth of [1, 12, 30, 60, 62, 63, 64, 65, 400, 30_000]) {
