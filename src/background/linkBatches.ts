@@ -159,6 +159,8 @@ export class LinkBatchRunner {
   }
 
   async #pause(milliseconds: number): Promise<void> {
+    // A step that was under way when the runner was stopped may ask for a pause.
+    if (this.#stopped.signal.aborted) return;
     await delay(milliseconds, undefined, { signal: this.#wake.signal }).catch(() => {});
   }
 }
