@@ -205,14 +205,15 @@ export class UpdateReceiver {
   async #takeTurn(): Promise<void> {
     const since = performance.now();
     const { lease } = this.#options;
+    // The lease may be given back after it was read and before the answer is here.
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
     const { term, state } = await lease.acquire();
     this.#state = term === null ? state : { ...state, ownerId: lease.serverId };
     if (term !== null) return this.#hold(term, since);
     // Another server has asked Telegram already. A webhook is registered by each server.
     if (state.ownerId !== null && this.#registration === null) this.#resolveAsked();
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
     await within(woken, this.#times.renewMs, this.#stopped.signal);
   }
 
