@@ -34,8 +34,10 @@ export class WebhookRegistration {
   /** For the start of the server. @throws UpdatesCallError, or an error of the database */
   async register(signal: AbortSignal): Promise<void> {
     const info = await this.#calls.webhookInfo(signal);
-    if (await this.#isRegistered(info)) return;
-    await this.#set(signal, "the webhook is registered with Telegram");
+    if (this.#isAsSet(info) && (await this.#isOurs())) return;
+    await this.#set(signal);
+    await this.#lease.storeWebhookHash(this.#hash);
+    this.#tell("the webhook is registered with Telegram");
   }
 
   /**
@@ -46,25 +48,31 @@ export class WebhookRegistration {
   async check(signal: AbortSignal): Promise<void> {
     const info = await this.#calls.webhookInfo(signal);
     this.#reportError(info);
-    const isOurs = this.#isHash((await this.#lease.read()).webhookHash);
-    if (isOurs && !(await this.#isRegistered(info)))
-      await this.#set(signal, "somebody else had changed the webhook: it is registered again");
+    if (this.#isAsSet(info) || !(await this.#isOurs())) return;
+    await this.#set(signal);
+    // The hash is not stored again: a newer server may have changed the webhook and not have stored its own hash yet.
+    // With that, the newer server's next check registers its webhook again.
+    this.#tell("somebody else had changed the webhook: it is registered again");
   }
 
-  async #isRegistered(info: WebhookInfo): Promise<boolean> {
-    if (info.url !== this.#webhook.url || !sameKinds(info)) return false;
-    return this.#isHash((await this.#lease.read()).webhookHash);
+  /** Whether Telegram has the address and the kinds of this webhook. It does not tell the secret. */
+  #isAsSet(info: WebhookInfo): boolean {
+    return info.url === this.#webhook.url && sameKinds(info);
   }
 
-  #isHash(stored: Uint8Array | null): boolean {
-    return stored !== null && this.#hash.equals(stored);
+  /** Whether the webhook that a server has registered last is this one. */
+  async #isOurs(): Promise<boolean> {
+    const { webhookHash } = await this.#lease.read();
+    return webhookHash !== null && this.#hash.equals(webhookHash);
   }
 
-  async #set(signal: AbortSignal, message: string): Promise<void> {
+  async #set(signal: AbortSignal): Promise<void> {
     const { url, secret } = this.#webhook;
     await this.#calls.setWebhook(url, secret, signal);
-    await this.#lease.storeWebhookHash(this.#hash);
-    this.#log.info({ host: new URL(url).host }, message);
+  }
+
+  #tell(message: string): void {
+    this.#log.info({ host: new URL(this.#webhook.url).host }, message);
   }
 
   #reportError({ last_error_date: at = 0, last_error_message, pending_update_count }: WebhookInfo): void {
