@@ -227,7 +227,6 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   const hasDashboard = await mountFaces(context, server, { domain, sample, sandboxToken: ownToken });
 
   databaseHealth.watch();
-  sender.start();
   // Before any link can be made: Telegram sends no update of a kind that it was not asked for when it happened.
   await reception.receiver.start();
   const runner = batches;
@@ -235,10 +234,13 @@ async function start(config: Config, log: Logger, closers: Close[]): Promise<App
   // Once more after the last request, which may have added one.
   closers.push(stopBatches);
   await listen(context, server);
-  runner.start();
   if (sandbox && !config.isSandboxQuiet) closers.push(startSampleLife(sandbox.control));
   // Created last, because only the first start shows the token: if the start failed after this, it would never be seen.
   const firstApiToken = sandbox || config.adminToken !== null ? null : await firstToken(database);
+  // Last of all, because a signal ends the process at once until the start is over. Another server would send again what
+  // was being sent.
+  sender.start();
+  runner.start();
   return {
     url: `${addressOf(server, config)}${GRAPHQL_PATH}`,
     dashboardUrl: hasDashboard ? `${addressOf(server, config)}/` : null,

@@ -91,6 +91,23 @@ await describeOnForms("webhooks on two servers", ["server"], (form) => {
     );
   });
 
+  it("are told of nothing by a server whose start is not over, because a signal would end it at once", async () => {
+    const { id } = await makeWebhook(one, receiver.url, ["LINK_CREATED"]);
+    receiver.usual = 500;
+    await one.makeLink(NEWS);
+    await until(async () => (await showWebhook(one, id)).deliveries.nodes[0]?.attemptCount === 1);
+    for (const server of servers) await server.stop();
+    const client = new pg.Client(bed.database.url ?? "");
+    await client.connect();
+    await client.query("update webhook_delivery set due_at = now()");
+    await client.end();
+    // The start waits a while for Telegram.
+    bed.telegram.control.fail({ kind: "hang", effect: "before" }, { method: "getUpdates", times: 10 });
+    await bed.start(0, { webhookAllowPrivate: true });
+    expect(receiver.received).toHaveLength(1);
+    await receiver.got(2);
+  });
+
   it("are counted in the metrics", async () => {
     await makeWebhook(one, receiver.url, ["MEMBER_JOINED"]);
     bed.telegram.control.join(NEWS, bed.newPerson());
