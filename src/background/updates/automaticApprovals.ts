@@ -104,7 +104,12 @@ export class AutomaticApprovals {
    * Approves what is due, and what becomes due in other channels meanwhile. A request whose approval fails is tried again
    * after a pause.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
+    // The end of a term waits only briefly for jobs.
+    return this.#services.pendingWork.track(this.#run(signal));
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     const gateway = this.#services.gateway.forClient(signal);
     const waiting: (readonly OpenRequest[])[] = [];
     /** Channels whose requests wait or are being approved. */

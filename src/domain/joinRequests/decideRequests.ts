@@ -98,7 +98,11 @@ export class JoinRequestDecisions {
    * @returns a result for each id, in their order
    * @throws ForbiddenError, ValidationError, DatabaseUnavailableError; NotFoundError if one of the requests does not exist.
    */
-  async decide({ ids: texts, decision }: DecideJoinRequestsInput): Promise<JoinRequestResult[]> {
+  decide(input: DecideJoinRequestsInput): Promise<JoinRequestResult[]> {
+    return this.#services.pendingWork.track(this.#decide(input));
+  }
+
+  async #decide({ ids: texts, decision }: DecideJoinRequestsInput): Promise<JoinRequestResult[]> {
     requireRole(this.#caller, "EDITOR");
     this.#services.storageGuard.requireWritable();
     const problems = new Problems();
