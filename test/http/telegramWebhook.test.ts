@@ -1,7 +1,4 @@
-import { once } from "node:events";
 import { mkdtemp, rename, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -11,21 +8,13 @@ import { createServer as createHttp } from "../../src/http/server.js";
 import { addTelegramWebhook } from "../../src/http/telegramWebhook.js";
 import { createLog } from "../../src/log.js";
 import { startSandbox } from "../../src/sandbox/sandbox.js";
+import { freePort } from "../../tools/postgres.mjs";
 import { prepareTestDatabase, USUAL_FORMS } from "../support/databases.js";
 import type { LogLine } from "../support/server.js";
 
 const SECRET = "the_secret-of-the-webhook";
 const BOT = { id: 123456789, token: "123456789:AA-secret-of-the-bot", username: "a_bot", firstName: "A" };
 const NEWS = -1001111111111;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 const post = (url: string, body: string | undefined, headers: Record<string, string> = {}) =>
   fetch(url, {

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { freePort } from "../../tools/postgres.mjs";
 
 type Value =
   | { readonly stringValue: string }
@@ -103,10 +104,10 @@ export class Collector {
     });
   }
 
-  /** @param port of an earlier collector; 0 for a free one */
-  static async listen(port = 0): Promise<Collector> {
+  /** @param port of an earlier collector; without it, a free one */
+  static async listen(port?: number): Promise<Collector> {
     const collector = new Collector();
-    await once(collector.#server.listen(port, "127.0.0.1"), "listening");
+    await once(collector.#server.listen(port ?? (await freePort()), "127.0.0.1"), "listening");
     return collector;
   }
 

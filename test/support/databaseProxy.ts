@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, connect as open, type Server, type Socket } from "node:net";
+import { createServer, connect as open, type Server, type Socket } from "node:net";
+import { freePort } from "../../tools/postgres.mjs";
 
 function targetOf(url: string): { readonly host: string; readonly port: number } {
   const { hostname, port } = new URL(url);
@@ -26,9 +27,9 @@ export class DatabaseProxy {
   }
 
   async listen(): Promise<void> {
+    if (this.#port === 0) this.#port = await freePort();
     this.#server.listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   /** The address of a database of the server through the proxy. */

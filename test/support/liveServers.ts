@@ -81,7 +81,7 @@ export class LiveBed {
     return { id: this.#lastUser, is_bot: false, first_name: "Somebody" };
   }
 
-  /** @param port of an earlier server, which has stopped; 0 for a free one */
+  /** @param port one that is free; 0 for any, on which no later server can count */
   async start(port = 0, overrides: Partial<Config> = {}): Promise<LiveServer> {
     const log: LogLine[] = [];
     const logger = createLog({

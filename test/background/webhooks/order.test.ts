@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { afterEach, beforeEach, expect, it, onTestFinished, test } from "vitest";
 import { type Sandbox, startSandbox } from "../../../src/sandbox/sandbox.js";
+import { freePort } from "../../../tools/postgres.mjs";
 import { describeOnForms, prepareTestDatabase, USUAL_FORMS } from "../../support/databases.js";
 import { LiveBed, type LiveServer, NEWS, OTHER } from "../../support/liveServers.js";
 import { askAt, ServerProcess } from "../../support/process.js";
@@ -76,9 +77,7 @@ await describeOnForms("deliveries", USUAL_FORMS, (form) => {
     const [stalling, closing, good] = [await listen(), await listen(), await listen()];
     stalling.usual = () => {};
     closing.usual = (_request, response) => response.destroy();
-    const closed = await Receiver.listen();
-    const nowhere = closed.url;
-    await closed.close();
+    const nowhere = `http://127.0.0.1:${await freePort()}/hook`;
     const types = ["MEMBER_JOINED"];
     const bad: string[] = [];
     for (const url of [stalling.url, closing.url, nowhere])
