@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import pg from "pg";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DatabasePool } from "../../src/database/pools.js";
 import { serverPool } from "../../src/database/pools.js";
 import { fastPaths } from "../../src/fastPaths.js";
@@ -29,11 +30,34 @@ await describeOnForms("a pipelined session", fastPaths.pipelinedSessions ? ["ser
     const pipelined = answers.filter(({ name }) => name === "invite-links pipeline");
     return [...new Set(pipelined.map(({ pid }) => Number(pid)))];
   };
-  const terminateAll = async () => {
-    await expect.poll(sessions).toHaveLength(2);
-    await Promise.all((await sessions()).map(terminate));
+  const bothSessions = async () => {
+    let pids: number[] = [];
+    const look = async () => {
+      pids = await sessions();
+      return pids;
+    };
+    await expect.poll(look).toHaveLength(2);
+    return pids;
   };
-  const terminate = (pid: number) => database.pool.query("select pg_terminate_backend($1)", [pid]);
+  const terminateAll = async () => {
+    await Promise.all((await bothSessions()).map((pid) => terminate(database.pool, pid)));
+  };
+  const terminate = (client: Pick<pg.Client, "query">, pid: number) =>
+    client.query("select pg_terminate_backend($1)", [pid]);
+
+  /** In a statement, waits until `whileSlow` has ended. */
+  const WAIT = "pg_advisory_xact_lock_shared(1)::text";
+  /** Runs `work`, with a session beside the pool, while the statements that WAIT get no answer. */
+  const whileSlow = async (work: (client: pg.Client) => Promise<void>) => {
+    const client = new pg.Client(prepared.url as string);
+    await client.connect();
+    try {
+      await client.query("select pg_advisory_lock(1)");
+      await work(client);
+    } finally {
+      await client.end();
+    }
+  };
 
   it("answers each of many concurrent statements with its own result, on two sessions", async () => {
     const numbers = Array.from({ length: 200 }, (_, index) => index);
@@ -52,21 +76,19 @@ await describeOnForms("a pipelined session", fastPaths.pipelinedSessions ? ["ser
 
   it("lets no statement wait long behind a slow one, and runs the slow one only once", async () => {
     await database.pool.query("create sequence asked");
-    const slow = [1, 2].map(() => quick("select nextval('asked') as number, pg_sleep(2)::text"));
-    let isSlowDone = false;
-    const slowest = Promise.race(slow).then(() => {
-      isSlowDone = true;
+    const slow: ReturnType<typeof quick>[] = [];
+    await whileSlow(async () => {
+      for (let times = 0; times < 2; times += 1)
+        slow.push(quick(`select nextval('asked') as number, ${WAIT}`));
+      // Both before and after the sessions count as stalled.
+      for (let times = 0; times < 3; times += 1) {
+        const asked = [1, 0, 2].map((n) => quick("select 10 / $1::int as part", [n]));
+        const outcomes = await Promise.allSettled(asked);
+        expect(
+          outcomes.map((one) => (one.status === "fulfilled" ? one.value["part"] : one.reason.code)),
+        ).toEqual([10, "22012", 5]);
+      }
     });
-    // Both before and after the sessions count as stalled.
-    for (let times = 0; times < 3; times += 1) {
-      const asked = [1, 0, 2].map((n) => quick("select 10 / $1::int as part", [n]));
-      const outcomes = await Promise.allSettled(asked);
-      expect(
-        outcomes.map((one) => (one.status === "fulfilled" ? one.value["part"] : one.reason.code)),
-      ).toEqual([10, "22012", 5]);
-      expect(isSlowDone).toBe(false);
-    }
-    await slowest;
     expect((await Promise.all(slow)).map(({ number }) => number).sort()).toEqual([1, 2]);
     expect(await quick("select last_value as number from asked")).toEqual({ number: 2 });
   });
@@ -77,35 +99,38 @@ await describeOnForms("a pipelined session", fastPaths.pipelinedSessions ? ["ser
   });
 
   it("that ends loses no unanswered statement", async () => {
-    await expect.poll(sessions).toHaveLength(2);
-    const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(0.5)::text, $1::int as n", [n]));
-    const answered = Promise.all(asked);
-    await Promise.all((await sessions()).map(terminate));
-    expect((await answered).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+    const pids = await bothSessions();
+    const asked: ReturnType<typeof quick>[] = [];
+    await whileSlow(async (client) => {
+      for (const n of [1, 2, 3, 4]) asked.push(quick(`select ${WAIT}, $1::int as n`, [n]));
+      const waiting = `select from pg_locks where locktype = 'advisory' and not granted and pid = any($1)`;
+      await expect.poll(async () => (await client.query(waiting, [pids])).rowCount).toBe(2);
+      for (const pid of pids) await terminate(client, pid);
+    });
+    expect((await Promise.all(asked)).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
   });
 
   it("answers a statement although the pool's session ends that took it over as stalled", async () => {
-    await expect.poll(sessions).toHaveLength(2);
-    const asked = [1, 2, 3, 4].map((n) => quick("select pg_sleep(3)::text, $1::int as n", [n]));
-    const answered = Promise.all(asked);
-    const takenOver = `from pg_stat_activity where application_name = 'invite-links' and state = 'active'
-      and datname = current_database() and pid <> pg_backend_pid()`;
-    const busy = async () => (await database.pool.query(`select ${takenOver}`)).rowCount;
-    await expect.poll(busy, { interval: 10, timeout: 2900 }).toBe(2);
-    await database.pool.query(`select pg_terminate_backend(pid) ${takenOver}`);
-    expect((await answered).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+    await bothSessions();
+    const asked: ReturnType<typeof quick>[] = [];
+    await whileSlow(async (client) => {
+      for (const n of [1, 2, 3, 4]) asked.push(quick(`select ${WAIT}, $1::int as n`, [n]));
+      const takenOver = `from pg_stat_activity where application_name = 'invite-links'
+        and wait_event_type = 'Lock' and datname = current_database()`;
+      await expect.poll(async () => (await client.query(`select ${takenOver}`)).rowCount).toBe(2);
+      await client.query(`select pg_terminate_backend(pid) ${takenOver}`);
+    });
+    expect((await Promise.all(asked)).map(({ n }) => n)).toEqual([1, 2, 3, 4]);
   });
 
   it("that has ended is replaced, and the error handler is called", async () => {
     errors.length = 0;
     // While a statement is unanswered, the statement gets the error in place of the handler.
-    await vi.waitFor(
-      async () => {
-        await terminateAll();
-        expect(errors.length).toBeGreaterThan(0);
-      },
-      { timeout: 10_000 },
-    );
+    const endAll = async () => {
+      await terminateAll();
+      return errors.length;
+    };
+    await expect.poll(endAll).toBeGreaterThan(0);
     await expect.poll(sessions).toHaveLength(2);
   });
 });
