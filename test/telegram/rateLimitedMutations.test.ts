@@ -79,10 +79,10 @@ describe("a 429 to a creation", () => {
       __typename: "RateLimitedError",
       code: "RATE_LIMITED",
       message: expect.stringMatching(/^Telegram or this server asks to wait \d+ s/),
-      retryAfterSeconds: 60,
+      retryAfterSeconds: expect.toSatisfy((seconds: number) => seconds > 30 && seconds <= 60),
     };
     expect(await create({ idempotencyKey: "k" })).toEqual(limited);
-    expect((await create({ idempotencyKey: "k", name: "Else" })).retryAfterSeconds).toBeGreaterThan(50);
+    expect(await create({ idempotencyKey: "k", name: "Else" })).toEqual(limited);
     expect(calls()).toHaveLength(1);
     const other = await create({ channelId: GROUP, idempotencyKey: "k" });
     expect(other).toEqual(SUCCESS);
@@ -122,7 +122,7 @@ test("many creations in one channel do not delay another channel's", async () =>
 describe("a client that hangs up", () => {
   test("while its creation waits leaves no call, link or key behind", async () => {
     await start();
-    tooMany(2);
+    tooMany(5);
     const first = create();
     await heard429();
     const hangUp = leavingClient(CREATE, { input: inputOf({ name: "Gone", idempotencyKey: "k" }) });
@@ -162,7 +162,7 @@ describe("a client that hangs up", () => {
 });
 
 test("while Telegram hangs, reads work and creations fail fast, until Telegram answers again", async () => {
-  await start(1500);
+  await start(4000);
   const { control } = server.sandbox;
   control.fail({ kind: "hang", effect: "before" }, { times: Number.POSITIVE_INFINITY });
   const unavailable = { __typename: "TelegramUnavailableError" };

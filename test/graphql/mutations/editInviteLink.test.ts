@@ -475,7 +475,7 @@ describe("Telegram's failures of an edit or a revocation", () => {
     const { data } = await held.ask(CREATE, { input: { channelId: CHANNEL, name: "Held" } });
     const { id } = data.result.inviteLink;
     held.sandbox.control.fail({ kind: "too-many-requests", retryAfter: 5 });
-    const limited = { __typename: "RateLimitedError", retryAfterSeconds: 5 };
+    const limited = { __typename: "RateLimitedError", retryAfterSeconds: expect.toBeOneOf([4, 5]) };
     expect(await mutationCaller(UPDATE, () => held)({ id, name: "Later" })).toMatchObject(limited);
     expect((await mutationCaller(REVOKE, () => held)({ id })).__typename).toBe("RateLimitedError");
     // An edit with the stored values needs no call to Telegram, so it succeeds during the hold.

@@ -145,9 +145,9 @@ describe("refusals of Telegram in REST", () => {
     const answer = await callerOf(() => own)("POST", "/invite_links", { body: NEW });
     expect([answer.status, answer.body]).toEqual([
       429,
-      { detail: expect.stringContaining("30 s"), code: "RATE_LIMITED" },
+      { detail: expect.stringMatching(/ (2\d|30) s/), code: "RATE_LIMITED" },
     ]);
-    expect(answer.headers.get("retry-after")).toBe("30");
+    expect(answer.headers.get("retry-after")).toMatch(/^(2\d|30)$/);
     await own.stop();
   });
 
@@ -410,12 +410,11 @@ describe("malformed requests in REST", () => {
 });
 
 describe("the log and CORS of REST", () => {
-  const lineOf = (requestId: string) =>
-    vi.waitFor(() => {
-      const line = server.log.find((one) => one["requestId"] === requestId && one.msg === "request");
-      expect(line).toBeDefined();
-      return line;
-    });
+  const lineOf = async (requestId: string) => {
+    const find = () => server.log.find((one) => one["requestId"] === requestId && one.msg === "request");
+    await expect.poll(find).toBeDefined();
+    return find();
+  };
 
   test("each request has a log line with its caller and its error codes", async () => {
     await all("channel_id=x")

@@ -176,7 +176,7 @@ describe("a creation of a dead server", () => {
   });
 
   test("an intent of a server that lives is not taken over", async () => {
-    patienceMs = 400;
+    patienceMs = 3000;
     const other = newId();
     for (const state of ["PREPARED", "SENT"] as const) {
       await leaveAt(state, other);
@@ -300,7 +300,7 @@ describe("storing a created link", () => {
   });
 
   test("a created link is stored when the database comes back after its request was answered", async () => {
-    patienceMs = 400;
+    patienceMs = 3000;
     const { database } = test_;
     const { directTransaction } = database;
     database.directTransaction = async () => {
@@ -353,7 +353,7 @@ describe("a creation whose database fails", () => {
       throw new TelegramCallError("createChatInviteLink", { kind: "rejected", description: "no" });
     };
     await expect(creatorOn().create(input)).rejects.toBeInstanceOf(TelegramRejectedError);
-    await expect.poll(async () => (await creation()).state, { timeout: 20_000 }).toBe("FAILED");
+    await expect.poll(async () => (await creation()).state).toBe("FAILED");
     answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
     expect((await creatorOn().create(input)).name).toBe("n");
   });
@@ -365,7 +365,7 @@ describe("a creation whose database fails", () => {
     // More failures than there are retries.
     failing = 6;
     await creationIntents.markFailed(id, "no");
-    await expect.poll(() => failing, { timeout: 60_000 }).toBe(0);
+    await expect.poll(() => failing).toBe(0);
     expect((await creation()).state).toBe("SENT");
     await creationIntents.endAllAbandoned();
     expect(await creationIntents.countUncertain()).toBe(0);
