@@ -285,26 +285,21 @@ await describeOnForms("live subscriptions", ["embedded", "server"], (form) => {
 
   test("inviteLinkUpdated tells of one link at most once a second, and the last numbers always", async () => {
     const counted = await server.makeLink(NEWS);
+    const began = performance.now();
     const stream = await server.subscribe(links());
     const people = 40;
-    let isOver = false;
     const joining = (async () => {
       for (let count = 0; count < people; count += 1) {
         join(counted.url);
         await delay(50);
       }
-      isOver = true;
     })();
-    const times: number[] = [];
-    for (let count = 0; count < people; ) {
-      count = (await nextLink(stream)).stats.joinCount;
-      times.push(performance.now());
-    }
+    let messages = 0;
+    for (let count = 0; count < people; messages += 1) count = (await nextLink(stream)).stats.joinCount;
+    const seconds = (performance.now() - began) / 1000;
     await joining;
-    expect(isOver).toBe(true);
-    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
-    // The times are the client's, so a message can be late and the next one in time.
-    expect(gaps.filter((gap) => gap < 500)).toEqual([]);
+    // The first one comes at once.
+    expect(messages).toBeLessThanOrEqual(1 + seconds);
     stream.close();
   });
 
@@ -344,9 +339,6 @@ await describeOnForms("live subscriptions", ["embedded", "server"], (form) => {
       .poll(
         async () =>
           (await server.ask("{ channels(first: 100) { nodes { telegramId } } }")).data.channels.nodes,
-        {
-          timeout: 20_000,
-        },
       )
       .toContainEqual({ telegramId: supergroup });
     const made = await server.makeLink(TALK);
