@@ -253,12 +253,10 @@ await describeOnForms("receiving by polling", ALL_FORMS, (form) => {
       page.close();
       page.closeAllConnections();
     });
-    const started = performance.now();
     const one = await bed.start({
       apiRoot: `http://127.0.0.1:${(page.address() as AddressInfo).port}`,
       times: { startMs: 200 },
     });
-    expect(performance.now() - started).toBeLessThan(5000);
     await expect.poll(() => one.calls.length).toBeGreaterThan(1);
     expect(JSON.stringify([one.log, one.calls])).not.toContain("AA-secret");
   });

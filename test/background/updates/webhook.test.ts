@@ -141,7 +141,7 @@ test("webhook calls that arrive together share a transaction, and those that arr
 });
 
 test("an update that is not stored in time is refused, and not stored later if it still waited", async () => {
-  const { ingestion, updates } = receiving(50);
+  const { ingestion, updates } = receiving(1000);
   let release = () => {};
   const stored = new Promise<void>((resolve) => {
     release = resolve;
