@@ -227,7 +227,7 @@ await describeOnForms("a database server with unusual defaults", ["server"], () 
   });
 
   it("replaces a session that was ended as idle before its settings were confirmed", async () => {
-    await owned.asSuperuser(`alter role ${owned.role} set idle_session_timeout = '50ms'`);
+    await owned.asSuperuser(`alter role ${owned.role} set idle_session_timeout = '300ms'`);
     let opened = 0;
     const stream = () => {
       opened += 1;
@@ -235,7 +235,7 @@ await describeOnForms("a database server with unusual defaults", ["server"], () 
       // Simulates a process that is busy while its first session is being opened.
       if (opened === 1)
         socket.once("data", () => {
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
         });
       return socket;
     };
