@@ -18,7 +18,8 @@ export default defineConfig({
     // Some tests start several servers, each of which takes seconds on a busy machine.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    expect: { poll: { timeout: 10_000 } },
+    // The time limit makes only a failure late. An event takes seconds where other files keep the machine busy.
+    expect: { poll: { timeout: 60_000 } },
     setupFiles: ["test/support/setup.ts"],
     // The order puts the lines about properties above the summary.
     reporters: ["./test/support/propertyReporter.ts", "default"],

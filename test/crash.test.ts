@@ -209,7 +209,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     const owner = async () => (await watcher.query("select owner_id from link_batch")).rows[0]?.owner_id;
     const before = await owner();
     server.process.child.kill("SIGTERM");
-    await expect.poll(owner, { timeout: 30_000 }).toSatisfy((after) => after !== null && after !== before);
+    await expect.poll(owner).toSatisfy((after) => after !== null && after !== before);
     expect(await server.ask("{ __typename }")).toEqual({ __typename: "Query" });
   });
 
@@ -243,7 +243,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     const server = await testBed.start();
     const link = await withTags(other);
     for (let count = 1; ; count += 1) {
-      await expect.poll(presences, { timeout: 20_000 }).toHaveLength(2);
+      await expect.poll(presences).toHaveLength(2);
       const input = { ...link, name: `Stopped ${count}` };
       const point: SignalPoint = `SIGSTOP before ${count}`;
       const first = server.create(input, point);

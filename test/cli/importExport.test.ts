@@ -219,7 +219,7 @@ describe("invite-links import", PATIENT, () => {
     const { child, ended } = start(["import", ...toChannel, "--report", report]);
     child.stdin.write(linesOf(700));
     // When the report exists, the command handles the signal.
-    await expect.poll(() => existsSync(report), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(report)).toBe(true);
     child.kill("SIGINT");
     const { code, stdout, stderr } = await ended;
     expect(code).toBe(1);
@@ -232,7 +232,7 @@ describe("invite-links import", PATIENT, () => {
   test("import leaves a usable database when it is killed, and continues when it is repeated", async () => {
     const { child, ended } = start(["import", ...toChannel]);
     child.stdin.write(linesOf(3000));
-    await expect.poll(() => existsSync(join(dataDir, "sandbox", "lock")), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(dataDir, "sandbox", "lock"))).toBe(true);
     child.kill("SIGKILL");
     await ended;
     const again = await run(["import", ...toChannel], linesOf(3000));

@@ -93,7 +93,7 @@ await describeOnForms("a cursor reader", ALL_FORMS, (form) => {
 
   test("closes a list after its time limit", async () => {
     const { rows } = await begin(readerOf(100));
-    await vi.waitFor(() => expect(rows.next()).rejects.toThrow("closed"), { timeout: 20_000 });
+    await vi.waitFor(() => expect(rows.next()).rejects.toThrow("closed"), { timeout: 60_000 });
     await rows.close();
     expect(occupied()).toBe(0);
   });

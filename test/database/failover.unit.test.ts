@@ -179,7 +179,7 @@ test("a server turns to the primary also when a transaction of the outage ends a
     const { promise, resolve } = deferred();
     replica.held = promise;
     const turning = failover.write();
-    await vi.waitUntil(() => replica.announced.at(-1) === "writes");
+    await expect.poll(() => replica.announced.at(-1)).toBe("writes");
     const ending = end();
     resolve();
     await expect(turning).rejects.toThrow("The primary is away.");

@@ -38,6 +38,9 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   };
 });
 
+/** How long a test waits for a session to wait for a lock. */
+const PATIENCE = { timeout: 60_000 };
+
 const { applyMigrations, migrationDrift } = await import("../../src/database/migrations.js");
 
 const MIGRATIONS = new URL("../../prisma/migrations/", import.meta.url);
@@ -273,10 +276,9 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
     addMigrations({ [name]: 'CREATE TABLE "half" (id INT);\nSELECT pg_advisory_xact_lock(1);' });
     await other.query("select pg_advisory_lock(1)");
     const failed = expect(apply()).rejects.toThrow();
-    const isWaiting = `select pid from pg_locks where locktype = 'advisory' and objid = 1 and not granted`;
-    const pid = await vi.waitUntil(async () => (await test.pool.query(isWaiting)).rows[0]?.pid, {
-      timeout: 10_000,
-    });
+    const isWaiting = `select pid from pg_locks where locktype = 'advisory' and objid = 1 and not granted
+      and database = (select oid from pg_database where datname = current_database())`;
+    const pid = await vi.waitUntil(async () => (await test.pool.query(isWaiting)).rows[0]?.pid, PATIENCE);
     await test.pool.query("select pg_terminate_backend($1)", [pid]);
     await failed;
     await other.query("select pg_advisory_unlock(1)");
@@ -315,8 +317,9 @@ await describeOnForms("a migration beside running servers", ["server"], (form) =
     await expect(apply()).rejects.toThrow(`The migration ${name} failed: could not create unique index`);
     await other.query("begin; update tag_type set name = name_key");
     const applied = apply();
-    const isWaiting = "select from pg_locks where locktype = 'virtualxid' and not granted";
-    await vi.waitUntil(async () => (await test.pool.query(isWaiting)).rowCount === 1, { timeout: 10_000 });
+    const isWaiting = `select from pg_locks join pg_stat_activity using (pid)
+      where locktype = 'virtualxid' and not granted and datname = current_database()`;
+    await vi.waitUntil(async () => (await test.pool.query(isWaiting)).rowCount === 1, PATIENCE);
     await test.pool.query("update tag_type set created_at = now() where false");
     await other.query("commit");
     expect(await applied).toEqual([name]);

@@ -35,7 +35,7 @@ await describeOnForms("a server's presence", ["server"], () => {
     await other.leave();
     // One has just lost its own session, so it first gives others time to return.
     expect(await one.isAlive(other.id)).toBe(true);
-    await expect.poll(() => one.isAlive(other.id), { timeout: 30_000 }).toBe(false);
+    await expect.poll(() => one.isAlive(other.id)).toBe(false);
     await one.leave();
     await expect.poll(() => sessions(ours.pool)).toEqual([]);
     await Promise.all([ours.close(), theirs.close()]);
@@ -55,7 +55,7 @@ await describeOnForms("a server's presence", ["server"], () => {
     await taken;
     const isTimedOut = () =>
       errors.some((error) => /statement timeout|Query read timeout/.test(error.message));
-    await expect.poll(isTimedOut, { timeout: 30_000 }).toBe(true);
+    await expect.poll(isTimedOut).toBe(true);
     await old.query("select pg_advisory_unlock_all()");
     old.release();
     const holders = async () =>
@@ -65,7 +65,7 @@ await describeOnForms("a server's presence", ["server"], () => {
           [await sessions(theirs.pool)],
         )
       ).rows.length;
-    await expect.poll(holders, { timeout: 30_000 }).toBe(1);
+    await expect.poll(holders).toBe(1);
     await presence.leave();
     await Promise.all([ours.close(), theirs.close()]);
     await prepared.remove();

@@ -44,7 +44,7 @@ describe("the statistics of an embedded database's tables", () => {
     await pool.query(`create table "Odd ""name" (id int)`);
     await pool.query(grow(10_000));
     vi.advanceTimersByTime(60_000);
-    await vi.waitFor(async () => expect((await pool.query(ROWS)).rows).toEqual([{ rows: 10_000 }]));
+    await expect.poll(async () => (await pool.query(ROWS)).rows).toEqual([{ rows: 10_000 }]);
     await pool.query(grow(5000));
     expect(await analyzeGrownTables(pool)).toEqual([]);
     await pool.query(grow(8000));

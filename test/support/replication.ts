@@ -110,7 +110,7 @@ export async function startReplication(): Promise<ReplicationPair | null> {
         );
         return row?.done === true;
       };
-      await vi.waitUntil(isDone, { timeout: 30_000, interval: 50 });
+      await vi.waitUntil(isDone, { timeout: 60_000, interval: 50 });
     },
     async stop() {
       await Promise.all([primary.stop(), replica.stop()]);

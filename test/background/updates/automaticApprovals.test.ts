@@ -5,7 +5,7 @@ import type { SandboxFault } from "../../../src/sandbox/sandbox.js";
 import { RequestBed } from "../../domain/joinRequests/bed.js";
 
 const METHOD = "approveChatJoinRequest";
-const IN_TIME = { interval: 20, timeout: 30_000 };
+const IN_TIME = { interval: 20 };
 
 let bed: RequestBed;
 let approvals: AutomaticApprovals;

@@ -19,7 +19,7 @@ export type Reaction = number | ((request: Received, response: ServerResponse) =
 
 /** Resolves when a condition is met. */
 export const until = (condition: () => boolean | Promise<boolean>): Promise<unknown> =>
-  vi.waitUntil(condition, { timeout: 30_000, interval: 20 });
+  vi.waitUntil(condition, { timeout: 60_000, interval: 20 });
 
 /** A server on a free port of this machine. */
 export class Receiver {

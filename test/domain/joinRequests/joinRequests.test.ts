@@ -33,7 +33,7 @@ const ERROR =
   "__typename code message ... on ValidationError { fieldErrors { field } } ... on TelegramUnavailableError { outcomeUnknown }";
 
 /** Waits for what the server does by itself, such as storing an update. */
-const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { interval: 20, timeout: 30_000 });
+const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { interval: 20 });
 
 async function newLink(): Promise<{ id: string; url: string }> {
   const { data } = await server.ask(

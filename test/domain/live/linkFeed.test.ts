@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { LinkFeed, type ReadBeginning } from "../../../src/domain/live/linkFeed.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
@@ -41,7 +41,8 @@ test("after a merge of two channels, the links that changed in the remaining one
   // One link that was known before, and one that is new.
   await ingest(join(supergroup, 4, 1), join(supergroup, 5, 2));
   feed.wake();
-  const since = await vi.waitFor(() => told[0] ?? expect.fail("The watcher was not told."));
+  await expect.poll(() => told.length).toBe(1);
+  const since = told[0] as ReadBeginning;
   unwatch();
   const remaining = await channelOf(supergroup);
   expect(remaining).not.toBe(former);

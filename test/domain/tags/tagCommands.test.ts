@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { NotFoundError, ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
 import { TagCommands } from "../../../src/domain/tags/tagCommands.js";
@@ -57,10 +57,9 @@ await describeOnForms("tag commands beside an open transaction", ["server"], (fo
       const pending = work();
       pending.catch(() => {});
       const waiting = "select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))";
-      await vi.waitFor(
-        async () => expect((await test.pool.query(waiting, [rows[0].pid])).rows).toHaveLength(1),
-        { timeout: 10_000, interval: 5 },
-      );
+      await expect
+        .poll(async () => (await test.pool.query(waiting, [rows[0].pid])).rowCount, { interval: 5 })
+        .toBe(1);
       await client.query(end);
       return await pending;
     } finally {

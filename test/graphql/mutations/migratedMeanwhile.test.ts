@@ -40,7 +40,7 @@ async function makeGroup() {
     const { data } = await server.ask(`{ joinRequests(channelId: ${chatId}) { nodes { id } } }`);
     return data.joinRequests.nodes;
   };
-  await expect.poll(requests, { interval: 20, timeout: 30_000 }).toHaveLength(1);
+  await expect.poll(requests, { interval: 20 }).toHaveLength(1);
   const ids = {
     link: one.id,
     askingLink: asking.id,

@@ -6,7 +6,7 @@ import { ALL_FORMS, describeOnForms } from "../../support/databases.js";
 import { CHANNEL, type LogLine, startTestServer, type TestServer } from "../../support/server.js";
 
 /** The time to wait for a log line: as long as a test may take. */
-const PATIENCE = { timeout: 30_000, interval: 5 };
+const PATIENCE = { timeout: 60_000, interval: 5 };
 
 let server: TestServer;
 const starting = async (...args: Parameters<typeof startTestServer>) => {
