@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { NameLookups } from "../../../src/background/webhooks/nameLookups.js";
 import { MAX_CONNECTIONS, ReceiverCalls } from "../../../src/background/webhooks/receiverCalls.js";
 import { allowedAddresses, type Resolve, resolveName } from "../../../src/domain/webhooks/addresses.js";
+import { freePort } from "../../../tools/postgres.mjs";
 import { PRIVATE_ADDRESSES } from "../../domain/webhooks/privateAddresses.js";
 import { Receiver, until } from "./receiver.js";
 
@@ -78,10 +79,7 @@ it("an attempt leaves out the private addresses of a name that has public ones t
 });
 
 it("errors name no address", async () => {
-  const { port } = receiver;
-  await receiver.close();
-  receiver = await Receiver.listen();
-  const outcome = await get(callsOf(true), `http://127.0.0.1:${port}/?secret=1`);
+  const outcome = await get(callsOf(true), `http://127.0.0.1:${await freePort()}/?secret=1`);
   expect(outcome).toEqual({
     isDelivered: false,
     status: null,
