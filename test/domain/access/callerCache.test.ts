@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, test, vi } from "vitest";
 import { Authentication } from "../../../src/domain/access/authentication.js";
 import { CallerCache } from "../../../src/domain/access/callerCache.js";
 import { Tokens } from "../../../src/domain/access/tokens.js";
@@ -12,15 +12,25 @@ import {
 } from "../../support/databases.js";
 import { callerOf, newChatId, storeChannel } from "../support.js";
 
+/** Stops the clock by which callers are cached, until the test ends. */
+function stopClock(): void {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
 describe("a caller", () => {
   const caller = callerOf();
   const shared = () => new CallerCache({ remembers: true, isShared: true });
 
   test("a caller is cached for half a second", async () => {
+    stopClock();
     const cache = shared();
     await cache.read("hash", async () => caller);
-    expect(cache.find("hash")).toBe(caller);
     expect(cache.find("other")).toBeUndefined();
+    vi.advanceTimersByTime(499);
+    expect(cache.find("hash")).toBe(caller);
+    vi.advanceTimersByTime(1);
+    expect(cache.find("hash")).toBeUndefined();
   });
 
   test("a secret without a caller is not cached, and nothing is cached where the cache is off", async () => {
@@ -73,6 +83,7 @@ await describeOnForms("tokens on two servers", USUAL_FORMS, (form) => {
 
   it("tokens are read at most once in half a second", async () => {
     const { secret } = await tokens(0).create({ name: "Often", role: "VIEWER", chatIds: null });
+    stopClock();
     const first = await on(0).authentication.authenticate(secret);
     test.statements.length = 0;
     expect(await on(0).authentication.authenticate(secret)).toEqual(first);
