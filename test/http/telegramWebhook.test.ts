@@ -209,7 +209,7 @@ describe("a server that receives updates by webhook", () => {
   });
 
   test("it goes on to receive updates while it drains", async () => {
-    const server = await start({ TELEGRAM_WEBHOOK_SECRET: SECRET, SHUTDOWN_DELAY_MS: "3000" });
+    const server = await start({ TELEGRAM_WEBHOOK_SECRET: SECRET, SHUTDOWN_DELAY_MS: "10000" });
     const stopped = server.stop();
     await expect.poll(async () => (await fetch(`${server.origin}/readyz`)).status).toBe(503);
     const { control } = server.telegram;
