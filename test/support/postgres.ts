@@ -13,6 +13,8 @@ export const startPostgres = (): Promise<TestServer | null> =>
       synchronous_commit: "off",
       full_page_writes: "off",
       shared_buffers: "32MB",
+      // Several test files at once each start servers with sessions of their own, and ask beside them.
+      max_connections: "300",
       // A transaction of autovacuum would keep a vacuum by a test from marking pages as all-visible.
       autovacuum: "off",
     },
