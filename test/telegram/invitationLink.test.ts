@@ -187,7 +187,11 @@ describe("a failed connection of createInvitationLink", () => {
       true,
     );
     const silent = await badServer(() => {});
-    const late = createInvitationLink({ ...call, apiRoot: silent.apiRoot, signal: AbortSignal.timeout(100) });
+    const late = createInvitationLink({
+      ...call,
+      apiRoot: silent.apiRoot,
+      signal: AbortSignal.timeout(1000),
+    });
     expect(await failure(late)).toMatchObject({
       outcomeUnknown: true,
       message: expect.stringContaining("in time"),
@@ -196,7 +200,7 @@ describe("a failed connection of createInvitationLink", () => {
     const dripped = createInvitationLink({
       ...call,
       apiRoot: dripping.apiRoot,
-      signal: AbortSignal.timeout(200),
+      signal: AbortSignal.timeout(1000),
     });
     expect((await failure(dripped)).outcomeUnknown).toBe(true);
   });
