@@ -126,7 +126,7 @@ function describeOnPair(
       await context.bed?.close();
       for (const own of context.addresses ?? []) own.close();
       await context.pair?.stop();
-    }, 60_000);
+    });
     tests(context);
   });
 }

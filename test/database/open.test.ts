@@ -110,7 +110,7 @@ await describeOnForms("a database server that cannot be used", ["server"], () =>
     await owned.asSuperuser(`alter role ${owned.role} connection limit 0`);
     await expect(open(owned.url)).rejects.toThrow(ONE_LINE("no connection left"));
     await owned.asSuperuser(`alter role ${owned.role} connection limit -1`);
-  }, 60_000);
+  });
 
   it("is refused in one line if something else answers at the address", async () => {
     const other = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")).listen(

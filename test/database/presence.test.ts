@@ -69,7 +69,7 @@ await describeOnForms("a server's presence", ["server"], () => {
     await presence.leave();
     await Promise.all([ours.close(), theirs.close()]);
     await prepared.remove();
-  }, 90_000);
+  });
 
   test("ends some seconds after its machine vanished", async () => {
     const prepared = await prepareTestDatabase("server");
