@@ -13,8 +13,8 @@ import { countsOf, record } from "./latencies.mjs";
  * @property {number} connections
  * @property {number} milliseconds after which no request is sent; requests in flight are waited for
  * @property {boolean} writes true: responses to the same request may differ in length
- * @property {number} [perSecond] requests to send in a second, at even distances; without it each connection sends its next
- *   request as soon as it has its answer
+ * @property {number} [perSecond] requests to send in a second, at even distances, from when each connection has had the answer
+ *   to a request that does not count; without it each connection sends its next request as soon as it has its answer
  *
  * @typedef {object} Slice
  * @property {number} answers
@@ -62,7 +62,7 @@ const lengths = new Map();
 function slice({ port, requests, connections, milliseconds, writes, perSecond }) {
   const wires = requests.map((text) => Buffer.from(text));
   const latencies = countsOf();
-  const started = process.hrtime.bigint();
+  let started = process.hrtime.bigint();
   const sinceStart = () => Number(process.hrtime.bigint() - started) / 1e6;
   let [next, answers, last] = [0, 0, 0];
   /** @type {string | null} */
@@ -84,12 +84,20 @@ function slice({ port, requests, connections, milliseconds, writes, perSecond })
     return null;
   };
 
+  /** What connections do once all of them have had an answer. @type {(() => void)[]} */
+  const prepared = [];
+  const begin = () => {
+    started = process.hrtime.bigint();
+    for (const ask of prepared.splice(0)) ask();
+  };
+
   const connection = () =>
     new Promise((resolve) => {
       const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
       /** @type {Buffer[]} */
       let parts = [];
       let [index, asked, wanted, got] = [0, 0, 0, 0];
+      let isPrepared = perSecond === undefined;
       const ask = () => {
         if (failure !== null || sinceStart() >= milliseconds) {
           socket.destroy();
@@ -112,9 +120,10 @@ function slice({ port, requests, connections, milliseconds, writes, perSecond })
       };
       const fail = (/** @type {string} */ reason) => {
         failure ??= reason;
+        begin();
         ask();
       };
-      socket.on("connect", ask);
+      socket.on("connect", isPrepared ? ask : () => send());
       socket.on("error", (error) => fail(String(error)));
       socket.on("end", () => fail("the server closed the connection"));
       socket.on("data", (part) => {
@@ -130,6 +139,12 @@ function slice({ port, requests, connections, milliseconds, writes, perSecond })
           const length =
             head === -1 ? null : /\r\ncontent-length: *(\d+)/i.exec(data.toString("latin1", 0, head))?.[1];
           wanted = length == null ? 0 : head + 4 + Number(length);
+          return;
+        }
+        if (!isPrepared) {
+          isPrepared = true;
+          prepared.push(ask);
+          if (prepared.length === connections) begin();
           return;
         }
         last = sinceStart();

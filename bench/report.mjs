@@ -362,8 +362,9 @@ numbers are in results.json.
 - All servers run at once and get short slices of load in rotation. "times the limit" and "times the best peer" compare
   requests per second within one round; the tables show the median and, in brackets, the smallest and largest round. Every
   response is checked.
-- "p99 ms at half load": the limit and this server get half of the highest load that both bear, at even distances. A request
-  that finds all connections busy counts from the time at which it should have been sent.
+- "p99 ms at half load": the limit and this server get half of the highest load that both bear, at even distances, on
+  connections that were used before. A request that finds all connections busy counts from the time at which it should have
+  been sent.
 - Statements (BEGIN and COMMIT included) and rows are counted in the protocol between server and PostgreSQL, before the load.
   CPU time is the system's measure for the server's process and for all processes of PostgreSQL.
 `;
