@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
@@ -15,18 +17,36 @@ const SETTINGS = ["-c", "shared_buffers=32MB"];
 
 const SCHEMA = "public";
 
+const start = (dataDir: string): Promise<PGlite> =>
+  PGlite.create({ dataDir, startParams: [...PGlite.defaultStartParams, ...SETTINGS] });
+
+/**
+ * Makes a missing database in a folder beside its own, and moves it when it is whole. PostgreSQL does not start with the parts
+ * of one that a killed process leaves.
+ */
+async function makeMissing(dataDir: string): Promise<void> {
+  if (existsSync(dataDir)) return;
+  const unfinished = `${dataDir}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  const made = await start(unfinished);
+  await made.close();
+  await rename(unfinished, dataDir);
+}
+
 /**
  * Opens PostgreSQL in this process (PGlite) with its data in `folder`, which no other process may use meanwhile.
  * @throws FolderInUseError
  */
 export async function embeddedPool(folder: string, onError: (error: Error) => void): Promise<DatabasePool> {
   const lock = lockFolder(folder);
+  const dataDir = join(folder, "postgres");
   let database: PGlite;
   try {
-    database = await PGlite.create({
-      dataDir: join(folder, "postgres"),
-      startParams: [...PGlite.defaultStartParams, ...SETTINGS],
-    });
+    await makeMissing(dataDir);
+    // PostgreSQL's own lock file. PostgreSQL does not start with an empty one, which a process leaves that is killed while it
+    // makes it.
+    await rm(join(dataDir, "postmaster.pid"), { force: true });
+    database = await start(dataDir);
   } catch (error) {
     lock.release();
     throw error;

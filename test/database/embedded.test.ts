@@ -2,7 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -461,6 +461,34 @@ describe("another process on the folder of an embedded database", () => {
     opened = await embeddedPool(mine, () => {});
     pool = opened.pool;
     expect(await value("1")).toBe(1);
+  });
+
+  it("opens a folder whose last process was killed while it made PostgreSQL's lock file", async () => {
+    const mine = prepared.dataDir as string;
+    await opened.close();
+    await writeFile(join(mine, "postgres", "postmaster.pid"), "");
+    opened = await embeddedPool(mine, () => {});
+    pool = opened.pool;
+    expect(await value("1")).toBe(1);
+  });
+
+  it("opens a folder whose first processes were killed while they made the database", async () => {
+    const fresh = await mkdtemp(join(tmpdir(), "invite-links-data-"));
+    try {
+      for (let kill = 1; kill <= 5; kill += 1) {
+        const first = start("hold.mjs", fresh);
+        await delay(Math.random() * 1200);
+        first.child.kill("SIGKILL");
+        await first.closed;
+      }
+      const whole = await embeddedPool(fresh, () => {});
+      const { rows } = await whole.pool.query("select 1 as one");
+      expect(rows).toEqual([{ one: 1 }]);
+      await whole.close();
+      expect((await readdir(fresh)).sort()).toEqual(["lock", "postgres"]);
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
   });
 
   // Each process opens the database, which takes a busy machine some seconds.
