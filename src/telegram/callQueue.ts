@@ -209,13 +209,15 @@ export class CallQueue {
   /** Gives all slots that are free now. */
   #giveSlots(): void {
     clearTimeout(this.#holdEnds);
+    // This is read first: a hold that still blocks a request below has not ended here either, so the queue looks again.
+    const nextEnd = this.#waiting > 0 ? this.#holds.nextEnd : null;
     for (let next = this.#next(); next; next = this.#next()) {
       // The call would probably not end in time, and its outcome would be unknown.
       if (performance.now() + this.#meanMs > next.until) next.reject(this.#timeout(next));
       else next.begin(this.#begin(next, next.number));
     }
-    const nextEnd = this.#waiting > 0 ? this.#holds.nextEnd : null;
-    if (nextEnd !== null) this.#holdEnds = setTimeout(() => this.#giveSlots(), Math.ceil(nextEnd));
+    if (nextEnd !== null && this.#waiting > 0)
+      this.#holdEnds = setTimeout(() => this.#giveSlots(), Math.ceil(nextEnd));
   }
 
   /** The next request that may get a slot. Its key goes behind the other keys. */

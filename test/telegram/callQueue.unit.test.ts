@@ -147,6 +147,25 @@ describe("a hold", () => {
     nothingIsLeft();
   });
 
+  test("is followed by a slot even if it ends while the queue looks for requests that may begin", async () => {
+    const clock = performance.now.bind(performance);
+    // Timers of Node.js may fire early. Time passes with each look at the clock, so one of the holds ends between any two looks.
+    for (let early = 0; early < 1; early += 1 / 128) {
+      queue = new CallQueue();
+      hold(1000);
+      await ask(`early by ${early} ms`);
+      let looks = 0;
+      const now = vi.spyOn(performance, "now").mockImplementation(() => {
+        looks += 1;
+        return clock() - early + looks * 0.01;
+      });
+      await pass(1002);
+      now.mockRestore();
+      expect(names().at(-1)).toBe(`early by ${early} ms`);
+    }
+    nothingIsLeft();
+  });
+
   test("is followed by one slot, and one more with each success", async () => {
     hold(1000);
     await askMany(60);
