@@ -44,6 +44,11 @@ export function addDrain(
       reply.header("connection", "close");
     done();
   });
+  server.addHook("onResponse", ({ raw: { socket } }, reply, done) => {
+    // An answer that began before did not tell its client that the connection ends. Node.js would keep the connection.
+    if (!server.server.listening && connections.get(socket) === reply) socket.destroySoon();
+    done();
+  });
   server.addHook("preClose", async () => {
     closing = true;
     await readArrived(server);

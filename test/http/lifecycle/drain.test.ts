@@ -1,4 +1,7 @@
-import { afterEach, expect, test } from "vitest";
+import { PassThrough } from "node:stream";
+import { pino } from "pino";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { createServer } from "../../../src/http/server.js";
 import { RawConnection } from "../../support/rawHttp.js";
 import { CHANNEL, startTestServer, type TestServer } from "../../support/server.js";
 
@@ -17,8 +20,8 @@ afterEach(async () => {
   for (const connection of connections.splice(0)) connection.socket.destroy();
   await stop();
 });
-const connect = () => {
-  const connection = new RawConnection(server.origin);
+const connect = (origin = server.origin) => {
+  const connection = new RawConnection(origin);
   connections.push(connection);
   return connection;
 };
@@ -61,14 +64,14 @@ test("during SHUTDOWN_DELAY_MS /readyz answers 503 and requests are served as us
 
 test("requests that are already in sockets when the server stops are answered", async () => {
   await start(0);
-  const opened = Array.from({ length: 20 }, connect);
+  const opened = Array.from({ length: 20 }, () => connect());
   for (const connection of opened) connection.write(get("/healthz"));
   for (const connection of opened) await connection.answered();
   server.sandbox.control.fail({ kind: "slow", ms: 100 }, { method: "createChatInviteLink" });
   // Requests on connections that are kept alive, on new ones, and several on one connection. The event loop accepts one new
   // connection in each turn.
-  const fresh = Array.from({ length: 5 }, connect);
-  const waiting = Array.from({ length: 60 }, connect);
+  const fresh = Array.from({ length: 5 }, () => connect());
+  const waiting = Array.from({ length: 60 }, () => connect());
   await Promise.all(
     [...fresh, ...waiting].map(({ socket }) => new Promise((resolve) => socket.once("connect", resolve))),
   );
@@ -130,4 +133,24 @@ test("an incomplete request does not keep a stopping server running", async () =
   await stop();
   await half.ended;
   expect(half.answers).toEqual([]);
+});
+
+test("a connection ends after an answer that began before the server stopped, however long the answer takes", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const log = pino({ level: "silent" });
+  const streaming = await createServer({ log, corsOrigins: [], onFinished: () => {} });
+  const body = new PassThrough();
+  streaming.get("/", (_request, reply) => reply.send(body));
+  const connection = connect(await streaming.listen({ port: 0, host: "127.0.0.1" }));
+  connection.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  body.write("first");
+  await expect.poll(() => connection.received).toContain("first");
+  stopped = streaming.close();
+  await expect.poll(() => streaming.server.listening).toBe(false);
+  vi.advanceTimersByTime(60_000);
+  body.end("last");
+  await connection.ended;
+  expect(connection.received).toMatch(/connection: keep-alive.*first.*last/is);
+  await stopped;
 });
