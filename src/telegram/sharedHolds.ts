@@ -33,14 +33,15 @@ export class SharedHolds {
 
   /** Takes over the holds that other servers have stored. */
   async refresh(): Promise<void> {
+    const own = this.#isStoreBehind ? this.#queue.holds : [];
+    // Another hold may fail to be stored while the store answers here.
+    this.#isStoreBehind = false;
     try {
       const started = performance.now();
-      const own = this.#isStoreBehind ? this.#queue.holds : [];
-      const stored = await inTime(own.length > 0 ? this.#store.add(own) : this.#store.live());
-      this.#isStoreBehind = false;
-      this.#take(stored, started);
+      this.#take(await inTime(own.length > 0 ? this.#store.add(own) : this.#store.live()), started);
     } catch {
       // Calls that need the database report that it is unavailable.
+      if (own.length > 0) this.#isStoreBehind = true;
     }
   }
 

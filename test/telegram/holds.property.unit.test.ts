@@ -135,6 +135,29 @@ test("a server obeys its own holds while the store is unavailable, and stores th
   expect(other.isHeld(target)).toBe(true);
 });
 
+test("a hold that could not be stored is stored later, though the store was being read meanwhile", async () => {
+  const store = new SharedStore();
+  const pace = new CallQueue();
+  const holds = new SharedHolds(store, pace);
+  let answer = () => {};
+  vi.spyOn(store, "live").mockImplementationOnce(async () => {
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    return [];
+  });
+  const read = holds.refresh();
+  store.isAway = true;
+  await holds.add({ method: "createChatInviteLink", chat: "-1" }, 60_000);
+  store.isAway = false;
+  answer();
+  await read;
+  await holds.refresh();
+  expect((await store.live()).map(({ method, chat }) => [method, chat])).toEqual([
+    ["createChatInviteLink", "-1"],
+  ]);
+});
+
 test("calls do not wait for a store that hangs", async () => {
   const never = new Promise<readonly Hold[]>(() => {});
   const pace = new CallQueue();
