@@ -129,8 +129,12 @@ export class FairShare {
     });
   }
 
-  /** Refuses the reads that have waited too long and those of clients that have left. */
+  /**
+   * Refuses the reads that have waited too long and those of clients that have left. Starts those that may begin although no
+   * read has ended, because the share has grown.
+   */
   #look(): void {
+    while (this.#next());
     const before = performance.now() - this.#maxWaitMs;
     for (const [key, queue] of this.#queues) {
       for (const waiting of queue.waiting)

@@ -115,6 +115,19 @@ describe("a fair share", () => {
     expect(begun).toEqual(["a1", "a3"]);
   });
 
+  test("that has grown begins waiting reads, though no read ends", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+    let all = 1;
+    const { begun, read, end } = readsOf(new FairShare(() => ({ all, ofOne: all }), 10_000));
+    const reads = ["a1", "a2", "a3"].map((name) => read(readerOf("a"), name));
+    all = 2;
+    vi.advanceTimersByTime(1000);
+    await end("nothing");
+    expect(begun).toEqual(["a1", "a2"]);
+    for (const name of ["a1", "a2", "a3"]) await end(name);
+    expect(await Promise.all(reads)).toEqual(["a1", "a2", "a3"]);
+  });
+
   test("refuses a read that waited too long with the reader's error", async () => {
     const share = new FairShare(() => ({ all: 1, ofOne: 1 }), 20);
     const { begun, read, end } = readsOf(share);
