@@ -188,5 +188,8 @@ export class WaitingPool extends pg.Pool {
     if (max >= this.#max) return;
     this.options.max = max + 1;
     this.#growing = setTimeout(() => this.#grow(), GROW_AGAIN_MS).unref();
+    // pg.Pool gives statements that wait already a session only when one is released.
+    if (this.waitingCount > 0)
+      this.#connect(performance.now(), (_error, client, release) => client && release());
   }
 }

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { openDatabase } from "../../src/database/open.js";
+import { serverPool } from "../../src/database/pools.js";
 import { describeOnForms } from "../support/databases.js";
 import { missingPooler, type Pooler, startPooler } from "../support/pgbouncer.js";
 import { type OwnedDatabase, ownedDatabase } from "../support/roles.js";
@@ -56,6 +57,21 @@ await describeOnForms("a server with few database sessions", ["server"], () => {
   it.each([1, 2, 5])("answers every request with a DATABASE_POOL of %i", async (databasePool) => {
     await owned.asSuperuser(`alter role ${owned.role} connection limit ${databasePool + 1}`);
     expect(await askMany(owned.url, databasePool)).toEqual(ALL_RIGHT);
+  });
+
+  it("gives a statement that waits a further session once there may be more", async () => {
+    await owned.asSuperuser(`alter role ${owned.role} connection limit 1`);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { pool, close } = serverPool(owned.url, () => {}, { sessions: 2 });
+    const occupied = await pool.connect();
+    const waiting = pool.query("select 1 as one");
+    await expect.poll(() => pool.options.max).toBe(1);
+    await owned.asSuperuser(`alter role ${owned.role} connection limit 10`);
+    vi.advanceTimersByTime(5000);
+    expect((await waiting).rows).toEqual([{ one: 1 }]);
+    occupied.release();
+    await close();
   });
 
   it("does not start with a single session, and reports it in one line", async () => {
