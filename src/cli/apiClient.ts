@@ -16,13 +16,18 @@ export class ApiClient {
   readonly #url: URL;
   readonly #token: string;
   readonly #signal: AbortSignal;
+  readonly #timeoutMs: number;
 
-  /** @param server the server's base address, with or without /graphql */
-  constructor(server: URL, token: string, signal: AbortSignal) {
+  /**
+   * @param server the server's base address, with or without /graphql
+   * @param timeoutMs how long one request may take
+   */
+  constructor(server: URL, token: string, signal: AbortSignal, timeoutMs = TIMEOUT_MS) {
     const base = server.href.replace(/\/+$/, "");
     this.#url = new URL(base.endsWith("/graphql") ? base : `${base}/graphql`);
     this.#token = token;
     this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
   }
 
   /**
@@ -47,6 +52,8 @@ export class ApiClient {
   async #send(query: string, variables: object): Promise<unknown> {
     let response: Response;
     let text: string;
+    // Node.js 20 drops a time limit that is only a part of AbortSignal.any. The use below keeps it.
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
     try {
       response = await fetch(this.#url, {
         method: "POST",
@@ -54,11 +61,13 @@ export class ApiClient {
         body: JSON.stringify({ query, variables }),
         // A redirect is not followed, because the token must not be sent to another address.
         redirect: "manual",
-        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT_MS)]),
+        signal: AbortSignal.any([this.#signal, timeout]),
       });
       text = await response.text();
     } catch (error) {
       this.#signal.throwIfAborted();
+      if (timeout.aborted)
+        throw new TemporaryError(`${this.#url.origin} did not answer within ${this.#timeoutMs / 1000} s.`);
       const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
       throw new TemporaryError(
         `${this.#url.origin} cannot be reached${typeof code === "string" ? ` (${code})` : ""}.`,

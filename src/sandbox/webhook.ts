@@ -175,6 +175,8 @@ export class WebhookDelivery {
     if (!webhook) {
       return undefined;
     }
+    // Node.js 20 drops a time limit that is only a part of AbortSignal.any. The use below keeps it.
+    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     try {
       // The update must be on disk before it is sent, or another update could get its id after a restart.
       await this.#storage.settled();
@@ -186,7 +188,7 @@ export class WebhookDelivery {
         },
         body: JSON.stringify(update),
         redirect: "manual",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+        signal: AbortSignal.any([signal, timeout]),
       });
       await response.arrayBuffer();
       return response.ok
@@ -196,7 +198,7 @@ export class WebhookDelivery {
             retryAfterMs: retryAfterMs(response.headers.get("retry-after")),
           };
     } catch {
-      return { message: "Connection failed", retryAfterMs: null };
+      return { message: timeout.aborted ? "Read timeout expired" : "Connection failed", retryAfterMs: null };
     }
   }
 }
