@@ -5,9 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { RequestRefusedError } from "../../../src/http/lifecycle/requestFormat.js";
+import type { OpenRequest, RestEndpoint } from "../../../src/http/rest/endpoint.js";
+import { addTransfer } from "../../../src/http/rest/routes/transfer.js";
 import { spool } from "../../../src/http/rest/spool.js";
+import { validatorCompiler } from "../../../src/http/rest/validation.js";
+import { createServer } from "../../../src/http/server.js";
+import { RawConnection } from "../../support/rawHttp.js";
 import { CHANNEL, GROUP, startTestServer, type TestServer } from "../../support/server.js";
 import { callerOf } from "./support.js";
 
@@ -254,6 +260,43 @@ describe("POST /import", () => {
       skipped: 0,
     });
   });
+});
+
+test("imports whose clients left before their bodies were read do not keep others out", async () => {
+  const own = await createServer({ log: pino({ level: "silent" }), corsOrigins: [], onFinished: () => {} });
+  onTestFinished(() => own.close());
+  const opens: (() => void)[] = [];
+  const counts = { created: 0, updated: 0, known: 0, skipped: 0, channels: 0, tagTypes: 0, tags: 0 };
+  const linkTransfer = { requireImport() {}, import: () => ({ run: async () => {}, counts }) };
+  const openRequest = async ({ headers }: { headers: Record<string, unknown> }) => {
+    if (headers["x-leaves"]) await new Promise<void>((resolve) => opens.push(resolve));
+    return { linkTransfer };
+  };
+  const limits = { bytes: 100, idleMs: 1_000_000 };
+  await own.register((inside, _options, registered) => {
+    inside.setValidatorCompiler(validatorCompiler);
+    inside.setSerializerCompiler(() => JSON.stringify);
+    // At most two imports run at a time.
+    addTransfer(inside as unknown as RestEndpoint, openRequest as unknown as OpenRequest, limits);
+    registered();
+  });
+  const origin = await own.listen({ port: 0, host: "127.0.0.1" });
+  const head = "POST /import HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\ncontent-length: 4\r\n";
+  for (let count = 1; count <= 2; count += 1) {
+    const leaving = new RawConnection(origin);
+    leaving.write(`${head}x-leaves: yes\r\n\r\nu`);
+    await expect.poll(() => opens).toHaveLength(count);
+    // The body that broke off is refused.
+    leaving.socket.end();
+    await leaving.ended;
+  }
+  for (const open of opens) open();
+  const statusOfNext = async () => {
+    const next = new RawConnection(origin);
+    next.write(`${head}connection: close\r\n\r\nurl\n`);
+    return (await next.answered())[0]?.status;
+  };
+  await expect.poll(statusOfNext).toBe(200);
 });
 
 describe("a body that is spooled", () => {

@@ -64,6 +64,7 @@ function columnsOf(mappings: readonly string[]): ColumnMap {
  */
 function endOf({ raw }: FastifyReply): AbortSignal {
   const ended = new AbortController();
+  if (raw.destroyed) ended.abort();
   raw.once("close", () => ended.abort());
   return ended.signal;
 }
