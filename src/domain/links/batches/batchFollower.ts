@@ -34,6 +34,7 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
   readonly #left = once(this.#ended.signal, "abort").then(() => undefined);
   #batch: LinkBatch;
   #isSent = false;
+  /** By performance.now(). */
   #sentAt = 0;
 
   /** @param batch the batch now */
@@ -55,13 +56,13 @@ export class BatchFollower implements AsyncIterableIterator<LinkBatch> {
       if (batch === null) return DONE;
       if (batch === undefined || JSON.stringify(batch) === before) continue;
       // The first read of a follower may come early: others had asked for it before.
-      if (Date.now() - this.#sentAt < EARLY_MS) continue;
+      if (performance.now() - this.#sentAt < EARLY_MS) continue;
       this.#batch = batch;
       break;
     }
     if (signal.aborted) return DONE;
     this.#isSent = true;
-    this.#sentAt = Date.now();
+    this.#sentAt = performance.now();
     return { done: false, value: this.#batch };
   }
 
