@@ -125,9 +125,11 @@ export class LinkBatchRunner {
   async #work(id: string): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
+      // The batch may be cancelled during the step, after the step has read it.
+      const { signal: wake } = this.#wake;
       const next = await this.#inTurn(() => this.#step(id));
       if (next === null) return;
-      if (next > 0) await this.#pause(next);
+      if (next > 0) await this.#pause(next, wake);
     }
   }
 
@@ -158,9 +160,9 @@ export class LinkBatchRunner {
       log.error({ err: error }, "a step of a batch of links failed and is repeated");
   }
 
-  async #pause(milliseconds: number): Promise<void> {
+  async #pause(milliseconds: number, wake = this.#wake.signal): Promise<void> {
     // A step that was under way when the runner was stopped may ask for a pause.
     if (this.#stopped.signal.aborted) return;
-    await delay(milliseconds, undefined, { signal: this.#wake.signal }).catch(() => {});
+    await delay(milliseconds, undefined, { signal: wake }).catch(() => {});
   }
 }
