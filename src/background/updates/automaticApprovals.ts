@@ -29,7 +29,7 @@ const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
 interface Pause {
-  /** By Date.now(). */
+  /** By performance.now(). */
   readonly until: number;
   readonly milliseconds: number;
 }
@@ -40,18 +40,18 @@ class Pauses {
 
   /** What is left alone now. */
   get ids(): string[] {
-    const now = Date.now();
+    const now = performance.now();
     return [...this.#byId].flatMap(([id, { until }]) => (until > now ? [id] : []));
   }
 
   has(id: string): boolean {
-    return (this.#byId.get(id)?.until ?? 0) > Date.now();
+    return (this.#byId.get(id)?.until ?? 0) > performance.now();
   }
 
   /** Begins a pause. */
   begin(id: string, milliseconds: number): void {
     this.#forgetOld();
-    this.#byId.set(id, { until: Date.now() + milliseconds, milliseconds });
+    this.#byId.set(id, { until: performance.now() + milliseconds, milliseconds });
   }
 
   /** Begins a pause twice as long as the last one. */
@@ -66,7 +66,7 @@ class Pauses {
 
   /** What was tried again without another failure within the longest pause is gone, or has been decided elsewhere. */
   #forgetOld(): void {
-    const before = Date.now() - LONGEST_PAUSE_MS;
+    const before = performance.now() - LONGEST_PAUSE_MS;
     for (const [id, { until }] of this.#byId) if (until < before) this.#byId.delete(id);
   }
 }
@@ -90,7 +90,7 @@ export class AutomaticApprovals {
   readonly #forbidden = new Pauses();
   /** Channels in which Telegram asks to wait, or gave no usable answer. */
   readonly #resting = new Pauses();
-  /** Until then nothing is approved, by Date.now(). */
+  /** Until then nothing is approved, by performance.now(). */
   #pausedUntil = 0;
 
   constructor({ session, log, tracing = null, ...services }: AutomaticApprovalsOptions) {
@@ -168,11 +168,11 @@ export class AutomaticApprovals {
   }
 
   get #isPaused(): boolean {
-    return this.#pausedUntil > Date.now();
+    return this.#pausedUntil > performance.now();
   }
 
   #pause(): void {
-    this.#pausedUntil = Date.now() + SHORT_PAUSE_MS;
+    this.#pausedUntil = performance.now() + SHORT_PAUSE_MS;
   }
 
   /** Only what is the request's own fault makes its pause grow. */

@@ -11,8 +11,9 @@ let bed: RequestBed;
 let approvals: AutomaticApprovals;
 let requireWritable: () => void;
 let earlierCalls = 0;
-/** By how much the clocks are ahead, in milliseconds. */
+/** By how much the clocks are ahead, and the time of day in addition, in milliseconds. */
 let skipped = 0;
+let dayAhead = 0;
 
 beforeAll(async () => {
   bed = await RequestBed.open();
@@ -23,10 +24,10 @@ beforeEach(async () => {
   await database.prisma.joinRequestPolicy.deleteMany();
   await database.prisma.joinRequest.deleteMany();
   earlierCalls = telegram.control.calls(METHOD).length;
-  skipped = 0;
+  skipped = dayAhead = 0;
   for (const clock of [Date, performance]) {
     const now = clock.now.bind(clock);
-    vi.spyOn(clock, "now").mockImplementation(() => now() + skipped);
+    vi.spyOn(clock, "now").mockImplementation(() => now() + skipped + (clock === Date ? dayAhead : 0));
   }
   requireWritable = () => {};
   approvals = new AutomaticApprovals({
@@ -112,6 +113,18 @@ describe("after a failure", () => {
     }
     await run();
     expect(await states()).toEqual(["APPROVED", "APPROVED", "APPROVED"]);
+  });
+
+  test("an outage costs a short pause, though the clock is set back an hour", async () => {
+    await askIn("C");
+    dayAhead = 3_600_000;
+    bed.telegram.control.fail({ kind: "cut", effect: "before" }, { method: METHOD });
+    await run();
+    expect(calls()).toBe(1);
+    dayAhead = 0;
+    skipped += 5_000;
+    await run();
+    expect(await states()).toEqual(["APPROVED"]);
   });
 
   test("a request that Telegram rejects is left alone for longer each time, and the others are approved", async () => {
