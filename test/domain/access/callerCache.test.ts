@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, test, vi } from "vitest";
 import { Authentication } from "../../../src/domain/access/authentication.js";
 import { CallerCache } from "../../../src/domain/access/callerCache.js";
@@ -56,6 +57,18 @@ describe("a caller", () => {
     answer(caller);
     await Promise.all([reading, forgotten]);
     expect(cache.find("hash")).toBeUndefined();
+  });
+
+  test("a caller that another server read right before a change is not used after it", async () => {
+    // Many, because a timer does not always end early.
+    const found = Array.from({ length: 200 }, async (_, index) => {
+      await delay(index);
+      const [own, other] = [shared(), shared()];
+      await other.read("hash", async () => caller);
+      await own.forget();
+      return other.find("hash");
+    });
+    expect(new Set(await Promise.all(found))).toEqual(new Set([undefined]));
   });
 });
 
