@@ -1,5 +1,4 @@
 import { ApolloClient, ApolloLink, HttpLink, ServerError } from "@apollo/client";
-import { SetContextLink } from "@apollo/client/link/context";
 import { OperationTypeNode } from "graphql";
 import { Observable } from "rxjs";
 import { createCache } from "./cache.js";
@@ -12,9 +11,10 @@ import { wholeLists } from "./wholeLists.js";
 export interface Credentials {
   /** The token of the moment: signing in again replaces it, and what is on the page stays. */
   readonly getToken: () => string;
-  readonly onAccepted: () => void;
-  /** Called when the server rejects the token (401). */
-  readonly onRefused: () => void;
+  /** Called when the server accepts a token. */
+  readonly onAccepted: (token: string) => void;
+  /** Called when the server rejects a token (401). */
+  readonly onRefused: (token: string) => void;
 }
 
 export interface Api {
@@ -25,7 +25,8 @@ export interface Api {
 /** How long other subscriptions may take to go on after the first, in milliseconds. */
 const GATHER_MS = 200;
 
-export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api {
+export function createApi(credentials: Credentials): Api {
+  const { getToken, onRefused } = credentials;
   /** Fetches again what is on the page, also what had failed: a query in error does not do so by itself. */
   const refetch = () => void client.refetchQueries({ include: "active" }).catch(() => {});
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,17 +36,13 @@ export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api
     timer = setTimeout(refetch, GATHER_MS);
   };
   const connection = new Connection(async () => (await probe(getToken())) !== "unreachable", refetch);
-  const authorize = new SetContextLink(({ headers }) => ({
-    headers: { ...headers, authorization: `Bearer ${getToken()}` },
-  }));
   const client = new ApolloClient({
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
       createEventsLink(getToken, connection, onRefused, catchUp),
       ApolloLink.from([
         wholeLists,
-        createWatchLink(connection, onAccepted, onRefused),
-        authorize,
+        createWatchLink(connection, credentials),
         new HttpLink({ uri: "/graphql" }),
       ]),
     ),
@@ -56,24 +53,31 @@ export function createApi({ getToken, onAccepted, onRefused }: Credentials): Api
   return { client, connection };
 }
 
-/** Learns from each answer whether the server can be reached, and whether it accepts the token. */
-const createWatchLink = (connection: Connection, onAccepted: () => void, onRefused: () => void): ApolloLink =>
+/** Sends the token, and learns from each answer whether the server can be reached, and whether it accepts the token. */
+const createWatchLink = (
+  connection: Connection,
+  { getToken, onAccepted, onRefused }: Credentials,
+): ApolloLink =>
   new ApolloLink(
     (operation, forward) =>
-      new Observable((observer) =>
-        forward(operation).subscribe({
+      new Observable((observer) => {
+        const token = getToken();
+        operation.setContext(({ headers = {} }) => ({
+          headers: { ...headers, authorization: `Bearer ${token}` },
+        }));
+        return forward(operation).subscribe({
           next(result) {
             connection.restore();
-            onAccepted();
+            onAccepted(token);
             observer.next(result);
           },
           error(error: unknown) {
             if (isUnreachable(error)) connection.lose();
             else connection.restore();
-            if (ServerError.is(error) && error.statusCode === 401) onRefused();
+            if (ServerError.is(error) && error.statusCode === 401) onRefused(token);
             observer.error(error);
           },
           complete: () => observer.complete(),
-        }),
-      ),
+        });
+      }),
   );

@@ -14,12 +14,13 @@ export async function askRest(
   { getToken, onRefused }: Pick<Credentials, "getToken" | "onRefused">,
   init: RequestInit = {},
 ): Promise<Response> {
+  const token = getToken();
   const response = await fetch(path, {
     ...init,
-    headers: { ...init.headers, authorization: `Bearer ${getToken()}` },
+    headers: { ...init.headers, authorization: `Bearer ${token}` },
   });
   if (response.ok) return response;
-  if (response.status === 401) onRefused();
+  if (response.status === 401) onRefused(token);
   const { detail }: Refusal = await response.json().catch(() => ({}));
   const texts = typeof detail === "string" ? [detail] : (detail ?? []).map(({ msg }) => msg);
   throw new Error(texts.join(" ") || `The server answered ${response.status}.`);

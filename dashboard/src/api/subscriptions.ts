@@ -17,13 +17,13 @@ const isRefusal = ({ errors }: ApolloLink.Result): boolean =>
  * connection breaks, a subscription goes on as soon as the server answers again; when the token is rejected, as soon as the
  * user has signed in again.
  * @param getToken the API token of the moment
- * @param onRefused called when the server rejects the token
+ * @param onRefused called when the server rejects a token
  * @param onResumed called when a subscription goes on after a break, in which events may have been missed
  */
 export const createEventsLink = (
   getToken: () => string,
   connection: Connection,
-  onRefused: () => void,
+  onRefused: (token: string) => void,
   onResumed: () => void,
 ): ApolloLink =>
   new ApolloLink(
@@ -37,7 +37,7 @@ export const createEventsLink = (
         let wasConnected = false;
 
         const anotherToken = async () => {
-          onRefused();
+          onRefused(token);
           while (!closed.signal.aborted && getToken() === token)
             await new Promise((resolve) => setTimeout(resolve, TOKEN_POLL_MS));
         };

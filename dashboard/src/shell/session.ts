@@ -78,14 +78,17 @@ export function leave(): void {
   tell({ kind: "left" });
 }
 
-/** The server has accepted the token. */
-export const accept = (): void => {
-  isProven = true;
-};
+/** The server has accepted a token. */
+export function accept(token: string): void {
+  if (token === session.token) isProven = true;
+}
 
-/** The server has rejected the token. What is on the page stays, so that the user can sign in again and go on. */
-export function refuse(): void {
-  if (session.isRefused || session.token === null) return;
+/**
+ * The server has rejected a token. What is on the page stays, so that the user can sign in again and go on. The answer to a
+ * request with an earlier token says nothing about the token of the moment.
+ */
+export function refuse(token: string): void {
+  if (session.isRefused || token !== session.token) return;
   if (isProven) change({ isRefused: true });
   else forget(true);
 }
