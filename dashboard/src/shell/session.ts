@@ -57,7 +57,8 @@ function forget(isRefused: boolean): void {
 tabs.onmessage = ({ data }: MessageEvent<Message>) => {
   const { token, isRefused } = session;
   if (data.kind === "left") forget(false);
-  else if (data.kind === "token" && (token === null || isRefused)) keep(data.token);
+  // A tab that has not noticed yet that its token was rejected still tells it.
+  else if (data.kind === "token" && (token === null || (isRefused && data.token !== token))) keep(data.token);
   else if (data.kind === "ask" && token !== null && token !== sandboxToken && !isRefused)
     tell({ kind: "token", token });
 };
