@@ -1,5 +1,5 @@
 import { useApolloClient, useQuery } from "@apollo/client/react";
-import { useId, useState } from "react";
+import { useId, useRef, useState } from "react";
 import { messageOf } from "../../api/failure.js";
 import { graphql } from "../../api/gql/index.js";
 import { askRest } from "../../api/rest.js";
@@ -59,10 +59,14 @@ export function ImportFile() {
   const [problem, setProblem] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
   const [isOver, setIsOver] = useState(false);
+  /** The file that was chosen last, which is being read or was. */
+  const last = useRef<File | null>(null);
 
   async function choose(file: File | undefined): Promise<void> {
     if (!file || isBusy) return;
+    last.current = file;
     const columns = await readColumns(file);
+    if (last.current !== file) return;
     const mapping = new Map(columns?.map((column) => [column, fieldOfColumn(column) ?? ""]));
     setChosen({ file, columns, mapping, isUpdate: chosen?.isUpdate ?? false });
     setProblem(null);

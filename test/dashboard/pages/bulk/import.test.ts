@@ -91,6 +91,25 @@ describeInChromium("importing links from a file", () => {
     );
   });
 
+  test("of two files the last one is taken, also if the first one is read more slowly", async () => {
+    await open({}, "/bulk");
+    await page.evaluate(`(() => {
+      const read = Blob.prototype.text;
+      Blob.prototype.text = async function () {
+        Blob.prototype.text = read;
+        await new Promise((resolve) => { globalThis.readSlowly = resolve; });
+        return read.call(this);
+      };
+    })()`);
+    const input = section().locator("input[type=file]");
+    await input.setInputFiles(file("url\n", "slow.csv"));
+    await input.setInputFiles(file("Other\n", "last.csv"));
+    await section().getByText("last.csv").waitFor();
+    await page.evaluate("(readSlowly(), new Promise((resolve) => setTimeout(resolve)))");
+    expect(await section().getByText("last.csv").count()).toBe(1);
+    expect(await section().getByLabel("Other", { exact: true }).count()).toBe(1);
+  });
+
   test("a dropped file is taken, and a row that cannot be read says why", async () => {
     await open({}, "/bulk");
     const data = await page.evaluateHandle(`(() => {
