@@ -144,7 +144,7 @@ function TypePicker(props: {
     tags.filter(({ id }) => props.chosen.has(id)),
   );
   const [make] = useMutation(MAKE_TAG);
-  const { problem, attempt } = useAttempt();
+  const { problem, isBusy, attempt } = useAttempt();
 
   // The form learns of a choice as it does of what is typed.
   const isFirst = useRef(true);
@@ -155,23 +155,24 @@ function TypePicker(props: {
   }, [chosen]);
 
   const name = typed.trim();
-  const isNew = name !== "" && !tags.some((tag) => tag.name.toLowerCase() === name.toLowerCase());
+  // Tags are made one after the other.
+  const isNew = !isBusy && name !== "" && !tags.some((tag) => tag.name.toLowerCase() === name.toLowerCase());
   const choices = isNew ? [...tags, { id: "", name, tag: null }] : tags;
-  const makeTag = (before: readonly Choice[]) =>
+  const makeTag = () =>
     attempt(async () => {
       const color = COLORS[tags.length % COLORS.length] ?? "#4f46e5";
       const { data } = await make({ variables: { input: { channelId, tagTypeId: typeId, name, color } } });
       const result = requireResult(data?.createTag);
       if (result.__typename !== "CreateTagSuccess") return result;
       updateLists(client, channelId);
-      setChosen([...before, { ...result.tag, tag: result.tag }]);
+      setChosen((before) => [...before, { ...result.tag, tag: result.tag }]);
       return null;
     });
   function choose(next: readonly Choice[]): void {
     const existing = next.filter(({ tag }) => tag !== null);
     setChosen(existing);
     setTyped("");
-    if (existing.length < next.length) void makeTag(existing);
+    if (existing.length < next.length) void makeTag();
   }
 
   return (

@@ -8,6 +8,7 @@ import {
   dialog,
   failRequests,
   filters,
+  holdRequests,
   names,
   open,
   overflow,
@@ -93,9 +94,23 @@ describeInChromium("the tags of a channel", () => {
     await button("Create link").click();
     await dialog().getByLabel("Name").fill("With a new tag");
     const types = dialog().getByRole("combobox", { name: "Creative" });
+    const make = await holdRequests("MakeTag");
     await types.fill("Podcast");
     await dialog().getByRole("option", { name: "Make the tag “Podcast”" }).click();
-    await dialog().locator(".combobox-chip").getByText("Podcast").waitFor();
+    // Another tag is chosen before the answer comes.
+    await types.fill("Meme");
+    await dialog().getByRole("option", { name: "Meme" }).click();
+    await types.fill("Vlog");
+    await dialog().getByText("No tag name contains this text.").waitFor();
+    make();
+    await dialog().getByRole("option", { name: "Make the tag “Vlog”" }).click();
+    await shows(() => dialog().locator(".combobox-chip").allInnerTexts()).toEqual([
+      "Meme",
+      "Podcast",
+      "Vlog",
+    ]);
+    await button("Remove the tag Meme", dialog()).click();
+    await button("Remove the tag Vlog", dialog()).click();
     // Escape closes the list and not the dialog.
     await types.fill("Me");
     await dialog().getByRole("option", { name: "Meme" }).waitFor();
