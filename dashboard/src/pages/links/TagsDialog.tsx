@@ -6,7 +6,7 @@ import { updateLists } from "../../api/listUpdates.js";
 import { requireResult, useAttempt } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { useView } from "../../parts/filter/useView.js";
-import { withoutTag } from "../../parts/filter/view.js";
+import { readView, withoutTag } from "../../parts/filter/view.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
 import { Field } from "../../ui/Field.js";
@@ -96,7 +96,9 @@ export default function TagsDialog({ onClose }: { readonly onClose: () => void }
   const [edited, setEdited] = useState<Edited>(null);
   /** The last completed action, shown in the dialog: a message behind it would not be read. */
   const [done, setDone] = useState("");
-  const { view, changeView } = useView();
+  /** Counts the tags that were created here: after each, the form for a new one begins anew. */
+  const [created, setCreated] = useState(0);
+  const { changeView } = useView();
   const { data, previousData, error, refetch } = useQuery(TAGS, {
     variables: { channelId },
     fetchPolicy: "cache-and-network",
@@ -111,17 +113,22 @@ export default function TagsDialog({ onClose }: { readonly onClose: () => void }
       {shown && shown.tagTypes.length === 0 && <p>{t("tags.noTypes")}</p>}
       {shown && shown.tagTypes.length > 0 && (
         <TagForm
-          key={
-            edited?.counted.tag.id ?? `new of ${shown.inviteLinks.facets.flatMap(({ tags }) => tags).length}`
-          }
+          key={edited?.counted.tag.id ?? created}
           channelId={channelId}
           types={shown.tagTypes}
           edited={edited}
           onDone={(message) => {
-            setEdited(null);
+            // The form may have been left for that of another tag, which stays.
+            setEdited((one) => (one === edited ? null : one));
+            if (edited === null) setCreated(created + 1);
             setDone(message);
           }}
-          onRemoved={(tag) => changeView({ groups: withoutTag(view.groups, tag) }, "replace")}
+          onRemoved={(tag) => {
+            // The filter may have been changed since the dialog was left.
+            const { groups } = readView(location.search);
+            if (groups.some(({ tags }) => tags.includes(tag)))
+              changeView({ groups: withoutTag(groups, tag) }, "replace");
+          }}
           onCancel={() => setEdited(null)}
         />
       )}

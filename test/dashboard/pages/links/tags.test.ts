@@ -89,6 +89,50 @@ describeInChromium("the tags of a channel", () => {
     await shows(() => tagFilter("Shorts").count()).toBe(0);
   });
 
+  test("what is typed while an earlier answer is awaited stays in the form of the tags", async () => {
+    await open();
+    await button("Tags").click();
+    const newTag = dialog().getByRole("textbox", { name: "New tag" });
+    await newTag.fill("Radio");
+    const list = await holdRequests("Tags");
+    await button("Add tag", dialog()).click();
+    await dialog().getByText("The tag “Radio” was created.").waitFor();
+    await newTag.fill("Television");
+    list();
+    await button("Radio 0 links", dialog()).waitFor();
+    expect(await newTag.inputValue()).toBe("Television");
+
+    const update = await holdRequests("UpdateTag");
+    await button("Radio 0 links", dialog()).click();
+    await dialog().getByLabel("Name").fill("Broadcast");
+    await button("Save", dialog()).click();
+    await button(/^VK /, dialog()).click();
+    await dialog().getByLabel("Name").fill("VKontakte");
+    update();
+    await button("Broadcast 0 links", dialog()).waitFor();
+    await dialog().getByText("The tag “Broadcast” was changed.").waitFor();
+    expect(await dialog().getByLabel("Name").inputValue()).toBe("VKontakte");
+  });
+
+  test("a tag that is deleted late leaves the filter that was chosen meanwhile", async () => {
+    await server.ask(
+      `mutation { createTag(input: { channelId: ${CHANNEL}, tagTypeId: "${PLATFORM}", name: "Late", color: "#123456" }) { __typename } }`,
+    );
+    await open();
+    await button("Tags").click();
+    const release = await holdRequests("DeleteTag");
+    await button("Late 0 links", dialog()).click();
+    await button("Delete tag", dialog()).click();
+    await button("Remove it from 0 links and delete it", dialog()).click();
+    await button("Close", dialog()).click();
+    await tagFilter("VK").click();
+    await page.waitForURL(/tags\./);
+    const chosen = page.url();
+    release();
+    await tagFilter("Late").waitFor({ state: "detached" });
+    expect(page.url()).toBe(chosen);
+  });
+
   test("a tag is made in passing, in the form of the link that gets it", async () => {
     await open();
     await button("Create link").click();
