@@ -55,7 +55,9 @@ export function WaitingLinks(props: {
     variables: { channelId, first: 50 },
     fetchPolicy: "cache-and-network",
   });
-  const [edited, setEdited] = useState<WaitingLink | null>(null);
+  const [edited, setEdited] = useState<{ readonly link: WaitingLink } | null>(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setEdited((shown) => (shown === edited ? null : shown));
   const list = (data ?? previousData)?.inviteLinks;
   const links = list?.edges.map(({ node }) => node) ?? [];
   return (
@@ -105,7 +107,7 @@ export function WaitingLinks(props: {
                         type="button"
                         className="slim"
                         aria-label={t("requests.policyOf", { name: title })}
-                        onClick={() => setEdited(link)}
+                        onClick={() => setEdited({ link })}
                       >
                         {t("requests.policy")}
                       </button>
@@ -129,7 +131,7 @@ export function WaitingLinks(props: {
           )}
         </details>
       )}
-      {edited && <PolicyDialog link={edited} onClose={() => setEdited(null)} />}
+      {edited && <PolicyDialog link={edited.link} onClose={close} />}
     </>
   );
 }

@@ -74,14 +74,16 @@ export default function ChannelsSection() {
   const { t } = useI18n();
   const { data, error, refetch, fetchMore } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
   const pages = useAllPages(data?.channels, fetchMore);
-  const [dialog, setDialog] = useState<Channel | "connect" | null>(null);
-  const close = () => setDialog(null);
+  /** Without a channel that is edited, the dialog connects one. */
+  const [dialog, setDialog] = useState<{ readonly edited: Channel | null } | null>(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   return (
     <Section
       title={t("settings.sections.channels")}
       hint={t("settings.channels.hint")}
       action={
-        <button type="button" className="primary" onClick={() => setDialog("connect")}>
+        <button type="button" className="primary" onClick={() => setDialog({ edited: null })}>
           <Icon name="plus" /> {t("settings.channels.connect")}
         </button>
       }
@@ -92,13 +94,17 @@ export default function ChannelsSection() {
         <>
           <ul className="card things">
             {data.channels.edges.map(({ cursor, node }) => (
-              <ChannelRow key={cursor} channel={read(CHANNEL_ROW, node)} onEdit={setDialog} />
+              <ChannelRow
+                key={cursor}
+                channel={read(CHANNEL_ROW, node)}
+                onEdit={(edited) => setDialog({ edited })}
+              />
             ))}
           </ul>
           {pages.error && <LoadProblem error={pages.error} onRetry={pages.retry} />}
         </>
       )}
-      {dialog === "connect" ? (
+      {dialog?.edited === null ? (
         <Dialog title={t("settings.channels.connect")} onClose={close}>
           <div className="fields">
             <AddBot />
@@ -112,7 +118,7 @@ export default function ChannelsSection() {
           </div>
         </Dialog>
       ) : (
-        dialog && <EditChannel channel={dialog} onClose={close} />
+        dialog && <EditChannel channel={dialog.edited} onClose={close} />
       )}
     </Section>
   );

@@ -58,6 +58,8 @@ export default function TokensSection({ mayAll }: { readonly mayAll: boolean }) 
   const tokens = data?.apiTokens.map((token) => read(API_TOKEN_ROW, token)) ?? [];
   const valid = tokens.filter(({ revokedAt }) => revokedAt === null).reverse();
   const ended = tokens.filter(({ revokedAt }) => revokedAt !== null).reverse();
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setRevoked((shown) => (shown === revoked ? null : shown));
   return (
     <Section
       title={t("settings.sections.tokens")}
@@ -92,7 +94,7 @@ export default function TokensSection({ mayAll }: { readonly mayAll: boolean }) 
         </>
       )}
       {isCreating && <CreateToken mayAll={mayAll} onClose={() => setIsCreating(false)} />}
-      {revoked && <RevokeToken token={revoked} onClose={() => setRevoked(null)} />}
+      {revoked && <RevokeToken token={revoked} onClose={close} />}
     </Section>
   );
 }

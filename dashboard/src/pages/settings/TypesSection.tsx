@@ -76,7 +76,8 @@ export default function TypesSection() {
     readonly kind: "edit" | "delete";
     readonly type: Type | null;
   } | null>(null);
-  const close = () => setDialog(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   return (
     <Section
       title={t("settings.sections.tag-types")}

@@ -58,7 +58,8 @@ export default function WebhooksSection({ mayAll }: { readonly mayAll: boolean }
   const { t } = useI18n();
   const { data, error, refetch } = useQuery(WEBHOOKS, { fetchPolicy: "cache-and-network" });
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
-  const close = () => setDialog(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   return (
     <Section
       title={t("settings.sections.webhooks")}

@@ -170,8 +170,9 @@ function LinkStep(props: {
 }) {
   const { state, link, currency, tagChoices } = props;
   const { t } = useI18n();
-  const [dialog, setDialog] = useState<"create" | "qr" | null>(null);
-  const close = () => setDialog(null);
+  const [dialog, setDialog] = useState<{ readonly kind: "create" | "qr" } | null>(null);
+  // A request may end after its dialog was left for another one, which stays.
+  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   const name = link?.name ?? t("links.unnamed");
   return (
     <Step number={4} title={t("start.link")} state={state}>
@@ -179,7 +180,7 @@ function LinkStep(props: {
         <>
           <p className="muted">{t("start.linkHint")}</p>
           <div>
-            <button type="button" className="primary" onClick={() => setDialog("create")}>
+            <button type="button" className="primary" onClick={() => setDialog({ kind: "create" })}>
               <Icon name="plus" /> {t("links.create")}
             </button>
           </div>
@@ -199,13 +200,13 @@ function LinkStep(props: {
           )}
           <CopyField label={t("start.address")} value={link.url} />
           <div>
-            <button type="button" onClick={() => setDialog("qr")}>
+            <button type="button" onClick={() => setDialog({ kind: "qr" })}>
               <Icon name="qr" /> {t("links.qr")}
             </button>
           </div>
         </>
       )}
-      {dialog === "create" && (
+      {dialog?.kind === "create" && (
         <LazyDialog onClose={close}>
           <CreateLink
             currency={currency}
@@ -213,12 +214,12 @@ function LinkStep(props: {
             again={null}
             isHidden={false}
             onShow={() => {}}
-            onQr={() => setDialog("qr")}
+            onQr={() => setDialog({ kind: "qr" })}
             onClose={close}
           />
         </LazyDialog>
       )}
-      {dialog === "qr" && link && (
+      {dialog?.kind === "qr" && link && (
         <LazyDialog onClose={close}>
           <QrDialog url={link.url} name={name} onClose={close} />
         </LazyDialog>

@@ -157,6 +157,25 @@ describeInChromium("the page of requests", () => {
     expect(await page.getByRole("checkbox", { checked: true }).count()).toBe(0);
   });
 
+  test("a policy whose answer comes late closes no other dialog", async () => {
+    for (const [index, name] of ["Late", "Next"].entries()) ask(await makeGate(name), [6_900_001 + index]);
+    await open({}, PAGE);
+    await page.getByText(/^\d+ links? by which people wait$/).click();
+    const release = await holdRequests("SetPolicy");
+    const automatic = () => dialog().getByRole("radio", { name: "The server approves" });
+    await button("Who decides the requests by Late").click();
+    await automatic().check();
+    await dialog().getByLabel("How long after the request").selectOption("6 hours");
+    await button("Save", dialog()).click();
+    await button("Cancel", dialog()).click();
+    await button("Discard", dialog()).click();
+    await button("Who decides the requests by Next").click();
+    await automatic().check();
+    release();
+    await page.getByText("“Late” was changed.").waitFor();
+    expect(await automatic().isChecked()).toBe(true);
+  });
+
   test("the server can decide by itself: set on this page, and in the form of a link", async () => {
     const url = await makeGate("Automatic");
     const [early = 0, late = 0] = range(6_200_001, 2);

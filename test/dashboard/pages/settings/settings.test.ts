@@ -8,6 +8,7 @@ import {
   button,
   dialog,
   ELSEWHERE,
+  holdRequests,
   isFocused,
   open,
   overflow,
@@ -101,6 +102,22 @@ describeInChromium("the settings", () => {
     await button("I have copied it").click();
     await thing("Kept").waitFor();
     expect(await dialog().count()).toBe(0);
+  });
+
+  test("an answer that comes after its dialog was left closes no other dialog", async () => {
+    await open({}, "/settings/channels");
+    server.sandbox.control.addChat({ type: "channel", title: "Slow", username: "slow_channel" });
+    const connect = await holdRequests("ConnectChannel");
+    await button("Connect channel").click();
+    await dialog().getByLabel("Channel or group").fill("@slow_channel");
+    await button("Connect", dialog()).click();
+    await button("Close", dialog()).click();
+    await button("Edit Coffee & Code: the chat").click();
+    await dialog().getByLabel("Time zone").fill("Asia/Tokyo");
+    connect();
+    await thing("Slow").waitFor();
+    await page.getByText("“Slow” is connected.").waitFor();
+    expect(await dialog().getByLabel("Time zone").inputValue()).toBe("Asia/Tokyo");
   });
 
   test("a channel shows what the bot may, is checked again, connected and changed", async () => {
