@@ -48,15 +48,13 @@ const portionsOf = (ids: readonly string[]): string[][] =>
 export default function BulkBar(props: {
   readonly selected: Selection;
   readonly filter: InviteLinkFilter;
-  /** What tells the list shown from others. */
-  readonly list: string;
   /** How many links match the filter; undefined until it is loaded. */
   readonly totalCount: number | undefined;
-  /** @param list the list that the selection is of, which may have changed while it was loaded */
-  readonly onSelect: (selection: Selection, list: string) => void;
+  /** @param before the selection that is replaced, unless it was changed meanwhile */
+  readonly onSelect: (selection: Selection, before: Selection) => void;
   readonly onClear: () => void;
 }) {
-  const { selected, filter, list, totalCount = 0, onSelect, onClear } = props;
+  const { selected, filter, totalCount = 0, onSelect, onClear } = props;
   const { t, number } = useI18n();
   const { channelId, title, isAdmin } = useChannel();
   const client = useApolloClient();
@@ -89,7 +87,7 @@ export default function BulkBar(props: {
       const page = data?.inviteLinks.pageInfo;
       after = page?.hasNextPage ? page.endCursor : null;
     } while (after);
-    onSelect(all, list);
+    onSelect(all, selected);
   }
 
   const ids = [...selected.keys()];

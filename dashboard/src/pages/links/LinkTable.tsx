@@ -234,7 +234,6 @@ export function LinkTable(props: {
             <BulkBar
               selected={selected}
               filter={filter}
-              list={listKey}
               totalCount={totalCount}
               onSelect={select}
               onClear={() => {

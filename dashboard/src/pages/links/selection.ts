@@ -20,9 +20,9 @@ export function useSelection(shown: readonly SelectedLink[], list: string) {
   const now = useRef({ shown, selected, list });
   now.current = { shown, selected, list };
   const last = useRef<string | null>(null);
-  /** @param of the list that the selection is of. It is dropped if another list is shown by now. */
-  const select = useCallback((next: Selection, of = now.current.list) => {
-    if (of === now.current.list) setState({ list: of, selected: next });
+  /** @param before the selection that is replaced. If it was changed meanwhile, or is of another list, nothing is. */
+  const select = useCallback((next: Selection, before = now.current.selected) => {
+    if (before === now.current.selected) setState({ list: now.current.list, selected: next });
   }, []);
   /** @param isRange whether all from the row changed before up to this one are changed with it */
   const toggle = useCallback(

@@ -107,6 +107,7 @@ export default function RequestsPage() {
       return next;
     });
   async function selectAll(): Promise<void> {
+    if (isLoadingAll) return;
     setIsLoadingAll(true);
     try {
       let page = list?.pageInfo;
@@ -119,7 +120,8 @@ export default function RequestsPage() {
           if (its === "PENDING") ids.push(id);
         }
       }
-      if (shownFilter.current === filter) setSelected(new Set(ids));
+      // What was selected by hand meanwhile stays, as does another list with nothing selected.
+      setSelected((now) => (now === selected ? new Set(ids) : now));
     } catch {
       // The shell says that the server cannot be reached; what is selected stays.
     } finally {

@@ -9,6 +9,7 @@ import {
   count,
   dialog,
   ELSEWHERE,
+  holdRequests,
   holdToast,
   isFocused,
   linksOfServer,
@@ -95,6 +96,20 @@ describeInChromium("many links at once", () => {
     await button("Clear the selection", bar()).click();
     await shows(() => bar().count()).toBe(0);
     expect(await isFocused(page.getByRole("region", { name: "Links", exact: true }))).toBe(true);
+  });
+
+  test("a selection that is cleared while all links are loaded stays empty", async () => {
+    await open({}, "/?search=row");
+    await shows(() => rows().count()).toBe(PAGE_SIZE);
+    await pick("Row 59").check();
+    const release = await holdRequests("AllLinks");
+    await button("Select all 60 that match", bar()).click();
+    await button("Clear the selection", bar()).click();
+    const answered = page.waitForResponse("**/graphql");
+    release();
+    await (await answered).finished();
+    await pick("Row 58").check();
+    await shows(() => bar().getByRole("status").innerText()).toBe("1 selected");
   });
 
   test("tags that only a part of the links got are told, given to the rest and taken from all by Undo", async () => {

@@ -157,6 +157,26 @@ describeInChromium("the page of requests", () => {
     expect(await page.getByRole("checkbox", { checked: true }).count()).toBe(0);
   });
 
+  test("what is selected by hand while all are loaded stays as it is", async () => {
+    const url = await makeGate("By hand");
+    const [first = 0, ...others] = range(6_800_001, 55);
+    ask(url, [...others, first]);
+    await open({}, PAGE);
+    await page.getByText(/^\d+ links? by which people wait$/).click();
+    await button("Show only these: By hand").click();
+    await shows(countShown).toBe("55 requests");
+    const bar = page.getByRole("region", { name: "Selected requests" });
+    const box = page.getByRole("checkbox", { name: `Select User ${first}` });
+    const release = await holdRequests("JoinRequests");
+    await box.check();
+    await button("Select all 55 requests").click();
+    await button("Clear selection", bar).click();
+    release();
+    await button("Select all 55 requests").waitFor({ state: "detached" });
+    await box.check();
+    await bar.getByText("1 selected").waitFor();
+  });
+
   test("a policy whose answer comes late closes no other dialog", async () => {
     for (const [index, name] of ["Late", "Next"].entries()) ask(await makeGate(name), [6_900_001 + index]);
     await open({}, PAGE);
