@@ -54,7 +54,6 @@ export class Connection {
   restore(): void {
     if (!this.#isLost) return;
     this.close();
-    this.#isLost = false;
     this.#tell();
     this.#onRestored();
   }
@@ -71,8 +70,9 @@ export class Connection {
     });
   }
 
-  /** Ends the attempts. */
+  /** Ends the attempts; one that is on its way is the last. */
   close(): void {
+    this.#isLost = false;
     clearTimeout(this.#timer);
     removeEventListener("online", this.#tryNow);
     removeEventListener("visibilitychange", this.#tryNow);
