@@ -1,5 +1,4 @@
 import { useQuery } from "@apollo/client/react";
-import { useState } from "react";
 import type { WaitingLinksQuery } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -8,6 +7,7 @@ import { JOIN_REQUEST_POLICY, PolicyText } from "../../parts/link/policy.js";
 import { useChannel } from "../../shell/channel.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import { PolicyDialog } from "./PolicyDialog.js";
 
 const WAITING_LINKS = graphql(`
@@ -55,9 +55,7 @@ export function WaitingLinks(props: {
     variables: { channelId, first: 50 },
     fetchPolicy: "cache-and-network",
   });
-  const [edited, setEdited] = useState<{ readonly link: WaitingLink } | null>(null);
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setEdited((shown) => (shown === edited ? null : shown));
+  const { dialog, open, close } = useOpenDialog<{ readonly link: WaitingLink }>();
   const list = (data ?? previousData)?.inviteLinks;
   const links = list?.edges.map(({ node }) => node) ?? [];
   return (
@@ -107,7 +105,7 @@ export function WaitingLinks(props: {
                         type="button"
                         className="slim"
                         aria-label={t("requests.policyOf", { name: title })}
-                        onClick={() => setEdited({ link })}
+                        onClick={() => open({ link })}
                       >
                         {t("requests.policy")}
                       </button>
@@ -131,7 +129,7 @@ export function WaitingLinks(props: {
           )}
         </details>
       )}
-      {edited && <PolicyDialog link={edited.link} onClose={close} />}
+      {dialog && <PolicyDialog link={dialog.link} onClose={close} />}
     </>
   );
 }

@@ -1,5 +1,4 @@
 import { useMutation, useQuery } from "@apollo/client/react";
-import { useState } from "react";
 import { Link } from "wouter";
 import type { ChannelRowFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
@@ -18,6 +17,7 @@ import { Icon } from "../../ui/Icon.js";
 import { LoadProblem } from "../../ui/LoadProblem.js";
 import { Name } from "../../ui/Name.js";
 import { toast } from "../../ui/toast.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import { Section } from "./Section.js";
 
 const CHANNEL_ROW = graphql(`
@@ -75,15 +75,13 @@ export default function ChannelsSection() {
   const { data, error, refetch, fetchMore } = useQuery(CHANNELS, { fetchPolicy: "cache-and-network" });
   const pages = useAllPages(data?.channels, fetchMore);
   /** Without a channel that is edited, the dialog connects one. */
-  const [dialog, setDialog] = useState<{ readonly edited: Channel | null } | null>(null);
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
+  const { dialog, open, close } = useOpenDialog<{ readonly edited: Channel | null }>();
   return (
     <Section
       title={t("settings.sections.channels")}
       hint={t("settings.channels.hint")}
       action={
-        <button type="button" className="primary" onClick={() => setDialog({ edited: null })}>
+        <button type="button" className="primary" onClick={() => open({ edited: null })}>
           <Icon name="plus" /> {t("settings.channels.connect")}
         </button>
       }
@@ -97,7 +95,7 @@ export default function ChannelsSection() {
               <ChannelRow
                 key={cursor}
                 channel={read(CHANNEL_ROW, node)}
-                onEdit={(edited) => setDialog({ edited })}
+                onEdit={(edited) => open({ edited })}
               />
             ))}
           </ul>

@@ -10,6 +10,7 @@ import { Loading } from "../../parts/Loading.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { toast } from "../../ui/toast.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import { CreateToken } from "./CreateToken.js";
 import { Section } from "./Section.js";
 
@@ -54,12 +55,10 @@ export default function TokensSection({ mayAll }: { readonly mayAll: boolean }) 
   const { t, number } = useI18n();
   const { data, error, refetch } = useQuery(API_TOKENS, { fetchPolicy: "cache-and-network" });
   const [isCreating, setIsCreating] = useState(false);
-  const [revoked, setRevoked] = useState<Token | null>(null);
+  const { dialog: revoked, open: revoke, close } = useOpenDialog<Token>();
   const tokens = data?.apiTokens.map((token) => read(API_TOKEN_ROW, token)) ?? [];
   const valid = tokens.filter(({ revokedAt }) => revokedAt === null).reverse();
   const ended = tokens.filter(({ revokedAt }) => revokedAt !== null).reverse();
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setRevoked((shown) => (shown === revoked ? null : shown));
   return (
     <Section
       title={t("settings.sections.tokens")}
@@ -76,7 +75,7 @@ export default function TokensSection({ mayAll }: { readonly mayAll: boolean }) 
         <>
           <ul className="card things">
             {valid.map((token) => (
-              <TokenRow key={token.id} token={token} onRevoke={() => setRevoked(token)} />
+              <TokenRow key={token.id} token={token} onRevoke={() => revoke(token)} />
             ))}
           </ul>
           {ended.length > 0 && (

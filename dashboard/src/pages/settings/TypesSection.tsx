@@ -12,6 +12,7 @@ import { Field } from "../../ui/Field.js";
 import { Icon } from "../../ui/Icon.js";
 import { Name } from "../../ui/Name.js";
 import { toast } from "../../ui/toast.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import { evictTypes } from "./evictTypes.js";
 import { Section } from "./Section.js";
 
@@ -72,18 +73,16 @@ export default function TypesSection() {
   const { t } = useI18n();
   const { data, previousData, error, refetch } = useQuery(TYPE_LIST, { fetchPolicy: "cache-and-network" });
   const shown = data ?? previousData;
-  const [dialog, setDialog] = useState<{
+  const { dialog, open, close } = useOpenDialog<{
     readonly kind: "edit" | "delete";
     readonly type: Type | null;
-  } | null>(null);
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
+  }>();
   return (
     <Section
       title={t("settings.sections.tag-types")}
       hint={t("settings.types.hint")}
       action={
-        <button type="button" className="primary" onClick={() => setDialog({ kind: "edit", type: null })}>
+        <button type="button" className="primary" onClick={() => open({ kind: "edit", type: null })}>
           <Icon name="plus" /> {t("settings.types.create")}
         </button>
       }
@@ -103,7 +102,7 @@ export default function TypesSection() {
                 <button
                   type="button"
                   aria-label={t("settings.types.renameOf", { name: type.name })}
-                  onClick={() => setDialog({ kind: "edit", type })}
+                  onClick={() => open({ kind: "edit", type })}
                 >
                   {t("settings.types.rename")}
                 </button>
@@ -111,7 +110,7 @@ export default function TypesSection() {
                   type="button"
                   className="danger"
                   aria-label={t("settings.deleteOf", { name: type.name })}
-                  onClick={() => setDialog({ kind: "delete", type })}
+                  onClick={() => open({ kind: "delete", type })}
                 >
                   {t("settings.delete")}
                 </button>

@@ -10,6 +10,7 @@ import { Loading } from "../../parts/Loading.js";
 import { Icon } from "../../ui/Icon.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import { Deliveries } from "./Deliveries.js";
 import { Section } from "./Section.js";
 import { UPDATE_WEBHOOK, WebhookDialog } from "./WebhookDialog.js";
@@ -57,15 +58,13 @@ type OpenDialog =
 export default function WebhooksSection({ mayAll }: { readonly mayAll: boolean }) {
   const { t } = useI18n();
   const { data, error, refetch } = useQuery(WEBHOOKS, { fetchPolicy: "cache-and-network" });
-  const [dialog, setDialog] = useState<OpenDialog | null>(null);
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
+  const { dialog, open, close } = useOpenDialog<OpenDialog>();
   return (
     <Section
       title={t("settings.sections.webhooks")}
       hint={t("settings.webhooks.hint")}
       action={
-        <button type="button" className="primary" onClick={() => setDialog({ kind: "create" })}>
+        <button type="button" className="primary" onClick={() => open({ kind: "create" })}>
           <Icon name="plus" /> {t("settings.webhooks.create")}
         </button>
       }
@@ -82,8 +81,8 @@ export default function WebhooksSection({ mayAll }: { readonly mayAll: boolean }
               <WebhookRow
                 key={webhook.id}
                 webhook={webhook}
-                onEdit={() => setDialog({ kind: "edit", webhook })}
-                onDelete={() => setDialog({ kind: "delete", webhook })}
+                onEdit={() => open({ kind: "edit", webhook })}
+                onDelete={() => open({ kind: "delete", webhook })}
               />
             );
           })}

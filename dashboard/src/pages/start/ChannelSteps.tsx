@@ -14,6 +14,7 @@ import { Icon } from "../../ui/Icon.js";
 import { lazyPart } from "../../ui/lazyPart.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import { Step, type StepState } from "./Step.js";
 import { TypesForm } from "./TypesForm.js";
 // The form of a link is the one of the page of links.
@@ -170,9 +171,7 @@ function LinkStep(props: {
 }) {
   const { state, link, currency, tagChoices } = props;
   const { t } = useI18n();
-  const [dialog, setDialog] = useState<{ readonly kind: "create" | "qr" } | null>(null);
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
+  const { dialog, open, close } = useOpenDialog<{ readonly kind: "create" | "qr" }>();
   const name = link?.name ?? t("links.unnamed");
   return (
     <Step number={4} title={t("start.link")} state={state}>
@@ -180,7 +179,7 @@ function LinkStep(props: {
         <>
           <p className="muted">{t("start.linkHint")}</p>
           <div>
-            <button type="button" className="primary" onClick={() => setDialog({ kind: "create" })}>
+            <button type="button" className="primary" onClick={() => open({ kind: "create" })}>
               <Icon name="plus" /> {t("links.create")}
             </button>
           </div>
@@ -200,7 +199,7 @@ function LinkStep(props: {
           )}
           <CopyField label={t("start.address")} value={link.url} />
           <div>
-            <button type="button" onClick={() => setDialog({ kind: "qr" })}>
+            <button type="button" onClick={() => open({ kind: "qr" })}>
               <Icon name="qr" /> {t("links.qr")}
             </button>
           </div>
@@ -214,7 +213,7 @@ function LinkStep(props: {
             again={null}
             isHidden={false}
             onShow={() => {}}
-            onQr={() => setDialog({ kind: "qr" })}
+            onQr={() => open({ kind: "qr" })}
             onClose={close}
           />
         </LazyDialog>
