@@ -79,13 +79,19 @@ export default function RequestsPage() {
   });
   // The rows before stand until those of another filter are loaded, but not if that fails.
   const list = (data ?? (error ? undefined : previousData))?.joinRequests;
-  const requests = list?.edges.map(({ node }) => read(JOIN_REQUEST_ROW, node)) ?? [];
-  const open = requests.filter((request) => request.state === "PENDING").map(({ id }) => id);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [isLoadingAll, setIsLoadingAll] = useState(false);
   const decisions = useDecisions((decided) =>
     setSelected((before) => new Set([...before].filter((id) => !decided.has(id)))),
   );
+  const listed = list?.edges.map(({ node }) => read(JOIN_REQUEST_ROW, node)) ?? [];
+  const isListed = new Set(listed.map(({ id }) => id));
+  // The list may be loaded again without a request that was decided elsewhere. Why it could not be decided stays in sight.
+  const unlisted = [...decisions.failures.values()].flatMap(({ request }) =>
+    isListed.has(request.id) ? [] : [request],
+  );
+  const requests = [...unlisted, ...listed];
+  const open = requests.filter((request) => request.state === "PENDING").map(({ id }) => id);
   const chosen = open.filter((id) => selected.has(id));
   // What is selected stays until it is decided, since a shorter list would have a part of it.
   useArrivals(channelId, decisions.progress !== null || chosen.length > 0, () => {
@@ -203,7 +209,7 @@ export default function RequestsPage() {
                 request={request}
                 isSelected={selected.has(request.id)}
                 isBusy={decisions.progress !== null}
-                error={decisions.failures.get(request.id)}
+                error={decisions.failures.get(request.id)?.reason}
                 canEdit={canEdit}
                 onToggle={() => toggle(request.id)}
                 onDecide={(decision) => void decisions.decide([request.id], decision)}

@@ -1,11 +1,12 @@
 import { useApolloClient, useMutation } from "@apollo/client/react";
 import { useEffect, useRef, useState } from "react";
 import { failureOf } from "../../api/failure.js";
-import type { JoinRequestDecision } from "../../api/gql/graphql.js";
+import type { JoinRequestDecision, JoinRequestRowFragment } from "../../api/gql/graphql.js";
 import { graphql, read } from "../../api/gql/index.js";
 import { PROBLEM, type ProblemView, requireResult } from "../../api/problems.js";
 import { useI18n } from "../../i18n/index.js";
 import { toast } from "../../ui/toast.js";
+import { JOIN_REQUEST_ROW } from "./RequestRow.js";
 import { reloadCounts } from "./reloadCounts.js";
 
 const DECIDE = graphql(`
@@ -38,6 +39,12 @@ export interface Progress {
   readonly total: number;
 }
 
+/** A request that could not be decided, as it was then. */
+export interface Failure {
+  readonly request: JoinRequestRowFragment;
+  readonly reason: string;
+}
+
 export type Decisions = ReturnType<typeof useDecisions>;
 
 /**
@@ -49,7 +56,7 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
   const client = useApolloClient();
   const [run] = useMutation(DECIDE);
   const [progress, setProgress] = useState<Progress | null>(null);
-  const [failures, setFailures] = useState<ReadonlyMap<string, string>>(new Map());
+  const [failures, setFailures] = useState<ReadonlyMap<string, Failure>>(new Map());
   const [problem, setProblem] = useState<ProblemView | null>(null);
   const isStopped = useRef(false);
   const isRunning = useRef(false);
@@ -72,7 +79,7 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
     waiting: string[],
     decision: JoinRequestDecision,
     decided: Set<string>,
-    failed: Map<string, string>,
+    failed: Map<string, Failure>,
   ): Promise<number | null> {
     const ids = waiting.splice(0, PORTION);
     const { data } = await run({ variables: { input: { ids, decision } } });
@@ -89,7 +96,10 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
       else if (reason.__typename === "RateLimitedError" && reason.retryAfterSeconds <= LONGEST_WAIT) {
         waiting.push(joinRequest.id);
         wait = Math.max(wait, reason.retryAfterSeconds);
-      } else failed.set(joinRequest.id, reason.message);
+      } else {
+        const request = read(JOIN_REQUEST_ROW, joinRequest);
+        failed.set(joinRequest.id, { request, reason: reason.message });
+      }
     }
     return wait;
   }
@@ -100,7 +110,7 @@ export function useDecisions(onDecided: (ids: ReadonlySet<string>) => void) {
     isStopped.current = false;
     const waiting = [...ids];
     const decided = new Set<string>();
-    const failed = new Map<string, string>();
+    const failed = new Map<string, Failure>();
     setProblem(null);
     setFailures(failed);
     const show = () => setProgress({ done: decided.size + failed.size, total: ids.length });
