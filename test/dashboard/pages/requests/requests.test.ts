@@ -173,8 +173,10 @@ describeInChromium("the page of requests", () => {
     await box.check();
     await button("Select all 55 requests").click();
     await button("Clear selection", bar).click();
+    const isLoading = button("Select all 55 requests").and(page.locator("[aria-disabled=true]"));
+    await isLoading.waitFor();
     release();
-    await button("Select all 55 requests").waitFor({ state: "detached" });
+    await isLoading.waitFor({ state: "detached" });
     await box.check();
     await bar.getByText("1 selected").waitFor();
   });

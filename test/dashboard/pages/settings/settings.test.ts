@@ -115,8 +115,8 @@ describeInChromium("the settings", () => {
     await button("Edit Coffee & Code: the chat").click();
     await dialog().getByLabel("Time zone").fill("Asia/Tokyo");
     connect();
-    await thing("Slow").waitFor();
     await page.getByText("“Slow” is connected.").waitFor();
+    await thing("Slow").waitFor();
     expect(await dialog().getByLabel("Time zone").inputValue()).toBe("Asia/Tokyo");
   });
 
