@@ -11,8 +11,12 @@ import { type SessionConfig, StandbyError } from "./session.js";
 
 /** How often each server is looked at, in milliseconds. */
 const LOOK_EVERY_MS = 1000;
-/** How many times in a row, and with which pause, the replica is asked whether it has replayed what callers wrote. */
-const REPLAY_LOOKS = 20;
+/**
+ * How many times in a row, and with which pause, the replica is asked whether it has replayed what callers wrote. Another
+ * server may notice three seconds later than this one that the primary stands still: its next look comes within a second, and
+ * waits two seconds for an answer.
+ */
+const REPLAY_LOOKS = 40;
 const REPLAY_PAUSE_MS = 100;
 /** How many times a read is tried. */
 const MAX_TRIES = 3;
@@ -321,7 +325,8 @@ export class Failover implements ReadinessProbe {
     this.#giveUp();
     for (let looks = 0; looks < REPLAY_LOOKS; looks += 1) {
       const look = await this.#lookAtReplica();
-      if (look === null || this.#readable() !== null) return;
+      // A replica that was promoted is found by the next decision.
+      if (look === null || look.timeline !== null || this.#readable() !== null) return;
       await delay(REPLAY_PAUSE_MS);
     }
   }

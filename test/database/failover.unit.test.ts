@@ -47,6 +47,8 @@ class FakeServer {
   isAway = false;
   /** What was announced here, the latest last. */
   readonly announced: string[] = [];
+  /** How many looks with an announcement still find that another server writes. */
+  looksWithWriter = 0;
   /** Looks with an announcement are answered after it. */
   held: Promise<void> = Promise.resolve();
   readonly pool: ServerPool;
@@ -75,7 +77,9 @@ class FakeServer {
     if (announcement === undefined) return text.includes("as timeline") ? look : { position: 200 };
     this.announced.push(announcement.replace("invite-links replica ", ""));
     await this.held;
-    return { ...look, others: 0, writing: 0, required: 200, isReplayed: true, isSettled: true };
+    const others = this.looksWithWriter > 0 ? 1 : 0;
+    this.looksWithWriter -= others;
+    return { ...look, others, writing: others, required: 200, isReplayed: true, isSettled: true };
   }
 }
 
@@ -126,6 +130,24 @@ test("a transaction that ends after its primary was replaced does not make later
     primary.isAway = true;
     await expect(failover.write()).rejects.toThrow("The primary is away.");
     expect(replica.announced.at(-1)).toBe("100");
+  } finally {
+    failover.close();
+  }
+});
+
+test("a read waits for another server that notices three seconds later that the primary is away", async () => {
+  const { primary, replica, failover } = await startFailover();
+  try {
+    primary.isAway = true;
+    replica.looksWithWriter = 30;
+    // In an outage, the failures of reads lead to no further decisions.
+    const decide = failover.write.bind(failover);
+    vi.spyOn(failover, "write").mockImplementationOnce(decide).mockRejectedValue(new Error("decided before"));
+    const answer = await failover.reading(async (database) => {
+      if (database.prisma === primary.prisma) throw Object.assign(new Error("away"), { code: "08006" });
+      return "an answer of the replica";
+    });
+    expect(answer).toBe("an answer of the replica");
   } finally {
     failover.close();
   }
