@@ -1,6 +1,5 @@
 import { CombinedGraphQLErrors } from "@apollo/client";
 import { useQuery } from "@apollo/client/react";
-import { useState } from "react";
 import { Link, useParams, useSearch } from "wouter";
 import { graphql, read } from "../../api/gql/index.js";
 import { useI18n } from "../../i18n/index.js";
@@ -20,6 +19,7 @@ import { lazyPart } from "../../ui/lazyPart.js";
 import { Name } from "../../ui/Name.js";
 import { TagChip } from "../../ui/TagChip.js";
 import { useCopied } from "../../ui/useCopied.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import { LinkChart } from "./LinkChart.js";
 import { LinkDetails } from "./LinkDetails.js";
 import { LinkEvents } from "./LinkEvents.js";
@@ -75,7 +75,7 @@ export default function LinkPage() {
 function OneLink({ id }: { readonly id: string }) {
   const { t } = useI18n();
   const { channelId, canEdit } = useChannel();
-  const [dialog, setDialog] = useState<OpenDialog | null>(null);
+  const { dialog, open, close } = useOpenDialog<OpenDialog>();
   useChangedLinks(channelId, MOVED, id);
   // The address has the filter and the order of the list that one came from.
   const back = `/?${useSearch()}`;
@@ -99,8 +99,6 @@ function OneLink({ id }: { readonly id: string }) {
   const currency = loaded?.channel?.currency ?? "USD";
   const name = link && (link.name ?? t("links.unnamed"));
   useTitle(name ?? t("pages.link"));
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
   if (data?.inviteLink === null || isNowhere(error))
     return (
       <Lonely title={t("link.unknown")}>
@@ -136,16 +134,12 @@ function OneLink({ id }: { readonly id: string }) {
         {link && (
           <div className="link-actions">
             <CopyButton url={link.url} />
-            <button type="button" aria-haspopup="dialog" onClick={() => setDialog({ kind: "qr", link })}>
+            <button type="button" aria-haspopup="dialog" onClick={() => open({ kind: "qr", link })}>
               <Icon name="qr" /> {t("links.qr")}
             </button>
             {canEdit && (
               <>
-                <button
-                  type="button"
-                  aria-haspopup="dialog"
-                  onClick={() => setDialog({ kind: "edit", link })}
-                >
+                <button type="button" aria-haspopup="dialog" onClick={() => open({ kind: "edit", link })}>
                   <Icon name="edit" /> {t("links.edit")}
                 </button>
                 {/* The form has no fields for a price, so a copy of a paid link would be free. */}
@@ -153,7 +147,7 @@ function OneLink({ id }: { readonly id: string }) {
                   <button
                     type="button"
                     aria-haspopup="dialog"
-                    onClick={() => setDialog({ kind: "duplicate", link })}
+                    onClick={() => open({ kind: "duplicate", link })}
                   >
                     <Icon name="copy" /> {t("link.duplicate")}
                   </button>
@@ -163,7 +157,7 @@ function OneLink({ id }: { readonly id: string }) {
                     type="button"
                     className="danger"
                     aria-haspopup="dialog"
-                    onClick={() => setDialog({ kind: "revoke", link })}
+                    onClick={() => open({ kind: "revoke", link })}
                   >
                     <Icon name="revoke" /> {t("links.revoke")}
                   </button>
@@ -199,8 +193,8 @@ function OneLink({ id }: { readonly id: string }) {
               copied={{ values: valuesOf(dialog.link), policy: policy ?? BY_PEOPLE }}
               isHidden={false}
               onShow={close}
-              onQr={(copy) => setDialog({ kind: "qr", link: copy })}
-              onEdit={(copy) => setDialog({ kind: "edit", link: copy })}
+              onQr={(copy) => open({ kind: "qr", link: copy })}
+              onEdit={(copy) => open({ kind: "edit", link: copy })}
               onClose={close}
             />
           )}

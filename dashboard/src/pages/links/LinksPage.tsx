@@ -1,4 +1,4 @@
-import { Suspense, useState } from "react";
+import { Suspense } from "react";
 import { useI18n } from "../../i18n/index.js";
 import { FilteredPage } from "../../parts/filter/FilteredPage.js";
 import { useFilteredLinks } from "../../parts/filter/useFilteredLinks.js";
@@ -14,6 +14,7 @@ import { Boundary } from "../../ui/Boundary.js";
 import { Icon } from "../../ui/Icon.js";
 import { lazyPart } from "../../ui/lazyPart.js";
 import { Name } from "../../ui/Name.js";
+import { useOpenDialog } from "../../ui/useOpenDialog.js";
 import type { LinkAction } from "./LinkRow.js";
 import { LinkTable } from "./LinkTable.js";
 import { Overview } from "./Overview.js";
@@ -40,12 +41,10 @@ export default function LinksPage() {
   const { channelId, title, username, canEdit } = useChannel();
   const links = useFilteredLinks();
   const { view, changeView, channel, facets } = links;
-  const [dialog, setDialog] = useState<OpenDialog | null>(null);
+  const { dialog, open, close } = useOpenDialog<OpenDialog>();
   useChangedLinks(channelId, MOVED);
   const currency = channel?.currency ?? "";
-  // A request may end after its dialog was left for another one, which stays.
-  const close = () => setDialog((shown) => (shown === dialog ? null : shown));
-  useKey("n", canEdit ? () => setDialog({ kind: "create", again: null }) : null);
+  useKey("n", canEdit ? () => open({ kind: "create", again: null }) : null);
 
   return (
     <>
@@ -56,14 +55,14 @@ export default function LinksPage() {
         actions={
           canEdit && (
             <>
-              <button type="button" onClick={() => setDialog({ kind: "tags" })}>
+              <button type="button" onClick={() => open({ kind: "tags" })}>
                 <Icon name="tag" /> {t("links.tags")}
               </button>
               <button
                 type="button"
                 className="primary"
                 aria-keyshortcuts="n"
-                onClick={() => setDialog({ kind: "create", again: null })}
+                onClick={() => open({ kind: "create", again: null })}
               >
                 <Icon name="plus" /> {t("links.create")}
               </button>
@@ -79,12 +78,12 @@ export default function LinksPage() {
                 </Suspense>
               </Boundary>
             )}
-            <UncertainCreations onRepeat={(again) => setDialog({ kind: "create", again })} />
+            <UncertainCreations onRepeat={(again) => open({ kind: "create", again })} />
           </>
         }
       >
         <Overview links={links} />
-        <LinkTable links={links} onAct={setDialog} />
+        <LinkTable links={links} onAct={open} />
       </FilteredPage>
       {dialog && (
         <LazyDialog key={dialog.kind} onClose={close}>
@@ -95,8 +94,8 @@ export default function LinksPage() {
               again={dialog.again}
               isHidden={isFiltered(view)}
               onShow={() => clearFilter(changeView)}
-              onQr={(link) => setDialog({ kind: "qr", link })}
-              onEdit={(link) => setDialog({ kind: "edit", link })}
+              onQr={(link) => open({ kind: "qr", link })}
+              onEdit={(link) => open({ kind: "edit", link })}
               onClose={close}
             />
           )}
