@@ -41,6 +41,13 @@ const value = async (text: string, values: unknown[] = []): Promise<unknown> => 
   return rows[0].value;
 };
 
+/** Opens the closed database of these tests again, which must answer. */
+async function reopen(): Promise<void> {
+  opened = await embeddedPool(prepared.dataDir as string, () => {});
+  pool = opened.pool;
+  expect(await value("1")).toBe(1);
+}
+
 describe("the socket of the embedded database", () => {
   beforeEach(async () => {
     await pool.query("drop table if exists item; create table item (id int primary key, name text not null)");
@@ -319,9 +326,7 @@ describe("the folder of an embedded database", () => {
     const folder = prepared.dataDir as string;
     await expect(embeddedPool(folder, () => {})).rejects.toThrow(FolderInUseError);
     await opened.close();
-    opened = await embeddedPool(folder, () => {});
-    pool = opened.pool;
-    expect(await value("1")).toBe(1);
+    await reopen();
   });
 
   it("is unlocked after a failed attempt to open a damaged database", async () => {
@@ -458,18 +463,14 @@ describe("another process on the folder of an embedded database", () => {
       holder.child.kill("SIGKILL");
       await holder.closed;
     }
-    opened = await embeddedPool(mine, () => {});
-    pool = opened.pool;
-    expect(await value("1")).toBe(1);
+    await reopen();
   });
 
   it("opens a folder whose last process was killed while it made PostgreSQL's lock file", async () => {
     const mine = prepared.dataDir as string;
     await opened.close();
     await writeFile(join(mine, "postgres", "postmaster.pid"), "");
-    opened = await embeddedPool(mine, () => {});
-    pool = opened.pool;
-    expect(await value("1")).toBe(1);
+    await reopen();
   });
 
   it("opens a folder whose first processes were killed while they made the database", async () => {
