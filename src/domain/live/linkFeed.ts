@@ -68,7 +68,8 @@ const linksOfEvent = sql`
  * log, and links whose numbers member events changed.
  *
  * Audit entries are read by the id of their transaction. The next read begins with the oldest transaction that had not ended
- * at the last read, so that no entry is missed, however long its transaction took. Entries that are read again are left out.
+ * at the last read, so that no entry is missed, however long its transaction took. Entries that are read again are left out,
+ * and the first read only finds out which ones those are.
  */
 export class LinkFeed {
   readonly #database: Pick<Database, "query">;
@@ -183,17 +184,17 @@ export class LinkFeed {
   }
 
   async #readAudit(): Promise<void> {
-    // Null reads no entries, only where the next read begins.
     const from = this.#transaction;
     const rows = await this.#database.query<AuditRow>(
       statement("link_feed_audit")`
       select a.id, a.channel_id as "channelId", a.subject_id as "linkId", s.oldest
       from (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest) s
       left join audit_entry a on a.channel_id = any(${[...this.#channels.keys()]}::uuid[])
-        and a.transaction_id >= ${from}::bigint and a.action like 'inviteLink.%'`,
+        and a.transaction_id >= coalesce(${from}::bigint, s.oldest) and a.action like 'inviteLink.%'`,
       "frequent",
     );
-    this.#transaction = rows[0]?.oldest ?? from;
+    // Without subscribers nothing is read, and the next read is a first one.
+    this.#transaction = this.#channels.size > 0 ? (rows[0]?.oldest ?? from) : null;
     const entries = rows.filter((row): row is AuditRow & { readonly id: string } => row.id !== null);
     const news = entries.filter(({ id }) => !this.#known.has(id));
     this.#known = new Set(entries.map(({ id }) => id));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Database } from "../../../src/database/database.js";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { LinkFeed, type ReadBeginning } from "../../../src/domain/live/linkFeed.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
@@ -53,4 +54,31 @@ test("after a merge of two channels, the links that changed in the remaining one
   // A read in the future finds nothing: neither events nor audit entries are as young.
   const later = { transaction: Number.MAX_SAFE_INTEGER, at: Date.now() + 60_000 };
   expect(await feed.changedSince(remaining, later)).toEqual([]);
+});
+
+test("the feed begins anew after all subscribers have left, although the last one left during a read", async () => {
+  const { database } = opened;
+  const chatId = newChatId();
+  const ingestion = new UpdateIngestion({ database, botId: 7_000_000_001, notifies: false });
+  await ingestion.ingest([received(join(chatId, 1, 1))], null);
+  let leave = () => {};
+  // From which transaction on each read reads changes.
+  const beginnings: unknown[] = [];
+  const query: Database["query"] = async (sql, use) => {
+    const rows = await database.query<never>(sql, use);
+    if (sql.statementName !== "link_feed_audit") return rows;
+    beginnings.push(sql.values.at(-1));
+    leave();
+    return rows;
+  };
+  const feed = new LinkFeed({ query }, (error) => {
+    throw error;
+  });
+  const channelId = (await feed.findChannel(chatId))?.channelId ?? "";
+  const watcher = { onChanged: () => {}, onGone: () => {} };
+  leave = await feed.watch(channelId, watcher);
+  feed.wake();
+  await expect.poll(() => beginnings.length).toBe(2);
+  (await feed.watch(channelId, watcher))();
+  expect(beginnings).toEqual([null, expect.any(Number), null]);
 });

@@ -441,6 +441,20 @@ await describeOnForms("live subscriptions on one PostgreSQL", ["server"], (form)
     }
   });
 
+  test("links that were changed before a subscription are not told, while an older transaction is open", async () => {
+    const [server] = servers as [LiveServer];
+    const client = new pg.Client(bed.database.url ?? "");
+    onTestFinished(() => client.end());
+    await client.connect();
+    await client.query("begin");
+    await client.query("select pg_current_xact_id()");
+    await server.makeLink(NEWS);
+    const changes = await server.subscribe(links());
+    const made = await server.makeLink(NEWS);
+    expect((await nextLink(changes)).id).toBe(made.id);
+    changes.close();
+  });
+
   test("a subscriber who has stopped reading is cut off, nobody else waits, and resuming loses nothing", async () => {
     const [server] = servers as [LiveServer];
     const link = await server.makeLink(NEWS);
