@@ -17,7 +17,7 @@ const MARGIN_MS = 15_000;
 
 /** When a read began. */
 export interface ReadBeginning {
-  /** The oldest transaction that had not ended; null before the first read. */
+  /** The oldest transaction that had not ended; null before the first read and without subscribers. */
   readonly transaction: number | null;
   /** By Date.now(). */
   readonly at: number;
@@ -174,10 +174,10 @@ export class LinkFeed {
   /** One read at a time: each begins where the last one ended. */
   #read(): Promise<void> {
     const read = this.#lastRead.then(async () => {
-      const beginning = { transaction: this.#transaction, at: Date.now() };
+      const at = Date.now();
       await this.#readAudit();
       await this.#readChannels();
-      this.#beginning = beginning;
+      this.#beginning = { transaction: this.#transaction, at };
     });
     this.#lastRead = read.catch(() => {});
     return read;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../../src/database/database.js";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
@@ -41,6 +42,11 @@ test("after a merge of two channels, the links that changed in the remaining one
   await followMigration(shared, callerOf(), group, supergroup);
   // One link that was known before, and one that is new.
   await ingest(join(supergroup, 4, 1), join(supergroup, 5, 2));
+  const renamed = randomUUID();
+  await database.query(testStatement`
+    insert into audit_entry (id, at, caller, action, subject_id, channel_id, change)
+    select ${randomUUID()}::uuid, now(), 'server', 'inviteLink.update', ${renamed}::uuid, c.id, '{}'
+    from channel c where c.chat_id = ${supergroup}::bigint`);
   feed.wake();
   await expect.poll(() => told.length).toBe(1);
   const since = told[0] as ReadBeginning;
@@ -51,6 +57,7 @@ test("after a merge of two channels, the links that changed in the remaining one
   const latest = await database.query<{ linkId: string }>(testStatement`
     select link_id as "linkId" from member_event where channel_id = ${remaining}::uuid order by sequence desc limit 2`);
   expect(changed).toEqual(expect.arrayContaining(latest.map(({ linkId }) => linkId)));
+  expect(changed).toContain(renamed);
   // A read in the future finds nothing: neither events nor audit entries are as young.
   const later = { transaction: Number.MAX_SAFE_INTEGER, at: Date.now() + 60_000 };
   expect(await feed.changedSince(remaining, later)).toEqual([]);
