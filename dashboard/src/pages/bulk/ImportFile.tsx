@@ -65,8 +65,10 @@ export function ImportFile() {
   async function choose(file: File | undefined): Promise<void> {
     if (!file || isBusy) return;
     last.current = file;
-    const columns = await readColumns(file);
+    // A folder cannot be read, nor can a file that has been deleted meanwhile.
+    const columns = await readColumns(file).catch(() => undefined);
     if (last.current !== file) return;
+    if (columns === undefined) return setProblem(t("import.unreadable", { name: file.name }));
     const mapping = new Map(columns?.map((column) => [column, fieldOfColumn(column) ?? ""]));
     setChosen({ file, columns, mapping, isUpdate: chosen?.isUpdate ?? false });
     setProblem(null);

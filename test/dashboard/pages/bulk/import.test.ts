@@ -130,6 +130,25 @@ describeInChromium("importing links from a file", () => {
     expect(await section().getByRole("listitem").innerText()).toMatch(/^line 1 \S/);
   });
 
+  test("a folder that is dropped is refused with the reason, and the file that was chosen before stays", async () => {
+    await open({}, "/bulk");
+    await section().locator("input[type=file]").setInputFiles(file("url\n", "chosen.csv"));
+    await section().getByText("chosen.csv").waitFor();
+    // Chromium gives such a file for a folder.
+    const data = await page.evaluateHandle(`(() => {
+      Blob.prototype.text = () => Promise.reject(new DOMException("", "NotFoundError"));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([], "Ads"));
+      return transfer;
+    })()`);
+    await section().locator(".drop").dispatchEvent("drop", { dataTransfer: data });
+    await section().getByRole("alert").getByText("“Ads” could not be read.").waitFor();
+    expect(await section().getByText("chosen.csv").count()).toBe(1);
+    await button("Check the file").click();
+    await shows(counts).toEqual(["New\n0", "Updated\n0", "Unchanged\n0", "Refused\n0"]);
+    expect(await section().getByRole("alert").count()).toBe(0);
+  });
+
   test("a rejected token is asked for again", async () => {
     await open({}, "/bulk");
     await page.route("**/import?*", (route) => route.fulfill({ status: 401, json: { detail: "No." } }));
