@@ -4,6 +4,10 @@ import { useI18n } from "../i18n/index.js";
 import { useCloseDialog } from "./Dialog.js";
 import { Problem } from "./Problem.js";
 
+/** Whether a field marks itself as busy. A form that is sent meanwhile would lack what the field is about to contain. */
+export const isFieldBusy = (form: HTMLFormElement): boolean =>
+  form.querySelector("[aria-busy=true]") !== null;
+
 /** The form of a dialog: what is wrong as a whole, the fields, and the buttons that leave and send it. */
 export function DialogForm(props: {
   readonly problem: ProblemView | null;
@@ -29,9 +33,10 @@ export function DialogForm(props: {
   const [inputs, countInput] = useReducer((count: number) => count + 1, 0);
   const [sendings, countSending] = useReducer((count: number) => count + 1, 0);
   const isHeld = isBusy || secondsLeft > 0;
+  const canBeSent = (form: HTMLFormElement) => !isFieldBusy(form) && isChanged(form);
   // biome-ignore lint/correctness/useExhaustiveDependencies: an input may add fields, which are read once they are rendered.
   useEffect(() => {
-    if (form.current && inputs > 0) setCanSend(isChanged(form.current));
+    if (form.current && inputs > 0) setCanSend(canBeSent(form.current));
   }, [inputs]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the server or the page itself may find a value wrong.
   useEffect(() => {
@@ -48,7 +53,7 @@ export function DialogForm(props: {
       }}
       onSubmit={(event) => {
         event.preventDefault();
-        if (isHeld || !isChanged(event.currentTarget)) return;
+        if (isHeld || !canBeSent(event.currentTarget)) return;
         onSubmit(event.currentTarget);
         countSending();
       }}

@@ -11,6 +11,7 @@ import { TAG_CHOICES, TagPicker } from "../../parts/link/TagPicker.js";
 import { why } from "../../parts/link/why.js";
 import { useChannel } from "../../shell/channel.js";
 import { Dialog } from "../../ui/Dialog.js";
+import { isFieldBusy } from "../../ui/DialogForm.js";
 import { Problem } from "../../ui/Problem.js";
 import { toast } from "../../ui/toast.js";
 import type { SelectedLink } from "./selection.js";
@@ -189,7 +190,9 @@ export default function TagMany(props: {
       <form
         className="fields"
         onSubmit={(event) => void submit(event)}
-        onInput={({ currentTarget }) => setIsChosen(new FormData(currentTarget).has("tagIds"))}
+        onInput={({ currentTarget }) =>
+          setIsChosen(new FormData(currentTarget).has("tagIds") && !isFieldBusy(currentTarget))
+        }
       >
         {problem && <Problem problem={problem} />}
         {changed.ids.size > 0 && (

@@ -146,13 +146,13 @@ function TypePicker(props: {
   const [make] = useMutation(MAKE_TAG);
   const { problem, isBusy, attempt } = useAttempt();
 
-  // The form learns of a choice as it does of what is typed.
+  // The form learns of a choice as it does of what is typed, and waits for a tag that is being made.
   const isFirst = useRef(true);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only another choice is told.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another choice and the wait for it are told.
   useEffect(() => {
     if (!isFirst.current) root.current?.dispatchEvent(new Event("input", { bubbles: true }));
     isFirst.current = false;
-  }, [chosen]);
+  }, [chosen, isBusy]);
 
   const name = typed.trim();
   // Tags are made one after the other.
@@ -176,7 +176,7 @@ function TypePicker(props: {
   }
 
   return (
-    <div ref={root} className="field">
+    <div ref={root} className="field" aria-busy={isBusy}>
       {chosen.map(({ id }) => (
         <input key={id} type="hidden" name="tagIds" value={id} />
       ))}

@@ -167,6 +167,24 @@ describeInChromium("the tags of a channel", () => {
     await shows(names).toEqual(["With a new tag"]);
   });
 
+  test("a link's form is sent only when the tag that is being made for it is there", async () => {
+    await open();
+    await button("Create link").click();
+    await dialog().getByLabel("Name").fill("With a slow tag");
+    const make = await holdRequests("MakeTag");
+    await dialog().getByRole("combobox", { name: "Creative" }).fill("Slow");
+    await dialog().getByRole("option", { name: "Make the tag “Slow”" }).click();
+    const submit = button("Create link", dialog());
+    await shows(() => submit.getAttribute("aria-disabled")).toBe("true");
+    await submit.click({ force: true });
+    make();
+    await dialog().locator(".combobox-chip").getByText("Slow").waitFor();
+    await shows(() => submit.getAttribute("aria-disabled")).toBe("false");
+    await submit.click();
+    await dialog().waitFor({ state: "detached" });
+    await shows(() => row("With a slow tag").locator(".chip").allInnerTexts()).toEqual(["Slow"]);
+  });
+
   describe("many tags", () => {
     const LONG = "Wide-as-can-be-".repeat(4).slice(0, 60);
     beforeAll(async () => {
