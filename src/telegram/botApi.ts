@@ -158,12 +158,13 @@ export class BotApi {
   async call<Result>(call: Call<Result>): Promise<Result> {
     const requestedAt = performance.now();
     const target = targetOf(call);
-    let slot: Slot | undefined;
+    let asked = this.#slot(call, undefined);
     let attempt = 0;
     for (;;) {
-      slot = await this.#slot(call, slot);
+      const slot = await asked;
       let succeeded = false;
       let begun = false;
+      let next: Promise<Slot> | undefined;
       try {
         // Another server may have received a 429 just now.
         await this.#holds.refresh();
@@ -179,6 +180,8 @@ export class BotApi {
             return result;
           }
         }
+        // The call keeps its place: the end of its slot lets the next call begin.
+        if (!begun) next = this.#slot(call, slot);
       } catch (error) {
         if (!(error instanceof TelegramCallError)) throw error;
         const { failure } = error;
@@ -193,6 +196,7 @@ export class BotApi {
       // Without time for another try, #slot throws.
       if (begun && this.#queue.hasTimeLeft(target, timeLeft(call.deadline)))
         await call.sending?.rateLimited();
+      asked = next ?? this.#slot(call, slot);
     }
   }
 

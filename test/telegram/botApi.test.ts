@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { TelegramCallError, type TelegramFailure } from "../../src/telegram/failures.js";
 import {
   type CallEvent,
@@ -6,7 +6,7 @@ import {
   type SendObserver,
   TelegramGateway,
 } from "../../src/telegram/gateway.js";
-import type { HoldStore } from "../../src/telegram/holds.js";
+import type { Hold, HoldStore } from "../../src/telegram/holds.js";
 import { CHANNEL, type Setup, SUPERGROUP, setup } from "../sandbox/support.js";
 
 let control: Setup["sandbox"]["control"];
@@ -205,6 +205,36 @@ describe("a 429", () => {
     expect(await outcome(telegram.getMe())).toEqual(limited);
     expect(await create(telegram)).toEqual(limited);
     expect(methods()).toEqual(["getMe"]);
+  });
+
+  test("to another server keeps the order of a chat's calls, also if its wait ends while it is learned", async () => {
+    const hold = (milliseconds: number): Hold[] => [{ method: null, chat: null, milliseconds }];
+    // Both calls wait for the first hold. The first call learns of the second hold when it would begin.
+    const reads = [hold(50), [], hold(3)];
+    const clock = performance.now.bind(performance);
+    let passed = 0;
+    let step = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      passed += step;
+      return clock() + passed;
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    const live = async () => {
+      const read = reads.shift() ?? [];
+      if (reads.length === 0) step = 1;
+      return read;
+    };
+    const telegram = gateway(10_000, { live, add: async () => [] });
+    const begun: string[] = [];
+    const sendingOf = (name: string): SendObserver => ({
+      beforeSend: async () => void begun.push(name),
+      rateLimited: async () => {},
+    });
+    const calls = ["first", "second"].map((name) => create(telegram, { sending: sendingOf(name) }));
+    expect([await Promise.all(calls), begun]).toEqual([
+      [null, null],
+      ["first", "second"],
+    ]);
   });
 
   test("with an extreme wait holds calls for one day at most", async () => {
