@@ -112,7 +112,7 @@ describe("tokens limited to one channel", () => {
   });
 
   test("a token limited to one channel changes nothing outside that channel and causes no call to Telegram", async () => {
-    const before = server.sandbox.control.calls().length;
+    const before = server.calls().length;
     const change = async (mutation: string, token: string) =>
       (await server.ask(`mutation { ${mutation} }`, {}, token)).data;
     const link = `createInviteLink(input: { channelId: ${GROUP}, name: "x" }) { __typename }`;
@@ -133,7 +133,7 @@ describe("tokens limited to one channel", () => {
     ] as const) {
       expect(Object.values(await change(mutation, token))).toEqual([{ __typename: "ForbiddenError" }]);
     }
-    expect(server.sandbox.control.calls()).toHaveLength(before);
+    expect(server.calls()).toHaveLength(before);
   });
 
   test("an administrator limited to one channel creates and revokes only tokens limited to that channel", async () => {

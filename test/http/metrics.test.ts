@@ -148,7 +148,7 @@ describe("the metrics of statements and calls", () => {
       '{method="createChatInviteLink",outcome="ok"}': 1,
     });
     const failing = async () => {
-      server.sandbox.control.fail({ kind: "server-error" });
+      server.sandbox.control.fail({ kind: "server-error" }, { method: "createChatInviteLink" });
       expect((await server.ask(CREATE)).data.createInviteLink.__typename).toBe("TelegramUnavailableError");
     };
     expect(await rises(calls, failing)).toMatchObject({

@@ -7,6 +7,7 @@ import { type App, startApp } from "../../src/app.js";
 import { type Config, dataFolder, readConfig } from "../../src/config.js";
 import { createDatabase, type Database } from "../../src/database/database.js";
 import { createLog } from "../../src/log.js";
+import type { SandboxCall } from "../../src/sandbox/calls.js";
 import { type Sandbox, startSandbox } from "../../src/sandbox/sandbox.js";
 import { type DatabaseForm, openPool, prepareTestDatabase, USUAL_FORMS } from "./databases.js";
 
@@ -52,6 +53,8 @@ export interface TestServer {
   ask(query: string, variables?: object, token?: string | null): Promise<GraphQLAnswer>;
   /** The SQL statements that ran for a query, including the one for authentication. */
   statementsOf(query: string, variables?: object): Promise<string[]>;
+  /** The calls to Telegram so far, without getMe, which the server also calls by itself. */
+  calls(method?: string): SandboxCall[];
   /** Creates an API token by the mutation createApiToken. @returns its secret. */
   makeToken(input: { role: string; channelIds?: number[] | null; telegramUserId?: number }): Promise<string>;
   stop(): Promise<void>;
@@ -139,6 +142,7 @@ export async function startTestServer(
           .map(({ sql }) => String(sql))
       );
     },
+    calls: (method) => sandbox.control.calls(method).filter((call) => call.method !== "getMe"),
     async makeToken(input) {
       const { data } = await ask(
         `mutation ($input: CreateApiTokenInput!) {

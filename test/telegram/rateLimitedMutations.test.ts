@@ -9,6 +9,7 @@ const CREATE = `mutation ($input: CreateInviteLinkInput!) {
     ... on RateLimitedError { retryAfterSeconds }
   }
 }`;
+const METHOD = "createChatInviteLink";
 const SUCCESS = { __typename: "CreateInviteLinkSuccess" };
 
 let server: TestServer;
@@ -44,14 +45,14 @@ function leavingClient(query: string, variables: object = {}) {
     await expect(answer).rejects.toThrow("abort");
   };
 }
-const calls = () => server.sandbox.control.calls("createChatInviteLink");
+const calls = () => server.sandbox.control.calls(METHOD);
 const namesCalled = () => calls().map(({ parameters }) => parameters["name"]);
 const statements = (...names: string[]) =>
   server.log.filter(({ msg, statement }) => msg === "sql" && names.includes(String(statement))).length;
 /** The number of stored creation intents: their calls wait for a slot or for Telegram. */
 const prepared = () => statements("link_creation_insert");
 const tooMany = (retryAfter: number) =>
-  server.sandbox.control.fail({ kind: "too-many-requests", retryAfter });
+  server.sandbox.control.fail({ kind: "too-many-requests", retryAfter }, { method: METHOD });
 const heard429 = () =>
   eventually(() =>
     server.log.some(({ failure }) => (failure as { kind?: string } | null)?.kind === "tooManyRequests"),
@@ -107,7 +108,7 @@ describe("a 429 to a creation", () => {
 
 test("many creations in one channel do not delay another channel's", async () => {
   await start();
-  const release = server.sandbox.control.hold({ times: 10 });
+  const release = server.sandbox.control.hold({ method: METHOD, times: 10 });
   const busy = Array.from({ length: 30 }, (_one, index) => create({ name: `Busy ${index}` }));
   await eventually(prepared).toBe(30);
   await eventually(() => calls().length).toBe(10);
@@ -141,8 +142,8 @@ describe("a client that hangs up", () => {
   test("during the first of several mutations lets that one finish, and no other begins", async () => {
     await start();
     const { control } = server.sandbox;
-    const release = control.hold();
-    const called = control.nextCall("createChatInviteLink");
+    const release = control.hold({ method: METHOD });
+    const called = control.nextCall(METHOD);
     const link = (name: string) =>
       `createInviteLink(input: { channelId: ${CHANNEL}, name: "${name}" }) { __typename }`;
     const hangUp = leavingClient(`mutation { a: ${link("Sent")} b: ${link("Not sent")} }`);

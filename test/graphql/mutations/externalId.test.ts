@@ -49,14 +49,14 @@ describe("the external id of a link", () => {
   test("an external id is changed and cleared without a call to Telegram, and free again then", async () => {
     const { id } = (await create({ externalId: "first" })).inviteLink;
     const other = (await create({ externalId: "other" })).inviteLink.id;
-    const calls = server.sandbox.control.calls().length;
+    const calls = server.calls().length;
     expect((await update({ id, externalId: "second" })).inviteLink.externalId).toBe("second");
     expect((await update({ id, externalId: "second" })).inviteLink.externalId).toBe("second");
     expect(fieldsOf(await update({ id, externalId: "other" }))).toEqual(["externalId"]);
     expect(fieldsOf(await update({ id, externalId: "" }))).toEqual(["externalId"]);
     expect((await update({ id, externalId: null })).inviteLink.externalId).toBeNull();
     expect((await update({ id: other, externalId: "second" })).inviteLink.externalId).toBe("second");
-    expect(server.sandbox.control.calls()).toHaveLength(calls);
+    expect(server.calls()).toHaveLength(calls);
   });
 
   test("an external id is changed together with a name, or neither is", async () => {

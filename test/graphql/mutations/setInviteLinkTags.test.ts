@@ -123,10 +123,10 @@ describe("bulk tagging", () => {
       expired: inviteLinks(channelId: ${CHANNEL}, first: 1, filter: { isExpired: true }) { nodes { id } }
       revoked: inviteLinks(channelId: ${CHANNEL}, first: 1, filter: { isRevoked: true }) { nodes { id } }
     }`);
-    const before = server.sandbox.control.calls().length;
+    const before = server.calls().length;
     const ids = [data.expired.nodes[0].id, data.revoked.nodes[0].id];
     expect((await setTags({ ids, addTagIds: [VK] })).__typename).toBe("SetInviteLinkTagsSuccess");
-    expect(server.sandbox.control.calls()).toHaveLength(before);
+    expect(server.calls()).toHaveLength(before);
   });
 
   test("bulk tagging takes as many statements for many links as for two", async () => {
