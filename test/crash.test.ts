@@ -108,7 +108,7 @@ describe("a server killed during a creation and started again", () => {
     const stages: Stage[] = [];
     for (let count = 1; ; count += 1) {
       const input = { ...link, name: `Before ${count}` };
-      const outcome = await server.create(input, `SIGKILL before ${count}`);
+      const outcome = await server.create(input, `SIGKILL before ${count} own`);
       if (outcome !== "killed") break;
       await server.process.exited;
       server = await testBed.start();
@@ -224,7 +224,7 @@ await describeOnForms("two replicas", ON_SERVER, () => {
     for (let count = randomInt(1, STRIDE + 1); ; count += STRIDE) {
       const input = { ...link, name: `Answered ${count}` };
       const server = await next;
-      const outcome = await server.create(input, `SIGKILL answered ${count}`);
+      const outcome = await server.create(input, `SIGKILL answered ${count} own`);
       if (outcome !== "killed") break;
       next = testBed.start();
       stages.push(await recover(other, input));

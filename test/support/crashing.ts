@@ -50,7 +50,8 @@ export interface UncertainCreation {
 }
 
 /** A signal, and at which message to the database since the request's arrival the process gets it. See killing.mjs. */
-export type SignalPoint = `${"SIGKILL" | "SIGSTOP"} ${"before" | "sent" | "answered"} ${number}${"" | " on"}`;
+export type SignalPoint =
+  `${"SIGKILL" | "SIGSTOP"} ${"before" | "sent" | "answered"} ${number}${"" | " on" | " own"}`;
 
 export interface LinkInput {
   readonly name: string;

@@ -1,7 +1,9 @@
 // Preloaded into a server process (`node --import`). A request with the header `x-signal: SIGKILL before 3` makes the process
 // send itself SIGKILL just before it sends its third message to the database, counted from the arrival of the request and
 // over all sessions. `sent 3` means just after the message was sent, and `answered 3` just after its answer arrived. Nothing
-// happens if the request is answered before, unless the header ends in ` on`: `SIGKILL before 300 on`.
+// happens if the request is answered before, unless the header ends in ` on`: `SIGKILL before 300 on`. If it ends in ` own`,
+// only the messages of the request count, and not those of other requests or of the server's own work.
+import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe } from "node:diagnostics_channel";
 import { writeSync } from "node:fs";
 import pg from "pg";
@@ -10,7 +12,10 @@ import pg from "pg";
 let signallingRequest;
 let signal;
 let when;
+let isOwn = false;
 let messagesLeft = Number.POSITIVE_INFINITY;
+/** The request that the current work belongs to. */
+const requests = new AsyncLocalStorage();
 
 function sendSignal() {
   writeSync(process.stderr.fd, `${signal} ${when}\n`);
@@ -18,9 +23,11 @@ function sendSignal() {
 }
 
 subscribe("http.server.request.start", ({ request }) => {
+  requests.enterWith(request);
   const point = request.headers["x-signal"]?.split(" ");
   if (point === undefined) return;
   signallingRequest = point[3] === "on" ? undefined : request;
+  isOwn = point[3] === "own";
   [signal, when] = point;
   messagesLeft = Number(point[2]);
 });
@@ -32,6 +39,7 @@ subscribe("http.server.response.finish", ({ request }) => {
 for (const name of ["query", "sync"]) {
   const send = pg.Connection.prototype[name];
   pg.Connection.prototype[name] = function (...args) {
+    if (isOwn && requests.getStore() !== signallingRequest) return send.apply(this, args);
     messagesLeft -= 1;
     const here = messagesLeft === 0;
     if (here && when === "before") sendSignal();
