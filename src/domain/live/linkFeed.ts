@@ -58,6 +58,8 @@ interface ChannelRow {
   readonly linkIds: readonly string[];
 }
 
+const oldestTransaction = sql`pg_snapshot_xmin(pg_current_snapshot())::text::bigint`;
+
 /** A person's event also changes the numbers of the links by which the person has asked to join. */
 const linksOfEvent = sql`
   select e.link_id union all
@@ -119,6 +121,16 @@ export class LinkFeed {
       channel.watchers.delete(watcher);
       this.#forgetUnwatched(channelId);
     };
+  }
+
+  /** The beginning of a read now. */
+  async now(): Promise<ReadBeginning> {
+    const at = Date.now();
+    const [row] = await this.#database.query<{ oldest: number }>(
+      statement("link_feed_now")`select ${oldestTransaction} as oldest`,
+      "frequent",
+    );
+    return { transaction: row?.oldest ?? null, at };
   }
 
   /** The links of a channel that changed since a read that did not include the channel, and perhaps some that changed before. */
@@ -188,7 +200,7 @@ export class LinkFeed {
     const rows = await this.#database.query<AuditRow>(
       statement("link_feed_audit")`
       select a.id, a.channel_id as "channelId", a.subject_id as "linkId", s.oldest
-      from (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest) s
+      from (select ${oldestTransaction} as oldest) s
       left join audit_entry a on a.channel_id = any(${[...this.#channels.keys()]}::uuid[])
         and a.transaction_id >= coalesce(${from}::bigint, s.oldest) and a.action like 'inviteLink.%'`,
       "frequent",

@@ -1,4 +1,5 @@
 import type { InviteLink } from "../links/inviteLink.js";
+import type { FollowedChannel } from "./followedChannel.js";
 import type { LinkFeed, ReadBeginning } from "./linkFeed.js";
 
 /** The shortest time between two states of one link, in milliseconds. */
@@ -10,7 +11,7 @@ const SEARCH_MS = 1000;
 const MAX_READ = 50;
 
 /** What a follower needs of LinkFeed. */
-export type FollowedFeed = Pick<LinkFeed, "findChannel" | "watch" | "changedSince" | "readLink">;
+export type FollowedFeed = Pick<LinkFeed, "findChannel" | "watch" | "now" | "changedSince" | "readLink">;
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
@@ -29,7 +30,7 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
   readonly #sentAt = new Map<string, number>();
   /** Null while no channel is watched: the chat is not known yet, or its channel was merged into another one. */
   #unwatch: (() => void) | null = null;
-  /** From when on changes are still to be read, because the channel was merged into another one. */
+  /** From when on changes are still to be read: the chat was not known, or its channel was merged into another one. */
   #since: ReadBeginning | null = null;
   #resume: (() => void) | null = null;
   #hasEnded = false;
@@ -46,7 +47,7 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
 
   /** Begins to collect changes. To be awaited before the first `next`. */
   async start(): Promise<this> {
-    const channel = await this.#feed.findChannel(this.#chatId);
+    const channel = await this.#findChannel();
     if (!channel) return this;
     const unwatch = await this.#feed.watch(channel.channelId, {
       onChanged: (linkIds) => {
@@ -65,7 +66,15 @@ export class LinkFollower implements AsyncIterableIterator<InviteLink> {
     return this;
   }
 
-  /** Reads what changed in the channel that remains before it was watched. */
+  async #findChannel(): Promise<FollowedChannel | null> {
+    const channel = await this.#feed.findChannel(this.#chatId);
+    if (channel || this.#since) return channel;
+    this.#since = await this.#feed.now();
+    // The chat may have become known before, and its links may have changed.
+    return this.#feed.findChannel(this.#chatId);
+  }
+
+  /** Reads what changed in the channel before it was watched. */
   async #readMissed(channelId: string): Promise<void> {
     const since = this.#since;
     this.#since = null;

@@ -20,12 +20,16 @@ function feedOf({ readMs = 0, channels = ["first"] }: { readMs?: number; channel
   const asked: unknown[] = [];
   const feed: FollowedFeed = {
     async findChannel(chatId) {
-      const channelId = channels[0] ?? "";
+      const [channelId] = channels;
+      if (channelId === undefined) return null;
       return { channelId, chatId, last: PLACE, nearest: PLACE, beginning: PLACE };
     },
     async watch(channelId, watcher) {
       watchers.set(channelId, watcher);
       return () => watchers.delete(channelId);
+    },
+    async now() {
+      return SINCE;
     },
     async changedSince(channelId, since) {
       asked.push([channelId, since]);
@@ -90,4 +94,15 @@ test("when two channels are merged, what changed in the remaining one since the 
   expect((await next).value).toMatchObject({ id: "missed" });
   expect(asked).toEqual([["second", SINCE]]);
   expect([of("first"), of("second")]).toEqual([undefined, expect.anything()]);
+});
+
+test("when a chat becomes known, what has changed in its channel since the subscription began is sent", async () => {
+  const { feed, asked, channels } = feedOf({ channels: [] });
+  const follower = await new LinkFollower(feed, CHAT, () => {}).start();
+  const next = follower.next();
+  await vi.advanceTimersByTimeAsync(500);
+  channels.push("first");
+  await vi.advanceTimersByTimeAsync(1000);
+  expect((await next).value).toMatchObject({ id: "missed" });
+  expect(asked).toEqual([["first", SINCE]]);
 });

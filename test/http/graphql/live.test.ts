@@ -228,7 +228,6 @@ await describeOnForms("live subscriptions", ["embedded", "server"], (form) => {
     bed.telegram.control.join(chat, person);
     expect(await nextEvent(stream)).toMatchObject({ userId: person.id, channelId: chat, inviteLink: null });
     await server.ask(`mutation { connectChannel(input: { chat: "${chat}" }) { __typename } }`);
-    await delay(2500);
     const made = await server.makeLink(chat);
     expect((await nextLink(changes)).id).toBe(made.id);
     stream.close();
