@@ -79,7 +79,8 @@ await describeOnForms("a webhook that is changed during an attempt", USUAL_FORMS
     await change(server, "redeliver", { deliveryIds: deliveries.nodes.map(({ id }) => id) });
     await other.got(5);
     expect(received.every((request) => isSigned(request, webhook.secret))).toBe(true);
-    expect(received[4]?.text).toBe(receiver.received[0]?.text);
+    // A busy machine may send it again before the others, by itself.
+    expect(received.map(({ text }) => text)).toContain(receiver.received[0]?.text);
     expect(receiver.received).toHaveLength(1);
     await other.close();
   });

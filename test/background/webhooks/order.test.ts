@@ -8,7 +8,7 @@ import { describeOnForms, prepareTestDatabase, USUAL_FORMS } from "../../support
 import { LiveBed, type LiveServer, NEWS, OTHER } from "../../support/liveServers.js";
 import { askAt, ServerProcess } from "../../support/process.js";
 import { makeWebhook, showWebhook } from "./administration.js";
-import { isSigned, Receiver, until } from "./receiver.js";
+import { isSigned, MAX_ATTEMPTS, mostOvertaking, Receiver, until } from "./receiver.js";
 
 const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? 3);
 const BOT = { id: 123456789, token: "123456789:AA-secret-of-the-bot", username: "a_bot", firstName: "A" };
@@ -21,15 +21,6 @@ const EVENTS = `query ($chatId: TelegramID!, $before: String) {
     nodes { id kind } pageInfo { startCursor hasPreviousPage }
   }
 }`;
-
-/** Attempts of a webhook that may overlap. */
-const MAX_ATTEMPTS = 20;
-
-/** The most values that stand before a smaller one. */
-const mostOvertaking = (values: readonly number[]): number =>
-  Math.max(
-    ...values.map((value, index) => values.slice(0, index).filter((earlier) => earlier > value).length),
-  );
 
 /** Each value once, where it stands first. */
 const firsts = (values: readonly string[]): string[] => [...new Set(values)];
@@ -219,7 +210,6 @@ await describeOnForms("servers that are killed while deliveries are sent", ["ser
       const places = globalIds
         .filter((event) => event.channel === channel)
         .map(({ id }) => place.get(id) ?? -1);
-      // They begin in order; a machine that is busy may hand over those that overlap in another one.
       expect(mostOvertaking(places)).toBeLessThan(MAX_ATTEMPTS);
     }
     const repeated = receiver.received.filter(

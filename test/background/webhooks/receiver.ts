@@ -21,6 +21,15 @@ export type Reaction = number | ((request: Received, response: ServerResponse) =
 export const until = (condition: () => boolean | Promise<boolean>): Promise<unknown> =>
   vi.waitUntil(condition, { timeout: 60_000, interval: 20 });
 
+/** Attempts of a webhook that may overlap. They begin in order, and a busy machine may hand them over in another one. */
+export const MAX_ATTEMPTS = 20;
+
+/** The most values that stand before a smaller one. */
+export const mostOvertaking = (values: readonly number[]): number =>
+  Math.max(
+    ...values.map((value, index) => values.slice(0, index).filter((earlier) => earlier > value).length),
+  );
+
 /** A server on a free port of this machine. */
 export class Receiver {
   readonly received: Received[] = [];

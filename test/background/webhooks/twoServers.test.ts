@@ -4,7 +4,7 @@ import { describeOnForms } from "../../support/databases.js";
 import { LiveBed, type LiveServer, NEWS, OTHER } from "../../support/liveServers.js";
 import { missingPooler, startPooler } from "../../support/pgbouncer.js";
 import { change, makeWebhook, showWebhook } from "./administration.js";
-import { Receiver, until } from "./receiver.js";
+import { MAX_ATTEMPTS, mostOvertaking, Receiver, until } from "./receiver.js";
 
 await describeOnForms("webhooks on two servers", ["server"], (form) => {
   let bed: LiveBed;
@@ -72,7 +72,7 @@ await describeOnForms("webhooks on two servers", ["server"], (form) => {
     // Only an attempt that ran when its server stopped is made again.
     expect(ids.length).toBeLessThanOrEqual(100);
     const users = [...new Set(receiver.received.map(({ body }) => body.data.userId))];
-    expect(users).toEqual([...users].sort((a, b) => a - b));
+    expect(mostOvertaking(users)).toBeLessThan(MAX_ATTEMPTS);
   });
 
   it("lose nothing when all sessions of the database end meanwhile", async () => {
@@ -103,9 +103,10 @@ await describeOnForms("webhooks on two servers", ["server"], (form) => {
     await client.end();
     // The start waits a while for Telegram.
     bed.telegram.control.fail({ kind: "hang", effect: "before" }, { method: "getUpdates", times: 10 });
+    const before = receiver.received.length;
     await bed.start(0, { webhookAllowPrivate: true });
-    expect(receiver.received).toHaveLength(1);
-    await receiver.got(2);
+    expect(receiver.received).toHaveLength(before);
+    await receiver.got(before + 1);
   });
 
   it("are counted in the metrics", async () => {
