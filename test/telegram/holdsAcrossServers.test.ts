@@ -68,7 +68,7 @@ async function prepare(form: DatabaseForm) {
       DATA_DIR: dataDir,
       TELEGRAM_BOT_TOKEN: BOT.token,
       TELEGRAM_API_ROOT: apiRoot,
-      TELEGRAM_TIMEOUT_MS: "4000",
+      TELEGRAM_TIMEOUT_MS: "10000",
       ADMIN_TOKEN,
       ...(database.url === null ? {} : { DATABASE_URL: database.url }),
     });
