@@ -61,6 +61,9 @@ await describeOnForms("a server with few database sessions", ["server"], () => {
 
   it("gives a statement that waits a further session once there may be more", async () => {
     await owned.asSuperuser(`alter role ${owned.role} connection limit 1`);
+    // Sessions of the test before may still be ending.
+    const sessions = () => owned.asSuperuser(`select from pg_stat_activity where usename = '${owned.role}'`);
+    await expect.poll(async () => (await sessions()).rowCount).toBe(0);
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     onTestFinished(() => void vi.useRealTimers());
     const { pool, close } = serverPool(owned.url, () => {}, { sessions: 2 });
