@@ -1,6 +1,7 @@
 import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import { statement } from "../../database/statement.js";
+import { ChannelGoneError } from "../channels/channelGoneError.js";
 import { writeChanges } from "../members/writeChanges.js";
 import { type AuditEntry, auditMany } from "../shared/audit.js";
 import type { Caller } from "../shared/caller.js";
@@ -22,12 +23,13 @@ async function locate(transaction: DirectTransaction, requestId: string): Promis
   return found;
 }
 
-/** @returns the last sequence of the channel's events; null if the channel was merged into another one meanwhile. */
-async function lockChannel(transaction: DirectTransaction, channelId: string): Promise<number | null> {
+/** @returns the last sequence of the channel's events @throws ChannelGoneError */
+async function lockChannel(transaction: DirectTransaction, channelId: string): Promise<number> {
   const [row] = await transaction.queryOnce<{ lastSequence: number }>(statement("join_request_lock_channel")`
     select last_sequence as "lastSequence" from channel_activity where channel_id = ${channelId}::uuid
     for no key update`);
-  return row?.lastSequence ?? null;
+  if (!row) throw new ChannelGoneError();
+  return row.lastSequence;
 }
 
 const ACTIONS = {
@@ -74,9 +76,9 @@ export async function storeOutcome(
 ): Promise<string | null> {
   const { requestId, answer } = told;
   const found = await locate(transaction, requestId);
-  const lastSequence = found ? await lockChannel(transaction, found.channelId) : null;
-  if (!found || lastSequence === null) return null;
+  if (!found) return null;
   const { channelId } = found;
+  const lastSequence = await lockChannel(transaction, channelId);
   const [history] = await readHistories(transaction, [found]);
   if (!history) return null;
   const outcome = answer === "UNKNOWN" ? await outcomeOfUnknown(transaction, channelId, told) : answer;

@@ -3,6 +3,7 @@ import type { DirectTransaction } from "../../database/directTransaction.js";
 import type { Instant } from "../../database/instant.js";
 import { statement } from "../../database/statement.js";
 import type { UpdateChat } from "../../telegram/updates.js";
+import { ChannelGoneError } from "../channels/channelGoneError.js";
 import { CHAT_KINDS } from "../channels/storeChannel.js";
 import { type AuditEntry, auditMany, differences, SERVER } from "../shared/audit.js";
 import { newId } from "../shared/ids.js";
@@ -33,13 +34,6 @@ export interface LockedChannels {
   readonly ids: ReadonlyMap<number, string>;
   /** By channel id. */
   readonly lastSequences: Map<string, number>;
-}
-
-/** A channel was merged into another one before it was locked, so that the batch has to begin anew. */
-class ChannelGoneError extends Error {
-  override readonly name = "ChannelGoneError";
-  /** PostgreSQL's serialization_failure, by which a transaction is repeated. */
-  readonly code = "40001";
 }
 
 const readChannels = (transaction: DirectTransaction, chatIds: readonly number[]) =>
@@ -143,8 +137,7 @@ export async function lockChannels(
   if (seen.size === 0) return { ids: new Map(), lastSequences: new Map() };
   const known = await lockKnown(transaction, [...seen.keys()]);
   if (known.length === 0) return learnAndLock(transaction, seen, now);
-  if (known.length < seen.size)
-    throw new ChannelGoneError("A channel of the batch was merged into another one.");
+  if (known.length < seen.size) throw new ChannelGoneError();
   await followNames(transaction, known, seen);
   return {
     ids: new Map(known.map(({ id, chatId }) => [chatId, id])),
@@ -187,8 +180,7 @@ async function learnAndLock(
     select channel_id as id, last_sequence as "lastSequence" from channel_activity
     where channel_id = any(${`{${channelIds.join(",")}}`}::uuid[])
     order by channel_id for no key update`);
-  if (locked.length < channelIds.length || ids.size < seen.size)
-    throw new ChannelGoneError("A channel of the batch was merged into another one.");
+  if (locked.length < channelIds.length || ids.size < seen.size) throw new ChannelGoneError();
   await followNames(transaction, channels, seen);
   return { ids, lastSequences: new Map(locked.map(({ id, lastSequence }) => [id, lastSequence])) };
 }

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { followMigration } from "../../../src/domain/channels/chatMigration.js";
+import { storeOutcome } from "../../../src/domain/joinRequests/storeOutcome.js";
+import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
+import { SERVER } from "../../../src/domain/shared/audit.js";
+import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { BOT_ID, received, telegramUpdate } from "../members/updates.js";
+import { callerOf, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
+
+await describeOnForms("while a chat migration merges two channels", ["server"], (form) => {
+  let bed: TestDatabase;
+  let ingestion: UpdateIngestion;
+  beforeAll(async () => {
+    bed = await openTestDatabase(form);
+    ingestion = new UpdateIngestion({ database: bed.database, botId: BOT_ID, notifies: false });
+  });
+  afterAll(() => bed?.close());
+
+  /** Two channels of one chat, of which `from` is merged into `to`. */
+  const twoOfOne = async () => ({
+    from: await storeChannel(bed.database),
+    to: await storeChannel(bed.database),
+  });
+
+  const waiting = async (): Promise<number> => {
+    const { rows } = await bed.pool.query(
+      `select count(*)::int as count from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return rows[0]?.count;
+  };
+
+  /** Begins work that has to wait for a merge, which has changed most rows and ends afterwards. */
+  async function duringMerge<T>(
+    { from, to }: { from: StoredChannel; to: StoredChannel },
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const blocker = await bed.pool.connect();
+    try {
+      await blocker.query("begin; lock table webhook_delivery in share mode");
+      const merging = followMigration(
+        { database: bed.database, callerCache: noKnownCallers },
+        callerOf(),
+        from.chatId,
+        to.chatId,
+      );
+      await expect.poll(waiting, { interval: 5 }).toBe(1);
+      const working = work();
+      working.catch(() => {});
+      await expect.poll(waiting, { interval: 5 }).toBe(2);
+      await blocker.query("commit");
+      await merging;
+      return await working;
+    } finally {
+      blocker.release();
+    }
+  }
+
+  let lastUpdateId = 0;
+  const update = ({ chatId }: StoredChannel, kind: "join" | "request", user: number) => {
+    lastUpdateId += 1;
+    const seed = { updateId: lastUpdateId, kind, chat: chatId, user, date: 1_780_000_000 + lastUpdateId };
+    const plain = { link: null, isByAdmin: false, isByRequest: false, isByFolder: false };
+    return received(telegramUpdate({ ...seed, ...plain }));
+  };
+
+  test("an answer about a request to join is stored in the channel that remains", async () => {
+    const both = await twoOfOne();
+    await ingestion.ingest([update(both.from, "request", 11)], null);
+    const where = { userId: 11n };
+    const { id } = await bed.database.prisma.joinRequest.findFirstOrThrow({ where });
+    const told = { requestId: id, answer: "DECLINED", mark: null } as const;
+    await duringMerge(both, () =>
+      ingestion.change(async (transaction) => {
+        const channelId = await storeOutcome(transaction, SERVER, told, new Date().toISOString());
+        return channelId === null ? [] : [channelId];
+      }),
+    );
+    expect(await bed.database.prisma.joinRequest.findMany({ where })).toMatchObject([
+      { id, channelId: both.to.id, state: "DECLINED" },
+    ]);
+  });
+});
