@@ -46,21 +46,39 @@ async function eraseUpdates(
     where u.bot_id = erased.bot_id and u.update_id = erased.update_id`);
 }
 
-/**
- * Locks the channels in which the person is known, as whoever writes members does. Each channel is looked up by the
- * indexes.
- */
-async function lockChannelsOf(transaction: DirectTransaction, userId: number): Promise<string[]> {
+/** The person came into another channel while its channels were being locked, or two of them were merged. */
+class PersonMovedError extends Error {
+  override readonly name = "PersonMovedError";
+  /** PostgreSQL's serialization_failure, by which a transaction is repeated. */
+  readonly code = "40001";
+}
+
+/** The channels in which the person is known. Each channel is looked up by the indexes. */
+async function findChannelsOf(transaction: DirectTransaction, userId: number): Promise<string[]> {
   const known = (table: Sql, column: Sql) => sql`
     select c.id from channel c cross join lateral (
       select from ${table} t where t.channel_id = c.id and t.${column} = ${userId}::bigint limit 1
     ) found`;
-  const rows = await transaction.queryOnce<{ id: string }>(statement("member_erase_lock_channels")`
-    select channel_id as id from channel_activity where channel_id = any(array(
-      ${known(sql`membership`, sql`user_id`)} union all ${known(sql`join_request`, sql`user_id`)}
-      union all ${known(sql`member_event`, sql`actor_id`)}
-    )) order by channel_id for no key update`);
+  const rows = await transaction.queryOnce<{ id: string }>(statement("member_erase_find_channels")`
+    ${known(sql`membership`, sql`user_id`)} union ${known(sql`join_request`, sql`user_id`)}
+    union ${known(sql`member_event`, sql`actor_id`)}`);
   return rows.map(({ id }) => id);
+}
+
+/**
+ * Locks the channels in which the person is known, as whoever writes members does.
+ * @throws PersonMovedError
+ */
+async function lockChannelsOf(transaction: DirectTransaction, userId: number): Promise<string[]> {
+  const found = await findChannelsOf(transaction, userId);
+  await transaction.queryOnce(statement("member_erase_lock_channels")`
+    select from channel_activity where channel_id = any(${found}::uuid[]) order by channel_id for no key update`);
+  // Whoever had the locks may have moved the person.
+  const locked = new Set(found);
+  const present = await findChannelsOf(transaction, userId);
+  if (!present.every((id) => locked.has(id)))
+    throw new PersonMovedError("The person is known in another channel than before.");
+  return found;
 }
 
 /**

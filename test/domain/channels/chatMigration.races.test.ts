@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { followMigration } from "../../../src/domain/channels/chatMigration.js";
 import { storeOutcome } from "../../../src/domain/joinRequests/storeOutcome.js";
+import { eraseMember } from "../../../src/domain/members/eraseMember.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
 import { SERVER } from "../../../src/domain/shared/audit.js";
 import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
 import { BOT_ID, received, telegramUpdate } from "../members/updates.js";
 import { callerOf, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
 
-await describeOnForms("while a chat migration merges two channels", ["server"], (form) => {
+await describeOnForms("work that waits for a transaction on its channels", ["server"], (form) => {
   let bed: TestDatabase;
   let ingestion: UpdateIngestion;
   beforeAll(async () => {
@@ -30,31 +31,39 @@ await describeOnForms("while a chat migration merges two channels", ["server"], 
     return rows[0]?.count;
   };
 
-  /** Begins work that has to wait for a merge, which has changed most rows and ends afterwards. */
-  async function duringMerge<T>(
-    { from, to }: { from: StoredChannel; to: StoredChannel },
+  /**
+   * Begins work that has to wait for another transaction, which is kept from ending until then.
+   * @param table where that transaction writes after it has locked the channels
+   */
+  async function meanwhile<T>(
+    table: string,
+    other: () => Promise<unknown>,
     work: () => Promise<T>,
   ): Promise<T> {
     const blocker = await bed.pool.connect();
     try {
-      await blocker.query("begin; lock table webhook_delivery in share mode");
-      const merging = followMigration(
-        { database: bed.database, callerCache: noKnownCallers },
-        callerOf(),
-        from.chatId,
-        to.chatId,
-      );
+      await blocker.query(`begin; lock table ${table} in share mode`);
+      const ending = other();
       await expect.poll(waiting, { interval: 5 }).toBe(1);
       const working = work();
       working.catch(() => {});
       await expect.poll(waiting, { interval: 5 }).toBe(2);
       await blocker.query("commit");
-      await merging;
+      await ending;
       return await working;
     } finally {
       blocker.release();
     }
   }
+
+  const duringMerge = <T>(
+    { from, to }: { from: StoredChannel; to: StoredChannel },
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    const shared = { database: bed.database, callerCache: noKnownCallers };
+    const merge = () => followMigration(shared, callerOf(), from.chatId, to.chatId);
+    return meanwhile("webhook_delivery", merge, work);
+  };
 
   let lastUpdateId = 0;
   const update = ({ chatId }: StoredChannel, kind: "join" | "request", user: number) => {
@@ -79,5 +88,33 @@ await describeOnForms("while a chat migration merges two channels", ["server"], 
     expect(await bed.database.prisma.joinRequest.findMany({ where })).toMatchObject([
       { id, channelId: both.to.id, state: "DECLINED" },
     ]);
+  });
+
+  const erase = (userId: number) => eraseMember(bed.database, callerOf(null, "ADMIN"), { userId });
+
+  async function expectErased(userId: number): Promise<void> {
+    const where = { userId: BigInt(userId) };
+    expect(await bed.database.prisma.membership.count({ where })).toBe(0);
+    expect(await bed.database.prisma.memberEvent.count({ where })).toBe(0);
+  }
+
+  test("a person is erased from the channel that remains", async () => {
+    const both = await twoOfOne();
+    await ingestion.ingest([update(both.from, "join", 12)], null);
+    expect(await duringMerge(both, () => erase(12))).toEqual({ eventCount: 1 });
+    await expectErased(12);
+  });
+
+  test("a person is erased from a channel whose updates the erasure has waited for", async () => {
+    const { from: known, to: other } = await twoOfOne();
+    await ingestion.ingest([update(known, "request", 13)], null);
+    const joins = [update(known, "join", 13), update(other, "join", 13)];
+    const erased = await meanwhile(
+      "member_event",
+      () => ingestion.ingest(joins, null),
+      () => erase(13),
+    );
+    expect(erased).toEqual({ eventCount: 3 });
+    await expectErased(13);
   });
 });
