@@ -4,18 +4,31 @@ import { storeOutcome } from "../../../src/domain/joinRequests/storeOutcome.js";
 import { eraseMember } from "../../../src/domain/members/eraseMember.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
 import { SERVER } from "../../../src/domain/shared/audit.js";
-import { describeOnForms, openTestDatabase, type TestDatabase } from "../../support/databases.js";
+import { newId } from "../../../src/domain/shared/ids.js";
+import { describeOnForms, type TestDatabase } from "../../support/databases.js";
+import { openWorkshop, type WorkingServer, type Workshop } from "../links/workshop.js";
 import { BOT_ID, received, telegramUpdate } from "../members/updates.js";
-import { callerOf, noKnownCallers, type StoredChannel, storeChannel } from "../support.js";
+import {
+  callerOf,
+  noKnownCallers,
+  type StoredChannel,
+  storeChannel,
+  storeTags,
+  storeTagType,
+} from "../support.js";
 
 await describeOnForms("work that waits for a transaction on its channels", ["server"], (form) => {
+  let workshop: Workshop;
+  let server: WorkingServer;
   let bed: TestDatabase;
   let ingestion: UpdateIngestion;
   beforeAll(async () => {
-    bed = await openTestDatabase(form);
+    workshop = await openWorkshop(form);
+    server = await workshop.serve();
+    bed = workshop.test;
     ingestion = new UpdateIngestion({ database: bed.database, botId: BOT_ID, notifies: false });
   });
-  afterAll(() => bed?.close());
+  afterAll(() => workshop?.close());
 
   /** Two channels of one chat, of which `from` is merged into `to`. */
   const twoOfOne = async () => ({
@@ -116,5 +129,39 @@ await describeOnForms("work that waits for a transaction on its channels", ["ser
     );
     expect(erased).toEqual({ eventCount: 3 });
     await expectErased(13);
+  });
+
+  test("edits of a link are told in the channel that remains", async () => {
+    const { database } = bed;
+    const both = await twoOfOne();
+    const [linkId, tagId, webhookId] = [newId(), newId(), newId()];
+    const typeId = await storeTagType(database, "Type");
+    await storeTags(database, both.from.id, [{ id: tagId, typeId, name: "Tag" }]);
+    await database.prisma.inviteLink.create({
+      data: { id: linkId, channelId: both.from.id, url: "https://t.me/+Moved", createdAt: new Date() },
+    });
+    await database.prisma.webhook.create({
+      data: {
+        id: webhookId,
+        url: "https://example.com",
+        format: "STANDARD",
+        eventTypes: ["LINK_UPDATED"],
+        createdAt: new Date(),
+      },
+    });
+    await duringMerge(both, () => server.editor().update({ id: linkId, budget: "5.00" }));
+    const again = { from: both.to, to: await storeChannel(database) };
+    const tagging = { ids: [linkId], addTagIds: [tagId], removeTagIds: [] };
+    await duringMerge(again, () => server.tags().set(tagging));
+    const entries = await database.prisma.auditEntry.findMany({
+      where: { subjectId: linkId },
+      orderBy: { id: "asc" },
+    });
+    expect(entries).toMatchObject([
+      { action: "inviteLink.update", channelId: both.to.id },
+      { action: "inviteLink.setTags", channelId: again.to.id },
+    ]);
+    const deliveries = { webhookId, eventType: "LINK_UPDATED" } as const;
+    expect(await database.prisma.webhookDelivery.count({ where: deliveries })).toBe(2);
   });
 });

@@ -263,7 +263,7 @@ export class LinkEditor {
       const free = taken ? { ...own, externalId: undefined } : own;
       await this.#storeOwnFields(
         unit,
-        stored,
+        link.id,
         free,
         differences(shownSettings(settingsOf(link)), shownSettings(settings)),
       );
@@ -396,7 +396,7 @@ export class LinkEditor {
         if (await isTaken(unit, { ...link, externalId }))
           throw new ValidationError([{ field: "externalId", message: EXTERNAL_ID_TAKEN }]);
       }
-      await this.#storeOwnFields(unit, link, own);
+      await this.#storeOwnFields(unit, link.id, own);
     });
   }
 
@@ -406,15 +406,20 @@ export class LinkEditor {
    */
   async #storeOwnFields(
     unit: UnitOfWork,
-    { id, channelId }: Pick<InviteLink, "id" | "channelId">,
+    id: string,
     own: OwnFields,
     settings: AuditEntry["change"] = {},
   ): Promise<void> {
-    const [was] = await unit.query<{ budget: string; externalId: string | null }>(statement(
-      "link_edit_lock_own_fields",
-    )`
-      select budget, external_id as "externalId" from invite_link where id = ${id}::uuid for no key update`);
-    if (!was) throw new NotFoundError("invite link");
+    // A chat migration may have merged the channel into another one while this waited for the lock.
+    const [locked] = await unit.query<{
+      channelId: string;
+      budget: string;
+      externalId: string | null;
+    }>(statement("link_edit_lock_own_fields")`
+      select channel_id as "channelId", budget, external_id as "externalId" from invite_link
+      where id = ${id}::uuid for no key update`);
+    if (!locked) throw new NotFoundError("invite link");
+    const { channelId, ...was } = locked;
     const became = { budget: own.budget ?? was.budget, externalId: own.externalId ?? null };
     if (own.externalId === undefined) became.externalId = was.externalId;
     const ownChange = differences(was, became);

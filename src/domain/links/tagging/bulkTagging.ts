@@ -58,10 +58,10 @@ export class BulkTagging {
       const tagging = { linkIds: ids, tagIds: distinct(added) };
       const changes = await changeTags(unit, tagging, distinct(removed));
       const entries = changes.map(
-        ({ linkId: subjectId, ...change }): AuditEntry => ({
+        ({ linkId: subjectId, channelId: presentId, ...change }): AuditEntry => ({
           action: "inviteLink.setTags",
           subjectId,
-          channelId,
+          channelId: presentId,
           change,
         }),
       );

@@ -72,6 +72,8 @@ export async function addTags(
 /** The tags that were added to a link and removed from it. */
 export interface TagChange {
   readonly linkId: string;
+  /** The channel that the link has now: a chat migration may have merged channels. */
+  readonly channelId: string;
   readonly addTagIds: readonly string[];
   readonly removeTagIds: readonly string[];
 }
@@ -90,10 +92,10 @@ async function retag(unit: UnitOfWork, tagging: Tagging, isRemoved: Sql): Promis
     ), touched as (
       update invite_link set updated_at = now() where id in (select link_id from changed)
     )
-    select link_id as "linkId",
+    select l.id as "linkId", l.channel_id as "channelId",
       coalesce(array_agg(tag_id) filter (where is_added), '{}') as "addTagIds",
       coalesce(array_agg(tag_id) filter (where not is_added), '{}') as "removeTagIds"
-    from changed group by link_id`);
+    from changed join invite_link l on l.id = link_id group by l.id`);
 }
 
 /** Replaces the tags of links by `tagging.tagIds`. @returns the links that changed. */
