@@ -27,11 +27,18 @@ interface Row {
   readonly term: number;
   readonly ownerId: string | null;
   readonly expiresAt: Instant | null;
-  /** Whether the lease has not run out, and its server has not ended. */
-  readonly isLive: boolean;
+  /** Whether the lease has not run out. */
+  readonly isCurrent: boolean;
+  /** Whether its server shows its presence. */
+  readonly isPresent: boolean;
   readonly webhookHash: Buffer | null;
   readonly setAside: number;
   readonly gaps: number;
+}
+
+interface LeaseRow extends Omit<Row, "isCurrent" | "isPresent"> {
+  /** Whether the lease has not run out, and its server has not ended. */
+  readonly isLive: boolean;
 }
 
 /**
@@ -120,22 +127,25 @@ export class ReceiverLease {
       update update_receiver set webhook_hash = ${hash} where bot_id = ${this.#botId}`);
   }
 
-  async #row(): Promise<Row> {
+  async #row(): Promise<LeaseRow> {
     const [row] = await this.#session.query<Row>(statement("update_lease_read")`
       select term, owner_id as "ownerId", expires_at as "expiresAt",
-        coalesce(expires_at > clock_timestamp()
-          and (owner_id = ${this.serverId}::uuid or ${isPresent(sql`owner_id::text`)}), false) as "isLive",
+        coalesce(expires_at > clock_timestamp(), false) as "isCurrent", ${isPresent(sql`owner_id::text`)} as "isPresent",
         webhook_hash as "webhookHash",
         (select count(*)::int from (select from failed_update where bot_id = ${this.#botId} limit ${MAX_COUNTED}) f)
           as "setAside",
         (select count(*)::int from coverage_gap where bot_id = ${this.#botId} and channel_id is null) as "gaps"
       from update_receiver where bot_id = ${this.#botId}`);
     if (row === undefined) throw new Error("The row of the update receiver is missing.");
-    return row;
+    const { isCurrent, ownerId } = row;
+    // After a failure of the database a server that lives may not show its presence yet.
+    const isLive =
+      isCurrent && ownerId !== null && (row.isPresent || (await this.#presence.isAlive(ownerId)));
+    return { ...row, isLive };
   }
 }
 
-const stateOf = ({ ownerId, isLive, webhookHash, setAside, gaps }: Row): LeaseState => ({
+const stateOf = ({ ownerId, isLive, webhookHash, setAside, gaps }: LeaseRow): LeaseState => ({
   ownerId: isLive ? ownerId : null,
   webhookHash,
   setAside,

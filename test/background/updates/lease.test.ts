@@ -49,6 +49,32 @@ await describeOnForms("two servers", ["server"], (form) => {
     expect(one.ingestion.ids).toEqual([]);
   });
 
+  test("a server that lives keeps the lease while the presence of all servers returns", async () => {
+    const bed = await UpdatesBed.prepare(form);
+    const one = await bed.start();
+    const other = await bed.start();
+    await expect.poll(() => other.receiver.status.pollingServer).toBe(one.lease.serverId);
+    const term = (await bed.row())?.term;
+    const present = async (ids: readonly string[]): Promise<unknown[]> =>
+      (
+        await bed.query<{ pid: number }>(
+          `select pid from pg_locks join unnest($1::text[]) as server (id)
+             on (classid::bigint << 32) | objid::bigint = hashtextextended(server.id, 0)
+           where locktype = 'advisory' and granted`,
+          [ids],
+        )
+      ).map(({ pid }) => pid);
+    // As after a failure of the database, which ends all sessions.
+    for (const { lease } of [other, one]) {
+      const [pid] = await present([lease.serverId]);
+      await bed.query("select pg_terminate_backend($1)", [pid]);
+      await expect.poll(() => present([lease.serverId]), { interval: 5 }).not.toContain(pid);
+    }
+    await expect.poll(() => present([one.lease.serverId, other.lease.serverId])).toHaveLength(2);
+    expect((await bed.row())?.term).toBe(term);
+    expect([one.receiver.status.isPolling, other.receiver.status.isPolling]).toEqual([true, false]);
+  });
+
   test("a server that vanishes is replaced when its lease has run out, and stores nothing when it comes back", async () => {
     const bed = await UpdatesBed.prepare(form);
     const proxy = await proxied();
