@@ -504,7 +504,7 @@ async function buildDomain(
   };
   const { lookUp } = new NameLookups();
   const sender = new WebhookSender({
-    queue: new DeliveryQueue(session, database, presence.id),
+    queue: new DeliveryQueue(session, database, presence),
     calls: new ReceiverCalls(config.webhookAllowPrivate, lookUp),
     log,
     onAttempt(event) {

@@ -14,6 +14,11 @@ import { isSessionLimit } from "./waitingPool.js";
 export interface Presence {
   /** The id of this process. */
   readonly id: string;
+  /**
+   * Whether a process that shows no presence is dead. A failure of the database ends the sessions of all servers, so that
+   * others count as alive until they had the time to return.
+   */
+  readonly judges: boolean;
   isAlive(id: string): Promise<boolean>;
   /** Calls `onNotified` when any server may have notified the others. On the embedded database there is no other server. */
   onNotified(onNotified: (channel: NotificationChannel) => void): void;
@@ -48,7 +53,13 @@ const NO_SESSION =
 
 /** Only one process at a time can use the embedded database, so every other process is dead. */
 function aloneInDatabase(id: string): Presence {
-  return { id, isAlive: async (other) => other === id, onNotified: () => {}, leave: async () => {} };
+  return {
+    id,
+    judges: true,
+    isAlive: async (other) => other === id,
+    onNotified: () => {},
+    leave: async () => {},
+  };
 }
 
 /**
@@ -68,6 +79,7 @@ export async function announcePresence(
   let retry: NodeJS.Timeout | undefined;
   /** From when on a server without a lock counts as dead, by performance.now(). */
   let judgesFrom = 0;
+  const judges = () => performance.now() >= judgesFrom;
 
   /** Ends the session when it does not answer or leads to a standby, where nobody looks for the lock. */
   const watch = (session: pg.Client): void => {
@@ -131,8 +143,11 @@ export async function announcePresence(
   });
   return {
     id,
+    get judges() {
+      return judges();
+    },
     async isAlive(other) {
-      if (other === id || performance.now() < judgesFrom) return true;
+      if (other === id || !judges()) return true;
       // The loss of the own lock may not have been noticed yet.
       const { text, values } = statement("presence_is_alive")`
         select ${isPresent(sql`${other}`)} or not ${isPresent(sql`${id}`)} as alive`;

@@ -2,7 +2,7 @@ import sql, { type Sql } from "sql-template-tag";
 import type { Database } from "../../database/database.js";
 import type { BackgroundSession } from "../../database/dedicatedSession.js";
 import type { Instant } from "../../database/instant.js";
-import { isPresent } from "../../database/presence.js";
+import { isPresent, type Presence } from "../../database/presence.js";
 import { statement } from "../../database/statement.js";
 import { type AuditEntry, auditMany, SERVER } from "../shared/audit.js";
 import { firstIdOf } from "../shared/ids.js";
@@ -110,12 +110,20 @@ function personOf({ eventType, userId }: DueRow): ToldPerson {
 export class DeliveryQueue {
   readonly #session: Pick<BackgroundSession, "query">;
   readonly #database: Database;
-  readonly #serverId: string;
+  readonly #presence: Pick<Presence, "id" | "judges">;
 
-  constructor(session: Pick<BackgroundSession, "query">, database: Database, serverId: string) {
+  constructor(
+    session: Pick<BackgroundSession, "query">,
+    database: Database,
+    presence: Pick<Presence, "id" | "judges">,
+  ) {
     this.#session = session;
     this.#database = database;
-    this.#serverId = serverId;
+    this.#presence = presence;
+  }
+
+  get #serverId(): string {
+    return this.#presence.id;
   }
 
   /** Whether any webhook is on. */
@@ -146,7 +154,7 @@ export class DeliveryQueue {
         from due order by id
         on conflict (webhook_id) do update set owner_id = excluded.owner_id, expires_at = excluded.expires_at
         where l.owner_id = excluded.owner_id or l.expires_at < clock_timestamp()
-          or not ${isPresent(sql`l.owner_id::text`)}
+          or ${this.#presence.judges} and not ${isPresent(sql`l.owner_id::text`)}
         returning webhook_id as id
       )
       select id from claimed`);

@@ -187,7 +187,13 @@ export class UpdatesBed {
     const pool = isOwn ? serverPool(reach ? reach(url) : url, () => {}) : this.pool;
     const presence = isOwn
       ? await announcePresence(pool, () => {})
-      : { id: randomUUID(), isAlive: async () => false, onNotified: () => {}, leave: async () => {} };
+      : {
+          id: randomUUID(),
+          judges: true,
+          isAlive: async () => false,
+          onNotified: () => {},
+          leave: async () => {},
+        };
     const log: LogLine[] = [];
     const logger = createLog({
       level: "debug",

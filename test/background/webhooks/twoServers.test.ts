@@ -91,6 +91,39 @@ await describeOnForms("webhooks on two servers", ["server"], (form) => {
     );
   });
 
+  it("are told of an event once while the presence of all servers returns", async () => {
+    const { id } = await makeWebhook(one, receiver.url, ["MEMBER_JOINED"]);
+    let answer = () => {};
+    receiver.usual = (_request, response) => {
+      answer = () => void response.writeHead(204).end();
+    };
+    await join();
+    await receiver.got(1);
+    const client = new pg.Client(bed.database.url ?? "");
+    await client.connect();
+    const present = async (condition: string): Promise<unknown[]> =>
+      (
+        await client.query(
+          `select l.pid from pg_stat_activity a join pg_locks l using (pid)
+           where a.datname = current_database() and a.application_name = 'invite-links presence'
+             and l.locktype = 'advisory' and l.granted and exists (
+               select from webhook_lease w where hashtextextended(w.owner_id::text, 0)
+                 = (l.classid::bigint << 32) | l.objid::bigint) = ${condition}`,
+        )
+      ).rows.map(({ pid }) => pid);
+    // As after a failure of the database: first the server that could take the lease, then the one that has it.
+    for (const hasLease of ["false", "true"]) {
+      const [pid] = await present(hasLease);
+      await client.query("select pg_terminate_backend($1)", [pid]);
+      await until(async () => !(await present(hasLease)).includes(pid));
+    }
+    for (const hasLease of ["false", "true"]) await until(async () => (await present(hasLease)).length === 1);
+    await client.end();
+    answer();
+    await until(async () => (await showWebhook(one, id)).deliveries.nodes[0]?.state === "DELIVERED");
+    expect(receiver.received).toHaveLength(1);
+  });
+
   it("are told of nothing by a server whose start is not over, because a signal would end it at once", async () => {
     const { id } = await makeWebhook(one, receiver.url, ["LINK_CREATED"]);
     receiver.usual = 500;

@@ -50,7 +50,7 @@ class MortalServer {
       close: async () => {},
     };
     this.sender = new WebhookSender({
-      queue: new DeliveryQueue({ query }, { ...bed.database, query }, newId()),
+      queue: new DeliveryQueue({ query }, { ...bed.database, query }, { id: newId(), judges: true }),
       calls,
       log: pino({ level: "silent" }),
       onAttempt: () => {},

@@ -51,7 +51,7 @@ await describeOnForms("the statements of a queue with very many deliveries", ALL
       sent.push(statement);
       return bed.database.query<Row>(statement);
     };
-    queue = new DeliveryQueue({ query }, { ...bed.database, query }, serverId);
+    queue = new DeliveryQueue({ query }, { ...bed.database, query }, { id: serverId, judges: true });
   });
   afterAll(() => bed?.close());
 

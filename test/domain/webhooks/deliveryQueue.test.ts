@@ -26,7 +26,7 @@ await describeOnForms("the queue of deliveries", ALL_FORMS, (form) => {
   let queue: DeliveryQueue;
 
   const attemptOf = (due: DueDelivery | undefined) => ({ id: due?.id ?? "", dueAt: due?.dueAt ?? null });
-  const newQueue = () => new DeliveryQueue(bed.database, bed.database, newId());
+  const newQueue = () => new DeliveryQueue(bed.database, bed.database, { id: newId(), judges: true });
   const make = async (eventTypes: Parameters<Webhooks["create"]>[0]["eventTypes"], holdSeconds?: number) =>
     (
       await webhooks.create({
