@@ -4,6 +4,7 @@ import { storeOutcome } from "../../../src/domain/joinRequests/storeOutcome.js";
 import { eraseMember } from "../../../src/domain/members/eraseMember.js";
 import { UpdateIngestion } from "../../../src/domain/members/updateIngestion.js";
 import { SERVER } from "../../../src/domain/shared/audit.js";
+import { ValidationError } from "../../../src/domain/shared/errors.js";
 import { newId } from "../../../src/domain/shared/ids.js";
 import { describeOnForms, type TestDatabase } from "../../support/databases.js";
 import { openWorkshop, type WorkingServer, type Workshop } from "../links/workshop.js";
@@ -163,5 +164,28 @@ await describeOnForms("work that waits for a transaction on its channels", ["ser
     ]);
     const deliveries = { webhookId, eventType: "LINK_UPDATED" } as const;
     expect(await database.prisma.webhookDelivery.count({ where: deliveries })).toBe(2);
+  });
+
+  test("an external id that a link of the channel that remains has is refused", async () => {
+    const { prisma } = bed.database;
+    const both = await twoOfOne();
+    const id = newId();
+    const createdAt = new Date();
+    await prisma.inviteLink.createMany({
+      data: [
+        { id, channelId: both.from.id, url: "https://t.me/+Mine", createdAt },
+        {
+          id: newId(),
+          channelId: both.to.id,
+          url: "https://t.me/+Other",
+          createdAt,
+          externalId: "ad-1",
+          externalIdKey: "ad-1",
+        },
+      ],
+    });
+    await expect(
+      duringMerge(both, () => server.editor().update({ id, externalId: "ad-1" })),
+    ).rejects.toBeInstanceOf(ValidationError);
   });
 });

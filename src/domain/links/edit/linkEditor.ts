@@ -84,6 +84,23 @@ async function isTaken(
   return (await takenExternalIds(database, channelId, [externalId], { linkId: id })).size > 0;
 }
 
+/**
+ * Lets nobody else give external ids in a link's channel.
+ * @returns the channel, which a chat migration may have merged into another one meanwhile
+ * @throws NotFoundError
+ */
+async function lockExternalIdsOf(
+  unit: UnitOfWork,
+  { id, channelId }: Pick<InviteLink, "id" | "channelId">,
+): Promise<string> {
+  await lockExternalIds(unit, [channelId]);
+  const [link] = await unit.query<{ channelId: string }>(statement("link_edit_channel")`
+    select channel_id as "channelId" from invite_link where id = ${id}::uuid`);
+  if (!link) throw new NotFoundError("invite link");
+  if (link.channelId !== channelId) await lockExternalIds(unit, [link.channelId]);
+  return link.channelId;
+}
+
 interface EditorServices {
   readonly database: Database;
   readonly callerCache: CallerCache;
@@ -255,7 +272,7 @@ export class LinkEditor {
       return this.#editLocked(locked, changed, own, problems, deadline);
     }
     await this.#persist(locked, link, answer, deadline, async (unit) => {
-      if (own.externalId != null) await lockExternalIds(unit, [link.channelId]);
+      if (own.externalId != null) await lockExternalIdsOf(unit, link);
       const stored = await this.#storeSettings(unit, link.id, storedSettings(answer, settings));
       // Telegram has edited the link by now. If another link got the external id meanwhile, the rest is stored.
       const taken =
@@ -392,8 +409,8 @@ export class LinkEditor {
     const { externalId } = own;
     await this.#database.transaction(async (unit) => {
       if (externalId != null) {
-        await lockExternalIds(unit, [link.channelId]);
-        if (await isTaken(unit, { ...link, externalId }))
+        const channelId = await lockExternalIdsOf(unit, link);
+        if (await isTaken(unit, { id: link.id, channelId, externalId }))
           throw new ValidationError([{ field: "externalId", message: EXTERNAL_ID_TAKEN }]);
       }
       await this.#storeOwnFields(unit, link.id, own);
