@@ -233,8 +233,11 @@ export async function storeMembers(
   requests: readonly Request[],
   events: readonly Event[],
 ): Promise<void> {
-  const sequenceOf = (kind: EventKind, userId: number, at: number | null): bigint | null => {
-    const event = events.find((one) => one.kind === kind && one.userId === userId && one.at === at);
+  const untold = [...events];
+  /** Each event belongs to one stay or request, also where a person joins twice at one moment. */
+  const takeSequence = (kind: EventKind, userId: number, at: number | null): bigint | null => {
+    const place = untold.findIndex((one) => one.kind === kind && one.userId === userId && one.at === at);
+    const [event] = place < 0 ? [] : untold.splice(place, 1);
     return event ? BigInt(event.sequence) : null;
   };
   await prisma.membership.createMany({
@@ -244,8 +247,8 @@ export async function storeMembers(
       userId: BigInt(userId),
       joinedAt: dateOf(joinedAt),
       leftAt: dateOf(leftAt),
-      joinSequence: sequenceOf("JOINED", userId, joinedAt),
-      leaveSequence: sequenceOf("LEFT", userId, leftAt),
+      joinSequence: takeSequence("JOINED", userId, joinedAt),
+      leaveSequence: takeSequence("LEFT", userId, leftAt),
       attribution: stay.linkId === null ? "NONE" : "EXACT",
       path: joinedAt === null ? null : stay.linkId === null ? "DIRECT" : "INVITE_LINK",
     })),
@@ -260,7 +263,7 @@ export async function storeMembers(
       requestedAt: new Date(instant),
       decidedAt: isPending ? null : new Date(instant),
       updateId: BigInt(index),
-      sequence: sequenceOf("JOIN_REQUESTED", userId, instant) ?? 0n,
+      sequence: takeSequence("JOIN_REQUESTED", userId, instant) ?? 0n,
       state: isPending ? "PENDING" : "GONE",
     })),
   });
