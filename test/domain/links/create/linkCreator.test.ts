@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { CreationIntents } from "../../../../src/domain/links/create/creationIntents.js";
 import { LinkCreator } from "../../../../src/domain/links/create/linkCreator.js";
@@ -20,14 +19,22 @@ import { noKnownCallers, UNGUARDED } from "../../support.js";
 
 const CHAT = -1_001_000_000_001;
 const BOT = 42;
+/** How long after its start a request's deadline is, in milliseconds, unless the test ends its time. */
+const PATIENCE_MS = 10_000;
 const caller: Caller = { key: "admin", name: "Test", role: "ADMIN", chatIds: null, telegramUserId: null };
 
 let test_: TestDatabase;
 const alive = new Set<string>();
 const us = newId();
 let calls: number;
-/** How long after its start a request's deadline is, in milliseconds. */
-let patienceMs: number;
+/** How often it was asked whether a server lives. */
+let looks: number;
+/** The deadlines of the requests so far. */
+const deadlines: { at: number }[] = [];
+/** Lets the time of all requests end. */
+const endTime = (): void => {
+  for (const deadline of deadlines) deadline.at = Date.now();
+};
 let answer: () => Promise<{ invite_link: string; name?: string }>;
 const lines: { level: string; msg: string }[] = [];
 
@@ -42,7 +49,8 @@ beforeEach(async () => {
   alive.clear();
   alive.add(us);
   calls = 0;
-  patienceMs = 10_000;
+  looks = 0;
+  deadlines.length = 0;
   lines.length = 0;
   answer = async () => ({ invite_link: `https://t.me/+${newId()}`, name: "n" });
   await test_.database.prisma.linkCreation.deleteMany();
@@ -53,7 +61,11 @@ function creatorOn(owner = us, loaders = createLoaders(test_.database, caller)) 
   const { database } = test_;
   const gateway = {
     botId: BOT,
-    deadline: () => ({ at: Date.now() + patienceMs }),
+    deadline: () => {
+      const deadline = { at: Date.now() + PATIENCE_MS };
+      deadlines.push(deadline);
+      return deadline;
+    },
     createInviteLink: async (
       _chatId: number,
       _settings: LinkSettings,
@@ -65,11 +77,11 @@ function creatorOn(owner = us, loaders = createLoaders(test_.database, caller)) 
       return answer();
     },
   } as unknown as TelegramGateway;
-  const creationIntents = new CreationIntents(
-    database,
-    { id: owner, isAlive: async (id) => alive.has(id) },
-    BOT,
-  );
+  const isAlive = async (id: string) => {
+    looks += 1;
+    return alive.has(id);
+  };
+  const creationIntents = new CreationIntents(database, { id: owner, isAlive }, BOT);
   const log = createLog({
     level: "debug",
     format: null,
@@ -176,12 +188,16 @@ describe("a creation of a dead server", () => {
   });
 
   test("an intent of a server that lives is not taken over", async () => {
-    patienceMs = 3000;
     const other = newId();
     for (const state of ["PREPARED", "SENT"] as const) {
       await leaveAt(state, other);
       alive.add(other);
-      await expect(creatorOn().create(input)).rejects.toBeInstanceOf(IdempotencyConflictError);
+      looks = 0;
+      const refused = creatorOn().create(input);
+      refused.catch(() => {});
+      await expect.poll(() => looks).toBeGreaterThan(1);
+      endTime();
+      await expect(refused).rejects.toBeInstanceOf(IdempotencyConflictError);
       expect([calls, (await creation()).state]).toEqual([0, state]);
       await test_.database.prisma.linkCreation.deleteMany();
     }
@@ -300,10 +316,10 @@ describe("storing a created link", () => {
   });
 
   test("a created link is stored when the database comes back after its request was answered", async () => {
-    patienceMs = 3000;
     const { database } = test_;
     const { directTransaction } = database;
     database.directTransaction = async () => {
+      endTime();
       throw new Error("the database restarts");
     };
     await expect(creatorOn().create(input)).rejects.toMatchObject({ outcomeUnknown: true });
@@ -381,8 +397,7 @@ describe("a creation whose database fails", () => {
   });
 
   test("a database that takes all the time of a creation is not reported as Telegram's failure", async () => {
-    patienceMs = 300;
-    beforeMark(() => delay(400));
+    beforeMark(endTime);
     await expect(creatorOn().create(input)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
     expect([calls, (await creation()).state]).toEqual([0, "FAILED"]);
   });
