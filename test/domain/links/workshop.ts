@@ -31,6 +31,8 @@ export interface WorkingServer {
   readonly id: string;
   readonly database: Database;
   readonly pendingWork: PendingWork;
+  /** Lets the time of all requests so far end. */
+  endTime(): void;
   /** The LinkEditor of a new request. */
   editor(caller?: Caller): LinkEditor;
   tags(): BulkTagging;
@@ -99,6 +101,13 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
         timeoutMs,
         onCall: () => {},
       });
+      const deadlines: { at: number }[] = [];
+      const newDeadline = gateway.deadline.bind(gateway);
+      gateway.deadline = () => {
+        const deadline = { ...newDeadline() };
+        deadlines.push(deadline);
+        return deadline;
+      };
       const pendingWork = new PendingWork();
       const presence = { id, isAlive: async (other: string) => alive.has(other) };
       const editLocks = new EditLocks(mine, presence, pendingWork);
@@ -106,6 +115,9 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
         id,
         database: mine,
         pendingWork,
+        endTime() {
+          for (const deadline of deadlines) deadline.at = Date.now();
+        },
         editor: (caller = callerOf(null, "EDITOR")) =>
           new LinkEditor(
             {

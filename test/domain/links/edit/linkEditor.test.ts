@@ -254,15 +254,23 @@ describe("an edit lock", () => {
       const [one, other] = [await workshop.serve(10_000), await workshop.serve(10_000)];
       const id = await workshop.makeLink();
       const { control } = workshop.sandbox;
-      const slow = order === "our call first" ? [2000, 4000] : [3000, 1];
-      control.fail({ kind: "slow", ms: slow[0] ?? 0 }, { method: "editChatInviteLink" });
-      const called = control.nextCall("editChatInviteLink");
-      const first = one.editor().update({ id, name: "One" });
-      await called;
+      const method = "editChatInviteLink";
+      /** Begins an edit whose call takes effect and is answered when it is told to. */
+      const begin = async (of: WorkingServer, name: string) => {
+        const release = control.hold({ method });
+        const called = control.nextCall(method);
+        const edit = of.editor().update({ id, name });
+        await called;
+        return async () => {
+          release();
+          await edit;
+        };
+      };
+      const endFirst = await begin(one, "One");
       workshop.alive.delete(one.id);
-      control.fail({ kind: "slow", ms: slow[1] ?? 0 }, { method: "editChatInviteLink" });
-      const second = other.editor().update({ id, name: "Other" });
-      await Promise.all([first, second]);
+      const endSecond = await begin(other, "Other");
+      const ends = [endFirst, endSecond];
+      for (const end of order === "our call first" ? ends : ends.reverse()) await end();
       expect(await lockRows()).toMatchObject([{ ownerId: null, maybeEdited: true }]);
       const { name } = await workshop.stored(id);
       await server.editor().update({ id, name });
@@ -288,7 +296,7 @@ describe("an edit lock", () => {
   });
 
   test("an edit lock that is lost while a call's outcome is unknown leaves the edit unconfirmed", async () => {
-    const [one, other] = [await workshop.serve(2500), await workshop.serve()];
+    const [one, other] = [await workshop.serve(), await workshop.serve()];
     const id = await workshop.makeLink();
     const { control } = workshop.sandbox;
     control.fail({ kind: "hang", effect: "after" }, { method: "editChatInviteLink" });
@@ -306,11 +314,12 @@ describe("storing an edit", () => {
   test.each(["update", "revoke"] as const)(
     "an edit is stored when the database comes back after its request was answered: %s",
     async (what) => {
-      const hasty = await workshop.serve(700);
+      const hasty = await workshop.serve();
       const id = await workshop.makeLink();
       const { database } = hasty;
       const { transaction } = database;
       database.transaction = async () => {
+        hasty.endTime();
         throw new Error("the database restarts");
       };
       const answer =
