@@ -13,6 +13,7 @@ import {
   type TestDatabase,
   USUAL_FORMS,
 } from "../../support/databases.js";
+import { propertyInTime } from "../../support/properties.js";
 import { callerOf, newChatId, storeChannel, storeLinks, storeTags, storeTagType } from "../support.js";
 
 /** Changes that any program may make to the tables. $1 is a new name, $2 the channel, $3 chooses the row. */
@@ -102,7 +103,7 @@ await describeOnForms("the tag cache", USUAL_FORMS, (form) => {
 
   it("a change of a tag by any program is shown at once", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+      propertyInTime(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         const { channel, link } = await world();
         const servers = [new TagCache(), new TagCache()] as const;
         for (const [index, { change, place, reader }] of steps.entries()) {
@@ -124,7 +125,7 @@ await describeOnForms("the tag cache", USUAL_FORMS, (form) => {
     });
     let found = 0;
     await fc.assert(
-      fc.asyncProperty(
+      propertyInTime(
         fc.array(step, { minLength: 1, maxLength: 8 }),
         asked,
         fc.boolean(),

@@ -4,6 +4,7 @@ import type { UpdateInviteLinkInput } from "../../../../src/domain/links/edit/li
 import { UserError } from "../../../../src/domain/shared/errors.js";
 import type { SandboxFault } from "../../../../src/sandbox/sandbox.js";
 import { ALL_FORMS, describeOnForms } from "../../../support/databases.js";
+import { propertyInTime } from "../../../support/properties.js";
 import { openWorkshop, type WorkingServer, type Workshop } from "../workshop.js";
 
 const LINKS = 2;
@@ -84,7 +85,7 @@ await describeOnForms("edits under failures", ALL_FORMS, (form) => {
 
   test("after any failures, sending a link's stored settings once more makes Telegram agree and leaves no lock", async () => {
     const { sandbox, alive, test: database } = workshop;
-    const scenario = fc.asyncProperty(fc.array(round, { minLength: 1, maxLength: 4 }), async (rounds) => {
+    const scenario = propertyInTime(fc.array(round, { minLength: 1, maxLength: 4 }), async (rounds) => {
       const ids = await Promise.all(Array.from({ length: LINKS }, () => workshop.makeLink()));
       const lostRevocations = new Set<string>();
       for (const { steps, faults, dead } of rounds) {
