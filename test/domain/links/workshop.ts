@@ -48,8 +48,11 @@ export interface Workshop {
   readonly alive: Set<string>;
   /** The log lines of all servers. */
   readonly lines: readonly { readonly level: string; readonly msg: string }[];
-  /** Starts one more server; on a PostgreSQL server it has connections of its own. */
-  serve(timeoutMs?: number): Promise<WorkingServer>;
+  /**
+   * Starts one more server; on a PostgreSQL server it has connections of its own.
+   * @param former a server whose connections it takes over, as if that server was started again
+   */
+  serve(timeoutMs?: number, former?: WorkingServer): Promise<WorkingServer>;
   /** Creates a link of the bot in Telegram and in the database. @returns its id. */
   makeLink(link?: OtherLink, row?: object, chatId?: number): Promise<string>;
   inTelegram(linkId: string): Promise<LinkState>;
@@ -85,9 +88,9 @@ export async function openWorkshop(form: DatabaseForm): Promise<Workshop> {
     channelId,
     alive,
     lines,
-    async serve(timeoutMs = 5000) {
-      let mine = database;
-      if (form === "server") {
+    async serve(timeoutMs = 5000, former) {
+      let mine = former?.database ?? database;
+      if (form === "server" && !former) {
         mine = guardTransactions(createDatabase(await openPool(test)));
         own.push(mine);
       }
