@@ -339,7 +339,8 @@ await describeOnForms("the counters of links", ALL_FORMS, (form) => {
     );
     const found = await recount(test.database, { chatId: null, checkOnly: true });
     // Amid the writes all days are counted wrongly; they are repaired while the writers go on.
-    await test.pool.query("update link_day set links = links + 1");
+    // With the lock this statement waits for all writers before it has a row that one of them waits for.
+    await test.pool.query("lock table link_day in exclusive mode; update link_day set links = links + 1");
     const repaired = recount(test.database, { chatId: null, checkOnly: false });
     await Promise.all([writing, repaired]);
     expect(found).toEqual([]);
