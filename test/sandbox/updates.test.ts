@@ -131,7 +131,7 @@ describe("a webhook of the sandbox", () => {
 
   it("is called for each person apart, with as many connections as it was registered with", async () => {
     const { sandbox, call } = await setup();
-    const hook = await receiver([503, 200]);
+    const hook = await receiver([503, 200], { firstAnswerAfter: 3 });
     await call("setWebhook", { url: hook.url, allowed_updates: ["chat_member"], max_connections: 7 });
     expect(await call("getWebhookInfo")).toMatchObject({ max_connections: 7 });
     sandbox.control.join(CHANNEL, ada);
@@ -140,7 +140,7 @@ describe("a webhook of the sandbox", () => {
     sandbox.control.leave(CHANNEL, ben.id);
     const received = await hook.received(5);
     const people = received.map(({ update }) => update.chat_member?.from.id);
-    // The calls for both begin together. The one that arrives first fails and holds up its own person only.
+    // The calls for both begin together. The one that arrives first fails, and holds up its own person only.
     const [held, other] = people[0] === ada.id ? [ada.id, ben.id] : [ben.id, ada.id];
     expect(people).toEqual([held, other, other, held, held]);
   });
