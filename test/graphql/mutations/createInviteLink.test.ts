@@ -306,7 +306,7 @@ describe("Telegram's failures of a creation", () => {
   });
 
   test("createInviteLink waits for the end of a short hold and then creates the link", async () => {
-    const patient = await startTestServer({ telegramTimeoutMs: 3000 });
+    const patient = await startTestServer();
     patient.sandbox.control.fail(
       { kind: "too-many-requests", retryAfter: 1 },
       { method: "createChatInviteLink" },

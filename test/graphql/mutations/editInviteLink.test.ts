@@ -455,7 +455,7 @@ describe("Telegram's failures of an edit or a revocation", () => {
   });
 
   test("an edit and a revocation wait for the end of a short hold", async () => {
-    const patient = await startTestServer({ telegramTimeoutMs: 3000 });
+    const patient = await startTestServer();
     const { data } = await patient.ask(CREATE, { input: { channelId: CHANNEL, name: "Patient" } });
     const { id } = data.result.inviteLink;
     const tooMany = { kind: "too-many-requests", retryAfter: 1 } as const;

@@ -5,7 +5,7 @@ import { fieldsOf, mutating } from "./mutating.js";
 let server: TestServer;
 let mutate: ReturnType<typeof mutating>;
 beforeAll(async () => {
-  server = await startTestServer({ telegramTimeoutMs: 2000 });
+  server = await startTestServer();
   mutate = mutating(server);
 });
 afterAll(() => server.stop());
