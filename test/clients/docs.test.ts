@@ -4,7 +4,7 @@ import { describeInChromium, launchChromium, watchPage } from "../support/chromi
 import { startTestServer, type TestServer } from "../support/server.js";
 
 // A browser is slow on a busy machine.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 describeInChromium("the API documentation in Chromium, without internet", () => {
   let server: TestServer;

@@ -2,13 +2,10 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { generateSource } from "oazapfts";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHANNEL, PLATFORM, startTestServer, type TestServer, YOUTUBE } from "../support/server.js";
 import { compile, copyOf } from "./compile.js";
 import { listedIds, ON_YOUTUBE } from "./support.js";
-
-// Generating and compiling are slow on a busy machine.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 /** The exports of openapi/program.ts. */
 interface Program {
