@@ -354,7 +354,7 @@ describe("a body that is spooled", () => {
       Readable.from([Buffer.alloc(200_000, "a")]),
       {
         bytes: 200_000,
-        idleMs: 1000,
+        idleMs: 60_000,
       },
       ended,
     );
@@ -371,6 +371,6 @@ describe("a body that is spooled", () => {
 
   test("is refused when it is too large", async () => {
     const large = Readable.from([Buffer.alloc(60, "a"), Buffer.alloc(60, "a")]);
-    expect(await statusOf(spool(large, { bytes: 100, idleMs: 1000 }, ended))).toBe(413);
+    expect(await statusOf(spool(large, { bytes: 100, idleMs: 60_000 }, ended))).toBe(413);
   });
 });
