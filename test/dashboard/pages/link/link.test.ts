@@ -179,6 +179,7 @@ describeInChromium("the page of a link", () => {
     expect(data.inviteLinks.nodes).toEqual([{ budget: "77.00", memberLimit: 7 }]);
     await button("Revoke link").click();
     await button("Revoke link", dialog()).click();
+    await dialog().waitFor({ state: "detached" });
     await page.locator(".link-marks").getByText("revoked", { exact: true }).waitFor();
     expect(await button("Revoke link").count()).toBe(0);
   });
@@ -249,7 +250,7 @@ describeInChromium("the page of a link", () => {
     // A colleague changes the budget meanwhile.
     const update = `mutation { updateInviteLink(input: { id: "${link.id}", budget: "200" }) { __typename } }`;
     expect((await server.ask(update)).data.updateInviteLink.__typename).toBe("UpdateInviteLinkSuccess");
-    await page.getByText(dollars("200")).waitFor();
+    await shows(() => tile("budget")).toBe(dollars("200"));
     await button("Save", dialog()).click();
     await dialog().waitFor({ state: "detached" });
     const after = await server.ask(`{ inviteLink(id: "${link.id}") { name budget tags { id } } }`);
