@@ -10,6 +10,8 @@ export let server: TestServer;
 export let browser: Browser;
 export let page: Page;
 export let problems: PageProblems;
+/** How many subscriptions the page has begun since it was loaded. */
+let subscriptions = 0;
 
 /**
  * Starts the browser and the server for the tests of a file, and checks after each test that its page had no problem.
@@ -49,10 +51,24 @@ export async function open(options: BrowserContextOptions = {}, path = "/", now?
   });
   page = await context.newPage();
   problems = await watchPage(page, server.origin);
+  countSubscriptions(page);
   if (now) await page.clock.setFixedTime(now);
   await page.goto(`${server.origin}${path}`);
   return page;
 }
+
+function countSubscriptions(of: Page): void {
+  subscriptions = 0;
+  of.on("request", (request) => {
+    if (request.isNavigationRequest()) subscriptions = 0;
+  });
+  of.on("response", (response) => {
+    if (response.headers()["content-type"]?.startsWith("text/event-stream")) subscriptions += 1;
+  });
+}
+
+/** Waits until the page is told of changes. It is not told of those before. */
+export const listens = () => shows(async () => subscriptions).toBeGreaterThan(0);
 
 /** Options of a browser on another machine, which gets no token from the page. */
 export const ELSEWHERE: BrowserContextOptions = { extraHTTPHeaders: { "x-forwarded-for": "192.0.2.1" } };

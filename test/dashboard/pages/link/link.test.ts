@@ -8,6 +8,7 @@ import {
   dollars,
   ELSEWHERE,
   holdRequests,
+  listens,
   names,
   open,
   overflow,
@@ -123,6 +124,9 @@ describeInChromium("the page of a link", () => {
     await members().getByText("Nobody yet.").waitFor();
     const { data: caller } = await server.ask("{ viewer { name } }");
     await event(`${caller.viewer.name} created the link`).waitFor();
+    // What the history is loaded with is no news.
+    await shows(() => history().getAttribute("aria-busy")).toBe("false");
+    await listens();
     server.sandbox.control.join(CHANNEL, person(8_200_001), { url });
     await shows(() => tile("joins")).toBe("1");
     await shows(() => tile("costPerJoin")).toBe("$9.00");
@@ -247,6 +251,7 @@ describeInChromium("the page of a link", () => {
     );
     await button("Edit").click();
     await dialog().getByLabel("Name").fill("Still tagged");
+    await listens();
     // A colleague changes the budget meanwhile.
     const update = `mutation { updateInviteLink(input: { id: "${link.id}", budget: "200" }) { __typename } }`;
     expect((await server.ask(update)).data.updateInviteLink.__typename).toBe("UpdateInviteLinkSuccess");

@@ -5,6 +5,7 @@ import {
   button,
   createLink,
   dollars,
+  listens,
   nameList,
   names,
   open,
@@ -68,6 +69,7 @@ describeInChromium("the numbers of members in the table of links", () => {
     await shows(() => numbers("First member")).toEqual(["0", "0", "–"]);
     await showsTotals();
     await shows(() => page.locator(".bars li").count()).toBeGreaterThan(0);
+    await listens();
     const asked: string[] = [];
     page.on("request", (request) => {
       const name = request.postDataJSON()?.operationName;

@@ -9,6 +9,7 @@ import {
   ELSEWHERE,
   filters,
   linksOfServer,
+  listens,
   open,
   overflow,
   page,
@@ -264,6 +265,7 @@ describeInChromium("the page of performance", () => {
       `{ inviteLinks(channelId: ${CHANNEL}, filter: { name: "New" }) { nodes { name url } } }`,
     );
     const { url } = data.inviteLinks.nodes.find(({ name }: { name: string }) => name === "New");
+    await listens();
     server.sandbox.control.join(CHANNEL, { id: 8_100_001, is_bot: false, first_name: "One" }, { url });
     await shows(async () => (await groupRows()).find(([name]) => name === "Nobody yet")?.slice(2, 6)).toEqual(
       ["1", "1", "$10.00", "$10.00"],
